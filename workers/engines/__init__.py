@@ -1,0 +1,77 @@
+"""Engines: one small protocol, and a registry of what implements it.
+
+An engine turns one Request into one Response. It raises `ProviderError` for a request that fails
+and `SetupError` where none can succeed; retries, rate limits, history and timing are the worker's.
+Another package adds an engine through the entry-point group `quackllm.engines`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from ..errors import SetupError, near_names
+from ..values import Request, Response
+
+
+class Engine(Protocol):
+    """What answers requests. `Settings` validates a deployment's `infer_params` (prefix removed) without loading anything."""
+
+    Settings: ClassVar[type[BaseModel]]
+
+    def __init__(self, settings: Any) -> None:
+        """Keep the settings; nothing is loaded yet."""
+
+    async def start(self) -> None:
+        """Load weights, resolve the key, open the client. Runs once, in the worker's event loop."""
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request; many may be under way at once."""
+
+    async def close(self) -> None:
+        """Give back what `start` took."""
+
+
+@runtime_checkable
+class StreamingEngine(Protocol):
+    """An engine that can hand over its answer as it grows."""
+
+    def stream(self, request: Request) -> AsyncIterator[str | Response]:
+        """Yield pieces of the output, then the whole Response last."""
+
+
+@runtime_checkable
+class EmbeddingEngine(Protocol):
+    """An engine that can turn texts into vectors."""
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector a text, in order, all of one length."""
+
+
+GROUP = "quackllm.engines"
+
+BUILT_IN = {
+    "echo": "quackllm.workers.engines.echo:EchoEngine",
+    "openai": "quackllm.workers.engines.openai:OpenAIEngine",
+    "dashscope": "quackllm.workers.engines.dashscope:DashscopeEngine",
+    "transformers": "quackllm.workers.engines.transformers:TransformersEngine",
+    "builtin": "quackllm.workers.engines.builtin:BuiltinEngine",
+}
+
+
+def find_engine(name: str) -> type[Engine]:
+    """Return the engine class of that name, importing its module now.
+
+    Raises:
+        SetupError: no engine has that name.
+    """
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    built_in = {key: EntryPoint(key, value, GROUP) for key, value in BUILT_IN.items()}
+    known = {**installed, **built_in}
+    if name not in known:
+        raise SetupError(f"no engine is called {name!r}", hint=near_names(name, known))
+    engine: type[Engine] = known[name].load()
+    return engine

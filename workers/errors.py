@@ -1,0 +1,121 @@
+"""Every error that quackllm raises, drawn as one tree.
+
+QuackLLMError
+├── SetupError            no row can succeed: the statement stops at once
+│   ├── UnknownModelError     the name is not deployed
+│   ├── DeployError           an engine did not start
+│   ├── MissingExtraError     an optional package is not installed
+│   └── SchemaError           text2sql has no schema to read
+├── RequestError          a request that cannot be read: unknown option, wrong type
+├── ProviderError         an engine or service failed one request; becomes that row's `error`
+├── GuardError            generated SQL that may not run
+├── Text2SQLError         a question without an answer, where there is no row to hold it (`ask`)
+└── StoreError            the call store cannot be used
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class QuackLLMError(Exception):
+    """The root: a message that says what happened and a hint that says what to type."""
+
+    retryable = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions with keyword-only fields do not pickle by themselves, and these cross to and from Ray workers.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[QuackLLMError], args: tuple[Any, ...], fields: dict[str, Any]) -> QuackLLMError:
+    error = kind.__new__(kind, *args)
+    Exception.__init__(error, *args)
+    error.__dict__.update(fields)
+    return error
+
+
+class SetupError(QuackLLMError):
+    """No row of the statement can succeed."""
+
+
+class UnknownModelError(SetupError):
+    """The model's name is not deployed."""
+
+
+class DeployError(SetupError):
+    """An engine did not start; nothing of it was left behind."""
+
+
+class MissingExtraError(SetupError):
+    """An optional package is needed; the hint says what to install."""
+
+
+class SchemaError(SetupError):
+    """text2sql has no schema, or one that cannot be read."""
+
+
+class RequestError(QuackLLMError):
+    """A request that cannot be read."""
+
+
+class ProviderError(QuackLLMError):
+    """An engine or service did not answer one request.
+
+    Args:
+        message: the provider's own words.
+        code: the provider's own code, e.g. 'Throttling.RateQuota'.
+        retryable: whether the same request may succeed later.
+        retry_after_seconds: how long the provider asked to wait, where it said so.
+        setup: no request can succeed (a wrong key, an unknown model): stop the statement.
+        finish_reason: 'error', or 'filter' where the provider refused the content.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        retryable: bool = False,
+        retry_after_seconds: float | None = None,
+        setup: bool = False,
+        finish_reason: str = "error",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.retryable = retryable
+        self.retry_after_seconds = retry_after_seconds
+        self.setup = setup
+        self.finish_reason = finish_reason
+
+
+class GuardError(QuackLLMError):
+    """Generated SQL that may not run: more than one SELECT, or something that a SELECT should not reach."""
+
+
+class Text2SQLError(QuackLLMError):
+    """A question that got no SQL."""
+
+
+class StoreError(QuackLLMError):
+    """The call store cannot be opened or written."""
+
+
+def near_names(name: str, known: Iterable[str]) -> str:
+    """Return a hint that names what the user may have meant, or everything there is."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(repr(n) for n in near)}?"
+    return f"there is: {', '.join(known)}" if known else ""

@@ -1,0 +1,125 @@
+"""How a request is to be answered: the options of `llm_param`, of the command line and of a notebook cell."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property, lru_cache
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from .errors import RequestError, near_names
+
+ALIASES = {
+    "max_length": "max_tokens",
+    "stopping_sequences": "stop",
+    "timeout_s": "timeout_seconds",
+    "extra_request_params": "extra",
+}
+"""Byzer's names for the same options."""
+
+
+def _from_json(value: Any) -> Any:
+    """Read a JSON text as the list or object that it holds; Byzer's maps hold nothing but text."""
+    if isinstance(value, str) and value.strip()[:1] in ("{", "["):
+        return json.loads(value)
+    return value
+
+
+def _strings(value: Any) -> Any:
+    value = _from_json(value)
+    return (value,) if isinstance(value, str) else value
+
+
+class Options(BaseModel):
+    """The options of one request. What is left out is not sent, except for a temperature of 0."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    temperature: float = Field(0.0, ge=0, le=2, description="0 for the likeliest answer, higher for more varied ones")
+    top_p: float | None = Field(None, gt=0, le=1, description="sample among the likeliest tokens up to this probability")
+    top_k: int | None = Field(None, ge=1, description="sample among this many tokens")
+    max_tokens: int | None = Field(None, ge=1, description="the most tokens of an answer")
+    stop: Annotated[tuple[str, ...], BeforeValidator(_strings)] = Field((), description="texts that end the answer")
+    seed: int | None = Field(None, description="the service's random seed")
+    presence_penalty: float | None = Field(None, ge=-2, le=2, description="discourage what was said already")
+    frequency_penalty: float | None = Field(None, ge=-2, le=2, description="discourage what was said often")
+    response_format: Annotated[dict[str, Any] | None, BeforeValidator(_from_json)] = Field(
+        None, description="a JSON schema, or the service's own response_format object"
+    )
+    draw: int = Field(0, description="another number asks for a fresh answer to the same request")
+    timeout_seconds: float | None = Field(None, gt=0, description="give up on one attempt after this long")
+    extra: Annotated[dict[str, Any], BeforeValidator(_from_json)] = Field(
+        default_factory=dict, description="fields passed to the service or engine as they are"
+    )
+
+    @cached_property
+    def canonical(self) -> str:
+        """The options that were set, as JSON with sorted keys: the value that SQL sees."""
+        given = self.model_dump(exclude_defaults=True, mode="json")
+        return json.dumps(given, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    @cached_property
+    def identity(self) -> str:
+        """The options that can change an answer, as JSON with sorted keys: a part of the call store's key."""
+        given = self.model_dump(exclude_defaults=True, exclude={"timeout_seconds"}, mode="json")
+        return json.dumps(given, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    def __hash__(self) -> int:
+        return hash(self.canonical)
+
+
+OPTION_NAMES = frozenset(Options.model_fields)
+
+
+def read_options(given: dict[str, Any]) -> Options:
+    """Return the options that a user's keys and values say.
+
+    Byzer's names are understood; `gen.x` and `generation.x` mean x, passed on as it is where x is
+    no option of ours.
+
+    Raises:
+        RequestError: an unknown key (with the near ones) or a value of the wrong type.
+    """
+    known: dict[str, Any] = {}
+    passed_on: dict[str, Any] = {}
+    for key, value in given.items():
+        prefix, _, rest = key.partition(".")
+        name = rest if prefix in ("gen", "generation") and rest else key
+        name = ALIASES.get(name, name)
+        if name in OPTION_NAMES:
+            known[name] = value
+        elif name != key:
+            passed_on[name] = value
+        else:
+            raise RequestError(f"unknown option {key!r}", hint=near_names(key, OPTION_NAMES | ALIASES.keys()))
+    try:
+        options = Options(**known)
+        return options.model_copy(update={"extra": {**options.extra, **passed_on}}) if passed_on else options
+    except (ValidationError, json.JSONDecodeError) as error:
+        raise RequestError(f"an option has a wrong value: {_first_complaint(error)}") from error
+
+
+@lru_cache(maxsize=1024)
+def options_from_json(text: str | None) -> Options:
+    """Return the options of a JSON text, as they stand in SQL; None and '' mean no options.
+
+    Raises:
+        RequestError: not a JSON object, an unknown key, or a value of the wrong type.
+    """
+    if not text:
+        return Options()
+    try:
+        given = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RequestError(f"options are not JSON: {text!r}", hint="write {'temperature': 0.2}") from error
+    if not isinstance(given, dict):
+        raise RequestError(f"options are no JSON object: {text!r}", hint="write {'temperature': 0.2}")
+    return read_options(given)
+
+
+def _first_complaint(error: ValidationError | json.JSONDecodeError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return str(error)
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']} (got {first['input']!r})"

@@ -1,0 +1,75 @@
+"""The one value that flows through quackllm: a Request goes to a worker, a Response comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .options import Options
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "filter", "cancelled", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation; `images` are URLs or `data:` URLs."""
+
+    role: Role
+    content: str
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a model: the whole conversation, the newest turn last, and how to answer it."""
+
+    messages: tuple[Message, ...]
+    options: Options = field(default_factory=Options)
+
+    @staticmethod
+    def of(text: str) -> Request:
+        """Return the one-turn request that a plain text stands for."""
+        return Request((Message("user", text),))
+
+    @property
+    def system(self) -> str | None:
+        """The system message, where there is one: it stands first and once."""
+        first = self.messages[0]
+        return first.content if first.role == "system" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, as the service or the engine's own tokenizer counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request has no whole answer: the provider's own code and message."""
+
+    code: str
+    message: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back. `error` is None exactly for finish_reason 'stop'; `output` keeps a partial text.
+
+    An engine fills output, reasoning, error, finish_reason, usage and request_id; the worker that
+    hosts it adds model, history and seconds.
+    """
+
+    output: str | None
+    reasoning: str | None = None
+    error: Failure | None = None
+    model: str = ""
+    history: tuple[Message, ...] = ()
+    finish_reason: FinishReason = "stop"
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    request_id: str | None = None
