@@ -1,0 +1,90 @@
+"""Everything that answers: requests and responses, engines, workers, and the fleets that they form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .fleet import Fleet, ModelStatus
+
+
+def fleet_at(cluster: str | None) -> Fleet:
+    """Return the fleet of a cluster: None is this process, 'local' a Ray on this machine, else 'auto' or an address.
+
+    Raises:
+        SetupError: no cluster answers there.
+    """
+    if cluster is None:
+        from .local import local_fleet
+
+        return local_fleet()
+    from .cluster import ray_fleet
+
+    return ray_fleet(None if cluster == "local" else cluster)
+
+
+def deploy(
+    name: str,
+    type: str,
+    *,
+    num_workers: int = 1,
+    worker_concurrency: int | None = None,
+    gpus_per_worker: float = 0,
+    cpus_per_worker: float = 0.01,
+    infer_params: dict[str, Any] | None = None,
+    cluster: str | None = None,
+) -> str:
+    """Deploy a model under a name, which becomes a SQL function.
+
+    Args:
+        name: `[a-z_][a-z0-9_]*`, no SQL keyword and no built-in function.
+        type: `saas/SERVICE`, `custom/auto`, `builtin/text2sql`, or an engine's name.
+        num_workers: replicas on a cluster.
+        worker_concurrency: requests under way at once in one worker; None: the engine's own choice.
+        gpus_per_worker, cpus_per_worker: what Ray reserves for one worker.
+        infer_params: `saas.*`, `backend.*` and `limits.*` settings, e.g. `{"saas.api_key": "env:DASHSCOPE_API_KEY"}`.
+        cluster: None: this process; `models.yaml` keeps the model. 'local', 'auto' or an address: Ray.
+
+    Returns:
+        'deployed', 'rolled out' (the spec had changed) or 'unchanged'.
+
+    Raises:
+        RequestError: an unknown field, or a value of the wrong type.
+        SetupError: an unknown type or setting.
+        DeployError: the engine did not start; nothing was left behind.
+    """
+    from .spec import read_spec
+
+    spec = read_spec(
+        name=name,
+        type=type,
+        num_workers=num_workers,
+        worker_concurrency=worker_concurrency,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        infer_params=infer_params or {},
+    )
+    return fleet_at(cluster).deploy(spec)
+
+
+def undeploy(name: str, *, cluster: str | None = None) -> None:
+    """Undeploy a model: its replicas answer what they have taken, then end.
+
+    Raises:
+        UnknownModelError: no model has that name.
+    """
+    fleet_at(cluster).undeploy(name)
+
+
+def models(*, cluster: str | None = None) -> list[ModelStatus]:
+    """Return what is deployed, by name, with the replicas as they are now."""
+    fleet = fleet_at(cluster)
+    return [fleet.status(name) for name in sorted(fleet.deployed())]
+
+
+def status(name: str, *, cluster: str | None = None) -> ModelStatus:
+    """Return one model with its replicas as they are now.
+
+    Raises:
+        UnknownModelError: no model has that name.
+    """
+    return fleet_at(cluster).status(name)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 
 class QuackLLMError(Exception):
@@ -89,7 +89,7 @@ class ProviderError(QuackLLMError):
         retryable: bool = False,
         retry_after_seconds: float | None = None,
         setup: bool = False,
-        finish_reason: str = "error",
+        finish_reason: Literal["error", "filter"] = "error",
         hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
@@ -97,7 +97,7 @@ class ProviderError(QuackLLMError):
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
         self.setup = setup
-        self.finish_reason = finish_reason
+        self.finish_reason: Literal["error", "filter"] = finish_reason
 
 
 class GuardError(QuackLLMError):

@@ -37,7 +37,9 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
     temperature: float = Field(0.0, ge=0, le=2, description="0 for the likeliest answer, higher for more varied ones")
-    top_p: float | None = Field(None, gt=0, le=1, description="sample among the likeliest tokens up to this probability")
+    top_p: float | None = Field(
+        None, gt=0, le=1, description="sample among the likeliest tokens up to this probability"
+    )
     top_k: int | None = Field(None, ge=1, description="sample among this many tokens")
     max_tokens: int | None = Field(None, ge=1, description="the most tokens of an answer")
     stop: Annotated[tuple[str, ...], BeforeValidator(_strings)] = Field((), description="texts that end the answer")

@@ -73,7 +73,10 @@ class ModelSpec(BaseModel):
     @field_validator("infer_params")
     @classmethod
     def _hide_keys(cls, params: dict[str, Any]) -> dict[str, Any]:
-        return {key: SecretStr(value) if is_secret(key) and isinstance(value, str) else value for key, value in params.items()}
+        return {
+            key: SecretStr(value) if is_secret(key) and isinstance(value, str) else value
+            for key, value in params.items()
+        }
 
     @field_serializer("infer_params")
     def _show(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -109,9 +112,7 @@ class ModelSpec(BaseModel):
     def identity(self) -> str:
         """A hash of all that can change an answer: the engine and its settings, without secrets, name and limits."""
         plan = self.plan()
-        settings = {
-            name: value for name, value in plan.settings.model_dump(mode="json").items() if not is_secret(name)
-        }
+        settings = {name: value for name, value in plan.settings.model_dump(mode="json").items() if not is_secret(name)}
         text = json.dumps([plan.engine.__name__, settings], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

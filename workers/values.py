@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from .options import Options
@@ -22,10 +22,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a model: the whole conversation, the newest turn last, and how to answer it."""
+    """What is asked of a model: the whole conversation, the newest turn last, and how to answer it.
+
+    A request of kind 'embed' holds one text, in one message, and asks for its vector.
+    """
 
     messages: tuple[Message, ...]
-    options: Options = field(default_factory=Options)
+    options: Options = Options()
+    kind: Literal["chat", "embed"] = "chat"
 
     @staticmethod
     def of(text: str) -> Request:
@@ -73,3 +77,9 @@ class Response:
     usage: Usage = Usage()
     seconds: float = 0.0
     request_id: str | None = None
+    embedding: tuple[float, ...] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is a whole answer, neither cut off nor refused nor failed."""
+        return self.finish_reason == "stop"

@@ -21,6 +21,8 @@ class Engine(Protocol):
     """What answers requests. `Settings` validates a deployment's `infer_params` (prefix removed) without loading anything."""
 
     Settings: ClassVar[type[BaseModel]]
+    concurrency: ClassVar[int]
+    """How many requests one worker keeps under way unless the deployment says otherwise."""
 
     def __init__(self, settings: Any) -> None:
         """Keep the settings; nothing is loaded yet."""
@@ -46,6 +48,9 @@ class StreamingEngine(Protocol):
 @runtime_checkable
 class EmbeddingEngine(Protocol):
     """An engine that can turn texts into vectors."""
+
+    embed_batch: ClassVar[int]
+    """The most texts of one call."""
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector a text, in order, all of one length."""

@@ -25,6 +25,8 @@ class EchoEngine:
     """Answers `echo: <the last user message>`, always the same for the same request; it is no language model."""
 
     Settings: ClassVar[type[BaseModel]] = EchoSettings
+    concurrency: ClassVar[int] = 256
+    embed_batch: ClassVar[int] = 256
 
     def __init__(self, settings: EchoSettings) -> None:
         self.settings = settings

@@ -1,0 +1,78 @@
+"""QUACKLLM_HOME: the folder of the deployed models, their keys and the call store."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock
+from platformdirs import user_data_path
+from pydantic import SecretStr
+
+from .spec import ModelSpec, read_spec, shown
+
+
+def home() -> Path:
+    """Return the folder, made if need be: QUACKLLM_HOME, or the user's data folder."""
+    named = os.environ.get("QUACKLLM_HOME")
+    path = Path(named).expanduser() if named else user_data_path("quackllm", appauthor=False)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def read_models() -> dict[str, ModelSpec]:
+    """Return the models kept in `models.yaml`, by name.
+
+    Raises:
+        RequestError, SetupError: the file holds something that cannot be deployed.
+    """
+    path = home() / "models.yaml"
+    entries: dict[str, dict[str, Any]] = (yaml.safe_load(path.read_text("utf-8")) or {}) if path.is_file() else {}
+    return {name: read_spec(name=name, **fields) for name, fields in entries.items()}
+
+
+def keep_model(spec: ModelSpec) -> None:
+    """Write the spec to `models.yaml`, in place of an earlier one of that name."""
+    with _locked():
+        _write_models({**read_models(), spec.name: spec})
+
+
+def forget_model(name: str) -> None:
+    """Take the model out of `models.yaml`, and its keys out of the folder."""
+    with _locked():
+        _write_models({kept: spec for kept, spec in read_models().items() if kept != name})
+    for path in (home() / "keys").glob(f"{name}.*"):
+        path.unlink()
+
+
+def _locked() -> FileLock:
+    return FileLock(home() / "models.lock")
+
+
+def _write_models(specs: dict[str, ModelSpec]) -> None:
+    entries = {spec.name: _fields(spec) for spec in specs.values()}
+    draft = home() / "models.yaml.new"
+    draft.write_text(yaml.safe_dump(entries, allow_unicode=True, sort_keys=False), "utf-8")
+    draft.replace(home() / "models.yaml")
+
+
+def _fields(spec: ModelSpec) -> dict[str, Any]:
+    fields = spec.model_dump(exclude_defaults=True, exclude={"name"}, mode="json")
+    for key, value in spec.infer_params.items():
+        if isinstance(value, SecretStr):
+            fields["infer_params"][key] = _as_reference(spec.name, key, value)
+    return fields
+
+
+def _as_reference(name: str, key: str, secret: SecretStr) -> str:
+    """Return what stands for the secret in the file; a key itself moves to a file that only its owner can read."""
+    if shown(secret) == secret.get_secret_value():
+        return shown(secret)
+    folder = home() / "keys"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"{name}.{key}"
+    path.touch(mode=0o600)
+    path.write_text(secret.get_secret_value())
+    return f"file:{path}"

@@ -1,0 +1,116 @@
+"""Models that answer in this process: the same workers as on Ray, without Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from . import loop
+from .errors import DeployError, QuackLLMError
+from .fleet import ALWAYS_THERE, ModelStatus, ReplicaStatus, unknown_model
+from .home import forget_model, home, keep_model, read_models
+from .router import Router
+from .spec import ModelSpec
+from .worker import Worker, concurrency
+
+
+@dataclass(eq=False, slots=True)
+class _Running:
+    """A model that has been called: its one worker, started at the first request."""
+
+    spec: ModelSpec
+    worker: Worker
+    router: Router
+    started: asyncio.Task[None] | None = None
+
+
+class LocalFleet:
+    """The models of `models.yaml`, each with one worker in this process, whatever `num_workers` says."""
+
+    place = "this process"
+
+    def __init__(self) -> None:
+        self._running: dict[str, _Running] = {}
+        self._lock = threading.Lock()
+        self._read: tuple[object, dict[str, ModelSpec]] = (None, {})
+
+    def deployed(self) -> Mapping[str, ModelSpec]:
+        """Return the models of `models.yaml`; the file is read again when it has changed."""
+        path = home() / "models.yaml"
+        mark = (path, path.stat().st_mtime_ns) if path.exists() else (path, None)
+        with self._lock:
+            if self._read[0] != mark:
+                self._read = (mark, read_models())
+            return self._read[1]
+
+    def router(self, spec: ModelSpec) -> Router:
+        """Return the model's router. Called in the event loop."""
+        running = self._running.get(spec.name)
+        if running is None or running.spec != spec:
+            # A worker of an earlier spec answers what it was asked, and is let go with its router.
+            running = self._running[spec.name] = self._run(spec)
+        return running.router
+
+    def _run(self, spec: ModelSpec, worker: Worker | None = None) -> _Running:
+        ready = worker is not None
+        worker = worker or Worker(spec)
+
+        async def replicas() -> list[Worker]:
+            if not ready and running.started is None:
+                running.started = asyncio.create_task(worker.start())
+            if running.started:
+                await running.started
+            return [worker]
+
+        running = _Running(spec, worker, Router(replicas, concurrency(spec)))
+        return running
+
+    def deploy(self, spec: ModelSpec) -> str:
+        """Start the engine, and only if it starts keep the spec in `models.yaml`."""
+        before = self.deployed().get(spec.name)
+        if before == spec:
+            return "unchanged"
+
+        async def begin() -> None:
+            worker = Worker(spec)
+            await worker.start()
+            self._running[spec.name] = self._run(spec, worker)
+
+        try:
+            loop.run(begin())
+        except QuackLLMError as error:
+            raise DeployError(f"{spec.name} was not deployed: {error.message}", hint=error.hint) from error
+        keep_model(spec)
+        return "rolled out" if before else "deployed"
+
+    def undeploy(self, name: str) -> None:
+        """Close the model's worker and take it out of `models.yaml`."""
+        if name not in self.deployed():
+            raise unknown_model(name, self.deployed())
+        forget_model(name)
+        if running := self._running.pop(name, None):
+            loop.run(running.worker.close())
+
+    def status(self, name: str) -> ModelStatus:
+        """Return the model's worker, which is not there before the first request."""
+        known = {**ALWAYS_THERE, **self.deployed()}
+        if name not in known:
+            raise unknown_model(name, known)
+        running = self._running.get(name)
+        if running is None:
+            return ModelStatus(known[name])
+        counts = running.worker.counts
+        replica = ReplicaStatus(
+            f"{name}:0", True, 1, os.getpid(), "", counts.answered, counts.failed, counts.retries, counts.under_way
+        )
+        return ModelStatus(known[name], (replica,))
+
+
+@cache
+def local_fleet() -> LocalFleet:
+    """Return this process's fleet."""
+    return LocalFleet()

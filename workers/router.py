@@ -1,0 +1,170 @@
+"""The router: sends one model's requests to the least loaded of its replicas, bounded in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .errors import QuackLLMError
+from .values import Failure, Request, Response
+from .worker import Finished
+
+QUEUED_AHEAD = 1.25
+"""Requests sent to a replica for each that it works on, so that none waits for the next one to travel."""
+LOSSES_FORGIVEN = 5
+"""How often a request may lose its replica before it is held to be the reason."""
+PAUSE_AFTER_LOSS_SECONDS = 0.3
+
+
+class Replica(Protocol):
+    """Something that answers batches: a worker in this process, or a Ray actor."""
+
+    def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
+        """Yield answers with their places in the batch, as they complete."""
+
+
+class ReplicaLostError(Exception):
+    """The replica died or cannot be reached; what it had not answered is asked elsewhere."""
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One request on its way, and who waits for it."""
+
+    request: Request
+    answered: asyncio.Future[Response]
+    losses: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class _Load:
+    replica: Replica
+    in_flight: set[Job] = field(default_factory=set)
+    resting: bool = False
+
+
+class Router:
+    """Routes one model's requests. Lives in one event loop; every method is called there.
+
+    Args:
+        find_replicas: returns the replicas as they are now; asked at first use and after a loss.
+        concurrency: requests that one replica works on at once.
+    """
+
+    def __init__(self, find_replicas: Callable[[], Awaitable[Sequence[Replica]]], concurrency: int) -> None:
+        self._find_replicas = find_replicas
+        self._capacity = max(int(concurrency * QUEUED_AHEAD), concurrency + 1)
+        self._waiting: deque[Job] = deque()
+        self._loads: list[_Load] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refreshing = False
+
+    def submit(self, request: Request) -> asyncio.Future[Response]:
+        """Queue a request; cancelling the future takes it back while it has not been sent."""
+        job = Job(request, asyncio.get_running_loop().create_future())
+        self._waiting.append(job)
+        if len(self._waiting) == 1:
+            # One turn of the loop later, so that requests submitted together travel together.
+            asyncio.get_running_loop().call_soon(self._pump)
+        return job.answered
+
+    def _pump(self) -> None:
+        """Send what waits to whoever has room."""
+        while self._waiting and self._waiting[0].answered.cancelled():
+            self._waiting.popleft()
+        if not self._waiting:
+            return
+        if not self._loads:
+            self._start(self._refresh())
+            return
+        for load in sorted(self._loads, key=lambda load: len(load.in_flight)):
+            if load.resting:
+                continue
+            if jobs := self._take(self._room(load)):
+                load.in_flight.update(jobs)
+                self._start(self._send(load, jobs))
+
+    def _room(self, load: _Load) -> int:
+        """How many requests to send now: a replica's fair share, and rather a batch than one by one."""
+        free = self._capacity - len(load.in_flight)
+        if free < self._capacity // 8:
+            return 0
+        awake = sum(not other.resting for other in self._loads)
+        return min(free, -(-len(self._waiting) // awake))
+
+    def _take(self, count: int) -> list[Job]:
+        taken: list[Job] = []
+        while self._waiting and len(taken) < count:
+            job = self._waiting.popleft()
+            if not job.answered.cancelled():
+                taken.append(job)
+        return taken
+
+    async def _send(self, load: _Load, jobs: list[Job]) -> None:
+        try:
+            async for finished in load.replica.answer([job.request for job in jobs]):
+                for place, response in finished:
+                    load.in_flight.discard(jobs[place])
+                    _settle(jobs[place], response)
+                self._pump()
+        except ReplicaLostError as error:
+            self._ask_elsewhere(load, jobs, error)
+        except QuackLLMError as error:
+            for job in jobs:
+                load.in_flight.discard(job)
+                if not job.answered.done():
+                    job.answered.set_exception(error)
+            self._pump()
+
+    def _ask_elsewhere(self, load: _Load, jobs: list[Job], error: ReplicaLostError) -> None:
+        """Put what a lost replica had not answered first in the queue, and let the replica rest."""
+        for job in reversed(jobs):
+            if job not in load.in_flight:
+                continue
+            load.in_flight.discard(job)
+            job.losses += 1
+            if job.losses > LOSSES_FORGIVEN:
+                _settle(job, Response(None, error=Failure("worker_lost", str(error), True), finish_reason="error"))
+            else:
+                self._waiting.appendleft(job)
+        if not load.resting:
+            load.resting = True
+            self._start(self._refresh(PAUSE_AFTER_LOSS_SECONDS))
+        self._pump()
+
+    async def _refresh(self, pause: float = 0.0) -> None:
+        """Look up the replicas again; those that were known keep their load."""
+        if self._refreshing:
+            return
+        self._refreshing = True
+        try:
+            await asyncio.sleep(pause)
+            found = await self._find_replicas()
+        except QuackLLMError as error:
+            self._fail_waiting(error)
+            return
+        finally:
+            self._refreshing = False
+        known = {load.replica: load for load in self._loads}
+        self._loads = [known.get(replica) or _Load(replica) for replica in found]
+        for load in self._loads:
+            load.resting = False
+        self._pump()
+
+    def _fail_waiting(self, error: QuackLLMError) -> None:
+        self._loads = []
+        for job in self._take(len(self._waiting)):
+            job.answered.set_exception(error)
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _settle(job: Job, response: Response) -> None:
+    if not job.answered.done():
+        job.answered.set_result(response)

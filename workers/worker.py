@@ -1,0 +1,200 @@
+"""The worker: one class that hosts an engine, in this process or as a Ray actor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+from .engines import EmbeddingEngine, StreamingEngine
+from .errors import ProviderError, SetupError
+from .patience import Patience
+from .spec import ModelSpec
+from .values import Failure, Message, Request, Response
+
+Finished = list[tuple[int, Response]]
+"""Answers with their places in the batch that was asked."""
+
+OUTCOMES = {
+    "length": "the answer was cut off at the token limit",
+    "filter": "the provider refused the content",
+    "cancelled": "the answer was stopped",
+}
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a worker has done since it started."""
+
+    answered: int = 0
+    failed: int = 0
+    under_way: int = 0
+    retries: int = 0
+
+
+class Worker:
+    """Hosts one engine; takes batches, gives each answer back as it completes: a slow row holds no other."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        plan = spec.plan()
+        self.spec = spec
+        self.engine = plan.engine(plan.settings)
+        self.patience = Patience(plan.limits, spec.num_workers)
+        self.counts = Counts()
+        self._slots = asyncio.Semaphore(concurrency(spec))
+
+    async def start(self) -> None:
+        """Start the engine.
+
+        Raises:
+            SetupError: the engine cannot start, in its own words.
+        """
+        await self.engine.start()
+
+    async def close(self) -> None:
+        """Close the engine."""
+        await self.engine.close()
+
+    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
+        """Yield the answers as they complete, each with its place in `requests`.
+
+        Raises:
+            SetupError: no request can succeed; what was answered before it has been yielded.
+        """
+        done: asyncio.Queue[Finished | SetupError] = asyncio.Queue()
+        jobs = [asyncio.create_task(self._answer_into(done, *job)) for job in self._jobs(requests)]
+        try:
+            remaining = len(requests)
+            while remaining:
+                finished = _drained([await done.get()], done)
+                yield finished
+                remaining -= len(finished)
+        finally:
+            for job in jobs:
+                job.cancel()
+
+    def _jobs(self, requests: Sequence[Request]) -> list[tuple[list[int], list[Request]]]:
+        """Each chat request is a job of its own; texts to embed share calls."""
+        chats = [([place], [request]) for place, request in enumerate(requests) if request.kind == "chat"]
+        texts = [(place, request) for place, request in enumerate(requests) if request.kind == "embed"]
+        size = self.engine.embed_batch if isinstance(self.engine, EmbeddingEngine) else 1
+        shared = [([place for place, _ in part], [request for _, request in part]) for part in _batched(texts, size)]
+        return chats + shared
+
+    async def _answer_into(
+        self, done: asyncio.Queue[Finished | SetupError], places: list[int], requests: list[Request]
+    ) -> None:
+        try:
+            async with self._slots:
+                self.counts.under_way += len(requests)
+                try:
+                    responses = await self._answer_job(requests)
+                finally:
+                    self.counts.under_way -= len(requests)
+        except SetupError as error:
+            done.put_nowait(error)
+            return
+        done.put_nowait(list(zip(places, responses, strict=True)))
+
+    async def _answer_job(self, requests: list[Request]) -> list[Response]:
+        if requests[0].kind == "chat":
+            return [await self.answer_one(requests[0])]
+        return await self._embed(requests)
+
+    async def answer_one(self, request: Request) -> Response:
+        """Return the answer to one chat request; a failure is a Response with `error`.
+
+        Raises:
+            SetupError: no request can succeed.
+        """
+        started = perf_counter()
+        try:
+            if not request.messages or not (request.messages[-1].content.strip() or request.messages[-1].images):
+                raise ProviderError("the prompt is empty", code="empty_prompt")
+            response = await self.patience.answer(self.engine.answer, request)
+            await self.patience.settle(request, response.usage)
+        except ProviderError as error:
+            response = self._failed(error)
+        return self._completed(request, response, perf_counter() - started)
+
+    async def stream(self, request: Request) -> AsyncIterator[str | Response]:
+        """Yield pieces of the output, then the whole Response last; an engine that cannot stream yields it at once."""
+        if not isinstance(self.engine, StreamingEngine):
+            response = await self.answer_one(request)
+            if response.output:
+                yield response.output
+            yield response
+            return
+        started = perf_counter()
+        try:
+            async for piece in self.engine.stream(request):
+                if isinstance(piece, Response):
+                    piece = self._completed(request, piece, perf_counter() - started)
+                yield piece
+        except ProviderError as error:
+            yield self._completed(request, self._failed(error), perf_counter() - started)
+
+    async def _embed(self, requests: list[Request]) -> list[Response]:
+        if not isinstance(self.engine, EmbeddingEngine):
+            raise SetupError(
+                f"{self.spec.name} ({self.spec.type}) makes no embeddings", hint="deploy an embedding model and name it"
+            )
+        engine, started = self.engine, perf_counter()
+        texts = [request.messages[0].content for request in requests]
+        try:
+            vectors = await self.patience.answer(lambda _: engine.embed(texts), requests[0])
+        except ProviderError as error:
+            if len(requests) > 1 and not error.setup and not error.retryable:
+                # One bad text fails the whole call at the service; asked one by one, only its own row fails.
+                return [(await self._embed([request]))[0] for request in requests]
+            failed = self._completed(requests[0], self._failed(error), perf_counter() - started)
+            return [failed] * len(requests)
+        seconds = perf_counter() - started
+        self.counts.answered += len(requests)
+        return [Response(None, model=self.spec.name, seconds=seconds, embedding=tuple(vector)) for vector in vectors]
+
+    def _failed(self, error: ProviderError) -> Response:
+        """Turn a failure into the row's response, or stop the statement where no row can succeed."""
+        if error.setup:
+            raise SetupError(f"{self.spec.name}: {error.message} (code {error.code})", hint=error.hint) from error
+        failure = Failure(error.code, error.message, error.retryable)
+        return Response(None, error=failure, finish_reason=error.finish_reason)
+
+    def _completed(self, request: Request, response: Response, seconds: float) -> Response:
+        """Add what the engine does not know; a turn that failed leaves the history as it was."""
+        if response.whole:
+            self.counts.answered += 1
+            history = (*request.messages, Message("assistant", response.output or ""))
+            error = None
+        else:
+            self.counts.failed += 1
+            history = request.messages[:-1]
+            error = response.error or Failure(response.finish_reason, OUTCOMES.get(response.finish_reason, "no answer"))
+        self.counts.retries = self.patience.retries
+        return replace(response, model=self.spec.name, history=history, error=error, seconds=seconds)
+
+
+def concurrency(spec: ModelSpec) -> int:
+    """How many requests one worker of that spec keeps under way."""
+    return spec.worker_concurrency or spec.plan().engine.concurrency
+
+
+def _drained(first: list[Finished | SetupError], queue: asyncio.Queue[Finished | SetupError]) -> Finished:
+    """Return all that has finished by now; an error is raised only after what was answered has been given back."""
+    finished: Finished = []
+    waiting = first
+    while not queue.empty():
+        waiting.append(queue.get_nowait())
+    for item in waiting:
+        if isinstance(item, SetupError):
+            if not finished:
+                raise item
+            queue.put_nowait(item)
+        else:
+            finished += item
+    return finished
+
+
+def _batched(items: list[tuple[int, Request]], size: int) -> list[list[tuple[int, Request]]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
