@@ -1,0 +1,1 @@
+"""Questions become SQL: schema, prompt forms, guard, binding and repair."""
