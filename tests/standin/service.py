@@ -75,13 +75,13 @@ class Call:
             fault = Fault("unknown_model")
         if fault is not None and fault.fault in REFUSALS:
             return self._refusal(fault)
-        if self.embedding:
-            return self._json(self.wire.vectors(self.wire.texts(self.body), self.model, self.id))
         kind = fault.fault if fault else ""
         if kind == "hang":
             await asyncio.sleep(3600)
         if kind == "drop":
             return self._drop()
+        if self.embedding:
+            return await self._send(self.wire.vectors(self.wire.texts(self.body), self.model, self.id), kind)
         return await self._stream(fault) if self.streamed else await self._whole(fault)
 
     async def _find_fault(self) -> Fault | None:
@@ -133,6 +133,9 @@ class Call:
     async def _whole(self, fault: Fault | None) -> web.StreamResponse:
         kind = fault.fault if fault else ""
         body = self.wire.whole(self._answer(fault), self.model, self.id, choices=kind != "empty_choice")
+        return await self._send(body, kind)
+
+    async def _send(self, body: dict[str, Any], kind: str) -> web.StreamResponse:
         if kind == "drop_midway":
             return await self._drop_midway(json.dumps(body).encode())
         if kind == "half_json":

@@ -1,0 +1,162 @@
+"""What a service's reply means: one reading for every vendor's finish reasons, codes, statuses and headers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+from ..errors import ProviderError
+from ..values import Failure, FinishReason, Response, Usage
+
+HIDDEN = "(hidden)"
+WHOLE = frozenset({"stop", "tool_calls", "function_call"})
+CUT = frozenset({"length", "max_tokens"})
+FILTERED = frozenset(
+    {
+        "content_filter",
+        "content_policy_violation",
+        "sensitive",
+        "1301",  # Zhipu
+        "DataInspectionFailed",
+        "data_inspection_failed",
+    }
+)
+NO_CREDIT = frozenset(
+    {
+        "insufficient_quota",
+        "insufficient_balance",
+        "exceeded_current_quota_error",  # Moonshot
+        "1113",  # Zhipu
+        "Arrearage",
+    }
+)
+TRY_LATER = frozenset({408, 409, 425, 429})
+NEVER = frozenset({401, 402, 403, 404})
+HINTS = {
+    401: "deploy the model with a valid key: infer_params={'saas.api_key': 'env:NAME'}",
+    404: "is the model's name right (saas.model), and the address (saas.base_url)?",
+}
+
+
+def finished(
+    reason: str,
+    output: str | None,
+    *,
+    reasoning: str | None = None,
+    words: str | None = None,
+    usage: Usage | None = None,
+    request_id: str | None = None,
+) -> Response:
+    """Return the Response of an answer that ended for that reason.
+
+    Args:
+        reason: the service's finish reason.
+        output: the text, which may be partial.
+        words: what the service says of a refusal.
+
+    Raises:
+        ProviderError: there is no text, or the answer ended in a way that asks for another try.
+    """
+    failure: Failure | None = None
+    finish_reason: FinishReason = "stop"
+    if reason in CUT:
+        finish_reason, failure = "length", Failure("length", "the answer was cut off at the token limit")
+    elif reason in FILTERED:
+        finish_reason, failure = "filter", Failure(reason, words or "the service withheld the answer")
+    elif reason not in WHOLE:
+        raise ProviderError(f"the service ended the answer with {reason!r}", code=reason, retryable=True)
+    elif not output:
+        raise empty_choice()
+    return Response(
+        output or None,
+        reasoning or None,
+        failure,
+        finish_reason=finish_reason,
+        usage=usage or Usage(),
+        request_id=request_id,
+    )
+
+
+def empty_choice(words: str = "the service answered with nothing") -> ProviderError:
+    """Return the error for a reply that holds no answer."""
+    return ProviderError(words, code="empty_choice", retryable=True)
+
+
+def broken(words: str) -> ProviderError:
+    """Return the error for a reply that cannot be read, or that stops in its middle."""
+    return ProviderError(words, code="broken_reply", retryable=True)
+
+
+def refusal(
+    words: str, *, code: str | None, status: int | None, headers: Mapping[str, str] | None = None, secret: str = ""
+) -> ProviderError:
+    """Return the error that a service's refusal stands for.
+
+    Args:
+        words: the service's own message.
+        code: its own code, where it gave one.
+        status: the HTTP status.
+        headers: the reply's headers, for Retry-After.
+        secret: the key, which some services repeat in their message.
+    """
+    code = code or str(status)
+    filtered = code in FILTERED
+    setup = not filtered and (status in NEVER or code in NO_CREDIT)
+    later = status is None or status in TRY_LATER or status >= 500 or code.startswith(("Throttling", "InternalError"))
+    retryable = later and not setup and not filtered
+    return ProviderError(
+        scrubbed(words, secret) or f"the service answered with HTTP status {status}",
+        code=code,
+        retryable=retryable,
+        retry_after_seconds=retry_after(headers or {}) if retryable else None,
+        setup=setup,
+        finish_reason="filter" if filtered else "error",
+        hint=HINTS.get(status or 0, "") if setup else "",
+    )
+
+
+def lost_connection(error: BaseException) -> ProviderError:
+    """Return the error for a connection that failed, or a reply that did not come in time, in the cause's words."""
+    links = [error]
+    while (cause := links[-1].__cause__ or links[-1].__context__) and cause not in links:
+        links.append(cause)
+    if any(isinstance(link, TimeoutError) for link in links):
+        return ProviderError("the service did not reply in time", code="timeout", retryable=True)
+    words = str(error.__cause__ or error) or type(error).__name__
+    return ProviderError(f"the connection to the service was lost: {words}", code="connection", retryable=True)
+
+
+def scrubbed(text: str, secret: str) -> str:
+    """Return the text without the secret."""
+    return text.replace(secret, HIDDEN) if secret else text
+
+
+def harmless(error: BaseException, secret: str) -> BaseException | None:
+    """Return the error to chain as a cause, or None where its own text would show the secret."""
+    return None if secret and secret in f"{error} {error!r}" else error
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds the service asks to wait, from Retry-After-Ms or Retry-After (seconds or a date)."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    milliseconds = _number(lower.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    given = lower.get("retry-after")
+    if given is None:
+        return None
+    seconds = _number(given)
+    if seconds is not None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return max(0.0, float(text)) if text else None
+    except ValueError:
+        return None
