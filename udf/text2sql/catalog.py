@@ -16,15 +16,16 @@ Place = tuple[str, str, str]
 """Database, schema and table."""
 
 TABLES = """
-    SELECT (t.database_name, t.schema_name, t.name), t.comment,
+    SELECT (database_name, schema_name, t.name), t.comment,
            NOT t.is_view AND d.type = 'duckdb' AND NOT contains(coalesce(d.path, ''), '://')
-    FROM (SELECT database_name, schema_name, table_name AS name, comment, internal, false AS is_view
+    FROM (SELECT database_name, schema_name, table_name AS name, table_oid AS oid, comment, internal,
+                 false AS is_view
           FROM duckdb_tables()
           UNION ALL
-          SELECT database_name, schema_name, view_name, comment, internal, true
+          SELECT database_name, schema_name, view_name, view_oid, comment, internal, true
           FROM duckdb_views()) t
     JOIN duckdb_databases() d USING (database_name)
-    WHERE NOT t.internal ORDER BY ALL
+    WHERE NOT t.internal ORDER BY database_name, schema_name, oid
 """
 COLUMNS = """
     SELECT (database_name, schema_name, table_name), column_name, data_type, comment, is_generated
@@ -59,15 +60,22 @@ def read_catalog(connection: duckdb.DuckDBPyConnection, tables: Iterable[str] | 
     Raises:
         SchemaError: a name that the catalog does not have.
     """
-    run = duckdb.DuckDBPyConnection.execute
-    database, current = run(connection, "SELECT current_database(), current_schema()").fetchall()[0]
-    found = _tables(run(connection, TABLES).fetchall(), database, current)
-    schema, readable = _columns(found, run(connection, COLUMNS).fetchall())
-    schema = with_keys(replace(schema, name=database), _keys(found, run(connection, CONSTRAINTS).fetchall()))
+    schema, readable = read_declared(connection)
     if tables is not None:
         schema = only(schema, tables)
     schema, repeated = with_samples(connection, schema, readable)
     return with_inferred_keys(schema, repeated)
+
+
+def read_declared(connection: duckdb.DuckDBPyConnection) -> tuple[Schema, set[tuple[str, str]]]:
+    """Return the schema as it is declared, without sample values, and the (table, column) that could be sampled."""
+    # The plain method: the connection may be one whose statements are planned before they run.
+    run = duckdb.DuckDBPyConnection.execute
+    database, current = run(connection, "SELECT current_database(), current_schema()").fetchall()[0]
+    found = _tables(run(connection, TABLES).fetchall(), database, current)
+    schema, readable = _columns(found, run(connection, COLUMNS).fetchall())
+    keys = _keys(found, run(connection, CONSTRAINTS).fetchall())
+    return with_keys(replace(schema, name=database), keys), readable
 
 
 def _tables(rows: list[tuple[tuple[str, ...], str | None, bool]], database: str, current: str) -> dict[Place, _Found]:

@@ -30,6 +30,9 @@ class Keys:
     def __bool__(self) -> bool:
         return bool(self.primary or self.foreign)
 
+    def __or__(self, other: Keys) -> Keys:
+        return Keys(self.primary + other.primary, self.foreign + other.foreign)
+
 
 def read_key_lines(comment: str) -> tuple[str, Keys]:
     """Return a comment without its key lines, and the keys that they say."""
@@ -60,7 +63,9 @@ def with_keys(schema: Schema, keys: dict[str, Keys]) -> Schema:
     tables = {table.name.lower(): table for table in schema.tables}
     foreign_keys = list(schema.foreign_keys)
     for name, found in keys.items():
-        table = tables[name.lower()]
+        table = tables.get(name.lower())
+        if table is None:
+            continue
         tables[name.lower()] = _with_primary_key(table, found.primary)
         for columns, other_name, other_columns in found.foreign:
             other = tables.get(_beside(name, other_name, tables))

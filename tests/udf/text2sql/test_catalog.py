@@ -91,10 +91,8 @@ def test_keys_are_told_by_names_where_none_is_declared(connection):
     connection.execute("CREATE TABLE concerts AS SELECT i AS id, 1 AS singer_id FROM range(3) r(i)")
     connection.execute("CREATE TABLE tickets (concert_id INT, seat INT)")
     schema = read_catalog(connection)
-    assert [column.name for each in schema.tables for column in each.columns if column.primary_key] == [
-        "id",
-        "singer_id",
-    ]
+    keys = [column.name for each in schema.tables for column in each.columns if column.primary_key]
+    assert keys == ["singer_id", "id"]
     assert set(schema.foreign_keys) == {
         ForeignKey("concerts", "singer_id", "singers", "singer_id"),
         ForeignKey("tickets", "concert_id", "concerts", "id"),

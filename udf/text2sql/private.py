@@ -1,0 +1,33 @@
+"""Empty DuckDB instances of our own, with nothing in reach: the user's instance cannot be locked for one statement."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import duckdb
+
+
+def locked_instance() -> duckdb.DuckDBPyConnection:
+    """Return a new in-memory instance without files, network and extensions, for good: these settings hold."""
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "threads": 1,
+        },
+    )
+
+
+@lru_cache(maxsize=1)
+def _shared() -> duckdb.DuckDBPyConnection:
+    instance = locked_instance()
+    instance.execute("SET lock_configuration = true")
+    return instance
+
+
+def ask(sql: str, values: object = None) -> list[tuple[object, ...]]:
+    """Run one statement of ours in the shared empty instance and return its rows; safe in any thread."""
+    with _shared().cursor() as cursor:
+        return cursor.execute(sql, values).fetchall()
