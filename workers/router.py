@@ -36,6 +36,7 @@ class Job:
 
     request: Request
     answered: asyncio.Future[Response]
+    sent: bool = False
     losses: int = 0
 
 
@@ -62,14 +63,14 @@ class Router:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing = False
 
-    def submit(self, request: Request) -> asyncio.Future[Response]:
-        """Queue a request; cancelling the future takes it back while it has not been sent."""
+    def submit(self, request: Request) -> Job:
+        """Queue a request; cancelling `answered` takes it back while it is not `sent`."""
         job = Job(request, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         if len(self._waiting) == 1:
             # One turn of the loop later, so that requests submitted together travel together.
             asyncio.get_running_loop().call_soon(self._pump)
-        return job.answered
+        return job
 
     def _pump(self) -> None:
         """Send what waits to whoever has room."""
@@ -100,6 +101,7 @@ class Router:
         while self._waiting and len(taken) < count:
             job = self._waiting.popleft()
             if not job.answered.cancelled():
+                job.sent = True
                 taken.append(job)
         return taken
 
@@ -129,6 +131,7 @@ class Router:
             if job.losses > LOSSES_FORGIVEN:
                 _settle(job, Response(None, error=Failure("worker_lost", str(error), True), finish_reason="error"))
             else:
+                job.sent = False
                 self._waiting.appendleft(job)
         if not load.resting:
             load.resting = True

@@ -65,7 +65,7 @@ class Response:
     """What came back. `error` is None exactly for finish_reason 'stop'; `output` keeps a partial text.
 
     An engine fills output, reasoning, error, finish_reason, usage and request_id; the worker that
-    hosts it adds model, history and seconds.
+    hosts it adds model and seconds, and the caller the history, which need not travel.
     """
 
     output: str | None

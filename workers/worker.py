@@ -11,7 +11,7 @@ from .engines import EmbeddingEngine, StreamingEngine
 from .errors import ProviderError, SetupError
 from .patience import Patience
 from .spec import ModelSpec
-from .values import Failure, Message, Request, Response
+from .values import Failure, Request, Response
 
 Finished = list[tuple[int, Response]]
 """Answers with their places in the batch that was asked."""
@@ -116,7 +116,7 @@ class Worker:
             await self.patience.settle(request, response.usage)
         except ProviderError as error:
             response = self._failed(error)
-        return self._completed(request, response, perf_counter() - started)
+        return self._completed(response, perf_counter() - started)
 
     async def stream(self, request: Request) -> AsyncIterator[str | Response]:
         """Yield pieces of the output, then the whole Response last; an engine that cannot stream yields it at once."""
@@ -130,10 +130,10 @@ class Worker:
         try:
             async for piece in self.engine.stream(request):
                 if isinstance(piece, Response):
-                    piece = self._completed(request, piece, perf_counter() - started)
+                    piece = self._completed(piece, perf_counter() - started)
                 yield piece
         except ProviderError as error:
-            yield self._completed(request, self._failed(error), perf_counter() - started)
+            yield self._completed(self._failed(error), perf_counter() - started)
 
     async def _embed(self, requests: list[Request]) -> list[Response]:
         if not isinstance(self.engine, EmbeddingEngine):
@@ -148,7 +148,7 @@ class Worker:
             if len(requests) > 1 and not error.setup and not error.retryable:
                 # One bad text fails the whole call at the service; asked one by one, only its own row fails.
                 return [(await self._embed([request]))[0] for request in requests]
-            failed = self._completed(requests[0], self._failed(error), perf_counter() - started)
+            failed = self._completed(self._failed(error), perf_counter() - started)
             return [failed] * len(requests)
         seconds = perf_counter() - started
         self.counts.answered += len(requests)
@@ -161,18 +161,16 @@ class Worker:
         failure = Failure(error.code, error.message, error.retryable)
         return Response(None, error=failure, finish_reason=error.finish_reason)
 
-    def _completed(self, request: Request, response: Response, seconds: float) -> Response:
-        """Add what the engine does not know; a turn that failed leaves the history as it was."""
+    def _completed(self, response: Response, seconds: float) -> Response:
+        """Count the answer, and add what the engine does not know."""
+        error = None
         if response.whole:
             self.counts.answered += 1
-            history = (*request.messages, Message("assistant", response.output or ""))
-            error = None
         else:
             self.counts.failed += 1
-            history = request.messages[:-1]
             error = response.error or Failure(response.finish_reason, OUTCOMES.get(response.finish_reason, "no answer"))
         self.counts.retries = self.patience.retries
-        return replace(response, model=self.spec.name, history=history, error=error, seconds=seconds)
+        return replace(response, model=self.spec.name, error=error, seconds=seconds)
 
 
 def concurrency(spec: ModelSpec) -> int:

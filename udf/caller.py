@@ -1,0 +1,279 @@
+"""The caller: the call store first, then the identical call under way, then a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sqlite3
+import uuid
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, TypeVar
+
+from ..workers.errors import StoreError
+from ..workers.fleet import Fleet
+from ..workers.router import Job
+from ..workers.spec import ModelSpec
+from ..workers.values import Message, Request, Response
+from .statement import Statement
+from .store import LEASE_SECONDS, Call, CallStore, key_of
+
+StoreMode = Literal["on", "off", "refresh"]
+Result = TypeVar("Result")
+
+HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+GLANCE_SECONDS = 0.05
+"""How often a request that another process is asking is looked up."""
+
+
+class AsyncStore(Protocol):
+    """The call store as the event loop sees it; the methods are `CallStore`'s."""
+
+    async def find(self, keys: Sequence[str]) -> dict[str, Response]: ...
+    async def claim(self, keys: Sequence[str], holder: str) -> set[str]: ...
+    async def beat(self, holder: str) -> None: ...
+    async def settle(self, calls: Sequence[Call]) -> None: ...
+    async def release(self, keys: Sequence[str]) -> None: ...
+
+
+class FileStore:
+    """A `CallStore` with a thread of its own."""
+
+    def __init__(self, open_store: Callable[[], CallStore]) -> None:
+        self._thread = ThreadPoolExecutor(1, "quackllm-store")
+        self._open = open_store
+        self._opened: CallStore | None = None
+
+    async def run(self, work: Callable[[CallStore], Result]) -> Result:
+        """Run the work on the store, in its thread.
+
+        Raises:
+            StoreError: the file cannot be used.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+
+    def _run(self, work: Callable[[CallStore], Result]) -> Result:
+        if self._opened is None:
+            self._opened = self._open()
+        try:
+            return work(self._opened)
+        except sqlite3.Error as error:
+            raise StoreError(f"the call store {self._opened.path} failed: {error}") from error
+
+    async def find(self, keys: Sequence[str]) -> dict[str, Response]:
+        """See `CallStore.find`."""
+        return await self.run(lambda store: store.find(keys))
+
+    async def claim(self, keys: Sequence[str], holder: str) -> set[str]:
+        """See `CallStore.claim`."""
+        return await self.run(lambda store: store.claim(keys, holder))
+
+    async def beat(self, holder: str) -> None:
+        """See `CallStore.beat`."""
+        await self.run(lambda store: store.beat(holder))
+
+    async def settle(self, calls: Sequence[Call]) -> None:
+        """See `CallStore.settle`."""
+        await self.run(lambda store: store.settle(calls))
+
+    async def release(self, keys: Sequence[str]) -> None:
+        """See `CallStore.release`."""
+        await self.run(lambda store: store.release(keys))
+
+
+@dataclass(eq=False, slots=True)
+class _Asked:
+    """A call under way in this process: one for each distinct request, however many wait for it."""
+
+    key: str
+    spec: ModelSpec
+    request: Request
+    kept: bool
+    answered: asyncio.Future[Response]
+    waiters: int = 0
+    job: Job | None = None
+    response: Response | None = None
+
+
+class Caller:
+    """Asks models on behalf of statements. Lives in the event loop; every method is called there."""
+
+    def __init__(self, fleet: Fleet, store: AsyncStore) -> None:
+        self.fleet = fleet
+        self.store = store
+        self._under_way: dict[str, _Asked] = {}
+        self._answered: list[_Asked] = []
+        self._leased: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._settling = False
+        self._beating = False
+
+    async def ask(
+        self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode = "on"
+    ) -> list[Response]:
+        """Return one response a request, in order; identical requests are asked once.
+
+        Args:
+            spec: the model.
+            requests: what to ask, repetitions allowed.
+            statement: for whom; its memory of what failed is read and written.
+            mode: 'on'; 'off': the store is neither read nor written; 'refresh': written, not read.
+
+        Raises:
+            SetupError: no request can succeed.
+            StoreError: the call store cannot be opened.
+        """
+        identity = spec.identity
+        keys = [key_of(identity, request) for request in requests]
+        wanted = dict(zip(keys, requests, strict=True))
+        answers = {key: statement.remembered[key] for key in wanted if key in statement.remembered}
+        if mode == "on" and (missing := [key for key in wanted if key not in answers]):
+            answers |= await self.store.find(missing)
+        if unknown := {key: request for key, request in wanted.items() if key not in answers}:
+            fresh = await self._ask_unknown(spec, unknown, mode)
+            answers |= fresh
+            statement.remembered |= {k: r for k, r in fresh.items() if not (r.whole and mode == "on")}
+        return [_completed(answers[key], request, spec) for key, request in zip(keys, requests, strict=True)]
+
+    async def _ask_unknown(self, spec: ModelSpec, unknown: dict[str, Request], mode: StoreMode) -> dict[str, Response]:
+        new: list[_Asked] = []
+        asked = [self._join(spec, key, request, mode, new) for key, request in unknown.items()]
+        if new:
+            self._start(self._launch(new, leased=mode == "on"))
+        try:
+            responses = await asyncio.gather(*(asyncio.shield(call.answered) for call in asked))
+        finally:
+            for call in asked:
+                self._leave(call)
+        return dict(zip(unknown, responses, strict=True))
+
+    def _join(self, spec: ModelSpec, key: str, request: Request, mode: StoreMode, new: list[_Asked]) -> _Asked:
+        call = self._under_way.get(key)
+        if call is None:
+            answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+            answered.add_done_callback(_retrieve)
+            call = self._under_way[key] = _Asked(key, spec, request, mode != "off", answered)
+            new.append(call)
+        call.waiters += 1
+        return call
+
+    def _leave(self, call: _Asked) -> None:
+        """Stop waiting; a call that nobody waits for is taken back if it was not sent, and lands in the store if it was."""
+        call.waiters -= 1
+        if call.waiters == 0 and not call.answered.done() and not (call.job and call.job.sent):
+            if call.job:
+                call.job.answered.cancel()
+            self._finish(call, None)
+
+    async def _launch(self, calls: list[_Asked], *, leased: bool) -> None:
+        """Send what no other process is asking; wait for the rest, and take over what its holder leaves."""
+        try:
+            pause = GLANCE_SECONDS
+            while calls := [call for call in calls if not call.answered.done()]:
+                granted = await self._claim(calls) if leased else {call.key for call in calls}
+                for call in calls:
+                    if call.key in granted:
+                        self._send(call)
+                if not (calls := [call for call in calls if call.key not in granted]):
+                    return
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, 1.0)
+                for key, response in (await self.store.find([call.key for call in calls])).items():
+                    self._finish(self._under_way[key], response)
+        except StoreError as error:
+            for call in calls:
+                self._fail(call, error)
+
+    async def _claim(self, calls: list[_Asked]) -> set[str]:
+        granted = await self.store.claim([call.key for call in calls], HOLDER)
+        self._leased |= granted
+        if granted and not self._beating:
+            self._beating = True
+            self._start(self._beat())
+        return granted
+
+    async def _beat(self) -> None:
+        """Keep this process's leases alive for as long as it has any."""
+        while self._leased:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            await self.store.beat(HOLDER)
+        self._beating = False
+
+    def _send(self, call: _Asked) -> None:
+        if call.answered.done():
+            self._start(self._give_back([call.key]))
+            return
+        call.job = self.fleet.router(call.spec).submit(call.request)
+        call.job.answered.add_done_callback(lambda future: self._landed(call, future))
+
+    def _landed(self, call: _Asked, future: asyncio.Future[Response]) -> None:
+        if future.cancelled():
+            self._start(self._give_back([call.key]))
+        elif error := future.exception():
+            self._fail(call, error)
+            self._start(self._give_back([call.key]))
+        else:
+            call.response = future.result()
+            self._answered.append(call)
+            if not self._settling:
+                self._settling = True
+                self._start(self._settle())
+
+    async def _settle(self) -> None:
+        """Record what has been answered, all that is there in one transaction, and only then hand it on."""
+        while self._answered:
+            calls, self._answered = self._answered, []
+            try:
+                await self.store.settle([_record(call) for call in calls if call.kept])
+            except StoreError as error:
+                for call in calls:
+                    self._fail(call, error)
+            self._leased.difference_update(call.key for call in calls)
+            for call in calls:
+                self._finish(call, call.response)
+        self._settling = False
+
+    async def _give_back(self, keys: list[str]) -> None:
+        if held := [key for key in keys if key in self._leased]:
+            self._leased.difference_update(held)
+            await self.store.release(held)
+
+    def _finish(self, call: _Asked, response: Response | None) -> None:
+        if self._under_way.get(call.key) is call:
+            del self._under_way[call.key]
+        if not call.answered.done():
+            if response is None:
+                call.answered.cancel()
+            else:
+                call.answered.set_result(response)
+
+    def _fail(self, call: _Asked, error: BaseException) -> None:
+        if not call.answered.done():
+            call.answered.set_exception(error)
+        self._finish(call, None)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _record(call: _Asked) -> Call:
+    assert call.response is not None
+    return Call(call.key, call.spec.name, call.spec.type, call.request.messages[-1].content, call.response)
+
+
+def _completed(response: Response, request: Request, spec: ModelSpec) -> Response:
+    """Add the model and the history; a turn that failed leaves the history as it was."""
+    history = (
+        (*request.messages, Message("assistant", response.output or "")) if response.whole else request.messages[:-1]
+    )
+    return replace(response, model=spec.name, history=history)
+
+
+def _retrieve(future: asyncio.Future[Response]) -> None:
+    """Mark an error as seen, for a call whose last waiter has left."""
+    if not future.cancelled():
+        future.exception()

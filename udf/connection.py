@@ -1,0 +1,196 @@
+"""The connection: a DuckDB connection that knows our functions and watches its statements."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import duckdb
+
+from ..workers import fleet_at
+from .functions import register_functions
+from .interrupts import on_interrupt
+from .macros import make_macros, name_models
+from .session import Session, begin_session, end_session, plain
+from .statement import Statement
+
+Result = TypeVar("Result")
+
+READS_CATALOG = re.compile(r"\b(text2sql|text2sql_detail|ask)\b", re.IGNORECASE)
+ROLLS_BACK = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
+FETCHES = (
+    "fetchone", "fetchmany", "fetchall", "fetchnumpy", "fetchdf", "fetch_df", "fetch_df_chunk", "df", "torch", "tf",
+    "to_arrow_table", "to_arrow_reader", "complete",
+)  # fmt: skip
+"""Methods of a connection that read on in a result: rows are computed, and models asked, while they run."""
+
+
+class Connection(duckdb.DuckDBPyConnection):
+    """A `duckdb.DuckDBPyConnection` with LLM functions; make one with `quackllm.connect`."""
+
+    __slots__ = ()
+
+    def execute(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
+        """Run a statement, as DuckDB does."""
+        with _running(self, query):
+            duckdb.DuckDBPyConnection.execute(self, query, *args, **kwargs)
+        return self
+
+    def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
+        """Run a prepared statement once for each set of parameters, as DuckDB does."""
+        with _running(self, query):
+            duckdb.DuckDBPyConnection.executemany(self, query, *args, **kwargs)
+        return self
+
+    def cursor(self) -> Connection:
+        """Return another connection to the same database, with the same models and default model."""
+        session = _session(self)
+        return _adopt(duckdb.DuckDBPyConnection.cursor(self), begin_session(session.fleet, session.model))
+
+    def duplicate(self) -> Connection:
+        """Return another connection to the same database."""
+        return self.cursor()
+
+    def rollback(self) -> Connection:
+        """Undo the open transaction, and with it macros that were made in it."""
+        duckdb.DuckDBPyConnection.rollback(self)
+        _session(self).named = None
+        return self
+
+    def interrupt(self) -> None:
+        """Stop the running statement; requests that were not sent yet are not sent."""
+        _session(self).statement.cancel()
+
+    def close(self) -> None:
+        """Close the connection."""
+        session = _session(self)
+        session.statement.end()
+        end_session(session.number)
+        duckdb.DuckDBPyConnection.close(self)
+
+    def __enter__(self) -> Connection:
+        return self
+
+    # Every statement of a relation, and nothing else, passes through these two: the relation layer of
+    # DuckDB 2.0 is Python over them.
+    def _submit(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        with _running(self, query):
+            return duckdb.DuckDBPyConnection._submit(self, query, *args, **kwargs)  # type: ignore[attr-defined]
+
+    def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        with _running(self, query):
+            return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)  # type: ignore[attr-defined]
+
+
+def _reading(name: str) -> Callable[..., Any]:
+    original = getattr(duckdb.DuckDBPyConnection, name)
+
+    def read(self: Connection, *args: Any, **kwargs: Any) -> Any:
+        with _watching(_session(self)):
+            return original(self, *args, **kwargs)
+
+    read.__name__, read.__doc__ = name, original.__doc__
+    return read
+
+
+for _name in FETCHES:
+    setattr(Connection, _name, _reading(_name))
+
+_SESSIONS: weakref.WeakKeyDictionary[Connection, Session] = weakref.WeakKeyDictionary()
+
+
+def connect(
+    path: str | Path = ":memory:", *, model: str | None = None, cluster: str | None = None, read_only: bool = False
+) -> Connection:
+    """Open a DuckDB database whose SQL can ask language models.
+
+    Args:
+        path: a database file, or ':memory:'.
+        model: the default model of `llm_chat(request)` and `text2sql(question)`.
+        cluster: where models answer. None: this process, with no Ray; 'local': a Ray on this machine;
+            'auto' or an address: a running Ray cluster.
+        read_only: open the file without being able to change it.
+
+    Raises:
+        UnknownModelError: the default model is not deployed.
+        SetupError: no cluster answers at the address.
+    """
+    return register(duckdb.connect(str(path), read_only=read_only), model=model, cluster=cluster)
+
+
+def register(
+    connection: duckdb.DuckDBPyConnection, *, model: str | None = None, cluster: str | None = None
+) -> Connection:
+    """Give a connection that exists our functions; it is the same object afterwards, of a class that watches statements.
+
+    Args:
+        connection: any DuckDB connection.
+        model, cluster: as for `connect`.
+    """
+    if isinstance(connection, Connection):
+        _drop(connection)
+    return _adopt(connection, begin_session(fleet_at(cluster), model))
+
+
+def _adopt(connection: duckdb.DuckDBPyConnection, session: Session) -> Connection:
+    register_functions(connection)
+    connection.__class__ = Connection
+    adopted = cast(Connection, connection)
+    # A subclass adds a Python frame between the caller and DuckDB, which looks for DataFrames in the nearest one only.
+    plain(adopted, "SET python_scan_all_frames = true")
+    make_macros(adopted, session)
+    name_models(adopted, session)
+    _SESSIONS[adopted] = session
+    weakref.finalize(adopted, end_session, session.number)
+    return adopted
+
+
+def _session(connection: Connection) -> Session:
+    return _SESSIONS[connection]
+
+
+def _drop(connection: Connection) -> None:
+    end_session(_SESSIONS.pop(connection).number)
+
+
+@contextlib.contextmanager
+def _running(connection: Connection, query: Any) -> Iterator[None]:
+    """Prepare for a statement, and watch it run."""
+    session = _session(connection)
+    text = query if isinstance(query, str) else getattr(query, "query", "")
+    session.statement.end()
+    session.statement = Statement(functools.partial(duckdb.DuckDBPyConnection.interrupt, connection))
+    with _watching(session):
+        _prepare(connection, session, text)
+        yield
+    if ROLLS_BACK.match(text):
+        session.named = None
+
+
+def _prepare(connection: Connection, session: Session, text: str) -> None:
+    """Name the models that were deployed since, and read the catalog where the statement will need it."""
+    try:
+        name_models(connection, session)
+        if READS_CATALOG.search(text):
+            from .text2sql.catalog import read_catalog
+
+            session.catalog = read_catalog(connection)
+    except duckdb.TransactionException:
+        session.catalog = None  # The transaction is aborted: the user's own statement will say so.
+
+
+@contextlib.contextmanager
+def _watching(session: Session) -> Iterator[None]:
+    """Let Ctrl-C through, raise our errors as they are, and say what failed."""
+    statement = session.statement
+    try:
+        with on_interrupt(statement.cancel):
+            yield
+    except (duckdb.Error, RuntimeError) as error:
+        raise statement.reason(error) from None
+    statement.warn()

@@ -1,0 +1,182 @@
+"""The functions behind the macros: Arrow columns in, Arrow columns out, registered once a DuckDB instance."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..workers import loop
+from ..workers.errors import QuackLLMError, RequestError
+from ..workers.values import Message, Request, Response
+from . import tables
+from .caller import StoreMode
+from .params import conversation
+from .questions import DETAIL_SQL, ask_sql, detail
+from .session import Session, plain, session_of
+from .types import (
+    REQUEST_SQL,
+    RESPONSE_SQL,
+    messages_of,
+    requests_of,
+    requests_to_arrow,
+    responses_to_arrow,
+    spread,
+    sql_name,
+)
+
+Column = pa.ChunkedArray
+_REGISTERING = threading.Lock()
+
+
+def param(_: Session, given: Column) -> pa.Array:
+    """`llm_param(STRUCT or MAP)` → Request."""
+    if not (pa.types.is_struct(given.type) or pa.types.is_map(given.type) or pa.types.is_null(given.type)):
+        hint = "write llm_param({'instruction': 'your prompt', 'temperature': 0.2})"
+        raise RequestError(f"llm_param takes a STRUCT or a MAP, not {sql_name(given.type)}", hint=hint)
+    return requests_to_arrow(requests_of(given, "llm_param"))
+
+
+def stack(_: Session, responses: Column, requests: Column) -> pa.Array:
+    """`llm_stack(response, request or text)` → Request: the history with the new turn."""
+    new = requests_of(requests, "llm_stack")
+    if pa.types.is_null(responses.type):
+        return requests_to_arrow(new)
+    if not (pa.types.is_struct(responses.type) and responses.type.get_field_index("history") >= 0):
+        raise RequestError(
+            f"llm_stack continues a response, not {sql_name(responses.type)}",
+            hint="write llm_stack(response, 'your next question')",
+        )
+    return requests_to_arrow(map(_stacked, pc.struct_field(responses, "history").to_pylist(), new))
+
+
+def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> Request | None:
+    if request is None:
+        return None
+    turns = [message for message in request.messages if message.role != "system"]
+    earlier = (*messages_of(history), *turns[:-1])
+    return Request(conversation(earlier, turns[-1], request.system), request.options)
+
+
+def chat(session: Session, names: Column, requests: Column, mode: Column) -> pa.Array:
+    """`llm_chat(model, request)` → Response."""
+    responses, places = _asked(session, names, requests_of(requests, "llm_chat"), mode)
+    return spread(responses_to_arrow(responses), places)
+
+
+def embed(session: Session, names: Column, texts: Column, mode: Column) -> pa.Array:
+    """`llm_embed(model, text)` → FLOAT[]; NULL where the text is NULL or the service refused it."""
+    if not (pa.types.is_string(texts.type) or pa.types.is_null(texts.type)):
+        raise RequestError(f"llm_embed takes a text, not {sql_name(texts.type)}", hint="write CAST(… AS VARCHAR)")
+    requests = [None if text is None else Request((Message("user", text),), kind="embed") for text in texts.to_pylist()]
+    responses, places = _asked(session, names, requests, mode)
+    return spread(pa.array([response.embedding for response in responses], pa.list_(pa.float32())), places)
+
+
+def _asked(
+    session: Session, names: Column, requests: Sequence[Request | None], mode: Column
+) -> tuple[list[Response], list[int | None]]:
+    """Ask each distinct request of a chunk once; return the answers and each row's place among them."""
+    models = [name if request else None for name, request in zip(names.to_pylist(), requests, strict=True)]
+    places: list[int | None] = []
+    distinct: dict[tuple[str | None, Request], int] = {}
+    for name, request in zip(models, requests, strict=True):
+        places.append(distinct.setdefault((name, request), len(distinct)) if request else None)
+    answers: dict[int, Response] = {}
+    for model in dict.fromkeys(name for name, _ in distinct):
+        chosen = {place: request for (name, request), place in distinct.items() if name == model}
+        answers |= zip(chosen, _ask(session, model, list(chosen.values()), store_mode(mode)), strict=True)
+    for asked, place in distinct.items():
+        session.statement.note_failure(asked, answers[place].error)
+    return [answers[place] for place in range(len(distinct))], places
+
+
+def _ask(session: Session, model: str | None, requests: list[Request], mode: StoreMode) -> list[Response]:
+    spec = session.model_for(model)
+    return session.statement.wait(loop.start(session.caller.ask(spec, requests, session.statement, mode)))
+
+
+def store_mode(column: Column) -> StoreMode:
+    """Return what the SQL variable `llm_store` says: 'on' unless it is set.
+
+    Raises:
+        RequestError: it says something else.
+    """
+    mode = column[0].as_py() or "on"
+    if mode not in ("on", "off", "refresh"):
+        raise RequestError(f"llm_store is {mode!r}", hint="type: SET VARIABLE llm_store = 'on'   ('off', 'refresh')")
+    return cast(StoreMode, mode)
+
+
+def text2sql(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
+    """`text2sql_detail(question, schema, model)` → the SQL with how it was found."""
+    return detail(
+        session, requests_of(questions, "text2sql"), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
+    )
+
+
+def ask(session: Session, questions: Column, models: Column, rows: Column, seconds: Column, mode: Column) -> pa.Array:
+    """`FROM ask(question)` → the SQL that `query()` then runs; there is no row to hold an error, so it is raised."""
+    limits = (rows[0].as_py(), seconds[0].as_py())
+    request = requests_of(questions, "ask")[0]
+    return pa.array([ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
+
+
+SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
+    "quackllm_param": (param, REQUEST_SQL),
+    "quackllm_stack": (stack, REQUEST_SQL),
+    "quackllm_chat": (chat, RESPONSE_SQL),
+    "quackllm_embed": (embed, "FLOAT[]"),
+    "quackllm_text2sql": (text2sql, DETAIL_SQL),
+    "quackllm_ask": (ask, "VARCHAR"),
+}
+"""Answered from the store when they are evaluated again, and therefore as good as pure."""
+
+READING: dict[str, tuple[Callable[..., pa.Array], str]] = {
+    "quackllm_models": (tables.models, tables.MODELS_SQL),
+    "quackllm_usage": (tables.usage, tables.USAGE_SQL),
+    "quackllm_calls": (tables.calls, tables.CALLS_SQL),
+    "quackllm_forget": (tables.forget, "BIGINT"),
+}
+"""What they return changes from one statement to the next."""
+
+
+def _guarded(function: Callable[..., pa.Array]) -> Callable[..., pa.Array]:
+    """Call the function with its session in place of the number, and leave an error of ours with the statement.
+
+    DuckDB passes on no more of an exception than its text; the connection's hook raises the error itself.
+    """
+
+    def run(*columns: Column) -> pa.Array:
+        *arguments, numbers = columns
+        session = session_of(numbers[0].as_py())
+        try:
+            return function(session, *arguments)
+        except QuackLLMError as error:
+            session.statement.error = error
+            raise
+
+    return run
+
+
+FUNCTIONS = {name: _guarded(function) for name, (function, _) in {**SCALAR, **READING}.items()}
+"""Kept here for good: DuckDB holds them no longer than the connection that registered them lives."""
+
+
+def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Register our functions with the connection's instance, unless they are there."""
+    with _REGISTERING:
+        # A connection of its own: functions created in the user's transaction would go with its rollback.
+        private = duckdb.DuckDBPyConnection.cursor(connection)
+        try:
+            if plain(private, "SELECT 1 FROM duckdb_functions() WHERE function_name = 'quackllm_chat'"):
+                return
+            for name, (_, result) in {**SCALAR, **READING}.items():
+                options = {"null_handling": "special", "side_effects": name in READING}
+                private.create_function(name, FUNCTIONS[name], None, result, type="arrow", **options)
+        finally:
+            private.close()

@@ -1,0 +1,48 @@
+"""Ctrl-C while DuckDB works: its C++ code keeps Python from handling the signal, so a thread listens for it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+_LISTENERS: list[Callable[[], None]] = []
+_STARTED = threading.Event()
+_SENDING, _RECEIVING = socket.socketpair()
+
+
+@contextlib.contextmanager
+def on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop`, in another thread and at once, when Ctrl-C is pressed inside the block.
+
+    Only the main thread can be interrupted; elsewhere this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _start_listening()
+    # Python's own handler still runs and raises KeyboardInterrupt as soon as DuckDB returns; the wake-up
+    # byte is written by the C-level handler and needs no bytecode to run in the main thread.
+    before = signal.set_wakeup_fd(_SENDING.fileno(), warn_on_full_buffer=False)
+    _LISTENERS.append(stop)
+    try:
+        yield
+    finally:
+        _LISTENERS.remove(stop)
+        signal.set_wakeup_fd(before)
+
+
+def _start_listening() -> None:
+    if not _STARTED.is_set():
+        _SENDING.setblocking(False)
+        _STARTED.set()
+        threading.Thread(target=_listen, name="quackllm-interrupts", daemon=True).start()
+
+
+def _listen() -> None:
+    while number := _RECEIVING.recv(1):
+        if number[0] == signal.SIGINT:
+            for stop in list(_LISTENERS):
+                stop()

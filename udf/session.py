@@ -1,0 +1,131 @@
+"""The session: what one connection knows. SQL reaches it by a number that the connection's macros carry."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from ..workers.errors import SetupError, UnknownModelError
+from ..workers.fleet import BUILT_IN, ECHO, Fleet, find_model
+from ..workers.home import home
+from ..workers.spec import ModelSpec
+from .caller import Caller, FileStore
+from .statement import Statement
+from .store import CallStore
+
+if TYPE_CHECKING:
+    from ..workers.mschema import Schema
+
+_NUMBERS = itertools.count(1)
+_SESSIONS: dict[int, Session] = {}
+
+
+@dataclass(eq=False)
+class Session:
+    """One connection's models, call store, default model, running statement and catalog."""
+
+    fleet: Fleet
+    caller: Caller
+    model: str | None = None
+    number: int = field(default_factory=lambda: next(_NUMBERS))
+    statement: Statement = field(default_factory=Statement)
+    catalog: Schema | None = None
+    named: frozenset[str] | None = None
+    """The model names that have macros on this connection; None: not known, make them anew."""
+
+    def known_catalog(self) -> Schema:
+        """Return the connection's catalog as it was when the statement began."""
+        if self.catalog is None:
+            raise SetupError(
+                "the catalog was not read", hint="name text2sql or ask in the statement itself, not in a view"
+            )
+        return self.catalog
+
+    def model_for(self, name: str | None) -> ModelSpec:
+        """Return the model of that name, else the default one.
+
+        Raises:
+            UnknownModelError: it is not deployed, or there are several and no default.
+        """
+        if name or self.model:
+            return find_model(self.fleet, name or self.model or "")
+        deployed = self.fleet.deployed()
+        if not deployed:
+            self.statement.note(
+                "no model is deployed: the echo engine answered, which only repeats; see quackllm deploy"
+            )
+            return ECHO
+        if len(deployed) > 1:
+            names = ", ".join(sorted(deployed))
+            raise UnknownModelError(
+                f"there are several models ({names}) and no default",
+                hint=f"write llm_chat('{min(deployed)}', …) or connect(model='{min(deployed)}')",
+            )
+        return next(iter(deployed.values()))
+
+    def text2sql_model_for(self, name: str | None) -> ModelSpec:
+        """Return the model for a question; without a name, a default, or a single deployed model, the built-in one."""
+        if name or self.model or len(self.fleet.deployed()) == 1:
+            return self.model_for(name)
+        return BUILT_IN
+
+
+def begin_session(fleet: Fleet, model: str | None) -> Session:
+    """Return a new session, known by its number until `end_session`.
+
+    Raises:
+        UnknownModelError: the default model is not deployed.
+    """
+    if model is not None:
+        find_model(fleet, model)
+    session = Session(fleet, _caller(fleet), model)
+    _SESSIONS[session.number] = session
+    return session
+
+
+def session_of(number: int) -> Session:
+    """Return the session that a macro's number stands for.
+
+    Raises:
+        SetupError: its connection was closed.
+    """
+    session = _SESSIONS.get(number)
+    if session is None:
+        raise SetupError(
+            "this connection is not one of quackllm's any more", hint="type: connection = quackllm.connect(…)"
+        )
+    return session
+
+
+def end_session(number: int) -> None:
+    """Forget the session."""
+    _SESSIONS.pop(number, None)
+
+
+@cache
+def _caller(fleet: Fleet) -> Caller:
+    return Caller(fleet, file_store())
+
+
+_STORES: dict[Any, FileStore] = {}
+_LOCK = threading.Lock()
+
+
+def file_store() -> FileStore:
+    """Return this process's call store: `calls.sqlite` in QUACKLLM_HOME."""
+    path = home() / "calls.sqlite"
+    with _LOCK:
+        if path not in _STORES:
+            _STORES[path] = FileStore(lambda: CallStore(path))
+        return _STORES[path]
+
+
+def plain(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    """Run SQL of our own on a user's connection, past our own hooks."""
+    result = duckdb.DuckDBPyConnection.execute(connection, sql)
+    return duckdb.DuckDBPyConnection.fetchall(result)

@@ -1,0 +1,131 @@
+"""The SQL types of our values, and the one place where Arrow becomes a Request and a Response becomes Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from ..workers.errors import RequestError
+from ..workers.options import options_from_json
+from ..workers.values import Failure, Message, Request, Response
+from .params import read_params
+
+MESSAGES_SQL = "STRUCT(role VARCHAR, content VARCHAR, images VARCHAR[])[]"
+ERROR_SQL = "STRUCT(code VARCHAR, message VARCHAR, retryable BOOLEAN)"
+USAGE_SQL = "STRUCT(input_tokens BIGINT, output_tokens BIGINT)"
+REQUEST_SQL = f"STRUCT(messages {MESSAGES_SQL}, options JSON)"
+RESPONSE_SQL = (
+    f"STRUCT(output VARCHAR, reasoning VARCHAR, error {ERROR_SQL}, model VARCHAR, history {MESSAGES_SQL}, "
+    f"finish_reason VARCHAR, usage {USAGE_SQL}, seconds DOUBLE)"
+)
+
+TEXT = pa.string()
+MESSAGES = pa.list_(pa.struct({"role": TEXT, "content": TEXT, "images": pa.list_(TEXT)}))
+ERROR = pa.struct({"code": TEXT, "message": TEXT, "retryable": pa.bool_()})
+USAGE = pa.struct({"input_tokens": pa.int64(), "output_tokens": pa.int64()})
+REQUEST = pa.struct({"messages": MESSAGES, "options": TEXT})
+RESPONSE = pa.struct(
+    {
+        "output": TEXT,
+        "reasoning": TEXT,
+        "error": ERROR,
+        "model": TEXT,
+        "history": MESSAGES,
+        "finish_reason": TEXT,
+        "usage": USAGE,
+        "seconds": pa.float64(),
+    }
+)
+
+
+def requests_of(column: pa.ChunkedArray, wanted_by: str) -> list[Request | None]:
+    """Return one Request a row; NULL rows, and rows whose prompt is NULL, are None.
+
+    Args:
+        column: VARCHAR, a Request STRUCT, or what `llm_param` takes.
+        wanted_by: the SQL function, for the error.
+
+    Raises:
+        RequestError: another type, or a request that cannot be read.
+    """
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return [None if text is None else Request.of(text) for text in column.to_pylist()]
+    if pa.types.is_null(kind):
+        return [None] * len(column)
+    if pa.types.is_struct(kind) and {"messages", "options"} <= {field.name for field in kind}:
+        return [None if row is None else _request(row) for row in column.to_pylist()]
+    if pa.types.is_struct(kind) or pa.types.is_map(kind):
+        return [None if row is None else read_params(dict(row)) for row in column.to_pylist()]
+    raise RequestError(
+        f"{wanted_by} takes a text or a request, not {sql_name(kind)}",
+        hint="write a VARCHAR (CAST(… AS VARCHAR)), or llm_param({'instruction': …})",
+    )
+
+
+def _request(row: dict[str, Any]) -> Request | None:
+    if not row["messages"]:
+        return None
+    return Request(messages_of(row["messages"]), options_from_json(row["options"]))
+
+
+def messages_of(rows: Iterable[dict[str, Any]] | None) -> tuple[Message, ...]:
+    """Return the messages of a list of STRUCTs; images may be missing."""
+    return tuple(
+        Message(row["role"], row["content"] or "", tuple(row.get("images") or ())) for row in rows or () if row
+    )
+
+
+def requests_to_arrow(requests: Iterable[Request | None]) -> pa.Array:
+    """Return the requests as a column of `REQUEST_SQL`."""
+    rows = [
+        request and {"messages": messages_to_rows(request.messages), "options": request.options.canonical}
+        for request in requests
+    ]
+    return pa.array(rows, REQUEST)
+
+
+def messages_to_rows(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """Return messages as the rows of `MESSAGES_SQL`."""
+    return [{"role": m.role, "content": m.content, "images": list(m.images)} for m in messages]
+
+
+def failure_to_row(failure: Failure | None) -> dict[str, Any] | None:
+    """Return a failure as a row of `ERROR_SQL`."""
+    return failure and {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
+
+
+def responses_to_arrow(responses: Iterable[Response]) -> pa.Array:
+    """Return the responses as a column of `RESPONSE_SQL`."""
+    rows = [
+        {
+            "output": response.output,
+            "reasoning": response.reasoning,
+            "error": failure_to_row(response.error),
+            "model": response.model,
+            "history": messages_to_rows(response.history),
+            "finish_reason": response.finish_reason,
+            "usage": {
+                "input_tokens": response.usage.input_tokens,
+                "output_tokens": response.usage.output_tokens,
+            },
+            "seconds": response.seconds,
+        }
+        for response in responses
+    ]
+    return pa.array(rows, RESPONSE)
+
+
+def spread(distinct: pa.Array, places: list[int | None]) -> pa.Array:
+    """Return a column whose row i is `distinct[places[i]]`, or NULL."""
+    return distinct.take(pa.array(places, pa.int32()))
+
+
+def sql_name(kind: pa.DataType) -> str:
+    """Return what SQL calls an Arrow type, near enough for an error."""
+    names = {pa.int32(): "INTEGER", pa.int64(): "BIGINT", pa.binary(): "BLOB", pa.bool_(): "BOOLEAN"}
+    if pa.types.is_list(kind):
+        return f"{sql_name(kind.value_type)}[]"
+    return names.get(kind, str(kind).upper())
