@@ -14,7 +14,7 @@ from ..errors import ProviderError
 from ..options import Options
 from ..secrets import resolve
 from ..values import Message, Request, Response, Usage
-from .replies import broken, empty_choice, finished, harmless, lost_connection, refusal
+from .replies import Growing, broken, empty_choice, finished, harmless, lost_connection, refusal, thinking
 
 SECONDS = 600.0
 """How long a reply may take where neither the request nor the worker says so."""
@@ -82,7 +82,7 @@ class OpenAIEngine:
         return finished(
             choice.get("finish_reason") or "stop",
             _text(message),
-            reasoning=_reasoning(message),
+            reasoning=thinking(message),
             words=message.get("refusal"),
             usage=_usage(body),
             request_id=_request_id(body),
@@ -106,7 +106,7 @@ class OpenAIEngine:
                 stream_cls=openai.AsyncStream[object],
             ) as chunks:
                 async for chunk in chunks:
-                    piece = growing.add(chunk)
+                    piece = _add(growing, chunk)
                     if piece:
                         yield piece
         except (openai.OpenAIError, ValueError) as error:
@@ -174,51 +174,6 @@ class OpenAIEngine:
         raise refusal(words, code=code, status=status, secret=self._key)
 
 
-class Growing:
-    """An answer that arrives in pieces."""
-
-    def __init__(self) -> None:
-        self.request_id: str | None = None
-        self.output: list[str] = []
-        self.reasoning: list[str] = []
-        self.words: str | None = None
-        self.reason: str | None = None
-        self.usage = Usage()
-
-    def add(self, chunk: Any) -> str | None:
-        """Take one chunk of a stream; return its piece of the output."""
-        self.request_id = self.request_id or _request_id(chunk)
-        if chunk.get("usage"):
-            self.usage = _usage(chunk)
-        if not chunk.get("choices"):
-            return None
-        choice = chunk["choices"][0]
-        delta = choice.get("delta") or {}
-        self.reason = choice.get("finish_reason") or self.reason
-        self.words = delta.get("refusal") or self.words
-        self.reasoning.append(_reasoning(delta) or "")
-        self.output.append(delta.get("content") or "")
-        return self.output[-1]
-
-    def response(self) -> Response:
-        """Return the whole answer.
-
-        Raises:
-            ProviderError: the stream ended before the answer did.
-        """
-        output = "".join(self.output)
-        if self.reason is None:
-            raise broken("the stream ended before the answer did") if output else empty_choice()
-        return finished(
-            self.reason,
-            output,
-            reasoning="".join(self.reasoning),
-            words=self.words,
-            usage=self.usage,
-            request_id=self.request_id,
-        )
-
-
 def option_fields(options: Options) -> dict[str, Any]:
     """Return the options as OpenAI's body fields; dashscope and others name most of them the same."""
     fields: dict[str, Any] = {"temperature": options.temperature}
@@ -254,9 +209,15 @@ def _text(message: dict[str, Any]) -> str | None:
     return json.dumps(message["tool_calls"], ensure_ascii=False)
 
 
-def _reasoning(message: dict[str, Any]) -> str | None:
-    """Return the thinking that came before the answer: DeepSeek's field name, or vLLM's and OpenRouter's."""
-    return message.get("reasoning_content") or message.get("reasoning")
+def _add(growing: Growing, chunk: Any) -> str | None:
+    """Add one chunk of a stream; return its piece of the output."""
+    growing.request_id = growing.request_id or _request_id(chunk)
+    if chunk.get("usage"):
+        growing.usage = _usage(chunk)
+    if not chunk.get("choices"):
+        return None
+    choice = chunk["choices"][0]
+    return growing.add(choice.get("delta") or {}, choice.get("finish_reason"))
 
 
 def _usage(body: dict[str, Any]) -> Usage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from ..errors import ProviderError
 from ..values import Failure, FinishReason, Response, Usage
@@ -32,6 +33,16 @@ NO_CREDIT = frozenset(
     }
 )
 TRY_LATER = frozenset({408, 409, 425, 429})
+TRY_LATER_CODES = (
+    "Throttling",
+    "InternalError",
+    "ServiceUnavailable",
+    "ModelServ",
+    "RequestTimeOut",
+    "ResponseTimeout",
+)
+"""DashScope's, which come without their status inside a stream."""
+
 NEVER = frozenset({401, 402, 403, 404})
 HINTS = {
     401: "deploy the model with a valid key: infer_params={'saas.api_key': 'env:NAME'}",
@@ -78,6 +89,49 @@ def finished(
     )
 
 
+class Growing:
+    """An answer that arrives in pieces."""
+
+    def __init__(self) -> None:
+        self.request_id: str | None = None
+        self.usage = Usage()
+        self._output: list[str] = []
+        self._reasoning: list[str] = []
+        self._words: str | None = None
+        self._reason: str | None = None
+
+    def add(self, message: dict[str, Any], reason: str | None) -> str:
+        """Take a piece of the message, and why it ended where it did; return the piece of the output."""
+        self._reason = reason or self._reason
+        self._words = message.get("refusal") or self._words
+        self._reasoning.append(thinking(message) or "")
+        self._output.append(message.get("content") or "")
+        return self._output[-1]
+
+    def response(self) -> Response:
+        """Return the whole answer.
+
+        Raises:
+            ProviderError: the stream ended before the answer did.
+        """
+        output = "".join(self._output)
+        if self._reason is None:
+            raise broken("the stream ended before the answer did") if output else empty_choice()
+        return finished(
+            self._reason,
+            output,
+            reasoning="".join(self._reasoning),
+            words=self._words,
+            usage=self.usage,
+            request_id=self.request_id,
+        )
+
+
+def thinking(message: dict[str, Any]) -> str | None:
+    """Return what was thought before the answer: DeepSeek's and Qwen's field, or vLLM's and OpenRouter's."""
+    return message.get("reasoning_content") or message.get("reasoning")
+
+
 def empty_choice(words: str = "the service answered with nothing") -> ProviderError:
     """Return the error for a reply that holds no answer."""
     return ProviderError(words, code="empty_choice", retryable=True)
@@ -103,7 +157,7 @@ def refusal(
     code = code or str(status)
     filtered = code in FILTERED
     setup = not filtered and (status in NEVER or code in NO_CREDIT)
-    later = status is None or status in TRY_LATER or status >= 500 or code.startswith(("Throttling", "InternalError"))
+    later = status is None or status in TRY_LATER or status >= 500 or code.startswith(TRY_LATER_CODES)
     retryable = later and not setup and not filtered
     return ProviderError(
         scrubbed(words, secret) or f"the service answered with HTTP status {status}",
