@@ -38,6 +38,8 @@ class DashscopeSettings(BaseModel):
     workspace: str | None = Field(None, description="the workspace that the key belongs to")
     proxy: str | None = Field(None, description="an HTTP proxy's address")
     extra: dict[str, Any] = Field(default_factory=dict, description="parameters sent with every request")
+    default_temperature: float | None = Field(0.0, description="sent where a request gives none; null: none is sent")
+    multimodal: bool | None = Field(None, description="served at the multimodal address; null: by the model's name")
 
 
 class DashscopeEngine:
@@ -49,6 +51,8 @@ class DashscopeEngine:
 
     def __init__(self, settings: DashscopeSettings) -> None:
         self.settings = settings
+        by_name = not {"vl", "omni", "ocr"}.isdisjoint(settings.model.split("-"))
+        self._multimodal = by_name if settings.multimodal is None else settings.multimodal
         self._key = ""
         self._session: aiohttp.ClientSession
 
@@ -128,12 +132,12 @@ class DashscopeEngine:
 
     async def _call(self, request: Request, **more: Any) -> Any:
         options = request.options
-        fields = {**option_fields(options), "result_format": "message", **more}
+        fields = option_fields(options, self.settings.default_temperature) | {"result_format": "message", **more}
         if options.top_k is not None:
             fields["top_k"] = options.top_k
-        with_images = any(message.images for message in request.messages)
-        messages = [_message(message, with_images) for message in request.messages]
-        path = CHAT_WITH_IMAGES if with_images else CHAT
+        in_parts = self._multimodal or any(message.images for message in request.messages)
+        messages = [_message(message, in_parts) for message in request.messages]
+        path = CHAT_WITH_IMAGES if in_parts else CHAT
         fields = {**fields, **self.settings.extra, **options.extra}
         return await self._send(path, {"messages": messages}, options.timeout_seconds, fields)
 
@@ -191,8 +195,8 @@ def _proxy_for(address: str) -> str | None:
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
-def _message(message: Message, with_images: bool) -> dict[str, Any]:
-    if not with_images:
+def _message(message: Message, in_parts: bool) -> dict[str, Any]:
+    if not in_parts:
         return {"role": message.role, "content": message.content}
     images = [{"image": image} for image in message.images]
     return {"role": message.role, "content": [*images, {"text": message.content}]}

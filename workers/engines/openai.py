@@ -35,6 +35,8 @@ class OpenAISettings(BaseModel):
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="sent with every request")
     organization: str | None = Field(None, description="OpenAI's organization id")
     extra: dict[str, Any] = Field(default_factory=dict, description="body fields sent with every request")
+    default_temperature: float | None = Field(0.0, description="sent where a request gives none; null: none is sent")
+    max_tokens_field: str = Field("max_tokens", description="how the service calls the most tokens of an answer")
 
 
 class OpenAIEngine:
@@ -144,13 +146,15 @@ class OpenAIEngine:
         return body
 
     def _fields(self, request: Request) -> dict[str, Any]:
-        options = request.options
-        fields = option_fields(options)
-        fields["model"] = self.settings.model
+        options, given = request.options, self.settings
+        fields = option_fields(options, given.default_temperature)
+        if options.max_tokens is not None:
+            fields[given.max_tokens_field] = fields.pop("max_tokens")
+        fields["model"] = given.model
         fields["messages"] = [_message(message) for message in request.messages]
         if options.top_k is not None:
             fields["top_k"] = options.top_k
-        return {**fields, **self.settings.extra, **options.extra}
+        return {**fields, **given.extra, **options.extra}
 
     def _failure(self, error: openai.OpenAIError | ValueError) -> ProviderError:
         if isinstance(error, openai.APIConnectionError):
@@ -174,9 +178,10 @@ class OpenAIEngine:
         raise refusal(words, code=code, status=status, secret=self._key)
 
 
-def option_fields(options: Options) -> dict[str, Any]:
-    """Return the options as OpenAI's body fields; dashscope and others name most of them the same."""
-    fields: dict[str, Any] = {"temperature": options.temperature}
+def option_fields(options: Options, default_temperature: float | None) -> dict[str, Any]:
+    """Return the options as OpenAI's body fields; DashScope names them the same."""
+    temperature = options.temperature or default_temperature
+    fields: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
     for name in ("top_p", "max_tokens", "seed", "presence_penalty", "frequency_penalty"):
         value = getattr(options, name)
         if value is not None:
