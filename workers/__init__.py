@@ -48,10 +48,11 @@ def deploy(
         'deployed', 'rolled out' (the spec had changed) or 'unchanged'.
 
     Raises:
-        RequestError: an unknown field, or a value of the wrong type.
+        RequestError: an unknown field, a value of the wrong type, or a name that is taken.
         SetupError: an unknown type or setting.
         DeployError: the engine did not start; nothing was left behind.
     """
+    from .names import check_name
     from .spec import read_spec
 
     spec = read_spec(
@@ -63,6 +64,7 @@ def deploy(
         cpus_per_worker=cpus_per_worker,
         infer_params=infer_params or {},
     )
+    check_name(spec.name)
     return fleet_at(cluster).deploy(spec)
 
 
