@@ -31,3 +31,13 @@ def ask(sql: str, values: object = None) -> list[tuple[object, ...]]:
     """Run one statement of ours in the shared empty instance and return its rows; safe in any thread."""
     with _shared().cursor() as cursor:
         return cursor.execute(sql, values).fetchall()
+
+
+def parser_error(sql: str) -> str | None:
+    """Return what DuckDB's parser says against a text, or None where it is SQL."""
+    with _shared().cursor() as cursor:
+        try:
+            cursor.extract_statements(sql)
+        except duckdb.Error as error:
+            return str(error)
+    return None
