@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from quackllm.workers.local import local_fleet
 
 pytest_plugins = ["standin.fixtures"]
 
@@ -20,7 +21,7 @@ SECRET_ENDINGS = ("_API_KEY", "_TOKEN", "_proxy", "_PROXY")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty QUACKLLM_HOME, and an environment without the user's keys and proxies."""
     path = tmp_path / "home"
     path.mkdir()
@@ -28,7 +29,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in os.environ:
         if name.endswith(SECRET_ENDINGS):
             monkeypatch.delenv(name)
-    return path
+    yield path
+    local_fleet().close()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -196,9 +196,10 @@ class Caller:
 
     async def _beat(self) -> None:
         """Keep this process's leases alive for as long as it has any."""
+        await asyncio.sleep(LEASE_SECONDS / 3)
         while self._leased:
-            await asyncio.sleep(LEASE_SECONDS / 3)
             await self.store.beat(HOLDER)
+            await asyncio.sleep(LEASE_SECONDS / 3)
         self._beating = False
 
     def _send(self, call: _Asked) -> None:

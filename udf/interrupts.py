@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import signal
 import socket
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator
 _LISTENERS: list[Callable[[], None]] = []
 _STARTED = threading.Event()
 _SENDING, _RECEIVING = socket.socketpair()
+atexit.register(_SENDING.close)
+atexit.register(_RECEIVING.close)
 
 
 @contextlib.contextmanager
@@ -42,7 +45,7 @@ def _start_listening() -> None:
 
 
 def _listen() -> None:
-    while number := _RECEIVING.recv(1):
+    while number := _RECEIVING.recv(1):  # Empty when the process ends and the sockets are closed.
         if number[0] == signal.SIGINT:
             for stop in list(_LISTENERS):
                 stop()

@@ -83,7 +83,7 @@ def begin_session(fleet: Fleet, model: str | None) -> Session:
     """
     if model is not None:
         find_model(fleet, model)
-    session = Session(fleet, _caller(fleet), model)
+    session = Session(fleet, _caller(fleet, file_store()), model)
     _SESSIONS[session.number] = session
     return session
 
@@ -108,8 +108,8 @@ def end_session(number: int) -> None:
 
 
 @cache
-def _caller(fleet: Fleet) -> Caller:
-    return Caller(fleet, file_store())
+def _caller(fleet: Fleet, store: FileStore) -> Caller:
+    return Caller(fleet, store)
 
 
 _STORES: dict[Any, FileStore] = {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import os
 import threading
 from collections.abc import Mapping
@@ -16,6 +18,10 @@ from .home import forget_model, home, keep_model, read_models
 from .router import Router
 from .spec import ModelSpec
 from .worker import Worker, concurrency
+
+
+CLOSING_SECONDS = 5.0
+"""How long the process waits at its end for engines to close."""
 
 
 @dataclass(eq=False, slots=True)
@@ -51,9 +57,19 @@ class LocalFleet:
         """Return the model's router. Called in the event loop."""
         running = self._running.get(spec.name)
         if running is None or running.spec != spec:
-            # A worker of an earlier spec answers what it was asked, and is let go with its router.
+            self._retire(running)
             running = self._running[spec.name] = self._run(spec)
         return running.router
+
+    def _retire(self, running: _Running | None) -> None:
+        """Let a worker of an earlier spec answer what it was asked, then close it."""
+
+        async def finish(old: _Running) -> None:
+            await old.router.drained()
+            await old.worker.close()
+
+        if running:
+            loop.start(finish(running))
 
     def _run(self, spec: ModelSpec, worker: Worker | None = None) -> _Running:
         ready = worker is not None
@@ -78,6 +94,7 @@ class LocalFleet:
         async def begin() -> None:
             worker = Worker(spec)
             await worker.start()
+            self._retire(self._running.get(spec.name))
             self._running[spec.name] = self._run(spec, worker)
 
         try:
@@ -92,8 +109,18 @@ class LocalFleet:
         if name not in self.deployed():
             raise unknown_model(name, self.deployed())
         forget_model(name)
-        if running := self._running.pop(name, None):
-            loop.run(running.worker.close())
+        self._retire(self._running.pop(name, None))
+
+    def close(self) -> None:
+        """Close every worker."""
+        closing, self._running = self._running, {}
+
+        async def close_all() -> None:
+            for running in closing.values():
+                await running.worker.close()
+
+        with contextlib.suppress(TimeoutError):
+            loop.start(close_all()).result(timeout=CLOSING_SECONDS)
 
     def status(self, name: str) -> ModelStatus:
         """Return the model's worker, which is not there before the first request."""
@@ -113,4 +140,6 @@ class LocalFleet:
 @cache
 def local_fleet() -> LocalFleet:
     """Return this process's fleet."""
-    return LocalFleet()
+    fleet = LocalFleet()
+    atexit.register(fleet.close)
+    return fleet

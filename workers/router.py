@@ -72,6 +72,11 @@ class Router:
             asyncio.get_running_loop().call_soon(self._pump)
         return job
 
+    async def drained(self) -> None:
+        """Return when nothing waits and nothing is under way."""
+        while self._waiting or any(load.in_flight for load in self._loads):
+            await asyncio.sleep(0.05)
+
     def _pump(self) -> None:
         """Send what waits to whoever has room."""
         while self._waiting and self._waiting[0].answered.cancelled():
