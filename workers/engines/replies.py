@@ -12,6 +12,7 @@ from ..values import Failure, FinishReason, Response, Usage
 
 HIDDEN = "(hidden)"
 WHOLE = frozenset({"stop", "tool_calls", "function_call"})
+CUT_OFF = Failure("length", "the answer was cut off at the token limit")
 CUT = frozenset({"length", "max_tokens"})
 FILTERED = frozenset(
     {
@@ -72,7 +73,7 @@ def finished(
     failure: Failure | None = None
     finish_reason: FinishReason = "stop"
     if reason in CUT:
-        finish_reason, failure = "length", Failure("length", "the answer was cut off at the token limit")
+        finish_reason, failure = "length", CUT_OFF
     elif reason in FILTERED:
         finish_reason, failure = "filter", Failure(reason, words or "the service withheld the answer")
     elif reason not in WHOLE:

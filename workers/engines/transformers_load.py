@@ -1,0 +1,73 @@
+"""Loads a model and its tokenizer for the transformers engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DeployError, MissingExtraError
+from .transformers_batch import Batches
+
+if TYPE_CHECKING:
+    from .transformers import TransformersSettings
+
+MODELSCOPE = "modelscope:"
+
+
+def load(settings: TransformersSettings) -> Batches:
+    """Return the model of these settings, ready to answer.
+
+    Raises:
+        MissingExtraError: a package is not installed.
+        DeployError: the model cannot be loaded, in the library's own words.
+    """
+    try:
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        path = find(settings.model_path)
+        options = {"trust_remote_code": settings.trust_remote_code}
+        tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", **options)
+        device = place(settings.device)
+        model = AutoModelForCausalLM.from_pretrained(path, device_map=device, **weights(settings, device), **options)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"a local model needs {error.name or error}", hint='pip install "quackllm[local]"'
+        ) from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DeployError(f"{settings.model_path} cannot be loaded: {error}") from error
+    model.eval()
+    return Batches(model, tokenizer, settings)
+
+
+def find(path: str) -> str:
+    """Return a folder or a Hugging Face id; a `modelscope:` id is fetched first."""
+    if not path.startswith(MODELSCOPE):
+        return path
+    from modelscope import snapshot_download
+
+    folder: str = snapshot_download(path.removeprefix(MODELSCOPE))
+    return folder
+
+
+def place(device: str) -> str:
+    """Return where the weights go: all GPUs where there are several, one, or the CPU."""
+    import torch
+
+    if device != "auto":
+        return device
+    count = torch.cuda.device_count()
+    return "auto" if count > 1 else "cuda" if count else "cpu"
+
+
+def weights(settings: TransformersSettings, device: str) -> dict[str, Any]:
+    """Return how the weights are held: their type, and bitsandbytes' settings where they are quantized."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    half = torch.bfloat16 if device == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
+    kind = (torch.float32 if device == "cpu" else half) if settings.dtype == "auto" else getattr(torch, settings.dtype)
+    if settings.quantization == "8bit":
+        return {"dtype": kind, "quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
+    if settings.quantization == "4bit":
+        four = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=kind)
+        return {"dtype": kind, "quantization_config": four}
+    return {"dtype": kind}
