@@ -1,1 +1,1 @@
-
+"""What runs quackllm from outside Python: the command line and the demo."""

@@ -1,0 +1,78 @@
+"""What the command line prints: tables for people, JSON for programs, and one panel for an error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from ..workers.fleet import ModelStatus
+
+out = Console()
+err = Console(stderr=True)
+
+
+def show_error(message: str, hint: str) -> None:
+    """Print what happened and what to type."""
+    text = escape(message)
+    if hint:
+        text += f"\n\n[bold]{escape(hint)}[/bold]"
+    err.print(Panel(text, title="Error", title_align="left", border_style="red"))
+
+
+def show_json(value: Any) -> None:
+    """Print JSON for a program to read."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def status_fields(status: ModelStatus) -> dict[str, Any]:
+    """Return a model and its replicas as JSON can hold them; keys are hidden."""
+    return {**status.spec.model_dump(mode="json"), "replicas": [asdict(replica) for replica in status.replicas]}
+
+
+def show_models(statuses: Sequence[ModelStatus]) -> None:
+    """Print one line a model."""
+    if not statuses:
+        out.print("No model is deployed here. Type: quackllm deploy --help")
+        return
+    table = _table("name", "type", "workers", "alive", "restarts", "answered", "failed")
+    for status in statuses:
+        replicas = status.replicas
+        table.add_row(
+            *(status.spec.name, status.spec.type, str(status.spec.num_workers)),
+            str(sum(replica.alive for replica in replicas)),
+            str(sum(max(0, replica.starts - 1) for replica in replicas)),
+            str(sum(replica.answered for replica in replicas)),
+            str(sum(replica.failed for replica in replicas)),
+        )
+    out.print(table)
+
+
+def show_status(status: ModelStatus) -> None:
+    """Print one model: what it was deployed with, and its replicas."""
+    settings = Table(show_header=False, box=None)
+    fields = status.spec.model_dump(mode="json", exclude_none=True)
+    params = fields.pop("infer_params")
+    for name, value in {**fields, **params}.items():
+        settings.add_row(f"[bold]{escape(name)}[/bold]", escape(str(value)))
+    out.print(settings)
+    if not status.replicas:
+        out.print("Its worker starts with the first request, in the process that asks.")
+        return
+    table = _table("replica", "alive", "starts", "pid", "node", "answered", "failed", "retries", "under way")
+    for replica in status.replicas:
+        table.add_row(*(escape(str(value)) for value in asdict(replica).values()))
+    out.print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < 2 else "right")
+    return table
