@@ -158,7 +158,7 @@ class OpenAIEngine:
 
     def _failure(self, error: openai.OpenAIError | ValueError) -> ProviderError:
         if isinstance(error, openai.APIConnectionError):
-            return lost_connection(error)
+            return lost_connection(error.__cause__ or error)  # the client's own words are no more than a name
         if isinstance(error, openai.APIError):
             status = error.status_code if isinstance(error, openai.APIStatusError) else None
             headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}

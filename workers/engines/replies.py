@@ -172,13 +172,13 @@ def refusal(
 
 
 def lost_connection(error: BaseException) -> ProviderError:
-    """Return the error for a connection that failed, or a reply that did not come in time, in the cause's words."""
+    """Return the error for a connection that failed, or a reply that did not come in time."""
     links = [error]
     while (cause := links[-1].__cause__ or links[-1].__context__) and cause not in links:
         links.append(cause)
     if any(isinstance(link, TimeoutError) for link in links):
         return ProviderError("the service did not reply in time", code="timeout", retryable=True)
-    words = str(error.__cause__ or error) or type(error).__name__
+    words = str(error) or type(error).__name__
     return ProviderError(f"the connection to the service was lost: {words}", code="connection", retryable=True)
 
 

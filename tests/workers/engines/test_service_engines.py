@@ -279,3 +279,18 @@ def test_the_protocols(name: str) -> None:
     engine = kind(kind.Settings(model="m"))
     assert isinstance(engine, StreamingEngine)
     assert isinstance(engine, EmbeddingEngine)
+
+
+def test_a_proxy_of_the_deployment(service: StandIn, name: str) -> None:
+    address = "http://service.example/v1" if name == "openai" else "http://service.example/api/v1"
+    response = run(service, name, lambda engine: engine.answer(HELLO), base_url=address, proxy=service.url)
+    assert response.output == "answer to: hello there"
+    assert service.requests()[0]["headers"]["Host"] == "service.example"
+
+
+def test_a_proxy_of_the_environment(service: StandIn, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with pytest.raises(ProviderError, match=r"127\.0\.0\.1:1"):
+        run(service, name, lambda engine: engine.answer(HELLO))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert run(service, name, lambda engine: engine.answer(HELLO)).output == "answer to: hello there"
