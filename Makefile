@@ -1,0 +1,51 @@
+# Everything that is needed is put into .venv beside this file; nothing else on the machine is changed.
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: help demo test check format bench test-wheel
+
+help: ## this list
+	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Another Python than the first one that fits (3.11 or newer): make demo PYTHON=/path/to/python"
+
+demo: .venv/.core ## ten questions to a real database, a follow-up, and FROM ask(…); no key, no torch
+	@.venv/bin/quackllm demo
+
+test: .venv/.dev ## all tests that need only Python, with branch coverage
+	.venv/bin/python -m pytest --cov --cov-branch --cov-report=term
+
+check: .venv/.dev ## style and types: ruff and mypy
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: .venv/.dev ## let ruff write what it can
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: .venv/.dev ## the measurements that the documentation states
+	@for script in benchmarks/*.py; do echo "== $$script"; .venv/bin/python $$script || exit 1; done
+
+test-wheel: .venv/.dev ## build the wheel, install it into an environment of its own, and ask it
+	@.ci/test-wheel
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Type: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.core: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Setting up .venv: quackllm and what it needs"
+	$(PIP) --editable .
+	@touch $@
+
+# torch comes first and by itself: its builds differ by machine, and the rest must not choose another.
+.venv/.dev: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Setting up .venv: quackllm, local models, and the tools of its tests"
+	$(PIP) "$$(grep '^torch==' constraints.txt)"
+	$(PIP) --editable '.[local,dev]'
+	@touch .venv/.core $@
