@@ -1,0 +1,156 @@
+"""Train the built-in model on the data folder's train/ questions and write its weights.
+
+    QUACKLLM_DATA=../shared/data/text2sql python -m quackllm.udf.text2sql.train_builtin --minutes 70 --out weights.npz
+
+Needs torch (the extra `train`). The weights are the running mean over the last steps, as float16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import pickle
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from ...workers.builtin.batches import Batch, Example, batches
+from ...workers.builtin.torch_network import Shape, TorchNetwork
+from ...workers.builtin.weights import save_weights
+from .data import questions
+from .examples import Examples, spider_examples, table_examples
+
+log = logging.getLogger("train_builtin")
+WARM_UP = 200
+MEAN = 0.999
+
+
+def prepare(cache: Path | None, tables: int) -> Examples:
+    """Return the examples, read from a cache file where there is one."""
+    if cache and cache.exists():
+        found: Examples = pickle.loads(cache.read_bytes())
+        return found
+    suites = {name: questions(name, "train") for name in ("spider", "spider_synonyms", "cosql")}
+    found = spider_examples(suites)
+    found.tables = table_examples(random.Random(0).sample(questions("wikisql", "train"), tables))
+    if cache:
+        cache.write_bytes(pickle.dumps(found))
+    return found
+
+
+def loss_of(network: TorchNetwork, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean loss of a batch's symbols, and for each example whether every likeliest symbol is right."""
+    memory = network.encode(batch.bags, batch.offsets, batch.segments, batch.relations, batch.hidden)
+    scores = network.decode(memory, batch.hidden, batch.inputs, batch.states) + batch.illegal
+    loss = functional.cross_entropy(scores.flatten(0, 1), batch.targets.flatten(), ignore_index=-100)
+    right = ((scores.argmax(-1) == batch.targets) | (batch.targets == -100)).all(1)
+    return loss, right
+
+
+@torch.no_grad()
+def exact(network: TorchNetwork, examples: Sequence[Example]) -> float:
+    """Return the share of examples whose whole sequence greedy decoding gets right."""
+    network.eval()
+    rights = [loss_of(network, batch)[1] for batch in batches(examples, 40, random.Random(0), shuffled=False)]
+    network.train()
+    return float(torch.cat(rights).float().mean())
+
+
+class Trainer:
+    """One run: AdamW, a warm-up, then a decline to zero over the time given; keeps a running mean of the weights."""
+
+    def __init__(self, examples: Examples, minutes: float, rate: float, shape: Shape, seed: int, drop: float) -> None:
+        torch.manual_seed(seed)
+        self.examples, self.seconds, self.rate = examples, minutes * 60, rate
+        self.chance = random.Random(seed)
+        self.network = TorchNetwork(shape, drop)
+        self.mean = TorchNetwork(shape)
+        self.mean.load_state_dict(self.network.state_dict())
+        self.mean.requires_grad_(False)
+        decayed = [weight for weight in self.network.parameters() if weight.dim() > 1]
+        plain = [weight for weight in self.network.parameters() if weight.dim() <= 1]
+        groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
+        self.began, self.steps = time.monotonic(), 0
+
+    @property
+    def elapsed(self) -> float:
+        """The share of the time that is spent, 1 at most."""
+        return min((time.monotonic() - self.began) / self.seconds, 1.0)
+
+    def step(self, batch: Batch) -> float:
+        """Learn from one batch."""
+        rate = self.rate * min(1.0, (self.steps + 1) / WARM_UP) * (0.02 + 0.98 * (1 - self.elapsed))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss, _ = loss_of(self.network, batch)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.steps += 1
+        keep = min(MEAN, self.steps / (self.steps + 10))
+        torch._foreach_lerp_(list(self.mean.parameters()), list(self.network.parameters()), 1 - keep)
+        return loss.item()
+
+    def epoch_examples(self) -> list[Example]:
+        """Return one pass: every question, a share of the one-table questions, and questions to decline."""
+        tables = min(len(self.examples.tables), len(self.examples.train) // 4)
+        declined = self.examples.declined(len(self.examples.train) // 30, self.chance)
+        return [*self.examples.train, *self.chance.sample(self.examples.tables, tables), *declined]
+
+    def run(self, out: Path, batch_size: int, save_seconds: float = 240) -> None:
+        """Train until the time is spent; write the weights every few minutes and at the end."""
+        saved, losses = time.monotonic(), []
+        while self.elapsed < 1:
+            for batch in batches(self.epoch_examples(), batch_size, self.chance):
+                losses.append(self.step(batch))
+                if time.monotonic() - saved > save_seconds or self.elapsed >= 1:
+                    saved = time.monotonic()
+                    self.report(out, losses, batch_size)
+                    losses = []
+                if self.elapsed >= 1:
+                    break
+        self.report(out, losses or [math.nan], batch_size)
+
+    def report(self, out: Path, losses: list[float], batch_size: int) -> None:
+        """Write the weights and one line of the log."""
+        save_weights(out, self.mean.state_dict(), self.mean.shape)
+        held_out = exact(self.mean, self.examples.held_out) if self.examples.held_out else math.nan
+        seconds = time.monotonic() - self.began
+        log.info(
+            "%5.0f s, step %d, %.0f examples/s, loss %.3f, held out exact %.3f",
+            *(seconds, self.steps, self.steps * batch_size / seconds, sum(losses) / len(losses), held_out),
+        )
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="the weights file to write")
+    parser.add_argument("--minutes", type=float, default=70)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--batch", type=int, default=40)
+    parser.add_argument("--drop", type=float, default=0.1)
+    parser.add_argument("--tables", type=int, default=20000, help="how many WikiSQL questions to draw from")
+    parser.add_argument("--cache", type=Path, help="keep the prepared examples in this file")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(1)
+    examples = prepare(given.cache, given.tables)
+    counts = (len(examples.train), len(examples.tables), len(examples.held_out), examples.dropped)
+    log.info("%d examples, %d of one table, %d held out, %d dropped for their values", *counts)
+    trainer = Trainer(examples, given.minutes, given.rate, Shape(), given.seed, given.drop)
+    log.info("%d parameters", sum(weight.numel() for weight in trainer.network.parameters()))
+    trainer.run(given.out, given.batch)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""The constants a question may mean: numbers, quoted and capitalised runs, and runs of words that equal a cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from .names import Names, kind_of
+from .tree import Value
+from .words import Word, read_words, stem
+
+KINDS = ("number", "date", "quoted", "cell", "name", "implied", "earlier")
+MOST = 18
+LONGEST_RUN = 7
+NUMBER_WORDS = dict(
+    zip("zero one two three four five six seven eight nine ten eleven twelve".split(), range(13), strict=True)
+)
+QUOTES = re.compile(r"\"([^\"]+)\"|“([^”]+)”|‘([^’]+)’|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`|''([^']+)''")
+DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:\d{2}(:\d{2})?")
+SMALL_WORDS = {"of", "the", "de", "and", "in", "for", "at", "on", "&", "-", ".", "la", "van", "von"}
+PLAIN_WORDS = frozenset(
+    "a an the of in on at by for from to with and or not is are was were be do does did have has had what which who whose"
+    " how many much show find list give tell me all any each every most least more less than that this these those it"
+    " its they their them there name names id ids number count average total maximum minimum max min first last no"
+    " different distinct same one other also please return i you we my as if so per type code date year age".split()
+)
+GENDERS = {
+    **dict.fromkeys(
+        "female females woman women girl girls lady ladies".split(), ("f", "female", "woman", "women", "girls")
+    ),
+    **dict.fromkeys("male males man men boy boys gentleman gentlemen".split(), ("m", "male", "man", "men", "boys")),
+}
+GENDER_NAMES = ("sex", "gender")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A constant that the query may use.
+
+    Args:
+        value: its text as the question has it.
+        kind: one of KINDS.
+        start, end: the words it covers in the question; both -1 where it comes from elsewhere.
+        cells: for each column that has it, how the column spells it.
+    """
+
+    value: Value
+    kind: str
+    start: int = -1
+    end: int = -1
+    cells: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """The texts by which SQL may mean it: its own, then those of its cells."""
+        return (self.value.text, *self.cells.values())
+
+
+def normal(text: str) -> str:
+    """Return a text as cells are compared: its words in lower case, without marks."""
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+class Cells:
+    """The known cells of a schema's columns, by their normal text. Numbers in number columns are not kept."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.exact: dict[str, dict[int, str]] = {}
+        for number, column in enumerate(names.columns):
+            if kind_of(column) not in ("number", "other"):
+                for text in (*column.values, *column.examples):
+                    if len(text) <= 80:
+                        self.exact.setdefault(normal(text), {}).setdefault(number, text)
+
+    def with_more(self, found: Sequence[tuple[int, str]]) -> Cells:
+        """Return these cells and more, as (column, text)."""
+        more = copy(self)
+        more.__dict__.pop("stems", None)
+        more.exact = dict(self.exact)
+        for number, text in found:
+            key = normal(text)
+            more.exact[key] = {**more.exact.get(key, {}), number: text}
+        return more
+
+    @cached_property
+    def stems(self) -> dict[str, dict[int, str]]:
+        """The one-word cells by their stems."""
+        found: dict[str, dict[int, str]] = {}
+        for text, cells in self.exact.items():
+            if " " not in text and text.isalpha():
+                found.setdefault(stem(text), {}).update(cells)
+        return found
+
+    def find(self, text: str) -> dict[int, str]:
+        """Return the columns that have a text as a cell, each with its spelling."""
+        key = normal(text)
+        found = self.exact.get(key, {}) if key else {}
+        if found or " " in key or not key.isalpha() or len(key) < 3:
+            return found
+        return self.stems.get(stem(key), {})
+
+    def genders(self, word: str) -> dict[int, str]:
+        """Return the cells of columns such as `sex` that a word like 'women' stands for."""
+        found = {}
+        for text in GENDERS.get(word, ()):
+            for number, spelling in self.exact.get(text, {}).items():
+                if any(name in self.names.columns[number].name.lower() for name in GENDER_NAMES):
+                    found[number] = spelling
+        return found
+
+
+def find_candidates(question: str, cells: Cells, earlier: Sequence[Value] = ()) -> list[Candidate]:
+    """Return the constants that a question, its cells and the turns before it offer, each text once."""
+    words = read_words(question)
+    found = [
+        *_quoted(question, words),
+        *_runs(words, cells),
+        *_numbers(words),
+        *_capitalised(words),
+        *_implied(words, cells),
+    ]
+    found += [Candidate(value, "earlier") for value in earlier]
+    kept: dict[str, Candidate] = {}
+    for candidate in found:
+        key = candidate.value.text.casefold().strip()
+        if key and key not in kept:
+            matches = candidate.cells or cells.find(candidate.value.text)
+            kept[key] = Candidate(candidate.value, candidate.kind, candidate.start, candidate.end, matches)
+    return list(kept.values())[:MOST]
+
+
+def phrases(question: str) -> list[str]:
+    """Return every run of words that may equal a cell, in lower case, for a look-up in a database."""
+    words = read_words(question)
+    texts = [text for text in _texts(words)]
+    return list(dict.fromkeys(normal(text) for text in texts if normal(text) not in PLAIN_WORDS))
+
+
+def _texts(words: list[Word]) -> Iterator[str]:
+    for start in range(len(words)):
+        for end in range(start + 1, min(start + LONGEST_RUN, len(words)) + 1):
+            yield " ".join(word.text for word in words[start:end])
+
+
+def _quoted(question: str, words: list[Word]) -> Iterator[Candidate]:
+    for match in QUOTES.finditer(question):
+        text = next(group for group in match.groups() if group)
+        inside = [
+            number for number, word in enumerate(words) if match.start() <= word.start and word.end <= match.end()
+        ]
+        if inside and text.strip():
+            number = re.fullmatch(r"\d+(\.\d+)?", text.strip()) is not None
+            yield Candidate(Value(text.strip(), number), "quoted", inside[0], inside[-1] + 1)
+
+
+def _runs(words: list[Word], cells: Cells) -> Iterator[Candidate]:
+    """Yield the longest runs of words that equal a cell; plain words only where they are capitalised inside a sentence."""
+    covered: list[tuple[int, int]] = []
+    for length in range(min(LONGEST_RUN, len(words)), 0, -1):
+        for start in range(len(words) - length + 1):
+            end = start + length
+            if any(one <= start and end <= two for one, two in covered) or not _telling(words, start, end):
+                continue
+            text = _spell(words, start, end)
+            matches = cells.find(text)
+            if matches:
+                covered.append((start, end))
+                yield Candidate(Value(text, text.isdigit()), "cell", start, end, matches)
+
+
+def _telling(words: list[Word], start: int, end: int) -> bool:
+    first, last = words[start], words[end - 1]
+    if not (first.text[0].isalnum() and last.text[-1].isalnum()):
+        return False
+    if end - start > 1:
+        return any(word.lower not in PLAIN_WORDS for word in words[start:end])
+    return first.lower not in PLAIN_WORDS or (start > 0 and first.text[0].isupper() and first.text != "I")
+
+
+def _spell(words: list[Word], start: int, end: int) -> str:
+    """Return the words with the space between them that the question has, one at most."""
+    text = words[start].text
+    for before, word in zip(words[start : end - 1], words[start + 1 : end], strict=True):
+        text += (" " if word.start > before.end else "") + word.text
+    return text
+
+
+def _numbers(words: list[Word]) -> Iterator[Candidate]:
+    for number, word in enumerate(words):
+        if DATE.fullmatch(word.text):
+            yield Candidate(Value(word.text), "date", number, number + 1)
+        elif word.text[0].isdigit():
+            text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", word.text)
+            negative = number > 0 and words[number - 1].text == "-" and words[number - 1].end == word.start
+            negative = negative and (number == 1 or words[number - 2].end < words[number - 1].start)
+            plain = re.fullmatch(r"\d+(\.\d+)?", text) is not None
+            yield Candidate(Value(("-" if negative else "") + text, plain), "number", number, number + 1)
+        elif word.lower in NUMBER_WORDS:
+            yield Candidate(Value(str(NUMBER_WORDS[word.lower]), True), "number", number, number + 1)
+
+
+def _capitalised(words: list[Word]) -> Iterator[Candidate]:
+    """Yield runs of capitalised words, small words inside them allowed; the first word of the question alone is none."""
+    start = 0
+    while start < len(words):
+        if not words[start].text[0].isupper() or (start == 0 and words[0].lower in PLAIN_WORDS):
+            start += 1
+            continue
+        end = start + 1
+        while end < len(words) and (
+            words[end].text[0].isupper() or words[end].text[0].isdigit() or _inside(words, end)
+        ):
+            end += 1
+        if start or end > 1:
+            yield Candidate(Value(_spell(words, start, end)), "name", start, end)
+        start = end
+
+
+def _inside(words: list[Word], place: int) -> bool:
+    after = place + 1
+    return words[place].lower in SMALL_WORDS and after < len(words) and words[after].text[0].isupper()
+
+
+def _implied(words: list[Word], cells: Cells) -> Iterator[Candidate]:
+    for number, word in enumerate(words):
+        matches = cells.genders(word.lower)
+        if matches:
+            yield Candidate(Value(next(iter(matches.values()))), "implied", number, number + 1, matches)

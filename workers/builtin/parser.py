@@ -1,0 +1,130 @@
+"""The built-in model as a whole: M-Schema text, a conversation and a question in, one SELECT out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ..mschema import read
+from .beam import Beam, search
+from .binder import Binder
+from .grammar import is_keyword
+from .linking import Earlier, Linked, SchemaLinks, link
+from .names import Names
+from .network import Network
+from .sequence import read_query
+from .shorten import shortened
+from .sql_read import NotRead, read_sql
+from .sql_write import CannotWrite, write_sql
+from .tree import Query
+
+VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
+VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
+MOST_COLUMNS = 400
+BEAMS = 5
+
+
+class NoSchema(ValueError):
+    """The request has no schema: it is no question about a database."""
+
+
+class Declined(ValueError):
+    """The model finds nothing in the schema that answers the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """An answer: SQL that binds, its tree, and how many items were read and symbols written."""
+
+    sql: str
+    tree: Query
+    read: int
+    written: int
+
+
+class Grounds:
+    """One schema, prepared: links, names, and the empty copy that answers are bound in."""
+
+    def __init__(self, text: str) -> None:
+        schema = read(text)
+        if not schema.tables:
+            raise NoSchema
+        self.names = Names(schema)
+        self.links = SchemaLinks(self.names)
+        self.binder = Binder(schema)
+        self.columns = {
+            f"{self.names.tables[table].name}.{column.name}".lower(): number
+            for number, (table, column) in enumerate(zip(self.names.table_of, self.names.columns, strict=True))
+        }
+
+    def cells(self, lines: str) -> list[tuple[int, str]]:
+        """Return the cells of the lines `table.column = 'text'`."""
+        found = []
+        for line in lines.splitlines():
+            match = VALUE_LINE.fullmatch(line.strip())
+            number = self.columns.get(match[1].strip().lower()) if match else None
+            if match and number is not None:
+                found.append((number, match[2].replace("''", "'")))
+        return found
+
+
+@lru_cache(maxsize=16)
+def grounds_of(text: str) -> Grounds:
+    """Return the prepared schema of an M-Schema text, kept for the next question.
+
+    Raises:
+        NoSchema: the text describes no table.
+    """
+    return Grounds(text)
+
+
+def parse(network: Network, schema: str, turns: Sequence[tuple[str, str]], question: str) -> Parsed:
+    """Answer a question with SQL.
+
+    Args:
+        schema: M-Schema text, perhaps with a section 【Values】 of cells that the question names.
+        turns: the questions before, each with its SQL ('' where there was none), the oldest first.
+
+    Raises:
+        NoSchema: the text describes no table.
+        Declined: no query on this schema answers the question.
+    """
+    text, *cells = VALUES_HEADING.split(schema, maxsplit=1)
+    grounds = grounds_of(text.strip())
+    links = grounds.links.with_cells(grounds.cells(cells[0])) if cells else grounds.links
+    linked = link(question, links, earlier_of(turns, grounds.names))
+    for beam in search(network, grounds.names, linked, BEAMS):
+        if is_keyword(beam.symbols[0], "DECLINE"):
+            raise Declined
+        tree = tree_of(beam, linked)
+        sql = sql_of(tree, grounds.names, linked)
+        if sql and grounds.binder.binds(sql):
+            return Parsed(sql, tree, len(linked.features), len(beam.symbols))
+    raise Declined
+
+
+def earlier_of(turns: Sequence[tuple[str, str]], names: Names) -> Earlier | None:
+    """Return the turn before, its SQL as a tree where it can be read as one."""
+    if not turns:
+        return None
+    question, sql = turns[-1]
+    try:
+        return Earlier(question, shortened(read_sql(sql, names), names))
+    except (NotRead, KeyError):
+        return Earlier(question)
+
+
+def tree_of(beam: Beam, linked: Linked) -> Query:
+    """Return the query of a whole beam."""
+    return read_query(beam.symbols, [one.value for one in linked.candidates])
+
+
+def sql_of(tree: Query, names: Names, linked: Linked) -> str | None:
+    """Return the SQL of a tree, texts as the cells spell them; None where no keys tie its tables."""
+    cells = {one.value.text: one.cells for one in linked.candidates}
+    try:
+        return write_sql(tree, names, lambda column, text: cells.get(text, {}).get(column, text))
+    except CannotWrite:
+        return None

@@ -1,0 +1,81 @@
+"""The engine of `builtin/text2sql`: a small text-to-SQL model in numpy, with no key, no download and no torch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..builtin.network import Network, load_network
+from ..builtin.parser import Declined, NoSchema, Parsed, parse
+from ..builtin.weights import release_of
+from ..errors import ProviderError, SetupError
+from ..values import Message, Request, Response, Usage
+
+
+class BuiltinSettings(BaseModel):
+    """Settings of `type: builtin/text2sql`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    release: str = Field(default_factory=release_of, description="which weights: the beginning of their SHA-256")
+
+
+class BuiltinEngine:
+    """Answers a question about a database with one SELECT. It is no language model: it knows nothing else."""
+
+    Settings: ClassVar[type[BaseModel]] = BuiltinSettings
+
+    def __init__(self, settings: BuiltinSettings) -> None:
+        self.settings = settings
+        self.network: Network | None = None
+
+    async def start(self) -> None:
+        """Load the weights.
+
+        Raises:
+            SetupError: the settings ask for other weights than these.
+        """
+        if self.settings.release != release_of():
+            hint = "leave `release` out to use the weights that are installed"
+            raise SetupError(f"the built-in model here is release {release_of()}", hint=hint)
+        self.network = await asyncio.to_thread(load_network)
+
+    async def answer(self, request: Request) -> Response:
+        """Return the SQL.
+
+        Raises:
+            ProviderError: `declined` where no query on the schema answers; `no_schema` where there is none.
+        """
+        turns, question = read_turns(request.messages)
+        parsed = await asyncio.to_thread(self._parse, request.system or "", turns, question)
+        return Response(parsed.sql, usage=Usage(parsed.read, parsed.written))
+
+    def _parse(self, schema: str, turns: Sequence[tuple[str, str]], question: str) -> Parsed:
+        assert self.network is not None, "start() comes first"
+        try:
+            return parse(self.network, schema, turns, question)
+        except NoSchema:
+            message = "the built-in model answers questions about a database only; chat needs a real model"
+            hint = "deploy one: deploy('chat', 'saas/…', infer_params={…})"
+            raise ProviderError(message, code="no_schema", hint=hint) from None
+        except Declined:
+            message = "the built-in model finds nothing in the schema that answers this"
+            raise ProviderError(message, code="declined") from None
+
+    async def close(self) -> None:
+        """Let go of the weights."""
+        self.network = None
+
+
+def read_turns(messages: Sequence[Message]) -> tuple[list[tuple[str, str]], str]:
+    """Return the earlier turns, each a question and its SQL ('' where there was none), and the question asked now."""
+    turns: list[tuple[str, str]] = []
+    for message in messages:
+        if message.role == "user":
+            turns.append((message.content, ""))
+        elif message.role == "assistant" and turns:
+            turns[-1] = (turns[-1][0], message.content)
+    return turns[:-1], turns[-1][0] if turns else ""
