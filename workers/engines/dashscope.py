@@ -67,7 +67,7 @@ class DashscopeEngine:
             self._key = resolve(given.api_key, f"the API key of {given.model}")
         connector = aiohttp.TCPConnector(limit=1000, keepalive_timeout=15)
         self._session = aiohttp.ClientSession(
-            connector=connector, proxy=given.proxy or _proxy_for(given.base_url), middlewares=(one_try,)
+            connector=connector, proxy=given.proxy or _proxy_for(given.base_url), middlewares=(self._once,)
         )
         if "DASHSCOPE_LOGGING_LEVEL" not in os.environ:
             # The client writes a traceback for every row that fails; here a row's failure is its value.
@@ -130,6 +130,23 @@ class DashscopeEngine:
         """Close the connections."""
         await self._session.close()
 
+    async def _once(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """See two things that the vendor's client would hide.
+
+        It sends a request again when the connection is lost, whether or not the service had begun to answer (and to
+        bill): the error that comes out here is none that it knows. And it drops the words of a refusal that came with
+        status 200.
+        """
+        try:
+            reply = await send(request)
+        except aiohttp.ClientConnectionError as error:
+            raise lost_connection(error) from error
+        if reply.status == 200 and reply.content_type == "application/json" and b'"output"' not in await reply.read():
+            body = await reply.json()
+            words, code = str(body.get("message", body)), str(body.get("code", "no_output"))
+            raise refusal(words, code=code, status=400, headers=reply.headers, secret=self._key)
+        return reply
+
     async def _call(self, request: Request, **more: Any) -> Any:
         options = request.options
         fields = option_fields(options, self.settings.default_temperature) | {"result_format": "message", **more}
@@ -176,17 +193,6 @@ class DashscopeEngine:
         if isinstance(error, ValueError | KeyError | aiohttp.ContentTypeError):
             return broken(f"the service's reply cannot be read: {error}")
         return lost_connection(error)
-
-
-async def one_try(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Turn a lost connection into an error that the vendor's client does not know.
-
-    The client would send the request once more by itself, whether or not the service had begun to answer (and to bill).
-    """
-    try:
-        return await send(request)
-    except aiohttp.ClientConnectionError as error:
-        raise lost_connection(error) from error
 
 
 def _proxy_for(address: str) -> str | None:

@@ -197,8 +197,9 @@ def wanted_format(given: dict[str, Any]) -> dict[str, Any]:
     """Return a response_format: the service's own object as it is, a bare JSON schema wrapped."""
     if given.get("type") in ("json_object", "json_schema", "text"):
         return given
-    schema = {"name": given.get("title", "answer"), "schema": given, "strict": True}
-    return {"type": "json_schema", "json_schema": schema}
+    # OpenAI's strict mode takes closed objects only, and would refuse any other schema.
+    strict = given.get("additionalProperties") is False
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": given, "strict": strict}}
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -240,6 +241,8 @@ def _within(seconds: float | None) -> Any:
 
 def _said(body: object) -> tuple[str, str | None]:
     """Return the words and the code of an error's body, of which each service has its own shape."""
+    if isinstance(body, list) and body:
+        return _said(body[0])
     if not isinstance(body, Mapping):
         return str(body or ""), None
     inner = body.get("error")

@@ -24,15 +24,21 @@ FILTERED = frozenset(
         "data_inspection_failed",
     }
 )
-NO_CREDIT = frozenset(
+HOPELESS = frozenset(
     {
         "insufficient_quota",
         "insufficient_balance",
         "exceeded_current_quota_error",  # Moonshot
-        "1113",  # Zhipu
+        "1113",  # Zhipu: no credit
         "Arrearage",
+        "invalid_api_key",
+        "model_not_found",
+        "1211",  # Zhipu: no such model
+        "20012",  # SiliconFlow: no such model
     }
 )
+"""Codes of what no other row can change: no credit, a wrong key, an unknown model; some come with status 400 or 429."""
+
 TRY_LATER = frozenset({408, 409, 425, 429})
 TRY_LATER_CODES = (
     "Throttling",
@@ -157,7 +163,7 @@ def refusal(
     """
     code = code or str(status)
     filtered = code in FILTERED
-    setup = not filtered and (status in NEVER or code in NO_CREDIT)
+    setup = not filtered and (status in NEVER or code in HOPELESS)
     later = status is None or status in TRY_LATER or status >= 500 or code.startswith(TRY_LATER_CODES)
     retryable = later and not setup and not filtered
     return ProviderError(

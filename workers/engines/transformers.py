@@ -49,6 +49,7 @@ class TransformersEngine:
         self.settings = settings
         self._thread = ThreadPoolExecutor(1, "transformers")
         self._waiting: list[Row] = []
+        self._under_way: list[Row] = []
         self._arrived = asyncio.Event()
         self._batches: Batches
         self._serving: asyncio.Task[None] | None = None
@@ -99,7 +100,7 @@ class TransformersEngine:
         """Stop serving and let go of the weights."""
         if self._serving:
             self._serving.cancel()
-        for row in self._waiting:
+        for row in [*self._waiting, *self._under_way]:
             row.fail(ProviderError("the model was closed", code="closed", retryable=True))
         await asyncio.to_thread(self._thread.shutdown)
         if hasattr(self, "_batches"):
@@ -117,7 +118,7 @@ class TransformersEngine:
         while True:
             await self._arrived.wait()
             await asyncio.sleep(WINDOW_SECONDS)
-            rows = self._next_rows()
+            rows = self._under_way = self._next_rows()
             job = asyncio.get_running_loop().run_in_executor(self._thread, self._batches.run, rows)
             await asyncio.wait([job])
             failure = job.exception() or ProviderError("the model gave no answer", code="no_answer", retryable=True)

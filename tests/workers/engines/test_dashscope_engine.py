@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from dashscope import AioGeneration
 from quackllm.workers.engines.dashscope import DashscopeEngine, DashscopeSettings
+from quackllm.workers.errors import ProviderError
 from quackllm.workers.options import Options
 from quackllm.workers.values import Message, Request, Response
 from standin.fixtures import KEY, StandIn
@@ -79,3 +80,12 @@ def test_a_local_file_is_never_opened(service: StandIn) -> None:
     answer(service, request)
     assert service.count() == 1, "the client uploaded the file first"
     assert "file:///etc/hostname" in str(service.requests()[0]["body"])
+
+
+@pytest.mark.parametrize(("fault", "retryable"), [("rate_limit", True), ("context", False)])
+def test_a_refusal_with_status_200_keeps_its_words(service: StandIn, fault: str, retryable: bool) -> None:
+    service.script([{"fault": fault, "status": 200, "message": "its own words"}])
+    with pytest.raises(ProviderError) as caught:
+        answer(service)
+    assert (caught.value.message, caught.value.retryable) == ("its own words", retryable)
+    assert caught.value.code in ("Throttling.RateQuota", "InvalidParameter")

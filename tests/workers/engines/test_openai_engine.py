@@ -53,10 +53,12 @@ def test_a_model_with_its_own_temperature_and_field_names(service: StandIn) -> N
 
 
 def test_a_schema_is_wrapped_once() -> None:
-    schema = {"type": "object", "title": "person", "properties": {}}
+    schema = {"type": "object", "title": "一个人", "properties": {}}
     wrapped = wanted_format(schema)
-    assert wrapped == {"type": "json_schema", "json_schema": {"name": "person", "schema": schema, "strict": True}}
+    assert wrapped == {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": False}}
     assert wanted_format(wrapped) is wrapped
+    closed = wanted_format({**schema, "additionalProperties": False})
+    assert closed["json_schema"]["strict"] is True
 
 
 @pytest.mark.parametrize("reason", ["tool_calls", "function_call"])
@@ -89,6 +91,7 @@ def said(body: Any, monkeypatch: pytest.MonkeyPatch) -> Response:
     [
         ({"choices": None, "error": {"message": "upstream is full", "code": 429}}, "429", True, False),
         ({"error": {"message": "no credit", "code": "insufficient_quota"}}, "insufficient_quota", False, True),
+        ({"error": [{"error": {"message": "no such key", "code": 401}}]}, "401", False, True),
         ({"choices": []}, "empty_choice", True, False),
         ({"choices": [{"finish_reason": "stop", "message": None}]}, "empty_choice", True, False),
         ({"choices": [{"finish_reason": "network_error", "message": {"content": "x"}}]}, "network_error", True, False),

@@ -305,6 +305,17 @@ def test_nobody_waits_for_a_cancelled_row(model_path: Path) -> None:
     assert run(model_path, work).output
 
 
+def test_closing_ends_what_is_under_way(model_path: Path) -> None:
+    async def work(engine: TransformersEngine) -> list[Any]:
+        asked = [request("a duck", max_tokens=80), request("the pond", temperature=1.0, max_tokens=80)]
+        left = [asyncio.create_task(engine.answer(one)) for one in asked]
+        await asyncio.sleep(0.03)
+        await engine.close()
+        return await asyncio.gather(*left, return_exceptions=True)
+
+    assert [(error.code, error.retryable) for error in run(model_path, work)] == [("closed", True)] * 2
+
+
 def test_no_memory_for_a_batch(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generate = transformers.LlamaForCausalLM.generate
 
