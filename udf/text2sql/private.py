@@ -6,18 +6,21 @@ from functools import lru_cache
 
 import duckdb
 
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "threads": 1,
+    "memory_limit": "512MB",
+}
+
 
 def locked_instance() -> duckdb.DuckDBPyConnection:
     """Return a new in-memory instance without files, network and extensions, for good: these settings hold."""
-    return duckdb.connect(
-        ":memory:",
-        config={
-            "enable_external_access": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "threads": 1,
-        },
-    )
+    instance = duckdb.connect(":memory:", config=CONFIG)
+    # A name that is no table must not become a variable of ours.
+    instance.execute("SET python_enable_replacements = false")
+    return instance
 
 
 @lru_cache(maxsize=1)
