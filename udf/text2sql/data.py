@@ -120,7 +120,7 @@ def open_database(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 
 @lru_cache(maxsize=256)
 def schema_of(name: str) -> Schema:
-    """Return a database's schema straight from its files, every distinct text value (up to 20,000 a column) included."""
+    """Return a database's schema straight from its files, with every distinct text, up to 20,000 a column."""
     tables, foreign_keys = [], []
     for table, body, keys in _statements(name):
         primary = {key for line in keys if line.startswith(PRIMARY) for key in line.removeprefix(PRIMARY).split(", ")}

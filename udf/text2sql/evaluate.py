@@ -114,7 +114,7 @@ def _judge_all(
 
 
 def judge(connection: duckdb.DuckDBPyConnection, question: Question, sql: str | None) -> Judged:
-    """Compare what SQL gives with what the right SQL gives: multisets of rows, in order only where the question is ordered."""
+    """Compare what SQL gives with what the right SQL gives: as multisets of rows, in order only where it is ordered."""
     joins = reads_several_tables(question.sql)
     if sql is None:
         return Judged(question, sql, DECLINED, joins)

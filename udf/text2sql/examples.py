@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...workers.builtin.batches import Example
@@ -47,7 +47,7 @@ class Examples:
         return made
 
 
-def spider_examples(suites: dict[str, Sequence[Question]]) -> Examples:
+def spider_examples(suites: Mapping[str, Sequence[Question]]) -> Examples:
     """Return the examples of suites over databases; those with dialogues bring the turn before."""
     found = Examples()
     for suite, asked in suites.items():
@@ -96,7 +96,7 @@ def make_example(question: str, links: SchemaLinks, tree: Query, before: Earlier
 
 
 def table_examples(asked: Sequence[Question]) -> list[Example]:
-    """Return the examples of questions that bring their own table `t` (WikiSQL): its cells are what its questions name."""
+    """Return the examples of questions that bring their own table `t`: its cells are what its questions name."""
     by_table: dict[tuple[tuple[str, str], ...], list[Question]] = defaultdict(list)
     for question in asked:
         by_table[question.columns].append(question)

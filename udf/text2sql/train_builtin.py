@@ -52,11 +52,11 @@ def loss_of(network: TorchNetwork, batch: Batch) -> tuple[torch.Tensor, torch.Te
     return loss, right
 
 
-@torch.no_grad()
 def exact(network: TorchNetwork, examples: Sequence[Example]) -> float:
     """Return the share of examples whose whole sequence greedy decoding gets right."""
     network.eval()
-    rights = [loss_of(network, batch)[1] for batch in batches(examples, 40, random.Random(0), shuffled=False)]
+    with torch.no_grad():
+        rights = [loss_of(network, batch)[1] for batch in batches(examples, 40, random.Random(0), shuffled=False)]
     network.train()
     return float(torch.cat(rights).float().mean())
 
@@ -91,13 +91,13 @@ class Trainer:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss, _ = loss_of(self.network, batch)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.steps += 1
         keep = min(MEAN, self.steps / (self.steps + 10))
         torch._foreach_lerp_(list(self.mean.parameters()), list(self.network.parameters()), 1 - keep)
-        return loss.item()
+        return float(loss.item())
 
     def epoch_examples(self) -> list[Example]:
         """Return one pass: every question, a share of the one-table questions, and questions to decline."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -143,9 +144,9 @@ def _kept_features(features: tuple[int, ...], chance: random.Random | None) -> t
 
 
 def illegal_scores(legal: np.ndarray, ends: tuple[int, int, int, int], items: int) -> np.ndarray:
-    """Return what to add to the scores (steps, keywords + items): 0 where a symbol is legal, else a large negative number."""
+    """Return what to add to the scores (steps, keywords + items): 0 where legal, else a large negative number."""
     scores = np.full((len(legal), len(KEYWORDS) + items), NEVER, dtype=np.float32)
     scores[:, : len(KEYWORDS)][legal[:, : len(KEYWORDS)]] = 0
-    for kind, (start, end) in enumerate(zip(ends, ends[1:], strict=False)):
+    for kind, (start, end) in enumerate(pairwise(ends)):
         scores[np.ix_(legal[:, len(KEYWORDS) + kind], np.arange(len(KEYWORDS) + start, len(KEYWORDS) + end))] = 0
     return scores

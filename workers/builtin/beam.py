@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ class Beam:
     @property
     def rank(self) -> float:
         """What beams are compared by."""
-        return self.score / float(max(len(self.symbols), 1)) ** LENGTH_POWER
+        return self.score / math.pow(max(len(self.symbols), 1), LENGTH_POWER)
 
 
 def search(network: Network, names: Names, linked: Linked, width: int = 5) -> list[Beam]:

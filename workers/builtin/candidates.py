@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
+from ..mschema import Schema
+from .lexicon import GENDER_NAMES, GENDERS, NUMBER_WORDS, PLAIN_WORDS, SMALL_WORDS
 from .names import Names, kind_of
 from .tree import Value
 from .words import Word, read_words, stem
@@ -15,25 +17,8 @@ from .words import Word, read_words, stem
 KINDS = ("number", "date", "quoted", "cell", "name", "implied", "earlier")
 MOST = 18
 LONGEST_RUN = 7
-NUMBER_WORDS = dict(
-    zip("zero one two three four five six seven eight nine ten eleven twelve".split(), range(13), strict=True)
-)
 QUOTES = re.compile(r"\"([^\"]+)\"|“([^”]+)”|‘([^’]+)’|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`|''([^']+)''")
 DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:\d{2}(:\d{2})?")
-SMALL_WORDS = {"of", "the", "de", "and", "in", "for", "at", "on", "&", "-", ".", "la", "van", "von"}
-PLAIN_WORDS = frozenset(
-    "a an the of in on at by for from to with and or not is are was were be do does did have has had what which who whose"
-    " how many much show find list give tell me all any each every most least more less than that this these those it"
-    " its they their them there name names id ids number count average total maximum minimum max min first last no"
-    " different distinct same one other also please return i you we my as if so per type code date year age".split()
-)
-GENDERS = {
-    **dict.fromkeys(
-        "female females woman women girl girls lady ladies".split(), ("f", "female", "woman", "women", "girls")
-    ),
-    **dict.fromkeys("male males man men boy boys gentleman gentlemen".split(), ("m", "male", "man", "men", "boys")),
-}
-GENDER_NAMES = ("sex", "gender")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +90,11 @@ class Cells:
 
     def genders(self, word: str) -> dict[int, str]:
         """Return the cells of columns such as `sex` that a word like 'women' stands for."""
-        found = {}
-        for text in GENDERS.get(word, ()):
-            for number, spelling in self.exact.get(text, {}).items():
-                if any(name in self.names.columns[number].name.lower() for name in GENDER_NAMES):
-                    found[number] = spelling
-        return found
+        cells = [cell for text in GENDERS.get(word, ()) for cell in self.exact.get(text, {}).items()]
+        return {number: spelling for number, spelling in cells if self._is_gender(number)}
+
+    def _is_gender(self, number: int) -> bool:
+        return any(name in self.names.columns[number].name.lower() for name in GENDER_NAMES)
 
 
 def find_candidates(question: str, cells: Cells, earlier: Sequence[Value] = ()) -> list[Candidate]:
@@ -133,19 +117,6 @@ def find_candidates(question: str, cells: Cells, earlier: Sequence[Value] = ()) 
     return list(kept.values())[:MOST]
 
 
-def phrases(question: str) -> list[str]:
-    """Return every run of words that may equal a cell, in lower case, for a look-up in a database."""
-    words = read_words(question)
-    texts = [text for text in _texts(words)]
-    return list(dict.fromkeys(normal(text) for text in texts if normal(text) not in PLAIN_WORDS))
-
-
-def _texts(words: list[Word]) -> Iterator[str]:
-    for start in range(len(words)):
-        for end in range(start + 1, min(start + LONGEST_RUN, len(words)) + 1):
-            yield " ".join(word.text for word in words[start:end])
-
-
 def _quoted(question: str, words: list[Word]) -> Iterator[Candidate]:
     for match in QUOTES.finditer(question):
         text = next(group for group in match.groups() if group)
@@ -157,8 +128,8 @@ def _quoted(question: str, words: list[Word]) -> Iterator[Candidate]:
             yield Candidate(Value(text.strip(), number), "quoted", inside[0], inside[-1] + 1)
 
 
-def _runs(words: list[Word], cells: Cells) -> Iterator[Candidate]:
-    """Yield the longest runs of words that equal a cell; plain words only where they are capitalised inside a sentence."""
+    """Yield the longest runs that equal a cell; a plain word alone only where it is capitalised inside a sentence."""
+    """Yield the longest runs of words that equal a cell; a plain word only where it is capitalised inside a sentence."""
     covered: list[tuple[int, int]] = []
     for length in range(min(LONGEST_RUN, len(words)), 0, -1):
         for start in range(len(words) - length + 1):
@@ -204,7 +175,7 @@ def _numbers(words: list[Word]) -> Iterator[Candidate]:
 
 
 def _capitalised(words: list[Word]) -> Iterator[Candidate]:
-    """Yield runs of capitalised words, small words inside them allowed; the first word of the question alone is none."""
+    """Yield runs of capitalised words, small words inside them allowed; a question's first word alone is none."""
     start = 0
     while start < len(words):
         if not words[start].text[0].isupper() or (start == 0 and words[0].lower in PLAIN_WORDS):
@@ -230,3 +201,20 @@ def _implied(words: list[Word], cells: Cells) -> Iterator[Candidate]:
         matches = cells.genders(word.lower)
         if matches:
             yield Candidate(Value(next(iter(matches.values()))), "implied", number, number + 1, matches)
+
+
+@lru_cache(maxsize=4)
+def cells_of(schema: Schema) -> Cells:
+    """Return the known cells of a schema, kept for the next question."""
+    return Cells(Names(schema))
+
+
+def matching_cells(question: str, schema: Schema) -> list[tuple[str, str, str]]:
+    """Return the cells that a question's constants mean, as (table, column, cell): what training links them to."""
+    cells = cells_of(schema)
+    names = cells.names
+    return [
+        (names.tables[names.table_of[number]].name, names.columns[number].name, text)
+        for candidate in find_candidates(question, cells)
+        for number, text in candidate.cells.items()
+    ]

@@ -55,7 +55,7 @@ Rules: TypeAlias = dict[str, tuple[str, ...]]
 
 def _items(after: str) -> Rules:
     """Return the rules that begin a selected item, with the state that follows it."""
-    arguments = {name: ("ARGUMENT", after) for name in AGGREGATES[1:]}
+    arguments = dict.fromkeys(AGGREGATES[1:], ("ARGUMENT", after))
     return {"C": (after,), "STAR": ("STAR_TABLE", after), "COUNT": ("COUNT_ARGUMENT", after), **arguments}
 
 
@@ -64,7 +64,7 @@ def _aggregated(after: str) -> Rules:
 
 
 END: Rules = {"END": ()}
-SETS: Rules = {name: ("START",) for name in SET_OPERATORS} | END
+SETS: Rules = dict.fromkeys(SET_OPERATORS, ("START",)) | END
 ORDER_PART: Rules = {"ORDER": ("ORDER_ITEM",)} | SETS
 GROUP_PART: Rules = {"GROUP": ("GROUP_FIRST",)} | ORDER_PART
 WHERE_PART: Rules = {"WHERE": ("PREDICATE", "AFTER_WHERE")} | GROUP_PART
@@ -88,16 +88,16 @@ GRAMMAR: dict[str, Rules] = {
     "USING": USING_RULES,
     "AFTER_USING": USING_RULES | WHERE_PART,
     "PREDICATE": {"C": ("OPERATOR",)},
-    "AFTER_WHERE": {name: ("PREDICATE", "AFTER_WHERE") for name in ("AND", "OR")} | GROUP_PART,
-    "OPERATOR": {name: ("OPERAND",) for name in COMPARISONS}
-    | {name: ("VALUE",) for name in PATTERNS}
+    "AFTER_WHERE": dict.fromkeys(("AND", "OR"), ("PREDICATE", "AFTER_WHERE")) | GROUP_PART,
+    "OPERATOR": dict.fromkeys(COMPARISONS, ("OPERAND",))
+    | dict.fromkeys(PATTERNS, ("VALUE",))
     | {"BETWEEN": ("VALUE", "VALUE"), "IN": ("START_ONE",), "NOT_IN": ("START_ONE",), "IS_NULL": (), "NOT_NULL": ()},
     "OPERAND": {"V": (), "ZERO": (), "ONE": (), "C": (), "QUERY": ("START_ONE",)},
     "VALUE": {"V": ()},
     "GROUP_FIRST": {"C": ("AFTER_GROUP",)},
     "AFTER_GROUP": {"C": ("AFTER_GROUP",), "HAVING": ("HAVING_PREDICATE", "AFTER_HAVING")} | ORDER_PART,
     "HAVING_PREDICATE": _aggregated("OPERATOR"),
-    "AFTER_HAVING": {name: ("HAVING_PREDICATE", "AFTER_HAVING") for name in ("AND", "OR")} | ORDER_PART,
+    "AFTER_HAVING": dict.fromkeys(("AND", "OR"), ("HAVING_PREDICATE", "AFTER_HAVING")) | ORDER_PART,
     "ORDER_ITEM": ORDER_RULES,
     "DIRECTION": {"ASC": (), "DESC": ()},
     "AFTER_ORDER": ORDER_RULES | {"LIMIT": ("VALUE", "AFTER_LIMIT"), "LIMIT_ONE": ("AFTER_LIMIT",)} | SETS,

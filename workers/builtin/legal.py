@@ -1,4 +1,4 @@
-"""What may come next, beyond the grammar: types, repetitions, and the same number of columns on both sides of a set operation."""
+"""What may come next, beyond the grammar: types, repetitions, as many columns on both sides of a set operation."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .candidates import KINDS, Candidate, Cells, find_candidates
 from .grammar import COLUMN, KEYWORD, KEYWORDS, TABLE, VALUE, Symbol
+from .lexicon import IGNORED
 from .names import Names, kind_of
 from .sequence import Speller
 from .tree import Predicate, Query, Value
@@ -65,7 +66,6 @@ _SPECIAL = (
 RELATION_NUMBERS = {name: PARTS * PARTS + number for number, name in enumerate(_SPECIAL)}
 RELATIONS = PARTS * PARTS + len(_SPECIAL)
 """Every relation: one for each two parts where nothing else holds, then the telling ones."""
-IGNORED = frozenset("of the a an in on to for and or by is are at with from as s what which who that".split())
 
 
 @dataclass(frozen=True, slots=True)

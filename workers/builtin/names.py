@@ -79,7 +79,7 @@ class Names:
         return implied
 
     def _is_key(self, number: int) -> bool:
-        """Whether a column can be what another table refers to: the whole declared key, or `id` where none is declared."""
+        """Whether another table can refer to a column: the whole declared key, or an `id` where none is declared."""
         table = self.tables[self.table_of[number]]
         keys = [column for column in table.columns if column.primary_key]
         column = self.columns[number]

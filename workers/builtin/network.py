@@ -101,7 +101,8 @@ class Network:
         return np.concatenate([self._linear("keyword_out", x), pointers], axis=1)
 
     def _input(self, memory: Memory, symbol: int) -> Array:
-        return self.arrays["keywords.weight"][symbol] if symbol <= FIRST else memory.vectors[symbol - FIRST - 1]
+        given: Array = self.arrays["keywords.weight"][symbol] if symbol <= FIRST else memory.vectors[symbol - FIRST - 1]
+        return given
 
     def _linear(self, name: str, x: Array) -> Array:
         out: Array = x @ self.arrays[f"{name}.weight"].T + self.arrays[f"{name}.bias"]

@@ -174,7 +174,7 @@ class _Reader:
         return terms
 
     def _predicates(self, clause: str) -> tuple[Predicate, ...]:
-        predicates = []
+        predicates: list[Predicate] = []
         joiner = clause
         while self._at(joiner) or (predicates and self._at("AND", "OR")):
             joiner = self._keyword()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from .names import Names, join_tree
-from .tree import Predicate, Query, Term, terms_of
+from .tree import Operand, Predicate, Query, Term, terms_of
 
 
 def shortened(tree: Query, names: Names) -> Query:
@@ -20,7 +20,7 @@ def map_scopes(tree: Query, change: Callable[[Query], Query]) -> Query:
     def inside(predicates: tuple[Predicate, ...]) -> tuple[Predicate, ...]:
         return tuple(replace(one, operands=tuple(_mapped(operand) for operand in one.operands)) for one in predicates)
 
-    def _mapped(operand: object) -> object:
+    def _mapped(operand: Operand) -> Operand:
         return map_scopes(operand, change) if isinstance(operand, Query) else operand
 
     changed = change(replace(tree, where=inside(tree.where), having=inside(tree.having)))

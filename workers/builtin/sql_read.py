@@ -76,7 +76,7 @@ class _Scope:
         where, having = select.args.get("where"), select.args.get("having")
         group, order, limit = select.args.get("group"), select.args.get("order"), select.args.get("limit")
         grouped = [self._column(column) for column in group.expressions] if group else []
-        query = Query(
+        return Query(
             items=items,
             distinct=select.args.get("distinct") is not None,
             where=self._predicates(where.this) if where else (),
@@ -86,7 +86,6 @@ class _Scope:
             limit=_literal(limit.expression) if limit else None,
             using=tuple(Term(table=table) for table in self.tables.values()),
         )
-        return query
 
     def _read_from(self) -> None:
         source = self.select.args.get("from_")
@@ -148,7 +147,7 @@ class _Scope:
         return Term(self._column(inner), aggregate=name)
 
     def _counted(self) -> int:
-        """Return the table whose rows `COUNT(*)` counts: one that nothing else names, else the one that refers to others."""
+        """Return the table whose rows `COUNT(*)` counts: one that nothing else names, else one that refers to another."""
         columns = self.select.find_all(exp.Column)
         own = {self._scope_column(column) for column in columns if column.find_ancestor(exp.Select) is self.select}
         in_join = {number for pair in self.pairs for number in pair}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from .names import Edge, Names, join_tree, kind_of
+from .shorten import table_of
 from .tree import Operand, Predicate, Query, Term, Value, terms_of
 
 PATTERN_FORMS = {"CONTAINS": "%{}%", "STARTS": "{}%", "ENDS": "%{}", "LACKS": "%{}%"}
@@ -54,13 +55,9 @@ class _Writer:
         self.single = len(self.tree) == 1
 
     def _tables(self) -> list[tuple[int, Edge | None]]:
-        tables, through = [], []
-        for term in terms_of(self.query):
-            tables.append(self.names.table_of[term.column] if term.column is not None else term.table)
-        for term in self.query.using:
-            if term.column is not None:
-                through.append(term.column)
-        tree = join_tree(self.names, [table for table in tables if table is not None], through)
+        tables = [table_of(term, self.names) for term in terms_of(self.query)]
+        through = [term.column for term in self.query.using if term.column is not None]
+        tree = join_tree(self.names, tables, through)
         if tree is None:
             raise CannotWrite("no keys tie the tables together")
         return tree
@@ -90,7 +87,7 @@ class _Writer:
         return f"{left} {query.operator} {f'({right})' if tail else right}"
 
     def _group(self) -> list[int]:
-        """Return the columns to group by: DuckDB wants every plain one that is selected or ordered by beside aggregates."""
+        """Return the columns to group by: DuckDB wants every plain one that stands beside aggregates."""
         query = self.query
         terms = [*query.items, *(order.term for order in query.order), *(predicate.term for predicate in query.having)]
         plain = [term.column for term in terms if not term.aggregate and term.column is not None]
@@ -156,7 +153,8 @@ class _Writer:
 
     def _pattern(self, left: str, predicate: Predicate) -> str:
         (value,) = predicate.operands
-        assert isinstance(value, Value) and predicate.term.column is not None
+        assert isinstance(value, Value)
+        assert predicate.term.column is not None
         if kind_of(self.names.columns[predicate.term.column]) != "text":
             raise CannotWrite("only text is searched")
         pattern = PATTERN_FORMS[predicate.operator].format(value.text)

@@ -27,7 +27,7 @@ class Shape:
     steps: int = 96
 
 
-class Attention(nn.Module):
+class Attention(nn.Module):  # type: ignore[misc]
     """Multi-head attention with an additive bias."""
 
     def __init__(self, shape: Shape) -> None:
@@ -49,7 +49,7 @@ class Attention(nn.Module):
         return out
 
 
-class Layer(nn.Module):
+class Layer(nn.Module):  # type: ignore[misc]
     """A pre-norm transformer layer, with attention to a memory where `crossed`."""
 
     def __init__(self, shape: Shape, crossed: bool) -> None:
@@ -73,7 +73,7 @@ class Layer(nn.Module):
         return x + functional.dropout(self.outer(inner), drop, self.training)
 
 
-class TorchNetwork(nn.Module):
+class TorchNetwork(nn.Module):  # type: ignore[misc]
     """Encoder of items with relations, decoder over symbols that points at items."""
 
     def __init__(self, shape: Shape, drop: float = 0.1) -> None:

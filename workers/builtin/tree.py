@@ -19,7 +19,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A column, an aggregate of one, or (with `table`) `*` and `COUNT(*)`. Columns and tables are numbers of `Names`."""
+    """A column, an aggregate of one, or (with `table`) `*` or `COUNT(*)`; columns and tables by their number."""
 
     column: int | None = None
     table: int | None = None
@@ -77,7 +77,7 @@ Operand: TypeAlias = Value | Term | Query
 
 
 def terms_of(query: Query) -> list[Term]:
-    """Return every term of a query's own scope: not those of its subqueries, nor of the other side of a set operation."""
+    """Return every term of a query's own scope: none of its subqueries, nor of its set operation's other side."""
     terms = [*query.items, *query.using, *(Term(column) for column in query.group)]
     for predicate in (*query.where, *query.having):
         terms.append(predicate.term)

@@ -1,0 +1,35 @@
+"""English words that linking treats in ways of their own."""
+
+from __future__ import annotations
+
+NUMBER_WORDS = {
+    word: number
+    for number, word in enumerate(
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    )
+}
+
+SMALL_WORDS = frozenset({"of", "the", "de", "and", "in", "for", "at", "on", "&", "-", ".", "la", "van", "von"})
+"""What a capitalised name may hold inside."""
+
+_PLAIN = """
+a an the of in on at by for from to with and or not is are was were be do does did have has had what which who whose
+how many much show find list give tell me all any each every most least more less than that this these those it its
+they their them there name names id ids number count average total maximum minimum max min first last no different
+distinct same one other also please return i you we my as if so per type code date year age
+"""
+PLAIN_WORDS = frozenset(_PLAIN.split())
+"""What is no cell by itself, unless it is capitalised inside a sentence."""
+
+_IGNORED = "of the a an in on to for and or by is are at with from as s what which who that"
+IGNORED = frozenset(_IGNORED.split())
+"""What is no part of a column's name by itself."""
+
+_FEMALE = ("f", "female", "woman", "women", "girls")
+_MALE = ("m", "male", "man", "men", "boys")
+GENDERS = {
+    **dict.fromkeys(["female", "females", "woman", "women", "girl", "girls", "lady", "ladies"], _FEMALE),
+    **dict.fromkeys(["male", "males", "man", "men", "boy", "boys", "gentleman", "gentlemen"], _MALE),
+}
+"""The cells of a column such as `sex` that a word stands for."""
+GENDER_NAMES = ("sex", "gender")
