@@ -128,8 +128,8 @@ def _quoted(question: str, words: list[Word]) -> Iterator[Candidate]:
             yield Candidate(Value(text.strip(), number), "quoted", inside[0], inside[-1] + 1)
 
 
+def _runs(words: list[Word], cells: Cells) -> Iterator[Candidate]:
     """Yield the longest runs that equal a cell; a plain word alone only where it is capitalised inside a sentence."""
-    """Yield the longest runs of words that equal a cell; a plain word only where it is capitalised inside a sentence."""
     covered: list[tuple[int, int]] = []
     for length in range(min(LONGEST_RUN, len(words)), 0, -1):
         for start in range(len(words) - length + 1):

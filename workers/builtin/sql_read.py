@@ -147,7 +147,7 @@ class _Scope:
         return Term(self._column(inner), aggregate=name)
 
     def _counted(self) -> int:
-        """Return the table whose rows `COUNT(*)` counts: one that nothing else names, else one that refers to another."""
+        """Return the table whose rows COUNT(*) counts: one that nothing else names, else one that refers to others."""
         columns = self.select.find_all(exp.Column)
         own = {self._scope_column(column) for column in columns if column.find_ancestor(exp.Select) is self.select}
         in_join = {number for pair in self.pairs for number in pair}
