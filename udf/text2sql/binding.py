@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Lock
 
 import duckdb
 
-from ...workers.mschema import Column, Schema, Table, split_name, sql_name
+from ...workers.mschema import Column, Schema, Table, join_name, split_name, sql_name
 from .private import ask, locked_instance
 
 MOST_COPIES = 32
@@ -37,7 +38,7 @@ def bind(sql: str, schema: Schema) -> BindError | None:
     The copy holds the schema's tables without rows, in an instance of its own: no file, no network and no setting can
     be reached from it.
     """
-    with COPIES.of(schema).cursor() as cursor:
+    with COPIES.of(schema) as cursor:
         try:
             cursor.execute(f"USE {_database(schema)}")
             # A relation is bound and not run. EXPLAIN would also fold the constants, which can take minutes.
@@ -55,7 +56,7 @@ class _Copies:
         self._lock = Lock()
 
     def of(self, schema: Schema) -> duckdb.DuckDBPyConnection:
-        """Return a connection to the schema's copy."""
+        """Return a new cursor of the schema's copy."""
         key = schema.name, tuple((t.name, tuple((c.name, c.type) for c in t.columns)) for t in schema.tables)
         with self._lock:
             if key not in self._made:
@@ -75,9 +76,8 @@ def _copy(schema: Schema) -> duckdb.DuckDBPyConnection:
     instance.execute("PRAGMA disable_optimizer")
     database = _database(schema)
     instance.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {database}; USE {database}")
-    for table in schema.tables:
-        _create_place(instance, [_quoted(part) for part in split_name(table.name)[:-1]])
-    _create_all(instance, [table for table in schema.tables if table.columns])
+    databases = {split_name(table.name)[0].lower() for table in schema.tables if len(split_name(table.name)) > 2}
+    _create_all(instance, [_placed(table, databases) for table in schema.tables if table.columns])
     instance.execute("SET lock_configuration = true")
     return instance
 
@@ -89,24 +89,34 @@ def _database(schema: Schema) -> str:
     return _quoted(schema.name if plain else "memory")
 
 
-def _create_place(instance: duckdb.DuckDBPyConnection, path: list[str]) -> None:
-    if len(path) > 1:
-        instance.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {path[0]}")
-    if path:
-        instance.execute(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(path)}")
+def _placed(table: Table, databases: set[str]) -> Table:
+    """Return the table under a name that says its schema: of two parts the first may be a database."""
+    parts = split_name(table.name)
+    if len(parts) == 2 and parts[0].lower() in databases:
+        return replace(table, name=join_name([parts[0], "main", parts[1]]))
+    return table
 
 
 def _create_all(instance: duckdb.DuckDBPyConnection, tables: list[Table]) -> None:
     """Create the tables in one go, or one by one where a type is not DuckDB's own."""
-    instance.execute("BEGIN")
+    places = {split_name(table.name)[:-1] for table in tables}
     try:
-        instance.execute("; ".join(map(_statement, tables)))
+        instance.execute("; ".join(filter(None, [*map(_place, sorted(places)), *map(_statement, tables)])))
     except duckdb.Error:
-        instance.execute("ROLLBACK; BEGIN")
         for table in tables:
             columns = (c if _is_type(c.type) else replace(c, type="") for c in table.columns)
-            instance.execute(_statement(replace(table, columns=tuple(columns))))
-    instance.execute("COMMIT")
+            # What DuckDB cannot hold at all, such as a schema called `temp`, is left out.
+            with suppress(duckdb.Error):
+                instance.execute(_place(split_name(table.name)[:-1]))
+                instance.execute(_statement(replace(table, columns=tuple(columns))))
+
+
+def _place(path: tuple[str, ...]) -> str:
+    """Return what makes a database and a schema."""
+    quoted = [_quoted(part) for part in path]
+    attach = [f"ATTACH IF NOT EXISTS ':memory:' AS {quoted[0]}"] if len(path) > 1 else []
+    create = [f"CREATE SCHEMA IF NOT EXISTS {'.'.join(quoted)}"] if path else []
+    return "; ".join(attach + create)
 
 
 def _statement(table: Table) -> str:
