@@ -77,6 +77,7 @@ class Reader:
                 value.close()
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # The pages show rows that fail.
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_page_does_what_it_says(
     page: Path, service: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
