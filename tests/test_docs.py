@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 import quackllm
-from standin.fixtures import StandIn
+from quackllm.workers.services import SERVICES
+from standin.fixtures import KEY, StandIn
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")])
@@ -83,6 +84,8 @@ def test_the_page_does_what_it_says(
     page: Path, service: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    for preset in SERVICES.values():
+        monkeypatch.setenv(preset.key_variable or "UNUSED_API_KEY", KEY)
     with contextlib.closing(Reader(page, service)) as reader:
         for block in blocks(page):
             try:
