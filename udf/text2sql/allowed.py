@@ -95,4 +95,4 @@ def allowed_functions() -> frozenset[str]:
     kinds = "('scalar', 'aggregate', 'window', 'macro')"
     rows = ask(f"SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type IN {kinds}")
     names = {str(name) for (name,) in rows}
-    return frozenset({name for name in names if not REFUSED_FUNCTIONS.fullmatch(name)} | {"unnest"})
+    return frozenset({name for name in names if not REFUSED_FUNCTIONS.fullmatch(name)} | TABLE_FUNCTIONS)

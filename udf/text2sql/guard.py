@@ -45,10 +45,10 @@ def check(sql: str, schema: Schema | None = None, *, strict: bool = False) -> st
     tables = _paths(schema) if schema else {}
     for node, scope in _nodes(_tree(sql)):
         _check_kind(node)
-        if name := node.get("function_name"):
-            _check_function(node, name.lower())
         if node.get("type") == "TABLE_FUNCTION":
             _check_table_function(node["function"])
+        if name := node.get("function_name"):
+            _check_function(node, name.lower())
         if node.get("type") == "BASE_TABLE":
             _check_table(node, scope, tables, strict)
     return sql
@@ -123,7 +123,7 @@ def _check_kind(node: Tree) -> None:
 def _check_function(node: Tree, name: str) -> None:
     if node.get("schema") or node.get("catalog"):
         raise _refuse(f"the function {name} is called through a schema", hint=f"write {name}(…)")
-    if name not in allowed_functions() | TABLE_FUNCTIONS:
+    if name not in allowed_functions():
         raise _refuse(f"the function {name} is not allowed")
     if name in SIZED_FUNCTIONS and any(_makes_much(inner) for inner, _ in _nodes({"": node["arguments"]})):
         raise _refuse(f"{name} would make more than {LARGEST_SIZE:,} at once")
