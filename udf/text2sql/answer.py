@@ -101,7 +101,7 @@ def _up_to_end(text: str) -> str:
     """
     end = 0
     for found in SQL_TOKEN.finditer(text):
-        closed = found[0] == ";" and not VERB.match(text, found.end())
+        closed = found[0] == ";" and not _begins_statement(text[found.end() :])
         if closed or MARK.match(text, found.start()):
             return _trimmed(text[: found.start()])
         end = found.end()
@@ -115,6 +115,12 @@ def _up_to_end(text: str) -> str:
         if parser_error(sentence := shorter.rstrip(".。")) is None:
             return sentence
     return _trimmed(text[:end])
+
+
+def _begins_statement(text: str) -> bool:
+    """Whether another statement follows, and no prose: 'With this query …' begins like one too."""
+    next_one = COMMENTS.sub("", text).partition(";")[0]
+    return VERB.match(next_one) is not None and parser_error(MARK.split(next_one, maxsplit=1)[0]) is None
 
 
 def _trimmed(sql: str) -> str:

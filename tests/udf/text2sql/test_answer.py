@@ -47,7 +47,8 @@ SHAPES = {
     "Chinese prose behind": f"{SQL}\n该查询返回法国歌手的数量。",
     "Chinese label": f"SQL语句：{SQL}；".rstrip("；"),
     "quoted line": f"> {SQL}",
-    "lower case": SQL,
+    "prose that begins like SQL": f"{SQL};\n\nWith this query you get one row.",
+    "prose that begins like a command": f"{SQL}; Use it wisely; show it to others.",
 }
 
 
@@ -100,7 +101,10 @@ def test_what_is_no_select_is_left_to_the_guard(text):
     assert "```" not in text or reduce_answer(text) == "DROP TABLE singer"
 
 
-@pytest.mark.parametrize("text", ["```sql\nSELECT 1;\nDROP TABLE t;\n```", "SELECT 1;\nDROP TABLE t;"])
+@pytest.mark.parametrize(
+    "text",
+    ["```sql\nSELECT 1;\nDROP TABLE t;\n```", "SELECT 1;\nDROP TABLE t;", "SELECT 1;\nDROP TABLE t;\nThat is all."],
+)
 def test_a_second_statement_is_not_hidden_from_the_guard(text):
     assert reduce_answer(text) == "SELECT 1;\nDROP TABLE t"
 

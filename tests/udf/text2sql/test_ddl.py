@@ -128,10 +128,11 @@ def test_rows_are_never_made(sql):
 
 @pytest.mark.timeout(20)
 def test_nothing_else_is_run(tmp_path):
-    target = tmp_path / "out.csv"
+    folder = tmp_path / "empty"
+    folder.mkdir()
     endless = "CREATE TYPE e AS ENUM (SELECT i::VARCHAR FROM range(10000000000) r(i))"
-    read_ddl(f"CREATE TABLE t (a INT); COPY t TO '{target}'; ATTACH '{tmp_path}/x.db'; {endless}")
-    assert list(tmp_path.iterdir()) == []
+    read_ddl(f"CREATE TABLE t (a INT); COPY t TO '{folder}/x.csv'; ATTACH '{folder}/x.db'; {endless}")
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(
