@@ -11,7 +11,7 @@ from filelock import FileLock
 from platformdirs import user_data_path
 from pydantic import SecretStr
 
-from .spec import ModelSpec, read_spec, shown
+from .spec import ModelSpec, read_spec, shown, with_secrets
 
 
 def home() -> Path:
@@ -60,9 +60,8 @@ def _write_models(specs: dict[str, ModelSpec]) -> None:
 
 def _fields(spec: ModelSpec) -> dict[str, Any]:
     fields = spec.model_dump(exclude_defaults=True, exclude={"name"}, mode="json")
-    for key, value in spec.infer_params.items():
-        if isinstance(value, SecretStr):
-            fields["infer_params"][key] = _as_reference(spec.name, key, value)
+    if spec.infer_params:
+        fields["infer_params"] = with_secrets(spec.infer_params, lambda *secret: _as_reference(spec.name, *secret))
     return fields
 
 

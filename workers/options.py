@@ -99,7 +99,7 @@ def read_options(given: dict[str, Any]) -> Options:
         options = Options(**known)
         return options.model_copy(update={"extra": {**options.extra, **passed_on}}) if passed_on else options
     except (ValidationError, json.JSONDecodeError) as error:
-        raise RequestError(f"an option has a wrong value: {_first_complaint(error)}") from error
+        raise _wrong_value(error) from error
 
 
 @lru_cache(maxsize=1024)
@@ -120,8 +120,12 @@ def options_from_json(text: str | None) -> Options:
     return read_options(given)
 
 
-def _first_complaint(error: ValidationError | json.JSONDecodeError) -> str:
+def _wrong_value(error: ValidationError | json.JSONDecodeError) -> RequestError:
     if isinstance(error, json.JSONDecodeError):
-        return str(error)
+        return RequestError(f"an option is not JSON: {error}", hint="write a list or a STRUCT in its place")
     first = error.errors(include_url=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']} (got {first['input']!r})"
+    name = str(first["loc"][0])
+    return RequestError(
+        f"the option {name} has a wrong value: {first['msg']} (got {first['input']!r})",
+        hint=f"{name}: {Options.model_fields[name].description}",
+    )

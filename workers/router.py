@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -91,7 +92,8 @@ class Router:
                 continue
             if jobs := self._take(self._room(load)):
                 load.in_flight.update(jobs)
-                self._start(self._send(load, jobs))
+                task = self._start(self._send(load, jobs))
+                task.add_done_callback(functools.partial(self._sent, load, jobs))
 
     def _room(self, load: _Load) -> int:
         """How many requests to send now: a replica's fair share, and rather a batch than one by one."""
@@ -119,12 +121,15 @@ class Router:
                 self._pump()
         except ReplicaLostError as error:
             self._ask_elsewhere(load, jobs, error)
-        except QuackLLMError as error:
-            for job in jobs:
-                load.in_flight.discard(job)
-                if not job.answered.done():
-                    job.answered.set_exception(error)
-            self._pump()
+
+    def _sent(self, load: _Load, jobs: list[Job], task: asyncio.Task[None]) -> None:
+        """Hand an error, ours or anybody's, to everyone who still waits for that batch."""
+        error = None if task.cancelled() else task.exception()
+        for job in jobs:
+            if error and job in load.in_flight and not job.answered.done():
+                job.answered.set_exception(error)
+            load.in_flight.discard(job)
+        self._pump()
 
     def _ask_elsewhere(self, load: _Load, jobs: list[Job], error: ReplicaLostError) -> None:
         """Put what a lost replica had not answered first in the queue, and let the replica rest."""
@@ -151,7 +156,7 @@ class Router:
         try:
             await asyncio.sleep(pause)
             found = await self._find_replicas()
-        except QuackLLMError as error:
+        except (QuackLLMError, OSError) as error:
             self._fail_waiting(error)
             return
         finally:
@@ -162,15 +167,16 @@ class Router:
             load.resting = False
         self._pump()
 
-    def _fail_waiting(self, error: QuackLLMError) -> None:
+    def _fail_waiting(self, error: Exception) -> None:
         self._loads = []
         for job in self._take(len(self._waiting)):
             job.answered.set_exception(error)
 
-    def _start(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _settle(job: Job, response: Response) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer, field_validator
@@ -17,6 +19,8 @@ from .services import find_service
 NAME_PATTERN = re.compile(r"[a-z_][a-z0-9_]*")
 PREFIXES = ("saas.", "backend.")
 HIDDEN = "(hidden)"
+OPERATIONAL = {"proxy", "organization", "device", "max_batch_size"}
+"""Settings that cannot change an answer."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -53,7 +57,7 @@ class ModelSpec(BaseModel):
         infer_params: `saas.*` and `backend.*` settings of the engine, `limits.*`, `prompt_form`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), ignored_types=(cached_property,))
 
     name: str
     type: str
@@ -73,14 +77,11 @@ class ModelSpec(BaseModel):
     @field_validator("infer_params")
     @classmethod
     def _hide_keys(cls, params: dict[str, Any]) -> dict[str, Any]:
-        return {
-            key: SecretStr(value) if is_secret(key) and isinstance(value, str) else value
-            for key, value in params.items()
-        }
+        return {key: _hidden(key, value) for key, value in params.items()}
 
     @field_serializer("infer_params")
     def _show(self, params: dict[str, Any]) -> dict[str, Any]:
-        return {key: shown(value) if isinstance(value, SecretStr) else value for key, value in params.items()}
+        return with_secrets(params, lambda _, secret: shown(secret))
 
     @property
     def prompt_form(self) -> str | None:
@@ -108,24 +109,44 @@ class ModelSpec(BaseModel):
             engine = find_engine(family)
         return Plan(engine, _validated(engine.Settings, settings, self), _validated(Limits, limits, self))
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """A hash of all that can change an answer: the engine and its settings, without secrets, name and limits."""
         plan = self.plan()
-        settings = {name: value for name, value in plan.settings.model_dump(mode="json").items() if not is_secret(name)}
+        dumped = plan.settings.model_dump(mode="json")
+        settings = {name: value for name, value in dumped.items() if not is_secret(name) and name not in OPERATIONAL}
         text = json.dumps([plan.engine.__name__, settings], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def is_secret(key: str) -> bool:
-    """Whether the parameter of that name holds a secret."""
-    return key.rpartition(".")[2] in ("api_key", "token", "password")
+    """Whether the parameter of that name holds a secret, or secrets by name."""
+    return key.rpartition(".")[2] in ("api_key", "token", "password", "headers")
 
 
 def shown(secret: SecretStr) -> str:
     """Return what may be shown of a secret: a reference as it is, a key itself never."""
     text = secret.get_secret_value()
     return text if text.startswith(("env:", "file:")) else HIDDEN
+
+
+def with_secrets(params: dict[str, Any], replace: Callable[[str, SecretStr], str]) -> dict[str, Any]:
+    """Return the parameters with `replace(key, secret)` in place of each secret, inner ones included."""
+
+    def replaced(key: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: replaced(f"{key}.{name}", inner) for name, inner in value.items()}
+        return replace(key, value) if isinstance(value, SecretStr) else value
+
+    return {key: replaced(key, value) for key, value in params.items()}
+
+
+def _hidden(key: str, value: Any) -> Any:
+    if not is_secret(key):
+        return value
+    if isinstance(value, dict):
+        return {name: SecretStr(inner) if isinstance(inner, str) else inner for name, inner in value.items()}
+    return SecretStr(value) if isinstance(value, str) else value
 
 
 def read_spec(**fields: Any) -> ModelSpec:

@@ -15,6 +15,7 @@ from .values import Failure, Request, Response
 
 Finished = list[tuple[int, Response]]
 """Answers with their places in the batch that was asked."""
+_Task = asyncio.Task[Finished]
 
 OUTCOMES = {
     "length": "the answer was cut off at the token limit",
@@ -62,17 +63,22 @@ class Worker:
         Raises:
             SetupError: no request can succeed; what was answered before it has been yielded.
         """
-        done: asyncio.Queue[Finished | SetupError] = asyncio.Queue()
-        jobs = [asyncio.create_task(self._answer_into(done, *job)) for job in self._jobs(requests)]
+        done: asyncio.Queue[_Task] = asyncio.Queue()
+        tasks = [asyncio.create_task(self._answer_job(*job)) for job in self._jobs(requests)]
+        for task in tasks:
+            task.add_done_callback(done.put_nowait)
         try:
             remaining = len(requests)
             while remaining:
-                finished = _drained([await done.get()], done)
-                yield finished
+                finished, failed = _drained(await done.get(), done)
+                if finished:
+                    yield finished
+                if failed:
+                    await failed
                 remaining -= len(finished)
         finally:
-            for job in jobs:
-                job.cancel()
+            for task in tasks:
+                task.cancel()
 
     def _jobs(self, requests: Sequence[Request]) -> list[tuple[list[int], list[Request]]]:
         """Each chat request is a job of its own; texts to embed share calls."""
@@ -82,25 +88,15 @@ class Worker:
         shared = [([place for place, _ in part], [request for _, request in part]) for part in _batched(texts, size)]
         return chats + shared
 
-    async def _answer_into(
-        self, done: asyncio.Queue[Finished | SetupError], places: list[int], requests: list[Request]
-    ) -> None:
-        try:
-            async with self._slots:
-                self.counts.under_way += len(requests)
-                try:
-                    responses = await self._answer_job(requests)
-                finally:
-                    self.counts.under_way -= len(requests)
-        except SetupError as error:
-            done.put_nowait(error)
-            return
-        done.put_nowait(list(zip(places, responses, strict=True)))
-
-    async def _answer_job(self, requests: list[Request]) -> list[Response]:
-        if requests[0].kind == "chat":
-            return [await self.answer_one(requests[0])]
-        return await self._embed(requests)
+    async def _answer_job(self, places: list[int], requests: list[Request]) -> Finished:
+        async with self._slots:
+            self.counts.under_way += len(requests)
+            try:
+                chat = requests[0].kind == "chat"
+                responses = [await self.answer_one(requests[0])] if chat else await self._embed(requests)
+            finally:
+                self.counts.under_way -= len(requests)
+        return list(zip(places, responses, strict=True))
 
     async def answer_one(self, request: Request) -> Response:
         """Return the answer to one chat request; a failure is a Response with `error`.
@@ -178,20 +174,14 @@ def concurrency(spec: ModelSpec) -> int:
     return spec.worker_concurrency or spec.plan().engine.concurrency
 
 
-def _drained(first: list[Finished | SetupError], queue: asyncio.Queue[Finished | SetupError]) -> Finished:
-    """Return all that has finished by now; an error is raised only after what was answered has been given back."""
-    finished: Finished = []
-    waiting = first
+def _drained(first: _Task, queue: asyncio.Queue[_Task]) -> tuple[Finished, _Task | None]:
+    """Return all that has finished by now, and a task that failed, if any did."""
+    tasks = [first]
     while not queue.empty():
-        waiting.append(queue.get_nowait())
-    for item in waiting:
-        if isinstance(item, SetupError):
-            if not finished:
-                raise item
-            queue.put_nowait(item)
-        else:
-            finished += item
-    return finished
+        tasks.append(queue.get_nowait())
+    failed = [task for task in tasks if task.cancelled() or task.exception()]
+    finished = [answer for task in tasks if task not in failed for answer in task.result()]
+    return finished, next(iter(failed), None)
 
 
 def _batched(items: list[tuple[int, Request]], size: int) -> list[list[tuple[int, Request]]]:
