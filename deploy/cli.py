@@ -171,6 +171,43 @@ def status(
         show_status(found)
 
 
+@app.command()
+def evaluate(
+    suite: Annotated[str, typer.Argument(help="A file of questions: spider or sparc.")],
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many questions or dialogues, evenly spread.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="A deployed model. Left out: text2sql's default.")] = None,
+    cluster: Cluster = None,
+    json: Json = False,
+) -> None:
+    """Count how many questions of a suite are answered right, asked through the function text2sql.
+
+    Right is SQL whose rows are those of the reference's SQL. The questions are the sample's, or those of the folder that
+    QUACKLLM_DATA names:
+
+        quackllm evaluate spider
+        quackllm evaluate sparc --limit 50 --model qianwen_chat
+    """
+    from .evaluate import show_accuracy
+
+    show_accuracy(suite, limit, model, _lasting(cluster), json)
+
+
+@app.command()
+def demo(
+    database: Annotated[str, typer.Option(help="One of the sample's databases.")] = "concert_singer",
+    seed: Annotated[int, typer.Option(help="Another one draws other questions.")] = 1,
+) -> None:
+    """Ask a real database ten questions, in this process and through Ray, with no key and no download.
+
+    It works in a folder of its own and leaves your models and call store alone.
+    """
+    from .demo import show_demo
+
+    show_demo(database, seed)
+
+
 def _one(what: str, word: str | None, flag: str, flagged: str | None, example: str) -> str:
     """Return what was said in one of two ways.
 
