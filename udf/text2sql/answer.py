@@ -58,8 +58,10 @@ def reduce_answer(text: str) -> str | None:
             return _up_to_end(bare)
         if begin := AT_LINE_START.search(bare) or BEHIND_COLON.search(bare):
             return _up_to_end(bare[begin.start("sql") :])
-    begin = ANYWHERE.search(text)
-    return _up_to_end(text[begin.start("sql") :]) if begin else None
+    if begin := ANYWHERE.search(text):
+        return _up_to_end(text[begin.start("sql") :])
+    command = _trimmed(COMMENTS.sub("", text))
+    return command if _begins_statement(command) else None
 
 
 def declined(text: str) -> str | None:

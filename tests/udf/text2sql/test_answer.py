@@ -97,8 +97,7 @@ def test_no_sql(text):
     "text", ["DROP TABLE singer", "```sql\nDROP TABLE singer;\n```", "```sql\n-- clean up\nDROP TABLE singer\n```"]
 )
 def test_what_is_no_select_is_left_to_the_guard(text):
-    assert reduce_answer(text) in ("DROP TABLE singer", None)
-    assert "```" not in text or reduce_answer(text) == "DROP TABLE singer"
+    assert reduce_answer(text) == "DROP TABLE singer"
 
 
 @pytest.mark.parametrize(
