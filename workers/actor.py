@@ -48,19 +48,16 @@ class Replica:
         self.published = False
         self._retired = False
         self._streams = 0
-        self._starting: asyncio.Task[None] | None = None
         directory = ray.get_actor(DIRECTORY, NAMESPACE)
         directory.note_start.remote(name)
 
     async def start(self) -> None:
-        """Start the engine once; a replica that Ray restarted starts it at its first request.
+        """Start the engine; a replica that Ray restarted starts it at its first request.
 
         Raises:
             SetupError: the engine cannot start, in its own words.
         """
-        if self._starting is None:
-            self._starting = asyncio.create_task(self.worker.start())
-        await self._starting
+        await self.worker.start()
 
     async def publish(self) -> Deployment:
         """Note that the directory has taken this replica in, for a directory that was restarted."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import os
@@ -31,7 +30,6 @@ class _Running:
     spec: ModelSpec
     worker: Worker
     router: Router
-    started: asyncio.Task[None] | None = None
 
 
 class LocalFleet:
@@ -72,18 +70,13 @@ class LocalFleet:
             loop.start(finish(running))
 
     def _run(self, spec: ModelSpec, worker: Worker | None = None) -> _Running:
-        ready = worker is not None
         worker = worker or Worker(spec)
 
         async def replicas() -> list[Worker]:
-            if not ready and running.started is None:
-                running.started = asyncio.create_task(worker.start())
-            if running.started:
-                await running.started
+            await worker.start()
             return [worker]
 
-        running = _Running(spec, worker, Router(replicas, concurrency(spec)))
-        return running
+        return _Running(spec, worker, Router(replicas, concurrency(spec)))
 
     def deploy(self, spec: ModelSpec) -> str:
         """Start the engine, and only if it starts keep the spec in `models.yaml`."""

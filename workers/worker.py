@@ -43,19 +43,23 @@ class Worker:
         self.engine = plan.engine(plan.settings)
         self.patience = Patience(plan.limits, spec.num_workers)
         self.counts = Counts()
+        self._starting: asyncio.Task[None] | None = None
         self._slots = asyncio.Semaphore(concurrency(spec))
 
     async def start(self) -> None:
-        """Start the engine.
+        """Start the engine, once however often this is called.
 
         Raises:
             SetupError: the engine cannot start, in its own words.
         """
-        await self.engine.start()
+        if self._starting is None:
+            self._starting = asyncio.create_task(self.engine.start())
+        await asyncio.shield(self._starting)
 
     async def close(self) -> None:
-        """Close the engine."""
-        await self.engine.close()
+        """Close the engine, if it was started."""
+        if self._starting and self._starting.done() and not self._starting.exception():
+            await self.engine.close()
 
     async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
         """Yield the answers as they complete, each with its place in `requests`.

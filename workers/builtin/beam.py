@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +12,6 @@ from .linking import Linked
 from .names import Names
 from .network import FIRST, Array, Network
 
-LENGTH_POWER = 0.0
-"""How far a score is divided by the length: 0 not at all, 1 wholly."""
-
 
 @dataclass(frozen=True, slots=True)
 class Beam:
@@ -24,11 +20,6 @@ class Beam:
     symbols: tuple[Symbol, ...]
     score: float
     stack: Stack
-
-    @property
-    def rank(self) -> float:
-        """What beams are compared by."""
-        return self.score / math.pow(max(len(self.symbols), 1), LENGTH_POWER)
 
 
 def search(network: Network, names: Names, linked: Linked, width: int = 5) -> list[Beam]:
@@ -41,14 +32,14 @@ def search(network: Network, names: Names, linked: Linked, width: int = 5) -> li
         chosen = _best(scores, beams, legal, width)
         whole += [beam for _, beam in chosen if not beam.stack]
         chosen = [(row, beam) for row, beam in chosen if beam.stack]
-        worst = sorted((beam.rank for beam in whole), reverse=True)[:width]
+        worst = sorted((beam.score for beam in whole), reverse=True)[:width]
         if len(worst) == width:
-            chosen = [(row, beam) for row, beam in chosen if beam.rank > worst[-1]]
+            chosen = [(row, beam) for row, beam in chosen if beam.score > worst[-1]]
         if not chosen:
             break
         cache.reorder([row for row, _ in chosen])
         beams = [beam for _, beam in chosen]
-    return sorted(whole, key=lambda beam: -beam.rank)[:width]
+    return sorted(whole, key=lambda beam: -beam.score)[:width]
 
 
 def _input(legal: Legal, beam: Beam) -> int:

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..mschema import split_name
 from .candidates import KINDS, Candidate, Cells, find_candidates
 from .grammar import COLUMN, KEYWORD, KEYWORDS, TABLE, VALUE, Symbol
 from .lexicon import IGNORED
@@ -108,7 +109,7 @@ class SchemaLinks:
         self.names = names
         self.cells = Cells(names)
         self.column_words = [name_words(column.name) for column in names.columns]
-        self.table_words = [name_words(table.name.rpartition(".")[2]) for table in names.tables]
+        self.table_words = [name_words(split_name(table.name)[-1]) for table in names.tables]
         self.features = [
             *(
                 text_features((*words, *name_words(column.comment)[:6]) if column.comment else words)

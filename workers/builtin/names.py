@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..mschema import Column, Schema, Table
+from ..mschema import Column, Schema, Table, split_name
 
 NUMBER_TYPES = ("INT", "DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL", "HUGE", "BIGNUM", "NUMBER")
 DATE_TYPES = ("DATE", "TIME", "INTERVAL")
@@ -87,7 +87,7 @@ class Names:
 
     def _names_for(self, key: int) -> set[str]:
         name = self.columns[key].name.lower()
-        table = self.tables[self.table_of[key]].name.lower().rpartition(".")[2]
+        table = split_name(self.tables[self.table_of[key]].name)[-1].lower()
         if name in ("id", "code", "name", "key"):
             stems = {table, table.removesuffix("s"), table.removesuffix("es"), table.removesuffix("ies") + "y"}
             return {f"{one}_{name}" for one in stems} | {f"{one}{name}" for one in stems}

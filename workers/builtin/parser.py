@@ -14,6 +14,7 @@ from .grammar import is_keyword
 from .linking import Earlier, Linked, SchemaLinks, link
 from .names import Names
 from .network import Network
+from .sense import says_nothing
 from .sequence import read_query
 from .shorten import shortened
 from .sql_read import NotRead, read_sql
@@ -95,11 +96,14 @@ def parse(network: Network, schema: str, turns: Sequence[tuple[str, str]], quest
     grounds = grounds_of(text.strip())
     links = grounds.links.with_cells(grounds.cells(cells[0])) if cells else grounds.links
     linked = link(question, links, earlier_of(turns, grounds.names))
-    for beam in search(network, grounds.names, linked, BEAMS):
+    beams = search(network, grounds.names, linked, BEAMS)
+    if not beams or is_keyword(beams[0].symbols[0], "DECLINE"):
+        raise Declined
+    for beam in beams:
         if is_keyword(beam.symbols[0], "DECLINE"):
-            raise Declined
+            continue
         tree = tree_of(beam, linked)
-        sql = sql_of(tree, grounds.names, linked)
+        sql = None if says_nothing(tree) else sql_of(tree, grounds.names, linked)
         if sql and grounds.binder.binds(sql):
             return Parsed(sql, tree, len(linked.features), len(beam.symbols))
     raise Declined

@@ -7,6 +7,7 @@ from typing import cast
 import sqlglot
 from sqlglot import expressions as exp
 
+from ..mschema import join_name
 from .grammar import AGGREGATES
 from .names import Names
 from .tree import Joiner, Operand, Order, Predicate, Query, SetOperator, Term, Value
@@ -94,7 +95,7 @@ class _Scope:
         for table in [*sources, *(join.this for join in joins)]:
             if not isinstance(table, exp.Table):
                 raise NotRead("FROM holds more than tables")
-            name = ".".join(part.name for part in table.parts)
+            name = join_name(part.name for part in table.parts)
             number = self.names.table_numbers.get(name.lower())
             if number is None or number in self.tables.values():
                 raise NotRead(f"table {name} is unknown or read twice")
@@ -193,7 +194,7 @@ class _Scope:
                 raise NotRead("a list of values")
             return Predicate(self._term(node.this), "NOT_IN" if negated else "IN", (_query(inner, self.names),), joiner)
         if isinstance(node, exp.Like | exp.ILike):
-            operator, value = _pattern(node.expression, negated)
+            operator, value = _pattern(node.expression, negated != bool(node.args.get("negate")))
             return Predicate(self._term(node.this), operator, (value,), joiner)
         if negated:
             raise NotRead("NOT")

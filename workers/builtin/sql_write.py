@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from ..mschema import split_name
 from .names import Edge, Names, join_tree, kind_of
 from .shorten import table_of
 from .tree import Operand, Predicate, Query, Term, Value, terms_of
@@ -96,15 +97,15 @@ class _Writer:
         return list(dict.fromkeys([*query.group, *plain]))
 
     def _alias(self, table: int) -> str:
-        parts = self.names.tables[table].name.split(".")
-        last = parts[-1]
-        alike = [
-            other for other, _ in self.tree if self.names.tables[other].name.split(".")[-1].lower() == last.lower()
-        ]
-        return last if len(alike) == 1 else "_".join(parts)
+        parts = split_name(self.names.tables[table].name)
+        alike = [other for other, _ in self.tree if self._last(other).lower() == parts[-1].lower()]
+        return parts[-1] if len(alike) == 1 else "_".join(parts)
+
+    def _last(self, table: int) -> str:
+        return split_name(self.names.tables[table].name)[-1]
 
     def _table(self, table: int) -> str:
-        parts = self.names.tables[table].name.split(".")
+        parts = split_name(self.names.tables[table].name)
         text = ".".join(quoted(part) for part in parts)
         alias = self._alias(table)
         return text if self.single or alias == parts[-1] else f"{text} AS {quoted(alias)}"
@@ -147,7 +148,8 @@ class _Writer:
             return self._pattern(left, predicate)
         operands = [self._operand(operand, predicate.term) for operand in predicate.operands]
         if operator == "BETWEEN":
-            return f"{left} BETWEEN {operands[0]} AND {operands[1]}"
+            low, high = sorted(operands, key=_size)
+            return f"{left} BETWEEN {low} AND {high}"
         sign = SIGNS.get(operator, operator.replace("_", " "))
         return f"{left} {sign} {operands[0]}"
 
@@ -182,6 +184,11 @@ def _number(value: Value) -> str:
     if not re.fullmatch(r"-?\d+(\.\d+)?", value.text):
         raise CannotWrite("a number is compared with a text")
     return value.text
+
+
+def _size(text: str) -> tuple[float, str]:
+    """What constants are ordered by: numbers by their size, texts (dates among them) as they are written."""
+    return (0.0, text) if text.startswith("'") else (float(text), "")
 
 
 def _text(text: str) -> str:
