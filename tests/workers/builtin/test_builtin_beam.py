@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+from builtin_shop import random_network, shop_schema
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quackllm.workers.builtin.beam import search
+from quackllm.workers.builtin.binder import Binder
+from quackllm.workers.builtin.grammar import COLUMN, is_keyword, is_legal, keyword
+from quackllm.workers.builtin.legal import Legal
+from quackllm.workers.builtin.linking import SchemaLinks, link
+from quackllm.workers.builtin.names import Names
+from quackllm.workers.builtin.network import Network
+from quackllm.workers.builtin.parser import sql_of, tree_of
+
+QUESTIONS = [
+    "How many customers are there in New York?",
+    "List the title of products ordered after 2024-01-31 by women older than 30",
+    "",
+    "What is the total amount of each customer's orders, at least 3, 'Ann' or 'Bob'?",
+]
+
+
+@given(seed=st.integers(0, 10**6), question=st.sampled_from(QUESTIONS))
+@settings(max_examples=40, deadline=None)
+def test_every_beam_of_a_random_network_is_a_whole_query(seed: int, question: str) -> None:
+    schema = shop_schema()
+    names = Names(schema)
+    linked = link(question, SchemaLinks(names))
+    beams = search(random_network(seed), names, linked)
+    assert [beam.score for beam in beams] == sorted((beam.score for beam in beams), reverse=True)
+    for beam in beams:
+        assert is_legal(beam.symbols)
+
+
+def test_most_random_beams_bind() -> None:
+    schema = shop_schema()
+    names, binder = Names(schema), Binder(schema)
+    links = SchemaLinks(names)
+    written = bound = 0
+    for seed in range(30):
+        linked = link(QUESTIONS[seed % len(QUESTIONS)], links)
+        for beam in search(random_network(seed), names, linked):
+            if not is_keyword(beam.symbols[0], "DECLINE"):
+                sql = sql_of(tree_of(beam, linked), names, linked)
+                written += sql is not None
+                bound += sql is not None and binder.binds(sql)
+    assert written > 30
+    # What is left are types that only DuckDB judges, in subqueries and set operations.
+    assert bound / written > 0.9
+
+
+def test_sums_are_of_numbers_and_no_column_is_selected_twice(names: Names, links: SchemaLinks) -> None:
+    linked = link("the sum", links)
+    legal = Legal(names, linked)
+    mask = legal.mask(("AFTER_ITEM", "ARGUMENT"), [keyword("SUM")])
+    city, age = names.find_column("customers", "city"), names.find_column("customers", "age")
+    assert not mask[legal.place((COLUMN, city or 0))]
+    assert mask[legal.place((COLUMN, age or 0))]
+    after = legal.mask(("AFTER_ITEM",), [(COLUMN, age or 0)])
+    assert not after[legal.place((COLUMN, age or 0))]
+
+
+def test_without_constants_nothing_that_needs_one_is_legal(names: Names, links: SchemaLinks) -> None:
+    legal = Legal(names, link("who?", links))
+    city = names.find_column("customers", "city")
+    mask = legal.mask(("AFTER_WHERE", "OPERATOR"), [(COLUMN, city or 0)])
+    assert not mask[legal.place(keyword("CONTAINS"))]
+    assert mask[legal.place(keyword("IS_NULL"))]
+
+
+def test_the_other_side_of_a_set_operation_has_as_many_items(names: Names, links: SchemaLinks) -> None:
+    legal = Legal(names, link("both", links))
+    one, two = (COLUMN, 1), (COLUMN, 2)
+    short = legal.mask(("AFTER_ITEM",), [one, two, keyword("UNION"), one])
+    assert not short[legal.place(keyword("END"))]
+    whole = legal.mask(("AFTER_ITEM",), [one, two, keyword("UNION"), one, two])
+    assert whole[legal.place(keyword("END"))]
+    assert not whole[legal.place((COLUMN, 3))]
+
+
+def test_the_same_question_gets_the_same_beams(untrained: Network, names: Names, links: SchemaLinks) -> None:
+    linked = link(QUESTIONS[0], links)
+    assert search(untrained, names, linked) == search(untrained, names, linked)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_there_are_at_most_so_many_beams(untrained: Network, names: Names, links: SchemaLinks, width: int) -> None:
+    assert 1 <= len(search(untrained, names, link(QUESTIONS[1], links), width)) <= width

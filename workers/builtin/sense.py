@@ -1,0 +1,27 @@
+"""What makes no sense in a query although it binds."""
+
+from __future__ import annotations
+
+from .tree import Predicate, Query
+
+
+def says_nothing(query: Query) -> bool:
+    """Whether a part cannot matter: a set operation of equal halves, (NOT) IN all of the same column, a test twice."""
+    if query.right is not None and query.without_right() == query.right:
+        return True
+    predicates = [*query.where, *query.having]
+    tests = {(one.term, one.operator, one.operands) for one in predicates}
+    return len(tests) < len(predicates) or any(_is_empty(one) for one in predicates)
+
+
+def _is_empty(predicate: Predicate) -> bool:
+    queries = [operand for operand in predicate.operands if isinstance(operand, Query)]
+    if any(says_nothing(query) for query in queries):
+        return True
+    return predicate.operator in ("IN", "NOT_IN") and any(_is_all_of(query, predicate.term.column) for query in queries)
+
+
+def _is_all_of(query: Query, column: int | None) -> bool:
+    """Whether a query gives every value of a column."""
+    bare = not (query.where or query.having or query.right or query.limit or query.using)
+    return bare and query.items[0].column == column
