@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+from quackllm.udf.text2sql import data
+from quackllm.workers.errors import SetupError
+from quackllm.workers.mschema import ForeignKey
+
+MOST_BYTES = 3_000_000
+
+
+@pytest.fixture(autouse=True)
+def sample(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("QUACKLLM_DATA", raising=False)
+    data.schema_of.cache_clear()
+    yield
+    data.schema_of.cache_clear()
+
+
+def test_the_sample_is_small_attributed_and_whole() -> None:
+    folder = data.data_folder()
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < MOST_BYTES
+    assert "CC BY-SA 4.0" in (folder / "README.md").read_text("utf-8")
+    assert len(data.databases()) == 6
+    for suite in data.suites():
+        assert {question.db for question in data.questions(suite)} <= set(data.databases())
+
+
+def test_questions_have_what_evaluation_needs() -> None:
+    first = data.questions("spider")[0]
+    assert first.sql.startswith("SELECT")
+    assert first.dialogue is None
+    turns = data.questions("sparc")
+    assert all(turn.dialogue is not None for turn in turns)
+    assert max(turn.turn for turn in turns) > 1
+
+
+def test_a_database_has_its_rows_and_its_keys() -> None:
+    with closing(duckdb.connect()) as connection:
+        data.open_database(connection, "concert_singer")
+        assert connection.execute("SELECT count(*) FROM singer").fetchone() == (6,)
+        comments = dict(connection.execute("SELECT table_name, comment FROM duckdb_tables()").fetchall())
+    assert comments["concert"] == "primary key: concert_ID\nforeign key: Stadium_ID -> stadium(Stadium_ID)"
+
+
+@pytest.mark.parametrize("suite", ["spider", "sparc"])
+def test_every_right_answer_runs(suite: str) -> None:
+    for database in data.databases():
+        with closing(duckdb.connect()) as connection:
+            data.open_database(connection, database)
+            for sql in {question.sql for question in data.questions(suite) if question.db == database}:
+                connection.execute(f"EXPLAIN {sql}")
+
+
+def test_a_schema_is_read_from_its_files() -> None:
+    schema = data.schema_of("concert_singer")
+    assert [table.name for table in schema.tables] == ["stadium", "singer", "concert", "singer_in_concert"]
+    assert ForeignKey("concert", "Stadium_ID", "stadium", "Stadium_ID") in schema.foreign_keys
+    columns = {column.name: column for column in schema.tables[1].columns}
+    assert columns["Singer_ID"].primary_key
+    assert columns["Age"].type == "BIGINT"
+    assert "France" in columns["Country"].values
+
+
+def test_what_is_not_there_is_said_with_what_is() -> None:
+    with pytest.raises(SetupError, match=r"sparc, spider"):
+        data.questions("bird")
+    with pytest.raises(SetupError, match="no database 'nowhere'"):
+        data.schema_of("nowhere")
+
+
+def test_another_folder_is_read_where_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dev").mkdir()
+    row = '{"question": "How many?", "sql": "SELECT COUNT(*) FROM t", "table": "t", "columns": {"a": "VARCHAR"}}\n'
+    (tmp_path / "dev" / "own.jsonl").write_text(row, "utf-8")
+    monkeypatch.setenv("QUACKLLM_DATA", os.fspath(tmp_path))
+    assert data.suites() == ["own"]
+    (question,) = data.questions("own")
+    assert question == data.Question("", "How many?", "SELECT COUNT(*) FROM t", columns=(("a", "VARCHAR"),))
