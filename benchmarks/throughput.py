@@ -95,7 +95,9 @@ def sql(service: StandIn, rows: int, concurrency: int, cluster: str | None) -> C
     """A SELECT whose every row is another request."""
     import quackllm
 
-    quackllm.deploy("standin", "openai", worker_concurrency=concurrency, infer_params=service.openai_params(), cluster=cluster)
+    quackllm.deploy(
+        "standin", "openai", worker_concurrency=concurrency, infer_params=service.openai_params(), cluster=cluster
+    )
     connection = quackllm.connect(cluster=cluster)
 
     def run(tag: str) -> None:

@@ -1,1 +1,1 @@
-
+"""The IPython extension and the example notebooks; a later version fills this folder."""

@@ -5,82 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import sqlite3
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, TypeVar
+from typing import Literal
 
 from ..workers.errors import StoreError
 from ..workers.fleet import Fleet
 from ..workers.router import Job
 from ..workers.spec import ModelSpec
 from ..workers.values import Message, Request, Response
+from .shared_store import SharedStore
 from .statement import Statement
-from .store import LEASE_SECONDS, Call, CallStore, key_of
+from .store import LEASE_SECONDS, Call, key_of
 
 StoreMode = Literal["on", "off", "refresh"]
-Result = TypeVar("Result")
 
 HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 GLANCE_SECONDS = 0.05
 """How often a request that another process is asking is looked up."""
-
-
-class AsyncStore(Protocol):
-    """The call store as the event loop sees it; the methods are `CallStore`'s."""
-
-    async def find(self, keys: Sequence[str]) -> dict[str, Response]: ...
-    async def claim(self, keys: Sequence[str], holder: str) -> set[str]: ...
-    async def beat(self, holder: str) -> None: ...
-    async def settle(self, calls: Sequence[Call]) -> None: ...
-    async def release(self, keys: Sequence[str]) -> None: ...
-
-
-class FileStore:
-    """A `CallStore` with a thread of its own."""
-
-    def __init__(self, open_store: Callable[[], CallStore]) -> None:
-        self._thread = ThreadPoolExecutor(1, "quackllm-store")
-        self._open = open_store
-        self._opened: CallStore | None = None
-
-    async def run(self, work: Callable[[CallStore], Result]) -> Result:
-        """Run the work on the store, in its thread.
-
-        Raises:
-            StoreError: the file cannot be used.
-        """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
-
-    def _run(self, work: Callable[[CallStore], Result]) -> Result:
-        if self._opened is None:
-            self._opened = self._open()
-        try:
-            return work(self._opened)
-        except sqlite3.Error as error:
-            raise StoreError(f"the call store {self._opened.path} failed: {error}") from error
-
-    async def find(self, keys: Sequence[str]) -> dict[str, Response]:
-        """See `CallStore.find`."""
-        return await self.run(lambda store: store.find(keys))
-
-    async def claim(self, keys: Sequence[str], holder: str) -> set[str]:
-        """See `CallStore.claim`."""
-        return await self.run(lambda store: store.claim(keys, holder))
-
-    async def beat(self, holder: str) -> None:
-        """See `CallStore.beat`."""
-        await self.run(lambda store: store.beat(holder))
-
-    async def settle(self, calls: Sequence[Call]) -> None:
-        """See `CallStore.settle`."""
-        await self.run(lambda store: store.settle(calls))
-
-    async def release(self, keys: Sequence[str]) -> None:
-        """See `CallStore.release`."""
-        await self.run(lambda store: store.release(keys))
 
 
 @dataclass(eq=False, slots=True)
@@ -100,7 +43,7 @@ class _Asked:
 class Caller:
     """Asks models on behalf of statements. Lives in the event loop; every method is called there."""
 
-    def __init__(self, fleet: Fleet, store: AsyncStore) -> None:
+    def __init__(self, fleet: Fleet, store: SharedStore) -> None:
         self.fleet = fleet
         self.store = store
         self._under_way: dict[str, _Asked] = {}
@@ -160,7 +103,7 @@ class Caller:
         return call
 
     def _leave(self, call: _Asked) -> None:
-        """Stop waiting; a call that nobody waits for is taken back if it was not sent, and lands in the store if it was."""
+        """Stop waiting; a call that nobody waits for is taken back, or lands in the store if it was sent."""
         call.waiters -= 1
         if call.waiters == 0 and not call.answered.done() and not (call.job and call.job.sent):
             if call.job:

@@ -37,8 +37,9 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
         """Run a statement, as DuckDB does."""
-        with _running(self, query):
-            duckdb.DuckDBPyConnection.execute(self, query, *args, **kwargs)
+        for statement in _one_by_one(self, query):
+            with _running(self, statement):
+                duckdb.DuckDBPyConnection.execute(self, statement, *args, **kwargs)
         return self
 
     def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
@@ -78,13 +79,13 @@ class Connection(duckdb.DuckDBPyConnection):
 
     # Every statement of a relation, and nothing else, passes through these two: the relation layer of
     # DuckDB 2.0 is Python over them.
-    def _submit(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+    def _submit(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         with _running(self, query):
-            return duckdb.DuckDBPyConnection._submit(self, query, *args, **kwargs)  # type: ignore[attr-defined]
+            return duckdb.DuckDBPyConnection._submit(self, query, *args, **kwargs)
 
-    def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+    def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         with _running(self, query):
-            return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)  # type: ignore[attr-defined]
+            return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)
 
 
 def _reading(name: str) -> Callable[..., Any]:
@@ -126,7 +127,7 @@ def connect(
 def register(
     connection: duckdb.DuckDBPyConnection, *, model: str | None = None, cluster: str | None = None
 ) -> Connection:
-    """Give a connection that exists our functions; it is the same object afterwards, of a class that watches statements.
+    """Give a connection that exists our functions; it stays the same object, and watches its statements from now on.
 
     Args:
         connection: any DuckDB connection.
@@ -158,13 +159,25 @@ def _drop(connection: Connection) -> None:
     end_session(_SESSIONS.pop(connection).number)
 
 
+def _one_by_one(connection: Connection, query: Any) -> list[Any]:
+    """Split a script that asks about the catalog: each statement sees what the ones before it made."""
+    if isinstance(query, str) and READS_CATALOG.search(query):
+        return connection.extract_statements(query)
+    return [query]
+
+
+def _interrupt(connection: weakref.ref[Connection]) -> None:
+    if (alive := connection()) is not None:
+        duckdb.DuckDBPyConnection.interrupt(alive)
+
+
 @contextlib.contextmanager
 def _running(connection: Connection, query: Any) -> Iterator[None]:
     """Prepare for a statement, and watch it run."""
     session = _session(connection)
     text = query if isinstance(query, str) else getattr(query, "query", "")
     session.statement.end()
-    session.statement = Statement(functools.partial(duckdb.DuckDBPyConnection.interrupt, connection))
+    session.statement = Statement(functools.partial(_interrupt, weakref.ref(connection)))
     with _watching(session):
         _prepare(connection, session, text)
         yield

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ..workers import loop
 from ..workers.errors import QuackLLMError, RequestError
@@ -29,7 +30,7 @@ from .types import (
     sql_name,
 )
 
-Column = pa.ChunkedArray
+Column: TypeAlias = pa.ChunkedArray
 _REGISTERING = threading.Lock()
 
 
@@ -176,7 +177,14 @@ def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
             if plain(private, "SELECT 1 FROM duckdb_functions() WHERE function_name = 'quackllm_chat'"):
                 return
             for name, (_, result) in {**SCALAR, **READING}.items():
-                options = {"null_handling": "special", "side_effects": name in READING}
-                private.create_function(name, FUNCTIONS[name], None, result, type="arrow", **options)
+                private.create_function(
+                    name,
+                    FUNCTIONS[name],
+                    None,
+                    result,
+                    type=PythonUDFType.ARROW,
+                    null_handling=FunctionNullHandling.SPECIAL,
+                    side_effects=name in READING,
+                )
         finally:
             private.close()

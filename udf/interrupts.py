@@ -47,5 +47,5 @@ def _start_listening() -> None:
 def _listen() -> None:
     while number := _RECEIVING.recv(1):  # Empty when the process ends and the sockets are closed.
         if number[0] == signal.SIGINT:
-            for stop in list(_LISTENERS):
+            for stop in _LISTENERS:
                 stop()

@@ -1,4 +1,4 @@
-"""The SQL face: TEMP macros over our functions, made on every connection, so that the user's file holds nothing of ours."""
+"""The SQL face: TEMP macros over our functions, made on every connection: a user's file holds nothing of ours."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,10 @@ import duckdb
 
 from ..workers.errors import SetupError, UnknownModelError
 from ..workers.fleet import BUILT_IN, ECHO, Fleet, find_model
-from ..workers.home import home
 from ..workers.spec import ModelSpec
-from .caller import Caller, FileStore
+from .caller import Caller
+from .shared_store import SharedStore, store_for
 from .statement import Statement
-from .store import CallStore
 
 if TYPE_CHECKING:
     from ..workers.mschema import Schema
@@ -83,7 +81,7 @@ def begin_session(fleet: Fleet, model: str | None) -> Session:
     """
     if model is not None:
         find_model(fleet, model)
-    session = Session(fleet, _caller(fleet, file_store()), model)
+    session = Session(fleet, _caller(fleet, store_for(fleet)), model)
     _SESSIONS[session.number] = session
     return session
 
@@ -108,21 +106,8 @@ def end_session(number: int) -> None:
 
 
 @cache
-def _caller(fleet: Fleet, store: FileStore) -> Caller:
+def _caller(fleet: Fleet, store: SharedStore) -> Caller:
     return Caller(fleet, store)
-
-
-_STORES: dict[Any, FileStore] = {}
-_LOCK = threading.Lock()
-
-
-def file_store() -> FileStore:
-    """Return this process's call store: `calls.sqlite` in QUACKLLM_HOME."""
-    path = home() / "calls.sqlite"
-    with _LOCK:
-        if path not in _STORES:
-            _STORES[path] = FileStore(lambda: CallStore(path))
-        return _STORES[path]
 
 
 def plain(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:

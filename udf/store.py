@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from ..workers.errors import StoreError
+from ..workers.home import home
 from ..workers.values import Request, Response, Usage
 
 SHARED_FILE_SYSTEMS = {
@@ -37,7 +38,8 @@ PROMPT_CHARACTERS = 200
 """How much of a prompt `llm_calls()` shows."""
 
 LAYOUT = """
-CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, model TEXT, answer TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, model TEXT, answer TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS answers_at ON answers (at);
 CREATE TABLE IF NOT EXISTS calls (
     id INTEGER PRIMARY KEY, at REAL NOT NULL, model TEXT, engine TEXT, prompt TEXT, finish_reason TEXT, code TEXT,
@@ -70,14 +72,15 @@ class CallStore:
     """The file. Used by one thread of a process at a time; several processes may share it.
 
     Args:
-        path: the file; its folder must be on a disk of this machine.
+        path: the file; its folder must be on a disk of this machine. None: `calls.sqlite` in QUACKLLM_HOME.
         max_bytes: when the file grows beyond it, the oldest answers go.
 
     Raises:
         StoreError: the file cannot be opened, is none of ours, or lies on a network file system.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int = 4 << 30) -> None:
+    def __init__(self, path: Path | None = None, *, max_bytes: int = 4 << 30) -> None:
+        path = path or home() / "calls.sqlite"
         _refuse_shared_disk(path)
         self.path, self.max_bytes = path, max_bytes
         try:
@@ -193,8 +196,8 @@ class CallStore:
     def calls(self, limit: int, before: int | None = None) -> list[dict[str, Any]]:
         """Return the newest recorded calls below the id `before`, newest first."""
         rows = self._file.execute(
-            "SELECT id, at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, seconds, request_id "
-            "FROM calls WHERE (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?",
+            "SELECT id, at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, seconds, "
+            "request_id FROM calls WHERE (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?",
             (before, before, limit),
         )
         names = [column[0] for column in rows.description]
@@ -218,11 +221,9 @@ class CallStore:
 def _record(call: Call, now: float) -> tuple[Any, ...]:
     response, usage = call.response, call.response.usage
     code = response.error.code if response.error else None
+    asked = (now, call.model, call.engine, call.prompt[:PROMPT_CHARACTERS])
     tokens = (usage.input_tokens, usage.output_tokens)
-    prompt = call.prompt[:PROMPT_CHARACTERS]
-    return (
-        now, call.model, call.engine, prompt, response.finish_reason, code, *tokens, response.seconds, response.request_id,
-    )  # fmt: skip
+    return (*asked, response.finish_reason, code, *tokens, response.seconds, response.request_id)
 
 
 def _written(response: Response) -> str:

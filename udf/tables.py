@@ -10,15 +10,15 @@ import pyarrow as pa
 from ..workers import loop
 from ..workers.fleet import ModelStatus
 from .prices import price_of
-from .session import Session, file_store
+from .session import Session
 
 MODELS_SQL = (
     "STRUCT(name VARCHAR, type VARCHAR, workers INTEGER, alive INTEGER, restarts INTEGER, under_way BIGINT, "
     "answered BIGINT, failed BIGINT, is_default BOOLEAN, place VARCHAR)[]"
 )
 CALLS_SQL = (
-    "STRUCT(id BIGINT, asked_at TIMESTAMP, model VARCHAR, engine VARCHAR, prompt VARCHAR, finish_reason VARCHAR, code VARCHAR, "
-    "input_tokens BIGINT, output_tokens BIGINT, seconds DOUBLE, request_id VARCHAR, money DOUBLE)[]"
+    "STRUCT(id BIGINT, asked_at TIMESTAMP, model VARCHAR, engine VARCHAR, prompt VARCHAR, finish_reason VARCHAR, "
+    "code VARCHAR, input_tokens BIGINT, output_tokens BIGINT, seconds DOUBLE, request_id VARCHAR, money DOUBLE)[]"
 )
 USAGE_SQL = (
     "STRUCT(model VARCHAR, engine VARCHAR, calls BIGINT, failed BIGINT, input_tokens BIGINT, output_tokens BIGINT, "
@@ -64,26 +64,26 @@ def _model(session: Session, status: ModelStatus) -> dict[str, Any]:
     }
 
 
-def calls(_: Session, max_calls: pa.ChunkedArray, before: pa.ChunkedArray) -> pa.Array:
+def calls(session: Session, max_calls: pa.ChunkedArray, before: pa.ChunkedArray) -> pa.Array:
     """Return the newest calls of the store, newest first; `before` pages on by id."""
     limit, below = max_calls[0].as_py(), before[0].as_py()
-    rows = loop.run(file_store().run(lambda store: store.calls(limit, below)))
+    rows = loop.run(session.caller.store.calls(limit, below))
     for row in rows:
         row["asked_at"] = datetime.fromtimestamp(row.pop("at"), UTC).replace(tzinfo=None)
         row["money"] = price_of(row)
     return pa.array([rows], pa.list_(CALL))
 
 
-def usage(_: Session) -> pa.Array:
+def usage(session: Session) -> pa.Array:
     """Return calls, tokens, seconds and money by model."""
-    rows = loop.run(file_store().run(lambda store: store.usage()))
+    rows = loop.run(session.caller.store.usage())
     for row in rows:
         row["money"] = price_of(row)
     return pa.array([rows], pa.list_(USAGE))
 
 
-def forget(_: Session, models: pa.ChunkedArray, seconds: pa.ChunkedArray) -> pa.Array:
+def forget(session: Session, models: pa.ChunkedArray, seconds: pa.ChunkedArray) -> pa.Array:
     """Delete answers from the store, and return how many went."""
     model, older = models[0].as_py(), float(seconds[0].as_py())
-    forgotten = loop.run(file_store().run(lambda store: store.forget(model, older)))
+    forgotten = loop.run(session.caller.store.forget(model, older))
     return pa.array([forgotten] * len(models), NUMBER)

@@ -94,7 +94,7 @@ def messages_to_rows(messages: Iterable[Message]) -> list[dict[str, Any]]:
 
 def failure_to_row(failure: Failure | None) -> dict[str, Any] | None:
     """Return a failure as a row of `ERROR_SQL`."""
-    return failure and {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
+    return {"code": failure.code, "message": failure.message, "retryable": failure.retryable} if failure else None
 
 
 def responses_to_arrow(responses: Iterable[Response]) -> pa.Array:

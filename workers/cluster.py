@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import uuid
@@ -15,7 +16,7 @@ from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError
 
 from .actor import DIRECTORY, NAMESPACE, Deployment, Directory, Replica, RetiredError
 from .errors import DeployError, QuackLLMError, SetupError
-from .fleet import ALWAYS_THERE, ModelStatus, ReplicaStatus, unknown_model
+from .fleet import ALWAYS_THERE, Fleet, ModelStatus, ReplicaStatus, unknown_model
 from .local import local_fleet
 from .router import ReplicaLostError, Router
 from .spec import ModelSpec
@@ -51,10 +52,11 @@ class RayReplica:
             raise _original(error, self.name) from error
 
 
-class RayFleet:
+class RayFleet(Fleet):
     """The models of one Ray cluster."""
 
     def __init__(self, address: str | None) -> None:
+        self.address = address
         self.place = f"Ray at {address or 'this machine'}"
         self._directory = _attach(address)
         self._routers: dict[str, tuple[ModelSpec, Router]] = {}
@@ -166,10 +168,8 @@ def _retire(deployment: Deployment) -> None:
     """Let each replica answer what it has taken, then end it."""
     actors = [actor for name in deployment.replicas if (actor := _find(name))]
     for actor, retired in [(actor, actor.retire.remote()) for actor in actors]:
-        try:
+        with contextlib.suppress(RayActorError):  # It is dead already, which is what retiring comes to.
             ray.get(retired)
-        except RayActorError:
-            pass  # It is dead already, which is what retiring comes to.
         ray.kill(actor)
 
 
@@ -198,10 +198,10 @@ def _check_room(spec: ModelSpec) -> None:
     """
     have = ray.cluster_resources()
     for resource, each in (("GPU", spec.gpus_per_worker), ("CPU", spec.cpus_per_worker)):
-        wanted = each * spec.num_workers
-        if wanted > have.get(resource, 0):
+        wanted, there = each * spec.num_workers, have.get(resource, 0)
+        if wanted > there:
             raise DeployError(
-                f"{spec.name} was not deployed: it wants {wanted:g} {resource}s, the cluster has {have.get(resource, 0):g}",
+                f"{spec.name} was not deployed: it wants {wanted:g} {resource}s, the cluster has {there:g}",
                 hint="fewer workers, less for each, or more machines",
             )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from .errors import UnknownModelError, near_names
 from .router import Router
@@ -44,18 +44,23 @@ class ModelStatus:
     replicas: tuple[ReplicaStatus, ...] = field(default_factory=tuple)
 
 
-class Fleet(Protocol):
+class Fleet(ABC):
     """What a connection asks of the place where its models run."""
 
     place: str
     """Where the models run, in words."""
+    address: str | None
+    """The cluster's address, where several drivers may share it; None: this process is the only one."""
 
+    @abstractmethod
     def deployed(self) -> Mapping[str, ModelSpec]:
         """Return what was deployed, by name."""
 
+    @abstractmethod
     def router(self, spec: ModelSpec) -> Router:
         """Return the router of a deployed model. Called in the event loop."""
 
+    @abstractmethod
     def deploy(self, spec: ModelSpec) -> str:
         """Deploy, and return what happened: 'deployed', 'rolled out' or 'unchanged'.
 
@@ -63,6 +68,7 @@ class Fleet(Protocol):
             DeployError: the engine did not start; nothing was changed.
         """
 
+    @abstractmethod
     def undeploy(self, name: str) -> None:
         """Undeploy the model.
 
@@ -70,6 +76,7 @@ class Fleet(Protocol):
             UnknownModelError: no model has that name.
         """
 
+    @abstractmethod
     def status(self, name: str) -> ModelStatus:
         """Return the model's replicas as they are now.
 

@@ -12,12 +12,11 @@ from functools import cache
 
 from . import loop
 from .errors import DeployError, QuackLLMError
-from .fleet import ALWAYS_THERE, ModelStatus, ReplicaStatus, unknown_model
+from .fleet import ALWAYS_THERE, Fleet, ModelStatus, ReplicaStatus, unknown_model
 from .home import forget_model, home, keep_model, read_models
 from .router import Router
 from .spec import ModelSpec
 from .worker import Worker, concurrency
-
 
 CLOSING_SECONDS = 5.0
 """How long the process waits at its end for engines to close."""
@@ -32,10 +31,11 @@ class _Running:
     router: Router
 
 
-class LocalFleet:
+class LocalFleet(Fleet):
     """The models of `models.yaml`, each with one worker in this process, whatever `num_workers` says."""
 
     place = "this process"
+    address: str | None = None
 
     def __init__(self) -> None:
         self._running: dict[str, _Running] = {}

@@ -15,7 +15,9 @@ def connection(service: StandIn) -> quackllm.Connection:
 
 
 def test_null_gives_null_and_no_call(connection, service: StandIn):
-    statement = "SELECT chat(NULL), chat(NULL::VARCHAR), chat(llm_param({'instruction': NULL})), llm_embed('chat', NULL)"
+    statement = (
+        "SELECT chat(NULL), chat(NULL::VARCHAR), chat(llm_param({'instruction': NULL})), llm_embed('chat', NULL)"
+    )
     assert connection.execute(statement).fetchall() == [(None, None, None, None)]
     assert connection.execute("SELECT llm_result(NULL), llm_stack(NULL, NULL)").fetchall() == [(None, None)]
     assert service.count() == 0
@@ -60,7 +62,10 @@ def test_a_prompt_beyond_the_context_is_the_rows_error(connection, service: Stan
         ("SELECT llm_param({'instruction': 'x', 'history': [{'role': 'robot', 'content': 'y'}]})", "robot"),
         ("SELECT llm_stack('x', 'y')", "continues a response"),
         ("SELECT llm_embed('chat', 5)", "takes a text"),
-        ("SELECT llm_chat('chat', {'messages': [{'role': 'user', 'content': 'x'}], 'options': '{\"oops\": 1}'})", "oops"),
+        (
+            "SELECT llm_chat('chat', {'messages': [{'role': 'user', 'content': 'x'}], 'options': '{\"oops\": 1}'})",
+            "oops",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_what_to_type(connection, service: StandIn, statement: str, says: str):
@@ -93,7 +98,7 @@ def test_a_json_schema_is_passed_to_the_service(connection, service: StandIn):
 
 
 def test_a_missing_model_says_what_there_is(connection):
-    with pytest.raises(UnknownModelError, match="'chatt'.*\n.*'chat'"):
+    with pytest.raises(UnknownModelError, match=r"'chatt'.*\n.*'chat'"):
         connection.execute("SELECT llm_chat('chatt', 'x')").fetchall()
     with pytest.raises(UnknownModelError, match="quackllm models"):
         quackllm.connect(model="nothing_like_it")

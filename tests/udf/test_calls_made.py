@@ -96,7 +96,9 @@ def test_two_processes_at_once_ask_once(connection, service: StandIn):
 
 
 def test_one_poisoned_row_of_1000_is_one_error_with_the_services_own_words(connection, service: StandIn):
-    service.script([{"fault": "bad_request", "marker": "poison", "code": "content_too_odd", "message": "No, thank you."}])
+    service.script(
+        [{"fault": "bad_request", "marker": "poison", "code": "content_too_odd", "message": "No, thank you."}]
+    )
     rows = "SELECT CASE i WHEN 500 THEN 'poison' ELSE 'row ' || i END AS prompt FROM range(1000) t(i)"
     with pytest.warns(UserWarning, match="1 requests got no whole answer: 1 × content_too_odd"):
         answers = connection.execute(f"SELECT chat(prompt) FROM ({rows})").fetchall()
@@ -161,11 +163,10 @@ def test_kill_9_in_the_middle_loses_no_more_than_what_was_in_flight(service: Sta
     quackllm.deploy("chat", "openai", worker_concurrency=32, infer_params=params)
     service.script([{"fault": "slow", "seconds": 0.05}])
     statement = "SELECT llm_result(chat('row ' || i)) FROM range(2000) t(i)"
-    first = in_another_process(statement)
-    while service.count() < 1000:
-        time.sleep(0.02)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    with in_another_process(statement) as first:
+        while service.count() < 1000:
+            time.sleep(0.02)
+        first.send_signal(signal.SIGKILL)
     asked_before = service.count()
     assert in_another_process(statement).communicate()[0].split()[-1] == "2000"
     asked_after = service.count() - asked_before
@@ -188,15 +189,15 @@ except KeyboardInterrupt:
 time.sleep(1)
 print(json.dumps({"stopped": stopped, "kept": connection.execute("SELECT sum(calls) FROM llm_usage()").fetchone()[0]}))
 """
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=os.environ.copy())
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    while service.count() < 100:
-        time.sleep(0.02)
-    pressed = time.time()
-    process.send_signal(signal.SIGINT)
-    told = json.loads(process.stdout.readline())
-    process.wait()
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ.copy()) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        while service.count() < 100:
+            time.sleep(0.02)
+        pressed = time.time()
+        process.send_signal(signal.SIGINT)
+        told = json.loads(process.stdout.read().splitlines()[-1])
     assert told["stopped"] - pressed < 1.0
     assert told["kept"] == service.count(), "what was in flight landed in the store"
 

@@ -61,7 +61,7 @@ def test_a_new_system_message_replaces_the_old_one(chat, service: StandIn):
     chat.execute("CREATE TABLE one AS SELECT kimi_chat(llm_param({'instruction': 'a', 'system': 'old'})) AS r")
     chat.execute("SELECT kimi_chat(llm_stack(r, llm_param({'instruction': 'b', 'system': 'new'}))) FROM one").fetchall()
     last = messages_of(service.requests()[-1]["body"])
-    assert [(m["role"], m["content"]) for m in last][0] == ("system", "new")
+    assert (last[0]["role"], last[0]["content"]) == ("system", "new")
     assert sum(m["role"] == "system" for m in last) == 1
 
 

@@ -35,7 +35,11 @@ def test_a_literal_key_is_used_and_never_shown(engine: str, service: StandIn, ho
         str(connection.execute("FROM llm_models()").fetchall()),
         str(connection.execute("FROM llm_calls()").fetchall()),
         str(connection.execute("SELECT r FROM answers").fetchall()),
-        str(connection.execute("SELECT macro_definition FROM duckdb_functions() WHERE function_name = 'chat'").fetchall()),
+        str(
+            connection.execute(
+                "SELECT macro_definition FROM duckdb_functions() WHERE function_name = 'chat'"
+            ).fetchall()
+        ),
         caplog.text,
         texts_of(home),
     ]

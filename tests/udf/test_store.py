@@ -43,7 +43,8 @@ def test_an_answer_is_found_with_all_that_was_said(store: CallStore):
 
 
 def test_a_failure_is_recorded_and_not_kept(store: CallStore):
-    store.settle([call("k", finish_reason="error", error=Failure("429", "busy", True)), call("l", finish_reason="length")])
+    refused = call("k", finish_reason="error", error=Failure("429", "busy", True))
+    store.settle([refused, call("l", finish_reason="length")])
     assert store.find(["k", "l"]) == {}
     assert [row["code"] for row in store.calls(10)] == [None, "429"]
     (usage,) = store.usage()

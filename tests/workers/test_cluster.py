@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -29,8 +31,9 @@ def ray_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     import ray
     from quackllm.workers import fleet_at
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore")
+        patch.setenv("QUACKLLM_HOME", str(tmp_path_factory.mktemp("home-of-the-cluster")))
         fleet_at("local")
         yield
         ray.shutdown()
@@ -153,3 +156,16 @@ def test_a_request_that_no_row_can_survive_stops_the_statement(connection, servi
     service.script([{"fault": "wrong_key"}])
     with pytest.raises(quackllm.QuackLLMError, match=r"(?i)key"):
         connection.execute("SELECT chat('row ' || i) FROM range(100) t(i)").fetchall()
+
+
+def test_the_drivers_of_a_cluster_share_one_call_store(connection, service: StandIn, home):
+    quackllm.deploy("chat", "openai", infer_params=service.openai_params(), cluster="local")
+    statement = "SELECT llm_result(chat('p' || (i % 20))) FROM range(400) t(i)"
+    with quackllm.connect(cluster="auto") as here:
+        assert len(here.execute(statement).fetchall()) == 400
+        assert here.execute("SELECT sum(calls) FROM llm_usage()").fetchall() == [(20,)]
+    program = f"import quackllm; print(len(quackllm.connect(cluster='auto').execute({statement!r}).fetchall()))"
+    elsewhere = {**os.environ, "QUACKLLM_HOME": str(home / "of-another-machine")}
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=elsewhere, check=True)
+    assert told.stdout.split()[-1] == "400"
+    assert service.count() == 20

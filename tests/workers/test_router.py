@@ -22,6 +22,10 @@ class Replica:
         self.answered: list[str] = []
         self.under_way = self.most_under_way = 0
 
+    @property
+    def dead(self) -> bool:
+        return self.dies_after is not None and len(self.answered) >= self.dies_after
+
     async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
         self.under_way += len(requests)
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -30,7 +34,7 @@ class Replica:
                 await asyncio.sleep(self.seconds)
                 if self.error:
                     raise self.error
-                if self.dies_after is not None and len(self.answered) >= self.dies_after:
+                if self.dead:
                     raise ReplicaLostError("dead")
                 self.answered.append(request.messages[-1].content)
                 self.under_way -= 1
@@ -42,7 +46,7 @@ class Replica:
 def route(replicas: list[Replica], prompts: list[str], concurrency: int = 4) -> list[Response]:
     async def run() -> list[Response]:
         async def found() -> list[Replica]:
-            return [replica for replica in replicas if replica.dies_after is None or len(replica.answered) < replica.dies_after]
+            return [replica for replica in replicas if not replica.dead]
 
         router = Router(found, concurrency)
         return await asyncio.gather(*(router.submit(Request.of(prompt)).answered for prompt in prompts))
