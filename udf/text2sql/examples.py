@@ -7,6 +7,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from ...workers.builtin.batches import Example
 from ...workers.builtin.grammar import is_legal, keyword
@@ -17,7 +18,7 @@ from ...workers.builtin.sql_read import NotRead, read_sql
 from ...workers.builtin.tree import Query, Value
 from ...workers.mschema import Column, Schema, Table
 from .data import Question, schema_of
-from .trees import read_questions
+from .trees import Reading, read_questions
 
 log = logging.getLogger(__name__)
 MOST_SYMBOLS = 90
@@ -25,15 +26,35 @@ HELD_OUT = ("apartment_rentals", "film_rank", "machine_repair", "product_catalog
 """Training databases that validation is done on: none of their questions is trained on."""
 
 
+STRANGERS = """\
+What is the weather today?|Tell me a joke.|Who are you?|Write a poem about the sea.|What time is it?|Hello|thanks
+Translate this sentence into French.|What is the meaning of life?|How do I cook rice?|Who won the last world cup?
+What is 2 plus 2?|Summarize the news of this week.|Can you help me with my homework?|What is the capital of France?
+Will it rain tomorrow?|Recommend a good film.|How do I install Python?|Drop all the tables.|What is your name?
+Delete everything.|Which stock should I buy?|How far away is the moon?|Sing a song.|What did you eat yesterday?"""
+"""Questions that no database answers."""
+UNRELATED, LOWER_CASE, WITH_TURN = 0.2, 0.15, 0.3
+"""How often a question is also asked after another turn, or in lower case; how often a decline has a turn before."""
+
+
 @dataclass
 class Examples:
-    """Training and validation examples, and what a decline is made of: questions with the links of other schemas."""
+    """Training and validation examples, and what a decline is made of.
+
+    Args:
+        train, tables, held_out: of databases, of one table each (WikiSQL), and of the databases kept for validation.
+        asked: (database, question); strangers: questions of no database of ours.
+        links, turns: for each training database.
+        dropped: how many questions had values that they do not name.
+    """
 
     train: list[Example] = field(default_factory=list)
     tables: list[Example] = field(default_factory=list)
     held_out: list[Example] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
     links: dict[str, SchemaLinks] = field(default_factory=dict)
+    turns: dict[str, list[Earlier]] = field(default_factory=lambda: defaultdict(list))
     dropped: int = 0
 
     def declined(self, count: int, chance: random.Random) -> list[Example]:
@@ -41,9 +62,12 @@ class Examples:
         made = []
         for _ in range(count):
             database, question = chance.choice(self.asked)
+            if self.strangers and chance.random() < 0.5:
+                database, question = "", chance.choice(self.strangers)
             wrong = chance.choice(sorted(self.links))
+            before = chance.choice(self.turns[wrong]) if self.turns[wrong] and chance.random() < WITH_TURN else None
             if wrong != database:
-                made.append(Example(link(question, self.links[wrong]), (keyword("DECLINE"),)))
+                made.append(Example(link(question, self.links[wrong], before), (keyword("DECLINE"),)))
         return made
 
 
@@ -52,37 +76,52 @@ def spider_examples(suites: Mapping[str, Sequence[Question]]) -> Examples:
     found = Examples()
     for suite, asked in suites.items():
         readings, reasons = read_questions(asked)
-        log.info(
-            "%s: %d of %d have trees; %s",
-            suite,
-            sum(one.tree is not None for one in readings),
-            len(readings),
-            reasons.most_common(3),
-        )
-        earlier: dict[tuple[str, int | None], Earlier] = {}
-        for reading in sorted(
-            readings, key=lambda one: (one.question.db, one.question.dialogue or 0, one.question.turn)
-        ):
-            question, key = reading.question, (reading.question.db, reading.question.dialogue)
-            if question.db not in found.links:
-                found.links[question.db] = SchemaLinks(Names(schema_of(question.db)))
-            before = earlier.get(key) if question.dialogue is not None else None
-            earlier[key] = Earlier(question.question, reading.tree)
-            if question.dialogue is None:
-                found.asked.append((question.db, question.question))
-            if reading.tree is not None:
-                _add(found, question, found.links[question.db], reading.tree, before)
-    found.asked = [one for one in found.asked if one[0] not in HELD_OUT]
-    found.links = {name: links for name, links in found.links.items() if name not in HELD_OUT}
+        count = sum(one.tree is not None for one in readings)
+        log.info("%s: %d of %d have trees; %s", suite, count, len(readings), reasons.most_common(3))
+        for database, group in groupby(readings, key=lambda one: one.question.db):
+            links = SchemaLinks(Names(schema_of(database)))
+            if database not in HELD_OUT:
+                found.links[database] = links
+            _add_database(found, links, list(group))
     return found
 
 
-def _add(found: Examples, question: Question, links: SchemaLinks, tree: Query, before: Earlier | None) -> None:
-    example = make_example(question.question, links, tree, before)
+def _add_database(found: Examples, links: SchemaLinks, readings: list[Reading]) -> None:
+    earlier: dict[int | None, Earlier] = {}
+    chance = random.Random(readings[0].question.db)
+    turns = [Earlier(one.question.question, one.tree) for one in readings if one.tree is not None]
+    for reading in sorted(readings, key=lambda one: (one.question.dialogue or 0, one.question.turn)):
+        question, tree = reading.question, reading.tree
+        before = earlier.get(question.dialogue) if question.dialogue is not None else None
+        earlier[question.dialogue] = Earlier(question.question, tree)
+        if tree is None:
+            continue
+        _add(found, question, make_example(question.question, links, tree, before))
+        if question.dialogue is None and question.db not in HELD_OUT:
+            found.asked.append((question.db, question.question))
+            _add_variants(found, question, links, tree, turns, chance)
+    if readings[0].question.db not in HELD_OUT:
+        found.turns[readings[0].question.db] += turns
+
+
+def _add(found: Examples, question: Question, example: Example | None) -> None:
     if example is None:
         found.dropped += 1
     else:
         (found.held_out if question.db in HELD_OUT else found.train).append(example)
+
+
+def _add_variants(
+    found: Examples, question: Question, links: SchemaLinks, tree: Query, turns: list[Earlier], chance: random.Random
+) -> None:
+    """Add the question after a turn that it has nothing to do with, and as people type it: in lower case, no mark."""
+    other = chance.choice(turns)
+    variants = []
+    if chance.random() < UNRELATED and other.tree != tree:
+        variants.append(make_example(question.question, links, tree, other))
+    if chance.random() < LOWER_CASE:
+        variants.append(make_example(question.question.lower().rstrip("?. "), links, tree))
+    found.train += [example for example in variants if example is not None]
 
 
 def make_example(question: str, links: SchemaLinks, tree: Query, before: Earlier | None = None) -> Example | None:

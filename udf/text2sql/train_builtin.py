@@ -21,9 +21,9 @@ from torch.nn import functional
 
 from ...workers.builtin.batches import Batch, Example, batches
 from ...workers.builtin.torch_network import Shape, TorchNetwork
-from ...workers.builtin.weights import save_weights
+from ...workers.builtin.weights import load_weights, save_weights
 from .data import questions
-from .examples import Examples, spider_examples, table_examples
+from .examples import STRANGERS, Examples, spider_examples, table_examples
 
 log = logging.getLogger("train_builtin")
 WARM_UP = 200
@@ -37,7 +37,9 @@ def prepare(cache: Path | None, tables: int) -> Examples:
         return found
     suites = {name: questions(name, "train") for name in ("spider", "spider_synonyms", "cosql")}
     found = spider_examples(suites)
-    found.tables = table_examples(random.Random(0).sample(questions("wikisql", "train"), tables))
+    asked = random.Random(0).sample(questions("wikisql", "train"), tables)
+    found.tables = table_examples(asked)
+    found.strangers = [one.question for one in asked] + STRANGERS.replace("\n", "|").split("|") * (len(asked) // 200)
     if cache:
         cache.write_bytes(pickle.dumps(found))
     return found
@@ -64,11 +66,16 @@ def exact(network: TorchNetwork, examples: Sequence[Example]) -> float:
 class Trainer:
     """One run: AdamW, a warm-up, then a decline to zero over the time given; keeps a running mean of the weights."""
 
-    def __init__(self, examples: Examples, minutes: float, rate: float, shape: Shape, seed: int, drop: float) -> None:
+    def __init__(
+        self, examples: Examples, minutes: float, rate: float, shape: Shape, seed: int, drop: float, start: Path | None
+    ) -> None:
         torch.manual_seed(seed)
         self.examples, self.seconds, self.rate = examples, minutes * 60, rate
         self.chance = random.Random(seed)
         self.network = TorchNetwork(shape, drop)
+        if start:
+            arrays, _ = load_weights(start)
+            self.network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         self.mean = TorchNetwork(shape)
         self.mean.load_state_dict(self.network.state_dict())
         self.mean.requires_grad_(False)
@@ -102,7 +109,7 @@ class Trainer:
     def epoch_examples(self) -> list[Example]:
         """Return one pass: every question, a share of the one-table questions, and questions to decline."""
         tables = min(len(self.examples.tables), len(self.examples.train) // 4)
-        declined = self.examples.declined(len(self.examples.train) // 30, self.chance)
+        declined = self.examples.declined(len(self.examples.train) // 22, self.chance)
         return [*self.examples.train, *self.chance.sample(self.examples.tables, tables), *declined]
 
     def run(self, out: Path, batch_size: int, save_seconds: float = 240) -> None:
@@ -141,13 +148,14 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=20000, help="how many WikiSQL questions to draw from")
     parser.add_argument("--cache", type=Path, help="keep the prepared examples in this file")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="go on from these weights")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     examples = prepare(given.cache, given.tables)
     counts = (len(examples.train), len(examples.tables), len(examples.held_out), examples.dropped)
     log.info("%d examples, %d of one table, %d held out, %d dropped for their values", *counts)
-    trainer = Trainer(examples, given.minutes, given.rate, Shape(), given.seed, given.drop)
+    trainer = Trainer(examples, given.minutes, given.rate, Shape(), given.seed, given.drop, given.start)
     log.info("%d parameters", sum(weight.numel() for weight in trainer.network.parameters()))
     trainer.run(given.out, given.batch)
 

@@ -24,6 +24,7 @@ from .grammar import (
 )
 from .linking import COLUMNS, TABLES, VALUES, Linked
 from .names import Names, kind_of
+from .sql_write import is_date, is_year
 
 LEGAL = np.array(legal_table(), dtype=bool)
 NUMBERS = {name: number for number, name in enumerate(STATES)}
@@ -40,6 +41,9 @@ class Legal:
         kinds = [kind_of(column) for column in names.columns]
         self.numeric = np.array([kind == "number" for kind in kinds], dtype=bool)
         self.textual = np.array([kind == "text" for kind in kinds], dtype=bool)
+        self.dated = np.array([kind == "date" for kind in kinds], dtype=bool)
+        texts = [one.value.text for one in linked.candidates]
+        self.date_values = np.array([is_year(text) or is_date(text) for text in texts], dtype=bool)
         self.number_values = np.array([one.value.number for one in linked.candidates], dtype=bool)
         self.starts = {COLUMN: linked.start(COLUMNS), TABLE: linked.start(TABLES), VALUE: linked.start(VALUES)}
         self.sizes = {kind: linked.sizes[part] for kind, part in ((COLUMN, COLUMNS), (TABLE, TABLES), (VALUE, VALUES))}
@@ -111,16 +115,17 @@ class Legal:
         counted = self._counts(symbols, place)
         limit = is_keyword(symbols[len(symbols) - 1], "LIMIT")
         numeric = limit or counted or (kind == COLUMN and bool(self.numeric[number]))
+        dated = not numeric and kind == COLUMN and bool(self.dated[number])
         if state == "OPERATOR":
             if counted:
                 self._forbid(mask, *PATTERNS, "IS_NULL", "NOT_NULL", "IN", "NOT_IN")
             elif kind == COLUMN and not self.textual[number]:
                 self._forbid(mask, *PATTERNS)
-            if numeric and not self.number_values.any():
+            if (numeric and not self.number_values.any()) or (dated and not self.date_values.any()):
                 self._forbid(mask, "BETWEEN")
             return
-        if numeric:
-            self._values(mask)[:] &= self.number_values
+        if numeric or dated:
+            self._values(mask)[:] &= self.number_values if numeric else self.date_values
         if state == "OPERAND" and kind == COLUMN:
             self._columns(mask)[:] &= self.numeric if numeric else ~self.numeric
             self._columns(mask)[number] = False

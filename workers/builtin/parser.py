@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
 VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
 MOST_COLUMNS = 400
 BEAMS = 5
+SURE = math.log(0.5)
+"""A decline counts from this probability on; below it the likeliest query does."""
 
 
 class NoSchema(ValueError):
@@ -96,11 +99,10 @@ def parse(network: Network, schema: str, turns: Sequence[tuple[str, str]], quest
     grounds = grounds_of(text.strip())
     links = grounds.links.with_cells(grounds.cells(cells[0])) if cells else grounds.links
     linked = link(question, links, earlier_of(turns, grounds.names))
-    beams = search(network, grounds.names, linked, BEAMS)
-    if not beams or is_keyword(beams[0].symbols[0], "DECLINE"):
-        raise Declined
-    for beam in beams:
+    for beam in search(network, grounds.names, linked, BEAMS):
         if is_keyword(beam.symbols[0], "DECLINE"):
+            if beam.score > SURE:
+                raise Declined
             continue
         tree = tree_of(beam, linked)
         sql = None if says_nothing(tree) else sql_of(tree, grounds.names, linked)

@@ -12,6 +12,7 @@ from .shorten import table_of
 from .tree import Operand, Predicate, Query, Term, Value, terms_of
 
 PATTERN_FORMS = {"CONTAINS": "%{}%", "STARTS": "{}%", "ENDS": "%{}", "LACKS": "%{}%"}
+DATE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})?[ T]?(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?")
 SIGNS = {"!=": "<>"}
 Spelling = Callable[[int, str], str]
 """From a column's number and a text to that text as the column's cells spell it."""
@@ -147,17 +148,29 @@ class _Writer:
         if operator in PATTERN_FORMS:
             return self._pattern(left, predicate)
         operands = [self._operand(operand, predicate.term) for operand in predicate.operands]
+        if self._is_of_year(predicate):
+            left = f"year({left})"
         if operator == "BETWEEN":
             low, high = sorted(operands, key=_size)
             return f"{left} BETWEEN {low} AND {high}"
         sign = SIGNS.get(operator, operator.replace("_", " "))
         return f"{left} {sign} {operands[0]}"
 
+    def _is_of_year(self, predicate: Predicate) -> bool:
+        """Whether a date is compared with years alone."""
+        texts = [operand.text for operand in predicate.operands if isinstance(operand, Value)]
+        return bool(texts) and self._kind(predicate.term) == "date" and all(is_year(text) for text in texts)
+
+    def _kind(self, term: Term) -> str:
+        """Return the kind of what a term gives."""
+        if term.column is None or term.aggregate in ("COUNT", "SUM", "AVG"):
+            return "number"
+        return kind_of(self.names.columns[term.column])
+
     def _pattern(self, left: str, predicate: Predicate) -> str:
         (value,) = predicate.operands
         assert isinstance(value, Value)
-        assert predicate.term.column is not None
-        if kind_of(self.names.columns[predicate.term.column]) != "text":
+        if self._kind(predicate.term) != "text":
             raise CannotWrite("only text is searched")
         pattern = PATTERN_FORMS[predicate.operator].format(value.text)
         return f"{left} {'NOT ' if predicate.operator == 'LACKS' else ''}ILIKE {_text(pattern)}"
@@ -167,17 +180,30 @@ class _Writer:
             return self._term(operand)
         if isinstance(operand, Query):
             return f"({_Writer(operand, self.names, self.spelling).whole()})"
-        if term.aggregate in ("COUNT", "SUM", "AVG") or term.column is None:
+        kind = self._kind(term)
+        if kind == "number" or (kind == "date" and is_year(operand.text)):
             return _number(operand)
-        kind = kind_of(self.names.columns[term.column])
-        if kind == "number":
-            return _number(operand)
+        if kind == "date" and not is_date(operand.text):
+            raise CannotWrite("a date is compared with what is none")
+        assert term.column is not None
         return _text(self.spelling(term.column, operand.text))
 
     def _whole_number(self, value: Value) -> str:
         if not re.fullmatch(r"\d{1,9}", value.text):
             raise CannotWrite("LIMIT wants a whole number")
         return value.text
+
+
+def is_year(text: str) -> bool:
+    """Whether a text is a year alone."""
+    return re.fullmatch(r"[12]\d{3}", text) is not None
+
+
+def is_date(text: str) -> bool:
+    """Whether DuckDB reads a text as a date, a time, or both."""
+    return (
+        re.fullmatch(r"(\d{4}-\d{1,2}-\d{1,2})?[ T]?(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?", text) is not None and text != ""
+    )
 
 
 def _number(value: Value) -> str:

@@ -121,6 +121,21 @@ def test_a_number_column_is_not_compared_with_a_text(names: Names) -> None:
         write_sql(Query((Term(age),), where=(Predicate(Term(age), "=", (Value("Paris"),)),)), names)
 
 
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [("2024", "year(ordered_on) > 2024"), ("2024-05-01", "ordered_on > '2024-05-01'"), ("3", None), ("Paris", None)],
+)
+def test_dates_are_compared_with_dates_and_years(names: Names, shop: Schema, text: str, condition: str | None) -> None:
+    day = names.find_column("orders", "ordered_on")
+    query = Query((Term(day),), where=(Predicate(Term(day), ">", (Value(text),)),))
+    if condition is None:
+        with pytest.raises(CannotWrite):
+            write_sql(query, names)
+    else:
+        assert write_sql(query, names) == f"SELECT ordered_on FROM orders WHERE {condition}"
+        assert Binder(shop).binds(write_sql(query, names))
+
+
 def test_names_are_quoted_only_where_needed() -> None:
     assert quoted("name") == "name"
     assert quoted("order") == '"order"'
