@@ -1,1 +1,19 @@
 """What runs quackllm from outside Python: the command line and the demo."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+
+class _DeployModule(ModuleType):
+    """`quackllm.deploy` is a function and this folder: whoever imports the folder can call the function still."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> str:
+        from ..workers import deploy
+
+        return deploy(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _DeployModule

@@ -183,8 +183,8 @@ def evaluate(
 ) -> None:
     """Count how many questions of a suite are answered right, asked through the function text2sql.
 
-    Right is SQL whose rows are those of the reference's SQL. The questions are the sample's, or those of the folder that
-    QUACKLLM_DATA names:
+    Right is SQL whose rows are those of the reference's SQL. The questions are the sample's, or those
+    of the folder that QUACKLLM_DATA names:
 
         quackllm evaluate spider
         quackllm evaluate sparc --limit 50 --model qianwen_chat

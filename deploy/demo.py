@@ -40,7 +40,7 @@ def show_demo(database: str, seed: int) -> None:
         SetupError: there is no such database.
     """
     with _home_of_its_own(), closing(connect()) as connection:
-        open_database(connection, database)
+        _fill(connection, database)
         drawn = _draw(database, seed)
         out.print(f"Spider's database {database!r}, {len(drawn)} of its questions, drawn by the seed {seed}.")
         out.print("The built-in model answers: no key, no download, no GPU.\n")
@@ -63,6 +63,11 @@ def _home_of_its_own() -> Iterator[None]:
         warnings.simplefilter("ignore", FailedRowsWarning)
         os.environ.update(quiet, QUACKLLM_HOME=folder)
         yield
+
+
+def _fill(connection: Connection, database: str) -> None:
+    connection.execute("SET enable_progress_bar = false")
+    open_database(connection, database)
 
 
 def _draw(database: str, seed: int) -> list[Question]:
@@ -122,7 +127,7 @@ def _on_ray(database: str, drawn: Sequence[Question]) -> int:
     workers.deploy(MODEL, "builtin/text2sql", num_workers=2, cluster="local")
     out.print(f"Ray started and {MODEL!r} deployed in {perf_counter() - began:.1f} s", highlight=False)
     with closing(connect(model=MODEL, cluster="local")) as connection:
-        open_database(connection, database)
+        _fill(connection, database)
         connection.execute("SET VARIABLE llm_store = 'refresh'")
         began = perf_counter()
         answers = _answers(connection, drawn)

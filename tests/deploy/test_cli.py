@@ -121,3 +121,8 @@ def test_help_teaches() -> None:
     assert "--infer_params" in run("deploy --help").stdout
     assert run("").exit_code in (0, 2)
     assert quackllm.__version__ in run("--version").stdout
+
+
+def test_importing_the_folder_leaves_the_function() -> None:
+    assert quackllm.deploy.cli.app is app  # type: ignore[attr-defined]
+    assert quackllm.deploy("parrot", "echo") == "deployed"
