@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -136,3 +137,8 @@ def public_names() -> dict[str, list[str]]:
 def test_everything_public_is_documented(kind: str) -> None:
     text = documentation()
     assert not [name for name in public_names()[kind] if not re.search(rf"`[^`\n]*\b{name}\b[^`\n]*`", text)]
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    names = Counter(path.name for path in sources("tests"))
+    assert not [name for name, count in names.items() if count > 1], "pytest imports them by their bare names"
