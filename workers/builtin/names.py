@@ -48,6 +48,14 @@ class Names:
         for number, (column, table) in enumerate(zip(self.columns, self.table_of, strict=True)):
             self.column_numbers.setdefault((table, column.name.lower()), number)
 
+    @cached_property
+    def columns_of(self) -> list[list[int]]:
+        """The numbers of each table's columns."""
+        found: list[list[int]] = [[] for _ in self.tables]
+        for number, table in enumerate(self.table_of):
+            found[table].append(number)
+        return found
+
     def find_column(self, table: str, column: str) -> int | None:
         """Return the number of `table.column`, case ignored."""
         return self.column_numbers.get((self.table_numbers.get(table.lower(), -1), column.lower()))

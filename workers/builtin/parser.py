@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ..mschema import read
 from .beam import Beam, search
@@ -14,6 +14,7 @@ from .binder import Binder
 from .grammar import is_keyword
 from .linking import Earlier, Linked, SchemaLinks, link
 from .names import Names
+from .narrow import narrowed
 from .network import Network
 from .sense import says_nothing
 from .sequence import read_query
@@ -24,7 +25,6 @@ from .tree import Query
 
 VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
 VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
-MOST_COLUMNS = 400
 BEAMS = 5
 SURE = math.log(0.5)
 """A decline counts from this probability on; below it the likeliest query does."""
@@ -49,19 +49,33 @@ class Parsed:
 
 
 class Grounds:
-    """One schema, prepared: links, names, and the empty copy that answers are bound in."""
+    """One schema, prepared: names, and the empty copy that answers are bound in."""
 
     def __init__(self, text: str) -> None:
         schema = read(text)
         if not schema.tables:
             raise NoSchema
         self.names = Names(schema)
-        self.links = SchemaLinks(self.names)
         self.binder = Binder(schema)
         self.columns = {
             f"{self.names.tables[table].name}.{column.name}".lower(): number
             for number, (table, column) in enumerate(zip(self.names.table_of, self.names.columns, strict=True))
         }
+
+    @cached_property
+    def links(self) -> SchemaLinks:
+        """The links of the whole schema."""
+        return SchemaLinks(self.names)
+
+    def links_for(self, text: str, cells: list[tuple[int, str]]) -> SchemaLinks:
+        """Return the links of the schema, or of the part of a large one that a text is about; `cells` are known too."""
+        schema = narrowed(self.names, text, {number for number, _ in cells})
+        links = self.links if schema is self.names.schema else SchemaLinks(Names(schema))
+        found = [(self._number_in(links.names, number), cell) for number, cell in cells]
+        return links.with_cells([(number, cell) for number, cell in found if number is not None])
+
+    def _number_in(self, names: Names, number: int) -> int | None:
+        return names.find_column(self.names.tables[self.names.table_of[number]].name, self.names.columns[number].name)
 
     def cells(self, lines: str) -> list[tuple[int, str]]:
         """Return the cells of the lines `table.column = 'text'`."""
@@ -97,15 +111,17 @@ def parse(network: Network, schema: str, turns: Sequence[tuple[str, str]], quest
     """
     text, *cells = VALUES_HEADING.split(schema, maxsplit=1)
     grounds = grounds_of(text.strip())
-    links = grounds.links.with_cells(grounds.cells(cells[0])) if cells else grounds.links
-    linked = link(question, links, earlier_of(turns, grounds.names))
-    for beam in search(network, grounds.names, linked, BEAMS):
+    about = " ".join((question, *(part for turn in turns[-1:] for part in turn)))
+    links = grounds.links_for(about, grounds.cells(cells[0]) if cells else [])
+    names = links.names
+    linked = link(question, links, earlier_of(turns, names))
+    for beam in search(network, names, linked, BEAMS):
         if is_keyword(beam.symbols[0], "DECLINE"):
             if beam.score > SURE:
                 raise Declined
             continue
         tree = tree_of(beam, linked)
-        sql = None if says_nothing(tree) else sql_of(tree, grounds.names, linked)
+        sql = None if says_nothing(tree) else sql_of(tree, names, linked)
         if sql and grounds.binder.binds(sql):
             return Parsed(sql, tree, len(linked.features), len(beam.symbols))
     raise Declined
