@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property, lru_cache
 
 from ..mschema import Schema
-from .lexicon import GENDER_NAMES, GENDERS, NUMBER_WORDS, PLAIN_WORDS, SMALL_WORDS
+from .lexicon import GENDER_NAMES, GENDERS, NUMBER_WORDS, PLAIN_WORDS, SCALES, SMALL_WORDS
 from .names import Names, kind_of
 from .tree import Value
-from .words import Word, read_words, stem
+from .words import Word, name_words, read_words, stem
 
 KINDS = ("number", "date", "quoted", "cell", "name", "implied", "earlier")
 MOST = 18
@@ -61,6 +62,12 @@ class Cells:
                     if len(text) <= 80:
                         self.exact.setdefault(normal(text), {}).setdefault(number, text)
 
+    @cached_property
+    def units(self) -> frozenset[str]:
+        """The scales that a column's name says its numbers are in: 'million' for `sales_in_millions`."""
+        words = {word.removesuffix("s") for column in self.names.columns for word in name_words(column.name)}
+        return frozenset(words & SCALES.keys())
+
     def with_more(self, found: Sequence[tuple[int, str]]) -> Cells:
         """Return these cells and more, as (column, text)."""
         more = copy(self)
@@ -103,7 +110,7 @@ def find_candidates(question: str, cells: Cells, earlier: Sequence[Value] = ()) 
     found = [
         *_quoted(question, words),
         *_runs(words, cells),
-        *_numbers(words),
+        *_numbers(words, cells.units),
         *_capitalised(words),
         *_implied(words, cells),
     ]
@@ -160,7 +167,7 @@ def _spell(words: list[Word], start: int, end: int) -> str:
     return text
 
 
-def _numbers(words: list[Word]) -> Iterator[Candidate]:
+def _numbers(words: list[Word], units: Collection[str]) -> Iterator[Candidate]:
     for number, word in enumerate(words):
         if DATE.fullmatch(word.text):
             yield Candidate(Value(word.text), "date", number, number + 1)
@@ -169,9 +176,19 @@ def _numbers(words: list[Word]) -> Iterator[Candidate]:
             negative = number > 0 and words[number - 1].text == "-" and words[number - 1].end == word.start
             negative = negative and (number == 1 or words[number - 2].end < words[number - 1].start)
             plain = re.fullmatch(r"\d+(\.\d+)?", text) is not None
+            text = _scaled(text, words[number + 1 :], units) if plain else text
             yield Candidate(Value(("-" if negative else "") + text, plain), "number", number, number + 1)
         elif word.lower in NUMBER_WORDS:
-            yield Candidate(Value(str(NUMBER_WORDS[word.lower]), True), "number", number, number + 1)
+            text = _scaled(str(NUMBER_WORDS[word.lower]), words[number + 1 :], units)
+            yield Candidate(Value(text, True), "number", number, number + 1)
+
+
+def _scaled(text: str, rest: Sequence[Word], units: Collection[str]) -> str:
+    """Return '100000000' for 100 before 'million': not where a column counts in millions."""
+    scale = rest[0].lower.removesuffix("s") if rest else ""
+    if scale not in SCALES or scale in units:
+        return text
+    return format((Decimal(text) * SCALES[scale]).normalize(), "f")
 
 
 def _capitalised(words: list[Word]) -> Iterator[Candidate]:

@@ -9,6 +9,9 @@ NUMBER_WORDS = {
     )
 }
 
+SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
+"""What multiplies the number before it, unless a column's name says that it counts in such units."""
+
 SMALL_WORDS = frozenset({"of", "the", "de", "and", "in", "for", "at", "on", "&", "-", ".", "la", "van", "von"})
 """What a capitalised name may hold inside."""
 

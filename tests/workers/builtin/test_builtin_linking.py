@@ -17,7 +17,7 @@ from quackllm.workers.builtin.names import Names
 from quackllm.workers.builtin.sql_read import read_sql
 from quackllm.workers.builtin.tree import Value
 from quackllm.workers.builtin.words import BUCKETS, name_words, read_words, stem, text_features
-from quackllm.workers.mschema import Schema
+from quackllm.workers.mschema import Column, Schema, Table
 
 
 def texts(question: str, names: Names) -> dict[str, str]:
@@ -45,6 +45,12 @@ def test_candidates_are_numbers_quotes_names_and_cells(names: Names) -> None:
         "2024-01-31": "date",
         "2": "number",
     }
+
+
+def test_millions_are_multiplied_out(names: Names) -> None:
+    assert list(texts("more than 1.5 million people, two thousand dogs", names)) == ["dogs", "1500000", "2000"]
+    millions = Schema("", (Table("firm", (Column("sales_in_millions", "DOUBLE"),)),))
+    assert list(texts("more than 5 million", Names(millions))) == ["5"]
 
 
 def test_the_longest_cell_is_meant(names: Names) -> None:
