@@ -187,14 +187,12 @@ def _running(connection: Connection, query: Any) -> Iterator[None]:
 
 def _prepare(connection: Connection, session: Session, text: str) -> None:
     """Name the models that were deployed since, and read the catalog where the statement will need it."""
-    try:
+    with contextlib.suppress(duckdb.TransactionException):  # An aborted transaction: their statement will say so.
         name_models(connection, session)
-        if READS_CATALOG.search(text):
-            from .text2sql.catalog import read_catalog
+    if READS_CATALOG.search(text):
+        from .text2sql.catalog import read_catalog
 
-            session.catalog = read_catalog(connection)
-    except duckdb.TransactionException:
-        session.catalog = None  # The transaction is aborted: the user's own statement will say so.
+        session.catalog = read_catalog(connection)
 
 
 @contextlib.contextmanager

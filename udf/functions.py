@@ -122,7 +122,7 @@ def text2sql(session: Session, questions: Column, schemas: Column, models: Colum
 
 def ask(session: Session, questions: Column, models: Column, rows: Column, seconds: Column, mode: Column) -> pa.Array:
     """`FROM ask(question)` → the SQL that `query()` then runs; there is no row to hold an error, so it is raised."""
-    limits = (rows[0].as_py(), seconds[0].as_py())
+    limits = (int(rows[0].as_py()), float(seconds[0].as_py()))
     request = requests_of(questions, "ask")[0]
     return pa.array([ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
 

@@ -83,7 +83,7 @@ def test_local_tables_of_python_are_seen(connection):
     assert prompts.num_rows == 2
 
 
-@pytest.mark.parametrize("read", ["fetchall", "fetchnumpy", "to_arrow_table", "fetchone"])
+@pytest.mark.parametrize("read", ["fetchall", "fetchnumpy", "fetchmany", "fetchone"])
 def test_every_way_of_reading_works(connection, read: str):
     assert "echo: hello" in str(getattr(connection.execute(SAY), read)())
 
