@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def load_weights(path: Path = WEIGHTS) -> tuple[Arrays, dict[str, int]]:
         return arrays, json.loads(file["header"].tobytes())
 
 
+@lru_cache(maxsize=2)
 def release_of(path: Path = WEIGHTS) -> str:
     """Return what names these weights: the beginning of the file's SHA-256."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -27,6 +27,7 @@ class BuiltinEngine:
     """Answers a question about a database with one SELECT. It is no language model: it knows nothing else."""
 
     Settings: ClassVar[type[BaseModel]] = BuiltinSettings
+    concurrency: ClassVar[int] = 4
 
     def __init__(self, settings: BuiltinSettings) -> None:
         self.settings = settings
