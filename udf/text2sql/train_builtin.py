@@ -67,15 +67,12 @@ class Trainer:
     """One run: AdamW, a warm-up, then a decline to zero over the time given; keeps a running mean of the weights."""
 
     def __init__(
-        self, examples: Examples, minutes: float, rate: float, shape: Shape, seed: int, drop: float, start: Path | None
+        self, examples: Examples, shape: Shape, minutes: float, rate: float, seed: int, drop: float, wordless: float
     ) -> None:
         torch.manual_seed(seed)
-        self.examples, self.seconds, self.rate = examples, minutes * 60, rate
+        self.examples, self.seconds, self.rate, self.wordless = examples, minutes * 60, rate, wordless
         self.chance = random.Random(seed)
         self.network = TorchNetwork(shape, drop)
-        if start:
-            arrays, _ = load_weights(start)
-            self.network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         self.mean = TorchNetwork(shape)
         self.mean.load_state_dict(self.network.state_dict())
         self.mean.requires_grad_(False)
@@ -84,6 +81,12 @@ class Trainer:
         groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
         self.began, self.steps = time.monotonic(), 0
+
+    def go_on_from(self, path: Path) -> None:
+        """Begin with the weights of a file."""
+        arrays, _ = load_weights(path)
+        for network in (self.network, self.mean):
+            network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
 
     @property
     def elapsed(self) -> float:
@@ -108,7 +111,7 @@ class Trainer:
 
     def epoch_examples(self) -> list[Example]:
         """Return one pass: every question, a share of the one-table questions, and questions to decline."""
-        tables = min(len(self.examples.tables), len(self.examples.train) // 4)
+        tables = min(len(self.examples.tables), len(self.examples.train) // 3)
         declined = self.examples.declined(len(self.examples.train) // 22, self.chance)
         return [*self.examples.train, *self.chance.sample(self.examples.tables, tables), *declined]
 
@@ -116,7 +119,7 @@ class Trainer:
         """Train until the time is spent; write the weights every few minutes and at the end."""
         saved, losses = time.monotonic(), []
         while self.elapsed < 1:
-            for batch in batches(self.epoch_examples(), batch_size, self.chance):
+            for batch in batches(self.epoch_examples(), batch_size, self.chance, wordless=self.wordless):
                 losses.append(self.step(batch))
                 if time.monotonic() - saved > save_seconds or self.elapsed >= 1:
                     saved = time.monotonic()
@@ -148,6 +151,7 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=20000, help="how many WikiSQL questions to draw from")
     parser.add_argument("--cache", type=Path, help="keep the prepared examples in this file")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--wordless", type=float, default=0.06, help="how often an item loses its words")
     parser.add_argument("--start", type=Path, help="go on from these weights")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -155,7 +159,10 @@ def main() -> None:
     examples = prepare(given.cache, given.tables)
     counts = (len(examples.train), len(examples.tables), len(examples.held_out), examples.dropped)
     log.info("%d examples, %d of one table, %d held out, %d dropped for their values", *counts)
-    trainer = Trainer(examples, given.minutes, given.rate, Shape(), given.seed, given.drop, given.start)
+    rates = (given.minutes, given.rate, given.seed, given.drop, given.wordless)
+    trainer = Trainer(examples, Shape(), *rates)
+    if given.start:
+        trainer.go_on_from(given.start)
     log.info("%d parameters", sum(weight.numel() for weight in trainer.network.parameters()))
     trainer.run(given.out, given.batch)
 

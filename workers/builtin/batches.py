@@ -18,7 +18,6 @@ FIRST = len(KEYWORDS)
 """The input at the first step, where no symbol stands before."""
 MOST_COLUMNS = 36
 NEVER = -1e9
-WORDLESS = 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,15 @@ class Batch:
     illegal: Tensor
 
 
-def batches(examples: Sequence[Example], size: int, chance: random.Random, shuffled: bool = True) -> Iterator[Batch]:
-    """Yield batches of examples of about one length; shuffled, and large schemas thinned, for training."""
+def batches(
+    examples: Sequence[Example], size: int, chance: random.Random, shuffled: bool = True, wordless: float = 0.0
+) -> Iterator[Batch]:
+    """Yield batches of examples of about one length.
+
+    Args:
+        shuffled: for training: in any order, and large schemas thinned.
+        wordless: how often an item loses its words, so that only its relations tell what it is.
+    """
     order = list(range(len(examples)))
     if shuffled:
         chance.shuffle(order)
@@ -57,7 +63,7 @@ def batches(examples: Sequence[Example], size: int, chance: random.Random, shuff
         chance.shuffle(chunks)
     for chunk in chunks:
         thins = [thinned(examples[number], chance) if shuffled else _whole(examples[number]) for number in chunk]
-        yield collate(thins, chance if shuffled else None)
+        yield collate(thins, wordless, chance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +112,8 @@ LEGAL = np.array(legal_table(), dtype=bool)
 STATE_NUMBERS = {name: number for number, name in enumerate(STATES)}
 
 
-def collate(thins: Sequence[Thin], chance: random.Random | None = None) -> Batch:
-    """Return the tensors of some examples, padded to the longest; with `chance`, some items lose their words."""
+def collate(thins: Sequence[Thin], wordless: float = 0.0, chance: random.Random | None = None) -> Batch:
+    """Return the tensors of some examples, padded to the longest."""
     count, items = len(thins), max(len(thin.kept) for thin in thins)
     steps = max(len(thin.symbols) for thin in thins)
     bags: list[int] = []
@@ -123,7 +129,8 @@ def collate(thins: Sequence[Thin], chance: random.Random | None = None) -> Batch
         size = len(thin.kept)
         for item in thin.kept:
             offsets.append(len(bags))
-            bags += _kept_features(thin.linked.features[item], chance)
+            if chance is None or chance.random() >= wordless:
+                bags += thin.linked.features[item]
         offsets += [len(bags)] * (items - size)
         segments[row, :size] = thin.linked.segments[thin.kept]
         relations[row, :size, :size] = thin.linked.relations[np.ix_(thin.kept, thin.kept)]
@@ -136,11 +143,6 @@ def collate(thins: Sequence[Thin], chance: random.Random | None = None) -> Batch
         illegal[row] = illegal_scores(LEGAL[states[row]], thin.ends, items)
     arrays = (np.array(bags), np.array(offsets), segments, relations, hidden, inputs, states, targets, illegal)
     return Batch(*(torch.from_numpy(array) for array in arrays))
-
-
-def _kept_features(features: tuple[int, ...], chance: random.Random | None) -> tuple[int, ...]:
-    """Return an item's features, in training sometimes none: then only its relations tell what it is."""
-    return () if chance is not None and chance.random() < WORDLESS else features
 
 
 def illegal_scores(legal: np.ndarray, ends: tuple[int, int, int, int], items: int) -> np.ndarray:

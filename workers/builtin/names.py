@@ -24,7 +24,7 @@ class Edge:
 def kind_of(column: Column) -> str:
     """Return 'number', 'date', 'boolean', 'text', or 'other' for a column's type; 'text' where it is unknown."""
     name = column.type.upper()
-    if name.endswith("]") or name.startswith(("STRUCT", "MAP", "BLOB")):
+    if name.endswith("]") or name.startswith(("STRUCT", "MAP", "UNION", "BLOB", "BIT", "UUID")):
         return "other"
     if name.startswith("BOOL"):
         return "boolean"

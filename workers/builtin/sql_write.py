@@ -13,6 +13,7 @@ from .tree import Operand, Predicate, Query, Term, Value, terms_of
 
 PATTERN_FORMS = {"CONTAINS": "%{}%", "STARTS": "{}%", "ENDS": "%{}", "LACKS": "%{}%"}
 DATE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})?[ T]?(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?")
+TRUE, FALSE = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
 SIGNS = {"!=": "<>"}
 Spelling = Callable[[int, str], str]
 """From a column's number and a text to that text as the column's cells spell it."""
@@ -183,8 +184,10 @@ class _Writer:
         kind = self._kind(term)
         if kind == "number" or (kind == "date" and is_year(operand.text)):
             return _number(operand)
-        if kind == "date" and not is_date(operand.text):
-            raise CannotWrite("a date is compared with what is none")
+        if kind == "boolean":
+            return _boolean(operand)
+        if kind == "other" or (kind == "date" and not is_date(operand.text)):
+            raise CannotWrite("a constant does not suit its column")
         assert term.column is not None
         return _text(self.spelling(term.column, operand.text))
 
@@ -210,6 +213,14 @@ def _number(value: Value) -> str:
     if not re.fullmatch(r"-?\d+(\.\d+)?", value.text):
         raise CannotWrite("a number is compared with a text")
     return value.text
+
+
+def _boolean(value: Value) -> str:
+    """Return a truth value: the constants 1 and 0, and words that stand for them."""
+    word = value.text.casefold()
+    if word not in TRUE and word not in FALSE:
+        raise CannotWrite("a truth value is compared with what is none")
+    return "true" if word in TRUE else "false"
 
 
 def _size(text: str) -> tuple[float, str]:

@@ -136,6 +136,16 @@ def test_dates_are_compared_with_dates_and_years(names: Names, shop: Schema, tex
         assert Binder(shop).binds(write_sql(query, names))
 
 
+def test_constants_suit_truth_values_and_nested_columns() -> None:
+    columns = (Column("ok", "BOOLEAN"), Column("tags", "VARCHAR[]"))
+    names = Names(Schema("", (Table("items", columns),)))
+    truth = Query((Term(0),), where=(Predicate(Term(0), "=", (Value("Yes"),)),))
+    assert write_sql(truth, names) == "SELECT ok FROM items WHERE ok = true"
+    for column in (0, 1):
+        with pytest.raises(CannotWrite):
+            write_sql(Query((Term(0),), where=(Predicate(Term(column), "=", (Value("10:00"),)),)), names)
+
+
 def test_names_are_quoted_only_where_needed() -> None:
     assert quoted("name") == "name"
     assert quoted("order") == '"order"'
