@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import uuid
@@ -21,6 +22,7 @@ from .store import LEASE_SECONDS, Call, key_of
 
 StoreMode = Literal["on", "off", "refresh"]
 
+LOG = logging.getLogger("quackllm")
 HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 GLANCE_SECONDS = 0.05
 """How often a request that another process is asking is looked up."""
@@ -84,7 +86,7 @@ class Caller:
         new: list[_Asked] = []
         asked = [self._join(spec, key, request, mode, new) for key, request in unknown.items()]
         if new:
-            self._start(self._launch(new, leased=mode == "on"))
+            self._start(self._launch(new, leased=mode == "on"), new)
         try:
             responses = await asyncio.gather(*(asyncio.shield(call.answered) for call in asked))
         finally:
@@ -112,22 +114,18 @@ class Caller:
 
     async def _launch(self, calls: list[_Asked], *, leased: bool) -> None:
         """Send what no other process is asking; wait for the rest, and take over what its holder leaves."""
-        try:
-            pause = GLANCE_SECONDS
-            while calls := [call for call in calls if not call.answered.done()]:
-                granted = await self._claim(calls) if leased else {call.key for call in calls}
-                for call in calls:
-                    if call.key in granted:
-                        self._send(call)
-                if not (calls := [call for call in calls if call.key not in granted]):
-                    return
-                await asyncio.sleep(pause)
-                pause = min(pause * 1.5, 1.0)
-                for key, response in (await self.store.find([call.key for call in calls])).items():
-                    self._finish(self._under_way[key], response)
-        except StoreError as error:
+        pause = GLANCE_SECONDS
+        while calls := [call for call in calls if not call.answered.done()]:
+            granted = await self._claim(calls) if leased else {call.key for call in calls}
             for call in calls:
-                self._fail(call, error)
+                if call.key in granted:
+                    self._send(call)
+            if not (calls := [call for call in calls if call.key not in granted]):
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+            for key, response in (await self.store.find([call.key for call in calls])).items():
+                self._finish(self._under_way[key], response)
 
     async def _claim(self, calls: list[_Asked]) -> set[str]:
         granted = await self.store.claim([call.key for call in calls], HOLDER)
@@ -169,15 +167,18 @@ class Caller:
         """Record what has been answered, all that is there in one transaction, and only then hand it on."""
         while self._answered:
             calls, self._answered = self._answered, []
-            try:
-                await self.store.settle([_record(call) for call in calls if call.kept])
-            except StoreError as error:
-                for call in calls:
-                    self._fail(call, error)
             self._leased.difference_update(call.key for call in calls)
-            for call in calls:
-                self._finish(call, call.response)
+            await self._start(self._record(calls), calls)
         self._settling = False
+
+    async def _record(self, calls: list[_Asked]) -> None:
+        try:
+            await self.store.settle([_as_recorded(call) for call in calls if call.kept])
+        except StoreError as error:
+            # The answers are paid for: better handed on and not kept than lost.
+            LOG.error("%d answers could not be kept: %s", len(calls), error)
+        for call in calls:
+            self._finish(call, call.response)
 
     async def _give_back(self, keys: list[str]) -> None:
         if held := [key for key in keys if key in self._leased]:
@@ -198,13 +199,24 @@ class Caller:
             call.answered.set_exception(error)
         self._finish(call, None)
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None], calls: Sequence[_Asked] = ()) -> asyncio.Future[None]:
+        """Run the work; an error in it, whosever it is, reaches everyone who waits for these calls."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if error := None if task.cancelled() else task.exception():
+                for call in calls:
+                    self._fail(call, error)
+            ended.set_result(None)
+
+        task.add_done_callback(end)
+        return ended
 
 
-def _record(call: _Asked) -> Call:
+def _as_recorded(call: _Asked) -> Call:
     assert call.response is not None
     return Call(call.key, call.spec.name, call.spec.type, call.request.messages[-1].content, call.response)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,6 +14,11 @@ import warnings
 
 import pytest
 import quackllm
+from quackllm.udf.store import CallStore
+from quackllm.workers.engines.echo import EchoEngine
+from quackllm.workers.home import keep_model
+from quackllm.workers.spec import read_spec
+from quackllm.workers.values import Request, Response
 from standin.fixtures import StandIn
 
 ROWS_37 = "SELECT 'p' || (i % 37) AS prompt FROM range(5000) t(i)"
@@ -206,3 +212,28 @@ def test_nothing_is_said_when_nothing_failed(connection):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         connection.execute("SELECT chat('fine')").fetchall()
+
+
+class BrokenEngine(EchoEngine):
+    """An engine with a mistake in it."""
+
+    async def answer(self, request: Request) -> Response:
+        raise ZeroDivisionError("a mistake in the engine")
+
+
+@pytest.mark.parametrize("flaw", ["answer", "concurrency"])
+def test_a_mistake_in_an_engine_stops_the_statement_and_leaves_nobody_waiting(flaw: str, monkeypatch):
+    keep_model(read_spec(name="chat", type="echo"))
+    engine = BrokenEngine if flaw == "answer" else type("Half", (EchoEngine,), {"concurrency": "many"})
+    monkeypatch.setattr("quackllm.workers.spec.find_engine", lambda name: engine)
+    with pytest.raises(Exception, match=r"a mistake|'str'"):
+        quackllm.connect().execute("SELECT chat('x')").fetchall()
+
+
+def test_answers_that_cannot_be_kept_are_still_handed_on(connection, monkeypatch, caplog):
+    def full(self: CallStore, calls: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(CallStore, "settle", full)
+    assert connection.execute("SELECT llm_result(chat('paid for'))").fetchall() == [("answer to: paid for",)]
+    assert "disk is full" in caplog.text

@@ -18,7 +18,7 @@ from ..values import Request, Response
 
 
 class Engine(Protocol):
-    """What answers requests. `Settings` validates a deployment's `infer_params` (prefix removed) without loading anything."""
+    """What answers requests. `Settings` checks the `infer_params` of a deployment without loading anything."""
 
     Settings: ClassVar[type[BaseModel]]
     concurrency: ClassVar[int]
