@@ -1,10 +1,12 @@
-"""A small shop that the built-in model's tests ask about, and networks that were never trained."""
+"""A small shop that the built-in model's tests ask about, and networks that were never trained, as fixtures."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from quackllm.workers.builtin.grammar import KEYWORDS, STATES
-from quackllm.workers.builtin.linking import RELATIONS, SEGMENTS
+from quackllm.workers.builtin.linking import RELATIONS, SEGMENTS, SchemaLinks
+from quackllm.workers.builtin.names import Names
 from quackllm.workers.builtin.network import Network
 from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
 
@@ -84,3 +86,23 @@ def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
 
 def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
+
+
+@pytest.fixture
+def shop() -> Schema:
+    return shop_schema()
+
+
+@pytest.fixture
+def names(shop: Schema) -> Names:
+    return Names(shop)
+
+
+@pytest.fixture
+def links(names: Names) -> SchemaLinks:
+    return SchemaLinks(names)
+
+
+@pytest.fixture
+def untrained() -> Network:
+    return random_network(0)

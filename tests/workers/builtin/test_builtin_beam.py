@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from builtin_shop import random_network, shop_schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.workers.builtin.beam import search
@@ -12,6 +11,8 @@ from quackllm.workers.builtin.linking import SchemaLinks, link
 from quackllm.workers.builtin.names import Names
 from quackllm.workers.builtin.network import Network
 from quackllm.workers.builtin.parser import sql_of, tree_of
+
+pytest_plugins = ["builtin_shop"]
 
 QUESTIONS = [
     "How many customers are there in New York?",
@@ -24,8 +25,9 @@ QUESTIONS = [
 @given(seed=st.integers(0, 10**6), question=st.sampled_from(QUESTIONS))
 @settings(max_examples=40, deadline=None)
 def test_every_beam_of_a_random_network_is_a_whole_query(seed: int, question: str) -> None:
-    schema = shop_schema()
-    names = Names(schema)
+    from builtin_shop import random_network, shop_schema
+
+    names = Names(shop_schema())
     linked = link(question, SchemaLinks(names))
     beams = search(random_network(seed), names, linked)
     assert [beam.score for beam in beams] == sorted((beam.score for beam in beams), reverse=True)
@@ -34,6 +36,8 @@ def test_every_beam_of_a_random_network_is_a_whole_query(seed: int, question: st
 
 
 def test_most_random_beams_bind() -> None:
+    from builtin_shop import random_network, shop_schema
+
     schema = shop_schema()
     names, binder = Names(schema), Binder(schema)
     links = SchemaLinks(names)

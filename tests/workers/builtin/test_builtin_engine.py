@@ -13,6 +13,8 @@ from quackllm.workers.mschema import Schema, write
 from quackllm.workers.spec import read_spec
 from quackllm.workers.values import Message, Request, Response
 
+pytest_plugins = ["builtin_shop"]
+
 MOST_BYTES = 12_000_000
 
 

@@ -22,6 +22,8 @@ from quackllm.workers.builtin.grammar import (
 from quackllm.workers.builtin.sequence import NotSayable, Speller, read_query
 from quackllm.workers.builtin.tree import Query, Term, Value
 
+pytest_plugins = ["builtin_shop"]
+
 VALUES = [Value("1974", number=True), Value("Paris"), Value("3", number=True)]
 KINDS = {"C": COLUMN, "T": TABLE, "V": VALUE}
 

@@ -19,6 +19,8 @@ from quackllm.workers.builtin.tree import Value
 from quackllm.workers.builtin.words import BUCKETS, name_words, read_words, stem, text_features
 from quackllm.workers.mschema import Column, Schema, Table
 
+pytest_plugins = ["builtin_shop"]
+
 
 def texts(question: str, names: Names) -> dict[str, str]:
     return {one.value.text: one.kind for one in find_candidates(question, Cells(names))}

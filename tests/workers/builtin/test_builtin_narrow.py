@@ -4,6 +4,8 @@ from quackllm.workers.builtin.names import Names
 from quackllm.workers.builtin.narrow import MOST_COLUMNS, MOST_OF_TABLE, narrowed
 from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
 
+pytest_plugins = ["builtin_shop"]
+
 
 def table(name: str, *columns: str, width: int = 10) -> Table:
     filler = tuple(Column(f"x{number}", "BIGINT") for number in range(width - len(columns) - 1))

@@ -11,6 +11,8 @@ from quackllm.workers.builtin.sql_write import CannotWrite, quoted, write_sql
 from quackllm.workers.builtin.tree import Predicate, Query, Term, Value
 from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
 
+pytest_plugins = ["builtin_shop"]
+
 SAYABLE = [
     "SELECT name, age FROM customers WHERE city = 'Paris' AND age > 30",
     "SELECT DISTINCT city FROM customers WHERE name ILIKE '%ann%' OR name ILIKE 'Bob%'",

@@ -20,6 +20,8 @@ from quackllm.workers.builtin.batches import MOST_COLUMNS, Batch, Example, batch
 from quackllm.workers.builtin.torch_network import Shape, TorchNetwork  # noqa: E402
 from quackllm.workers.builtin.weights import save_weights  # noqa: E402
 
+pytest_plugins = ["builtin_shop"]
+
 SMALL = Shape(width=24, heads=2, encoder_layers=2, decoder_layers=2, inner=32, features=8, buckets=16384, steps=40)
 QUESTION = "Which customers older than 30 live in Paris?"
 SQL = "SELECT name FROM customers WHERE age > 30 AND city = 'Paris'"
