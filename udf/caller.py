@@ -9,18 +9,16 @@ import socket
 import uuid
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from ..workers.errors import StoreError
 from ..workers.fleet import Fleet
 from ..workers.router import Job
 from ..workers.spec import ModelSpec
 from ..workers.values import Message, Request, Response
+from .settings import StoreMode
 from .shared_store import SharedStore
 from .statement import Statement
 from .store import LEASE_SECONDS, Call, key_of
-
-StoreMode = Literal["on", "off", "refresh"]
 
 LOG = logging.getLogger("quackllm")
 HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"

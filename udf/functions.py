@@ -15,10 +15,10 @@ from ..workers import loop
 from ..workers.errors import QuackLLMError, RequestError
 from ..workers.values import Message, Request, Response
 from . import tables
-from .caller import StoreMode
 from .params import conversation
 from .questions import DETAIL_SQL, ask_sql, detail
 from .session import Session, plain, session_of
+from .settings import StoreMode, settings
 from .types import (
     REQUEST_SQL,
     RESPONSE_SQL,
@@ -102,12 +102,12 @@ def _ask(session: Session, model: str | None, requests: list[Request], mode: Sto
 
 
 def store_mode(column: Column) -> StoreMode:
-    """Return what the SQL variable `llm_store` says: 'on' unless it is set.
+    """Return what the SQL variable `llm_store` says, else `settings.yaml`.
 
     Raises:
         RequestError: it says something else.
     """
-    mode = column[0].as_py() or "on"
+    mode = column[0].as_py() or settings().llm_store
     if mode not in ("on", "off", "refresh"):
         raise RequestError(f"llm_store is {mode!r}", hint="type: SET VARIABLE llm_store = 'on'   ('off', 'refresh')")
     return cast(StoreMode, mode)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from ..workers import loop
 from ..workers.errors import Text2SQLError
 from ..workers.values import Request, Response
-from .caller import StoreMode
+from .settings import StoreMode
 from .types import (
     ERROR,
     ERROR_SQL,

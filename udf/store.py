@@ -17,6 +17,7 @@ import psutil
 from ..workers.errors import StoreError
 from ..workers.home import home
 from ..workers.values import Request, Response, Usage
+from .settings import settings
 
 SHARED_FILE_SYSTEMS = {
     "nfs",
@@ -73,16 +74,16 @@ class CallStore:
 
     Args:
         path: the file; its folder must be on a disk of this machine. None: `calls.sqlite` in QUACKLLM_HOME.
-        max_bytes: when the file grows beyond it, the oldest answers go.
+        max_bytes: when the file grows beyond it, the oldest answers go. None: as `settings.yaml` says.
 
     Raises:
         StoreError: the file cannot be opened, is none of ours, or lies on a network file system.
     """
 
-    def __init__(self, path: Path | None = None, *, max_bytes: int = 4 << 30) -> None:
+    def __init__(self, path: Path | None = None, *, max_bytes: int | None = None) -> None:
         path = path or home() / "calls.sqlite"
         _refuse_shared_disk(path)
-        self.path, self.max_bytes = path, max_bytes
+        self.path, self.max_bytes = path, max_bytes or settings().store_max_bytes
         try:
             self._file = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
             self._file.executescript(

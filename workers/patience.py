@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TypeVar
 
 from aiolimiter import AsyncLimiter
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from .errors import ProviderError
 from .spec import Limits
@@ -17,6 +17,8 @@ from .values import Request, Usage
 
 Answer = TypeVar("Answer")
 
+ATTEMPTS_TO_REACH = 3
+"""How often a service that has never been reached is tried."""
 CHARACTERS_PER_TOKEN = 3
 """A cautious guess for the rate limit, corrected by the real count as soon as the answer is there."""
 
@@ -35,12 +37,14 @@ class Patience:
         self._requests = _per_minute(limits.requests_per_minute, share)
         self._tokens = _per_minute(limits.tokens_per_minute, share)
         self._open_at = 0.0
+        self._reached = False
 
     async def answer(self, ask: Callable[[Request], Awaitable[Answer]], request: Request) -> Answer:
         """Return the answer to `ask(request)`, tried again while that can help.
 
         Raises:
-            ProviderError: the last failure, when it is not retryable or the attempts are used up.
+            ProviderError: the last failure, when it is not retryable or the attempts are used up; a
+                service that was never reached is a failure of the set-up.
         """
         try:
             return await self._attempt(ask, request)
@@ -51,11 +55,21 @@ class Patience:
         await asyncio.sleep(_back_off(first, 1))
         retrying = AsyncRetrying(
             retry=retry_if_exception(_can_be_tried_again),
-            stop=stop_after_attempt(self.limits.max_attempts - 1),
+            stop=self._enough,
             wait=_wait,
             reraise=True,
         )
-        return await retrying(self._again, ask, request)
+        try:
+            return await retrying(self._again, ask, request)
+        except ProviderError as error:
+            if not self._reached:
+                error.setup, error.hint = True, "is it running, and is its address right? See: quackllm models"
+            raise
+
+    def _enough(self, state: RetryCallState) -> bool:
+        """A service that has answered before comes back; one that nobody ever reached is not waited for as long."""
+        attempts = self.limits.max_attempts if self._reached else min(self.limits.max_attempts, ATTEMPTS_TO_REACH)
+        return state.attempt_number + 1 >= attempts
 
     async def _again(self, ask: Callable[[Request], Awaitable[Answer]], request: Request) -> Answer:
         self.retries += 1
@@ -66,10 +80,13 @@ class Patience:
         limit = request.options.timeout_seconds or self.limits.timeout_seconds
         try:
             async with asyncio.timeout(limit):
-                return await ask(request)
+                answer = await ask(request)
+            self._reached = True
+            return answer
         except TimeoutError as error:
             raise ProviderError(f"no answer within {limit:g} s", code="timeout", retryable=True) from error
         except ProviderError as error:
+            self._reached |= error.code != "connection"
             if error.retry_after_seconds:
                 # The service speaks to all of this worker's requests, not only to the one that it answered.
                 self._open_at = max(self._open_at, monotonic() + error.retry_after_seconds)

@@ -27,7 +27,7 @@ class Service:
 
 
 def failure(**fields: object) -> ProviderError:
-    return ProviderError("try later", code="busy", **{"retryable": True, **fields})  # type: ignore[arg-type]
+    return ProviderError("try later", **{"code": "busy", "retryable": True, **fields})  # type: ignore[arg-type]
 
 
 def ask(service: Service, limits: Limits, count: int = 1) -> list[str]:
@@ -85,6 +85,20 @@ def test_an_attempt_that_takes_too_long_is_given_up_and_tried_again():
 
     answer = asyncio.run(Patience(Limits(timeout_seconds=0.05)).answer(slow_at_first, Request.of("x")))
     assert (answer, calls) == ("done", 2)
+
+
+def test_a_service_that_was_never_reached_is_a_matter_of_the_set_up():
+    nowhere = Service(*[failure(code="connection") for _ in range(10)])
+    with pytest.raises(ProviderError) as caught:
+        ask(nowhere, Limits())
+    assert caught.value.setup
+    assert len(nowhere.called) == 3
+
+
+def test_a_service_that_was_reached_before_is_waited_for():
+    service = Service(failure(code="overloaded"), failure(code="connection"), failure(code="connection"))
+    assert ask(service, Limits(max_attempts=4)) == ["done"]
+    assert len(service.called) == 4
 
 
 def test_requests_a_minute_are_kept():
