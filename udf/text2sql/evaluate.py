@@ -16,6 +16,7 @@ import duckdb
 import sqlglot
 from sqlglot import expressions as exp
 
+from ...workers.errors import SetupError
 from .data import Question, open_database, questions
 
 History = tuple[tuple[str, str | None], ...]
@@ -72,20 +73,18 @@ def evaluate(
         answer: what is evaluated; later turns of a dialogue get the earlier questions with its own answers.
         limit: only so many questions, evenly spread; dialogues stay whole.
         follow: whether turns bring their history.
+
+    Raises:
+        SetupError: there is no such suite, or its questions have no database.
     """
     report = Report(suite)
     for database, asked in groupby(_chosen(questions(suite, split), limit), key=lambda one: one.db):
         with closing(duckdb.connect()) as connection:
-            open_for(connection, database, asked_list := list(asked))
-            report.judged += list(_judge_all(answer, connection, asked_list, follow))
+            if not database:
+                raise SetupError(f"the questions of {suite} have no rows to run on", hint="spider and sparc have")
+            open_database(connection, database)
+            report.judged += list(_judge_all(answer, connection, list(asked), follow))
     return report
-
-
-def open_for(connection: duckdb.DuckDBPyConnection, database: str, asked: Sequence[Question]) -> None:
-    """Create the database that questions are about."""
-    if not database:
-        raise ValueError(f"the questions of {asked[0].question!r} have no database to run on")
-    open_database(connection, database)
 
 
 def _chosen(asked: list[Question], limit: int | None) -> list[Question]:

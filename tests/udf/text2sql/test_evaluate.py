@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -20,6 +21,7 @@ from quackllm.udf.text2sql.evaluate import (
     rows_of,
     same,
 )
+from quackllm.workers.errors import SetupError
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +98,14 @@ def test_turns_bring_the_answers_before_them() -> None:
     assert len(firsts) == 3
     assert seen[firsts[0] + 1] == ((report.judged[firsts[0]].question.question, "SELECT 1"),)
     assert all(len(one) == len(before) + 1 for before, one in pairwise(seen) if one)
+
+
+def test_questions_without_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "wikisql.jsonl").write_text('{"question": "?", "sql": "SELECT a FROM t", "columns": {}}')
+    monkeypatch.setenv("QUACKLLM_DATA", str(tmp_path))
+    with pytest.raises(SetupError, match="wikisql have no rows"):
+        evaluate(lambda connection, question, history: None, "wikisql")
 
 
 def test_a_report_tells_single_tables_from_several() -> None:
