@@ -59,7 +59,8 @@ def _param(word: str) -> tuple[str, Any]:
         if not text:
             hint = f"is the shell's variable set? Or write {key}=env:NAME: NAME is then read where the model runs"
             raise RequestError(f"{key} has no value", hint=hint)
-        return key, text
+        value = _typed(text)
+        return key, value if isinstance(value, dict) else text
     return key, _typed(text)
 
 

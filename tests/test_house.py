@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import quackllm
 from quackllm.udf import macros
+from quackllm.udf.settings import Settings
 from quackllm.workers import errors
 from quackllm.workers.options import Options
 from quackllm.workers.spec import Limits, ModelSpec
@@ -117,6 +118,7 @@ def documentation() -> str:
 
 
 def subclasses(kind: type) -> set[str]:
+    """Return the names of a class and of those of its module that derive from it."""
     return {kind.__name__}.union(
         *(subclasses(sub) for sub in kind.__subclasses__() if sub.__module__ == kind.__module__)
     )
@@ -129,6 +131,7 @@ def public_names() -> dict[str, list[str]]:
         "spec": [*ModelSpec.model_fields],
         "option": [*Options.model_fields],
         "limit": [*Limits.model_fields],
+        "setting": [*Settings.model_fields],
         "error": sorted(subclasses(errors.QuackLLMError)),
     }
 

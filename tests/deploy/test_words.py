@@ -40,6 +40,7 @@ def test_byzers_spelling(typed: str, plain: str) -> None:
         ("x=@no: yaml: [", "@no: yaml: ["),
         ("saas.api_key=12345", "12345"),
         ("saas.api_key=true", "true"),
+        ("saas.headers={X-Team: env:TEAM}", {"X-Team": "env:TEAM"}),
     ],
 )
 def test_values_have_types(word: str, value: Any) -> None:
