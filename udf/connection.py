@@ -176,13 +176,14 @@ def _running(connection: Connection, query: Any) -> Iterator[None]:
     """Prepare for a statement, and watch it run."""
     session = _session(connection)
     text = query if isinstance(query, str) else getattr(query, "query", "")
-    session.statement.end()
-    session.statement = Statement(functools.partial(_interrupt, weakref.ref(connection)))
-    with _watching(session):
-        _prepare(connection, session, text)
-        yield
-    if ROLLS_BACK.match(text):
-        session.named = None
+    with session.lock:
+        session.statement.end()
+        session.statement = Statement(functools.partial(_interrupt, weakref.ref(connection)))
+        with _watching(session):
+            _prepare(connection, session, text)
+            yield
+        if ROLLS_BACK.match(text):
+            session.named = None
 
 
 def _prepare(connection: Connection, session: Session, text: str) -> None:
@@ -200,7 +201,7 @@ def _watching(session: Session) -> Iterator[None]:
     """Let Ctrl-C through, raise our errors as they are, and say what failed."""
     statement = session.statement
     try:
-        with on_interrupt(statement.cancel):
+        with session.lock, on_interrupt(statement.cancel):
             yield
     except (duckdb.Error, RuntimeError) as error:
         raise statement.reason(error) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ class Session:
     model: str | None = None
     number: int = field(default_factory=lambda: next(_NUMBERS))
     statement: Statement = field(default_factory=Statement)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    """Held while a statement runs: DuckDB lets the threads of one connection take turns, and so do we."""
     catalog: Schema | None = None
     named: frozenset[str] | None = None
     """The model names that have macros on this connection; None: not known, make them anew."""

@@ -97,13 +97,9 @@ class CallStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._file.execute("BEGIN IMMEDIATE")
-        try:
+        with self._file:  # Commits at the end, or rolls back.
+            self._file.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._file.execute("ROLLBACK")
-            raise
-        self._file.execute("COMMIT")
 
     def find(self, keys: Sequence[str]) -> dict[str, Response]:
         """Return the answers that are known, by key; history and model are the caller's to add."""

@@ -11,14 +11,23 @@ from filelock import FileLock
 from platformdirs import user_data_path
 from pydantic import SecretStr
 
+from .errors import SetupError
 from .spec import ModelSpec, read_spec, shown, with_secrets
 
 
 def home() -> Path:
-    """Return the folder, made if need be: QUACKLLM_HOME, or the user's data folder."""
+    """Return the folder, made if need be: QUACKLLM_HOME, or the user's data folder.
+
+    Raises:
+        SetupError: it cannot be made.
+    """
     named = os.environ.get("QUACKLLM_HOME")
     path = Path(named).expanduser() if named else user_data_path("quackllm", appauthor=False)
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "type: export QUACKLLM_HOME=/a/folder/of/yours"
+        raise SetupError(f"the folder for models and answers cannot be made: {error}", hint=hint) from error
     return path
 
 

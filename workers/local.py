@@ -9,13 +9,17 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
+
+from pydantic import SecretStr
 
 from . import loop
 from .errors import DeployError, QuackLLMError
 from .fleet import ALWAYS_THERE, Fleet, ModelStatus, ReplicaStatus, unknown_model
 from .home import forget_model, home, keep_model, read_models
 from .router import Router
-from .spec import ModelSpec
+from .secrets import resolve
+from .spec import ModelSpec, with_secrets
 from .worker import Worker, concurrency
 
 CLOSING_SECONDS = 5.0
@@ -81,7 +85,7 @@ class LocalFleet(Fleet):
     def deploy(self, spec: ModelSpec) -> str:
         """Start the engine, and only if it starts keep the spec in `models.yaml`."""
         before = self.deployed().get(spec.name)
-        if before == spec:
+        if before and _opened(before) == _opened(spec):
             return "unchanged"
 
         async def begin() -> None:
@@ -128,6 +132,16 @@ class LocalFleet(Fleet):
             f"{name}:0", True, 1, os.getpid(), "", counts.answered, counts.failed, counts.retries, counts.under_way
         )
         return ModelStatus(known[name], (replica,))
+
+
+def _opened(spec: ModelSpec) -> tuple[ModelSpec, dict[str, Any]]:
+    """Return the spec with the keys that `models.yaml` keeps in files, to compare it with one that was just typed."""
+
+    def opened(key: str, secret: SecretStr) -> str:
+        text = secret.get_secret_value()
+        return resolve(secret, f"{spec.name}: {key}") if text.startswith("file:") else text
+
+    return spec.model_copy(update={"infer_params": {}}), with_secrets(spec.infer_params, opened)
 
 
 @cache

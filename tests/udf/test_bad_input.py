@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import quackllm
 from quackllm.workers.errors import RequestError, SetupError, UnknownModelError
@@ -149,3 +152,17 @@ def test_a_service_that_is_not_there_is_said(service: StandIn):
     quackllm.deploy("chat", "openai", infer_params=service.openai_params() | {"saas.base_url": "http://127.0.0.1:9/v1"})
     with pytest.raises(SetupError, match=r"127\.0\.0\.1(.|\n)*is it running"):
         quackllm.connect().execute("SELECT chat('row ' || i) FROM range(100) t(i)").fetchall()
+
+
+def test_a_home_that_cannot_be_made_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("QUACKLLM_HOME", str(tmp_path / "file" / "home"))
+    with pytest.raises(SetupError, match="export QUACKLLM_HOME"):
+        quackllm.connect()
+
+
+def test_a_cluster_that_is_not_there_is_said():
+    program = "import quackllm; quackllm.connect(cluster='auto')"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "SetupError: no Ray cluster answers at 'auto'" in told.stderr
+    assert "ray start --head" in told.stderr

@@ -140,3 +140,19 @@ def test_ask_has_a_time_limit(service: StandIn):
         connection.execute("FROM ask('how many?', seconds := 0.5)").fetchall()
     assert time.monotonic() - started < 3
     assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_threads_that_share_a_connection_take_turns(connection):
+    answers: list[str] = []
+
+    def ask(name: str) -> None:
+        for number in range(20):
+            (answer,) = connection.execute(f"SELECT llm_result(chat('{name} {number}'))").fetchone() or ("",)
+            answers.append(answer)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 40

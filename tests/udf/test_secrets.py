@@ -53,6 +53,9 @@ def test_a_literal_key_moves_to_a_file_that_only_its_owner_reads(service: StandI
     assert sorted(path.read_text() for path in files) == ["hush-hush", KEY]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert "hush" not in (home / "models.yaml").read_text()
+    again = service.openai_params() | {"saas.headers": {"X-Inner": "hush-hush"}}
+    assert quackllm.deploy("chat", "openai", infer_params=again) == "unchanged"
+    assert quackllm.deploy("chat", "openai", infer_params=again | {"saas.api_key": "another"}) == "rolled out"
     quackllm.undeploy("chat")
     assert not any((home / "keys").iterdir())
 
