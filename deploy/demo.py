@@ -95,11 +95,9 @@ def _show(connection: Connection, question: Question, sql: str | None, number: i
     """Print a question with its SQL and rows; return whether they are the right ones."""
     outcome = judge(connection, question, sql).outcome
     out.print(f"[bold]{number}. {question.question}[/bold]", highlight=False)
-    if sql is None:
-        out.print("no answer", style="yellow")
-        return False
-    out.print(Syntax(sql, "sql", word_wrap=True, background_color="default"))
-    out.print(_rows(connection, sql))
+    if sql is not None:
+        out.print(Syntax(sql, "sql", word_wrap=True, background_color="default"))
+        out.print(_rows(connection, sql))
     out.print(outcome, style="green" if outcome == RIGHT else "red")
     if outcome != RIGHT:
         out.print(Syntax(f"{question.sql} -- the right one", "sql", word_wrap=True, background_color="default"))
