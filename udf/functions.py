@@ -8,7 +8,6 @@ from typing import Any, TypeAlias, cast
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ..workers import loop
@@ -52,6 +51,8 @@ def stack(_: Session, responses: Column, requests: Column) -> pa.Array:
             f"llm_stack continues a response, not {sql_name(responses.type)}",
             hint="write llm_stack(response, 'your next question')",
         )
+    import pyarrow.compute as pc  # A tenth of what connect() may take, and only conversations need it.
+
     return requests_to_arrow(map(_stacked, pc.struct_field(responses, "history").to_pylist(), new))
 
 

@@ -6,7 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..workers.errors import SetupError
@@ -49,6 +48,8 @@ def read_yaml(path: Path, kind: TypeAdapter[Content], example: str) -> Content:
 
 @lru_cache(maxsize=16)
 def _read(path: Path, changed_at: int, kind: TypeAdapter[Content], example: str) -> Content:
+    import yaml  # Only those who wrote such a file wait for it.
+
     try:
         return kind.validate_python((yaml.safe_load(path.read_text("utf-8")) if changed_at else None) or {})
     except (ValidationError, yaml.YAMLError) as error:

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock
 from platformdirs import user_data_path
 from pydantic import SecretStr
@@ -38,7 +37,11 @@ def read_models() -> dict[str, ModelSpec]:
         RequestError, SetupError: the file holds something that cannot be deployed.
     """
     path = home() / "models.yaml"
-    entries: dict[str, dict[str, Any]] = (yaml.safe_load(path.read_text("utf-8")) or {}) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    import yaml  # Only those who deployed something wait for it.
+
+    entries: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text("utf-8")) or {}
     return {name: read_spec(name=name, **fields) for name, fields in entries.items()}
 
 
@@ -61,6 +64,8 @@ def _locked() -> FileLock:
 
 
 def _write_models(specs: dict[str, ModelSpec]) -> None:
+    import yaml
+
     entries = {spec.name: _fields(spec) for spec in specs.values()}
     draft = home() / "models.yaml.new"
     draft.write_text(yaml.safe_dump(entries, allow_unicode=True, sort_keys=False), "utf-8")
