@@ -135,7 +135,13 @@ def _attach(address: str | None) -> Any:
             hint = "start one with: ray start --head   or leave cluster= out to answer in this process"
             raise SetupError(f"no Ray cluster answers at {address!r}: {error}", hint=hint) from error
     actor = ray.remote(Directory).options(
-        name=DIRECTORY, namespace=NAMESPACE, lifetime="detached", get_if_exists=True, max_restarts=-1, num_cpus=0
+        name=DIRECTORY,
+        namespace=NAMESPACE,
+        lifetime="detached",
+        get_if_exists=True,
+        max_restarts=-1,
+        max_task_retries=-1,
+        num_cpus=0,
     )
     return actor.remote()
 

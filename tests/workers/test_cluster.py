@@ -158,6 +158,15 @@ def test_a_request_that_no_row_can_survive_stops_the_statement(connection, servi
         connection.execute("SELECT chat('row ' || i) FROM range(100) t(i)").fetchall()
 
 
+def test_a_restarted_directory_finds_what_is_deployed_again(connection):
+    import ray
+
+    echo(num_workers=2)
+    ray.kill(ray.get_actor("directory", "quackllm"), no_restart=False)
+    assert [model.spec.name for model in quackllm.models(cluster="local")] == ["chat"]
+    assert connection.execute("SELECT llm_result(chat('still here'))").fetchall() == [("echo: still here",)]
+
+
 def test_the_drivers_of_a_cluster_share_one_call_store(connection, service: StandIn, home):
     quackllm.deploy("chat", "openai", infer_params=service.openai_params(), cluster="local")
     statement = "SELECT llm_result(chat('p' || (i % 20))) FROM range(400) t(i)"
