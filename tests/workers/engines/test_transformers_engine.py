@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import quackllm
 from quackllm.workers.engines import EmbeddingEngine, StreamingEngine
 from quackllm.workers.engines.transformers import TransformersEngine, TransformersSettings
 from quackllm.workers.errors import DeployError, MissingExtraError, ProviderError
@@ -388,3 +389,18 @@ def test_the_protocols(model_path: Path) -> None:
     engine = TransformersEngine(TransformersSettings(model_path=str(model_path)))
     assert isinstance(engine, StreamingEngine)
     assert isinstance(engine, EmbeddingEngine)
+
+
+def test_a_model_of_ones_own_answers_in_sql(model_path: Path):
+    params = {"backend": "transformers", "model_path": str(model_path), "backend.max_tokens": 8}
+    quackllm.deploy("own_chat", "custom/auto", infer_params=params)
+    connection = quackllm.connect()
+    connection.execute("CREATE TABLE prompts AS SELECT unnest(?::VARCHAR[]) AS prompt", [[*PROMPTS, "duck " * 200]])
+    with pytest.warns(UserWarning, match="context_length_exceeded"):
+        connection.execute("CREATE TABLE said AS SELECT prompt, own_chat(prompt) AS r FROM prompts")
+    long, *others = connection.execute(
+        "SELECT r.error.code, r.usage.output_tokens FROM said ORDER BY length(prompt) DESC"
+    ).fetchall()
+    assert long[0] == "context_length_exceeded"
+    assert {code for code, _ in others} <= {None, "length"}
+    assert all(0 < tokens <= 8 for _, tokens in others)
