@@ -1,7 +1,7 @@
 """Presets for the services that are deployed as `saas/NAME`: address, default model, where the key is looked for.
 
-Addresses and models as the services' own documentation gave them in November 2026; `saas.model` and
-`saas.base_url` of a deployment come before the preset's.
+Addresses and models as public pages gave them in November 2026; none was called with a key. `saas.model`
+and `saas.base_url` of a deployment come before the preset's.
 """
 
 from __future__ import annotations
