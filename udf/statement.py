@@ -116,7 +116,7 @@ class Statement:
         if counts:
             codes = ", ".join(f"{count} × {code}" for code, count in counts.most_common())
             warnings.warn(
-                f"{counts.total()} requests got no whole answer: {codes}. Each row's `error` says why.",
+                f"{counts.total()} request{'s' * (counts.total() > 1)} got no whole answer: {codes}. The rows' `error` says why.",
                 FailedRowsWarning,
                 stacklevel=7,
             )
