@@ -12,13 +12,17 @@ from ..workers.values import Message, Request, Role
 INSTRUCTION = ("instruction", "query", "prompt")
 SYSTEM = ("system", "system_msg")
 IMAGES = ("images", "image")
+PASSED_ON = ("gen", "generation")
 TURN_KEYS = (*INSTRUCTION, *SYSTEM, *IMAGES, "history")
 
 
-def read_params(given: dict[str, Any]) -> Request | None:
+def read_params(given: dict[str, Any], *, typed: bool = True) -> Request | None:
     """Return the request that the keys of a STRUCT or MAP describe; None where the instruction is NULL.
 
-    `history` is a list of `{role, content}` or a JSON text of one; a key whose value is NULL is not there.
+    Args:
+        given: the keys. `history` is a list of `{role, content}` or a JSON text of one; a key whose value is NULL
+            is not there.
+        typed: False for a MAP, which holds nothing but text: `gen.` keys are then read as JSON where they are JSON.
 
     Raises:
         RequestError: an unknown key (with the near ones), a value of the wrong type, no instruction.
@@ -30,7 +34,9 @@ def read_params(given: dict[str, Any]) -> Request | None:
     if instruction is None:
         return None
     _refuse_unknown(known)
-    options = read_options({key: value for key, value in known.items() if key not in TURN_KEYS})
+    options = read_options(
+        {key: value if typed else _untyped(key, value) for key, value in known.items() if key not in TURN_KEYS}
+    )
     turn = Message("user", _text("instruction", instruction), _images(_first(known, IMAGES)))
     return Request(conversation(_history(known.get("history")), turn, _first(known, SYSTEM)), options)
 
@@ -44,6 +50,16 @@ def conversation(history: tuple[Message, ...], turn: Message | None, system: str
     return (*first, *spoken, *([turn] if turn else []))
 
 
+def _untyped(key: str, text: Any) -> Any:
+    """Read what a MAP says of a service's own option, whose type we do not know: 'true' is true, not a text."""
+    if key.partition(".")[0] not in PASSED_ON:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def _first(known: dict[str, Any], keys: tuple[str, ...]) -> Any:
     return next((known[key] for key in keys if key in known), None)
 
@@ -51,7 +67,7 @@ def _first(known: dict[str, Any], keys: tuple[str, ...]) -> Any:
 def _refuse_unknown(known: dict[str, Any]) -> None:
     everything = OPTION_NAMES | ALIASES.keys() | set(TURN_KEYS)
     for key in known:
-        if key not in everything and key.partition(".")[0] not in ("gen", "generation"):
+        if key not in everything and key.partition(".")[0] not in PASSED_ON:
             raise RequestError(f"llm_param has no key {key!r}", hint=near_names(key, everything))
 
 

@@ -115,8 +115,9 @@ class Statement:
         counts, self.failed = Counter(self.failed.values()), {}
         if counts:
             codes = ", ".join(f"{count} × {code}" for code, count in counts.most_common())
+            requests = "1 request" if counts.total() == 1 else f"{counts.total()} requests"
             warnings.warn(
-                f"{counts.total()} request{'s' * (counts.total() > 1)} got no whole answer: {codes}. The rows' `error` says why.",
+                f"{requests} got no whole answer: {codes}. Each row's `error` says why.",
                 FailedRowsWarning,
                 stacklevel=7,
             )

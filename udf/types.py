@@ -58,7 +58,8 @@ def requests_of(column: pa.ChunkedArray, wanted_by: str) -> list[Request | None]
     if pa.types.is_struct(kind) and {"messages", "options"} <= {field.name for field in kind}:
         return [None if row is None else _request(row) for row in column.to_pylist()]
     if pa.types.is_struct(kind) or pa.types.is_map(kind):
-        return [None if row is None else read_params(dict(row)) for row in column.to_pylist()]
+        typed = pa.types.is_struct(kind)
+        return [None if row is None else read_params(dict(row), typed=typed) for row in column.to_pylist()]
     raise RequestError(
         f"{wanted_by} takes a text or a request, not {sql_name(kind)}",
         hint="write a VARCHAR (CAST(… AS VARCHAR)), or llm_param({'instruction': …})",

@@ -128,6 +128,7 @@ def _raise_unknown(name: str, deployments: Mapping[str, Deployment]) -> ModelSta
 
 def _attach(address: str | None) -> Any:
     """Connect this process to Ray and return the cluster's directory, made if need be."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Nothing is reported to anybody unless the user says so.
     if not ray.is_initialized():
         try:
             ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)

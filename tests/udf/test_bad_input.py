@@ -84,7 +84,7 @@ def test_byzers_map_of_texts_is_read_by_each_keys_type(connection, service: Stan
     (body,) = [request["body"] for request in service.requests()]
     assert (body["temperature"], body["stop"]) == (0.7, ["a", "b"])
     assert 99 in (body.get("max_tokens"), body.get("max_completion_tokens"))
-    assert body["enable_search"] == "true"
+    assert body["enable_search"] is True
 
 
 def test_temperature_0_is_sent_unless_given(connection, service: StandIn):
