@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from ...workers.builtin.batches import Batch, Example, batches
 from ...workers.builtin.torch_network import Shape, TorchNetwork
-from ...workers.builtin.weights import load_weights, save_weights
+from ...workers.builtin.weights import average_weights, load_weights, save_weights
 from .data import questions
 from .examples import STRANGERS, Examples, spider_examples, table_examples
 
@@ -153,7 +153,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--wordless", type=float, default=0.06, help="how often an item loses its words")
     parser.add_argument("--start", type=Path, help="go on from these weights")
+    parser.add_argument("--average", type=Path, nargs="+", help="train nothing: write the mean of these weights")
     given = parser.parse_args()
+    if given.average:
+        average_weights(given.out, given.average)
+        return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     examples = prepare(given.cache, given.tables)

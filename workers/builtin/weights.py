@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -19,10 +19,22 @@ Arrays = dict[str, NDArray[np.float32]]
 
 def save_weights(path: Path, state: Mapping[str, Any], shape: Any) -> None:
     """Write a torch state_dict and its Shape, in place of what was there only when whole."""
-    arrays = {name: tensor.detach().numpy().astype(np.float16) for name, tensor in state.items()}
-    header = np.frombuffer(json.dumps(asdict(shape)).encode(), dtype=np.uint8)
+    _write(path, {name: tensor.detach().numpy() for name, tensor in state.items()}, asdict(shape))
+
+
+def average_weights(path: Path, parts: Sequence[Path]) -> None:
+    """Write the mean of several files of one shape: of runs that began with the same weights it is often the better."""
+    loaded = [load_weights(part) for part in parts]
+    names = loaded[0][0]
+    means = {name: np.stack([arrays[name] for arrays, _ in loaded]).mean(0) for name in names}
+    _write(path, means, loaded[0][1])
+
+
+def _write(path: Path, arrays: Mapping[str, NDArray[np.float32]], shape: dict[str, int]) -> None:
+    header = np.frombuffer(json.dumps(shape).encode(), dtype=np.uint8)
+    halves = {name: array.astype(np.float16) for name, array in arrays.items()}
     part = path.with_suffix(".part.npz")
-    np.savez_compressed(part, header=header, **arrays)
+    np.savez_compressed(part, allow_pickle=False, header=header, **halves)
     part.replace(path)
 
 

@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 
 from quackllm.workers.builtin.batches import MOST_COLUMNS, Batch, Example, batches, collate, thinned  # noqa: E402
 from quackllm.workers.builtin.torch_network import Shape, TorchNetwork  # noqa: E402
-from quackllm.workers.builtin.weights import save_weights  # noqa: E402
+from quackllm.workers.builtin.weights import average_weights, save_weights  # noqa: E402
 
 pytest_plugins = ["builtin_shop"]
 
@@ -91,3 +91,14 @@ def test_a_network_learns_one_answer_in_a_moment(example: Example, names: Names,
     best = search(load_network(path), names, example.linked)[0]
     assert best.symbols == example.symbols
     assert not is_keyword(best.symbols[0], "DECLINE")
+
+
+def test_the_mean_of_two_files_is_between_them(tmp_path: Path) -> None:
+    paths = [tmp_path / "one.npz", tmp_path / "two.npz"]
+    for seed, path in enumerate(paths):
+        torch.manual_seed(seed)
+        save_weights(path, TorchNetwork(SMALL).state_dict(), SMALL)
+    average_weights(tmp_path / "mean.npz", paths)
+    (one, shape), (two, _), (mean, same) = (load_weights(path) for path in (*paths, tmp_path / "mean.npz"))
+    assert shape == same
+    np.testing.assert_allclose(mean["widen.weight"], (one["widen.weight"] + two["widen.weight"]) / 2, atol=1e-3)
