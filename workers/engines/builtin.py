@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
+from threadpoolctl import ThreadpoolController
 
 from ..builtin.network import Network, load_network
 from ..builtin.parser import Declined, NoSchema, Parsed, parse
 from ..builtin.weights import release_of
 from ..errors import ProviderError, SetupError
 from ..values import Message, Request, Response, Usage
+
+_LIBRARIES = ThreadpoolController()
+"""The matrices are small: several BLAS threads gain little, and on busy cores they wait for each other (15 times)."""
+_ALONE = threading.Lock()
+"""The limit holds for the whole process, so whoever sets it puts back what was there before the next one comes."""
 
 
 class BuiltinSettings(BaseModel):
@@ -27,7 +34,7 @@ class BuiltinEngine:
     """Answers a question about a database with one SELECT. It is no language model: it knows nothing else."""
 
     Settings: ClassVar[type[BaseModel]] = BuiltinSettings
-    concurrency: ClassVar[int] = 4
+    concurrency: ClassVar[int] = 1
 
     def __init__(self, settings: BuiltinSettings) -> None:
         self.settings = settings
@@ -57,7 +64,8 @@ class BuiltinEngine:
     def _parse(self, schema: str, turns: Sequence[tuple[str, str]], question: str) -> Parsed:
         assert self.network is not None, "start() comes first"
         try:
-            return parse(self.network, schema, turns, question)
+            with _ALONE, _LIBRARIES.limit(limits=1, user_api="blas"):
+                return parse(self.network, schema, turns, question)
         except NoSchema:
             message = "the built-in model answers questions about a database only; chat needs a real model"
             hint = "deploy one: deploy('chat', 'saas/…', infer_params={…})"

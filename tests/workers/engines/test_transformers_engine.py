@@ -394,13 +394,8 @@ def test_the_protocols(model_path: Path) -> None:
 def test_a_model_of_ones_own_answers_in_sql(model_path: Path):
     params = {"backend": "transformers", "model_path": str(model_path), "backend.max_tokens": 8}
     quackllm.deploy("own_chat", "custom/auto", infer_params=params)
-    connection = quackllm.connect()
-    connection.execute("CREATE TABLE prompts AS SELECT unnest(?::VARCHAR[]) AS prompt", [[*PROMPTS, "duck " * 200]])
+    asked = "SELECT own_chat(p) AS r FROM (SELECT unnest(?::VARCHAR[]) AS p)"
     with pytest.warns(UserWarning, match="context_length_exceeded"):
-        connection.execute("CREATE TABLE said AS SELECT prompt, own_chat(prompt) AS r FROM prompts")
-    long, *others = connection.execute(
-        "SELECT r.error.code, r.usage.output_tokens FROM said ORDER BY length(prompt) DESC"
-    ).fetchall()
-    assert long[0] == "context_length_exceeded"
-    assert {code for code, _ in others} <= {None, "length"}
-    assert all(0 < tokens <= 8 for _, tokens in others)
+        answers = quackllm.connect().execute(asked, [[*PROMPTS, "duck " * 200]]).fetchall()
+    codes = {answer["error"] and answer["error"]["code"] for (answer,) in answers}
+    assert "context_length_exceeded" in codes <= {None, "length", "context_length_exceeded"}
