@@ -392,8 +392,7 @@ def test_the_protocols(model_path: Path) -> None:
 
 
 def test_a_model_of_ones_own_answers_in_sql(model_path: Path):
-    params = {"backend": "transformers", "model_path": str(model_path), "backend.max_tokens": 8}
-    quackllm.deploy("own_chat", "custom/auto", infer_params=params)
+    quackllm.deploy("own_chat", "custom/auto", infer_params={"model_path": str(model_path), "backend.max_tokens": 8})
     asked = "SELECT own_chat(p) AS r FROM (SELECT unnest(?::VARCHAR[]) AS p)"
     with pytest.warns(UserWarning, match="context_length_exceeded"):
         answers = quackllm.connect().execute(asked, [[*PROMPTS, "duck " * 200]]).fetchall()
