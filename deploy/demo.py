@@ -23,6 +23,7 @@ from ..udf.text2sql.evaluate import RIGHT, judge
 from .show import out
 
 COUNT = 10
+CONVERSATIONS = 3
 MOST_ROWS = 4
 MODEL = "builtin_demo"
 ASK = "SELECT question, text2sql(question) FROM (SELECT unnest($questions) AS question)"
@@ -46,10 +47,11 @@ def show_demo(database: str, seed: int) -> None:
         out.print("The built-in model answers: no key, no download, no GPU.\n")
         right = _in_this_process(connection, drawn)
         on_ray = _on_ray(database, drawn)
-        _follow_up(connection, database, seed)
+        conversations = _follow_ups(connection, database, seed)
         _ask(connection, drawn)
     out.print(Rule())
-    out.print(f"Right: {right} of {len(drawn)} in this process, {on_ray} of {len(drawn)} through Ray.")
+    tally = f"{right} of {len(drawn)} in this process, {on_ray} of {len(drawn)} through Ray, {conversations}"
+    out.print(f"Right: {tally}.", highlight=False)
     out.print(
         "Drawn, not chosen: other draws are other tallies. On all of them: quackllm evaluate spider", highlight=False
     )
@@ -110,7 +112,7 @@ def _rows(connection: Connection, sql: str) -> Table:
     connection.execute(sql)
     names = [column[0] for column in connection.description or ()]
     rows = connection.fetchmany(MOST_ROWS + 1)
-    table = Table(*names, box=None, header_style="dim", caption_justify="left")
+    table = Table(*names, box=None, header_style="dim", caption_justify="left", min_width=16)
     for row in rows[:MOST_ROWS]:
         table.add_row(*(str(value) for value in row))
     if len(rows) > MOST_ROWS:
@@ -137,17 +139,21 @@ def _on_ray(database: str, drawn: Sequence[Question]) -> int:
     return right
 
 
-def _follow_up(connection: Connection, database: str, seed: int) -> None:
-    """Print two turns of a drawn conversation: the second needs the first."""
+def _follow_ups(connection: Connection, database: str, seed: int) -> str:
+    """Print two turns each of drawn conversations, the second needs the first; return how many were right."""
     turns = [turn for turn in questions("sparc") if turn.db == database]
     dialogues = [list(group) for _, group in groupby(turns, key=lambda turn: turn.dialogue)]
-    first, second, *_ = random.Random(seed).choice([turns for turns in dialogues if len(turns) > 1])
-    out.print(Rule("A follow-up question: text2sql(llm_stack(text2sql_detail(first), second))"))
-    (opening,) = connection.execute("SELECT text2sql(?)", [first.question]).fetchone() or (None,)
-    _show(connection, first, opening, 1)
-    asked = {"first": first.question, "second": second.question}
-    (followed,) = connection.execute(FOLLOW_UP, asked).fetchone() or (None,)
-    _show(connection, second, followed, 2)
+    longer = [turns for turns in dialogues if len(turns) > 1]
+    drawn = random.Random(seed).sample(longer, min(CONVERSATIONS, len(longer)))
+    out.print(Rule("Follow-up questions: text2sql(llm_stack(text2sql_detail(first), second))"))
+    right = 0
+    for number, (first, second, *_) in enumerate(drawn):
+        (opening,) = connection.execute("SELECT text2sql(?)", [first.question]).fetchone() or (None,)
+        right += _show(connection, first, opening, 2 * number + 1)
+        asked = {"first": first.question, "second": second.question}
+        (followed,) = connection.execute(FOLLOW_UP, asked).fetchone() or (None,)
+        right += _show(connection, second, followed, 2 * number + 2)
+    return f"{right} of {2 * len(drawn)} in conversations"
 
 
 def _ask(connection: Connection, drawn: Sequence[Question]) -> None:

@@ -17,7 +17,7 @@ def demo(*words: str) -> subprocess.CompletedProcess[str]:
 def test_the_demo_shows_each_way_to_ask(home: Path) -> None:
     done = demo("--seed", "2", "--database", "pets_1")
     assert (done.returncode, done.stderr) == (0, "")
-    for heading in ("In this process", "through Ray: two replicas", "A follow-up question", "The answer itself"):
+    for heading in ("In this process", "through Ray: two replicas", "Follow-up questions", "The answer itself"):
         assert heading in done.stdout
     assert all(f"\n{number}. " in done.stdout for number in range(1, 11))
     assert "of 10 in this process" in done.stdout
