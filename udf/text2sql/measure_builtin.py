@@ -2,7 +2,7 @@
 
 What docs/builtin-model.md says comes of it:
 
-    QUACKLLM_DATA=../shared/data/text2sql python -m quackllm.udf.text2sql.measure_builtin spider sparc
+    QUACKLLM_DATA=/path/to/data python -m quackllm.udf.text2sql.measure_builtin spider sparc
 """
 
 from __future__ import annotations

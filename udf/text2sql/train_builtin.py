@@ -1,6 +1,6 @@
 """Train the built-in model on the data folder's train/ questions and write its weights.
 
-    QUACKLLM_DATA=../shared/data/text2sql python -m quackllm.udf.text2sql.train_builtin --minutes 70 --out weights.npz
+    QUACKLLM_DATA=/path/to/data python -m quackllm.udf.text2sql.train_builtin --minutes 70 --out weights.npz
 
 Needs torch (the extra `train`). The weights are the running mean over the last steps, as float16.
 """
