@@ -201,7 +201,7 @@ def _watching(session: Session) -> Iterator[None]:
     """Let Ctrl-C through, raise our errors as they are, and say what failed."""
     statement = session.statement
     try:
-        with session.lock, on_interrupt(statement.cancel):
+        with session.lock, on_interrupt(statement.press):
             yield
     except (duckdb.Error, RuntimeError) as error:
         raise statement.reason(error) from None

@@ -11,6 +11,8 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import TypeVar
 
+import duckdb
+
 from ..workers.errors import QuackLLMError
 from ..workers.values import Failure, Response
 
@@ -49,6 +51,7 @@ class Statement:
         self.error: QuackLLMError | None = None
         self._interrupt = interrupt
         self._cancelled = threading.Event()
+        self._pressed = False
         self._too_slow: TimeLimitError | None = None
         self._timer: threading.Timer | None = None
 
@@ -62,10 +65,16 @@ class Statement:
             while not self._cancelled.is_set():
                 with contextlib.suppress(NotYet):
                     return future.result(GLANCE_SECONDS)
-        except (KeyboardInterrupt, CancelledError):
-            self._cancelled.set()
+        except (KeyboardInterrupt, CancelledError) as stopped:
+            self._pressed |= isinstance(stopped, KeyboardInterrupt)
+        self._cancelled.set()
         future.cancel()
         raise StatementCancelledError("the statement was interrupted; what was answered is kept")
+
+    def press(self) -> None:
+        """Stop the statement because Ctrl-C was pressed."""
+        self._pressed = True
+        self.cancel()
 
     def cancel(self) -> None:
         """Stop the statement, in DuckDB and in our own waiting."""
@@ -94,8 +103,10 @@ class Statement:
         """Return what really happened when DuckDB says that the statement failed."""
         if self._too_slow:
             return self._too_slow
-        if self._cancelled.is_set():
+        if self._pressed:
             return KeyboardInterrupt()
+        if self._cancelled.is_set():
+            return duckdb.InterruptException("INTERRUPT Error: Interrupted!")
         return self.error or error
 
     def note_failure(self, asked: Hashable, failure: Failure | None) -> None:
