@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import CancelledError, Future, wait
 from typing import TypeVar
 
 import duckdb
@@ -63,8 +61,9 @@ class Statement:
         """
         try:
             while not self._cancelled.is_set():
-                with contextlib.suppress(NotYet):
-                    return future.result(GLANCE_SECONDS)
+                # Not result(timeout): a TimeoutError of the work itself would look like one of the waiting.
+                if wait([future], GLANCE_SECONDS).done:
+                    return future.result()
         except (KeyboardInterrupt, CancelledError) as stopped:
             self._pressed |= isinstance(stopped, KeyboardInterrupt)
         self._cancelled.set()

@@ -218,7 +218,7 @@ class BrokenEngine(EchoEngine):
     """An engine with a mistake in it."""
 
     async def answer(self, request: Request) -> Response:
-        raise ZeroDivisionError("a mistake in the engine")
+        raise {"time": TimeoutError}.get(request.messages[-1].content, ZeroDivisionError)("a mistake in the engine")
 
 
 @pytest.mark.parametrize("flaw", ["answer", "concurrency"])
@@ -228,6 +228,13 @@ def test_a_mistake_in_an_engine_stops_the_statement_and_leaves_nobody_waiting(fl
     monkeypatch.setattr("quackllm.workers.spec.find_engine", lambda name: engine)
     with pytest.raises(Exception, match=r"a mistake|'str'"):
         quackllm.connect().execute("SELECT chat('x')").fetchall()
+
+
+def test_a_time_limit_in_an_engine_is_a_rows_error_and_no_endless_wait(monkeypatch):
+    keep_model(read_spec(name="chat", type="echo", infer_params={"limits.max_attempts": 1}))
+    monkeypatch.setattr("quackllm.workers.spec.find_engine", lambda name: BrokenEngine)
+    with pytest.warns(UserWarning, match="1 × timeout"):
+        quackllm.connect().execute("SELECT chat('time')").fetchall()
 
 
 def test_answers_that_cannot_be_kept_are_still_handed_on(connection, monkeypatch, caplog):
