@@ -28,6 +28,8 @@ FETCHES = (
     "to_arrow_table", "to_arrow_reader", "complete",
 )  # fmt: skip
 """Methods of a connection that read on in a result: rows are computed, and models asked, while they run."""
+PIECEMEAL = {"fetchone", "fetchmany", "fetch_df_chunk", "to_arrow_reader"}
+"""Those of them after which there may be more to read."""
 
 
 class Connection(duckdb.DuckDBPyConnection):
@@ -81,7 +83,10 @@ class Connection(duckdb.DuckDBPyConnection):
     # DuckDB 2.0 is Python over them.
     def _submit(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         with _running(self, query):
-            return duckdb.DuckDBPyConnection._submit(self, query, *args, **kwargs)
+            result = duckdb.DuckDBPyConnection._submit(self, query, *args, **kwargs)
+        if "stream" not in args:  # Whatever else is asked for has been read whole by now.
+            _session(self).statement.end()
+        return result
 
     def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         with _running(self, query):
@@ -92,8 +97,12 @@ def _reading(name: str) -> Callable[..., Any]:
     original = getattr(duckdb.DuckDBPyConnection, name)
 
     def read(self: Connection, *args: Any, **kwargs: Any) -> Any:
-        with _watching(_session(self)):
-            return original(self, *args, **kwargs)
+        session = _session(self)
+        with _watching(session):
+            result = original(self, *args, **kwargs)
+        if name not in PIECEMEAL:
+            session.statement.end()
+        return result
 
     read.__name__, read.__doc__ = name, original.__doc__
     return read

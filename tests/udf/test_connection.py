@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -156,3 +158,16 @@ def test_threads_that_share_a_connection_take_turns(connection):
     for thread in threads:
         thread.join()
     assert len(answers) == 40
+
+
+@pytest.mark.parametrize("read", ["con.execute(ask).fetchall()", "con.sql(ask).fetchall()", "con.close()"])
+def test_a_script_ends_in_silence(read: str):
+    program = f"""
+import quackllm
+con = quackllm.connect()
+con.execute("CREATE TABLE singer (name VARCHAR)")
+ask = "FROM ask('How many singers are there?')"
+{read}
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (told.stdout, told.stderr) == ("", "")
