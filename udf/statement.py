@@ -6,12 +6,13 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable
-from concurrent.futures import CancelledError, Future, wait
+from concurrent import futures
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 import duckdb
 
-from ..workers.errors import QuackLLMError
+from ..workers.errors import CancelledError, QuackLLMError, TimeLimitError
 from ..workers.values import Failure, Response
 
 Result = TypeVar("Result")
@@ -22,14 +23,6 @@ GLANCE_SECONDS = 0.1
 
 class FailedRowsWarning(UserWarning):
     """Some requests of a statement got no whole answer; their rows say why."""
-
-
-class StatementCancelledError(QuackLLMError):
-    """The statement was interrupted while a model was being asked."""
-
-
-class TimeLimitError(QuackLLMError):
-    """A statement that `ask` runs took longer than it may."""
 
 
 class Statement:
@@ -57,18 +50,18 @@ class Statement:
         """Return the future's result; gives up, and takes back what was not sent yet, when the statement is cancelled.
 
         Raises:
-            StatementCancelledError: Ctrl-C, `interrupt()`, or the time limit of `ask`.
+            CancelledError: Ctrl-C, `interrupt()`, or the time limit of `ask`.
         """
         try:
             while not self._cancelled.is_set():
                 # Not result(timeout): a TimeoutError of the work itself would look like one of the waiting.
                 if wait([future], GLANCE_SECONDS).done:
                     return future.result()
-        except (KeyboardInterrupt, CancelledError) as stopped:
+        except (KeyboardInterrupt, futures.CancelledError) as stopped:
             self._pressed |= isinstance(stopped, KeyboardInterrupt)
         self._cancelled.set()
         future.cancel()
-        raise StatementCancelledError("the statement was interrupted; what was answered is kept")
+        raise CancelledError("the statement was interrupted; what was answered is kept")
 
     def press(self) -> None:
         """Stop the statement because Ctrl-C was pressed."""

@@ -10,6 +10,8 @@ QuackLLMError
 ├── ProviderError         an engine or service failed one request; becomes that row's `error`
 ├── GuardError            generated SQL that may not run
 ├── Text2SQLError         a question without an answer, where there is no row to hold it (`ask`)
+├── TimeLimitError        `ask` took longer than it may
+├── CancelledError        a statement was interrupted; its user sees KeyboardInterrupt or DuckDB's InterruptException
 └── StoreError            the call store cannot be used
 """
 
@@ -106,6 +108,14 @@ class GuardError(QuackLLMError):
 
 class Text2SQLError(QuackLLMError):
     """A question that got no SQL."""
+
+
+class TimeLimitError(QuackLLMError):
+    """A statement that `ask` runs took longer than it may."""
+
+
+class CancelledError(QuackLLMError):
+    """A statement was interrupted while a model was being asked."""
 
 
 class StoreError(QuackLLMError):

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 import quackllm
-from quackllm.udf.statement import TimeLimitError
+from quackllm.workers.errors import TimeLimitError
 from standin.fixtures import StandIn
 
 SAY = "SELECT llm_result(chat('hello'))"

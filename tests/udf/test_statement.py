@@ -5,7 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 import pytest
-from quackllm.udf.statement import Statement, StatementCancelledError
+from quackllm.udf.statement import Statement
+from quackllm.workers.errors import CancelledError
 
 
 def test_a_time_limit_of_the_work_itself_is_raised_and_not_waited_over():
@@ -19,6 +20,6 @@ def test_a_cancelled_statement_takes_its_work_back():
     work: Future[None] = Future()
     statement = Statement()
     statement.cancel()
-    with pytest.raises(StatementCancelledError):
+    with pytest.raises(CancelledError):
         statement.wait(work)
     assert work.cancelled()
