@@ -8,7 +8,7 @@ import re
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import duckdb
 
@@ -19,9 +19,7 @@ from .macros import make_macros, name_models
 from .session import Session, begin_session, end_session, plain
 from .statement import Statement
 
-Result = TypeVar("Result")
-
-READS_CATALOG = re.compile(r"\b(text2sql|text2sql_detail|ask)\b", re.IGNORECASE)
+READS_CATALOG = re.compile(r"\b(text2sql|text2sql_detail|ask)\s*\(", re.IGNORECASE)
 ROLLS_BACK = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
 FETCHES = (
     "fetchone", "fetchmany", "fetchall", "fetchnumpy", "fetchdf", "fetch_df", "fetch_df_chunk", "df", "torch", "tf",
