@@ -83,10 +83,9 @@ def _asked(
     session: Session, names: Column, requests: Sequence[Request | None], mode: Column
 ) -> tuple[list[Response], list[int | None]]:
     """Ask each distinct request of a chunk once; return the answers and each row's place among them."""
-    models = [name if request else None for name, request in zip(names.to_pylist(), requests, strict=True)]
     places: list[int | None] = []
     distinct: dict[tuple[str | None, Request], int] = {}
-    for name, request in zip(models, requests, strict=True):
+    for name, request in zip(names.to_pylist(), requests, strict=True):
         places.append(distinct.setdefault((name, request), len(distinct)) if request else None)
     answers: dict[int, Response] = {}
     for model in dict.fromkeys(name for name, _ in distinct):

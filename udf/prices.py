@@ -22,14 +22,18 @@ class Price(BaseModel):
 PRICES = TypeAdapter(dict[str, Price])
 
 
-def price_of(row: dict[str, Any]) -> float | None:
-    """Return the money for a row's tokens by its model's name, else by its type; None where no price is known.
+def add_money(rows: list[dict[str, Any]]) -> None:
+    """Add `money` to each row: its tokens' price by its model's name, else by its type; None where none is known.
 
     Raises:
         SetupError: the file cannot be read.
     """
     prices = read_yaml(home() / "prices.yaml", PRICES, "qianwen_chat: {input: 2.4, output: 9.6}")
-    price = prices.get(row["model"]) or prices.get(row["engine"])
+    for row in rows:
+        row["money"] = _money(row, prices.get(row["model"]) or prices.get(row["engine"]))
+
+
+def _money(row: dict[str, Any], price: Price | None) -> float | None:
     if price is None:
         return None
     return ((row["input_tokens"] or 0) * price.input + (row["output_tokens"] or 0) * price.output) / 1e6

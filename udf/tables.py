@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ..workers import loop
 from ..workers.fleet import ModelStatus
-from .prices import price_of
+from .prices import add_money
 from .session import Session
 
 MODELS_SQL = (
@@ -70,15 +70,14 @@ def calls(session: Session, max_calls: pa.ChunkedArray, before: pa.ChunkedArray)
     rows = loop.run(session.caller.store.calls(limit, below))
     for row in rows:
         row["asked_at"] = datetime.fromtimestamp(row.pop("at"), UTC).replace(tzinfo=None)
-        row["money"] = price_of(row)
+    add_money(rows)
     return pa.array([rows], pa.list_(CALL))
 
 
 def usage(session: Session) -> pa.Array:
     """Return calls, tokens, seconds and money by model."""
     rows = loop.run(session.caller.store.usage())
-    for row in rows:
-        row["money"] = price_of(row)
+    add_money(rows)
     return pa.array([rows], pa.list_(USAGE))
 
 

@@ -12,10 +12,10 @@ from functools import cache
 from typing import Any
 
 import ray
-from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from .actor import DIRECTORY, NAMESPACE, Deployment, Directory, Replica, RetiredError
-from .errors import DeployError, QuackLLMError, SetupError
+from .errors import DeployError, QuackLLMError, SetupError, UnknownModelError
 from .fleet import ALWAYS_THERE, Fleet, ModelStatus, ReplicaStatus, unknown_model
 from .local import local_fleet
 from .router import ReplicaLostError, Router
@@ -43,10 +43,9 @@ class RayReplica:
             SetupError: no request can succeed.
         """
         try:
-            actor = ray.get_actor(self.name, NAMESPACE)
-            async for reference in actor.answer.options(num_returns="streaming").remote(list(requests)):
+            async for reference in _handle(self.name).answer.options(num_returns="streaming").remote(list(requests)):
                 yield await reference
-        except (RayActorError, ActorUnavailableError, ValueError) as error:
+        except (RayActorError, ValueError) as error:
             raise ReplicaLostError(f"{self.name}: {error}") from error
         except RayTaskError as error:
             raise _original(error, self.name) from error
@@ -81,7 +80,7 @@ class RayFleet(Fleet):
     async def _replicas(self, name: str) -> list[RayReplica]:
         deployments = await self._directory.deployments.remote()
         if name not in deployments:
-            raise unknown_model(name, {known: found.spec for known, found in deployments.items()})
+            raise _unknown(name, deployments)
         return [RayReplica(replica) for replica in deployments[name].replicas]
 
     def deploy(self, spec: ModelSpec) -> str:
@@ -102,15 +101,17 @@ class RayFleet(Fleet):
         """Take the model out of the directory, then let its replicas finish and end them."""
         deployments = self._deployments()
         if name not in deployments:
-            raise unknown_model(name, {known: found.spec for known, found in deployments.items()})
+            raise _unknown(name, deployments)
         ray.get(self._directory.remove.remote(name))
         _retire(deployments[name])
 
     def status(self, name: str) -> ModelStatus:
         """Return each replica: alive or not, how often started, where, and what it has done."""
         deployments = self._deployments()
+        if name not in deployments and name in ALWAYS_THERE:
+            return local_fleet().status(name)
         if name not in deployments:
-            return local_fleet().status(name) if name in ALWAYS_THERE else _raise_unknown(name, deployments)
+            raise _unknown(name, deployments)
         starts = ray.get(self._directory.starts.remote())
         replicas = [_replica_status(replica, starts.get(replica, 0)) for replica in deployments[name].replicas]
         return ModelStatus(deployments[name].spec, tuple(replicas))
@@ -122,8 +123,14 @@ def ray_fleet(address: str | None) -> RayFleet:
     return RayFleet(address)
 
 
-def _raise_unknown(name: str, deployments: Mapping[str, Deployment]) -> ModelStatus:
-    raise unknown_model(name, {known: found.spec for known, found in deployments.items()})
+def _unknown(name: str, deployments: Mapping[str, Deployment]) -> UnknownModelError:
+    return unknown_model(name, {known: found.spec for known, found in deployments.items()})
+
+
+@cache
+def _handle(name: str) -> Any:
+    """Return the actor's handle: looked up once, it outlives restarts, and a lookup would block the event loop."""
+    return ray.get_actor(name, NAMESPACE)
 
 
 def _attach(address: str | None) -> Any:
