@@ -11,7 +11,7 @@ import gzip
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class Question:
         ordered: the rows' order matters.
         dialogue, turn: of a conversation; the earlier turns have the same dialogue.
         columns: names and types of the table `t`.
+        schema: DDL or M-Schema text, where the question brings that.
+        line: where the question stands in its file, from 1; 0: not known.
     """
 
     db: str
@@ -49,6 +51,8 @@ class Question:
     dialogue: int | None = None
     turn: int = 0
     columns: tuple[tuple[str, str], ...] = ()
+    schema: str = ""
+    line: int = field(default=0, compare=False)
 
 
 def data_folder() -> Path:
@@ -70,17 +74,28 @@ def questions(suite: str, split: str = "dev") -> list[Question]:
     folder = data_folder() / split
     for path in (folder / f"{suite}.jsonl", folder / f"{suite}.jsonl.gz"):
         if path.exists():
-            text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-            return [_question(json.loads(line)) for line in text.decode().splitlines()]
+            schemas = schema_texts(suite)
+            return [_question(row, line, schemas) for line, row in enumerate(_lines(path), 1)]
     hint = f"there is: {', '.join(suites(split)) or 'nothing'}; {VARIABLE} names another folder"
     raise SetupError(f"no questions {suite!r} in {folder}", hint=hint)
 
 
-def _question(row: dict[str, Any]) -> Question:
+def schema_texts(suite: str) -> dict[str, str]:
+    """Return the DDL of each database of a suite whose databases have no rows, e.g. `chase_zh`."""
+    path = data_folder() / f"{suite}_schemas.jsonl.gz"
+    return {row["db"]: row["ddl"] for row in _lines(path)} if path.exists() else {}
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [json.loads(line) for line in text.decode().splitlines()]
+
+
+def _question(row: dict[str, Any], line: int, schemas: dict[str, str]) -> Question:
     row.pop("table", None)
     row["columns"] = tuple(row.get("columns", {}).items())
     row.setdefault("db", "")
-    return Question(**row)
+    return Question(**row, schema=schemas.get(row["db"], ""), line=line)
 
 
 def databases() -> list[str]:
