@@ -12,6 +12,7 @@ from .. import __version__
 from .. import workers as models_here
 from ..workers.errors import QuackLLMError, RequestError
 from .show import out, show_error, show_json, show_models, show_status, status_fields
+from .train import add_training
 from .words import plain_words, read_params, without_secrets
 
 
@@ -206,6 +207,9 @@ def demo(
     from .demo import show_demo
 
     show_demo(database, seed)
+
+
+add_training(app)
 
 
 def _one(what: str, word: str | None, flag: str, flagged: str | None, example: str) -> str:

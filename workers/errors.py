@@ -8,6 +8,8 @@ QuackLLMError
 │   └── SchemaError           text2sql has no schema to read
 ├── RequestError          a request that cannot be read: unknown option, wrong type
 ├── ProviderError         an engine or service failed one request; becomes that row's `error`
+├── TrainingError         a training run that cannot start or go on, or data that cannot be learnt from
+├── ExportError           a model that cannot be written in the form asked for
 ├── GuardError            generated SQL that may not run
 ├── Text2SQLError         a question without an answer, where there is no row to hold it (`ask`)
 ├── TimeLimitError        `ask` took longer than it may
@@ -69,6 +71,14 @@ class SchemaError(SetupError):
 
 class RequestError(QuackLLMError):
     """A request that cannot be read."""
+
+
+class TrainingError(QuackLLMError):
+    """A training run cannot start or go on; what it leaves does not look finished."""
+
+
+class ExportError(QuackLLMError):
+    """A model cannot be written in the form asked for; nothing half-written is left."""
 
 
 class ProviderError(QuackLLMError):

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ProviderError
 from ..options import Options
 from ..values import Message, Request, Response, Usage
-from .replies import CUT_OFF
+from .replies import CUT_OFF, thinking_apart
 
 if TYPE_CHECKING:
     from .transformers import TransformersSettings
 
 UNSUPPORTED = ("response_format", "presence_penalty", "frequency_penalty")
 ONE_ANSWER_A_ROW = {"num_beams", "num_return_sequences"}
-END_OF_THINKING = "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,16 +183,7 @@ class Batches:
     def _tokens(self, messages: tuple[Message, ...]) -> list[int]:
         if any(message.images for message in messages):
             raise ProviderError("this model reads no images", code="unsupported_option")
-        template = self.tokenizer.chat_template is not None
-        if template:
-            turns = [{"role": message.role, "content": message.content} for message in messages]
-            more = self.settings.chat_template_kwargs
-            text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **more)
-        else:
-            text = plain_prompt(messages)
-        # A template writes the special tokens itself: a second beginning-of-text token would shift the answer.
-        ids: list[int] = self.tokenizer(text, add_special_tokens=not template)["input_ids"]
-        return ids
+        return prompt_tokens(self.tokenizer, messages, self.settings.chat_template_kwargs)
 
     def _check_length(self, count: int) -> int | None:
         """Return how many tokens an answer may have."""
@@ -257,9 +247,8 @@ class Batches:
         return text
 
     def _finish(self, row: Row, text: str, reason: Any) -> None:
-        thought, end, rest = text.partition(END_OF_THINKING)
-        reasoning = thought.removeprefix("<think>").strip() if end else None
-        output = rest.lstrip() if end and row.pieces is None else text
+        apart, reasoning = thinking_apart(text)
+        output = apart if row.pieces is None else text
         usage = Usage(len(row.prompt), len(row.ids))
         failure = CUT_OFF if reason == "length" else None
         row.finish(Response(output, reasoning, failure, finish_reason=reason, usage=usage))
@@ -279,6 +268,22 @@ class EndOfRows:
         tokens = input_ids[:, -1].tolist()
         ended = [self.batches.take(row, token) for row, token in zip(self.rows, tokens, strict=True)]
         return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)
+
+
+def prompt_tokens(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any]) -> list[int]:
+    """Return the tokens that ask a model for the next turn; training uses the same."""
+    template = tokenizer.chat_template is not None
+    text = chat_text(tokenizer, messages, chat_template_kwargs, True) if template else plain_prompt(messages)
+    # A template writes the special tokens itself: a second beginning-of-text token would shift the answer.
+    ids: list[int] = tokenizer(text, add_special_tokens=not template)["input_ids"]
+    return ids
+
+
+def chat_text(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any], asks: bool) -> str:
+    """Return the conversation in the model's chat template, up to where the model is to speak if it `asks`."""
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asks, **chat_template_kwargs)
+    return text
 
 
 def plain_prompt(messages: tuple[Message, ...]) -> str:

@@ -1,0 +1,157 @@
+"""`quackllm finetune`, `pretrain` and `merge`: their flags are the fields of the stages' settings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Optional, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from ..workers.training import FinetuneSettings, MergeSettings, PretrainSettings, Trained
+from ..workers.training.settings import PANELS, StageSettings, default_of, panel_of, read_settings
+from .show import err, out
+
+SHOWN = 5
+"""Bad rows that are named."""
+
+
+def add_training(app: typer.Typer) -> None:
+    """Add the three commands."""
+    for kind, run in ((FinetuneSettings, finetune), (PretrainSettings, pretrain), (MergeSettings, merge)):
+        app.command(run.__name__)(_with_flags(kind, run))
+
+
+def finetune(settings: FinetuneSettings) -> None:
+    """Fine-tune a model on questions and answers: LoRA, QLoRA or all weights.
+
+    Questions and SQL become such data with `quackllm prepare`. LoRA on a base, three times through the data:
+
+        quackllm finetune --model-name /models/Qwen2.5-Coder-7B \\
+          --train-file train.jsonl --output-dir runs/sql
+
+    The base in 4 bits, for one small GPU:
+
+        quackllm finetune --method qlora --model-name Qwen/Qwen2.5-Coder-7B \\
+          --train-file train.jsonl --eval-file dev.jsonl --output-dir runs/sql
+
+    Rows of a DuckDB query, settings from a file, one of them changed:
+
+        quackllm finetune --settings finetune.yaml --database data.duckdb \\
+          --query "SELECT messages FROM examples" --learning-rate 1e-4
+
+    Two GPUs, or two machines of a Ray cluster:
+
+        quackllm finetune --settings finetune.yaml --num-workers 2 --ray-address auto
+
+    The loss falls on the answers alone. Typed again after a kill, the command goes on at its last checkpoint.
+    """
+    from ..workers.training import finetune
+
+    trained = finetune(settings)
+    adapter = settings.method != "full"
+    _show(
+        trained,
+        f"quackllm merge --adapter {settings.output_dir} --output-dir {settings.output_dir}/merged" if adapter else "",
+    )
+
+
+def pretrain(settings: PretrainSettings) -> None:
+    """Go on pre-training a model on raw text, or make a small one of your own.
+
+        quackllm pretrain --model-name /models/Qwen2.5-Coder-7B \\
+          --train-file text.jsonl --output-dir runs/text --learning-rate 2e-5
+
+    A fresh model of the shape that a config.json gives, with a tokenizer made from the text:
+
+        quackllm pretrain --config config.json --vocab-size 8000 \\
+          --train-file text.txt --output-dir runs/own --learning-rate 1e-3
+
+    The text is packed into windows of max_seq_length tokens. Typed again after a kill, the command goes on at its
+    last checkpoint.
+    """
+    from ..workers.training import pretrain
+
+    _show(pretrain(settings), "")
+
+
+def merge(settings: MergeSettings) -> None:
+    """Merge a LoRA adapter into its base: one model that deploys by itself.
+
+        quackllm merge --adapter runs/sql --output-dir models/sql
+
+    An adapter that was trained on a base in 4 bits, added to the base's whole weights, which lie elsewhere now:
+
+        quackllm merge --adapter runs/sql --model-name /models/Qwen2.5-Coder-7B --output-dir models/sql
+    """
+    from ..workers.training import merge
+
+    _show_next(merge(settings))
+
+
+def _with_flags(kind: type[StageSettings], run: Callable[[Any], None]) -> Callable[..., None]:
+    """Return the command: a flag for each field, and `--settings` for a file of them."""
+
+    def command(settings: Path | None, **flags: Any) -> None:
+        run(read_settings(kind, settings, {name: value for name, value in flags.items() if value is not None}))
+
+    file = Annotated[Path | None, typer.Option(help="a YAML file of these settings; a flag wins")]
+    flags = [_flag("settings", file), *(_flag(name, _annotation(field)) for name, field in in_panels(kind))]
+    command.__doc__ = run.__doc__
+    command.__dict__["__signature__"] = inspect.Signature(flags)
+    return command
+
+
+def in_panels(kind: type[StageSettings]) -> list[tuple[str, FieldInfo]]:
+    """Return a stage's fields as its help shows them: by panel, the stage's own first."""
+
+    def place(named: tuple[str, FieldInfo]) -> tuple[int, bool]:
+        name, field = named
+        return PANELS.index(panel_of(field)), name not in kind.__annotations__
+
+    return sorted(kind.model_fields.items(), key=place)
+
+
+def _flag(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _annotation(field: FieldInfo) -> Any:
+    """Return a field's type as a flag; a list or mapping is written in one word, which the settings read."""
+    scalar = get_origin(field.annotation) not in (dict, list)
+    default = default_of(field)
+    words = f"{field.description} (default: {default})" if default else field.description
+    option = typer.Option(help=words, rich_help_panel=panel_of(field), show_default=False)
+    return Annotated[Optional[field.annotation if scalar else str], option]  # noqa: UP045 the type is a value here
+
+
+def _show(trained: Trained, merging: str) -> None:
+    """Print what was left out, where the result is, and what to type next."""
+    data = trained.data
+    if data.bad:
+        err.print(f"{len(data.bad)} bad rows were left out:", highlight=False)
+        for row in data.bad[:SHOWN]:
+            err.print(f"  {row}", highlight=False, markup=False)
+    if data.too_long:
+        lines = ", ".join(map(str, data.too_long[:SHOWN]))
+        err.print(f"{len(data.too_long)} examples were too long and left out; their lines: {lines}", highlight=False)
+    losses = f"loss {trained.loss:.4f}" + (f", eval_loss {trained.eval_loss:.4f}" if trained.eval_loss else "")
+    out.print(
+        f"{trained.folder}: {trained.steps} steps, {losses}, {trained.seconds:.0f} s", highlight=False, markup=False
+    )
+    out.print(f"The curve: {trained.folder.parent / 'loss.png'}", highlight=False, markup=False)
+    if merging:
+        out.print(f"Merge it: {merging}", highlight=False, markup=False)
+    else:
+        _show_next(trained.folder)
+
+
+def _show_next(folder: Path) -> None:
+    out.print(
+        f"Deploy it: quackllm deploy my_sql custom/auto --model-path {folder}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,151 @@
+"""Loads what a run starts from, a base's tokenizer and weights or a fresh model; says what to type when it cannot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..engines.transformers import TransformersSettings
+from ..engines.transformers_load import find, weights
+from ..errors import MissingExtraError, TrainingError
+from .settings import FinetuneSettings, TrainingSettings
+
+INSTALL = 'type: pip install "quackllm[train]"'
+QUANTIZATION = {"qlora": "4bit", "qlora8": "8bit"}
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise what the libraries raise as our errors, which say what to type.
+
+    Raises:
+        MissingExtraError: a package is not installed.
+        TrainingError: there is no memory, or the libraries refuse a setting.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(f"training needs {error.name or error}", hint=INSTALL) from error
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        hint = (
+            "type: --per-device-train-batch-size 1, with more --gradient-accumulation-steps; then "
+            "--gradient-checkpointing, a smaller --max-seq-length, or --method qlora"
+        )
+        raise TrainingError(f"there is not enough memory: {first_line(error)}", hint=hint) from error
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch had no room, on the GPU or the CPU."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
+def base_path(name: str) -> str:
+    """Return a base's folder as an absolute path, or its Hugging Face id; a `modelscope:` id is fetched first.
+
+    Raises:
+        TrainingError: there is no such folder.
+    """
+    path = Path(found := find(name)).expanduser()
+    if path.is_dir():
+        return str(path.resolve())
+    if path.is_absolute() or found.startswith((".", "~")) or not re.fullmatch(r"[\w.-]+/[\w.-]+", found):
+        hint = "write a folder with a config.json, a Hugging Face id such as Qwen/Qwen2.5-Coder-7B, or modelscope:ID"
+        raise TrainingError(f"there is no model folder {name}", hint=hint)
+    return found
+
+
+def load_tokenizer(path: str, trust_remote_code: bool = False) -> Any:
+    """Return a tokenizer that has a token for padding.
+
+    Raises:
+        TrainingError: it cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError) as error:
+        raise TrainingError(
+            f"the tokenizer of {path} cannot be loaded: {first_line(error)}", hint=_look(path)
+        ) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def end_tokens(path: str) -> list[int]:
+    """Return the tokens at which the base's own settings end an answer; none where it has no such settings."""
+    from transformers import GenerationConfig
+
+    try:
+        ends = GenerationConfig.from_pretrained(path).eos_token_id
+    except OSError:
+        return []
+    return ends if isinstance(ends, list) else [] if ends is None else [ends]
+
+
+def load_base(path: str, settings: TrainingSettings) -> Any:
+    """Return the base's weights as this run trains them.
+
+    Raises:
+        TrainingError: they cannot be loaded.
+    """
+    from transformers import AutoModelForCausalLM
+
+    quantization = QUANTIZATION.get(settings.method) if isinstance(settings, FinetuneSettings) else None
+    how = TransformersSettings(model_path=path, dtype=dtype_of(settings), quantization=quantization)
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            path, **weights(how, device()), trust_remote_code=settings.trust_remote_code
+        )
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path} cannot be loaded: {first_line(error)}", hint=_look(path)) from error
+
+
+def fresh_model(config: str, tokenizer: Any, seed: int) -> Any:
+    """Return a model of new weights, whose vocabulary is the tokenizer's.
+
+    Raises:
+        TrainingError: the config cannot be read.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, set_seed
+
+    try:
+        shape = AutoConfig.from_pretrained(config)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{config} is no config.json: {first_line(error)}", hint="it names a model_type") from error
+    shape.vocab_size = len(tokenizer)
+    shape.bos_token_id, shape.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
+    shape.pad_token_id = tokenizer.pad_token_id
+    set_seed(seed)
+    return AutoModelForCausalLM.from_config(shape, dtype=torch.float32)
+
+
+def dtype_of(settings: TrainingSettings) -> Any:
+    """Return the type of the weights: those that are trained themselves are held whole."""
+    adapted = isinstance(settings, FinetuneSettings) and settings.method != "full"
+    return "float32" if settings.dtype == "auto" and not adapted else settings.dtype
+
+
+def device() -> str:
+    """Return what trains here: 'cuda' or 'cpu'."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _look(path: str) -> str:
+    return f"type: ls {path}   it should hold config.json, tokenizer.json and the weights"
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what a library says."""
+    return str(error).strip().partition("\n")[0]

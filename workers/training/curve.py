@@ -1,0 +1,29 @@
+"""The losses of a run as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def draw_losses(history: Sequence[dict[str, Any]], title: str, path: Path) -> None:
+    """Draw the training and evaluation losses over the steps.
+
+    Args:
+        history: what the trainer logged: entries with `step` and `loss` or `eval_loss`.
+        title: stands above the curve.
+        path: the picture's file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    for key, label, style in (("loss", "training", "-"), ("eval_loss", "evaluation", "o--")):
+        points = [(entry["step"], entry[key]) for entry in history if key in entry]
+        if points:
+            axes.plot(*zip(*points, strict=True), style, label=f"{label}, last {points[-1][1]:.3f}", markersize=4)
+    axes.set(title=title, xlabel="step", ylabel="loss (nats a token)")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=120)

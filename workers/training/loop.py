@@ -1,0 +1,115 @@
+"""The one training loop of both stages: trl's SFTTrainer over ready tokens, in this process or each of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .bases import explained
+from .curve import draw_losses
+from .output import CURVE, DRAFT, FINAL, REPORT, DataReport, Trained, last_checkpoint, write_json
+from .settings import PretrainSettings, TrainingSettings
+
+PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a process needs to train: it is pickled to Ray's workers.
+
+    Args:
+        settings: the stage's.
+        folder: the run's, seen by every worker under this path.
+        base: folder or id of the weights, or the config.json of fresh ones.
+        tokenizer: folder or id of the tokenizer.
+        train, evaluation: datasets of input_ids and labels.
+        data: what they hold.
+    """
+
+    settings: TrainingSettings
+    folder: str
+    base: str
+    tokenizer: str
+    train: Any
+    evaluation: Any
+    data: DataReport
+
+    @property
+    def stage(self) -> str:
+        """The stage's name, as it is typed."""
+        return "pretrain" if isinstance(self.settings, PretrainSettings) else "finetune"
+
+
+def train(job: Job) -> Trained:
+    """Train, here or in Ray's workers, and return what came of it.
+
+    Raises:
+        TrainingError: there is not enough memory, or the libraries refuse a setting.
+    """
+    with explained():
+        return train_here(job)
+
+
+def train_here(job: Job) -> Trained:
+    """Train in this process, alone or as one of several that the environment names."""
+    from .trainer import make_trainer
+
+    trainer, watch, bar = make_trainer(job)
+    checkpoint = last_checkpoint(Path(job.folder))
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        bar.close()
+    return finish(job, trainer, watch.seconds, checkpoint)
+
+
+def finish(job: Job, trainer: Any, seconds: float, checkpoint: Path | None) -> Trained:
+    """Write the adapter or model, the report and the curve; `final/` appears when all of it is there."""
+    folder = Path(job.folder)
+    trainer.save_model(str(folder / DRAFT))
+    history = trainer.state.log_history
+    trained = Trained(
+        folder=folder / FINAL,
+        steps=trainer.state.global_step,
+        loss=_last(history, "loss") or float("nan"),
+        eval_loss=_last(history, "eval_loss"),
+        seconds=round(seconds, 1),
+        resumed_at=int(checkpoint.name.rpartition("-")[2]) if checkpoint else None,
+        data=job.data,
+    )
+    if trainer.is_world_process_zero():
+        write_json(folder / REPORT, report(job, trained, history))
+        draw_losses(history, f"{job.stage}: {job.base}", folder / CURVE)
+        (folder / DRAFT).rename(folder / FINAL)
+    return trained
+
+
+def report(job: Job, trained: Trained, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what `training.json` holds."""
+    losses = [entry for entry in history if "loss" in entry or "eval_loss" in entry]
+    return {
+        "stage": job.stage,
+        **{name: value for name, value in asdict(trained).items() if name not in ("folder", "data")},
+        "data": asdict(trained.data),
+        "settings": job.settings.model_dump(),
+        "versions": versions(),
+        "losses": losses,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that trained."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _last(history: Sequence[dict[str, Any]], key: str) -> float | None:
+    return next((entry[key] for entry in reversed(history) if key in entry), None)

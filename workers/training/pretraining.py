@@ -1,0 +1,62 @@
+"""Continued pre-training on raw text, packed into full windows; or a small model of one's own from fresh weights.
+
+quackllm pretrain --model-name /models/Qwen2.5-Coder-7B --train-file text.jsonl --output-dir runs/text
+quackllm pretrain --config config.json --vocab-size 8000 --train-file text.txt --output-dir runs/own
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .bases import base_path, explained, load_tokenizer
+from .dataset import dataset_of_windows, fingerprint
+from .loop import Job, train
+from .new_tokenizer import train_tokenizer
+from .output import DataReport, Trained, begin_or_go_on, run_folder
+from .settings import PretrainSettings
+from .windows import read_texts, windows_of
+
+
+def pretrain(settings: PretrainSettings) -> Trained:
+    """Train all weights of a base, or of a fresh model, on text.
+
+    A run that was killed goes on at its last complete checkpoint when it is started again with the same settings.
+
+    Returns:
+        The finished model in `output_dir/final`, with its losses.
+
+    Raises:
+        TrainingError: there is no text, output_dir holds another run, or there is no memory.
+        MissingExtraError: a package of the extra `train` is not installed.
+    """
+    with explained(), run_folder(settings.output_dir) as folder:
+        texts = read_texts(settings.train_file, settings.query, settings.database)
+        base = str(Path(settings.config).resolve()) if settings.config else base_path(settings.model_name or "")
+        tokenizer_path = _tokenizer(settings, folder, texts.documents) if settings.config else base
+        tokenizer = load_tokenizer(tokenizer_path, settings.trust_remote_code)
+        length = settings.max_seq_length
+        windows = windows_of(tokenizer, texts.documents, length, settings.train_file or "the query")
+        dataset, evaluation = dataset_of_windows(windows), None
+        if settings.eval_file:
+            measured = read_texts(settings.eval_file).documents
+            evaluation = dataset_of_windows(windows_of(tokenizer, measured, length, settings.eval_file))
+        data = DataReport(
+            examples=len(dataset),
+            tokens=windows.size,
+            trained_tokens=windows.size,
+            fingerprint=fingerprint(dataset, evaluation),
+            bad=texts.bad,
+            eval_examples=len(evaluation or ()),
+        )
+        begin_or_go_on(folder, "pretrain", settings.model_dump(), data.fingerprint)
+        return train(Job(settings, str(folder.resolve()), base, tokenizer_path, dataset, evaluation, data))
+
+
+def _tokenizer(settings: PretrainSettings, folder: Path, documents: list[str]) -> str:
+    """Return the tokenizer of a fresh model: the one that is named, or one made from the text, kept with the run."""
+    if settings.tokenizer:
+        return base_path(settings.tokenizer)
+    kept = folder / "tokenizer"
+    if not kept.is_dir() or settings.resume == "never":
+        train_tokenizer(documents, settings.vocab_size, settings.max_seq_length, kept)
+    return str(kept.resolve())

@@ -1,0 +1,214 @@
+"""What a training run is told: one model of fields a stage, read from a YAML file, from flags, or made in Python.
+
+The names are those of the field: of transformers' TrainingArguments, peft's LoraConfig and XiYanSQL's script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from ..errors import RequestError, near_names
+
+Method = Literal["lora", "qlora", "qlora8", "full"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Schedule = Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"]
+Tracker = Literal["none", "tensorboard", "swanlab", "swanlab-local"]
+Kind = TypeVar("Kind", bound="StageSettings")
+
+
+def _names(value: object) -> object:
+    """Read `a,b` as the two names that it lists."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+def _mapping(value: object) -> object:
+    """Read a text as the YAML it is."""
+    import yaml
+
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+Names = Annotated[list[str], BeforeValidator(_names)]
+Keywords = Annotated[dict[str, Any], BeforeValidator(_mapping)]
+
+
+def option(panel: str, default: Any, description: str, **limits: Any) -> Any:
+    """Return a field that the command line shows in a panel of its help; `...` is no default."""
+    return Field(default, description=description, json_schema_extra={"panel": panel}, **limits)
+
+
+PANELS = MODEL, DATA, TRAINING, LORA, RUN, MACHINES = "Model", "Data", "Training", "LoRA", "The run", "Machines"
+
+
+class StageSettings(BaseModel):
+    """What every stage has in common: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class TrainingSettings(StageSettings):
+    """What `finetune` and `pretrain` have in common."""
+
+    output_dir: str = option(RUN, "./output", "folder of the run: checkpoints, and `final/` at its end")
+    query: str | None = option(DATA, None, "a DuckDB SELECT whose rows are the data, in place of train_file")
+    database: str | None = option(DATA, None, "the DuckDB file that the query reads; left out: none")
+    eval_file: str | None = option(DATA, None, "data whose loss is measured beside, never trained on")
+    max_seq_length: int = option(DATA, 1024, "the most tokens of prompt and answer together", ge=8)
+
+    trust_remote_code: bool = option(MODEL, False, "run Python code that came with the weights")
+    dtype: Dtype = option(
+        MODEL, "auto", "the type of the base's weights; auto: 16 bits under LoRA on a GPU, float32 otherwise"
+    )
+
+    per_device_train_batch_size: int = option(TRAINING, 4, "examples of one pass on one device", ge=1)
+    per_device_eval_batch_size: int = option(TRAINING, 4, "examples of one pass when measuring", ge=1)
+    gradient_accumulation_steps: int = option(
+        TRAINING, 4, "passes before one step: it sees devices x batch x this", ge=1
+    )
+    num_train_epochs: float = option(TRAINING, 3, "how often the data is gone through", gt=0)
+    max_steps: int | None = option(TRAINING, None, "end after so many steps, whatever the epochs", ge=1)
+    learning_rate: float = option(TRAINING, 2e-4, "the highest learning rate", gt=0)
+    lr_scheduler_type: Schedule = option(TRAINING, "cosine", "how the learning rate falls")
+    warmup_ratio: float = option(TRAINING, 0.03, "share of the steps in which it rises first", ge=0, lt=1)
+    weight_decay: float = option(TRAINING, 0.0, "AdamW's weight decay", ge=0)
+    max_grad_norm: float = option(TRAINING, 1.0, "gradients longer than this are shortened", gt=0)
+    train_sampling_strategy: Literal["random", "group_by_length", "sequential"] = option(
+        TRAINING, "random", "order of the examples; group_by_length: less padding in a batch"
+    )
+    bf16: bool | None = option(TRAINING, None, "compute in bfloat16; left out: where the GPU can")
+    gradient_checkpointing: bool = option(TRAINING, False, "less memory, a third more time")
+    seed: int = option(TRAINING, 42, "order of the data, dropout, new weights", ge=0)
+
+    logging_steps: int = option(RUN, 10, "steps between two losses in the log", ge=1)
+    save_steps: int = option(RUN, 500, "steps between two checkpoints", ge=1)
+    save_total_limit: int = option(RUN, 2, "checkpoints that are kept", ge=2)
+    eval_steps: int | None = option(RUN, None, "steps between measurements of eval_file; left out: save_steps", ge=1)
+    resume: Literal["auto", "never"] = option(
+        RUN, "auto", "auto: go on at the last complete checkpoint of the same run; never: from the start"
+    )
+    report_to: Tracker = option(RUN, "none", "where the losses are drawn while it trains")
+    run_name: str | None = option(RUN, None, "the run's name there")
+
+    num_workers: int = option(MACHINES, 1, "processes that train together, with a GPU each where there are any", ge=1)
+    ray_address: str | None = option(MACHINES, None, "Ray's address, or 'auto' for this machine's")
+    deepspeed: str | None = option(MACHINES, None, "a DeepSpeed configuration (JSON), e.g. ZeRO-3 with offload")
+
+
+class FinetuneSettings(TrainingSettings):
+    """What `finetune` is told."""
+
+    model_name: str = option(MODEL, ..., "the base: a folder, a Hugging Face id, or `modelscope:` and an id")
+    train_file: str | None = option(DATA, None, "questions and answers: .jsonl, .json, .parquet, also .gz")
+    method: Method = option(
+        TRAINING,
+        "lora",
+        "lora: small matrices beside the weights; qlora, qlora8: the same on a base in 4 or 8 bits; full: all weights",
+    )
+    packing: bool = option(DATA, False, "several examples in one row, which do not see each other")
+    chat_template_kwargs: Keywords = option(
+        DATA, {}, "passed to the chat template, as at inference, e.g. {'enable_thinking': false}"
+    )
+    lora_rank: int = option(LORA, 16, "rank of the matrices", ge=1)
+    lora_alpha: int = option(LORA, 32, "they count alpha / rank times", ge=1)
+    lora_dropout: float = option(LORA, 0.05, "dropout before them", ge=0, lt=1)
+    target_modules: Names = option(LORA, ["all-linear"], "the layers they stand beside, e.g. q_proj,v_proj")
+    modules_to_save: Names = option(LORA, [], "layers trained and kept whole, e.g. embed_tokens,lm_head")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        _check_one_source(self)
+        return self
+
+
+class PretrainSettings(TrainingSettings):
+    """What `pretrain` is told."""
+
+    model_name: str | None = option(
+        MODEL, None, "the base to go on with: a folder, a Hugging Face id, or `modelscope:` and an id"
+    )
+    config: str | None = option(MODEL, None, "in place of a base: a config.json, whose model starts from fresh weights")
+    vocab_size: int = option(MODEL, 8000, "with config: tokens of the tokenizer made from the text", ge=300)
+    tokenizer: str | None = option(MODEL, None, "with config: an existing tokenizer's folder or id instead")
+    train_file: str | None = option(DATA, None, "text: .txt, .jsonl or .parquet with a column `text`, also .gz")
+
+    @model_validator(mode="after")
+    def _one_source_and_one_model(self) -> Self:
+        _check_one_source(self)
+        if (self.model_name is None) == (self.config is None):
+            raise ValueError("either model_name (a base to go on with) or config (fresh weights) is needed")
+        return self
+
+
+class MergeSettings(StageSettings):
+    """What `merge` is told."""
+
+    adapter: str = option(MODEL, ..., "the run's folder, its `final` folder, or any peft adapter")
+    output_dir: str = option(RUN, ..., "folder of the merged model; it may not exist yet")
+    model_name: str | None = option(MODEL, None, "the base; left out: the one the adapter was trained on")
+    dtype: Dtype = option(MODEL, "auto", "type of the merged weights; auto: the base's")
+    trust_remote_code: bool = option(MODEL, False, "run Python code that came with the weights")
+
+
+def _check_one_source(settings: FinetuneSettings | PretrainSettings) -> None:
+    if (settings.train_file is None) == (settings.query is None):
+        raise ValueError("either train_file or query is needed")
+
+
+def panel_of(field: FieldInfo) -> str:
+    """Return the panel of the help that shows a field."""
+    extra = field.json_schema_extra
+    return str(extra["panel"]) if isinstance(extra, dict) else RUN
+
+
+def default_of(field: FieldInfo) -> str:
+    """Return what holds where a field is left out, as it is typed; '' where that is nothing, or it is required."""
+    if field.is_required() or field.default in (None, [], {}, False):
+        return ""
+    return ",".join(field.default) if isinstance(field.default, list) else str(field.default)
+
+
+def read_settings(kind: type[Kind], file: Path | None, flags: Mapping[str, Any]) -> Kind:
+    """Return a stage's settings out of a YAML file and flags; a flag wins.
+
+    Raises:
+        RequestError: an unknown key, a value that cannot be, or a file that cannot be read.
+    """
+    fields = {**(_yaml(file) if file else {}), **flags}
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        message, hint = _explained(kind, error)
+        raise RequestError(message, hint=hint) from error
+
+
+def _yaml(file: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        fields = yaml.safe_load(file.read_text("utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise RequestError(f"{file} cannot be read: {error}", hint="write lines like   learning_rate: 2e-4") from error
+    if not isinstance(fields, dict):
+        raise RequestError(f"{file} holds no settings", hint="write lines like   learning_rate: 2e-4")
+    return fields
+
+
+def _explained(kind: type[StageSettings], error: ValidationError) -> tuple[str, str]:
+    """Return what is wrong with each field, and the names that may have been meant."""
+    problems, hints = [], []
+    for problem in error.errors():
+        name = ".".join(map(str, problem["loc"][:1]))
+        if problem["type"] == "extra_forbidden":
+            problems.append(f"there is no option {name!r}")
+            hints.append(f"{name}: {near_names(name, kind.model_fields)}")
+        elif problem["type"] == "missing":
+            problems.append(f"{name} is missing: {kind.model_fields[name].description}")
+        else:
+            words = problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{name}: {words}, not {problem['input']!r}" if name else words)
+    return "; ".join(problems), "\n".join(hints)
