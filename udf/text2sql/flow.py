@@ -73,7 +73,10 @@ async def answer_question(
         detail = _counted(detail, response)
         if response.error is not None:
             return replace(detail, error=response.error)
-        sql, failure = await asyncio.to_thread(_judged, response.output or "", schema)
+        output = response.output or ""
+        if form.read is not None:
+            output = await asyncio.to_thread(form.read, output, request.messages, schema.schema, values)
+        sql, failure = await asyncio.to_thread(_judged, output, schema)
         if failure is None:
             history = (*request.messages, Message("assistant", sql))
             return replace(detail, sql=sql, error=None, bound=schema.bindable, history=history)

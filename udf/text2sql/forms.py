@@ -10,6 +10,7 @@ from ...workers.errors import SetupError, near_names
 from ...workers.mschema import Schema, write
 from ...workers.values import Message
 from .ddl_write import write_ddl, write_short_ddl
+from .linked import ask_linked, read_linked, write_linked
 from .values import Value
 
 Messages = tuple[Message, ...]
@@ -25,12 +26,16 @@ class PromptForm:
         repair: (the messages; the SQL that failed, '' for none; what is wrong with it) → the messages that ask again,
             or None where the model was not trained to repair.
         answer: how a model of this form writes its SQL behind the prompt, `{sql}` for the SQL: what training shows it.
+        read: (an answer, and what it was asked by) → its SQL, where the model does not answer in SQL; '' for none.
+        write: (SQL, and what it answers) → the answer that `read` reads as that SQL; None where there is none.
     """
 
     name: str
     ask: Callable[[Sequence[Message], Schema, Sequence[Value]], Messages]
     repair: Callable[[Messages, str, str], Messages | None]
     answer: str = "{sql}"
+    read: Callable[[str, Sequence[Message], Schema, Sequence[Value]], str] | None = None
+    write: Callable[[str, Sequence[Message], Schema, Sequence[Value]], str | None] | None = None
 
 
 CHAT_SYSTEM = """\
@@ -200,6 +205,7 @@ FORMS = {
         PromptForm("sql_create_context", ask_sql_create_context, repair_in_prompt),
         PromptForm("xiyan", ask_xiyan, repair_xiyan, "\n{sql}\n```"),
         PromptForm("builtin", ask_builtin, no_repair),
+        PromptForm("linked", ask_linked, no_repair, read=read_linked, write=write_linked),
     )
 }
 """Every form by its name."""
