@@ -46,8 +46,9 @@ def read_question(row: Row | BadRow, database: str = "") -> Question | LeftOut:
     """Return the question of a row, or why it is none.
 
     Args:
-        row: its line, and `question`; `sql`, `query` or `answer`; and `schema`, `context` or `ddl` (DDL or M-Schema text), or `db`,
-            `db_id` or `database`, or `columns` (of one table `t`). Perhaps `ordered`, and `dialogue` with `turn`.
+        row: its line, and `question`; `sql`, `query` or `answer`; and `schema`, `context` or `ddl` (DDL or M-Schema
+            text), or `db`, `db_id` or `database`, or `columns` (of one table `t`). Perhaps `ordered`, and `dialogue`
+            with `turn`.
         database: which one, where the row names none.
     """
     if isinstance(row, BadRow):

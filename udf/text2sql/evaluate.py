@@ -2,167 +2,207 @@
 
 from __future__ import annotations
 
-import re
+import os
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from decimal import Decimal
-from itertools import groupby
-from typing import Any
+from itertools import groupby, islice
+from time import perf_counter
 
 import duckdb
-import sqlglot
-from sqlglot import expressions as exp
 
-from ...workers.errors import SetupError
-from .data import Question, open_database, questions
+from ...workers.errors import CancelledError, SetupError
+from .asked import LeftOut
+from .asking import Asked, History
+from .data import Question
+from .gold import Gold
+from .judging import (
+    DECLINED,
+    OUTCOMES,
+    RIGHT,
+    UNBOUND,
+    WRONG,
+    Answered,
+    Judged,
+    judge,
+    reads_several_tables,
+    rows_of,
+    same,
+)
+from .report import Report
+from .sources import Sources, schema_text
+from .suites import Conversation, Suite, load_suite, ordinals
 
-History = tuple[tuple[str, str | None], ...]
-"""The turns before: each question with the SQL that it was answered with."""
+__all__ = [
+    "DECLINED", "OUTCOMES", "RIGHT", "UNBOUND", "WRONG", "History", "Judged", "Report", "evaluate", "evaluate_suite",
+    "judge", "reads_several_tables", "rows_of", "same",
+]  # fmt: skip
+
 Answer = Callable[[duckdb.DuckDBPyConnection, str, History], str | None]
 """From a connection, a question and its history to SQL; None declines."""
-Outcome = str
-RIGHT, WRONG, UNBOUND, DECLINED = OUTCOMES = ("right", "wrong", "does not bind", "declined")
-SECONDS = 10.0
-MOST_ROWS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One question, what was answered, and how that is judged: right, wrong, does not bind, declined."""
-
-    question: Question
-    sql: str | None
-    outcome: Outcome
-    joins: bool
-
-
-@dataclass(slots=True)
-class Report:
-    """What came of a suite's questions."""
-
-    suite: str
-    judged: list[Judged] = field(default_factory=list)
-
-    def counts(self, joins: bool | None = None) -> Counter[Outcome]:
-        """Return how many questions came out how: all, or only those whose right SQL reads several tables, or one."""
-        return Counter(one.outcome for one in self.judged if joins is None or one.joins is joins)
-
-    def accuracy(self, joins: bool | None = None) -> float:
-        """Return the share that is right, of the same choice of questions."""
-        counts = self.counts(joins)
-        return counts[RIGHT] / max(counts.total(), 1)
-
-    def __str__(self) -> str:
-        lines = [f"{self.suite}: execution accuracy"]
-        for label, joins in (("all", None), ("one table", False), ("several tables", True)):
-            counts = self.counts(joins)
-            told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES)
-            lines.append(f"  {label:<15}{100 * self.accuracy(joins):5.1f} %  of {counts.total():4d}: {told}")
-        return "\n".join(lines)
+Ask = Callable[[duckdb.DuckDBPyConnection, Sequence[Asked]], list[Answered]]
+"""From a connection to the questions' database and questions to one answer each."""
+Done = tuple[list[Judged], list[LeftOut]]
+TOGETHER = 24
+"""Conversations that one statement asks."""
+STATEMENTS = 32
+"""Statements that run at once: 768 questions, which is more than services let one ask."""
 
 
 def evaluate(
     answer: Answer, suite: str, *, split: str = "dev", limit: int | None = None, follow: bool = True
 ) -> Report:
-    """Ask every question of a suite and compare results.
+    """Ask every question of a suite of a function, one after the other, and compare results.
 
     Args:
         answer: what is evaluated; later turns of a dialogue get the earlier questions with its own answers.
+        suite: its name.
+        split: the data folder's part.
         limit: only so many questions, evenly spread; dialogues stay whole.
         follow: whether turns bring their history.
 
     Raises:
         SetupError: there is no such suite, or its questions have no database.
     """
-    report = Report(suite)
-    for database, asked in groupby(_chosen(questions(suite, split), limit), key=lambda one: one.db):
-        with closing(duckdb.connect()) as connection:
-            if not database:
-                raise SetupError(f"the questions of {suite} have no rows to run on", hint="spider and sparc have")
-            open_database(connection, database)
-            report.judged += list(_judge_all(answer, connection, list(asked), follow))
+    chosen = load_suite(suite, split=split, limit=limit)
+    if any(schema_text(question) is not None or not question.db for question in chosen.questions):
+        raise SetupError(f"the questions of {suite} have no rows to run on", hint="type: quackllm evaluate wikisql")
+
+    def ask(connection: duckdb.DuckDBPyConnection, asked: Sequence[Asked]) -> list[Answered]:
+        found = [answer(connection, one.question, one.history if follow else ()) for one in asked]
+        return [Answered(sql, "" if sql else "declined") for sql in found]
+
+    with Sources() as sources:
+        return evaluate_suite(ask, chosen, Gold(sources), statements=1, together=len(chosen.conversations))
+
+
+def evaluate_suite(
+    ask: Ask,
+    suite: Suite,
+    gold: Gold,
+    *,
+    gold_history: bool = False,
+    progress: Callable[[int], None] = lambda count: None,
+    statements: int = STATEMENTS,
+    together: int = TOGETHER,
+) -> Report:
+    """Ask every question of a suite and judge the answers.
+
+    Ctrl-C ends it: the report then holds what was judged before, and says how many were not.
+
+    Args:
+        ask: what is evaluated.
+        suite: its questions.
+        gold: the right answers; the same one for every model.
+        gold_history: later turns get the right SQL of the earlier ones, in place of the model's own.
+        progress: is told of each number of questions that is done.
+        statements: how many statements run at once.
+        together: how many conversations one statement asks.
+
+    Raises:
+        SetupError: no question can succeed: an unknown model, a wrong key.
+    """
+    began = perf_counter()
+    run = _Run(ask, gold, gold_history)
+    report = Report(suite.name, left_out=list(suite.left_out), turns=ordinals(suite.questions))
+    with ThreadPoolExecutor(statements, thread_name_prefix="evaluate") as pool:
+        try:
+            under_way = [pool.submit(run.answer, group) for group in _groups(suite, together)]
+            _collect(under_way, report, progress)
+        except BaseException as error:
+            run.stop()
+            pool.shutdown(cancel_futures=True)
+            if not isinstance(error, KeyboardInterrupt):
+                raise
+            report.judged, report.left_out = [], list(suite.left_out)
+            _collect([future for future in under_way if not future.cancelled()], report, lambda count: None)
+    places = {id(question): place for place, question in enumerate(suite.questions)}
+    report.judged.sort(key=lambda one: places[id(one.question)])
+    report.left_out.sort(key=lambda one: one.line)
+    report.seconds = perf_counter() - began
+    report.unasked = len(places) - len(report.judged) - (len(report.left_out) - len(suite.left_out))
     return report
 
 
-def _chosen(asked: list[Question], limit: int | None) -> list[Question]:
-    asked = sorted(asked, key=lambda one: (one.db, one.dialogue or 0, one.turn))
-    groups = [list(group) for _, group in groupby(enumerate(asked), key=_dialogue_of)]
-    kept = groups if not limit or limit >= len(groups) else [groups[n * len(groups) // limit] for n in range(limit)]
-    return [question for group in kept for _, question in group]
+def _collect(under_way: Sequence[Future[Done]], report: Report, progress: Callable[[int], None]) -> None:
+    for future in as_completed(under_way):
+        judged, left_out = future.result()
+        report.judged += judged
+        report.left_out += left_out
+        progress(len(judged) + len(left_out))
 
 
-def _dialogue_of(numbered: tuple[int, Question]) -> tuple[str, int]:
-    number, question = numbered
-    return (question.db, number if question.dialogue is None else -1 - question.dialogue)
+def _groups(suite: Suite, together: int) -> Iterator[list[Conversation]]:
+    """Yield conversations that one statement asks: of one database, or of any where each question brings its schema."""
+    for _, group in groupby(suite.conversations, key=lambda one: _database(one[0])):
+        rest = iter(group)
+        while some := list(islice(rest, together)):
+            yield some
 
 
-def _judge_all(
-    answer: Answer, connection: duckdb.DuckDBPyConnection, asked: Sequence[Question], follow: bool
-) -> Iterator[Judged]:
-    history: History = ()
-    before: int | None = None
-    for question in asked:
-        if question.dialogue is None or question.dialogue != before or not follow:
-            history = ()
-        sql = answer(connection, question.question, history)
-        yield judge(connection, question, sql)
-        history, before = (*history, (question.question, sql)), question.dialogue
+def _database(question: Question) -> str | None:
+    return question.db if schema_text(question) is None else None
 
 
-def judge(connection: duckdb.DuckDBPyConnection, question: Question, sql: str | None) -> Judged:
-    """Compare what SQL gives with what the right SQL gives: as multisets of rows, in order only where it is ordered."""
-    joins = reads_several_tables(question.sql)
-    if sql is None:
-        return Judged(question, sql, DECLINED, joins)
-    try:
-        connection.execute(f"EXPLAIN {sql}")
-    except duckdb.Error:
-        return Judged(question, sql, UNBOUND, joins)
-    right = same(rows_of(connection, question.sql), rows_of(connection, sql), question.ordered)
-    return Judged(question, sql, RIGHT if right else WRONG, joins)
+@dataclass
+class _Run:
+    """One evaluation under way: what is known to all of its threads."""
 
+    ask: Ask
+    gold: Gold
+    gold_history: bool
+    stopped: threading.Event = field(default_factory=threading.Event)
+    connections: set[duckdb.DuckDBPyConnection] = field(default_factory=set)
+    judging: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(os.cpu_count() or 1))
 
-def reads_several_tables(sql: str) -> bool:
-    """Whether SQL names more than one table, or the same one twice."""
-    try:
-        return len(list(sqlglot.parse_one(sql, read="duckdb").find_all(exp.Table))) > 1
-    except sqlglot.errors.SqlglotError:
-        return bool(re.search(r"\bJOIN\b", sql))
+    def answer(self, group: Sequence[Conversation]) -> Done:
+        """Ask the conversations of one database, all first turns at once, then all second ones; judge the answers."""
+        judged: list[Judged] = []
+        faults = [fault for conversation in group for one in conversation if (fault := self.gold.fault(one))]
+        group = [conversation for conversation in group if any(not self.gold.fault(one) for one in conversation)]
+        if not group or self.stopped.is_set():
+            return judged, faults
+        cursor = self.gold.sources.connection(group[0][0])
+        connection = cursor or duckdb.connect()
+        self.connections.add(connection)
+        try:
+            # What was judged before a stop counts.
+            with suppress(duckdb.InterruptException, CancelledError), closing(connection):
+                for asked in self._turns(connection, group):
+                    for question, answered in asked:
+                        if not self.gold.fault(question):
+                            judged.append(self._judge(question, answered, cursor))
+        finally:
+            self.connections.discard(connection)
+        return judged, faults
 
+    def _turns(
+        self, connection: duckdb.DuckDBPyConnection, group: Sequence[Conversation]
+    ) -> Iterator[list[tuple[Question, Answered]]]:
+        """Yield the questions of each turn with their answers."""
+        histories: dict[int, History] = {}
+        for turn in range(max(map(len, group))):
+            asked = [(n, conversation[turn]) for n, conversation in enumerate(group) if turn < len(conversation)]
+            answers = self.ask(
+                connection, [Asked(one.question, histories.get(n, ()), schema_text(one)) for n, one in asked]
+            )
+            for (n, one), answered in zip(asked, answers, strict=True):
+                said = one.sql if self.gold_history else answered.sql
+                histories[n] = (*histories.get(n, ()), (one.question, said))
+            yield [(one, answered) for (_, one), answered in zip(asked, answers, strict=True)]
 
-Rows = list[tuple[Any, ...]]
+    def _judge(self, question: Question, answered: Answered, cursor: duckdb.DuckDBPyConnection | None) -> Judged:
+        with self.judging:
+            judged = self.gold.judge(question, answered, cursor)
+        if self.stopped.is_set():
+            raise CancelledError("the evaluation was stopped")
+        return judged
 
-
-def rows_of(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECONDS) -> Rows | None:
-    """Return the rows of a query; None where it fails or takes longer than the time given."""
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.start()
-    try:
-        return connection.execute(sql).fetchmany(MOST_ROWS)
-    except duckdb.Error:
-        return None
-    finally:
-        timer.cancel()
-
-
-def same(right: Rows | None, given: Rows | None, ordered: bool) -> bool:
-    """Whether two results are equal: floats to 6 digits, columns by place, rows in order only where `ordered`."""
-    if right is None or given is None or len(right) != len(given):
-        return False
-    one, two = [_plain(row) for row in right], [_plain(row) for row in given]
-    return one == two if ordered else Counter(one) == Counter(two)
-
-
-def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(_plain_cell(cell) for cell in row)
-
-
-def _plain_cell(cell: Any) -> Any:
-    if isinstance(cell, bool) or cell is None:
-        return cell
-    if isinstance(cell, int | float | Decimal):
-        return f"{float(cell):.6g}" if not float(cell).is_integer() else int(cell)
-    return cell if isinstance(cell, str) else str(cell)
+    def stop(self) -> None:
+        """Let nothing more be asked."""
+        self.stopped.set()
+        for connection in list(self.connections):
+            with suppress(duckdb.ConnectionException):  # Its thread has just closed it.
+                connection.interrupt()

@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import duckdb
-
 from ...workers.errors import GuardError, SetupError
 from ...workers.training.rows import BadRow, Row
 from ...workers.values import Message
@@ -16,9 +14,9 @@ from .asked import LeftOut, read_question
 from .binding import OneByOne
 from .data import Question, questions, suites
 from .double_quotes import text_in_single_quotes
-from .evaluate import SECONDS, rows_of
 from .forms import PromptForm, form_for
 from .guard import check
+from .judging import SECONDS, run
 from .private import parser_error
 from .schema import ResolvedSchema
 from .sources import Sources
@@ -91,8 +89,8 @@ def prepare_examples(
     SQL that parses, passes the guard, binds and, where there are rows, runs.
 
     Args:
-        rows: `(line, row)`, as `workers.training.rows.read_rows` yields them; a row is a mapping with `question`, `sql`, and
-            `schema` (CREATE TABLE … or M-Schema) or `db` (a database of the data folder, a DuckDB file, a folder);
+        rows: `(line, row)`, as `workers.training.rows.read_rows` yields them; a row is a dict with `question`, `sql`,
+            and `schema` (CREATE TABLE … or M-Schema) or `db` (a database of the data folder, a DuckDB file, a folder);
             other spellings are `query` and `answer`, `context` and `ddl`, `db_id` and `database`. Rows of one `db` with
             the same `dialogue` are a conversation, in the order in which they come; each turn is an example of its own.
             A suite's questions may stand among the rows, and a `BadRow` comes back as left out.
@@ -168,7 +166,10 @@ class _Maker:
         turns = self._with_earlier(question)
         self._refuse_repeated(question, turns)
         values = match_values(question.question, schema.schema)
-        answer = Message("assistant", self.form.answer.replace("{sql}", question.sql))
+        told = question.sql if self.form.write is None else self.form.write(question.sql, turns, schema.schema, values)
+        if told is None:
+            raise _Refused("form", f"the form {self.form.name!r} cannot say its SQL")
+        answer = Message("assistant", self.form.answer.replace("{sql}", told))
         return ChatExample(question, (*self.form.ask(turns, schema.schema, values), answer))
 
     def _checked(self, question: Question, schema: ResolvedSchema) -> str:
@@ -189,9 +190,9 @@ class _Maker:
         if (cursor := self.sources.connection(question)) is None:
             return
         with cursor:
-            rows = rows_of(cursor, sql, self.seconds)
+            rows, why = run(cursor, sql, self.seconds)
             if rows is None:
-                raise _Refused("run", _why_not(cursor, sql) or f"it takes longer than {self.seconds:g} s")
+                raise _Refused("run", why)
             if self.drop_empty and not rows:
                 raise _Refused("empty", "it gives no rows")
 
@@ -212,15 +213,6 @@ class _Maker:
         key = (question.db, question.schema, str(question.columns), " ".join(question.sql.split()), *told)
         if (first := self.seen.setdefault(key, question.line)) != question.line:
             raise _Refused("duplicate", f"line {first} says the same")
-
-
-def _why_not(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
-    """Return DuckDB's words against a query that fails at once; '' for one that was too slow."""
-    try:
-        connection.execute(f"EXPLAIN ANALYZE {sql} LIMIT 0")
-    except duckdb.Error as error:
-        return str(error)
-    return ""
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,60 @@
+"""The right answers of a suite, run once each, whichever models are evaluated."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+import duckdb
+
+from ...workers.errors import SetupError
+from .asked import LeftOut
+from .binding import OneByOne
+from .data import Question
+from .judging import SECONDS, Answered, Judged, Rows, judge_rows, judge_text, run
+from .sources import Sources
+
+
+class Gold:
+    """Judges answers by the right ones. Safe in any thread; at most as many queries run at once as may."""
+
+    def __init__(self, sources: Sources, seconds: float = SECONDS) -> None:
+        self.sources = sources
+        self.seconds = seconds
+        self._rows: dict[tuple[str, str], Rows] = {}
+        self._bad: dict[Question, LeftOut | None] = {}
+        self._copies = OneByOne()
+        self._lock = Lock()
+
+    def fault(self, question: Question) -> LeftOut | None:
+        """Return why a question cannot be judged: its database or schema is not there, or its own SQL does not run."""
+        with self._lock:
+            if question not in self._bad:
+                self._bad[question] = self._find_fault(question)
+            return self._bad[question]
+
+    def _find_fault(self, question: Question) -> LeftOut | None:
+        try:
+            schema = self.sources.schema(question)
+            cursor = self.sources.connection(question)
+        except SetupError as error:
+            return LeftOut(question.line, "schema", str(error).replace("\n", "; "))
+        if cursor is None:
+            unbound = self._copies.bind(question.sql, schema.schema)
+            return LeftOut(question.line, unbound.kind, unbound.message) if unbound else None
+        with cursor:
+            rows, why = run(cursor, question.sql, self.seconds)
+        if rows is None:
+            return LeftOut(question.line, "run", why)
+        self._rows[question.db, question.sql] = rows
+        return None
+
+    def judge(self, question: Question, answered: Answered, connection: duckdb.DuckDBPyConnection | None) -> Judged:
+        """Judge an answer to a question without a fault.
+
+        Args:
+            question, answered: what was asked and answered.
+            connection: the question's database; None where it has no rows.
+        """
+        if connection is None:
+            return judge_text(question, self.sources.schema(question).schema, answered)
+        return judge_rows(connection, question, self._rows[question.db, question.sql], answered)
