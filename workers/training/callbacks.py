@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -43,7 +42,7 @@ class Bar(TrainerCallback):  # type: ignore[misc]
     """Steps, loss, learning rate and time left: a bar on a terminal, a line a log elsewhere."""
 
     def __init__(self) -> None:
-        self._console = Console(file=sys.stderr)
+        self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             *(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()),
@@ -53,7 +52,8 @@ class Bar(TrainerCallback):  # type: ignore[misc]
         self._task = self._progress.add_task("training")
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Show the bar."""
+        """Show the bar; one of several processes speaks for all."""
+        self._console.quiet = not state.is_world_process_zero
         self._progress.start()
         self._progress.update(self._task, total=state.max_steps, completed=state.global_step)
 

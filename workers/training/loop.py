@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from .bases import explained
 from .curve import draw_losses
-from .output import CURVE, DRAFT, FINAL, REPORT, DataReport, Trained, last_checkpoint, write_json
+from .output import CURVE, DRAFT, FINAL, REPORT, DataReport, Trained, last_checkpoint, read_report, write_json
 from .settings import PretrainSettings, TrainingSettings
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes")
@@ -36,6 +37,7 @@ class Job:
     train: Any
     evaluation: Any
     data: DataReport
+    deepspeed: dict[str, Any] | None = None
 
     @property
     def stage(self) -> str:
@@ -48,28 +50,40 @@ def train(job: Job) -> Trained:
 
     Raises:
         TrainingError: there is not enough memory, or the libraries refuse a setting.
+        SetupError: no Ray cluster answers, or it has too little room.
     """
-    with explained():
-        return train_here(job)
+    if job.settings.num_workers > 1 or job.settings.ray_address:
+        # Ray reads it when it is imported: each line of the log is news, though it differs from the last in numbers alone.
+        os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+        from .several import train_on_ray
+
+        train_on_ray(job)
+    else:
+        train_here(job)
+    return read_report(Path(job.folder), job.data)
 
 
-def train_here(job: Job) -> Trained:
+def train_here(job: Job) -> None:
     """Train in this process, alone or as one of several that the environment names."""
-    from .trainer import make_trainer
+    with explained():
+        from .trainer import make_trainer
 
-    trainer, watch, bar = make_trainer(job)
-    checkpoint = last_checkpoint(Path(job.folder))
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    finally:
-        bar.close()
-    return finish(job, trainer, watch.seconds, checkpoint)
+        trainer, watch, bar = make_trainer(job)
+        checkpoint = last_checkpoint(Path(job.folder))
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        finally:
+            bar.close()
+        finish(job, trainer, watch.seconds, checkpoint)
 
 
-def finish(job: Job, trainer: Any, seconds: float, checkpoint: Path | None) -> Trained:
+def finish(job: Job, trainer: Any, seconds: float, checkpoint: Path | None) -> None:
     """Write the adapter or model, the report and the curve; `final/` appears when all of it is there."""
     folder = Path(job.folder)
     trainer.save_model(str(folder / DRAFT))
+    trainer.accelerator.wait_for_everyone()
+    if not trainer.is_world_process_zero():
+        return
     history = trainer.state.log_history
     trained = Trained(
         folder=folder / FINAL,
@@ -80,11 +94,9 @@ def finish(job: Job, trainer: Any, seconds: float, checkpoint: Path | None) -> T
         resumed_at=int(checkpoint.name.rpartition("-")[2]) if checkpoint else None,
         data=job.data,
     )
-    if trainer.is_world_process_zero():
-        write_json(folder / REPORT, report(job, trained, history))
-        draw_losses(history, f"{job.stage}: {job.base}", folder / CURVE)
-        (folder / DRAFT).rename(folder / FINAL)
-    return trained
+    write_json(folder / REPORT, report(job, trained, history))
+    draw_losses(history, f"{job.stage}: {Path(job.base).name}", folder / CURVE)
+    (folder / DRAFT).rename(folder / FINAL)
 
 
 def report(job: Job, trained: Trained, history: Sequence[dict[str, Any]]) -> dict[str, Any]:

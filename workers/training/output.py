@@ -31,7 +31,7 @@ FINAL, DRAFT, COMPLETE, RUN, REPORT, CURVE = (
     "training.json",
     "loss.png",
 )
-FREE = {"resume", "ray_address", "report_to", "run_name"}
+FREE = {"resume", "ray_address", "report_to", "run_name", "max_failures"}
 """Settings that may differ when a run goes on."""
 
 
@@ -69,6 +69,13 @@ class DataReport:
     bad: list[BadRow] = field(default_factory=list)
     too_long: list[int] = field(default_factory=list)
     eval_examples: int = 0
+
+
+def read_report(folder: Path, data: DataReport) -> Trained:
+    """Return what came of a run that has finished."""
+    fields = json.loads((folder / REPORT).read_text("utf-8"))
+    names = ("steps", "loss", "eval_loss", "seconds", "resumed_at")
+    return Trained(folder=folder / FINAL, data=data, **{name: fields[name] for name in names})
 
 
 @contextmanager

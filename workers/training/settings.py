@@ -96,6 +96,7 @@ class TrainingSettings(StageSettings):
 
     num_workers: int = option(MACHINES, 1, "processes that train together, with a GPU each where there are any", ge=1)
     ray_address: str | None = option(MACHINES, None, "Ray's address, or 'auto' for this machine's")
+    max_failures: int = option(MACHINES, 3, "how often workers that died are started again", ge=0)
     deepspeed: str | None = option(MACHINES, None, "a DeepSpeed configuration (JSON), e.g. ZeRO-3 with offload")
 
 

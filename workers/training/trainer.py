@@ -49,7 +49,7 @@ def make_trainer(job: Job) -> tuple[Any, Watch, Bar]:
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(watch)
     trainer.add_callback(bar)
-    for tracker in trackers_of(job):
+    for tracker in trackers_of(job) if trainer.is_world_process_zero() else ():
         trainer.add_callback(tracker)
     return trainer, watch, bar
 
@@ -60,8 +60,8 @@ def arguments_of(job: Job) -> Any:
     shared = settings.model_dump(
         include={
             *("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "seed"),
-            *("num_train_epochs", "learning_rate", "lr_scheduler_type", "weight_decay", "max_grad_norm", "deepspeed"),
-            *("gradient_checkpointing", "logging_steps", "save_steps", "save_total_limit", "train_sampling_strategy"),
+            *("num_train_epochs", "learning_rate", "lr_scheduler_type", "weight_decay", "max_grad_norm"),
+            *("logging_steps", "save_steps", "save_total_limit", "train_sampling_strategy"),
         }
     )
     return SFTConfig(
@@ -74,7 +74,11 @@ def arguments_of(job: Job) -> Any:
         eval_steps=settings.eval_steps or settings.save_steps,
         logging_first_step=True,
         report_to=[],
+        activation_checkpointing=settings.gradient_checkpointing,
+        deepspeed=job.deepspeed,
         use_cpu=on == "cpu",
+        ddp_backend="gloo" if on == "cpu" and torch.distributed.is_initialized() else None,
+        ddp_find_unused_parameters=False,
         dataloader_pin_memory=on != "cpu",
         disable_tqdm=True,
         max_length=None,
