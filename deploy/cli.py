@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from .. import __version__
 from .. import workers as models_here
 from ..workers.errors import QuackLLMError, RequestError
+from .export import export
 from .show import out, show_error, show_json, show_models, show_status, status_fields
 from .train import add_training
 from .words import plain_words, read_params, without_secrets
@@ -237,6 +238,7 @@ def demo(
 
 
 add_training(app)
+app.command()(export)
 
 
 def _one(what: str, word: str | None, flag: str, flagged: str | None, example: str) -> str:

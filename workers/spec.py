@@ -19,7 +19,12 @@ from .services import find_service
 NAME_PATTERN = re.compile(r"[a-z_][a-z0-9_]*")
 PREFIXES = ("saas.", "backend.")
 HIDDEN = "(hidden)"
-OPERATIONAL = {"proxy", "organization", "device", "max_batch_size"}
+OPERATIONAL = frozenset(
+    {
+        *("proxy", "organization", "device", "max_batch_size"),
+        *("n_parallel", "n_threads", "n_gpu_layers", "n_batch", "flash_attention"),
+    }
+)
 """Settings that cannot change an answer."""
 Model = TypeVar("Model", bound=BaseModel)
 

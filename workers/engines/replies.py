@@ -11,6 +11,7 @@ from ..errors import ProviderError
 from ..values import Failure, FinishReason, Response, Usage
 
 HIDDEN = "(hidden)"
+END_OF_THINKING = "</think>"
 WHOLE = frozenset({"stop", "tool_calls", "function_call"})
 CUT_OFF = Failure("length", "the answer was cut off at the token limit")
 CUT = frozenset({"length", "max_tokens"})
@@ -137,6 +138,12 @@ class Growing:
 def thinking(message: dict[str, Any]) -> str | None:
     """Return what was thought before the answer: DeepSeek's and Qwen's field, or vLLM's and OpenRouter's."""
     return message.get("reasoning_content") or message.get("reasoning")
+
+
+def thinking_apart(text: str) -> tuple[str, str | None]:
+    """Return a local model's answer, and what it thought before it, where it writes `</think>`."""
+    thought, end, rest = text.partition(END_OF_THINKING)
+    return (rest.lstrip(), thought.removeprefix("<think>").strip()) if end else (text, None)
 
 
 def empty_choice(words: str = "the service answered with nothing") -> ProviderError:

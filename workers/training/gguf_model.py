@@ -185,7 +185,9 @@ def _stored(folder: Path) -> Iterator[tuple[Path, str, tuple[int, ...]]]:
 
     files = sorted(folder.glob("*.safetensors"))
     if not files or (folder / "adapter_config.json").is_file():
-        hint = "an adapter is merged first: quackllm merge; other weights are re-saved: quackllm export FOLDER NEW_FOLDER"
+        hint = (
+            "an adapter is merged first: quackllm merge; other weights are re-saved: quackllm export FOLDER NEW_FOLDER"
+        )
         raise ExportError(f"{folder} has no weights of a whole model in safetensors", hint=hint)
     for path in files:
         try:

@@ -35,7 +35,7 @@ TEXTS = (
     "def f(x):\n    return {'a': x[0]}  # comment_1 CamelCase snake_case\n\n\n\treturn",
     "",
     " ",
-    "!!!...???---===\"quoted\" (a|b) <x> </x> http://a.b/c?d=e&f=%20",
+    '!!!...???---==="quoted" (a|b) <x> </x> http://a.b/c?d=e&f=%20',
     "a1b22c333d4444 0x1F 12345678901234567890",
 )
 """What a tokenizer has to split as llama.cpp does."""
@@ -111,8 +111,8 @@ def _vocabulary(tokenizer: Any, whole: Mapping[str, Any], size: int, ends: Seque
     merges = [pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"]]
     ranks = {first + second: rank for rank, (first, second) in reversed(list(enumerate(merges)))}
     pieces = bool(model.get("byte_fallback"))
-    names = ("bos", "eos", "unk", "pad")
-    special = {name: number for name in names if (number := tokenizer.__dict__.get(f"{name}_token_id")) is not None}
+    own = {"bos": tokenizer.bos_token_id, "unk": tokenizer.unk_token_id, "pad": tokenizer.pad_token_id}
+    special = {name: number for name, number in own.items() if number is not None}
     return Vocabulary(
         model="llama" if pieces else "gpt2",
         split="default" if pieces else SPLITS[0],
@@ -166,9 +166,7 @@ def _candidates(vocabulary: Vocabulary, whole: Mapping[str, Any]) -> list[Vocabu
     return [replace(vocabulary, split=split) for split in sorted(SPLITS, key=lambda split: split != likely)]
 
 
-async def _first_equal(
-    candidates: Sequence[Vocabulary], expected: Mapping[str, list[int]], folder: Path
-) -> Vocabulary:
+async def _first_equal(candidates: Sequence[Vocabulary], expected: Mapping[str, list[int]], folder: Path) -> Vocabulary:
     nearest: tuple[int, str, list[int]] | None = None
     for candidate in candidates:
         tokens = await _tokenized(candidate, list(expected))
@@ -203,10 +201,12 @@ def _write_alone(vocabulary: Vocabulary, path: Path) -> None:
 
     width = 32
     writer = gguf.GGUFWriter(path, "llama")
-    for add in (writer.add_embedding_length, writer.add_feed_forward_length, writer.add_context_length):
-        add(width)
-    for add in (writer.add_block_count, writer.add_head_count, writer.add_head_count_kv):
-        add(1)
+    writer.add_context_length(width)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(width)
+    writer.add_block_count(1)
+    writer.add_head_count(1)
+    writer.add_head_count_kv(1)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(width)
     vocabulary.write(writer)

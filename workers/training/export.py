@@ -1,0 +1,256 @@
+"""A merged model as files that others read: safetensors, or a GGUF for llama.cpp, Ollama and LM Studio."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from ..engines.llama_cpp_process import EXTRA
+from ..errors import ExportError, MissingExtraError, near_names
+from .output import finished
+
+if TYPE_CHECKING:
+    import numpy
+    import torch
+    from gguf import GGMLQuantizationType, GGUFWriter
+
+    from .gguf_model import Weight
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Progress = Callable[[int, int], None]
+"""Told the weights written so far, and all there are, in bytes."""
+UNFINISHED = ".unfinished"
+GGUF_NEEDS = {"gguf": EXTRA, "xllamacpp": EXTRA, "torch": 'pip install "quackllm[local]"'}
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written.
+
+    Args:
+        path: the GGUF, or the folder of safetensors.
+        type: of the weights: one of llama.cpp's, or a dtype.
+        bytes: what it takes on disk.
+        fallbacks: weights that got another type than the mix wants, because their rows do not fit its blocks, each
+            with the type wanted and the one it got.
+        modelfile: Ollama's Modelfile, where one was asked for.
+        template_left_out: why the Modelfile has no chat template, where it has none.
+    """
+
+    path: Path
+    type: str
+    bytes: int
+    fallbacks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    modelfile: Path | None = None
+    template_left_out: str | None = None
+
+
+def export(
+    model: str,
+    target: str,
+    *,
+    type: str | None = None,
+    max_shard_size: str = "5GB",
+    ollama: bool = False,
+    overwrite: bool = False,
+    progress: Progress = lambda done, total: None,
+    warn: Callable[[str], None] = lambda words: None,
+) -> Exported:
+    """Write a model for other programs; nothing half-written is left under the target's name.
+
+    Args:
+        model: a merged model's folder, or a finished run's.
+        target: a name that ends in .gguf, or a folder for safetensors.
+        type: of the weights; for a GGUF one of llama.cpp's (left out: Q4_K_M), for safetensors a dtype (left out:
+            as they are).
+        max_shard_size: safetensors: the most of one file.
+        ollama: GGUF: write a Modelfile beside it.
+        overwrite: replace what is there.
+        progress: told how far the weights are.
+        warn: told, before anything is quantized, which weights fall back to another type.
+
+    Raises:
+        ExportError: the model is not one that can be written so, or something is there already.
+        MissingExtraError: a package is not installed.
+    """
+    folder, path = finished(model), Path(target)
+    if path.exists() and not overwrite:
+        raise ExportError(f"{path} is there already", hint="type: --overwrite   or another name")
+    if path.suffix == ".gguf":
+        return _export_gguf(folder, path, type or "Q4_K_M", ollama, progress, warn)
+    if ollama:
+        raise ExportError("Ollama reads a GGUF", hint=f"type: quackllm export {model} {target}.gguf --ollama")
+    return _export_safetensors(folder, path, type or "auto", max_shard_size)
+
+
+def _export_safetensors(folder: Path, path: Path, dtype: str, max_shard_size: str) -> Exported:
+    if dtype not in get_args(Dtype):
+        hint = f"{near_names(dtype, get_args(Dtype))}\nfor {dtype} the target's name ends in .gguf"
+        raise ExportError(f"safetensors have no type {dtype!r}", hint=hint)
+    _check_installed({"torch": GGUF_NEEDS["torch"]})
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{folder} cannot be loaded: {error}", hint="give the folder of a merged model") from error
+    with _renamed_when_done(path) as draft:
+        loaded.save_pretrained(draft, max_shard_size=max_shard_size)
+        tokenizer.save_pretrained(draft)
+    size = sum(file.stat().st_size for file in path.iterdir())
+    return Exported(path, str(loaded.dtype).removeprefix("torch."), size)
+
+
+def _export_gguf(
+    folder: Path, path: Path, type: str, ollama: bool, progress: Progress, warn: Callable[[str], None]
+) -> Exported:
+    _check_installed(GGUF_NEEDS)
+    from gguf import MODEL_ARCH_NAMES, GGUFWriter
+    from transformers import GenerationConfig
+
+    from .gguf_model import architecture, read_config, rope_factors, shape_of, weights_of, write_fields
+    from .gguf_types import file_type, kind_of, read_type
+    from .gguf_vocabulary import read_vocabulary
+
+    mix, config = read_type(type), read_config(folder)
+    weights = weights_of(folder, config)
+    kinds = [kind_of(weight.name, weight.shape, mix, shape_of(config)) for weight in weights]
+    fallbacks = {
+        weight.name: (wanted.name, kind.name)
+        for weight, (kind, wanted) in zip(weights, kinds, strict=True)
+        if kind is not wanted
+    }
+    if fallbacks:
+        warn(fallback_words(mix, fallbacks, len(weights)))
+    ends = _ends(config, GenerationConfig, folder)
+    vocabulary = read_vocabulary(folder, config.vocab_size, ends)
+    with _renamed_when_done(path) as draft:
+        writer = GGUFWriter(draft, MODEL_ARCH_NAMES[architecture(config)])
+        write_fields(writer, config, folder.resolve().name)
+        writer.add_file_type(file_type(mix))
+        vocabulary.write(writer)
+        _write_weights(writer, weights, [kind for kind, _ in kinds], rope_factors(config), progress)
+    modelfile, left_out = None, None
+    if ollama:
+        from .gguf_ollama import write_modelfile
+
+        modelfile, left_out = write_modelfile(path, folder)
+    return Exported(path, mix, path.stat().st_size, fallbacks, modelfile, left_out)
+
+
+def fallback_words(mix: str, fallbacks: dict[str, tuple[str, str]], count: int) -> str:
+    """Say which weights do not get the type that a mix wants for them."""
+    changes: dict[tuple[str, str], list[str]] = {}
+    for name, change in fallbacks.items():
+        changes.setdefault(change, []).append(name)
+    lines = [
+        f"{wanted} becomes {kind} in {len(names)}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
+        for (wanted, kind), names in changes.items()
+    ]
+    head = f"{mix} packs 256 weights of a row together, and {len(fallbacks)} of {count} weights have other rows:"
+    return "\n".join([head, *lines])
+
+
+def _ends(config: Any, generation: Any, folder: Path) -> list[int]:
+    """Return the tokens that end an answer, as the transformers engine takes them."""
+    ends = config.eos_token_id
+    if (folder / "generation_config.json").is_file():
+        own = generation.from_pretrained(folder, local_files_only=True).eos_token_id
+        ends = ends if own is None else own
+    return ends if isinstance(ends, list) else [] if ends is None else [ends]
+
+
+def _write_weights(
+    writer: GGUFWriter,
+    weights: list[Weight],
+    kinds: list[GGMLQuantizationType],
+    factors: list[float] | None,
+    progress: Progress,
+) -> None:
+    import numpy as np
+
+    from .gguf_types import size_in_bytes
+
+    if factors:
+        numbers = np.array(factors, np.float32)
+        writer.add_tensor_info("rope_freqs.weight", numbers.shape, numbers.dtype, numbers.nbytes)
+    sizes = [size_in_bytes(weight.shape, kind) for weight, kind in zip(weights, kinds, strict=True)]
+    for weight, kind, size in zip(weights, kinds, sizes, strict=True):
+        writer.add_tensor_info(weight.name, weight.shape, np.dtype(np.float32), size, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    if factors:
+        writer.write_tensor_data(numbers)
+    for number, (weight, kind) in enumerate(zip(weights, kinds, strict=True)):
+        progress(sum(sizes[:number]), sum(sizes))
+        writer.write_tensor_data(_as_kind(weight.name, weight.read(), kind))
+    progress(sum(sizes), sum(sizes))
+    writer.close()
+
+
+def _as_kind(name: str, weight: torch.Tensor, kind: GGMLQuantizationType) -> numpy.ndarray[Any, Any]:
+    """Return a weight in one of llama.cpp's types.
+
+    Raises:
+        ExportError: float16 cannot hold its values.
+    """
+    import torch
+    from gguf import GGMLQuantizationType as Kind
+
+    from .gguf_types import quantized
+
+    if kind is Kind.BF16:
+        numbers: numpy.ndarray[Any, Any] = weight.bfloat16().contiguous().view(torch.uint16).numpy()
+        return numbers
+    plain = weight.float().contiguous()
+    if kind is Kind.F32:
+        numbers = plain.numpy()
+    elif kind is Kind.F16:
+        if plain.abs().max() > torch.finfo(torch.float16).max:
+            raise ExportError(f"{name} has values that float16 cannot hold", hint="type: --type BF16")
+        numbers = plain.half().numpy()
+    else:
+        numbers = quantized(plain.numpy(), kind)
+    return numbers
+
+
+@contextmanager
+def _renamed_when_done(path: Path) -> Iterator[Path]:
+    """Give a name to write to; it becomes the target's when all is written, and is removed where it is not."""
+    draft = path.with_name(path.name + UNFINISHED)
+    _remove(draft)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield draft
+        if path.is_dir():
+            _remove(path)
+        draft.replace(path)
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error}", hint="is there room on the disk?") from error
+    finally:
+        _remove(draft)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _check_installed(packages: dict[str, str]) -> None:
+    """Name the first package that is not installed.
+
+    Raises:
+        MissingExtraError: one is not.
+    """
+    for name, hint in packages.items():
+        if find_spec(name) is None:
+            raise MissingExtraError(f"this export needs {name}", hint=hint)

@@ -1,0 +1,130 @@
+"""Ollama's Modelfile for a GGUF, its chat template included.
+
+Ollama's templates are Go's, a model's is Jinja: one cannot be read as the other. So the Jinja template is asked what
+it writes around each turn, a Go template is put together from that, and kept only if it writes the same
+conversations (Ollama's `docs/template.md`, `docs/modelfile.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, cast
+
+MARKS = {"system": "\u2402SYSTEM\u2403", "user": "\u2402USER\u2403", "assistant": "\u2402ASSISTANT\u2403"}
+"""Texts that no template holds itself."""
+CONVERSATIONS: tuple[tuple[str, ...], ...] = (
+    ("user",),
+    ("system", "user"),
+    ("user", "assistant", "user"),
+    ("system", "user", "assistant", "user", "assistant", "user"),
+)
+PLAIN = "{{ .Prompt }}"
+"""A model without a template reads a turn as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands before and behind the turns of a conversation.
+
+    Args:
+        head: before everything, where the conversation has no system message.
+        turns: before and behind a turn, by its role.
+        asks: behind everything, where the model is to speak.
+    """
+
+    head: str
+    turns: dict[str, tuple[str, str]]
+    asks: str
+
+    def written(self, roles: Sequence[str]) -> str:
+        """Return the conversation of these roles' marks."""
+        turns = [f"{self.turns[role][0]}{MARKS[role]}{self.turns[role][1]}" for role in roles]
+        return "".join([*([] if "system" in roles else [self.head]), *turns, self.asks])
+
+    def as_go(self) -> str:
+        """Return the same as a template of Go."""
+        cases = "{{ else ".join(
+            f'if eq .Role "{role}" }}}}{_text(before)}{{{{ .Content }}}}{_text(behind)}'
+            for role, (before, behind) in self.turns.items()
+        )
+        head = f"{{{{ if not .System }}}}{_text(self.head)}{{{{ end }}}}" if self.head else ""
+        return f"{head}{{{{ range .Messages }}}}{{{{ {cases}{{{{ end }}}}{{{{ end }}}}{_text(self.asks)}"
+
+
+def write_modelfile(gguf: Path, folder: Path) -> tuple[Path, str | None]:
+    """Write a Modelfile beside a GGUF; return it, and why it has no template, where it has none."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    template, why_not = _template(tokenizer)
+    lines = [f"FROM ./{gguf.name}", "PARAMETER temperature 0"]
+    if template is not None:
+        lines.append(f'TEMPLATE """{template}"""')
+    path = gguf.with_name(f"{gguf.stem}.Modelfile")
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path, why_not
+
+
+def _template(tokenizer: Any) -> tuple[str | None, str | None]:
+    """Return the Go template, or why there is none."""
+    import jinja2
+
+    if tokenizer.chat_template is None:
+        return PLAIN, None
+    try:
+        written = {roles: _rendered(tokenizer, roles) for roles in CONVERSATIONS}
+    except jinja2.TemplateError as error:
+        return None, f"the chat template refuses a system message: {error}"
+    around = _around(written)
+    if around is None or any(around.written(roles) != text for roles, text in written.items()):
+        return None, "the chat template writes a turn in more than one way"
+    return around.as_go(), None
+
+
+def _rendered(tokenizer: Any, roles: Sequence[str]) -> str:
+    turns = [{"role": role, "content": MARKS[role]} for role in roles]
+    text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    # Ollama puts it there itself, as the GGUF says.
+    return text.removeprefix(tokenizer.bos_token or "")
+
+
+def _around(written: dict[tuple[str, ...], str]) -> Around | None:
+    """Take conversations apart at their marks; None where a mark is missing, or stands in another order."""
+    between = [_between(text, roles) for roles, text in written.items()]
+    if None in between:
+        return None
+    alone, _, _, (first, system_user, user_assistant, assistant_user, *_, asks) = cast(list[list[str]], between)
+    # What two turns share is cut where either has it, since the cut is not seen in what is written.
+    opens_user = _beginning(*(text[::-1] for text in (alone[0], system_user, assistant_user)))[::-1]
+    closes_user = _beginning(asks, user_assistant)
+    turns = {
+        "system": (first, system_user.removesuffix(opens_user)),
+        "user": (opens_user, closes_user),
+        "assistant": (user_assistant.removeprefix(closes_user), assistant_user.removesuffix(opens_user)),
+    }
+    return Around(alone[0].removesuffix(opens_user), turns, asks.removeprefix(closes_user))
+
+
+def _beginning(*texts: str) -> str:
+    """Return what the texts begin with, all of them."""
+    letters = zip(*texts, strict=False)
+    return "".join(letter for letter, *_ in takewhile(lambda same: len(set(same)) == 1, letters))
+
+
+def _between(text: str, roles: Sequence[str]) -> list[str] | None:
+    """Return what stands before, between and behind the marks of these roles."""
+    parts = []
+    for role in roles:
+        before, mark, text = text.partition(MARKS[role])
+        if not mark:
+            return None
+        parts.append(before)
+    return [*parts, text]
+
+
+def _text(text: str) -> str:
+    """Return a text as a template of Go writes it."""
+    return text.replace("{{", '{{ "{{" }}')
