@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,8 @@ def explained() -> Iterator[None]:
         TrainingError: there is no memory, or the libraries refuse a setting.
     """
     try:
-        yield
+        with _hushed():
+            yield
     except ImportError as error:
         raise MissingExtraError(f"training needs {error.name or error}", hint=INSTALL) from error
     except RuntimeError as error:
@@ -37,6 +39,20 @@ def explained() -> Iterator[None]:
             "--gradient-checkpointing, a smaller --max-seq-length, or --method qlora"
         )
         raise TrainingError(f"there is not enough memory: {first_line(error)}", hint=hint) from error
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep what the libraries tell each other's developers, and their own bars, off the screen."""
+    with warnings.catch_warnings():
+        for kind in (FutureWarning, DeprecationWarning):
+            warnings.simplefilter("ignore", kind)
+        warnings.filterwarnings("ignore", "MatMul8bitLt: inputs will be cast")
+        import transformers
+
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
+        yield
 
 
 def out_of_memory(error: RuntimeError) -> bool:

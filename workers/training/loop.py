@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from .bases import explained
 from .curve import draw_losses
 from .output import CURVE, DRAFT, FINAL, REPORT, DataReport, Trained, last_checkpoint, read_report, write_json
+from .progress import Show, bar
 from .settings import PretrainSettings, TrainingSettings
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes")
@@ -53,27 +53,23 @@ def train(job: Job) -> Trained:
         SetupError: no Ray cluster answers, or it has too little room.
     """
     if job.settings.num_workers > 1 or job.settings.ray_address:
-        # Ray reads it when it is imported: each line of the log is news, though it differs from the last in numbers alone.
-        os.environ.setdefault("RAY_DEDUP_LOGS", "0")
         from .several import train_on_ray
 
         train_on_ray(job)
     else:
-        train_here(job)
+        with bar() as show:
+            train_here(job, show)
     return read_report(Path(job.folder), job.data)
 
 
-def train_here(job: Job) -> None:
+def train_here(job: Job, show: Show) -> None:
     """Train in this process, alone or as one of several that the environment names."""
     with explained():
         from .trainer import make_trainer
 
-        trainer, watch, bar = make_trainer(job)
+        trainer, watch = make_trainer(job, show)
         checkpoint = last_checkpoint(Path(job.folder))
-        try:
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        finally:
-            bar.close()
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finish(job, trainer, watch.seconds, checkpoint)
 
 
@@ -90,7 +86,7 @@ def finish(job: Job, trainer: Any, seconds: float, checkpoint: Path | None) -> N
         steps=trainer.state.global_step,
         loss=_last(history, "loss") or float("nan"),
         eval_loss=_last(history, "eval_loss"),
-        seconds=round(seconds, 1),
+        seconds=seconds,
         resumed_at=int(checkpoint.name.rpartition("-")[2]) if checkpoint else None,
         data=job.data,
     )

@@ -22,9 +22,10 @@ from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 from ..errors import QuackLLMError, SetupError, TrainingError
 from .loop import Job, train_here
 from .output import FINAL
+from .progress import Notes, following
 
-KEPT = ".ray"
-"""Where Ray Train keeps its own notes, in the run's folder, until the run has ended."""
+KEPT, NOTES = ".ray", ".progress"
+"""In the run's folder until it has ended: what Ray Train keeps, and how far the workers have come."""
 
 
 def train_on_ray(job: Job) -> None:
@@ -48,7 +49,8 @@ def train_on_ray(job: Job) -> None:
             ),
         )
         try:
-            trainer.fit()
+            with following(Path(job.folder, NOTES)):
+                trainer.fit()
         except TrainingFailedError as error:
             raise _original(error) from error
         finally:
@@ -61,7 +63,8 @@ def train_on_ray(job: Job) -> None:
 
 
 def _train_worker(config: dict[str, Any]) -> None:
-    train_here(ray.get(config["job"]))
+    job: Job = ray.get(config["job"])
+    train_here(job, Notes(Path(job.folder, NOTES)).show)
 
 
 @contextmanager
@@ -72,7 +75,7 @@ def _cluster(address: str | None) -> Iterator[None]:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        ray.init(address=address, logging_level=logging.ERROR)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError as error:
         hint = "start one with: ray start --head   or leave --ray-address out to use this machine alone"
         raise SetupError(f"no Ray cluster answers at {address!r}: {error}", hint=hint) from error

@@ -7,27 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from ..errors import MissingExtraError, TrainingError
 from .bases import QUANTIZATION, device, fresh_model, load_base, load_tokenizer
-from .callbacks import Bar, Watch
+from .callbacks import Watch
 from .loop import Job
 from .output import COMPLETE, last_checkpoint
+from .progress import Show
 from .settings import FinetuneSettings, PretrainSettings, TrainingSettings
 
 
-def make_trainer(job: Job) -> tuple[Any, Watch, Bar]:
-    """Return the trainer of a job, with what watches it.
+def make_trainer(job: Job, show: Show) -> tuple[Any, Watch]:
+    """Return the trainer of a job, and what watches it.
 
     Raises:
         TrainingError: the base cannot be loaded, or LoRA finds no layer to stand beside.
         MissingExtraError: a tracker is not installed.
     """
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
     settings = job.settings
     arguments = arguments_of(job)
     tokenizer = load_tokenizer(job.tokenizer, settings.trust_remote_code)
@@ -45,13 +43,12 @@ def make_trainer(job: Job) -> tuple[Any, Watch, Bar]:
         )
     except ValueError as error:
         raise TrainingError(f"the trainer refuses these settings: {error}", hint=_advice(error)) from error
-    bar, watch = Bar(), Watch(trainer.accelerator.wait_for_everyone, _seconds_before(job))
+    watch = Watch(show, trainer.accelerator.wait_for_everyone, _seconds_before(job))
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(watch)
-    trainer.add_callback(bar)
     for tracker in trackers_of(job) if trainer.is_world_process_zero() else ():
         trainer.add_callback(tracker)
-    return trainer, watch, bar
+    return trainer, watch
 
 
 def arguments_of(job: Job) -> Any:

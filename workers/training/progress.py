@@ -1,0 +1,82 @@
+"""Shows how far a run has come: a bar on a terminal, a line a log elsewhere; carries it from a worker to its driver."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from time import perf_counter
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+Show = Callable[[int, int, Mapping[str, Any]], None]
+"""Takes a step, the number of steps, and what was logged there: often nothing."""
+
+SHOWN = ("loss", "eval_loss", "learning_rate")
+SECONDS = 0.5
+"""The shortest time between two notes that hold no loss."""
+
+
+@contextmanager
+def bar() -> Iterator[Show]:
+    """Give what shows steps, losses, learning rate and time left on standard error."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description}"), *columns, console=console, disable=not console.is_terminal) as live:
+        task = live.add_task("training", total=None)
+
+        def show(step: int, steps: int, logs: Mapping[str, Any]) -> None:
+            live.update(task, completed=step, total=steps)
+            words = ", ".join(f"{name} {logs[name]:.4g}" for name in SHOWN if name in logs)
+            if words and live.disable:
+                console.print(f"step {step}/{steps}: {words}", highlight=False)
+            elif words:
+                live.update(task, description=words)
+
+        yield show
+
+
+class Notes:
+    """Writes the progress into a file, for the process that started the workers to read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._written = 0.0
+
+    def show(self, step: int, steps: int, logs: Mapping[str, Any]) -> None:
+        """Note a step; those without a loss only now and then."""
+        told = {name: logs[name] for name in SHOWN if name in logs}
+        if told or perf_counter() - self._written > SECONDS:
+            self._written = perf_counter()
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([step, steps, told]) + "\n")
+
+
+@contextmanager
+def following(path: Path) -> Iterator[None]:
+    """Show what the workers note in the file, as long as this lasts."""
+    path.touch()
+    ended = Event()
+    with bar() as show:
+        reader = Thread(target=_follow, args=(path, show, ended), daemon=True)
+        reader.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            reader.join()
+            path.unlink()
+
+
+def _follow(path: Path, show: Show, ended: Event) -> None:
+    with path.open(encoding="utf-8") as file:
+        last = False
+        while not last:
+            last = ended.wait(SECONDS)
+            while (line := file.readline()).endswith("\n"):
+                show(*json.loads(line))
+            file.seek(file.tell() - len(line.encode()))
