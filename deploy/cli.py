@@ -13,6 +13,7 @@ from .. import __version__
 from .. import workers as models_here
 from ..workers.errors import QuackLLMError, RequestError
 from .export import export
+from .prepare import prepare
 from .show import out, show_error, show_json, show_models, show_status, status_fields
 from .train import add_training
 from .words import plain_words, read_params, without_secrets
@@ -221,6 +222,9 @@ def evaluate(
         store=store,
     )
     raise typer.Exit(exit_code)
+
+
+app.command()(prepare)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ...workers.errors import GuardError, SetupError
@@ -81,6 +81,9 @@ def prepare_examples(
     tested: HeldOut | None = None,
     drop_empty: bool = False,
     seconds: float = SECONDS,
+    languages: Sequence[str] = (),
+    limit: int | None = None,
+    progress: Callable[[], None] = lambda: None,
 ) -> tuple[list[ChatExample], list[LeftOut]]:
     """Return the training examples that rows of questions and SQL make, and the rows that were left out.
 
@@ -99,26 +102,35 @@ def prepare_examples(
         tested: databases and questions that are left out; None: the `dev` sets of the data folder.
         drop_empty: leave out SQL that gives no rows, where its database has rows.
         seconds: how long one query may take.
+        languages: 'en', 'zh': only questions in one of them; () keeps all.
+        limit: so many examples are enough: what follows is not looked at.
+        progress: called once a row.
 
     Returns:
         The examples, whose `.row` is `{"messages": […]}`, in the order of their rows; and a `LeftOut` (line, kind, why)
         for each row that was left out. Nothing is left out otherwise. Kinds: `json` and `fields` (the row cannot be
         read), `schema`, `parser`, `guard`, `binder`, `catalog` (DuckDB's own word for what does not bind), `run`,
-        `empty`, `turn` (an earlier turn was left out), `duplicate`, `tested` (a test set's).
+        `empty`, `turn` (an earlier turn was left out), `duplicate`, `tested` (a test set's), `language`.
 
     Raises:
         SetupError: no form has that name.
     """
+    examples: list[ChatExample] = []
+    left_out: list[LeftOut] = []
     with Sources() as sources:
-        maker = _Maker(
-            form_for(form, "") if isinstance(form, str) else form,
-            sources,
-            held_out() if tested is None else tested,
-            drop_empty,
-            seconds,
-        )
-        made = [maker.make(row if isinstance(row, Question) else read_question(row, database)) for row in rows]
-    return [one for one in made if isinstance(one, ChatExample)], [one for one in made if isinstance(one, LeftOut)]
+        chosen = form_for(form, "") if isinstance(form, str) else form
+        held = held_out() if tested is None else tested
+        maker = _Maker(chosen, sources, held, drop_empty, seconds, languages)
+        for row in rows:
+            if len(examples) == limit:
+                break
+            made = maker.make(row if isinstance(row, Question) else read_question(row, database))
+            if isinstance(made, ChatExample):
+                examples.append(made)
+            else:
+                left_out.append(made)
+            progress()
+    return examples, left_out
 
 
 class _Refused(Exception):
@@ -137,6 +149,7 @@ class _Maker:
     tested: HeldOut
     drop_empty: bool
     seconds: float
+    languages: Sequence[str]
 
     def __post_init__(self) -> None:
         self.copies = OneByOne()
@@ -158,6 +171,8 @@ class _Maker:
     def _made(self, question: Question) -> ChatExample:
         if why := self.tested.holds(question):
             raise _Refused("tested", why)
+        if self.languages and language_of(question) not in self.languages:
+            raise _Refused("language", f"it is asked in {language_of(question)!r}")
         try:
             schema = self.sources.schema(question)
         except SetupError as error:
@@ -249,7 +264,16 @@ def _place(example: ChatExample) -> tuple[str, ...]:
     return question.db, question.schema, str(question.columns)
 
 
-def speaks(example: ChatExample, languages: Iterable[str]) -> bool:
-    """Whether a question is in one of the languages: 'zh' is told by its script, 'en' is everything else."""
-    chinese = re.search(r"[\u4e00-\u9fff]", example.question.question) is not None
-    return ("zh" if chinese else "en") in languages
+def language_of(question: Question) -> str:
+    """Return 'zh' for a question with Chinese letters in it, 'en' for any other."""
+    return "zh" if re.search(r"[\u4e00-\u9fff]", question.question) else "en"
+
+
+def shuffled(asked: Sequence[Question], seed: int) -> list[Question]:
+    """Return questions in the order that the seed draws; the turns of a conversation stay together and in order."""
+    keys = [(one.db, one.dialogue if one.dialogue is not None else -1 - n) for n, one in enumerate(asked)]
+    order = dict.fromkeys(keys)
+    places = list(order)
+    random.Random(seed).shuffle(places)
+    rank = {key: place for place, key in enumerate(places)}
+    return [one for _, one in sorted(zip(keys, asked, strict=True), key=lambda pair: rank[pair[0]])]
