@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,25 @@ def load_tokenizer(path: str, trust_remote_code: bool = False) -> Any:
     return tokenizer
 
 
+def deepspeed_config(path: str | None) -> dict[str, Any] | None:
+    """Return DeepSpeed's configuration.
+
+    Raises:
+        TrainingError: the file cannot be read.
+        MissingExtraError: deepspeed is not installed.
+    """
+    if path is None:
+        return None
+    try:
+        config: dict[str, Any] = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        hint = "deploy/deepspeed_zero3_offload.json is an example"
+        raise TrainingError(f"{path} cannot be read: {error}", hint=hint) from error
+    if find_spec("deepspeed") is None:
+        raise MissingExtraError("--deepspeed needs deepspeed", hint='type: pip install "quackllm[deepspeed]"')
+    return config
+
+
 def end_tokens(path: str) -> list[int]:
     """Return the tokens at which the base's own settings end an answer; none where it has no such settings."""
     from transformers import GenerationConfig
@@ -117,10 +138,12 @@ def load_base(path: str, settings: TrainingSettings) -> Any:
 
     quantization = QUANTIZATION.get(settings.method) if isinstance(settings, FinetuneSettings) else None
     how = TransformersSettings(model_path=path, dtype=dtype_of(settings), quantization=quantization)
+    options = weights(how, device())
+    if settings.deepspeed and quantization == "4bit":
+        # ZeRO-3 shards weights of one type only: the 4-bit ones travel as the others do.
+        options["quantization_config"].bnb_4bit_quant_storage = options["dtype"]
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            path, **weights(how, device()), trust_remote_code=settings.trust_remote_code
-        )
+        return AutoModelForCausalLM.from_pretrained(path, **options, trust_remote_code=settings.trust_remote_code)
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path} cannot be loaded: {first_line(error)}", hint=_look(path)) from error
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .bases import base_path, end_tokens, explained, load_tokenizer
+from .bases import base_path, deepspeed_config, end_tokens, explained, load_tokenizer
 from .dataset import dataset_of, fingerprint, pack
 from .examples import Examples, read_examples
 from .loop import Job, train
@@ -33,7 +33,7 @@ def finetune(settings: FinetuneSettings, examples: Examples | None = None) -> Tr
         MissingExtraError: a package of the extra `train` is not installed.
     """
     with explained(), run_folder(settings.output_dir) as folder:
-        base = base_path(settings.model_name)
+        base, deepspeed = base_path(settings.model_name), deepspeed_config(settings.deepspeed)
         tokenizer = load_tokenizer(base, settings.trust_remote_code)
         encoder = ChatEncoder(tokenizer, settings.chat_template_kwargs, end_tokens(base))
         if examples is None:
@@ -53,7 +53,7 @@ def finetune(settings: FinetuneSettings, examples: Examples | None = None) -> Tr
         begin_or_go_on(folder, "finetune", settings.model_dump(), data.fingerprint)
         if settings.packing:
             dataset = pack(dataset, settings.max_seq_length)
-        return train(Job(settings, str(folder.resolve()), base, base, dataset, evaluation, data))
+        return train(Job(settings, str(folder.resolve()), base, base, dataset, evaluation, data, deepspeed))
 
 
 def _evaluation(encoder: ChatEncoder, settings: FinetuneSettings) -> Any:

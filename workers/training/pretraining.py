@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .bases import base_path, explained, load_tokenizer
+from .bases import base_path, deepspeed_config, explained, load_tokenizer
 from .dataset import dataset_of_windows, fingerprint
 from .loop import Job, train
 from .new_tokenizer import train_tokenizer
@@ -30,6 +30,7 @@ def pretrain(settings: PretrainSettings) -> Trained:
         MissingExtraError: a package of the extra `train` is not installed.
     """
     with explained(), run_folder(settings.output_dir) as folder:
+        deepspeed = deepspeed_config(settings.deepspeed)
         texts = read_texts(settings.train_file, settings.query, settings.database)
         base = str(Path(settings.config).resolve()) if settings.config else base_path(settings.model_name or "")
         tokenizer_path = _tokenizer(settings, folder, texts.documents) if settings.config else base
@@ -49,7 +50,7 @@ def pretrain(settings: PretrainSettings) -> Trained:
             eval_examples=len(evaluation or ()),
         )
         begin_or_go_on(folder, "pretrain", settings.model_dump(), data.fingerprint)
-        return train(Job(settings, str(folder.resolve()), base, tokenizer_path, dataset, evaluation, data))
+        return train(Job(settings, str(folder.resolve()), base, tokenizer_path, dataset, evaluation, data, deepspeed))
 
 
 def _tokenizer(settings: PretrainSettings, folder: Path, documents: list[str]) -> str:

@@ -125,7 +125,9 @@ def _query_rows(query: str, database: str | None) -> Iterator[Row]:
         raise TrainingError(f"there is no database {database}", hint="is the path right?")
     try:
         with duckdb.connect(database or ":memory:", read_only=bool(database)) as connection:
-            reader = connection.execute(query).to_arrow_reader(10_000)
-            yield from enumerate((row for batch in reader or () for row in batch.to_pylist()), 1)
+            if (relation := connection.sql(query)) is None:
+                raise TrainingError("the query gives no rows", hint="write a SELECT")
+            reader = relation.to_arrow_reader(10_000)
+            yield from enumerate((row for batch in reader for row in batch.to_pylist()), 1)
     except duckdb.Error as error:
         raise TrainingError(f"the query fails: {error}", hint=f"it was: {query}") from error

@@ -11,7 +11,12 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 QUESTIONS = ["How many singers are there?", "Which city is the largest?", "有多少名歌手？", "List all names of pets."]
-ANSWERS = ["SELECT count(*) FROM singer", "SELECT name FROM city LIMIT 1", "SELECT count(*) FROM singer", "SELECT n FROM p"]
+ANSWERS = [
+    "SELECT count(*) FROM singer",
+    "SELECT name FROM city LIMIT 1",
+    "SELECT count(*) FROM singer",
+    "SELECT n FROM p",
+]
 SHAPE: dict[str, Any] = {
     "model_type": "llama",
     "hidden_size": 64,
@@ -44,15 +49,15 @@ def make_tokenizer(template: str | None = CHATML) -> Any:
     )
 
 
-def make_model(folder: Path, template: str | None = CHATML) -> Path:
+def make_model(folder: Path, template: str | None = CHATML, **shape: Any) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     tokenizer = make_tokenizer(template)
     torch.manual_seed(3)
     ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id, "bos_token_id": None}
-    shape = {name: value for name, value in SHAPE.items() if name != "model_type"}
-    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **ends, **shape)).save_pretrained(folder)
+    config = LlamaConfig(vocab_size=len(tokenizer), **{**SHAPE, **ends, **shape})
+    LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
