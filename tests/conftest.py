@@ -12,7 +12,7 @@ import psutil
 import pytest
 from quackllm.workers.local import local_fleet
 
-pytest_plugins = ["standin.fixtures"]
+pytest_plugins = ["standin.fixtures", "tiny_models"]
 
 # Ray reads these when it is imported, and its processes inherit them.
 os.environ.update(RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0", RAY_ENABLE_UV_RUN_RUNTIME_ENV="0")

@@ -47,6 +47,15 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return taught(transformers.Qwen2ForCausalLM, config, tmp_path_factory.mktemp("models") / "tiny-qwen")
 
 
+@pytest.fixture(scope="session")
+def tiny_gguf(tiny_llama: Path) -> Path:
+    """The Llama as a GGUF in 8 bits."""
+    from quackllm.workers.training.export import export
+
+    pytest.importorskip("xllamacpp")
+    return export(str(tiny_llama), f"{tiny_llama}.Q8_0.gguf", type="Q8_0").path
+
+
 def sizes() -> dict[str, int]:
     return {
         "hidden_size": WIDTH,

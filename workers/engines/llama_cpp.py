@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mmap
+import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,11 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..errors import DeployError, MissingExtraError, ProviderError, near_names
 from ..options import Options
 from ..values import Message, Request, Response, Usage
-from .llama_cpp_process import EXTRA, LlamaServer
+from .llama_cpp_process import EXTRA, QUIET, LlamaServer
 from .replies import CUT_OFF, thinking_apart
 from .transformers_batch import plain_prompt
 
 TEMPLATE_KEY = b"tokenizer.chat_template"
+TEMPLATE_FIELD = struct.pack("<Q", len(TEMPLATE_KEY)) + TEMPLATE_KEY + struct.pack("<I", 8)
+"""How a GGUF's field of that name begins: the name's length, the name, and the type of a text (8)."""
 HEAD_BYTES = 256 * 2**20
 """A GGUF's fields stand before its weights; no vocabulary is longer than that."""
 
@@ -34,6 +37,14 @@ EXTRA_OPTIONS = frozenset(
 """What llama.cpp's server reads of a request and our own options do not name; it would pass over any other."""
 
 
+ATTENTION = {
+    "auto": "LLAMA_FLASH_ATTN_TYPE_AUTO",
+    "on": "LLAMA_FLASH_ATTN_TYPE_ENABLED",
+    "off": "LLAMA_FLASH_ATTN_TYPE_DISABLED",
+}
+POOLING = "LLAMA_POOLING_TYPE_"
+
+
 class LlamaCppSettings(BaseModel):
     """Settings of `custom/auto` with `backend: llama_cpp`."""
 
@@ -47,33 +58,34 @@ class LlamaCppSettings(BaseModel):
     n_batch: int = Field(512, ge=32, description="tokens of one step; a text to embed may have no more")
     flash_attention: Literal["auto", "on", "off"] = Field("auto", description="the faster attention; auto: if it can")
     max_tokens: int = Field(1024, ge=1, description="the most tokens of an answer where a request gives none")
-    pooling: Literal["mean", "last", "cls"] = Field("mean", description="how a text's vectors become one, in llm_embed")
+    pooling: Literal["mean", "last", "cls"] | None = Field(
+        None, description="for `llm_embed`: how a text's vectors become one; requests are answered one by one then"
+    )
     chat_template_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="passed to the chat template, e.g. {'enable_thinking': false}"
     )
 
     def parameters(self) -> dict[str, Any]:
         """Return llama.cpp's `common_params` for these settings."""
-        threads = {} if self.n_threads is None else {"cpuparams.n_threads": self.n_threads}
-        layers = {} if self.n_gpu_layers is None else {"n_gpu_layers": self.n_gpu_layers}
+        given: dict[str, Any] = {"cpuparams.n_threads": self.n_threads, "n_gpu_layers": self.n_gpu_layers}
+        requests = self.n_parallel
+        if self.pooling:
+            # Of several texts at once, llama.cpp may split one over two steps and pool the second alone.
+            requests = 1
+            given |= {"embedding": True, "pooling_type": ["llama_pooling_type", POOLING + self.pooling.upper()]}
         return {
             "model.path": self.model_path,
-            "n_ctx": self.n_ctx * self.n_parallel,
-            "n_parallel": self.n_parallel,
+            "n_ctx": self.n_ctx * requests,
+            "n_parallel": requests,
             "n_batch": self.n_batch,
             "n_ubatch": self.n_batch,
-            "flash_attn_type": ["llama_flash_attn_type", f"LLAMA_FLASH_ATTN_TYPE_{FLASH[self.flash_attention]}"],
-            "embedding": True,
-            "pooling_type": ["llama_pooling_type", f"LLAMA_POOLING_TYPE_{self.pooling.upper()}"],
-            "ui": False,
-            "endpoint_slots": False,
-            "verbosity": 2,
-            **threads,
-            **layers,
+            "flash_attn_type": ["llama_flash_attn_type", ATTENTION[self.flash_attention]],
+            # Templates are rendered here: llama.cpp would refuse a model whose template it cannot take apart.
+            "use_jinja": False,
+            "chat_template": "chatml",
+            **QUIET,
+            **{name: value for name, value in given.items() if value is not None},
         }
-
-
-FLASH = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}
 
 
 class LlamaCppEngine:
@@ -97,10 +109,9 @@ class LlamaCppEngine:
             MissingExtraError: xllamacpp or transformers is not installed.
             DeployError: there is no such file, or llama.cpp cannot load it, in its own words.
         """
-        has_template = await asyncio.to_thread(_has_template, self.settings.model_path)
+        self._template = await asyncio.to_thread(chat_template, self.settings.model_path)
         await self._server.start()
         properties = await self._server.get("/props")
-        self._template = properties["chat_template"] if has_template else None
         self._specials = {name: properties[name] for name in ("bos_token", "eos_token")}
 
     async def answer(self, request: Request) -> Response:
@@ -132,8 +143,11 @@ class LlamaCppEngine:
         """Return one vector a text, pooled as the settings say.
 
         Raises:
-            ProviderError: a text is too long, or empty.
+            ProviderError: a text is too long, or empty; the model was deployed without `pooling`.
         """
+        if self.settings.pooling is None:
+            hint = "deploy it with: -p pooling=mean"
+            raise ProviderError("this model makes no vectors", code="no_pooling", setup=True, hint=hint)
         server = await self._running()
         reply = await server.post("/v1/embeddings", {"input": list(texts), "embd_normalize": -1})
         return [item["embedding"] for item in sorted(reply["data"], key=lambda item: int(item["index"]))]
@@ -216,8 +230,10 @@ def _response(reply: Mapping[str, Any], text: str, streamed: bool = False) -> Re
     return Response(output, reasoning, usage=usage)
 
 
-def _has_template(path: str) -> bool:
-    """Whether a GGUF has a chat template of its own; llama.cpp's server would put ChatML in its place.
+def chat_template(path: str) -> str | None:
+    """Return a GGUF's own chat template.
+
+    llama.cpp's server does not say whether a model has one: it puts ChatML in the place of none.
 
     Raises:
         MissingExtraError: it has, and transformers, which reads it, is not installed.
@@ -228,9 +244,14 @@ def _has_template(path: str) -> bool:
         hint = f"quackllm export {path} model.gguf makes one" if file.is_dir() else "give the path of a .gguf file"
         raise DeployError(f"{path} is no file", hint=hint)
     if file.stat().st_size == 0:
-        return False
+        raise DeployError(f"{path} is empty", hint="was it copied to its end?")
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as head:
-        found = head.find(TEMPLATE_KEY, 0, HEAD_BYTES) >= 0
-    if found and find_spec("transformers") is None:
+        place = head.find(TEMPLATE_FIELD, 0, HEAD_BYTES)
+        if place < 0:
+            return None
+        start = place + len(TEMPLATE_FIELD) + 8
+        (length,) = struct.unpack("<Q", head[start - 8 : start])
+        text = head[start : start + length].decode(errors="replace")
+    if find_spec("transformers") is None:
         raise MissingExtraError("a chat template needs transformers", hint=EXTRA)
-    return found
+    return text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import secrets
 import sys
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 EXTRA = 'pip install "quackllm[llama-cpp]"'
 LOG_LINE = re.compile(r"^[\d.]+ (?P<level>[EWID]) +(?P<words>.*)")
 """`0.00.001.458 E gguf_init_from_reader: invalid magic characters`"""
+QUIET = {"ui": False, "endpoint_slots": False, "verbosity": 2}
+"""Fields that every server has: no pages, no look at others' prompts, errors and warnings alone."""
 SECONDS_TO_END = 2.0
 """How long a process that cannot be reached is given to say why."""
 CHILD = "quackllm.workers.engines.llama_cpp_child"
@@ -62,7 +65,13 @@ class LlamaServer:
         key = secrets.token_hex(16)
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", CHILD), stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+            *(sys.executable, "-m", CHILD),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=True,
+            # Where it ends itself, it would call a debugger first, which takes many seconds.
+            env={**os.environ, "GGML_NO_BACKTRACE": "1"},
         )
         self._reading = asyncio.create_task(self._read_log(self._process))
         try:

@@ -18,7 +18,7 @@ from typing import Any
 
 import gguf
 
-from ..engines.llama_cpp_process import LlamaServer
+from ..engines.llama_cpp_process import QUIET, LlamaServer
 from ..errors import ExportError
 
 SPLITS = (
@@ -185,9 +185,9 @@ async def _tokenized(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[
     """Return each text's tokens as llama.cpp splits it, in a model that is nothing but this vocabulary."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vocabulary.gguf"
-        await asyncio.to_thread(_write_alone, vocabulary, path)
+        await asyncio.to_thread(_write_alone, replace(vocabulary, template=None), path)
         fields = {"model.path": str(path), "n_ctx": 64, "warmup": False, "fit_params": False, "n_gpu_layers": 0}
-        server = LlamaServer({**fields, "verbosity": 2, "ui": False})
+        server = LlamaServer({**fields, **QUIET})
         await server.start()
         try:
             return [(await server.post("/tokenize", {"content": text}))["tokens"] for text in texts]
