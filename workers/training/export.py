@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -130,8 +130,8 @@ def _export_gguf(
         warn(fallback_words(mix, fallbacks, len(weights)))
     ends = _ends(config, GenerationConfig, folder)
     vocabulary = read_vocabulary(folder, config.vocab_size, ends)
-    with _renamed_when_done(path) as draft:
-        writer = GGUFWriter(draft, MODEL_ARCH_NAMES[architecture(config)])
+    name = MODEL_ARCH_NAMES[architecture(config)]
+    with _renamed_when_done(path) as draft, closing(GGUFWriter(draft, name)) as writer:
         write_fields(writer, config, folder.resolve().name)
         writer.add_file_type(file_type(mix))
         vocabulary.write(writer)
@@ -192,7 +192,6 @@ def _write_weights(
         progress(sum(sizes[:number]), sum(sizes))
         writer.write_tensor_data(_as_kind(weight.name, weight.read(), kind))
     progress(sum(sizes), sum(sizes))
-    writer.close()
 
 
 def _as_kind(name: str, weight: torch.Tensor, kind: GGMLQuantizationType) -> numpy.ndarray[Any, Any]:
