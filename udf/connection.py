@@ -147,13 +147,13 @@ def register(
 
 def _adopt(connection: duckdb.DuckDBPyConnection, session: Session) -> Connection:
     register_functions(connection)
-    connection.__class__ = Connection
     adopted = cast(Connection, connection)
+    _SESSIONS[adopted] = session  # Before it is one of ours: another thread may interrupt it from then on.
+    connection.__class__ = Connection
     # A subclass adds a Python frame between the caller and DuckDB, which looks for DataFrames in the nearest one only.
     plain(adopted, "SET python_scan_all_frames = true")
     make_macros(adopted, session)
     name_models(adopted, session)
-    _SESSIONS[adopted] = session
     weakref.finalize(adopted, end_session, session.number)
     return adopted
 

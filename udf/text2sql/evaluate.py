@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import groupby, islice
-from time import perf_counter
 
 import duckdb
 
@@ -49,6 +49,8 @@ TOGETHER = 24
 """Conversations that one statement asks."""
 STATEMENTS = 32
 """Statements that run at once: 768 questions, which is more than services let one ask."""
+STOP_SECONDS = 0.05
+"""How often the running statements are told to stop: one that is only beginning does not hear it."""
 
 
 def evaluate(
@@ -104,24 +106,25 @@ def evaluate_suite(
     Raises:
         SetupError: no question can succeed: an unknown model, a wrong key.
     """
-    began = perf_counter()
+    began = time.perf_counter()
     run = _Run(ask, gold, gold_history)
     report = Report(suite.name, left_out=list(suite.left_out), turns=ordinals(suite.questions))
     with ThreadPoolExecutor(statements, thread_name_prefix="evaluate") as pool:
+        under_way = [pool.submit(run.answer, group) for group in _groups(suite, together)]
         try:
-            under_way = [pool.submit(run.answer, group) for group in _groups(suite, together)]
             _collect(under_way, report, progress)
-        except BaseException as error:
+        except KeyboardInterrupt:
             run.stop()
             pool.shutdown(cancel_futures=True)
-            if not isinstance(error, KeyboardInterrupt):
-                raise
             report.judged, report.left_out = [], list(suite.left_out)
             _collect([future for future in under_way if not future.cancelled()], report, lambda count: None)
+        finally:
+            run.stop()
+            pool.shutdown(cancel_futures=True)
     places = {id(question): place for place, question in enumerate(suite.questions)}
     report.judged.sort(key=lambda one: places[id(one.question)])
     report.left_out.sort(key=lambda one: one.line)
-    report.seconds = perf_counter() - began
+    report.seconds = time.perf_counter() - began
     report.unasked = len(places) - len(report.judged) - (len(report.left_out) - len(suite.left_out))
     return report
 
@@ -184,6 +187,8 @@ class _Run:
         """Yield the questions of each turn with their answers."""
         histories: dict[int, History] = {}
         for turn in range(max(map(len, group))):
+            if self.stopped.is_set():
+                return
             asked = [(n, conversation[turn]) for n, conversation in enumerate(group) if turn < len(conversation)]
             answers = self.ask(
                 connection, [Asked(one.question, histories.get(n, ()), schema_text(one)) for n, one in asked]
@@ -201,8 +206,10 @@ class _Run:
         return judged
 
     def stop(self) -> None:
-        """Let nothing more be asked."""
+        """Let nothing more be asked, and wait for the statements that run."""
         self.stopped.set()
-        for connection in list(self.connections):
-            with suppress(duckdb.ConnectionException):  # Its thread has just closed it.
-                connection.interrupt()
+        while self.connections:
+            for connection in list(self.connections):
+                with suppress(duckdb.ConnectionException):  # Its thread has just closed it.
+                    connection.interrupt()
+            time.sleep(STOP_SECONDS)

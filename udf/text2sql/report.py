@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from math import comb
+from itertools import accumulate
 
 from .asked import LeftOut
 from .difficulty import DIFFICULTIES, difficulty
@@ -138,8 +138,9 @@ def compare(one: Report, other: Report) -> Comparison:
 
 def mcnemar(only_one: int, only_other: int) -> float:
     """Return the p-value of the exact, two-sided test: min(1, 2 · P(X ≤ min)), X binomial over their sum with 1/2."""
-    tosses = only_one + only_other
-    tail = sum(comb(tosses, k) for k in range(min(only_one, only_other) + 1))
+    tosses, fewer = only_one + only_other, min(only_one, only_other)
+    ways = accumulate(range(fewer), lambda way, k: way * (tosses - k) // (k + 1), initial=1)
+    tail = sum(ways)
     return min(1.0, float(Fraction(2 * tail, 2**tosses)))
 
 

@@ -5,7 +5,7 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.binding import bind
+from quackllm.udf.text2sql.binding import OneByOne, bind
 from quackllm.udf.text2sql.catalog import read_catalog
 from quackllm.workers.mschema import Column, Schema, Table, join_name
 
@@ -96,3 +96,15 @@ tables = st.builds(
 @given(st.builds(Schema, name, st.lists(tables, max_size=3).map(tuple)))
 def test_a_schema_of_any_names_has_a_copy(schema):
     assert bind("SELECT 1", schema) is None
+
+
+def test_many_schemas_are_bound_one_by_one_as_each_by_itself() -> None:
+    binder = OneByOne()
+    schemas = [Schema(tables=(Table(name, (Column(column, "INTEGER"),)),)) for name in "tu" for column in "ab"]
+    queries = [f"SELECT {column} FROM {name}" for name in "tu" for column in "ab"]
+    for schema in (*schemas, *schemas):
+        for sql in queries:
+            one, other = binder.bind(sql, schema), bind(sql, schema)
+            assert (one and one.kind) == (other and other.kind), (sql, schema)
+    elsewhere = Schema("shop", (Table("shop.main.t", (Column("a", "INTEGER"),)),))
+    assert binder.bind("SELECT a FROM shop.main.t", elsewhere) is None
