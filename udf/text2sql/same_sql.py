@@ -151,7 +151,8 @@ class _Writer:
     def _select(self, query: exp.Select, names: dict[str, str], depth: int) -> str:
         sources = _sources(query)
         own = {s.alias_or_name.lower(): f"{_source_name(s)}{depth}.{self.numbers.get(id(s), 0)}" for s in sources}
-        names = {**names, **own}
+        # Without a schema a column may say no table: where there is only one, it is of that.
+        names = {**names, **own, "": next(iter(own.values())) if len(own) == 1 else ""}
 
         def inner(child: Any) -> str:
             return self.write(child, names, depth + 1)
