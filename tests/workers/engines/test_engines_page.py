@@ -29,7 +29,14 @@ def test_each_alias_is_named(alias: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "prefix"), [("openai", "saas."), ("dashscope", "saas."), ("transformers", "backend."), ("echo", "")]
+    ("name", "prefix"),
+    [
+        ("openai", "saas."),
+        ("dashscope", "saas."),
+        ("transformers", "backend."),
+        ("llama_cpp", "backend."),
+        ("echo", ""),
+    ],
 )
 def test_each_setting_has_its_line(name: str, prefix: str) -> None:
     for key, field in find_engine(name).Settings.model_fields.items():
