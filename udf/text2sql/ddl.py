@@ -11,10 +11,10 @@ from functools import lru_cache
 import duckdb
 import sqlglot
 
-from ...workers.mschema import Column, Schema, join_name
+from ...workers.mschema import Column, Schema, Table, join_name
 from .catalog import read_declared
 from .keys import Keys, read_key_lines, with_inferred_keys, with_keys
-from .private import locked_instance
+from .private import ask, locked_instance
 from .tolerant import PATH, read_tolerantly, unquoted_path, without_comments
 
 CREATE = rf"CREATE\s+(?:OR\s+REPLACE\s+)?(?:\w+\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{PATH})"
@@ -28,6 +28,13 @@ RUN = re.compile(
 )
 INLINE_COMMENT = re.compile(r"^\s*[\"`]?(\w+)[\"`]?\s[^\n]*?--[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 JOINED_WITH = re.compile(r"--\s*([\w.]+)\.(\w+) can be joined with ([\w.]+)\.(\w+)", re.IGNORECASE)
+NAME = r'"(?:[^"]|"")+"|[A-Za-z_]\w*'
+# As DuckDB itself calls them: other spellings are for DuckDB to read.
+PLAIN_COLUMN = rf"\s*(?:{NAME})\s+(?:VARCHAR|BOOLEAN|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|DATE|TIMESTAMP)\s*"
+PLAIN_TABLE = re.compile(
+    rf"\s*CREATE TABLE (?P<name>{NAME})\s*\((?P<columns>{PLAIN_COLUMN}(?:,{PLAIN_COLUMN})*)\)\s*", re.ASCII
+)
+COLUMN = re.compile(rf"({NAME})\s+(\w+)\s*(?:,|$)", re.ASCII)
 DIALECTS = ("duckdb", "postgres", "mysql", "sqlite", "tsql", "oracle")
 
 
@@ -52,12 +59,40 @@ def read_ddl(text: str) -> Ddl:
     the database it was written for and whatever is wrong in it. Keys are those of the constraints and of the lines
     `-- primary key: a, b` and `-- foreign key: b -> other(c)` behind a table.
     """
-    schema = _read_by_duckdb(text)
+    schema = _read_plain(text) or _read_by_duckdb(text)
     bindable = schema is not None or any(_is_sound(text, dialect) for dialect in DIALECTS)
     if schema is None:
         schema = read_tolerantly(text)
     schema = with_keys(_with_inline_comments(replace(schema, name=""), text), dict(_comment_keys(text)))
     return Ddl(with_inferred_keys(schema), bindable)
+
+
+def _read_plain(text: str) -> Schema | None:
+    """Return the schema of a text so plain that DuckDB would surely read the same; it takes 50 ms, and this none."""
+    found = [PLAIN_TABLE.fullmatch(statement) for statement in text.split(";") if statement.strip()]
+    read = [
+        (_plain_name(one["name"]), [(_plain_name(name), kind) for name, kind in COLUMN.findall(one["columns"])])
+        for one in found
+        if one
+    ]
+    names = [[name for name, _ in read], *([name for name, _ in columns] for _, columns in read)]
+    if not all(found) or not all(all(some) and len({name.lower() for name in some}) == len(some) for some in names):
+        return None
+    tables = (Table(join_name([name]), tuple(Column(*column) for column in columns)) for name, columns in read)
+    return Schema(tables=tuple(tables))
+
+
+def _plain_name(name: str) -> str:
+    """Return the name that a text gives; '' for one that DuckDB reads as a word of its own."""
+    if name.startswith('"'):
+        return name[1:-1].replace('""', '"')
+    return "" if name.lower() in _keywords() else name
+
+
+@lru_cache(maxsize=1)
+def _keywords() -> frozenset[str]:
+    rows = ask("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'")
+    return frozenset(str(name) for (name,) in rows)
 
 
 def _read_by_duckdb(text: str) -> Schema | None:

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.ddl import is_ddl, read_ddl
-from quackllm.workers.mschema import Column, ForeignKey
+from quackllm.udf.text2sql.ddl import _read_by_duckdb, _read_plain, is_ddl, read_ddl
+from quackllm.workers.mschema import Column, ForeignKey, Schema
 
 FAULTY = """CREATE TABLE "bi"."output" ( "id" varchar(32) COLLATE "pg_catalog"."default" NOT NULL DEFAULT
 nextval('"bi".output_id_seq'::regclass), "at" timestamp(6), "village_code" varchar(32) COLLATE "pg_catalog"."default",
@@ -150,3 +152,23 @@ words = st.sampled_from(
 @given(st.lists(words, max_size=30).map("".join))
 def test_no_text_makes_it_fail(text):
     read_ddl("CREATE TABLE t (a INT); " + text)
+
+
+NAMES = st.sampled_from(["a", "B", "order", "left", "date", "姓名", '"order"', '"a b"', '"x""y"', '"a.b"', '"A"'])
+PLAIN_TYPES = st.sampled_from(["VARCHAR", "INTEGER", "BIGINT", "DOUBLE", "BOOLEAN", "DATE"])
+COLUMNS = st.lists(st.tuples(NAMES, PLAIN_TYPES), min_size=1, max_size=3)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(NAMES, COLUMNS), min_size=1, max_size=2))
+def test_plain_ddl_is_read_as_duckdb_reads_it(tables: list[tuple[str, list[tuple[str, str]]]]) -> None:
+    told = [f"CREATE TABLE {name} ({', '.join(' '.join(column) for column in columns)})" for name, columns in tables]
+    plain, by_duckdb = (read("; ".join(told)) for read in (_read_plain, _read_by_duckdb))
+    assert plain is None or plain == replace(by_duckdb or Schema("refused"), name="")
+
+
+def test_most_ddl_that_is_plain_needs_no_duckdb() -> None:
+    text = 'CREATE TABLE "歌手" ("姓名" VARCHAR, 年龄 INTEGER);\nCREATE TABLE head (age INTEGER, name VARCHAR);'
+    assert _read_plain(text.replace("年龄", "age")) is not None
+    assert _read_plain(text.replace("INTEGER", "INT")) is None
+    assert _read_plain(text.replace("VARCHAR", "VARCHAR PRIMARY KEY", 1)) is None
