@@ -24,7 +24,7 @@ def test_the_printed_command_deploys_what_was_exported(tiny_llama: Path, tmp_pat
     assert studio == f"LM Studio: lms import {target}"
 
     command = deploying.removeprefix("Deploy it: quackllm ").split()
-    deployed = CliRunner().invoke(app, [*command, "-p", "backend.n_ctx=256"])
+    deployed = CliRunner().invoke(app, [*command, "-p", "backend.n_ctx=256", "-p", "backend.n_threads=1"])
     assert deployed.exit_code == 0, deployed.output
     with quackllm.connect() as connection:
         (answer,) = connection.execute("SELECT llm_result(own_model_chat('池塘里有什么？'))").fetchone()

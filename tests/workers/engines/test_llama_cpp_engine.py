@@ -303,7 +303,13 @@ def test_it_streams_and_embeds() -> None:
 
 
 def test_a_gguf_answers_in_sql(tiny_gguf: Path) -> None:
-    params = {"backend": "llama_cpp", "backend.model_path": str(tiny_gguf), "backend.n_ctx": 128, "pooling": "last"}
+    params = {
+        "backend": "llama_cpp",
+        "backend.model_path": str(tiny_gguf),
+        "backend.n_ctx": 128,
+        "pooling": "last",
+        "n_threads": 1,
+    }
     quackllm.deploy("gguf_chat", "custom/auto", infer_params=params)
     with quackllm.connect() as connection:
         asked = connection.execute(
