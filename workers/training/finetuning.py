@@ -16,7 +16,9 @@ from .settings import FinetuneSettings
 from .tokens import ChatEncoder, check_some, encode_examples
 
 
-def finetune(settings: FinetuneSettings, examples: Examples | None = None) -> Trained:
+def finetune(
+    settings: FinetuneSettings, examples: Examples | None = None, eval_examples: Examples | None = None
+) -> Trained:
     """Fine-tune a base on questions and answers.
 
     A run that was killed goes on at its last complete checkpoint when it is started again with the same settings.
@@ -24,6 +26,7 @@ def finetune(settings: FinetuneSettings, examples: Examples | None = None) -> Tr
     Args:
         settings: what to train, on what, and how.
         examples: the conversations; None: those of `train_file` or `query`.
+        eval_examples: those whose loss is measured beside; None: those of `eval_file`.
 
     Returns:
         The finished adapter (LoRA, QLoRA) or model (full) in `output_dir/final`, with its losses.
@@ -40,7 +43,7 @@ def finetune(settings: FinetuneSettings, examples: Examples | None = None) -> Tr
             examples = read_examples(settings.train_file, query=settings.query, database=settings.database)
         encoded = encode_examples(encoder, examples, settings.max_seq_length)
         check_some(encoded, settings.train_file or "the query", settings.max_seq_length)
-        dataset, evaluation = dataset_of(encoded.sequences), _evaluation(encoder, settings)
+        dataset, evaluation = dataset_of(encoded.sequences), _evaluation(encoder, settings, eval_examples)
         data = DataReport(
             examples=len(encoded.sequences),
             tokens=sum(len(sequence.ids) for sequence in encoded.sequences),
@@ -56,9 +59,9 @@ def finetune(settings: FinetuneSettings, examples: Examples | None = None) -> Tr
         return train(Job(settings, str(folder.resolve()), base, base, dataset, evaluation, data, deepspeed))
 
 
-def _evaluation(encoder: ChatEncoder, settings: FinetuneSettings) -> Any:
+def _evaluation(encoder: ChatEncoder, settings: FinetuneSettings, examples: Examples | None) -> Any:
     if not settings.eval_file:
         return None
-    encoded = encode_examples(encoder, read_examples(settings.eval_file), settings.max_seq_length)
+    encoded = encode_examples(encoder, examples or read_examples(settings.eval_file), settings.max_seq_length)
     check_some(encoded, settings.eval_file, settings.max_seq_length)
     return dataset_of(encoded.sequences)

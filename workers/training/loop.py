@@ -65,11 +65,15 @@ def train(job: Job) -> Trained:
 def train_here(job: Job, show: Show) -> None:
     """Train in this process, alone or as one of several that the environment names."""
     with explained():
+        from .trackers import end_trackers
         from .trainer import make_trainer
 
         trainer, watch = make_trainer(job, show)
         checkpoint = last_checkpoint(Path(job.folder))
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        finally:
+            end_trackers(job)
         finish(job, trainer, watch.seconds, checkpoint)
 
 

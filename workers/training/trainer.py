@@ -10,13 +10,14 @@ import torch
 from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
-from ..errors import MissingExtraError, TrainingError
+from ..errors import TrainingError
 from .bases import QUANTIZATION, device, fresh_model, load_base, load_tokenizer
 from .callbacks import Watch
 from .loop import Job
 from .output import COMPLETE, last_checkpoint
 from .progress import Show
 from .settings import FinetuneSettings, PretrainSettings, TrainingSettings
+from .trackers import trackers_of
 
 
 def make_trainer(job: Job, show: Show) -> tuple[Any, Watch]:
@@ -110,36 +111,6 @@ def lora_of(settings: TrainingSettings) -> Any:
         target_modules=layers[0] if layers == ["all-linear"] else layers,
         modules_to_save=settings.modules_to_save or None,
     )
-
-
-def trackers_of(job: Job) -> list[Any]:
-    """Return the callbacks that draw the losses elsewhere while it trains.
-
-    Raises:
-        MissingExtraError: the tracker is not installed.
-    """
-    from transformers.integrations import SwanLabCallback, TensorBoardCallback
-
-    where = job.settings.report_to
-    try:
-        if where == "tensorboard":
-            from torch.utils.tensorboard import SummaryWriter
-
-            return [TensorBoardCallback(SummaryWriter(str(Path(job.folder, "tensorboard"))))]
-        if where != "none":
-            import swanlab
-
-            mode = "local" if where == "swanlab-local" else "cloud"
-            swanlab.init(
-                project="quackllm",
-                experiment_name=job.settings.run_name or Path(job.folder).name,
-                mode=mode,
-                logdir=str(Path(job.folder, "swanlab")),
-            )
-            return [SwanLabCallback()]
-    except ImportError as error:
-        raise MissingExtraError(f"{where} needs {error.name or error}", hint="type: pip install ...") from error
-    return []
 
 
 def _check_length(model: Any, settings: TrainingSettings) -> None:

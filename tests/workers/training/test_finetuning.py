@@ -109,3 +109,24 @@ def test_losses_go_to_tensorboard(base: Path, data: Path, tmp_path: Path) -> Non
     run(base, tmp_path / "run", data, max_steps=2, report_to="tensorboard")
     events = accumulators.EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
     assert [event.step for event in events.Scalars("train/loss")] == [1, 2]
+
+
+@pytest.mark.filterwarnings("ignore")  # SwanLab's own.
+def test_losses_go_to_swanlab_on_this_machine(base: Path, data: Path, tmp_path: Path) -> None:
+    swanlab = pytest.importorskip("swanlab")
+    pytest.importorskip("swanboard")
+    run(base, tmp_path / "run", data, max_steps=2, report_to="swanlab-local")
+    assert swanlab.get_run() is None
+    logs = "".join(path.read_text() for path in (tmp_path / "run" / "swanlab").rglob("logs/*/*.log"))
+    assert str(json.loads((tmp_path / "run" / "training.json").read_text())["loss"])[:6] in logs
+
+
+def test_swanlabs_cloud_without_a_key_says_what_to_type(
+    base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("swanlab")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SWANLAB_SAVE_DIR", str(tmp_path / "swan"))
+    with pytest.raises(TrainingError, match="SwanLab cannot be used") as raised:
+        run(base, tmp_path / "run", data, max_steps=2, report_to="swanlab")
+    assert "--report-to swanlab-local" in raised.value.hint

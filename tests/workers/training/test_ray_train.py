@@ -28,7 +28,7 @@ pytestmark = [
 
 def settings(base: Path, folder: Path, data: Path, **more: Any) -> FinetuneSettings:
     told = {
-        **{"model_name": str(base), "train_file": str(data), "output_dir": str(folder), "max_steps": 80},
+        **{"model_name": str(base), "train_file": str(data), "output_dir": str(folder), "max_steps": 40},
         **{"max_seq_length": 64, "learning_rate": 5e-3, "gradient_accumulation_steps": 1, "lora_dropout": 0.0},
         **{"logging_steps": 1, "save_steps": 3},
     }
@@ -40,8 +40,10 @@ def losses(folder: Path) -> list[float]:
 
 
 def kill_a_worker(folder: Path) -> int:
-    """Kill one training worker when the second checkpoint is there; return its process id."""
-    while not (folder / "checkpoint-6" / "complete").exists():
+    """Kill one training worker when the first checkpoint is there; return its process id."""
+    until = time.monotonic() + 120
+    while not list(folder.glob("checkpoint-*/complete")):
+        assert time.monotonic() < until
         time.sleep(0.01)
     workers = [
         child for child in psutil.Process().children(recursive=True) if "RayTrainWorker" in " ".join(child.cmdline())
@@ -60,7 +62,7 @@ def test_two_workers_have_the_losses_of_one_process_though_one_is_killed(base: P
         together = finetune(several)
         assert killed.result() > 0
     assert together.resumed_at is not None
-    assert together.steps == alone.steps == 80
+    assert together.steps == alone.steps == 40
     assert losses(tmp_path / "several") == pytest.approx(losses(tmp_path / "alone"), rel=2e-3)
     assert (together.folder / "adapter_model.safetensors").is_file()
     assert not [path.name for path in (tmp_path / "several").glob(".[pr]*")]
