@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from .engines import Engine, find_engine
 from .errors import RequestError, SetupError, near_names
+from .files import stamps
 from .services import find_service
 
 NAME_PATTERN = re.compile(r"[a-z_][a-z0-9_]*")
@@ -116,11 +117,12 @@ class ModelSpec(BaseModel):
 
     @cached_property
     def identity(self) -> str:
-        """A hash of all that can change an answer: the engine and its settings, without secrets, name and limits."""
+        """A hash of all that can change an answer: the engine, its settings and local files; no secrets, name and limits."""
         plan = self.plan()
         dumped = plan.settings.model_dump(mode="json")
         settings = {name: value for name, value in dumped.items() if not is_secret(name) and name not in OPERATIONAL}
-        text = json.dumps([plan.engine.__name__, settings], sort_keys=True, default=str)
+        files = stamps(dumped["model_path"]) if "model_path" in dumped else []
+        text = json.dumps([plan.engine.__name__, settings, *files], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -1,0 +1,16 @@
+"""Local model files: what tells whether they are still the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def stamps(path: str) -> list[tuple[str, int, int]]:
+    """Return name, size in bytes and time of change in ns of a model's files: of one, or of those in a folder.
+
+    Nothing where the path is an id of a hub, or lies on another machine.
+    """
+    place = Path(path).expanduser()
+    files = sorted(place.iterdir()) if place.is_dir() else [place]
+    known = ((file.name, file.stat()) for file in files if file.is_file())
+    return [(name, found.st_size, found.st_mtime_ns) for name, found in known]
