@@ -218,7 +218,8 @@ def _show(reports: Sequence[Report], compared: Sequence[Comparison]) -> None:
         out.print(f"{comparison.one} and {comparison.other}: {comparison}", highlight=False, markup=False)
     left_out = reports[0].left_out
     for fault in left_out[:10]:
-        out.print(f"line {fault.line} left out ({fault.kind}): {fault.why}", highlight=False, markup=False)
+        why = fault.why.splitlines()[0]
+        out.print(f"line {fault.line} left out ({fault.kind}): {why}", highlight=False, markup=False, soft_wrap=True)
     if len(left_out) > 10:
         out.print(f"and {len(left_out) - 10} more lines left out", highlight=False)
     for report in reports:

@@ -123,7 +123,9 @@ def _prepared(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         for name in dict.fromkeys(name for name, _ in sources):
-            asked = shuffled([one for source, one in sources if source == name and isinstance(one, Question)], seed)
+            asked = [one for source, one in sources if source == name and isinstance(one, Question)]
+            # Without a limit all are made, faster database by database, and shuffled afterwards.
+            asked = shuffled(asked, seed) if limit else asked
             bar = progress.add_task(name, total=len(asked))
 
             def advance(bar: object = bar) -> None:
@@ -176,7 +178,7 @@ def _show_left_out(missing: Sequence[tuple[str, LeftOut]], named_in: Path | None
     out.print(table)
     told = [(name, one) for name, one in missing if one.kind not in ("duplicate", "tested", "language")]
     for name, one in told[:SHOWN]:
-        out.print(f"{name}, line {one.line}: {one.why}", highlight=False, markup=False)
+        out.print(f"{name}, line {one.line}: {one.why.splitlines()[0]}", highlight=False, markup=False, soft_wrap=True)
     rest = len(missing) - min(len(told), SHOWN)
     if rest and not named_in:
         out.print(f"--left-out FILE names the other {rest:,} too", highlight=False)

@@ -39,10 +39,11 @@ def bind(sql: str, schema: Schema) -> BindError | None:
     be reached from it.
     """
     with COPIES.of(schema) as cursor:
-        return _refusal(cursor, f"USE {_database(schema)}") or _refusal(cursor, sql)
+        return refusal(cursor, f"USE {_database(schema)}") or refusal(cursor, sql)
 
 
-def _refusal(cursor: duckdb.DuckDBPyConnection, sql: str) -> BindError | None:
+def refusal(cursor: duckdb.DuckDBPyConnection, sql: str) -> BindError | None:
+    """Return why a query does not bind on a connection, or None where it does; nothing is run."""
     try:
         # A relation is bound and not run. EXPLAIN would also fold the constants, which can take minutes.
         cursor.sql(sql)
@@ -72,7 +73,7 @@ class OneByOne:
                 self._instance.execute(f"DROP TABLE IF EXISTS {sql_name(table.name)}")
             _create_all(self._instance, [table for table in schema.tables if table.columns])
             self._schema = schema
-        return _refusal(self._instance, sql)
+        return refusal(self._instance, sql)
 
 
 class _Copies:

@@ -21,16 +21,17 @@ class Gold:
         self.sources = sources
         self.seconds = seconds
         self._rows: dict[tuple[str, str], Rows] = {}
-        self._bad: dict[Question, LeftOut | None] = {}
+        self._bad: dict[tuple[Question, int], LeftOut | None] = {}
         self._copies = OneByOne()
         self._lock = Lock()
 
     def fault(self, question: Question) -> LeftOut | None:
         """Return why a question cannot be judged: its database or schema is not there, or its own SQL does not run."""
+        key = question, question.line
         with self._lock:
-            if question not in self._bad:
-                self._bad[question] = self._find_fault(question)
-            return self._bad[question]
+            if key not in self._bad:
+                self._bad[key] = self._find_fault(question)
+            return self._bad[key]
 
     def _find_fault(self, question: Question) -> LeftOut | None:
         try:

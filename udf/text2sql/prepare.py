@@ -7,11 +7,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import duckdb
+
 from ...workers.errors import GuardError, SetupError
 from ...workers.training.rows import BadRow, Row
 from ...workers.values import Message
 from .asked import LeftOut, read_question
-from .binding import OneByOne
+from .binding import OneByOne, refusal
 from .data import Question, questions, suites
 from .double_quotes import text_in_single_quotes
 from .forms import PromptForm, form_for
@@ -196,15 +198,17 @@ class _Maker:
             sql = check(sql, schema.schema, strict=not schema.bindable)
         except GuardError as error:
             raise _Refused("guard", error.message) from None
-        if schema.bindable and (unbound := self.copies.bind(sql, schema.schema)):
+        cursor = self.sources.connection(question)
+        if cursor is not None:
+            self._run(cursor, sql)
+        elif schema.bindable and (unbound := self.copies.bind(sql, schema.schema)):
             raise _Refused(unbound.kind, unbound.message)
-        self._run(question, sql)
         return sql
 
-    def _run(self, question: Question, sql: str) -> None:
-        if (cursor := self.sources.connection(question)) is None:
-            return
+    def _run(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
         with cursor:
+            if unbound := refusal(cursor, sql):
+                raise _Refused(unbound.kind, unbound.message)
             rows, why = run(cursor, sql, self.seconds)
             if rows is None:
                 raise _Refused("run", why)
