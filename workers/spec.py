@@ -117,7 +117,7 @@ class ModelSpec(BaseModel):
 
     @cached_property
     def identity(self) -> str:
-        """A hash of all that can change an answer: the engine, its settings and local files; no secrets, name and limits."""
+        """A hash of all that can change an answer: engine, settings and local files, not secrets, name and limits."""
         plan = self.plan()
         dumped = plan.settings.model_dump(mode="json")
         settings = {name: value for name, value in dumped.items() if not is_secret(name) and name not in OPERATIONAL}

@@ -14,6 +14,7 @@ import pickle
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,8 +23,9 @@ from torch.nn import functional
 from ...workers.builtin.batches import Batch, Example, batches
 from ...workers.builtin.torch_network import Shape, TorchNetwork
 from ...workers.builtin.weights import average_weights, load_weights, save_weights
-from .data import questions
-from .examples import STRANGERS, Examples, spider_examples, table_examples
+from .data import questions, schema_texts
+from .examples import STRANGERS, WIDE_STRANGERS, Examples, spider_examples, table_examples, table_links, wide_examples
+from .generate import generated_examples
 
 log = logging.getLogger("train_builtin")
 WARM_UP = 200
@@ -38,8 +40,14 @@ def prepare(cache: Path | None, tables: int) -> Examples:
     suites = {name: questions(name, "train") for name in ("spider", "spider_synonyms", "cosql")}
     found = spider_examples(suites)
     asked = random.Random(0).sample(questions("wikisql", "train"), tables)
-    found.tables = table_examples(asked)
-    found.strangers = [one.question for one in asked] + STRANGERS.replace("\n", "|").split("|") * (len(asked) // 200)
+    found.tables = table_examples(asked, random.Random(0))
+    wide_examples(found, questions("chase_zh", "train"), schema_texts("chase_zh"))
+    weight = len(asked) // 200
+    found.english.strangers = [one.question for one in asked] + STRANGERS.replace("\n", "|").split("|") * weight
+    found.chinese.strangers = WIDE_STRANGERS.replace("\n", "|").split("|")
+    chance, links = random.Random(0), table_links(asked, 4000)
+    found.generated = generated_examples(found.english, links, 16000, chance)
+    found.wide_generated = generated_examples(found.chinese, [], 3000, chance)
     if cache:
         cache.write_bytes(pickle.dumps(found))
     return found
@@ -47,7 +55,7 @@ def prepare(cache: Path | None, tables: int) -> Examples:
 
 def loss_of(network: TorchNetwork, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean loss of a batch's symbols, and for each example whether every likeliest symbol is right."""
-    memory = network.encode(batch.bags, batch.offsets, batch.segments, batch.relations, batch.hidden)
+    memory = network.encode(batch)
     scores = network.decode(memory, batch.hidden, batch.inputs, batch.states) + batch.illegal
     loss = functional.cross_entropy(scores.flatten(0, 1), batch.targets.flatten(), ignore_index=-100)
     right = ((scores.argmax(-1) == batch.targets) | (batch.targets == -100)).all(1)
@@ -55,7 +63,9 @@ def loss_of(network: TorchNetwork, batch: Batch) -> tuple[torch.Tensor, torch.Te
 
 
 def exact(network: TorchNetwork, examples: Sequence[Example]) -> float:
-    """Return the share of examples whose whole sequence greedy decoding gets right."""
+    """Return the share of examples whose whole sequence greedy decoding gets right; of none, nan."""
+    if not examples:
+        return math.nan
     network.eval()
     with torch.no_grad():
         rights = [loss_of(network, batch)[1] for batch in batches(examples, 40, random.Random(0), shuffled=False)]
@@ -63,42 +73,58 @@ def exact(network: TorchNetwork, examples: Sequence[Example]) -> float:
     return float(torch.cat(rights).float().mean())
 
 
-class Trainer:
-    """One run: AdamW, a warm-up, then a decline to zero over the time given; keeps a running mean of the weights."""
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How one run goes: for so many minutes, or exactly so many steps where `steps` is given."""
 
-    def __init__(
-        self, examples: Examples, shape: Shape, minutes: float, rate: float, seed: int, drop: float, wordless: float
-    ) -> None:
-        torch.manual_seed(seed)
-        self.examples, self.seconds, self.rate, self.wordless = examples, minutes * 60, rate, wordless
-        self.chance = random.Random(seed)
-        self.network = TorchNetwork(shape, drop)
+    minutes: float
+    steps: int | None
+    rate: float
+    drop: float
+    wordless: float
+    seed: int
+    half: bool
+
+
+class Trainer:
+    """One run: AdamW, a warm-up, then a decline to zero at its end; keeps a running mean of the weights."""
+
+    def __init__(self, examples: Examples, shape: Shape, course: Course) -> None:
+        torch.manual_seed(course.seed)
+        self.examples, self.course = examples, course
+        self.chance = random.Random(course.seed)
+        self.network = TorchNetwork(shape, course.drop)
         self.mean = TorchNetwork(shape)
         self.mean.load_state_dict(self.network.state_dict())
         self.mean.requires_grad_(False)
         decayed = [weight for weight in self.network.parameters() if weight.dim() > 1]
         plain = [weight for weight in self.network.parameters() if weight.dim() <= 1]
         groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
+        self.optimizer = torch.optim.AdamW(groups, lr=course.rate, betas=(0.9, 0.98), fused=True)
         self.began, self.steps = time.monotonic(), 0
 
     def go_on_from(self, path: Path) -> None:
-        """Begin with the weights of a file."""
+        """Begin with the weights of a file; rows that it does not have keep their first values."""
         arrays, _ = load_weights(path)
         for network in (self.network, self.mean):
-            network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
+            own = self.network.state_dict()
+            for name, array in arrays.items():
+                own[name][: len(array)] = torch.from_numpy(array)
+            network.load_state_dict(own)
 
     @property
     def elapsed(self) -> float:
-        """The share of the time that is spent, 1 at most."""
-        return min((time.monotonic() - self.began) / self.seconds, 1.0)
+        """The share of the run that is over, 1 at most."""
+        if self.course.steps is not None:
+            return min(self.steps / self.course.steps, 1.0)
+        return min((time.monotonic() - self.began) / (self.course.minutes * 60), 1.0)
 
     def step(self, batch: Batch) -> float:
         """Learn from one batch."""
-        rate = self.rate * min(1.0, (self.steps + 1) / WARM_UP) * (0.02 + 0.98 * (1 - self.elapsed))
+        rate = self.course.rate * min(1.0, (self.steps + 1) / WARM_UP) * (0.02 + 0.98 * (1 - self.elapsed))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.course.half):
             loss, _ = loss_of(self.network, batch)
         self.optimizer.zero_grad()
         loss.backward()
@@ -110,16 +136,19 @@ class Trainer:
         return float(loss.item())
 
     def epoch_examples(self) -> list[Example]:
-        """Return one pass: every question, a share of the one-table questions, and questions to decline."""
-        tables = min(len(self.examples.tables), len(self.examples.train) // 3)
-        declined = self.examples.declined(len(self.examples.train) // 22, self.chance)
-        return [*self.examples.train, *self.chance.sample(self.examples.tables, tables), *declined]
+        """Return one pass: every question, a share of the one-table and generated ones, and questions to decline."""
+        found = self.examples
+        third = len(found.train) // 3
+        drawn = [self.chance.sample(more, min(len(more), third)) for more in (found.tables, found.generated)]
+        declined = found.english.declined(len(found.train) // 22, self.chance)
+        declined += found.chinese.declined(len(found.wide) // 22, self.chance)
+        return [*found.train, *drawn[0], *drawn[1], *found.wide, *found.wide_generated, *declined]
 
-    def run(self, out: Path, batch_size: int, save_seconds: float = 240) -> None:
+    def run(self, out: Path, batch_size: int, save_seconds: float = 400) -> None:
         """Train until the time is spent; write the weights every few minutes and at the end."""
         saved, losses = time.monotonic(), []
         while self.elapsed < 1:
-            for batch in batches(self.epoch_examples(), batch_size, self.chance, wordless=self.wordless):
+            for batch in batches(self.epoch_examples(), batch_size, self.chance, wordless=self.course.wordless):
                 losses.append(self.step(batch))
                 if time.monotonic() - saved > save_seconds or self.elapsed >= 1:
                     saved = time.monotonic()
@@ -132,11 +161,11 @@ class Trainer:
     def report(self, out: Path, losses: list[float], batch_size: int) -> None:
         """Write the weights and one line of the log."""
         save_weights(out, self.mean.state_dict(), self.mean.shape)
-        held_out = exact(self.mean, self.examples.held_out) if self.examples.held_out else math.nan
+        held_out = [exact(self.mean, kept) for kept in (self.examples.held_out, self.examples.wide_held_out)]
         seconds = time.monotonic() - self.began
         log.info(
-            "%5.0f s, step %d, %.0f examples/s, loss %.3f, held out exact %.3f",
-            *(seconds, self.steps, self.steps * batch_size / seconds, sum(losses) / len(losses), held_out),
+            "%5.0f s, step %d, %.0f examples/s, loss %.3f, held out exact: English %.3f, Chinese %.3f",
+            *(seconds, self.steps, self.steps * batch_size / seconds, sum(losses) / len(losses), *held_out),
         )
 
 
@@ -145,6 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the weights file to write")
     parser.add_argument("--minutes", type=float, default=70)
+    parser.add_argument("--steps", type=int, help="so many steps, however long they take")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--batch", type=int, default=40)
     parser.add_argument("--drop", type=float, default=0.1)
@@ -152,6 +182,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="keep the prepared examples in this file")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--wordless", type=float, default=0.06, help="how often an item loses its words")
+    parser.add_argument("--half", action="store_true", help="bfloat16 arithmetic, where the processor has it")
     parser.add_argument("--start", type=Path, help="go on from these weights")
     parser.add_argument("--average", type=Path, nargs="+", help="train nothing: write the mean of these weights")
     given = parser.parse_args()
@@ -161,10 +192,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     examples = prepare(given.cache, given.tables)
-    counts = (len(examples.train), len(examples.tables), len(examples.held_out), examples.dropped)
-    log.info("%d examples, %d of one table, %d held out, %d dropped for their values", *counts)
-    rates = (given.minutes, given.rate, given.seed, given.drop, given.wordless)
-    trainer = Trainer(examples, Shape(), *rates)
+    counts = (*map(len, (examples.train, examples.tables, examples.wide, examples.held_out)), examples.dropped)
+    log.info("%d examples, %d of one table, %d Chinese, %d held out, %d dropped for their values", *counts)
+    course = Course(given.minutes, given.steps, given.rate, given.drop, given.wordless, given.seed, given.half)
+    trainer = Trainer(examples, Shape(), course)
     if given.start:
         trainer.go_on_from(given.start)
     log.info("%d parameters", sum(weight.numel() for weight in trainer.network.parameters()))

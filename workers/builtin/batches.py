@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .grammar import COLUMN, KEYWORD, KEYWORDS, START, STATES, TABLE, Symbol, legal_table, state_of, step
-from .linking import COLUMNS, TABLES, VALUES, Linked
+from .grammar import COLUMN, KEYWORD, KEYWORDS, START, STATES, TABLE, VALUE, WORD, Symbol, legal_table, state_of, step
+from .linking import COLUMNS, QUESTION, TABLES, VALUES, Linked
 
 FIRST = len(KEYWORDS)
 """The input at the first step, where no symbol stands before."""
@@ -34,6 +34,8 @@ class Batch:
 
     bags: Tensor
     offsets: Tensor
+    vectors: Tensor
+    vector_offsets: Tensor
     segments: Tensor
     relations: Tensor
     hidden: Tensor
@@ -50,7 +52,8 @@ def batches(
 
     Args:
         shuffled: for training: in any order, and large schemas thinned.
-        wordless: how often an item loses its words, so that only its relations tell what it is.
+        wordless: how often an item loses its spelling, so that only its relations and mostly its word vector tell what
+            it is.
     """
     order = list(range(len(examples)))
     if shuffled:
@@ -73,7 +76,7 @@ class Thin:
     linked: Linked
     kept: np.ndarray
     symbols: list[tuple[int, str]]
-    ends: tuple[int, int, int, int]
+    ranges: tuple[tuple[int, int], ...]
 
 
 def _whole(example: Example) -> Thin:
@@ -96,16 +99,16 @@ def thinned(example: Example, chance: random.Random) -> Thin:
 def _thin(example: Example, kept: np.ndarray) -> Thin:
     linked = example.linked
     places = {int(item): place for place, item in enumerate(kept)}
-    starts = {COLUMN: linked.start(COLUMNS), TABLE: linked.start(TABLES)}
+    starts = {WORD: QUESTION, COLUMN: linked.start(COLUMNS), TABLE: linked.start(TABLES), VALUE: linked.start(VALUES)}
     stack, symbols = START, []
     for symbol in example.symbols:
         kind, number = symbol
-        place = number if kind == KEYWORD else len(KEYWORDS) + places[starts.get(kind, linked.start(VALUES)) + number]
+        place = number if kind == KEYWORD else len(KEYWORDS) + places[starts[kind] + number]
         symbols.append((place, STATES[state_of(stack)]))
         stack = step(stack, symbol)
     dropped = len(linked.features) - len(kept)
     bounds = [linked.start(COLUMNS), *(linked.start(part) - dropped for part in (TABLES, VALUES)), len(kept)]
-    return Thin(linked, kept, symbols, (bounds[0], bounds[1], bounds[2], bounds[3]))
+    return Thin(linked, kept, symbols, (*pairwise(bounds), (0, linked.sizes[QUESTION])))
 
 
 LEGAL = np.array(legal_table(), dtype=bool)
@@ -117,7 +120,8 @@ def collate(thins: Sequence[Thin], wordless: float = 0.0, chance: random.Random 
     count, items = len(thins), max(len(thin.kept) for thin in thins)
     steps = max(len(thin.symbols) for thin in thins)
     bags: list[int] = []
-    offsets = []
+    vectors: list[int] = []
+    offsets, vector_offsets = [], []
     segments = np.zeros((count, items), dtype=np.int64)
     relations = np.zeros((count, items, items), dtype=np.int64)
     hidden = np.ones((count, items), dtype=bool)
@@ -129,9 +133,14 @@ def collate(thins: Sequence[Thin], wordless: float = 0.0, chance: random.Random 
         size = len(thin.kept)
         for item in thin.kept:
             offsets.append(len(bags))
-            if chance is None or chance.random() >= wordless:
+            vector_offsets.append(len(vectors))
+            left_out = chance.random() if chance else 1.0
+            if left_out >= wordless:
                 bags += thin.linked.features[item]
+            if left_out >= wordless / 4:
+                vectors += thin.linked.vectors[item]
         offsets += [len(bags)] * (items - size)
+        vector_offsets += [len(vectors)] * (items - size)
         segments[row, :size] = thin.linked.segments[thin.kept]
         relations[row, :size, :size] = thin.linked.relations[np.ix_(thin.kept, thin.kept)]
         hidden[row, :size] = False
@@ -140,15 +149,20 @@ def collate(thins: Sequence[Thin], wordless: float = 0.0, chance: random.Random 
         targets[row, :length] = places
         inputs[row, 1:length] = np.where(places < len(KEYWORDS), places, places + 1)[:-1]
         states[row, :length] = [STATE_NUMBERS[state] for _, state in thin.symbols]
-        illegal[row] = illegal_scores(LEGAL[states[row]], thin.ends, items)
-    arrays = (np.array(bags), np.array(offsets), segments, relations, hidden, inputs, states, targets, illegal)
+        illegal[row] = illegal_scores(LEGAL[states[row]], thin.ranges, items)
+    bagged = (np.array(each) for each in (bags, offsets, vectors, vector_offsets))
+    arrays = (*bagged, segments, relations, hidden, inputs, states, targets, illegal)
     return Batch(*(torch.from_numpy(array) for array in arrays))
 
 
-def illegal_scores(legal: np.ndarray, ends: tuple[int, int, int, int], items: int) -> np.ndarray:
-    """Return what to add to the scores (steps, keywords + items): 0 where legal, else a large negative number."""
+def illegal_scores(legal: np.ndarray, ranges: Sequence[tuple[int, int]], items: int) -> np.ndarray:
+    """Return what to add to the scores (steps, keywords + items): 0 where legal, else a large negative number.
+
+    Args:
+        ranges: where the columns, tables, values and words stand.
+    """
     scores = np.full((len(legal), len(KEYWORDS) + items), NEVER, dtype=np.float32)
     scores[:, : len(KEYWORDS)][legal[:, : len(KEYWORDS)]] = 0
-    for kind, (start, end) in enumerate(pairwise(ends)):
+    for kind, (start, end) in enumerate(ranges):
         scores[np.ix_(legal[:, len(KEYWORDS) + kind], np.arange(len(KEYWORDS) + start, len(KEYWORDS) + end))] = 0
     return scores

@@ -10,15 +10,19 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 
 from ..mschema import Schema
-from .lexicon import GENDER_NAMES, GENDERS, NUMBER_WORDS, PLAIN_WORDS, SCALES, SMALL_WORDS
+from .lexicon import GENDER_NAMES, GENDERS, NUMBER_WORDS, PLAIN_WORDS, SCALES, SMALL_WORDS, YES_NO
 from .names import Names, kind_of
 from .tree import Value
-from .words import Word, name_words, read_words, stem
+from .words import Word, is_wide, name_words, read_words, spell, stem
 
 KINDS = ("number", "date", "quoted", "cell", "name", "implied", "earlier")
 MOST = 18
 LONGEST_RUN = 7
-QUOTES = re.compile(r"\"([^\"]+)\"|“([^”]+)”|‘([^’]+)’|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`|''([^']+)''")
+LONGEST_WIDE_RUN = 14
+QUOTES = re.compile(
+    r"\"([^\"]+)\"|“([^”]+)”|「([^」]+)」|《([^》]+)》|‘([^’]+)’|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`|''([^']+)''"
+)
+WIDE_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})[日号]")
 DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:\d{2}(:\d{2})?")
 
 
@@ -68,6 +72,11 @@ class Cells:
         words = {word.removesuffix("s") for column in self.names.columns for word in name_words(column.name)}
         return frozenset(words & SCALES.keys())
 
+    @cached_property
+    def asks_whether(self) -> bool:
+        """Whether a column's name begins with 'whether' in Chinese: its cells are yes and no."""
+        return any(column.name.startswith("是否") for column in self.names.columns)
+
     def with_more(self, found: Sequence[tuple[int, str]]) -> Cells:
         """Return these cells and more, as (column, text)."""
         more = copy(self)
@@ -110,6 +119,7 @@ def find_candidates(question: str, cells: Cells, earlier: Sequence[Value] = ()) 
     found = [
         *_quoted(question, words),
         *_runs(words, cells),
+        *_wide_dates(question, words),
         *_numbers(words, cells.units),
         *_capitalised(words),
         *_implied(words, cells),
@@ -127,23 +137,26 @@ def find_candidates(question: str, cells: Cells, earlier: Sequence[Value] = ()) 
 def _quoted(question: str, words: list[Word]) -> Iterator[Candidate]:
     for match in QUOTES.finditer(question):
         text = next(group for group in match.groups() if group)
-        inside = [
-            number for number, word in enumerate(words) if match.start() <= word.start and word.end <= match.end()
-        ]
+        inside = _inside_of(match, words)
         if inside and text.strip():
             number = re.fullmatch(r"\d+(\.\d+)?", text.strip()) is not None
             yield Candidate(Value(text.strip(), number), "quoted", inside[0], inside[-1] + 1)
 
 
+def _inside_of(match: re.Match[str], words: list[Word]) -> list[int]:
+    return [number for number, word in enumerate(words) if match.start() <= word.start and word.end <= match.end()]
+
+
 def _runs(words: list[Word], cells: Cells) -> Iterator[Candidate]:
     """Yield the longest runs that equal a cell; a plain word alone only where it is capitalised inside a sentence."""
     covered: list[tuple[int, int]] = []
-    for length in range(min(LONGEST_RUN, len(words)), 0, -1):
+    longest = LONGEST_WIDE_RUN if any(is_wide(word.text) for word in words) else LONGEST_RUN
+    for length in range(min(longest, len(words)), 0, -1):
         for start in range(len(words) - length + 1):
             end = start + length
             if any(one <= start and end <= two for one, two in covered) or not _telling(words, start, end):
                 continue
-            text = _spell(words, start, end)
+            text = spell(words[start:end])
             matches = cells.find(text)
             if matches:
                 covered.append((start, end))
@@ -157,14 +170,6 @@ def _telling(words: list[Word], start: int, end: int) -> bool:
     if end - start > 1:
         return any(word.lower not in PLAIN_WORDS for word in words[start:end])
     return first.lower not in PLAIN_WORDS or (start > 0 and first.text[0].isupper() and first.text != "I")
-
-
-def _spell(words: list[Word], start: int, end: int) -> str:
-    """Return the words with the space between them that the question has, one at most."""
-    text = words[start].text
-    for before, word in zip(words[start : end - 1], words[start + 1 : end], strict=True):
-        text += (" " if word.start > before.end else "") + word.text
-    return text
 
 
 def _numbers(words: list[Word], units: Collection[str]) -> Iterator[Candidate]:
@@ -181,6 +186,12 @@ def _numbers(words: list[Word], units: Collection[str]) -> Iterator[Candidate]:
         elif word.lower in NUMBER_WORDS:
             text = _scaled(str(NUMBER_WORDS[word.lower]), words[number + 1 :], units)
             yield Candidate(Value(text, True), "number", number, number + 1)
+
+
+def _wide_dates(question: str, words: list[Word]) -> Iterator[Candidate]:
+    for match in WIDE_DATE.finditer(question):
+        inside = _inside_of(match, words)
+        yield Candidate(Value("{}-{:0>2}-{:0>2}".format(*match.groups())), "date", inside[0], inside[-1] + 1)
 
 
 def _scaled(text: str, rest: Sequence[Word], units: Collection[str]) -> str:
@@ -204,7 +215,7 @@ def _capitalised(words: list[Word]) -> Iterator[Candidate]:
         ):
             end += 1
         if start or end > 1:
-            yield Candidate(Value(_spell(words, start, end)), "name", start, end)
+            yield Candidate(Value(spell(words[start:end])), "name", start, end)
         start = end
 
 
@@ -218,6 +229,8 @@ def _implied(words: list[Word], cells: Cells) -> Iterator[Candidate]:
         matches = cells.genders(word.lower)
         if matches:
             yield Candidate(Value(next(iter(matches.values()))), "implied", number, number + 1, matches)
+    for text in YES_NO if cells.asks_whether else ():
+        yield Candidate(Value(text), "implied")
 
 
 @lru_cache(maxsize=4)

@@ -1,6 +1,7 @@
 """The grammar of a query as a sequence of symbols: what may follow what, for training and for decoding alike.
 
-A symbol is (kind, number): a keyword, or a pointer to a column, table or value. The automaton keeps
+A symbol is (kind, number): a keyword, or a pointer to a column, table, value or word. A value is one of the candidates,
+or the run of the question's words between two that are pointed at. The automaton keeps
 a stack of states; the state on top says which keywords and kinds are legal, and each symbol replaces
 it by the states of one rule (an LL(1) grammar).
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-KEYWORD, COLUMN, TABLE, VALUE = range(4)
+KEYWORD, COLUMN, TABLE, VALUE, WORD = range(5)
 """The kinds of symbols."""
 
 Symbol: TypeAlias = tuple[int, int]
@@ -92,8 +93,8 @@ GRAMMAR: dict[str, Rules] = {
     "OPERATOR": dict.fromkeys(COMPARISONS, ("OPERAND",))
     | dict.fromkeys(PATTERNS, ("VALUE",))
     | {"BETWEEN": ("VALUE", "VALUE"), "IN": ("START_ONE",), "NOT_IN": ("START_ONE",), "IS_NULL": (), "NOT_NULL": ()},
-    "OPERAND": {"V": (), "ZERO": (), "ONE": (), "C": (), "QUERY": ("START_ONE",)},
-    "VALUE": {"V": ()},
+    "OPERAND": {"V": (), "W": ("LAST_WORD",), "ZERO": (), "ONE": (), "C": (), "QUERY": ("START_ONE",)},
+    "VALUE": {"V": (), "W": ("LAST_WORD",)},
     "GROUP_FIRST": {"C": ("AFTER_GROUP",)},
     "AFTER_GROUP": {"C": ("AFTER_GROUP",), "HAVING": ("HAVING_PREDICATE", "AFTER_HAVING")} | ORDER_PART,
     "HAVING_PREDICATE": _aggregated("OPERATOR"),
@@ -102,10 +103,11 @@ GRAMMAR: dict[str, Rules] = {
     "DIRECTION": {"ASC": (), "DESC": ()},
     "AFTER_ORDER": ORDER_RULES | {"LIMIT": ("VALUE", "AFTER_LIMIT"), "LIMIT_ONE": ("AFTER_LIMIT",)} | SETS,
     "AFTER_LIMIT": SETS,
+    "LAST_WORD": {"W": ()},
 }
 STATES = tuple(GRAMMAR)
 STATE_NUMBERS = {name: number for number, name in enumerate(STATES)}
-KIND_LETTERS = {COLUMN: "C", TABLE: "T", VALUE: "V"}
+KIND_LETTERS = {COLUMN: "C", TABLE: "T", VALUE: "V", WORD: "W"}
 
 Stack: TypeAlias = tuple[str, ...]
 START: Stack = ("ROOT",)
@@ -148,6 +150,6 @@ def state_of(stack: Stack) -> int:
 
 
 def legal_table() -> list[list[bool]]:
-    """Return for each state which keywords, then which of column, table and value are legal."""
-    keys = [*KEYWORDS, "C", "T", "V"]
+    """Return for each state which keywords, then which of column, table, value and word are legal."""
+    keys = [*KEYWORDS, *KIND_LETTERS.values()]
     return [[key in GRAMMAR[state] for key in keys] for state in STATES]

@@ -17,19 +17,22 @@ from .grammar import (
     STATES,
     TABLE,
     VALUE,
+    WORD,
     Stack,
     Symbol,
     is_keyword,
     legal_table,
 )
-from .linking import COLUMNS, TABLES, VALUES, Linked
+from .linking import COLUMNS, QUESTION, TABLES, VALUES, Linked
 from .names import Names, kind_of
+from .sequence import LONGEST_SPAN
 from .sql_write import is_date, is_year
 
 LEGAL = np.array(legal_table(), dtype=bool)
 NUMBERS = {name: number for number, name in enumerate(STATES)}
 DEEPEST = 14
 """How many states may be open: about three subqueries inside of each other."""
+PART_OF = {COLUMN: COLUMNS, TABLE: TABLES, VALUE: VALUES, WORD: QUESTION}
 Mask = NDArray[np.bool_]
 
 
@@ -45,8 +48,8 @@ class Legal:
         texts = [one.value.text for one in linked.candidates]
         self.date_values = np.array([is_year(text) or is_date(text) for text in texts], dtype=bool)
         self.number_values = np.array([one.value.number for one in linked.candidates], dtype=bool)
-        self.starts = {COLUMN: linked.start(COLUMNS), TABLE: linked.start(TABLES), VALUE: linked.start(VALUES)}
-        self.sizes = {kind: linked.sizes[part] for kind, part in ((COLUMN, COLUMNS), (TABLE, TABLES), (VALUE, VALUES))}
+        self.starts = {kind: linked.start(part) for kind, part in PART_OF.items()}
+        self.sizes = {kind: linked.sizes[part] for kind, part in PART_OF.items()}
         self.base = self._base()
 
     def _base(self) -> Mask:
@@ -58,7 +61,7 @@ class Legal:
                 :, len(KEYWORDS) + kind - 1, None
             ]
         if not self.sizes[VALUE]:
-            for name in (*PATTERNS, "BETWEEN", "LIMIT"):
+            for name in ("BETWEEN", "LIMIT"):
                 mask[:, KEYWORDS.index(name)] = False
         return mask
 
@@ -81,6 +84,10 @@ class Legal:
         mask: Mask = self.base[NUMBERS[state]].copy()
         if state == "ARGUMENT" and is_keyword(symbols[-1], "SUM", "AVG"):
             self._columns(mask)[:] &= self.numeric
+        elif state == "LAST_WORD":
+            first = symbols[-1][1]
+            self._words(mask)[:first] = False
+            self._words(mask)[first + LONGEST_SPAN :] = False
         elif state in ("OPERAND", "VALUE", "OPERATOR"):
             self._suit(mask, state, symbols)
         elif state in ("AFTER_ITEM", "AFTER_GROUP"):
@@ -101,6 +108,10 @@ class Legal:
         start = len(KEYWORDS) + self.starts[VALUE]
         return mask[start : start + self.sizes[VALUE]]
 
+    def _words(self, mask: Mask) -> Mask:
+        start = len(KEYWORDS) + self.starts[WORD]
+        return mask[start : start + self.sizes[WORD]]
+
     @staticmethod
     def _forbid(mask: Mask, *names: str) -> None:
         for name in names:
@@ -109,7 +120,7 @@ class Legal:
     def _suit(self, mask: Mask, state: str, symbols: Sequence[Symbol]) -> None:
         """Keep values and operators that suit the column compared."""
         place = len(symbols) - 1
-        while symbols[place][0] in (VALUE,) or is_keyword(symbols[place], *COMPARISONS, *PATTERNS, "BETWEEN"):
+        while symbols[place][0] in (VALUE, WORD) or is_keyword(symbols[place], *COMPARISONS, *PATTERNS, "BETWEEN"):
             place -= 1
         kind, number = symbols[place]
         counted = self._counts(symbols, place)
@@ -124,6 +135,8 @@ class Legal:
             if (numeric and not self.number_values.any()) or (dated and not self.date_values.any()):
                 self._forbid(mask, "BETWEEN")
             return
+        if limit or counted or kind != COLUMN or not self.textual[number]:
+            self._words(mask)[:] = False
         if numeric or dated:
             self._values(mask)[:] &= self.number_values if numeric else self.date_values
         if state == "OPERAND" and kind == COLUMN:

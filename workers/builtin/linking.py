@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ from .lexicon import IGNORED
 from .names import Names, kind_of
 from .sequence import Speller
 from .tree import Predicate, Query, Value
-from .words import Word, bucket, name_words, read_words, stem, text_features
+from .word_vectors import NONE, word_vectors
+from .words import Word, bucket, is_wide, name_words, question_features, read_words, stem, text_features
 
 QUESTION, EARLIER, SYMBOL, COLUMNS, TABLES, VALUES = range(6)
 """The parts of the sequence of items."""
@@ -29,6 +31,9 @@ PARTS = 6
 MOST_WORDS = 60
 MOST_EARLIER = 30
 MOST_SYMBOLS = 40
+LONGEST_NAME = 12
+NEAR, LIKE = 0.6, 0.4
+"""From which cosine on a word is used much like a word of a name, or somewhat."""
 COLUMN_KINDS = ("number", "date", "boolean", "text", "other")
 SEGMENTS = 4 + len(COLUMN_KINDS) * 3 + len(KINDS)
 
@@ -63,6 +68,13 @@ _SPECIAL = (
     ),
     *(f"cell of {name}{way}" for name in ("column", "table") for way in ("", " back")),
     *(f"number fits{way}" for way in ("", " back")),
+    *(
+        f"{word} {match} {name}{way}"
+        for word in ("word", "earlier")
+        for match in ("near", "like")
+        for name in ("column", "table")
+        for way in ("", " back")
+    ),
 )
 RELATION_NUMBERS = {name: PARTS * PARTS + number for number, name in enumerate(_SPECIAL)}
 RELATIONS = PARTS * PARTS + len(_SPECIAL)
@@ -82,7 +94,9 @@ class Linked:
     """What the network reads of one question.
 
     Args:
+        words: of the question.
         features: for each item the rows of the embedding table whose mean it is.
+        vectors: for each item its words' rows in the table of word vectors.
         segments: (items,) the kind of each item.
         relations: (items, items) uint8.
         sizes: how many items each of the six parts has.
@@ -90,7 +104,9 @@ class Linked:
         symbols: the earlier query's symbols.
     """
 
+    words: list[Word]
     features: list[tuple[int, ...]]
+    vectors: list[tuple[int, ...]]
     segments: NDArray[np.int64]
     relations: NDArray[np.uint8]
     sizes: tuple[int, ...]
@@ -117,8 +133,18 @@ class SchemaLinks:
             ),
             *(text_features(words) for words in self.table_words),
         ]
+        self.vectors = [vector_rows(words) for words in (*self.column_words, *self.table_words)]
         self.segments = [self._segment(number) for number in range(len(names.columns))] + [3] * len(names.tables)
         self.relations = self._relations()
+
+    def likeness(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Return how alike each word is used to the nearest word of each name, (words, columns + tables): 1 at most."""
+        known = word_vectors()
+        rows = [NONE if word in IGNORED else known.row(word) for word in words]
+        ends = np.cumsum([0, *(len(rows) for rows in self.vectors)])[:-1]
+        cosines = known.table[rows] @ known.table[list(chain.from_iterable(self.vectors))].T
+        alike: NDArray[np.float32] = np.maximum.reduceat(cosines, ends, axis=1)
+        return alike
 
     def with_cells(self, found: Sequence[tuple[int, str]]) -> SchemaLinks:
         """Return the same schema with more cells known, as (column, text)."""
@@ -168,18 +194,19 @@ def link(question: str, schema: SchemaLinks, earlier: Earlier | None = None) -> 
     candidates = [one for one in candidates if one.end <= len(words)]
     symbols = _earlier_symbols(earlier, candidates)
     sizes = (len(words), len(before), len(symbols), len(names.columns), len(names.tables), len(candidates))
-    features = [text_features((word.lower,)) for word in (*words, *before)]
+    features = [*question_features(words), *question_features(before)]
     features += [_symbol_features(symbol, schema, candidates) for symbol in symbols]
     features += schema.features
-    features += [
-        text_features(tuple(word.lower for word in read_words(one.value.text))[:6]) or (bucket("<none>"),)
-        for one in candidates
-    ]
+    texts = [tuple(word.lower for word in read_words(one.value.text))[:6] for one in candidates]
+    features += [text_features(text) or (bucket("<none>"),) for text in texts]
+    vectors = [vector_rows((word.lower,)) for word in (*words, *before)]
+    vectors += [_symbol_vectors(symbol, schema) for symbol in symbols]
+    vectors += [*schema.vectors, *(vector_rows(text) for text in texts)]
     values = [4 + len(COLUMN_KINDS) * 3 + KINDS.index(one.kind) for one in candidates]
     segments = np.array(
         [0] * len(words) + [1] * len(before) + [2] * len(symbols) + schema.segments + values, dtype=np.int64
     )
-    linked = Linked(features, segments, _base(sizes, schema), sizes, candidates, symbols)
+    linked = Linked(words, features, vectors, segments, _base(sizes, schema), sizes, candidates, symbols)
     _relate_words(linked, words, QUESTION, "word", schema)
     _relate_words(linked, before, EARLIER, "earlier", schema)
     _relate_symbols(linked)
@@ -224,6 +251,20 @@ def _symbol_features(symbol: Symbol, schema: SchemaLinks, candidates: list[Candi
     return schema.features[number + (len(schema.names.columns) if kind == TABLE else 0)]
 
 
+def _symbol_vectors(symbol: Symbol, schema: SchemaLinks) -> tuple[int, ...]:
+    kind, number = symbol
+    if kind not in (COLUMN, TABLE):
+        return (NONE,)
+    return schema.vectors[number + (len(schema.names.columns) if kind == TABLE else 0)]
+
+
+@lru_cache(maxsize=65536)
+def vector_rows(words: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the rows of the words that have a vector; NONE alone where none has."""
+    known = word_vectors()
+    return tuple(row for row in (known.row(word) for word in words) if row != NONE) or (NONE,)
+
+
 @lru_cache(maxsize=4096)
 def _defaults_of(parts: tuple[int, ...]) -> NDArray[np.uint8]:
     kinds = np.array(parts, dtype=np.uint8)
@@ -260,25 +301,36 @@ def _set(linked: Linked, one: int, two: int, relation: str) -> None:
 
 
 def _relate_words(linked: Linked, words: list[Word], part: int, label: str, schema: SchemaLinks) -> None:
-    """Tie words to the columns and tables whose names they are part of, or wholly are."""
+    """Tie words to the columns and tables whose names they are part of, or wholly are, or are used like."""
     start = linked.start(part)
     stems = [stem(word.lower) for word in words]
+    pairs = [{one + two for one, two in pairwise(stems[max(n - 1, 0) : n + 2])} for n in range(len(stems))]
     runs: dict[str, set[int]] = {}
     for one in range(len(stems)):
-        for two in range(one + 1, min(one + 5, len(stems)) + 1):
+        for two in range(one + 1, min(one + (LONGEST_NAME if is_wide(stems[one]) else 5), len(stems)) + 1):
             runs.setdefault("".join(stems[one:two]), set()).update(range(one, two))
+    alike = schema.likeness([word.lower for word in words])
+    number = 0
     for kind, names, where in (
         ("column", schema.column_words, linked.start(COLUMNS)),
         ("table", schema.table_words, linked.start(TABLES)),
     ):
-        for number, parts in enumerate(names):
+        for parts in names:
             name_stems = tuple(stem(part) for part in parts)
-            whole = runs.get("".join(name_stems), set())
+            name, item = "".join(name_stems), where + number - (len(schema.column_words) if kind == "table" else 0)
+            whole = runs.get(name, set())
             for place, word in enumerate(stems):
                 if place in whole:
-                    _set(linked, start + place, where + number, f"{label} fully {kind}")
+                    match = "fully"
+                elif is_wide(word):
+                    match = "partly" if any(p in name for p in pairs[place]) else "like" if word in name else ""
                 elif word not in IGNORED and _is_part(word, name_stems):
-                    _set(linked, start + place, where + number, f"{label} partly {kind}")
+                    match = "partly"
+                else:
+                    match = "near" if alike[place, number] >= NEAR else "like" if alike[place, number] >= LIKE else ""
+                if match:
+                    _set(linked, start + place, item, f"{label} {match} {kind}")
+            number += 1
 
 
 @lru_cache(maxsize=200_000)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..mschema import Column, Schema, Table, split_name
+from .wide_keys import references
+from .words import is_wide
 
 NUMBER_TYPES = ("INT", "DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL", "HUGE", "BIGNUM", "NUMBER")
 DATE_TYPES = ("DATE", "TIME", "INTERVAL")
@@ -69,7 +71,17 @@ class Names:
             other = self.find_column(key.other_table, key.other_column)
             if column is not None and other is not None and self.table_of[column] != self.table_of[other]:
                 edges.append(Edge(column, other))
-        return list(dict.fromkeys(edges + self._implied(edges)))
+        implied = self._implied(edges)
+        return list(dict.fromkeys(edges + implied + ([] if edges else self._told_in_chinese())))
+
+    def _told_in_chinese(self) -> list[Edge]:
+        if not any(is_wide(table.name) for table in self.tables):
+            return []
+        named = [(split_name(table.name)[-1], [column.name for column in table.columns]) for table in self.tables]
+        return [
+            Edge(self.columns_of[table][column], self.columns_of[other][key])
+            for (table, column), (other, key) in references(named)
+        ]
 
     def _implied(self, declared: list[Edge]) -> list[Edge]:
         """Return a join for each two tables without a declared key that share the name of a key column."""

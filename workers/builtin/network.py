@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from .grammar import KEYWORDS
 from .linking import Linked
 from .weights import WEIGHTS, Arrays, load_weights
+from .word_vectors import word_vectors
 
 Array = NDArray[np.float32]
 FIRST = len(KEYWORDS)
@@ -57,6 +58,7 @@ class Network:
 
     def __init__(self, arrays: Arrays, shape: dict[str, int]) -> None:
         self.arrays = arrays
+        self.table = word_vectors().table
         self.width, self.heads, self.steps = shape["width"], shape["heads"], shape["steps"]
         self.encoder_layers, self.decoder_layers = shape["encoder_layers"], shape["decoder_layers"]
         self.head = self.width // self.heads
@@ -69,6 +71,7 @@ class Network:
         sums = np.vstack([np.zeros((1, rows.shape[1]), dtype=np.float32), np.cumsum(rows, axis=0)])
         means = (sums[ends] - sums[np.concatenate([[0], ends[:-1]])]) / sizes[:, None]
         x = self._linear("widen", means.astype(np.float32)) + self.arrays["segments.weight"][linked.segments]
+        x += self._vectors(linked) @ self.arrays["widen_vectors.weight"].T
         x = self._norm("norm_items", x)
         bias = self.arrays["relations.weight"][linked.relations]
         for layer in range(self.encoder_layers):
@@ -77,6 +80,14 @@ class Network:
         x = self._norm("norm_memory", x)
         crossed = [self._key_value(f"decoder.{layer}.cross_attention", x) for layer in range(self.decoder_layers)]
         return Memory(self._linear("pointed", x), self._linear("point_key", x), crossed)
+
+    def _vectors(self, linked: Linked) -> Array:
+        """Return the mean of the vectors of each item's words, (items, dimensions)."""
+        rows = self.table[list(chain.from_iterable(linked.vectors))]
+        sizes = np.array([len(one) for one in linked.vectors])
+        sums = np.add.reduceat(rows, np.cumsum(sizes) - sizes)
+        means: Array = (sums / sizes[:, None]).astype(np.float32)
+        return means
 
     def cache(self, beams: int) -> Cache:
         """Return an empty cache for so many beams."""

@@ -140,7 +140,7 @@ def earlier_of(turns: Sequence[tuple[str, str]], names: Names) -> Earlier | None
 
 def tree_of(beam: Beam, linked: Linked) -> Query:
     """Return the query of a whole beam."""
-    return read_query(beam.symbols, [one.value for one in linked.candidates])
+    return read_query(beam.symbols, [one.value for one in linked.candidates], linked.words)
 
 
 def sql_of(tree: Query, names: Names, linked: Linked) -> str | None:

@@ -15,11 +15,13 @@ from .grammar import (
     SET_OPERATORS,
     TABLE,
     VALUE,
+    WORD,
     Symbol,
     is_keyword,
     keyword,
 )
 from .tree import Joiner, Operand, Order, Predicate, Query, SetOperator, Term, Value
+from .words import Word, spell
 
 CONSTANTS = {"ZERO": Value("0", number=True), "ONE": Value("1", number=True)}
 
@@ -28,10 +30,19 @@ class NotSayable(ValueError):
     """The query has a value that is not among the candidates."""
 
 
-class Speller:
-    """Writes queries as symbols. `spellings` holds every text by which each candidate may be meant."""
+LONGEST_SPAN = 20
 
-    def __init__(self, spellings: Sequence[tuple[str, ...]]) -> None:
+
+class Speller:
+    """Writes queries as symbols.
+
+    Args:
+        spellings: every text by which each candidate may be meant.
+        words: of the question: what is no candidate may be a run of these.
+    """
+
+    def __init__(self, spellings: Sequence[tuple[str, ...]], words: Sequence[Word] = ()) -> None:
+        self.words = words
         self.numbers: dict[str, int] = {}
         for number, texts in enumerate(spellings):
             for text in texts:
@@ -58,7 +69,7 @@ class Speller:
             symbols += [*_term(order.term), keyword("DESC" if order.descending else "ASC")]
         if query.limit is not None:
             one = query.limit.text == "1"
-            symbols += [keyword("LIMIT_ONE")] if one else [keyword("LIMIT"), self._value(query.limit)]
+            symbols += [keyword("LIMIT_ONE")] if one else [keyword("LIMIT"), *self._value(query.limit)]
         if query.operator is not None and query.right is not None:
             return [*symbols, keyword(query.operator), *self.query(query.right)]
         return [*symbols, keyword("END")]
@@ -77,16 +88,25 @@ class Speller:
             return _pointer(operand)
         if isinstance(operand, Query):
             return [*([] if operator in ("IN", "NOT_IN") else [keyword("QUERY")]), *self.query(operand)]
-        return [self._value(operand, constants=operator in COMPARISONS)]
+        return self._value(operand, constants=operator in COMPARISONS)
 
-    def _value(self, value: Value, constants: bool = False) -> Symbol:
+    def _value(self, value: Value, constants: bool = False) -> list[Symbol]:
         wanted = value.text.casefold().strip()
         if wanted in self.numbers:
-            return (VALUE, self.numbers[wanted])
+            return [(VALUE, self.numbers[wanted])]
         for name, constant in CONSTANTS.items():
             if constants and wanted == constant.text:
-                return keyword(name)
-        raise NotSayable(value.text)
+                return [keyword(name)]
+        return self._span(wanted)
+
+    def _span(self, wanted: str) -> list[Symbol]:
+        """Return the first and the last word of the run that is a text."""
+        for start, first in enumerate(self.words):
+            if wanted.startswith(first.lower):
+                for end in range(start, min(start + LONGEST_SPAN, len(self.words))):
+                    if spell(self.words[start : end + 1]).casefold() == wanted:
+                        return [(WORD, start), (WORD, end)]
+        raise NotSayable(wanted)
 
 
 def _term(term: Term) -> list[Symbol]:
@@ -103,17 +123,18 @@ def _pointer(term: Term) -> list[Symbol]:
     return [(TABLE, term.table)]
 
 
-def read_query(symbols: Sequence[Symbol], candidates: Sequence[Value]) -> Query:
+def read_query(symbols: Sequence[Symbol], candidates: Sequence[Value], words: Sequence[Word] = ()) -> Query:
     """Return the query of a whole legal sequence."""
-    return _Reader(symbols, candidates).query()
+    return _Reader(symbols, candidates, words).query()
 
 
 class _Reader:
     """Reads what the grammar allows, so that nothing is checked twice."""
 
-    def __init__(self, symbols: Sequence[Symbol], candidates: Sequence[Value]) -> None:
+    def __init__(self, symbols: Sequence[Symbol], candidates: Sequence[Value], words: Sequence[Word]) -> None:
         self.symbols = symbols
         self.candidates = candidates
+        self.words = words
         self.place = 0
 
     def query(self) -> Query:
@@ -202,7 +223,11 @@ class _Reader:
     def _value(self) -> Value:
         kind, number = self.symbols[self.place]
         self.place += 1
-        return self.candidates[number] if kind == VALUE else CONSTANTS[KEYWORDS[number]]
+        if kind != WORD:
+            return self.candidates[number] if kind == VALUE else CONSTANTS[KEYWORDS[number]]
+        last = self.symbols[self.place][1]
+        self.place += 1
+        return Value(spell(self.words[number : last + 1]))
 
     def _order(self) -> list[Order]:
         orders = []

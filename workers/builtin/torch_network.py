@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .batches import Batch
 from .grammar import KEYWORDS, STATES
 from .linking import RELATIONS, SEGMENTS
+from .word_vectors import DIMENSIONS, word_vectors
 from .words import BUCKETS
 
 
@@ -81,6 +83,8 @@ class TorchNetwork(nn.Module):  # type: ignore[misc]
         self.shape, self.drop = shape, drop
         self.features = nn.EmbeddingBag(shape.buckets, shape.features, mode="mean")
         self.widen = nn.Linear(shape.features, shape.width)
+        self.register_buffer("vectors", torch.from_numpy(word_vectors().table), persistent=False)
+        self.widen_vectors = nn.Linear(DIMENSIONS, shape.width, bias=False)
         self.segments = nn.Embedding(SEGMENTS, shape.width)
         self.norm_items = nn.LayerNorm(shape.width)
         self.relations = nn.Embedding(RELATIONS, shape.encoder_layers * shape.heads)
@@ -98,24 +102,29 @@ class TorchNetwork(nn.Module):  # type: ignore[misc]
         for table in (self.features, self.segments, self.keywords, self.states, self.places):
             nn.init.normal_(table.weight, std=0.1)
         nn.init.zeros_(self.relations.weight)
+        nn.init.zeros_(self.widen_vectors.weight)
 
-    def encode(self, bags: Tensor, offsets: Tensor, segments: Tensor, relations: Tensor, hidden: Tensor) -> Tensor:
+    def encode(self, batch: Batch) -> Tensor:
         """Return the memory (batch, items, width).
 
-        Args:
+        Of the batch it reads:
             bags, offsets: the features of all items, one after the other, padding items with none.
+            vectors, vector_offsets: likewise their words' rows in the table of word vectors.
             segments: (batch, items); relations: (batch, items, items); hidden: (batch, items), True at padding.
         """
         shape = self.shape
-        batch, items = segments.shape
-        x = self.widen(self.features(bags, offsets)).view(batch, items, -1) + self.segments(segments)
+        count, items = batch.segments.shape
+        x = self.widen(self.features(batch.bags, batch.offsets))
+        alike = functional.embedding_bag(batch.vectors, self.vectors, batch.vector_offsets, mode="mean")
+        x = x + self.widen_vectors(alike)
+        x = x.view(count, items, -1) + self.segments(batch.segments)
         x = functional.dropout(self.norm_items(x), self.drop, self.training)
         bias = (
-            self.relations(relations)
-            .view(batch, items, items, shape.encoder_layers, shape.heads)
+            self.relations(batch.relations)
+            .view(count, items, items, shape.encoder_layers, shape.heads)
             .permute(3, 0, 4, 1, 2)
         )
-        bias = bias.masked_fill(hidden[None, :, None, None, :], -1e9)
+        bias = bias.masked_fill(batch.hidden[None, :, None, None, :], -1e9)
         for number, layer in enumerate(self.encoder):
             x = layer(x, bias[number], self.drop)
         memory: Tensor = self.norm_memory(x)

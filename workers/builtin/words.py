@@ -1,17 +1,24 @@
-"""Words and the hashed features that stand for them: nothing is out of vocabulary."""
+"""Words and the hashed features that stand for them: nothing is out of vocabulary.
+
+A Chinese character is a word of its own; the characters beside it are features too.
+"""
 
 from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
-BUCKETS = 16384
-"""Rows of the embedding table; every feature is hashed into one of them."""
+SPELLED, WIDE = 16384, 8192
+BUCKETS = SPELLED + WIDE
+"""Rows of the embedding table: every feature is hashed into one of the first, of scripts without spaces of the last."""
 
-TOKEN = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[\w]+|[^\w\s]", re.UNICODE)
-IDENTIFIER_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
+HAN = "\u3400-\u9fff\uf900-\ufaff"
+TOKEN = re.compile(rf"[{HAN}]|\d+(?:[.,:/-]\d+)*|(?:(?![{HAN}])[^\W\d_])+(?:['’](?:(?![{HAN}])[^\W\d_])+)?|[^\w\s]|\w")
+IDENTIFIER_PART = re.compile(rf"[{HAN}]|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|(?:(?![{HAN}])[^\W\dA-Za-z_])+")
 SUFFIXES = (
     ("ies", "y"),
     ("sses", "ss"),
@@ -43,6 +50,14 @@ def read_words(text: str) -> list[Word]:
     return [Word(match.group(), match.start(), match.end()) for match in TOKEN.finditer(text)]
 
 
+def spell(words: Sequence[Word]) -> str:
+    """Return neighbouring words as a text, with the space between them that there was, one at most."""
+    text = words[0].text
+    for before, word in pairwise(words):
+        text += (" " if word.start > before.end else "") + word.text
+    return text
+
+
 @lru_cache(maxsize=65536)
 def name_words(name: str) -> tuple[str, ...]:
     """Return the words of an identifier: `songName_2` is song, name, 2."""
@@ -58,14 +73,26 @@ def stem(word: str) -> str:
     return word
 
 
+def is_wide(word: str) -> bool:
+    """Whether a word is a character of a script that has no spaces between words."""
+    return "\u3400" <= word[:1] <= "\ufaff" and not "\ua000" <= word[:1] < "\uf900"
+
+
 def bucket(feature: str) -> int:
     """Return the row of the embedding table that a feature hashes to."""
-    return zlib.crc32(feature.encode()) % BUCKETS
+    return zlib.crc32(feature.encode()) % SPELLED
+
+
+def wide_bucket(feature: str) -> int:
+    """Return the row that a feature of Chinese characters hashes to."""
+    return SPELLED + zlib.crc32(feature.encode()) % WIDE
 
 
 @lru_cache(maxsize=65536)
 def word_features(word: str) -> tuple[int, ...]:
     """Return the buckets of a lower-case word: itself, its stem and its 3-grams; numbers only by their shape."""
+    if is_wide(word):
+        return (wide_bucket(word),)
     if word[:1].isdigit():
         shape = re.sub(r"\d", "0", word)
         return (bucket("<number>"), bucket(f"shape:{shape}"))
@@ -75,5 +102,17 @@ def word_features(word: str) -> tuple[int, ...]:
 
 
 def text_features(words: tuple[str, ...], limit: int = 40) -> tuple[int, ...]:
-    """Return the buckets of several words together, at most `limit`."""
-    return tuple(feature for word in words for feature in word_features(word))[:limit]
+    """Return the buckets of several words together, at most `limit`: of Chinese characters each two neighbours too."""
+    pairs = [wide_bucket(one + two) for one, two in pairwise(words) if is_wide(one) and is_wide(two)]
+    return (*(feature for word in words for feature in word_features(word)), *pairs)[:limit]
+
+
+def question_features(words: Sequence[Word]) -> list[tuple[int, ...]]:
+    """Return the buckets of each word of a text: of a Chinese character those with its neighbours too."""
+    texts = ["", *(word.lower for word in words), ""]
+    return [
+        (*word_features(word), *(wide_bucket(pair) for pair in (before + word, word + after) if len(pair) > 1))
+        if is_wide(word)
+        else text_features((word,))
+        for before, word, after in zip(texts, texts[1:], texts[2:], strict=False)
+    ]

@@ -8,10 +8,12 @@ from quackllm.workers.builtin.grammar import KEYWORDS, STATES
 from quackllm.workers.builtin.linking import RELATIONS, SEGMENTS, SchemaLinks
 from quackllm.workers.builtin.names import Names
 from quackllm.workers.builtin.network import Network
+from quackllm.workers.builtin.word_vectors import DIMENSIONS
+from quackllm.workers.builtin.words import BUCKETS
 from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
 
 SHAPE = {"width": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 1, "inner": 32, "features": 8}
-SIZES = {**SHAPE, "buckets": 16384, "steps": 40}
+SIZES = {**SHAPE, "buckets": BUCKETS, "steps": 40}
 
 
 def shop_schema() -> Schema:
@@ -58,6 +60,7 @@ def random_network(seed: int) -> Network:
         "keywords.weight": (len(KEYWORDS) + 1, width),
         "states.weight": (len(STATES), width),
         "places.weight": (SIZES["steps"], width),
+        "widen_vectors.weight": (width, DIMENSIONS),
         **_linear("widen", SIZES["features"], width),
         **_linear("keyword_out", width, len(KEYWORDS)),
     }

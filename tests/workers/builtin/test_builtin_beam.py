@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.workers.builtin.beam import search
 from quackllm.workers.builtin.binder import Binder
-from quackllm.workers.builtin.grammar import COLUMN, is_keyword, is_legal, keyword
+from quackllm.workers.builtin.grammar import COLUMN, WORD, is_keyword, is_legal, keyword
 from quackllm.workers.builtin.legal import Legal
 from quackllm.workers.builtin.linking import SchemaLinks, link
 from quackllm.workers.builtin.names import Names
@@ -69,8 +69,18 @@ def test_without_constants_nothing_that_needs_one_is_legal(names: Names, links: 
     legal = Legal(names, link("who?", links))
     city = names.find_column("customers", "city")
     mask = legal.mask(("AFTER_WHERE", "OPERATOR"), [(COLUMN, city or 0)])
-    assert not mask[legal.place(keyword("CONTAINS"))]
+    assert not mask[legal.place(keyword("BETWEEN"))]
     assert mask[legal.place(keyword("IS_NULL"))]
+
+
+def test_a_run_of_words_is_a_constant_of_a_text_column_alone(names: Names, links: SchemaLinks) -> None:
+    legal = Legal(names, link("who lives in old harbour street", links))
+    city, age = names.find_column("customers", "city"), names.find_column("customers", "age")
+    for column, allowed in ((city, True), (age, False)):
+        mask = legal.mask(("AFTER_WHERE", "OPERAND"), [(COLUMN, column or 0), keyword("=")])
+        assert mask[legal.place((WORD, 3))] == allowed
+    last = legal.mask(("AFTER_WHERE", "LAST_WORD"), [(COLUMN, city or 0), keyword("="), (WORD, 3)])
+    assert [place for place, _ in enumerate(mask) if last[place]] == [legal.place((WORD, word)) for word in (3, 4, 5)]
 
 
 def test_the_other_side_of_a_set_operation_has_as_many_items(names: Names, links: SchemaLinks) -> None:

@@ -14,6 +14,7 @@ from quackllm.workers.builtin.grammar import (
     START,
     TABLE,
     VALUE,
+    WORD,
     Symbol,
     is_legal,
     keyword,
@@ -21,11 +22,13 @@ from quackllm.workers.builtin.grammar import (
 )
 from quackllm.workers.builtin.sequence import NotSayable, Speller, read_query
 from quackllm.workers.builtin.tree import Query, Term, Value
+from quackllm.workers.builtin.words import read_words
 
 pytest_plugins = ["builtin_shop"]
 
 VALUES = [Value("1974", number=True), Value("Paris"), Value("3", number=True)]
-KINDS = {"C": COLUMN, "T": TABLE, "V": VALUE}
+KINDS = {"C": COLUMN, "T": TABLE, "V": VALUE, "W": WORD}
+WORDS = read_words("old harbour street")
 
 
 def walk(seed: int) -> list[Symbol]:
@@ -37,7 +40,8 @@ def walk(seed: int) -> list[Symbol]:
         keys = sorted(key for key in rules if key != "DECLINE")
         short = [key for key in keys if not any(part.startswith("START") for part in rules[key])]
         choice = "END" if "END" in rules and len(symbols) > 12 else chance.choice(short if len(symbols) > 12 else keys)
-        symbol = (KINDS[choice], chance.randrange(3)) if choice in KINDS else keyword(choice)
+        first = symbols[-1][1] if stack[-1] == "LAST_WORD" else 0
+        symbol = (KINDS[choice], chance.randrange(first, 3)) if choice in KINDS else keyword(choice)
         symbols.append(symbol)
         stack = step(stack, symbol)
     return symbols
@@ -47,10 +51,10 @@ def walk(seed: int) -> list[Symbol]:
 @settings(max_examples=300, deadline=None)
 def test_every_whole_sequence_reads_as_a_query_and_is_written_back(seed: int) -> None:
     symbols = walk(seed)
-    query = read_query(symbols, VALUES)
-    written = Speller([(value.text,) for value in VALUES]).query(query)
+    query = read_query(symbols, VALUES, WORDS)
+    written = Speller([(value.text,) for value in VALUES], WORDS).query(query)
     # LIMIT with the value 1 has a keyword of its own, so compare what they mean.
-    assert read_query(written, VALUES) == query
+    assert read_query(written, VALUES, WORDS) == query
     assert is_legal(written)
 
 

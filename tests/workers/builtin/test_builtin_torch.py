@@ -13,6 +13,7 @@ from quackllm.workers.builtin.network import Network, load_network
 from quackllm.workers.builtin.sequence import Speller
 from quackllm.workers.builtin.sql_read import read_sql
 from quackllm.workers.builtin.weights import load_weights
+from quackllm.workers.builtin.words import BUCKETS
 
 torch = pytest.importorskip("torch")
 
@@ -22,7 +23,7 @@ from quackllm.workers.builtin.weights import average_weights, save_weights  # no
 
 pytest_plugins = ["builtin_shop"]
 
-SMALL = Shape(width=24, heads=2, encoder_layers=2, decoder_layers=2, inner=32, features=8, buckets=16384, steps=40)
+SMALL = Shape(width=24, heads=2, encoder_layers=2, decoder_layers=2, inner=32, features=8, buckets=BUCKETS, steps=40)
 QUESTION = "Which customers older than 30 live in Paris?"
 SQL = "SELECT name FROM customers WHERE age > 30 AND city = 'Paris'"
 
@@ -35,7 +36,7 @@ def example(links: SchemaLinks) -> Example:
 
 
 def scores_of(network: TorchNetwork, batch: Batch) -> torch.Tensor:
-    memory = network.encode(batch.bags, batch.offsets, batch.segments, batch.relations, batch.hidden)
+    memory = network.encode(batch)
     return network.decode(memory, batch.hidden, batch.inputs, batch.states)
 
 
