@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -45,13 +46,17 @@ def explained() -> Iterator[None]:
 
 @contextmanager
 def _hushed() -> Iterator[None]:
-    """Keep what the libraries tell each other's developers, and their own bars, off the screen."""
+    """Keep what the libraries tell their developers off the screen, and what trl tells its makers off the network."""
     with warnings.catch_warnings():
         for kind in (FutureWarning, DeprecationWarning):
             warnings.simplefilter("ignore", kind)
         warnings.filterwarnings("ignore", "MatMul8bitLt: inputs will be cast")
+        import huggingface_hub
         import transformers
 
+        # Nothing is reported to anybody unless the user says so, as with Ray.
+        asked = os.environ.get("HF_HUB_DISABLE_TELEMETRY") is not None
+        huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY |= not asked
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         yield

@@ -28,6 +28,18 @@ def test_a_missing_package_names_the_extra() -> None:
     assert raised.value.hint == 'type: pip install "quackllm[train]"'
 
 
+@pytest.mark.parametrize("said", [None, "0"])
+def test_nothing_is_reported_unless_the_user_says_so(said: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
+    monkeypatch.delenv("HF_HUB_DISABLE_TELEMETRY", raising=False)
+    if said is not None:
+        monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", said)
+    with explained():
+        assert constants.HF_HUB_DISABLE_TELEMETRY is (said is None)
+
+
 def test_other_errors_stay_what_they_are() -> None:
     with pytest.raises(RuntimeError, match="another"), explained():
         raise RuntimeError("another")

@@ -43,7 +43,7 @@ def kill_at_a_checkpoint(told: dict[str, Any], folder: Path) -> None:
         child = subprocess.Popen(
             [sys.executable, "-c", COMMAND, "finetune", *words], stdout=log, stderr=log, env=environment
         )
-        until = time.monotonic() + 120
+        until = time.monotonic() + 150
         while not (folder / "checkpoint-6" / "complete").exists():
             assert child.poll() is None, (folder.parent / "log.txt").read_text()
             assert time.monotonic() < until
