@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional, get_origin
 
@@ -153,28 +153,32 @@ def _annotation(field: FieldInfo) -> Any:
 def _show(trained: Trained, merging: str) -> None:
     """Print what was left out, where the result is, and what to type next."""
     data = trained.data
-    if data.bad:
-        err.print(f"{len(data.bad)} bad rows were left out:", highlight=False)
-        for row in data.bad[:SHOWN]:
-            err.print(f"  {row}", highlight=False, markup=False)
-    if data.too_long:
-        lines = ", ".join(map(str, data.too_long[:SHOWN]))
-        err.print(f"{len(data.too_long)} examples were too long and left out; their lines: {lines}", highlight=False)
+    _show_left_out("bad, and left out", data.bad)
+    too_long = [BadRow(line, "its answer would be cut at max_seq_length") for line in data.too_long]
+    _show_left_out("too long, and left out", too_long)
+    _show_left_out("of eval_file left out", data.eval_bad)
+    if trained.resumed_at is not None:
+        _tell(f"It went on at step {trained.resumed_at}.")
     losses = f"loss {trained.loss:.4f}" + (f", eval_loss {trained.eval_loss:.4f}" if trained.eval_loss else "")
-    out.print(
-        f"{trained.folder}: {trained.steps} steps, {losses}, {trained.seconds:.0f} s", highlight=False, markup=False
-    )
-    out.print(f"The curve: {trained.folder.parent / 'loss.png'}", highlight=False, markup=False)
+    _tell(f"{trained.folder}: {trained.steps} steps, {losses}, {trained.seconds:.0f} s")
+    _tell(f"The curve: {trained.folder.parent / 'loss.png'}")
     if merging:
-        out.print(f"Merge it: {merging}", highlight=False, markup=False)
+        _tell(f"Merge it: {merging}")
     else:
         _show_next(trained.folder)
 
 
+def _show_left_out(why: str, rows: Sequence[BadRow]) -> None:
+    if rows:
+        err.print(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {why}:", highlight=False)
+        for row in rows[:SHOWN]:
+            err.print(f"  {row}", highlight=False, markup=False)
+
+
 def _show_next(folder: Path) -> None:
-    out.print(
-        f"Deploy it: quackllm deploy my_sql custom/auto --model-path {folder}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    _tell(f"Deploy it: quackllm deploy my_sql custom/auto --model-path {folder}")
+
+
+def _tell(text: str) -> None:
+    """Print a line that may be copied: nothing in it is broken or coloured."""
+    out.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -70,7 +70,7 @@ def test_questions_with_their_sql_are_asked_as_text2sql_asks(base: Path, tmp_pat
         f"finetune --model-name {base} --train-file {data} --output-dir {tmp_path}/run {FAST} --max-seq-length 1024"
     )
     assert result.exit_code == 0, result.output
-    assert "1 bad rows were left out" in result.output
+    assert "1 row bad, and left out" in result.output
     assert "line 2: binder" in result.output
 
 
@@ -79,7 +79,7 @@ def test_bad_rows_are_counted_and_named(base: Path, tmp_path: Path) -> None:
     data.write_text(data.read_text() + '{"messages": []}\n{\n')
     result = run(f"finetune --model-name {base} --train-file {data} --output-dir {tmp_path}/run {FAST}")
     assert result.exit_code == 0, result.output
-    assert "2 bad rows were left out:\n  line 5: no turn at all\n  line 6: not JSON" in result.output
+    assert "2 rows bad, and left out:\n  line 5: no turn at all\n  line 6: not JSON" in result.output
 
 
 @pytest.mark.parametrize(

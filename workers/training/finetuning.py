@@ -12,6 +12,7 @@ from .dataset import dataset_of, fingerprint, pack
 from .examples import Examples, read_examples
 from .loop import Job, train
 from .output import DataReport, Trained, begin_or_go_on, run_folder
+from .rows import BadRow
 from .settings import FinetuneSettings
 from .tokens import ChatEncoder, check_some, encode_examples
 
@@ -43,7 +44,8 @@ def finetune(
             examples = read_examples(settings.train_file, query=settings.query, database=settings.database)
         encoded = encode_examples(encoder, examples, settings.max_seq_length)
         check_some(encoded, settings.train_file or "the query", settings.max_seq_length)
-        dataset, evaluation = dataset_of(encoded.sequences), _evaluation(encoder, settings, eval_examples)
+        dataset = dataset_of(encoded.sequences)
+        evaluation, eval_bad = _evaluation(encoder, settings, eval_examples)
         data = DataReport(
             examples=len(encoded.sequences),
             tokens=sum(len(sequence.ids) for sequence in encoded.sequences),
@@ -52,6 +54,7 @@ def finetune(
             bad=encoded.bad,
             too_long=encoded.too_long,
             eval_examples=len(evaluation or ()),
+            eval_bad=eval_bad,
         )
         begin_or_go_on(folder, "finetune", settings.model_dump(), data.fingerprint)
         if settings.packing:
@@ -59,9 +62,13 @@ def finetune(
         return train(Job(settings, str(folder.resolve()), base, base, dataset, evaluation, data, deepspeed))
 
 
-def _evaluation(encoder: ChatEncoder, settings: FinetuneSettings, examples: Examples | None) -> Any:
+def _evaluation(
+    encoder: ChatEncoder, settings: FinetuneSettings, examples: Examples | None
+) -> tuple[Any, list[BadRow]]:
+    """Return the dataset that is measured beside, None where there is none, and the rows that it leaves out."""
     if not settings.eval_file:
-        return None
+        return None, []
     encoded = encode_examples(encoder, examples or read_examples(settings.eval_file), settings.max_seq_length)
     check_some(encoded, settings.eval_file, settings.max_seq_length)
-    return dataset_of(encoded.sequences)
+    long = [BadRow(line, f"more than {settings.max_seq_length} tokens") for line in encoded.too_long]
+    return dataset_of(encoded.sequences), encoded.bad + long

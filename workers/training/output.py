@@ -60,7 +60,10 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """What a run was trained on, and what was left out: bad rows, and the lines of examples that were too long."""
+    """What a run was trained on, and what was left out: bad rows, and the lines of examples that were too long.
+
+    `eval_bad` are the rows of eval_file that were left out, for whichever reason.
+    """
 
     examples: int
     tokens: int
@@ -69,6 +72,7 @@ class DataReport:
     bad: list[BadRow] = field(default_factory=list)
     too_long: list[int] = field(default_factory=list)
     eval_examples: int = 0
+    eval_bad: list[BadRow] = field(default_factory=list)
 
 
 def read_report(folder: Path, data: DataReport) -> Trained:

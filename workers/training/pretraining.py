@@ -14,7 +14,7 @@ from .loop import Job, train
 from .new_tokenizer import train_tokenizer
 from .output import DataReport, Trained, begin_or_go_on, run_folder
 from .settings import PretrainSettings
-from .windows import read_texts, windows_of
+from .windows import Texts, read_texts, windows_of
 
 
 def pretrain(settings: PretrainSettings) -> Trained:
@@ -37,10 +37,10 @@ def pretrain(settings: PretrainSettings) -> Trained:
         tokenizer = load_tokenizer(tokenizer_path, settings.trust_remote_code)
         length = settings.max_seq_length
         windows = windows_of(tokenizer, texts.documents, length, settings.train_file or "the query")
-        dataset, evaluation = dataset_of_windows(windows), None
+        dataset, evaluation, measured = dataset_of_windows(windows), None, Texts([], [])
         if settings.eval_file:
-            measured = read_texts(settings.eval_file).documents
-            evaluation = dataset_of_windows(windows_of(tokenizer, measured, length, settings.eval_file))
+            measured = read_texts(settings.eval_file)
+            evaluation = dataset_of_windows(windows_of(tokenizer, measured.documents, length, settings.eval_file))
         data = DataReport(
             examples=len(dataset),
             tokens=windows.size,
@@ -48,6 +48,7 @@ def pretrain(settings: PretrainSettings) -> Trained:
             fingerprint=fingerprint(dataset, evaluation),
             bad=texts.bad,
             eval_examples=len(evaluation or ()),
+            eval_bad=measured.bad,
         )
         begin_or_go_on(folder, "pretrain", settings.model_dump(), data.fingerprint)
         return train(Job(settings, str(folder.resolve()), base, tokenizer_path, dataset, evaluation, data, deepspeed))

@@ -56,7 +56,9 @@ def test_packed_examples_have_the_loss_of_loose_ones(base: Path, data: Path, tmp
 
 def test_bad_and_too_long_rows_are_counted_and_the_rest_is_learnt(base: Path, tmp_path: Path) -> None:
     rows = [chat("a", "b"), {"messages": []}, chat("a", "b c d e f" * 30), chat("c", "d")]
-    trained = run(base, tmp_path / "run", write_lines(tmp_path / "rows.jsonl", rows), max_steps=1)
+    data = write_lines(tmp_path / "rows.jsonl", rows)
+    trained = run(base, tmp_path / "run", data, eval_file=str(data), max_steps=1)
+    assert [str(row) for row in trained.data.eval_bad] == ["line 2: no turn at all", "line 3: more than 64 tokens"]
     assert (trained.data.examples, trained.data.too_long) == (2, [3])
     assert [str(row) for row in trained.data.bad] == ["line 2: no turn at all"]
     report = json.loads((tmp_path / "run" / "training.json").read_text())
