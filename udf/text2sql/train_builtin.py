@@ -46,8 +46,8 @@ def prepare(cache: Path | None, tables: int) -> Examples:
     found.english.strangers = [one.question for one in asked] + STRANGERS.replace("\n", "|").split("|") * weight
     found.chinese.strangers = WIDE_STRANGERS.replace("\n", "|").split("|")
     chance, links = random.Random(0), table_links(asked, 4000)
-    found.generated = generated_examples(found.english, links, 16000, chance)
-    found.wide_generated = generated_examples(found.chinese, [], 3000, chance)
+    found.generated = generated_examples(found.english, links, min(16000, len(found.train)), chance)
+    found.wide_generated = generated_examples(found.chinese, [], min(3000, len(found.wide)), chance)
     if cache:
         cache.write_bytes(pickle.dumps(found))
     return found
@@ -138,11 +138,15 @@ class Trainer:
     def epoch_examples(self) -> list[Example]:
         """Return one pass: every question, a share of the one-table and generated ones, and questions to decline."""
         found = self.examples
-        third = len(found.train) // 3
-        drawn = [self.chance.sample(more, min(len(more), third)) for more in (found.tables, found.generated)]
-        declined = found.english.declined(len(found.train) // 22, self.chance)
-        declined += found.chinese.declined(len(found.wide) // 22, self.chance)
-        return [*found.train, *drawn[0], *drawn[1], *found.wide, *found.wide_generated, *declined]
+        english, chinese = len(found.train), len(found.wide)
+        drawn = self._draw(found.tables, english // 3) + self._draw(found.generated, english // 3)
+        drawn += self._draw(found.wide_generated, chinese // 3)
+        drawn += found.english.declined(english // 22, self.chance)
+        drawn += found.chinese.declined(chinese // 22, self.chance)
+        return [*found.train, *found.wide, *drawn]
+
+    def _draw(self, examples: list[Example], most: int) -> list[Example]:
+        return self.chance.sample(examples, min(len(examples), most))
 
     def run(self, out: Path, batch_size: int, save_seconds: float = 400) -> None:
         """Train until the time is spent; write the weights every few minutes and at the end."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from quackllm.udf.text2sql import data, examples, trees
-from quackllm.workers.builtin.grammar import KEYWORDS, is_legal, keyword
+from quackllm.udf.text2sql import data, examples, generate, trees
+from quackllm.workers.builtin.grammar import KEYWORDS, WORD, is_legal, keyword
 from quackllm.workers.builtin.network import load_network
 from quackllm.workers.builtin.parser import parse
+from quackllm.workers.builtin.sql_read import read_sql
+from quackllm.workers.builtin.sql_write import write_sql
 from quackllm.workers.mschema import write
 
 SCHEMA = """\
@@ -44,6 +47,33 @@ ASKED = [
 ]
 
 
+CHINESE_DDL = """CREATE TABLE "图书" ("图书id" VARCHAR, "书名" VARCHAR, "售价" DOUBLE);
+CREATE TABLE "作者" ("作者id" VARCHAR, "所写图书id" VARCHAR, "姓名" VARCHAR);"""
+CHINESE = [
+    {"dialogue": number, "turn": turn, "db": database, "question": question, "sql": sql}
+    for number, (turn, database, question, sql) in enumerate(
+        [
+            (0, "书店", "有多少图书？", 'SELECT COUNT(*) FROM "图书"'),
+            (0, "图书馆", "列出所有图书的书名。", 'SELECT "书名" FROM "图书"'),
+            (0, "图书馆", "售价是多少？", 'SELECT "售价" FROM "图书"'),
+            (
+                0,
+                "图书馆",
+                "谁写了活着？",
+                """SELECT "T1"."姓名" FROM "作者" AS "T1" JOIN "图书" AS "T2"
+              ON "T1"."所写图书id" = "T2"."图书id" WHERE "T2"."书名" = '活着'""",
+            ),
+            (
+                0,
+                "图书馆",
+                "谁？",
+                'SELECT "T1"."姓名" FROM "作者" AS "T1" JOIN "图书" AS "T2" ON "T1"."姓名" = "T2"."书名"',
+            ),
+        ]
+    )
+]
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with one small database and a few training questions."""
@@ -63,6 +93,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "train" / "spider_synonyms.jsonl").write_text("", "utf-8")
     (tmp_path / "train" / "cosql.jsonl").write_text("\n".join(map(json.dumps, turns)), "utf-8")
     (tmp_path / "train" / "wikisql.jsonl").write_text(json.dumps(table), "utf-8")
+    (tmp_path / "train" / "chase_zh.jsonl").write_text("\n".join(map(json.dumps, CHINESE)), "utf-8")
+    schemas = "\n".join(json.dumps({"db": name, "ddl": CHINESE_DDL}) for name in ("书店", "图书馆"))
+    (tmp_path / "chase_zh_schemas.jsonl.gz").write_bytes(gzip.compress(schemas.encode()))
     monkeypatch.setenv("QUACKLLM_DATA", os.fspath(tmp_path))
     data.schema_of.cache_clear()
     return tmp_path
@@ -85,16 +118,55 @@ def test_examples_have_legal_symbols_and_their_history(folder: Path) -> None:
 
 def test_declines_are_questions_of_another_database(folder: Path) -> None:
     made = examples.spider_examples({"spider": data.questions("spider", "train")})
-    assert made.declined(10, random.Random(0)) == []
-    made.asked.append(("another", "How many ships sank?"))
-    declined = made.declined(40, random.Random(0))
+    assert made.english.declined(10, random.Random(0)) == []
+    made.english.asked.append(("another", "How many ships sank?"))
+    declined = made.english.declined(40, random.Random(0))
     assert declined
     assert {example.symbols for example in declined} == {(keyword("DECLINE"),)}
 
 
-def test_one_table_questions_know_the_cells_that_they_name(folder: Path) -> None:
-    (example,) = examples.table_examples(data.questions("wikisql", "train"))
-    assert [(one.value.text, one.cells) for one in example.linked.candidates] == [("Köln", {1: "Köln"})]
+@pytest.mark.parametrize("known", [True, False])
+def test_one_table_questions_know_cells_or_find_their_constant(
+    folder: Path, known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examples, "CELLS_KNOWN", 1.0 if known else 0.0)
+    (example,) = examples.table_examples(data.questions("wikisql", "train"), random.Random(0))
+    cells = {1: "Köln"} if known else {}
+    assert [(one.value.text, one.cells) for one in example.linked.candidates] == [("Köln", cells)]
+
+
+def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(folder: Path) -> None:
+    made = examples.Examples()
+    examples.wide_examples(made, data.questions("chase_zh", "train"), data.schema_texts("chase_zh"))
+    assert len(made.wide_held_out) == 1, "the first of each ten databases is held out"
+    assert len(made.wide) == 3, "姓名 = 书名 is no key"
+    assert any(kind == WORD for example in made.wide for kind, _ in example.symbols), "活着 is no cell that is known"
+    assert set(made.chinese.links) == {"图书馆"}
+
+
+def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
+    made = examples.Examples()
+    examples.wide_examples(made, data.questions("chase_zh", "train"), data.schema_texts("chase_zh"))
+    links = made.chinese.links["图书馆"]
+    template = generate.template_of("列出所有图书的书名。", read_sql('SELECT "书名" FROM "图书"', links.names), links)
+    assert template is not None
+    asked = {
+        (question, write_sql(tree, schema.names).replace('"', ""))
+        for schema, question, tree in generate.generated([template], [links], 40, random.Random(0))
+    }
+    assert asked == {
+        ("列出所有图书的书名。", "SELECT 书名 FROM 图书"),
+        ("列出所有作者的姓名。", "SELECT 姓名 FROM 作者"),
+        ("列出所有作者的作者id。", "SELECT 作者id FROM 作者"),
+    }
+
+
+def test_a_question_that_names_less_than_its_query_is_no_template(folder: Path) -> None:
+    links = examples.SchemaLinks(examples.Names(data.schema_of("bands")))
+    tree = read_sql("SELECT title FROM song", links.names)
+    assert generate.template_of("List the titles of all songs.", tree, links) is not None
+    assert generate.template_of("List all songs.", tree, links) is None
+    assert generate.template_of("List the titles of the title songs.", tree, links) is None
 
 
 def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,20 +178,7 @@ def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: py
     monkeypatch.setattr(train_builtin, "WARM_UP", 5)
     small = Shape(width=32, heads=2, encoder_layers=1, decoder_layers=1, inner=32, features=16)
     monkeypatch.setattr(train_builtin, "Shape", lambda: small)
-    arguments = [
-        "--out",
-        str(out),
-        "--minutes",
-        "0.12",
-        "--rate",
-        "0.01",
-        "--drop",
-        "0",
-        "--batch",
-        "8",
-        "--tables",
-        "1",
-    ]
+    arguments = ["--out", str(out), "--steps", "250", "--rate", "0.01", "--drop", "0", "--batch", "8", "--tables", "1"]
     monkeypatch.setattr(sys, "argv", ["train_builtin", *arguments])
     train_builtin.main()
     network, schema = load_network(out), write(data.schema_of("bands"))
