@@ -8,7 +8,7 @@ What counts as the same:
   of `=`, `<>`, `+`, `*`, UNION and INTERSECT;
 - a condition of an inner join in ON, USING or WHERE; a comma and CROSS JOIN;
 - `<>` and `!=`; `a > b` and `b < a`; `NOT a = b` and `a <> b`; BETWEEN and its two comparisons; `IN ('x')` and `= 'x'`;
-- constants as texts, in any case: `'France'` and `'FRANCE'`, `5`, `5.0` and `'5'`;
+- constants as texts, in any case: `'France'` and `'FRANCE'`, `5`, `5.0` and `'5'`; hence LIKE and ILIKE;
 - a query in WITH and the same one in brackets; `COUNT(*)` and `COUNT(1)`; GROUP BY and ORDER BY by number or by name.
 
 Everything else is different, even where the rows would be equal: the order of the selected columns, DISTINCT, another
@@ -208,6 +208,9 @@ def _expression(node: exp.Expr, inner: Callable[[Any], str]) -> str:
         )
     if isinstance(node, exp.Not) and type(node.this.unnest()) in NEGATED:
         return inner(NEGATED[type(node.this.unnest())](**node.this.unnest().args))
+    if isinstance(node, exp.Like | exp.ILike):
+        like = f"Like({inner(node.this)}, {inner(node.expression)})"
+        return f"Not(this={like})" if node.args.get("negate") else like
     if kind in SWAPPED:
         return inner(SWAPPED[kind](this=node.expression, expression=node.this))
     if isinstance(node, exp.In) and node.expressions:

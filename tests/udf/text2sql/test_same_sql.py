@@ -51,6 +51,8 @@ SCHEMA = Schema(
         ),
         ("SELECT x FROM a UNION SELECT y FROM b", "SELECT y FROM b UNION SELECT x FROM a"),
         ("SELECT x FROM a ORDER BY n", "SELECT x FROM a ORDER BY n ASC"),
+        ("SELECT x FROM a WHERE x LIKE '%Q%'", "SELECT x FROM a WHERE x ILIKE '%q%'"),
+        ("SELECT x FROM a WHERE x NOT LIKE '%Q%'", "SELECT x FROM a WHERE NOT x ILIKE '%q%'"),
     ],
 )
 def test_what_is_only_written_otherwise_is_the_same(one: str, other: str) -> None:
