@@ -62,15 +62,15 @@ class Size:
     tests: tuple[str, str]
 
 
-COMMON = "--max-seq-length 256 --gradient-accumulation-steps 1 --learning-rate 2e-3"
+COMMON = "--max-seq-length 256 --gradient-accumulation-steps 1"
 FULL = Size(
     tables=12000,
     tokens=2600,
     config="config.json",
-    pretrain=f"{COMMON} --per-device-train-batch-size 4 --max-steps 220",
-    english=f"{COMMON} --per-device-train-batch-size 16 --num-train-epochs 1.6"
+    pretrain=f"{COMMON} --per-device-train-batch-size 4 --learning-rate 2e-3 --max-steps 220",
+    english=f"{COMMON} --per-device-train-batch-size 16 --learning-rate 2e-3 --num-train-epochs 1"
     " --train-sampling-strategy group_by_length",
-    chinese=f"{COMMON} --per-device-train-batch-size 16 --num-train-epochs 3"
+    chinese=f"{COMMON} --per-device-train-batch-size 16 --learning-rate 2e-3 --num-train-epochs 2"
     " --train-sampling-strategy group_by_length --lora-rank 64 --lora-alpha 128",
     tests=("chase_zh", "spider"),
 )
@@ -78,9 +78,10 @@ SMALL = Size(
     tables=0,
     tokens=400,
     config="small.json",
-    pretrain=f"{COMMON} --per-device-train-batch-size 4 --max-steps 3",
-    english=f"{COMMON} --per-device-train-batch-size 12 --max-steps 40",
-    chinese=f"{COMMON} --per-device-train-batch-size 12 --max-steps 40 --lora-rank 32 --lora-alpha 64",
+    pretrain=f"{COMMON} --per-device-train-batch-size 4 --learning-rate 2e-3 --max-steps 3",
+    english=f"{COMMON} --per-device-train-batch-size 12 --max-steps 35 --learning-rate 4e-3",
+    chinese=f"{COMMON} --per-device-train-batch-size 12 --max-steps 35 --learning-rate 4e-3"
+    " --lora-rank 32 --lora-alpha 64",
     tests=("{work}/chinese.test.jsonl", "{work}/english.test.jsonl"),
 )
 ENGLISH_SUITES = ("spider", "spider_synonyms", "wikisql")

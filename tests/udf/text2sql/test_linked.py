@@ -79,7 +79,7 @@ def test_gold_sql_of_the_sample_gives_the_same_rows_after_the_way_there_and_back
                     said += 1
                     equal += same(run(connection, sql)[0], run(connection, written)[0], ordered)
     assert said >= 0.7 * total
-    assert equal >= 0.97 * said
+    assert equal >= 0.95 * said
 
 
 @given(
