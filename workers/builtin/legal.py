@@ -32,6 +32,7 @@ LEGAL = np.array(legal_table(), dtype=bool)
 NUMBERS = {name: number for number, name in enumerate(STATES)}
 DEEPEST = 14
 """How many states may be open: about three subqueries inside of each other."""
+WIDE_MARKS = frozenset("，。？！；：")
 PART_OF = {COLUMN: COLUMNS, TABLE: TABLES, VALUE: VALUES, WORD: QUESTION}
 Mask = NDArray[np.bool_]
 
@@ -50,6 +51,7 @@ class Legal:
         self.number_values = np.array([one.value.number for one in linked.candidates], dtype=bool)
         self.starts = {kind: linked.start(part) for kind, part in PART_OF.items()}
         self.sizes = {kind: linked.sizes[part] for kind, part in PART_OF.items()}
+        self.ends = self._ends()
         self.base = self._base()
 
     def _base(self) -> Mask:
@@ -64,6 +66,12 @@ class Legal:
             for name in ("BETWEEN", "LIMIT"):
                 mask[:, KEYWORDS.index(name)] = False
         return mask
+
+    def _ends(self) -> list[int]:
+        """Return for each word where a run that begins there must end: no constant goes beyond a Chinese mark."""
+        words = self.linked.words
+        marks = [number for number, word in enumerate(words) if word.text in WIDE_MARKS]
+        return [min((mark for mark in marks if mark > number), default=len(words)) for number in range(len(words))]
 
     def place(self, symbol: Symbol) -> int:
         """Return where a symbol stands among keywords and items."""
@@ -87,7 +95,7 @@ class Legal:
         elif state == "LAST_WORD":
             first = symbols[-1][1]
             self._words(mask)[:first] = False
-            self._words(mask)[first + LONGEST_SPAN :] = False
+            self._words(mask)[min(first + LONGEST_SPAN, self.ends[first]) :] = False
         elif state in ("OPERAND", "VALUE", "OPERATOR"):
             self._suit(mask, state, symbols)
         elif state in ("AFTER_ITEM", "AFTER_GROUP"):

@@ -3,6 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from quackllm.workers.builtin.candidates import Cells, find_candidates
+from quackllm.workers.builtin.grammar import COLUMN, WORD, keyword
+from quackllm.workers.builtin.legal import Legal
 from quackllm.workers.builtin.linking import COLUMNS, QUESTION, RELATION_NUMBERS, TABLES, SchemaLinks, link
 from quackllm.workers.builtin.names import Names
 from quackllm.workers.builtin.sequence import Speller, read_query
@@ -98,3 +100,14 @@ def test_a_run_of_words_is_a_constant_where_no_cell_is_known() -> None:
     symbols = speller.query(read_sql(sql, BOOKS))
     query = read_query(symbols, [one.value for one in linked.candidates], linked.words)
     assert write_sql(query, BOOKS).replace('"', "") == sql
+
+
+def test_a_run_of_words_ends_before_a_chinese_mark() -> None:
+    linked = link("我想找书，当当网有吗", SchemaLinks(BOOKS))
+    legal = Legal(BOOKS, linked)
+    symbols = [(COLUMN, 1), keyword("="), (WORD, 2)]
+    mask = legal.mask(("AFTER_WHERE", "LAST_WORD"), symbols)
+    assert [linked.words[word].text for word in range(len(linked.words)) if mask[legal.place((WORD, word))]] == [
+        "找",
+        "书",
+    ]
