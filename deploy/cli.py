@@ -88,7 +88,9 @@ def deploy(
             "--infer-params", "-p", metavar="KEY=VALUE...", help="Settings of the engine: saas.X, backend.X, limits.X."
         ),
     ] = None,
-    infer_backend: Annotated[str | None, typer.Option(help="What runs a local model: transformers, llama_cpp or vllm.")] = None,
+    infer_backend: Annotated[
+        str | None, typer.Option(help="What runs a local model: transformers, llama_cpp or vllm.")
+    ] = None,
     model_path: Annotated[
         str | None, typer.Option(help="A local model: a folder, a Hugging Face id, or modelscope:ID.")
     ] = None,
