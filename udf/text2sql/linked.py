@@ -232,7 +232,7 @@ class _Writer:
 
 
 def _short(name: str) -> str:
-    """Return a name's first words; one without spaces has eight letters at most."""
+    """Return a name's first words; one without spaces has four letters at most."""
     words = [word.lower() for word in NAME_UNIT.findall(name)]
     if any(WIDE.match(word) for word in words):
         return "".join(words)[:MOST_NAME_LETTERS]
