@@ -7,8 +7,8 @@ fine-tuned again with QLoRA on Chinese ones, merged and deployed under a name: t
     python docs/story/story.py runs/small --small
 
 The first takes an hour of one core. The second takes less than a minute: it has a few dozen questions about invented
-tables and shows that every stage does its work. What came of both is in docs/own-model.md. A real base takes the same commands with
-its own prompt form.
+tables and shows that every stage does its work. What came of both is in docs/own-model.md. A real base takes the same
+commands with its own prompt form.
 """
 
 from __future__ import annotations
