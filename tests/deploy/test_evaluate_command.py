@@ -17,7 +17,12 @@ from quackllm.udf.text2sql.suites import load_suite
 from standin.fixtures import StandIn
 from typer.testing import CliRunner, Result
 
-COMMAND = "from quackllm.deploy.cli import app; app()"
+COMMAND = """
+import signal
+from quackllm.deploy.cli import app
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A test run in the background passes on that it ignores it.
+app()
+"""
 
 
 def run(line: str) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, Literal
@@ -102,7 +103,9 @@ class TransformersEngine:
             self._serving.cancel()
         for row in [*self._waiting, *self._under_way]:
             row.fail(ProviderError("the model was closed", code="closed", retryable=True))
-        await asyncio.to_thread(self._thread.shutdown)
+        # At the interpreter's exit its threads have ended before this is called, and none can be started.
+        with contextlib.suppress(RuntimeError):
+            await asyncio.to_thread(self._thread.shutdown)
         if hasattr(self, "_batches"):
             self._batches.release()
             del self._batches
