@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -400,16 +398,3 @@ def test_a_model_of_ones_own_answers_in_sql(model_path: Path):
         answers = quackllm.connect().execute(asked, [[*PROMPTS, "duck " * 200]]).fetchall()
     codes = {answer["error"] and answer["error"]["code"] for (answer,) in answers}
     assert "context_length_exceeded" in codes <= {None, "length", "context_length_exceeded"}
-
-
-def test_a_script_with_a_model_of_its_own_ends_in_silence(model_path: Path) -> None:
-    program = f"""
-import quackllm
-quackllm.deploy("mine", "custom/auto", infer_params={{"backend": "transformers", "model_path": {str(model_path)!r}}})
-connection = quackllm.connect()
-print(connection.execute("SELECT mine('hello').finish_reason").fetchone()[0])
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0
-    assert "Traceback" not in done.stderr
-    assert "Exception" not in done.stderr
