@@ -163,9 +163,10 @@ def make_example(question: str, links: SchemaLinks, tree: Query, before: Earlier
     return Example(linked, tuple(symbols)) if len(symbols) <= MOST_SYMBOLS and is_legal(symbols) else None
 
 
-def wide_examples(found: Examples, asked: Sequence[Question], schemas: Mapping[str, str]) -> None:
+def wide_examples(found: Examples, asked: Sequence[Question]) -> None:
     """Add the examples of Chinese questions, whose databases are DDL alone; every tenth database is held out."""
-    names = {database: Names(resolve(schemas[database], Schema()).schema) for database in sorted({q.db for q in asked})}
+    texts = {one.db: one.schema for one in asked}
+    names = {database: Names(resolve(text, Schema()).schema) for database, text in texts.items()}
     held_out = set(sorted(names)[::10])
     counts = Counter[str]()
     for database, group in groupby(sorted(asked, key=lambda one: one.db), key=lambda one: one.db):
@@ -205,11 +206,8 @@ def _joins(sql: str, names: Names) -> Counter[frozenset[int | None]]:
 
 def table_examples(asked: Sequence[Question], chance: random.Random) -> list[Example]:
     """Return the examples of questions that bring their own table `t`: its cells, if any, are what they name."""
-    by_table: dict[tuple[tuple[str, str], ...], list[Question]] = defaultdict(list)
-    for question in asked:
-        by_table[question.columns].append(question)
     made: list[Example | None] = []
-    for columns, questions in by_table.items():
+    for columns, questions in _by_table(asked).items():
         plain = Names(_one_table(columns, {}))
         trees = [(question, _tree(question.sql, plain)) for question in questions]
         cells = _cells(tree for _, tree in trees) if chance.random() < CELLS_KNOWN else {}
@@ -220,15 +218,19 @@ def table_examples(asked: Sequence[Question], chance: random.Random) -> list[Exa
 
 def table_links(asked: Sequence[Question], count: int) -> list[SchemaLinks]:
     """Return the tables of the first questions that bring their own, with the cells that those name."""
-    by_table: dict[tuple[tuple[str, str], ...], list[Question]] = defaultdict(list)
-    for question in asked:
-        by_table[question.columns].append(question)
     links = []
-    for columns, questions in list(by_table.items())[:count]:
+    for columns, questions in list(_by_table(asked).items())[:count]:
         plain = Names(_one_table(columns, {}))
         cells = _cells(_tree(question.sql, plain) for question in questions)
         links.append(SchemaLinks(Names(_one_table(columns, cells))))
     return links
+
+
+def _by_table(asked: Sequence[Question]) -> dict[tuple[tuple[str, str], ...], list[Question]]:
+    found: dict[tuple[tuple[str, str], ...], list[Question]] = defaultdict(list)
+    for question in asked:
+        found[question.columns].append(question)
+    return found
 
 
 def _one_table(columns: Iterable[tuple[str, str]], cells: dict[int, tuple[str, ...]]) -> Schema:

@@ -28,10 +28,10 @@ from ...workers.builtin.tree import Value as Literal
 from ...workers.mschema import Schema, split_name
 from ...workers.values import Message
 from .linked_match import COLUMN as MENTIONED_COLUMN
-from .linked_match import NAME_UNIT, WIDE, Item, Mention, Mentions, Unit, units_of, with_alike_keys
+from .linked_match import NAME_UNIT, Item, Mention, Mentions, Unit, units_of, with_alike_keys
 from .linked_match import TABLE as MENTIONED_TABLE
 from .linked_values import TEXT, Constant, left_over, sure_constants
-from .values import Value
+from .values import WIDE, Value
 
 MOST_TABLES, MOST_COLUMNS, MOST_OF_TABLE, MOST_OF_NEIGHBOUR = 3, 12, 5, 1
 MOST_OF_ONE = 6

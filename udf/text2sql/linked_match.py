@@ -11,10 +11,9 @@ from ...workers.builtin.lexicon import IGNORED
 from ...workers.builtin.names import Names
 from ...workers.builtin.words import stem
 from ...workers.mschema import ForeignKey, Schema, split_name
+from .values import WIDE
 
-WIDE = re.compile(r"[\u2e80-\ud7ff\uf900-\ufaff]")
-"""Letters of scripts written without spaces: each is a unit of its own."""
-_HAN = r"\u2e80-\ud7ff\uf900-\ufaff"
+_HAN = WIDE.pattern.strip("[]")
 UNIT = re.compile(rf"[{_HAN}]|\d+(?:[.,:/-]\d+)*|[^\W\d_{_HAN}]+|[^\w\s]|\w")
 NAME_UNIT = re.compile(rf"[{_HAN}]|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\WA-Za-z\d_{_HAN}]+")
 LONGEST_NAME = 10

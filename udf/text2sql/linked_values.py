@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from ...workers.builtin.candidates import DATE, QUOTES
 from ...workers.builtin.lexicon import NUMBER_WORDS
 from ...workers.builtin.names import Names
-from .linked_match import WIDE, Mention, Unit
+from .linked_match import Mention, Unit
 from .linked_words import CHINESE_LETTERS, CHINESE_PAIRS, ENGLISH
-from .values import Value
+from .values import WIDE, Value
 
 NUMBER, YEAR, DAY, TEXT = "number", "year", "date", "text"
 BOOK_QUOTES = re.compile(r"《([^》]+)》|「([^」]+)」|\"([^\"]+)\"")

@@ -23,7 +23,7 @@ from torch.nn import functional
 from ...workers.builtin.batches import Batch, Example, batches
 from ...workers.builtin.torch_network import Shape, TorchNetwork
 from ...workers.builtin.weights import average_weights, load_weights, save_weights
-from .data import questions, schema_texts
+from .data import questions
 from .examples import STRANGERS, WIDE_STRANGERS, Examples, spider_examples, table_examples, table_links, wide_examples
 from .generate import generated_examples
 
@@ -41,7 +41,7 @@ def prepare(cache: Path | None, tables: int) -> Examples:
     found = spider_examples(suites)
     asked = random.Random(0).sample(questions("wikisql", "train"), tables)
     found.tables = table_examples(asked, random.Random(0))
-    wide_examples(found, questions("chase_zh", "train"), schema_texts("chase_zh"))
+    wide_examples(found, questions("chase_zh", "train"))
     weight = len(asked) // 200
     found.english.strangers = [one.question for one in asked] + STRANGERS.replace("\n", "|").split("|") * weight
     found.chinese.strangers = WIDE_STRANGERS.replace("\n", "|").split("|")

@@ -91,11 +91,11 @@ class Legal:
         state = stack[-1]
         mask: Mask = self.base[NUMBERS[state]].copy()
         if state == "ARGUMENT" and is_keyword(symbols[-1], "SUM", "AVG"):
-            self._columns(mask)[:] &= self.numeric
+            self._of(COLUMN, mask)[:] &= self.numeric
         elif state == "LAST_WORD":
             first = symbols[-1][1]
-            self._words(mask)[:first] = False
-            self._words(mask)[min(first + LONGEST_SPAN, self.ends[first]) :] = False
+            self._of(WORD, mask)[:first] = False
+            self._of(WORD, mask)[min(first + LONGEST_SPAN, self.ends[first]) :] = False
         elif state in ("OPERAND", "VALUE", "OPERATOR"):
             self._suit(mask, state, symbols)
         elif state in ("AFTER_ITEM", "AFTER_GROUP"):
@@ -108,17 +108,10 @@ class Legal:
             self._forbid(mask, *SET_OPERATORS)
         return mask
 
-    def _columns(self, mask: Mask) -> Mask:
-        start = len(KEYWORDS) + self.starts[COLUMN]
-        return mask[start : start + self.sizes[COLUMN]]
-
-    def _values(self, mask: Mask) -> Mask:
-        start = len(KEYWORDS) + self.starts[VALUE]
-        return mask[start : start + self.sizes[VALUE]]
-
-    def _words(self, mask: Mask) -> Mask:
-        start = len(KEYWORDS) + self.starts[WORD]
-        return mask[start : start + self.sizes[WORD]]
+    def _of(self, kind: int, mask: Mask) -> Mask:
+        """Return the part of a mask that the columns, tables, values or words have."""
+        start = len(KEYWORDS) + self.starts[kind]
+        return mask[start : start + self.sizes[kind]]
 
     @staticmethod
     def _forbid(mask: Mask, *names: str) -> None:
@@ -144,12 +137,12 @@ class Legal:
                 self._forbid(mask, "BETWEEN")
             return
         if limit or counted or kind != COLUMN or not self.textual[number]:
-            self._words(mask)[:] = False
+            self._of(WORD, mask)[:] = False
         if numeric or dated:
-            self._values(mask)[:] &= self.number_values if numeric else self.date_values
+            self._of(VALUE, mask)[:] &= self.number_values if numeric else self.date_values
         if state == "OPERAND" and kind == COLUMN:
-            self._columns(mask)[:] &= self.numeric if numeric else ~self.numeric
-            self._columns(mask)[number] = False
+            self._of(COLUMN, mask)[:] &= self.numeric if numeric else ~self.numeric
+            self._of(COLUMN, mask)[number] = False
 
     @staticmethod
     def _counts(symbols: Sequence[Symbol], place: int) -> bool:
@@ -166,7 +159,7 @@ class Legal:
         place = len(symbols) - 1
         while place >= 0 and symbols[place][0] in (COLUMN, TABLE):
             if symbols[place][0] == COLUMN:
-                self._columns(mask)[symbols[place][1]] = False
+                self._of(COLUMN, mask)[symbols[place][1]] = False
             place -= 1
 
     def _same_count(self, mask: Mask, symbols: Sequence[Symbol]) -> None:
@@ -177,12 +170,12 @@ class Legal:
         wanted, have = _items(symbols[: places[-1]]), _items(symbols[places[-1] + 1 :])
         if have < wanted:
             allowed = np.zeros_like(mask)
-            self._columns(allowed)[:] = True
+            self._of(COLUMN, allowed)[:] = True
             for name in (*AGGREGATES, "STAR"):
                 allowed[KEYWORDS.index(name)] = True
             mask &= allowed
         else:
-            self._columns(mask)[:] = False
+            self._of(COLUMN, mask)[:] = False
             self._forbid(mask, *AGGREGATES, "STAR")
 
 

@@ -137,7 +137,7 @@ def test_one_table_questions_know_cells_or_find_their_constant(
 
 def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(folder: Path) -> None:
     made = examples.Examples()
-    examples.wide_examples(made, data.questions("chase_zh", "train"), data.schema_texts("chase_zh"))
+    examples.wide_examples(made, data.questions("chase_zh", "train"))
     assert len(made.wide_held_out) == 1, "the first of each ten databases is held out"
     assert len(made.wide) == 3, "姓名 = 书名 is no key"
     assert any(kind == WORD for example in made.wide for kind, _ in example.symbols), "活着 is no cell that is known"
@@ -146,7 +146,7 @@ def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(fol
 
 def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
     made = examples.Examples()
-    examples.wide_examples(made, data.questions("chase_zh", "train"), data.schema_texts("chase_zh"))
+    examples.wide_examples(made, data.questions("chase_zh", "train"))
     links = made.chinese.links["图书馆"]
     template = generate.template_of("列出所有图书的书名。", read_sql('SELECT "书名" FROM "图书"', links.names), links)
     assert template is not None
