@@ -10,6 +10,8 @@ from typing import Any
 TOLD = re.compile(r"(?:我叫|我是|名字[是:：]|\bmy name is|\bI am|\bI'm)\s*(?!什么|谁)([\w·-]+)", re.IGNORECASE)
 ASKED = re.compile(r"我叫什么|我是谁|我的名字是什么|what(?:'s| is) my name|who am i", re.IGNORECASE)
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+JUDGE = re.compile(r"\[([^\]\n]+)\] ([^?\n]+\?)")
+SUBJECT = re.compile(r"‹([^›]*)›")
 
 
 def text_of(content: Any) -> str:
@@ -20,14 +22,30 @@ def text_of(content: Any) -> str:
 
 
 def answer_to(messages: list[dict[str, Any]]) -> str:
-    """Return the answer to the last message: who the reader is where that is asked, else `answer to: ...`."""
+    """Return the answer to the last message: a judgement, or who the reader is, where asked; else `answer to: ...`."""
     question = text_of(messages[-1]["content"])
+    if verdict := judgement(question):
+        return verdict
     if not ASKED.search(question):
         return f"answer to: {question}"
     name = _name_told(messages)
     if CHINESE.search(question):
         return f"你是{name}。" if name else "我不知道你的名字。"
     return f"Your name is {name}." if name else "I do not know your name."
+
+
+def judgement(text: str) -> str | None:
+    """Return one of the choices where a text asks `[True/False] Is it big? ‹Kabul›`, or a number for `[0-99]`.
+
+    The question and what stands in ‹› decide, not the words around them: who packs the same
+    question in another prompt gets the same answer.
+    """
+    asked, subject = JUDGE.search(text), SUBJECT.findall(text)
+    if not asked or not subject:
+        return None
+    drawn = int(sha256(f"{asked[2]} {subject}".encode()).hexdigest(), 16)
+    choices = asked[1].split("/")
+    return str(drawn % 100) if choices == ["0-99"] else choices[drawn % len(choices)]
 
 
 def _name_told(messages: list[dict[str, Any]]) -> str | None:

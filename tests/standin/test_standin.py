@@ -56,3 +56,11 @@ def test_the_process_ends() -> None:
         ask(service, "hello")
     caught.value.close()
     assert service.process.poll() is not None
+
+
+def test_it_judges_by_the_question_and_its_subject(service: StandIn) -> None:
+    plain = ask(service, "[True/False] Is it a port? ‹Basel›")
+    assert plain in ("True", "False")
+    assert ask(service, "Context: ‹Basel›\nClaim: [True/False] Is it a port? Answer in one word.") == plain
+    assert len({ask(service, f"[True/False] Is it a port? ‹{number}›") for number in range(20)}) == 2
+    assert int(ask(service, "[0-99] How big is it? ‹Basel›")) in range(100)
