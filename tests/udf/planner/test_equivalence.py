@@ -1,0 +1,28 @@
+"""Random statements give the same with the planner and without, and the planner makes no call more."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from sql_cases import case_of
+from statements import tally, verdicts
+from two_sides import two_sides
+
+PARTS, IN_EACH = 10, 55
+FIRST_SEED = 1_000
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_random_statements_give_the_same_with_the_planner_and_without(part: int):
+    with two_sides() as sides:
+        found = list(verdicts(sides, FIRST_SEED + part * IN_EACH, IN_EACH))
+    wrong = "\n\n".join(str(verdict) for verdict in found if verdict.difference)
+    assert not wrong, wrong
+    outcomes = Counter(map(tally, found))
+    assert outcomes["rows"] > IN_EACH / 2, f"statements that give no rows compare nothing: {outcomes}"
+    assert sum(verdict.calls[1] for verdict in found) > IN_EACH
+
+
+def test_the_same_seed_makes_the_same_case():
+    assert str(case_of(7)) == str(case_of(7)) != str(case_of(8))
