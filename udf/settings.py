@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..workers.errors import SetupError
 from ..workers.home import home
@@ -15,12 +15,31 @@ StoreMode = Literal["on", "off", "refresh"]
 Content = TypeVar("Content")
 
 
-class Settings(BaseModel):
-    """The keys of `settings.yaml`."""
+def _switch(value: object) -> object:
+    """Read YAML's and SQL's booleans: `off` without quotes is false to YAML."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+class Wishes(BaseModel):
+    """What holds for one statement: each field is a SQL variable, and a key of `settings.yaml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    llm_store: StoreMode = Field("on", description="what holds where the SQL variable of that name is not set")
+    llm_store: Annotated[StoreMode, BeforeValidator(_switch)] = Field("on", description="how the call store is used")
+    llm_prefetch: Annotated[Literal["on", "off"], BeforeValidator(_switch)] = Field(
+        "on", description="whether a statement is planned, and its requests sent before it runs"
+    )
+    llm_progress: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field(
+        "auto", description="whether progress is shown; 'auto': in a terminal and in a notebook"
+    )
+    llm_max_calls: int | None = Field(None, ge=0, description="the most calls that one statement may make")
+    llm_max_tokens: int | None = Field(None, ge=0, description="tokens, read and written, after which it stops")
+    llm_max_money: float | None = Field(None, ge=0, description="money, by `prices.yaml`, after which it stops")
+
+
+class Settings(Wishes):
+    """The keys of `settings.yaml`."""
+
     store_max_bytes: int = Field(4 << 30, ge=1 << 16, description="above it the oldest answers of the call store go")
 
 

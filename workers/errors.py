@@ -13,6 +13,7 @@ QuackLLMError
 ├── GuardError            generated SQL that may not run
 ├── Text2SQLError         a question without an answer, where there is no row to hold it (`ask`)
 ├── TimeLimitError        `ask` took longer than it may
+├── BudgetError           a statement has used up the calls, tokens or money that it was given
 ├── CancelledError        a statement was interrupted; its user sees KeyboardInterrupt or DuckDB's InterruptException
 └── StoreError            the call store cannot be used
 """
@@ -122,6 +123,22 @@ class Text2SQLError(QuackLLMError):
 
 class TimeLimitError(QuackLLMError):
     """A statement that `ask` runs took longer than it may."""
+
+
+class BudgetError(QuackLLMError):
+    """A statement has used up its budget; the answers that it paid for are in the call store.
+
+    Args:
+        variable: what sets the limit: 'llm_max_calls', 'llm_max_tokens' or 'llm_max_money'.
+        limit: what the statement was given.
+        spent: what it has spent, in the same unit.
+    """
+
+    def __init__(self, message: str, *, variable: str, limit: float, spent: float, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.variable = variable
+        self.limit = limit
+        self.spent = spent
 
 
 class CancelledError(QuackLLMError):

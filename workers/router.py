@@ -37,6 +37,7 @@ class Job:
 
     request: Request
     answered: asyncio.Future[Response]
+    may_go: Callable[[], bool]
     sent: bool = False
     losses: int = 0
 
@@ -64,9 +65,14 @@ class Router:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing = False
 
-    def submit(self, request: Request) -> Job:
-        """Queue a request; cancelling `answered` takes it back while it is not `sent`."""
-        job = Job(request, asyncio.get_running_loop().create_future())
+    def submit(self, request: Request, may_go: Callable[[], bool] = lambda: True) -> Job:
+        """Queue a request; cancelling `answered` takes it back while it is not `sent`.
+
+        Args:
+            request: what to ask.
+            may_go: called when there is room for the request; on False it is dropped and not sent.
+        """
+        job = Job(request, asyncio.get_running_loop().create_future(), may_go)
         self._waiting.append(job)
         if len(self._waiting) == 1:
             # One turn of the loop later, so that requests submitted together travel together.
@@ -107,7 +113,7 @@ class Router:
         taken: list[Job] = []
         while self._waiting and len(taken) < count:
             job = self._waiting.popleft()
-            if not job.answered.cancelled():
+            if not job.answered.cancelled() and job.may_go():
                 job.sent = True
                 taken.append(job)
         return taken
@@ -169,8 +175,10 @@ class Router:
 
     def _fail_waiting(self, error: Exception) -> None:
         self._loads = []
-        for job in self._take(len(self._waiting)):
-            job.answered.set_exception(error)
+        waiting, self._waiting = self._waiting, deque()
+        for job in waiting:
+            if not job.answered.cancelled():
+                job.answered.set_exception(error)
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
