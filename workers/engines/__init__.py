@@ -63,6 +63,7 @@ BUILT_IN = {
     "openai": "quackllm.workers.engines.openai:OpenAIEngine",
     "dashscope": "quackllm.workers.engines.dashscope:DashscopeEngine",
     "transformers": "quackllm.workers.engines.transformers:TransformersEngine",
+    "vllm": "quackllm.workers.engines.vllm:VllmEngine",
     "llama_cpp": "quackllm.workers.engines.llama_cpp:LlamaCppEngine",
     "builtin": "quackllm.workers.engines.builtin:BuiltinEngine",
 }

@@ -147,7 +147,7 @@ class Batches:
 
         prompts = [self.tokenizer(text)["input_ids"] for text in texts]
         for prompt in prompts:
-            self._check_length(len(prompt))
+            answer_limit(1, len(prompt), self.context)
         ids, mask = self._padded(prompts)
         with torch.inference_mode():
             vectors = self.model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
@@ -165,36 +165,14 @@ class Batches:
 
     def _prepare(self, row: Row) -> bool:
         """Tokenize a row; False where it cannot be asked."""
-        import jinja2
-
         try:
-            row.prompt = self._tokens(row.request.messages)
-            room = self._check_length(len(row.prompt))
+            row.prompt = read_prompt(self.tokenizer, row.request.messages, self.settings.chat_template_kwargs)
+            wanted = row.request.options.max_tokens or self.settings.max_tokens
+            row.limit = answer_limit(wanted, len(row.prompt), self.context)
         except ProviderError as error:
             row.fail(error)
-        except jinja2.TemplateError as error:
-            row.fail(ProviderError(f"the model's chat template: {error}", code="chat_template"))
-        else:
-            wanted = row.request.options.max_tokens or self.settings.max_tokens
-            row.limit = wanted if room is None else min(wanted, room)
-            return not row.future.done()
-        return False
-
-    def _tokens(self, messages: tuple[Message, ...]) -> list[int]:
-        if any(message.images for message in messages):
-            raise ProviderError("this model reads no images", code="unsupported_option")
-        return prompt_tokens(self.tokenizer, messages, self.settings.chat_template_kwargs)
-
-    def _check_length(self, count: int) -> int | None:
-        """Return how many tokens an answer may have."""
-        if self.context is None:
-            return None
-        if count >= self.context:
-            raise ProviderError(
-                f"the prompt has {count} tokens, and the model reads and writes {self.context} in all",
-                code="context_length_exceeded",
-            )
-        return self.context - count
+            return False
+        return not row.future.done()
 
     def _generate(self, rows: list[Row]) -> None:
         import torch
@@ -268,6 +246,38 @@ class EndOfRows:
         tokens = input_ids[:, -1].tolist()
         ended = [self.batches.take(row, token) for row, token in zip(self.rows, tokens, strict=True)]
         return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)
+
+
+def answer_limit(wanted: int, count: int, context: int | None) -> int:
+    """Return how many tokens an answer may have.
+
+    Raises:
+        ProviderError: the prompt's `count` tokens leave no room for any.
+    """
+    if context is None:
+        return wanted
+    if count >= context:
+        raise ProviderError(
+            f"the prompt has {count} tokens, and the model reads and writes {context} in all",
+            code="context_length_exceeded",
+        )
+    return min(wanted, context - count)
+
+
+def read_prompt(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any]) -> list[int]:
+    """Return the tokens that ask a model for the next turn.
+
+    Raises:
+        ProviderError: there are images, or the model's chat template refuses the turns.
+    """
+    import jinja2
+
+    if any(message.images for message in messages):
+        raise ProviderError("this model reads no images", code="unsupported_option")
+    try:
+        return prompt_tokens(tokenizer, messages, chat_template_kwargs)
+    except jinja2.TemplateError as error:
+        raise ProviderError(f"the model's chat template: {error}", code="chat_template") from error
 
 
 def prompt_tokens(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any]) -> list[int]:
