@@ -59,11 +59,16 @@ class StandIn:
 
     def count(self) -> int:
         """How many requests came in."""
-        return int(self._call("/admin/state")["count"])
+        return self.state()["count"]
 
     def most_at_once(self) -> int:
         """The most requests that were under way together."""
-        return int(self._call("/admin/state")["most_at_once"])
+        return self.state()["most_at_once"]
+
+    def state(self) -> dict[str, int]:
+        """Both of these, and the input_tokens and output_tokens of the chat requests."""
+        state: dict[str, int] = self._call("/admin/state")
+        return state
 
     def _call(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

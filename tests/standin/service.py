@@ -40,7 +40,7 @@ class Service:
         """Forget the requests and the script."""
         self.faults: list[Fault] = []
         self.received: deque[tuple[str, dict[str, str], bytes]] = deque(maxlen=KEPT)
-        self.count = self.under_way = self.most_at_once = 0
+        self.count = self.under_way = self.most_at_once = self.input_tokens = self.output_tokens = 0
 
     async def answer(self, request: web.Request, wire: Wire, embedding: bool = False) -> web.StreamResponse:
         """Answer one request the way the script says."""
@@ -117,6 +117,8 @@ class Call:
         else:
             answer = self._plain_answer(messages, cut=bool(fault and fault.fault == "length"))
         answer.input_tokens = prompt_tokens(messages)
+        self.service.input_tokens += answer.input_tokens
+        self.service.output_tokens += answer.output_tokens
         return answer
 
     def _plain_answer(self, messages: list[dict[str, Any]], cut: bool) -> Answer:
@@ -223,7 +225,8 @@ def application(service: Service) -> web.Application:
         return web.json_response(kept)
 
     async def state(request: web.Request) -> web.Response:
-        return web.json_response({"count": service.count, "most_at_once": service.most_at_once})
+        names = ("count", "most_at_once", "input_tokens", "output_tokens")
+        return web.json_response({name: vars(service)[name] for name in names})
 
     app = web.Application(client_max_size=64 * 2**20)
     app.add_routes(
