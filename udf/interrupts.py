@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 _LISTENERS: list[Callable[[], None]] = []
+_HEARING = threading.Lock()
 _STARTED = threading.Event()
 _SENDING, _RECEIVING = socket.socketpair()
 atexit.register(_SENDING.close)
@@ -33,8 +34,12 @@ def on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        _LISTENERS.remove(stop)
-        signal.set_wakeup_fd(before)
+        with _HEARING:  # What the thread has not heard yet was meant for this block, not for the next.
+            _LISTENERS.remove(stop)
+            signal.set_wakeup_fd(before)
+            if not _LISTENERS:
+                with contextlib.suppress(BlockingIOError):
+                    _RECEIVING.recv(4096, socket.MSG_DONTWAIT)
 
 
 def _start_listening() -> None:
@@ -45,7 +50,8 @@ def _start_listening() -> None:
 
 
 def _listen() -> None:
-    while number := _RECEIVING.recv(1):  # Empty when the process ends and the sockets are closed.
-        if number[0] == signal.SIGINT:
-            for stop in _LISTENERS:
-                stop()
+    while _RECEIVING.recv(1, socket.MSG_PEEK):  # Empty when the process ends and the sockets are closed.
+        with _HEARING, contextlib.suppress(BlockingIOError):
+            if signal.SIGINT in _RECEIVING.recv(4096, socket.MSG_DONTWAIT):
+                for stop in _LISTENERS:
+                    stop()

@@ -21,7 +21,7 @@ BASES: dict[str, Columns] = {
     "events": [("id", "int"), ("kind", "text"), ("body", "text")],
     "of_team(2)": [("id", "int"), ("name", "text"), ("city", "text")],
 }
-WEIGHTS = {"people": 6, "orders": 4, "rooms": 2, "drafts": 1, "adults": 1, "judged": 1.5, "asked": 1, "events": 0.4}
+WEIGHTS = {"people": 6, "orders": 4, "rooms": 2, "drafts": 1, "adults": 1, "judged": 1.5, "asked": 1, "events": 0.25}
 KINDS = ("text", "text", "text", "int", "int", "flag", "answer")
 PLAIN = ("text", "text", "int", "flag")
 SETS = ("UNION ALL", "UNION", "INTERSECT", "EXCEPT", "UNION ALL BY NAME", "EXCEPT ALL")

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import quackllm
 from oracle import oracles
+from quackllm.udf.session import plain
 from quackllm.udf.shared_store import store_for
 from quackllm.workers import fleet_at, loop
 from quackllm.workers.errors import QuackLLMError
@@ -40,7 +41,6 @@ CREATE TEMP MACRO of_team(n) AS TABLE SELECT id, name, city FROM people WHERE te
 """
 STATE = """SELECT (SELECT count(*) FROM people), (SELECT sum(hash(o)) FROM orders o), (SELECT count(*) FROM keyed),
 (SELECT count(*) FROM rooms), (SELECT count(*) FROM duckdb_tables()), (SELECT count(*) FROM duckdb_views())"""
-plain = duckdb.DuckDBPyConnection.execute
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Side:
 
     def look(self) -> str:
         """Return what must not have changed when a case is over."""
-        return repr(plain(self.connection, STATE).fetchall())
+        return repr(plain(self.connection, STATE))
 
     def run(self, case: Case) -> list[Outcome]:
         """Run the steps, and leave things as they were."""
