@@ -8,10 +8,11 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors import DeployError, MissingExtraError, near_names
 from .transformers_load import find
@@ -57,7 +58,9 @@ def load(settings: VllmSettings) -> Any:
         log = Path(folder) / "errors"
         try:
             given = {"log_config_file": log_config(log), **arguments(settings)}
-            return AsyncLLM.from_engine_args(AsyncEngineArgs(**given))
+            fields = AsyncEngineArgs.__dataclass_fields__
+            typed = {name: as_config(fields[name].type, value) for name, value in given.items()}
+            return AsyncLLM.from_engine_args(AsyncEngineArgs(**typed))
         except (OSError, ValueError, RuntimeError, TypeError, NotImplementedError) as error:
             raise DeployError(f"{settings.model_path} cannot be loaded: {cause(error, log)}") from error
 
@@ -79,13 +82,20 @@ def check(settings: VllmSettings, known: Mapping[str, Any]) -> None:
 
 def arguments(settings: VllmSettings) -> dict[str, Any]:
     """Return the fields of vLLM's `AsyncEngineArgs`."""
-    given = {"tensor_parallel_size": settings.tensor_parallel_size, **(settings.model_extra or {})}
+    own = {"tensor_parallel_size": settings.tensor_parallel_size, "use_tqdm_on_load": False}
+    given = {**own, **(settings.model_extra or {})}
     if settings.lora_adapters:
         # One place more than there are adapters: rows without one were given a neighbour's where there was none.
         places = len(settings.lora_adapters) + 1
         widest = max(map(rank, settings.lora_adapters.values()))
         given = {"enable_lora": True, "max_loras": places, "max_lora_rank": widest, **given}
     return {**given, "model": find(settings.model_path)}
+
+
+def as_config(kind: Any, value: Any) -> Any:
+    """Return a dict as the configuration class that vLLM wants in its place, where it wants one."""
+    wanted = [part for part in (kind, *get_args(kind)) if is_dataclass(part)]
+    return wanted[0](**value) if wanted and isinstance(value, dict) else value
 
 
 def rank(adapter: str) -> int:

@@ -34,6 +34,7 @@ def test_each_alias_is_named(alias: str) -> None:
         ("openai", "saas."),
         ("dashscope", "saas."),
         ("transformers", "backend."),
+        ("vllm", "backend."),
         ("llama_cpp", "backend."),
         ("echo", ""),
     ],

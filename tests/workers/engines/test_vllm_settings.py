@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import psutil
 import pytest
 from quackllm.workers.engines import EmbeddingEngine, StreamingEngine
 from quackllm.workers.engines.vllm import VllmEngine, VllmSettings
-from quackllm.workers.engines.vllm_load import arguments, cause, check
+from quackllm.workers.engines.vllm_load import arguments, as_config, cause, check
 from quackllm.workers.engines.vllm_sampling import sampling_fields
 from quackllm.workers.errors import DeployError, MissingExtraError, ProviderError, SetupError
 from quackllm.workers.options import Options
@@ -58,7 +59,8 @@ def test_the_gpus_of_a_worker_share_a_model() -> None:
 def test_what_is_not_ours_goes_to_vllm() -> None:
     plan = spec(params={"backend.max_model_len": 512, "quantization": "awq", "backend.max_tokens": 7}).plan()
     given = arguments(VllmSettings(**plan.settings.model_dump()))
-    assert given == {"model": "m", "tensor_parallel_size": 1, "max_model_len": 512, "quantization": "awq"}
+    own = {"model": "m", "tensor_parallel_size": 1, "use_tqdm_on_load": False}
+    assert given == {**own, "max_model_len": 512, "quantization": "awq"}
 
 
 def test_an_argument_that_vllm_does_not_have_is_named() -> None:
@@ -72,6 +74,17 @@ def test_an_argument_that_vllm_does_not_have_is_named() -> None:
         check(settings(model="x"), known)
     with pytest.raises(DeployError, match="set HF_TOKEN"):
         check(settings(hf_token="secret"), known)
+
+
+@dataclass
+class Pooling:
+    kind: str = "LAST"
+
+
+def test_a_dict_becomes_the_configuration_that_vllm_wants() -> None:
+    assert as_config(Pooling | None, {"kind": "MEAN"}) == as_config(Pooling, {"kind": "MEAN"}) == Pooling("MEAN")
+    assert as_config(dict[str, Any] | None, {"kind": "MEAN"}) == {"kind": "MEAN"}
+    assert as_config(Pooling | None, None) is None
 
 
 def test_adapters_have_room(tmp_path: Path) -> None:
