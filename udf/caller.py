@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import socket
 import uuid
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
-from ..workers.errors import StoreError
+from ..workers.errors import BudgetError, SetupError, StoreError
 from ..workers.fleet import Fleet
+from ..workers.home import home
 from ..workers.router import Job
 from ..workers.spec import ModelSpec
 from ..workers.values import Message, Request, Response
+from ..workers.worker import concurrency
+from .prices import Price, price_of
 from .settings import StoreMode
 from .shared_store import SharedStore
 from .statement import Statement
@@ -24,6 +29,10 @@ LOG = logging.getLogger("quackllm")
 HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 GLANCE_SECONDS = 0.05
 """How often a request that another process is asking is looked up."""
+TOGETHER = 256
+"""Requests of `ask_many` that are looked up, leased and sent together."""
+UNDER_WAY = 8192
+"""The most of them that wait at once, so that a slow one holds no other."""
 
 
 @dataclass(eq=False, slots=True)
@@ -34,8 +43,11 @@ class _Asked:
     spec: ModelSpec
     request: Request
     kept: bool
+    price: Price | None
     answered: asyncio.Future[Response]
-    waiters: int = 0
+    waiting: list[Statement] = field(default_factory=list)
+    payer: Statement | None = None
+    """The statement that the call was sent for; of those that wait, the first whose budget allowed it."""
     job: Job | None = None
     response: Response | None = None
 
@@ -49,6 +61,7 @@ class Caller:
         self._under_way: dict[str, _Asked] = {}
         self._answered: list[_Asked] = []
         self._leased: set[str] = set()
+        self._unused: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._settling = False
         self._beating = False
@@ -67,45 +80,98 @@ class Caller:
         Raises:
             SetupError: no request can succeed.
             StoreError: the call store cannot be opened.
+            BudgetError: the statement may spend no more; what it paid for is in the store.
         """
-        identity = spec.identity
-        keys = [key_of(identity, request) for request in requests]
+        keys = _keys(spec, requests)
         wanted = dict(zip(keys, requests, strict=True))
-        answers = {key: statement.remembered[key] for key in wanted if key in statement.remembered}
-        if mode == "on" and (missing := [key for key in wanted if key not in answers]):
-            answers |= await self.store.find(missing)
+        answers = await self._known(wanted, statement, mode)
+        statement.spent.known += len(answers)
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:
-            fresh = await self._ask_unknown(spec, unknown, mode)
+            fresh = await self._ask_unknown(spec, unknown, statement, mode)
             answers |= fresh
             statement.remembered |= {k: r for k, r in fresh.items() if not (r.whole and mode == "on")}
         return [_completed(answers[key], request, spec) for key, request in zip(keys, requests, strict=True)]
 
-    async def _ask_unknown(self, spec: ModelSpec, unknown: dict[str, Request], mode: StoreMode) -> dict[str, Response]:
+    async def known(
+        self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode = "on"
+    ) -> list[Response | None]:
+        """Return what `ask` would return without a call; None for each request that needs one."""
+        keys = _keys(spec, requests)
+        answers = await self._known(keys, statement, mode)
+        pairs = zip(keys, requests, strict=True)
+        return [_completed(answers[key], request, spec) if key in answers else None for key, request in pairs]
+
+    async def ask_many(
+        self, spec: ModelSpec, requests: Iterable[Request], statement: Statement, mode: StoreMode = "on"
+    ) -> None:
+        """Ask distinct requests, as many as there are, so that their answers are known; few are held at a time.
+
+        Raises:
+            SetupError, StoreError: as `ask` does; what was answered before is known.
+        """
+        most = max(UNDER_WAY, 4 * spec.num_workers * concurrency(spec))
+        room = asyncio.Semaphore(most // TOGETHER)
+        waiting: set[asyncio.Task[list[Response]]] = set()
+        rest = iter(requests)
+        try:
+            while part := list(islice(rest, TOGETHER)):
+                await room.acquire()
+                task = asyncio.create_task(self.ask(spec, part, statement, mode))
+                task.add_done_callback(lambda _: room.release())
+                for ended in {task for task in waiting if task.done()}:
+                    ended.result()
+                waiting = {task for task in waiting if not task.done()} | {task}
+            await asyncio.gather(*waiting)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    async def _known(self, keys: Iterable[str], statement: Statement, mode: StoreMode) -> dict[str, Response]:
+        answers = {key: statement.remembered[key] for key in keys if key in statement.remembered}
+        if mode == "on" and (missing := [key for key in dict.fromkeys(keys) if key not in answers]):
+            answers |= await self.store.find(missing)
+        return answers
+
+    async def _ask_unknown(
+        self, spec: ModelSpec, unknown: dict[str, Request], statement: Statement, mode: StoreMode
+    ) -> dict[str, Response]:
         new: list[_Asked] = []
-        asked = [self._join(spec, key, request, mode, new) for key, request in unknown.items()]
+        price = _price(spec, statement)
+        asked = [self._join(spec, key, request, price, mode, new) for key, request in unknown.items()]
+        for call in asked:
+            call.waiting.append(statement)
         if new:
             self._start(self._launch(new, leased=mode == "on"), new)
         try:
             responses = await asyncio.gather(*(asyncio.shield(call.answered) for call in asked))
+        except BudgetError as error:
+            await self._landing(statement)
+            raise statement.spent.over(statement.wishes) or error from None
         finally:
             for call in asked:
-                self._leave(call)
+                self._leave(call, statement)
         return dict(zip(unknown, responses, strict=True))
 
-    def _join(self, spec: ModelSpec, key: str, request: Request, mode: StoreMode, new: list[_Asked]) -> _Asked:
+    async def _landing(self, statement: Statement) -> None:
+        """Wait for all that the statement has under way: the process may end with it, and it is paid for."""
+        if under_way := [call.answered for call in self._under_way.values() if call.payer is statement]:
+            await asyncio.wait(under_way)
+
+    def _join(
+        self, spec: ModelSpec, key: str, request: Request, price: Price | None, mode: StoreMode, new: list[_Asked]
+    ) -> _Asked:
         call = self._under_way.get(key)
         if call is None:
             answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
             answered.add_done_callback(_retrieve)
-            call = self._under_way[key] = _Asked(key, spec, request, mode != "off", answered)
+            call = self._under_way[key] = _Asked(key, spec, request, mode != "off", price, answered)
             new.append(call)
-        call.waiters += 1
         return call
 
-    def _leave(self, call: _Asked) -> None:
+    def _leave(self, call: _Asked, statement: Statement) -> None:
         """Stop waiting; a call that nobody waits for is taken back, or lands in the store if it was sent."""
-        call.waiters -= 1
-        if call.waiters == 0 and not call.answered.done() and not (call.job and call.job.sent):
+        call.waiting.remove(statement)
+        if not call.waiting and not call.answered.done() and not (call.job and call.job.sent):
             if call.job:
                 call.job.answered.cancel()
             self._finish(call, None)
@@ -143,19 +209,34 @@ class Caller:
 
     def _send(self, call: _Asked) -> None:
         if call.answered.done():
-            self._start(self._give_back([call.key]))
+            self._give_back(call.key)
             return
-        call.job = self.fleet.router(call.spec).submit(call.request)
+        call.job = self.fleet.router(call.spec).submit(call.request, functools.partial(self._may_go, call))
         call.job.answered.add_done_callback(lambda future: self._landed(call, future))
+
+    def _may_go(self, call: _Asked) -> bool:
+        """Find a statement that pays for the call; where none of those that wait for it may, it is not made."""
+        refused: BudgetError | None = None
+        for statement in call.waiting if call.payer is None else ():
+            if not (refused := statement.spent.over(statement.wishes)):
+                call.payer = statement
+                statement.spent.asked += 1
+                break
+        if refused:
+            self._fail(call, refused)
+            self._give_back(call.key)
+        return call.payer is not None
 
     def _landed(self, call: _Asked, future: asyncio.Future[Response]) -> None:
         if future.cancelled():
-            self._start(self._give_back([call.key]))
+            self._give_back(call.key)
         elif error := future.exception():
             self._fail(call, error)
-            self._start(self._give_back([call.key]))
+            self._give_back(call.key)
         else:
             call.response = future.result()
+            if call.payer:
+                call.payer.spent.add(call.response, call.price)
             self._answered.append(call)
             if not self._settling:
                 self._settling = True
@@ -178,10 +259,17 @@ class Caller:
         for call in calls:
             self._finish(call, call.response)
 
-    async def _give_back(self, keys: list[str]) -> None:
-        if held := [key for key in keys if key in self._leased]:
-            self._leased.difference_update(held)
-            await self.store.release(held)
+    def _give_back(self, key: str) -> None:
+        """Return a lease without an answer; those of one turn of the loop are one transaction."""
+        if key in self._leased:
+            self._leased.discard(key)
+            self._unused.append(key)
+            if len(self._unused) == 1:
+                self._start(self._release())
+
+    async def _release(self) -> None:
+        keys, self._unused = self._unused, []
+        await self.store.release(keys)
 
     def _finish(self, call: _Asked, response: Response | None) -> None:
         if self._under_way.get(call.key) is call:
@@ -190,6 +278,8 @@ class Caller:
             if response is None:
                 call.answered.cancel()
             else:
+                for statement in {*call.waiting} - {call.payer}:
+                    statement.spent.shared += 1
                 call.answered.set_result(response)
 
     def _fail(self, call: _Asked, error: BaseException) -> None:
@@ -212,6 +302,26 @@ class Caller:
 
         task.add_done_callback(end)
         return ended
+
+
+def _keys(spec: ModelSpec, requests: Sequence[Request]) -> list[str]:
+    identity = spec.identity
+    return [key_of(identity, request) for request in requests]
+
+
+def _price(spec: ModelSpec, statement: Statement) -> Price | None:
+    """Return what the model's tokens cost.
+
+    Raises:
+        SetupError: the statement has a budget of money, and nobody said what the model takes.
+    """
+    price = price_of(spec)
+    if statement.wishes.llm_max_money is not None and price is None:
+        raise SetupError(
+            f"llm_max_money cannot be kept: no price of {spec.name} is known",
+            hint=f"write {spec.name}: {{input: 2.4, output: 9.6}} in {home() / 'prices.yaml'}; 0 if it costs nothing",
+        )
+    return price
 
 
 def _as_recorded(call: _Asked) -> Call:

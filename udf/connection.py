@@ -8,18 +8,26 @@ import re
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 
 from ..workers import fleet_at
+from ..workers.errors import CancelledError
+from .asking import ASKS
 from .functions import register_functions
 from .interrupts import on_interrupt
 from .macros import make_macros, name_models
 from .session import Session, begin_session, end_session, plain
 from .statement import Statement
+from .wishes import read_variables, wishes_of
 
-READS_CATALOG = re.compile(r"\b(text2sql|text2sql_detail|ask)\s*\(", re.IGNORECASE)
+if TYPE_CHECKING:
+    from .planner.estimate import ModelEstimate
+
+READS_CATALOG = re.compile(r"\b(text2sql|text2sql_detail|ask|llm_estimate)\s*\(", re.IGNORECASE)
+ESTIMATES = re.compile(r"\bllm_estimate\s*\(", re.IGNORECASE)
+SETS_VARIABLE = re.compile(r"\bvariable\b", re.IGNORECASE)
 ROLLS_BACK = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
 FETCHES = (
     "fetchone", "fetchmany", "fetchall", "fetchnumpy", "fetchdf", "fetch_df", "fetch_df_chunk", "df", "torch", "tf",
@@ -38,13 +46,15 @@ class Connection(duckdb.DuckDBPyConnection):
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
         """Run a statement, as DuckDB does."""
         for statement in _one_by_one(self, query):
-            with _running(self, statement):
+            with _running(self, statement, _parameters(args, kwargs)):
                 duckdb.DuckDBPyConnection.execute(self, statement, *args, **kwargs)
+            if _session(self).statement.showed and self.description[0][0] == "Count":
+                _session(self).statement.end()  # It wrote, and gives no rows to read on.
         return self
 
     def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
         """Run a prepared statement once for each set of parameters, as DuckDB does."""
-        with _running(self, query):
+        with _running(self, query, planned=False):
             duckdb.DuckDBPyConnection.executemany(self, query, *args, **kwargs)
         return self
 
@@ -57,8 +67,21 @@ class Connection(duckdb.DuckDBPyConnection):
         """Return another connection to the same database."""
         return self.cursor()
 
+    def begin(self) -> Connection:
+        """Open a transaction."""
+        _session(self).own_transaction.undo(self)
+        duckdb.DuckDBPyConnection.begin(self)
+        return self
+
+    def commit(self) -> Connection:
+        """Keep what the open transaction has written."""
+        _session(self).own_transaction.undo(self)
+        duckdb.DuckDBPyConnection.commit(self)
+        return self
+
     def rollback(self) -> Connection:
         """Undo the open transaction, and with it macros that were made in it."""
+        _session(self).own_transaction.undo(self)
         duckdb.DuckDBPyConnection.rollback(self)
         _session(self).named = None
         return self
@@ -80,15 +103,23 @@ class Connection(duckdb.DuckDBPyConnection):
     # Every statement of a relation, and nothing else, passes through these two: the relation layer of
     # DuckDB 2.0 is Python over them.
     def _submit(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        with _running(self, query):
+        with _running(self, query, args[0] if args else kwargs.get("values")):
             result = duckdb.DuckDBPyConnection._submit(self, query, *args, **kwargs)
         if "stream" not in args:  # Whatever else is asked for has been read whole by now.
-            _session(self).statement.end()
+            _read_whole(self)
         return result
 
     def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        with _running(self, query):
+        with _running(self, query, planned=False):
+            _session(self).statement.runs = False
             return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)
+
+
+def _read_whole(connection: Connection) -> None:
+    """Stop the clock and close the transaction of a statement that has been read to its end."""
+    session = _session(connection)
+    session.statement.end()
+    session.own_transaction.undo(connection)
 
 
 def _reading(name: str) -> Callable[..., Any]:
@@ -99,7 +130,7 @@ def _reading(name: str) -> Callable[..., Any]:
         with _watching(session):
             result = original(self, *args, **kwargs)
         if name not in PIECEMEAL:
-            session.statement.end()
+            _read_whole(self)
         return result
 
     read.__name__, read.__doc__ = name, original.__doc__
@@ -145,6 +176,26 @@ def register(
     return _adopt(connection, begin_session(fleet_at(cluster), model))
 
 
+def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[ModelEstimate]:
+    """Return what a statement would ask of each model and what that would cost; nothing is asked.
+
+    Args:
+        connection: where it would run.
+        sql: a SELECT, CREATE TABLE AS, INSERT … SELECT or COPY (SELECT …) TO.
+        parameters: the values of its parameters.
+
+    Raises:
+        RequestError: nothing in it asks a model, or it cannot be run ahead; the message says why.
+        duckdb.Error: it cannot be run.
+    """
+    from .planner.estimate import estimate as estimated
+
+    with _running(connection, sql, planned=False):
+        session = _session(connection)
+        session.own_transaction.undo(connection)
+        return estimated(connection, session, sql, parameters)
+
+
 def _adopt(connection: duckdb.DuckDBPyConnection, session: Session) -> Connection:
     register_functions(connection)
     adopted = cast(Connection, connection)
@@ -167,10 +218,24 @@ def _drop(connection: Connection) -> None:
 
 
 def _one_by_one(connection: Connection, query: Any) -> list[Any]:
-    """Split a script that asks about the catalog: each statement sees what the ones before it made."""
-    if isinstance(query, str) and READS_CATALOG.search(query):
+    """Split a script that asks: each of its statements is planned, and sees what the ones before it made."""
+    if isinstance(query, str) and (SETS_VARIABLE.search(query) or _asking(_session(connection)).search(query)):
         return connection.extract_statements(query)
     return [query]
+
+
+def _parameters(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return args[0] if args else kwargs.get("parameters")
+
+
+def _asking(session: Session) -> re.Pattern[str]:
+    return _calls_of((session.named or frozenset()) | {*ASKS, "ask"})
+
+
+@functools.lru_cache(maxsize=64)
+def _calls_of(names: frozenset[str]) -> re.Pattern[str]:
+    """Return what finds a call of one of these functions in a statement, and now and then a word in a text."""
+    return re.compile(rf"\b({'|'.join(names)})\"?\s*\(", re.IGNORECASE)
 
 
 def _interrupt(connection: weakref.ref[Connection]) -> None:
@@ -179,28 +244,51 @@ def _interrupt(connection: weakref.ref[Connection]) -> None:
 
 
 @contextlib.contextmanager
-def _running(connection: Connection, query: Any) -> Iterator[None]:
-    """Prepare for a statement, and watch it run."""
+def _running(connection: Connection, query: Any, parameters: Any = None, *, planned: bool = True) -> Iterator[None]:
+    """Prepare for a statement, ask what it will ask, and watch it run."""
     session = _session(connection)
     text = query if isinstance(query, str) else getattr(query, "query", "")
     with session.lock:
         session.statement.end()
         session.statement = Statement(functools.partial(_interrupt, weakref.ref(connection)))
         with _watching(session):
-            _prepare(connection, session, text)
-            yield
+            if planned:
+                session.own_transaction.undo(connection)
+            _prepare(connection, session, text, parameters)
+            with _planned(connection, session, text, parameters) if planned else contextlib.nullcontext():
+                yield
         if ROLLS_BACK.match(text):
             session.named = None
 
 
-def _prepare(connection: Connection, session: Session, text: str) -> None:
+@contextlib.contextmanager
+def _planned(connection: Connection, session: Session, text: str, parameters: Any) -> Iterator[None]:
+    if not _asking(session).search(text):
+        yield
+        return
+    from .planner.prefetch import planned
+
+    with planned(connection, session, text, parameters):
+        yield
+
+
+def _prepare(connection: Connection, session: Session, text: str, parameters: Any) -> None:
     """Name the models that were deployed since, and read the catalog where the statement will need it."""
     with contextlib.suppress(duckdb.TransactionException):  # An aborted transaction: their statement will say so.
         name_models(connection, session)
+        if session.variables is None:
+            session.variables = read_variables(connection)
+    session.statement.read_wishes = functools.partial(wishes_of, session.variables or {})
+    if SETS_VARIABLE.search(text):
+        session.variables = None
     if READS_CATALOG.search(text):
         from .text2sql.catalog import read_catalog
 
         session.catalog = read_catalog(connection)
+    if ESTIMATES.search(text):
+        from .planner.estimate import estimate_ahead
+
+        session.estimates = estimate_ahead(connection, session, text, parameters)
 
 
 @contextlib.contextmanager
@@ -208,8 +296,8 @@ def _watching(session: Session) -> Iterator[None]:
     """Let Ctrl-C through, raise our errors as they are, and say what failed."""
     statement = session.statement
     try:
-        with session.lock, on_interrupt(statement.press):
+        with session.lock, on_interrupt(statement.press), statement.watched():
             yield
-    except (duckdb.Error, RuntimeError) as error:
+    except (duckdb.Error, RuntimeError, CancelledError) as error:
         raise statement.reason(error) from None
     statement.warn()

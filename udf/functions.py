@@ -10,10 +10,10 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from ..workers import loop
 from ..workers.errors import QuackLLMError, RequestError
 from ..workers.values import Message, Request, Response
 from . import tables
+from .asking import KNOWN, KNOWN_ONLY, Asker
 from .params import conversation
 from .questions import DETAIL_SQL, ask_sql, detail
 from .session import Session, plain, session_of
@@ -76,29 +76,38 @@ def embed(session: Session, names: Column, texts: Column, mode: Column) -> pa.Ar
         raise RequestError(f"llm_embed takes a text, not {sql_name(texts.type)}", hint="write CAST(… AS VARCHAR)")
     requests = [None if text is None else Request((Message("user", text),), kind="embed") for text in texts.to_pylist()]
     responses, places = _asked(session, names, requests, mode)
-    return spread(pa.array([response.embedding for response in responses], pa.list_(pa.float32())), places)
+    vectors = [response.embedding if response else None for response in responses]
+    return spread(pa.array(vectors, pa.list_(pa.float32())), places)
 
 
 def _asked(
     session: Session, names: Column, requests: Sequence[Request | None], mode: Column
-) -> tuple[list[Response], list[int | None]]:
-    """Ask each distinct request of a chunk once; return the answers and each row's place among them."""
+) -> tuple[list[Response | None], list[int | None]]:
+    """Ask each distinct request of a chunk once; return the answers and each row's place among them.
+
+    None stands for an answer that is not there yet, where the statement is only rehearsed.
+    """
     places: list[int | None] = []
     distinct: dict[tuple[str | None, Request], int] = {}
     for name, request in zip(names.to_pylist(), requests, strict=True):
         places.append(distinct.setdefault((name, request), len(distinct)) if request else None)
-    answers: dict[int, Response] = {}
+    answers: dict[int, Response | None] = {}
+    asker = asker_of(session, mode)
     for model in dict.fromkeys(name for name, _ in distinct):
         chosen = {place: request for (name, request), place in distinct.items() if name == model}
-        answers |= zip(chosen, _ask(session, model, list(chosen.values()), store_mode(mode)), strict=True)
+        spec = session.model_for(model)
+        session.statement.rows[spec.name] += sum(place in chosen for place in places)
+        found = asker.responses(session, spec, list(chosen.values()), store_mode(mode))
+        answers |= zip(chosen, found, strict=True)
     for asked, place in distinct.items():
-        session.statement.note_failure(asked, answers[place].error)
+        if (response := answers[place]) is not None:
+            session.statement.note_failure(asked, response.error)
     return [answers[place] for place in range(len(distinct))], places
 
 
-def _ask(session: Session, model: str | None, requests: list[Request], mode: StoreMode) -> list[Response]:
-    spec = session.model_for(model)
-    return session.statement.wait(loop.start(session.caller.ask(spec, requests, session.statement, mode)))
+def asker_of(session: Session, mode: Column) -> Asker:
+    """Return how the statement's requests become answers; a rehearsal may forbid single calls to ask."""
+    return KNOWN_ONLY if mode[0].as_py() == KNOWN else session.statement.asker
 
 
 def store_mode(column: Column) -> StoreMode:
@@ -108,6 +117,8 @@ def store_mode(column: Column) -> StoreMode:
         RequestError: it says something else.
     """
     mode = column[0].as_py() or settings().llm_store
+    if mode == KNOWN:
+        return settings().llm_store
     if mode not in ("on", "off", "refresh"):
         raise RequestError(f"llm_store is {mode!r}", hint="type: SET VARIABLE llm_store = 'on'   ('off', 'refresh')")
     return cast(StoreMode, mode)
@@ -141,6 +152,7 @@ READING: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_models": (tables.models, tables.MODELS_SQL),
     "quackllm_usage": (tables.usage, tables.USAGE_SQL),
     "quackllm_calls": (tables.calls, tables.CALLS_SQL),
+    "quackllm_estimate": (tables.estimate, tables.ESTIMATE_SQL),
     "quackllm_forget": (tables.forget, "BIGINT"),
 }
 """What they return changes from one statement to the next."""

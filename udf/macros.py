@@ -26,6 +26,8 @@ TABLE = {
     "SELECT * FROM query(quackllm_ask(question, model, max_rows, seconds, {mode}, {number}))",
     "llm_models": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_models({number})) AS row)",
     "llm_usage": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_usage({number})) AS row)",
+    "llm_estimate": "(statement) AS TABLE "
+    "SELECT row.* FROM (SELECT unnest(quackllm_estimate(statement, {number})) AS row)",
     "llm_calls": "(max_calls := 1000, before := NULL) AS TABLE "
     "SELECT row.* FROM (SELECT unnest(quackllm_calls(max_calls, before, {number})) AS row)",
 }

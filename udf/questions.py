@@ -40,6 +40,8 @@ DETAIL = pa.struct(
 )
 Question = tuple[Request, str | None, str | None]
 """A question with its conversation, the schema's text, and the model's name."""
+AT_ONCE = 2048
+"""Questions that are worked on together."""
 
 
 def detail(
@@ -55,10 +57,11 @@ def detail(
     for question, schema, model in zip(questions, schemas, models, strict=True):
         place = distinct.setdefault((question, schema, model), len(distinct)) if question else None
         places.append(place)
-    answers = _answers(session, list(distinct), mode)
+    answers = session.statement.asker.details(session, list(distinct), mode)
     for asked, found in zip(distinct, answers, strict=True):
-        session.statement.note_failure(asked, found.error)
-    return spread(pa.array([_row(found) for found in answers], DETAIL), places)
+        if found is not None:
+            session.statement.note_failure(asked, found.error)
+    return spread(pa.array([found and _row(found) for found in answers], DETAIL), places)
 
 
 def ask_sql(
@@ -71,7 +74,7 @@ def ask_sql(
     """
     if question is None:
         raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")
-    (found,) = _answers(session, [(question, None, model)], mode)
+    (found,) = answer_all(session, [(question, None, model)], mode)
     if found.sql is None:
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
         raise Text2SQLError(
@@ -81,15 +84,24 @@ def ask_sql(
     if not found.bound:
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
     rows, seconds = limits
+    session.statement.tell_sql(found.sql)
     session.statement.limit(seconds)
     return f"SELECT * FROM ({found.sql}) AS answer LIMIT {int(rows)}"
 
 
-def _answers(session: Session, questions: list[Question], mode: StoreMode) -> list[Detail]:
-    async def all_of_them() -> list[Detail]:
-        return list(await asyncio.gather(*(_answer(session, question, mode) for question in questions)))
+def answer_all(session: Session, questions: list[Question], mode: StoreMode) -> list[Detail]:
+    """Answer the questions at once; one that the statement has asked before is not answered again."""
+    details = session.statement.details
 
-    return session.statement.wait(loop.start(all_of_them()))
+    async def all_of_them() -> None:
+        new = [question for question in questions if question not in details]
+        for start in range(0, len(new), AT_ONCE):
+            part = new[start : start + AT_ONCE]
+            found = await asyncio.gather(*(_answer(session, question, mode) for question in part))
+            details.update(zip(part, found, strict=True))
+
+    session.statement.wait(loop.start(all_of_them()))
+    return [details[question] for question in questions]
 
 
 async def _answer(session: Session, question: Question, mode: StoreMode) -> Detail:

@@ -16,9 +16,11 @@ from ..workers.spec import ModelSpec
 from .caller import Caller
 from .shared_store import SharedStore, store_for
 from .statement import Statement
+from .transaction import OwnTransaction
 
 if TYPE_CHECKING:
     from ..workers.mschema import Schema
+    from .planner.estimate import ModelEstimate
 
 _NUMBERS = itertools.count(1)
 _SESSIONS: dict[int, Session] = {}
@@ -35,7 +37,12 @@ class Session:
     statement: Statement = field(default_factory=Statement)
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Held while a statement runs: DuckDB lets the threads of one connection take turns, and so do we."""
+    own_transaction: OwnTransaction = field(default_factory=OwnTransaction)
     catalog: Schema | None = None
+    estimates: dict[str, list[ModelEstimate]] = field(default_factory=dict)
+    """What the statements in `llm_estimate('…')` would ask, by their text."""
+    variables: dict[str, str] | None = None
+    """The SQL variables of the connection that say what a statement may do; None: not known, read them anew."""
     named: frozenset[str] | None = None
     """The model names that have macros on this connection; None: not known, make them anew."""
 
@@ -113,7 +120,7 @@ def _caller(fleet: Fleet, store: SharedStore) -> Caller:
     return Caller(fleet, store)
 
 
-def plain(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+def plain(connection: duckdb.DuckDBPyConnection, sql: str, values: Any = None) -> list[tuple[Any, ...]]:
     """Run SQL of our own on a user's connection, past our own hooks."""
-    result = duckdb.DuckDBPyConnection.execute(connection, sql)
+    result = duckdb.DuckDBPyConnection.execute(connection, sql, values)
     return duckdb.DuckDBPyConnection.fetchall(result)

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent import futures
 from concurrent.futures import Future, wait
-from typing import TypeVar
+from functools import cached_property
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
 from ..workers.errors import CancelledError, QuackLLMError, TimeLimitError
 from ..workers.values import Failure, Response
+from .asking import ASKING, Asker
+from .settings import Wishes, settings
+from .spent import Spent
 
+if TYPE_CHECKING:
+    from .progress import Bar
+    from .questions import Question
+    from .text2sql.flow import Detail
+
+LOG = logging.getLogger("quackllm")
 Result = TypeVar("Result")
 
 GLANCE_SECONDS = 0.1
 """How often a waiting function looks whether its statement was cancelled."""
+SHOWN_AFTER_SECONDS = 0.5
+"""What takes no longer shows no progress."""
 
 
 class FailedRowsWarning(UserWarning):
@@ -30,6 +45,7 @@ class Statement:
 
     `remembered` holds what is known of this statement's requests beside the call store: failures
     always, so that a row evaluated twice is asked once, and answers where the store is off.
+    `asker` is how they become answers: the planner rehearses a statement before it runs.
 
     Args:
         interrupt: stops DuckDB's own work on the statement.
@@ -39,12 +55,51 @@ class Statement:
         self.remembered: dict[str, Response] = {}
         self.failed: dict[Hashable, str] = {}
         self.notes: dict[str, None] = {}
+        self.asker: Asker = ASKING
+        self.details: dict[Question, Detail] = {}
+        self.rows: Counter[str] = Counter()
+        self.spent = Spent()
+        self.expected: int | None = None
+        self.read_wishes: Callable[[], Wishes] = settings
+        self.runs = True
+        """Not where it is only bound: a relation runs later, in statements of its own."""
         self.error: QuackLLMError | None = None
         self._interrupt = interrupt
         self._cancelled = threading.Event()
         self._pressed = False
         self._too_slow: TimeLimitError | None = None
         self._timer: threading.Timer | None = None
+        self._bar: Bar | None = None
+        self._watched = 0
+        self._asking_since: float | None = None
+        self._told: set[str] = set()
+
+    @cached_property
+    def wishes(self) -> Wishes:
+        """What its user wishes of it.
+
+        Raises:
+            RequestError, SetupError: it cannot be read.
+        """
+        return self.read_wishes()
+
+    def expect(self, more: int) -> None:
+        """Say that so many more calls are to come, for the bar to know how far it is."""
+        self.expected = (self.expected or 0) + more
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Let progress be shown inside the block only: outside it the screen belongs to the user's own program."""
+        self._watched += 1
+        try:
+            yield
+        except BaseException:
+            self.end()
+            raise
+        finally:
+            self._watched -= 1
+            if self._bar:
+                self._bar.rest()
 
     def wait(self, future: Future[Result]) -> Result:
         """Return the future's result; gives up, and takes back what was not sent yet, when the statement is cancelled.
@@ -55,13 +110,42 @@ class Statement:
         try:
             while not self._cancelled.is_set():
                 # Not result(timeout): a TimeoutError of the work itself would look like one of the waiting.
-                if wait([future], GLANCE_SECONDS).done:
+                done = wait([future], GLANCE_SECONDS).done
+                self._show_progress()
+                if done:
                     return future.result()
         except (KeyboardInterrupt, futures.CancelledError) as stopped:
             self._pressed |= isinstance(stopped, KeyboardInterrupt)
         self._cancelled.set()
         future.cancel()
         raise CancelledError("the statement was interrupted; what was answered is kept")
+
+    def _show_progress(self) -> None:
+        if not self._watched or not (self.spent.asked or self.expected) or self.wishes.llm_progress == "off":
+            return
+        self._asking_since = self._asking_since or monotonic()
+        if monotonic() - self._asking_since > SHOWN_AFTER_SECONDS:
+            self._screen().draw(self._asking_since, self.expected)
+
+    def _screen(self) -> Bar:
+        if self._bar is None:
+            from .progress import Bar  # Only those who wait for a model wait for rich.
+
+            self._bar = Bar(self.spent, self.wishes.llm_progress)
+        return self._bar
+
+    @property
+    def showed(self) -> bool:
+        """Whether anything of it was shown."""
+        return self._bar is not None
+
+    def tell_sql(self, sql: str) -> None:
+        """Say, once, which SQL `ask` runs: in the log, and where progress is shown."""
+        if self._watched and self.runs and sql not in self._told:
+            self._told.add(sql)
+            LOG.info("ask runs: %s", sql)
+            if self.wishes.llm_progress != "off":
+                self._screen().show_sql(sql)
 
     def press(self) -> None:
         """Stop the statement because Ctrl-C was pressed."""
@@ -73,6 +157,11 @@ class Statement:
         self._cancelled.set()
         self._interrupt()
 
+    @property
+    def failed_for_good(self) -> bool:
+        """Whether it was cancelled, or an error of ours ended it: another way to run it would do no better."""
+        return self._cancelled.is_set() or self.error is not None
+
     def limit(self, seconds: float) -> None:
         """Cancel the statement unless it ends within so many seconds."""
 
@@ -81,13 +170,18 @@ class Statement:
             self._too_slow = TimeLimitError(f"the answer took longer than {seconds:g} s", hint=hint)
             self.cancel()
 
-        self.end()
+        self._stop_clock()
         self._timer = threading.Timer(seconds, expire)
         self._timer.daemon = True
         self._timer.start()
 
     def end(self) -> None:
-        """Stop the clock: the next statement begins, or the connection closes."""
+        """Stop the clock, and say what was asked: all rows were read, the next statement begins, or all is closed."""
+        self._stop_clock()
+        if self._bar:
+            self._bar.end()
+
+    def _stop_clock(self) -> None:
         if self._timer:
             self._timer.cancel()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from ..workers import loop
+from ..workers.errors import RequestError
 from ..workers.fleet import ModelStatus
 from .prices import add_money
 from .session import Session
@@ -24,6 +26,10 @@ USAGE_SQL = (
     "STRUCT(model VARCHAR, engine VARCHAR, calls BIGINT, failed BIGINT, input_tokens BIGINT, output_tokens BIGINT, "
     "seconds DOUBLE, money DOUBLE)[]"
 )
+ESTIMATE_SQL = (
+    "STRUCT(model VARCHAR, rows BIGINT, calls BIGINT, known BIGINT, to_ask BIGINT, input_tokens BIGINT, "
+    "output_tokens BIGINT, money DOUBLE, at_most BOOLEAN)[]"
+)
 NUMBER, TEXT = pa.int64(), pa.string()
 COUNTS = {"input_tokens": NUMBER, "output_tokens": NUMBER, "seconds": pa.float64()}
 MODEL = pa.struct(
@@ -39,6 +45,12 @@ CALL = pa.struct(
     }
 )
 USAGE = pa.struct({"model": TEXT, "engine": TEXT, "calls": NUMBER, "failed": NUMBER, **COUNTS, "money": pa.float64()})
+ESTIMATE = pa.struct(
+    {
+        **{"model": TEXT, "rows": NUMBER, "calls": NUMBER, "known": NUMBER, "to_ask": NUMBER},
+        **{"input_tokens": NUMBER, "output_tokens": NUMBER, "money": pa.float64(), "at_most": pa.bool_()},
+    }
+)
 
 
 def models(session: Session) -> pa.Array:
@@ -79,6 +91,19 @@ def usage(session: Session) -> pa.Array:
     rows = loop.run(session.caller.store.usage())
     add_money(rows)
     return pa.array([rows], pa.list_(USAGE))
+
+
+def estimate(session: Session, statements: pa.ChunkedArray) -> pa.Array:
+    """Return what the statement would ask, as it was estimated before this one began.
+
+    Raises:
+        RequestError: the statement is no constant text.
+    """
+    sql = statements[0].as_py()
+    if sql not in session.estimates:
+        hint = "write FROM llm_estimate('SELECT chat(…) FROM …'), or quackllm.estimate(connection, sql)"
+        raise RequestError("llm_estimate takes one constant text", hint=hint)
+    return pa.array([[asdict(found) for found in session.estimates[sql]]], pa.list_(ESTIMATE))
 
 
 def forget(session: Session, models: pa.ChunkedArray, seconds: pa.ChunkedArray) -> pa.Array:

@@ -98,10 +98,11 @@ def failure_to_row(failure: Failure | None) -> dict[str, Any] | None:
     return {"code": failure.code, "message": failure.message, "retryable": failure.retryable} if failure else None
 
 
-def responses_to_arrow(responses: Iterable[Response]) -> pa.Array:
-    """Return the responses as a column of `RESPONSE_SQL`."""
+def responses_to_arrow(responses: Iterable[Response | None]) -> pa.Array:
+    """Return the responses as a column of `RESPONSE_SQL`; None is NULL."""
     rows = [
-        {
+        response
+        and {
             "output": response.output,
             "reasoning": response.reasoning,
             "error": failure_to_row(response.error),

@@ -98,12 +98,12 @@ class Patience:
         if self._requests:
             await self._requests.acquire()
         if self._tokens:
-            await self._take_tokens(_guess_tokens(request))
+            await self._take_tokens(guess_tokens(request))
 
     async def settle(self, request: Request, usage: Usage) -> None:
         """Count the tokens that an answer took beyond the guess; waits while the service's minute is used up."""
         if self._tokens:
-            await self._take_tokens(usage.input_tokens + usage.output_tokens - _guess_tokens(request))
+            await self._take_tokens(usage.input_tokens + usage.output_tokens - guess_tokens(request))
 
     async def _take_tokens(self, count: float) -> None:
         if self._tokens and count > 0:
@@ -118,7 +118,8 @@ def _per_minute(rate: float | None, share: int) -> AsyncLimiter | None:
     return AsyncLimiter(max(each / 60, 1), max(each / 60, 1) * 60 / each)
 
 
-def _guess_tokens(request: Request) -> int:
+def guess_tokens(request: Request) -> int:
+    """Return about how many tokens a request has, by its characters."""
     return 1 + sum(len(message.content) for message in request.messages) // CHARACTERS_PER_TOKEN
 
 

@@ -124,7 +124,8 @@ class Router:
                 for place, response in finished:
                     load.in_flight.discard(jobs[place])
                     _settle(jobs[place], response)
-                self._pump()
+                # After those who wait have heard of it: what these answers cost may forbid the next request.
+                asyncio.get_running_loop().call_soon(self._pump)
         except ReplicaLostError as error:
             self._ask_elsewhere(load, jobs, error)
 

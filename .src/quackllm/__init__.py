@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .udf.connection import Connection, connect, register
+    from .udf.connection import Connection, connect, estimate, register
     from .workers import deploy, models, status, undeploy
     from .workers.errors import QuackLLMError
     from .workers.spec import ModelSpec
@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Connection": "udf.connection",
     "connect": "udf.connection",
+    "estimate": "udf.connection",
     "register": "udf.connection",
     "deploy": "workers",
     "models": "workers",
@@ -46,6 +47,7 @@ __all__ = [
     "Usage",
     "connect",
     "deploy",
+    "estimate",
     "models",
     "register",
     "status",

@@ -43,7 +43,7 @@ def peer_measured(name: str, queries: Sequence[Query], service: StandIn, concurr
 
 def _question(query: Query) -> dict[str, Any]:
     with plain(query.database) as connection:
-        rows = connection.execute(f"SELECT * FROM ({query.rows}) WHERE item IS NOT NULL").to_arrow_table().to_pydict()
+        rows = connection.sql(f"SELECT * FROM ({query.rows}) WHERE item IS NOT NULL").to_arrow_table().to_pydict()
     steps = [dataclasses.asdict(step) for step in query.steps]
     return {"name": query.name, "database": query.database, "rows": rows, "steps": steps, "blendsql": query.blendsql}
 
@@ -60,7 +60,10 @@ def _databases(folder: Path) -> dict[str, str]:
 
 
 def _add_asked(connection: duckdb.DuckDBPyConnection) -> None:
-    texts = "SELECT table_name, list(column_name) FROM duckdb_columns() WHERE data_type = 'VARCHAR' GROUP BY table_name"
+    texts = (
+        "SELECT table_name, list(column_name) FROM duckdb_columns() WHERE data_type = 'VARCHAR' AND NOT internal "
+        "AND database_name = current_database() GROUP BY table_name"
+    )
     for table, names in connection.execute(texts).fetchall():
         asked = ", ".join(f"""'‹' || "{name}" || '›' AS "ask_{name}\"""" for name in names)
         connection.execute(f'CREATE OR REPLACE TABLE "{table}" AS SELECT *, {asked} FROM "{table}"')

@@ -65,14 +65,13 @@ class Size:
 
 COMMON = "--max-seq-length 256 --gradient-accumulation-steps 1"
 FULL = Size(
-    tables=12000,
+    tables=30000,
     tokens=2600,
     config="config.json",
-    pretrain=f"{COMMON} --per-device-train-batch-size 4 --learning-rate 2e-3 --max-steps 220",
-    english=f"{COMMON} --per-device-train-batch-size 16 --learning-rate 2e-3 --num-train-epochs 1"
-    " --train-sampling-strategy group_by_length",
-    chinese=f"{COMMON} --per-device-train-batch-size 16 --learning-rate 2e-3 --num-train-epochs 2"
-    " --train-sampling-strategy group_by_length --lora-rank 64 --lora-alpha 128",
+    pretrain=f"{COMMON} --per-device-train-batch-size 8 --learning-rate 2e-3 --max-steps 300",
+    english=f"{COMMON} --packing --per-device-train-batch-size 8 --learning-rate 2e-3 --num-train-epochs 3",
+    chinese=f"{COMMON} --packing --per-device-train-batch-size 8 --learning-rate 1e-3 --num-train-epochs 3"
+    " --lora-rank 64 --lora-alpha 64 --modules-to-save embed_tokens",
     tests=("chase_zh", "spider"),
 )
 SMALL = Size(
@@ -150,11 +149,10 @@ def prepare(work: Path, size: Size, small: bool) -> None:
     examples = {language: read(work / f"{language}.chat.jsonl") for language in ("english", "chinese")}
     kept = chance.sample(examples["english"], len(examples["chinese"]))
     write(work / "both.chat.jsonl", chance.sample(kept + examples["chinese"], 2 * len(kept)))
-    texts = [row["messages"][0]["content"] for rows in examples.values() for row in rows]
-    chance.shuffle(texts)
-    write(work / "text.jsonl", ({"text": text} for text in texts))
+    texts = {name: [row["messages"][0]["content"] for row in rows] for name, rows in examples.items()}
+    write(work / "text.jsonl", ({"text": text} for text in chance.sample(texts["english"], len(texts["english"]))))
     answers = [row["messages"][1]["content"] for row in examples["english"]]
-    make_tokenizer(texts + answers, size.tokens, work / "tokenizer")
+    make_tokenizer([*texts["english"], *texts["chinese"], *answers], size.tokens, work / "tokenizer")
 
 
 def english_rows(tables: int, chance: random.Random) -> Iterator[Row]:

@@ -73,7 +73,7 @@ def adapters(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 @pytest.fixture(scope="module")
 def vllm(tiny_llama: Path, adapters: dict[str, str]) -> Iterator[VllmEngine]:
-    compact = {"disable_any_whitespace": True}
+    compact = {"backend": "xgrammar", "disable_any_whitespace": True}
     engine = started(tiny_llama, lora_adapters=adapters, structured_outputs_config=compact)
     yield engine
     loop.run(engine.close())
@@ -288,7 +288,7 @@ def test_what_vllm_refuses_is_said_in_its_words(tiny_llama: Path, settings: dict
 
 
 def test_what_fails_in_vllms_process_is_said_in_its_words(tiny_llama: Path) -> None:
-    with pytest.raises(DeployError, match="KV cache"):
+    with pytest.raises(DeployError, match="memory for the cache blocks"):
         started(tiny_llama, num_gpu_blocks_override=1)
 
 

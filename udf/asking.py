@@ -1,0 +1,66 @@
+"""Asking: how the requests and questions of a running statement become answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from ..workers import loop
+from ..workers.spec import ModelSpec
+from ..workers.values import Request, Response
+from .settings import StoreMode
+
+if TYPE_CHECKING:
+    from .questions import Question
+    from .session import Session
+    from .text2sql.flow import Detail
+
+ASKS = frozenset({"llm_chat", "llm_embed", "text2sql", "text2sql_detail"})
+"""The functions that ask, beside the models' own names."""
+KNOWN = "known"
+"""In place of a store mode, in SQL that we write ourselves: this call never asks."""
+
+
+class Asker(Protocol):
+    """Turns a chunk's distinct requests into answers; None where there is none yet."""
+
+    def responses(
+        self, session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
+    ) -> Sequence[Response | None]:
+        """Return one response a request, in order."""
+
+    def details(self, session: Session, questions: list[Question], mode: StoreMode) -> Sequence[Detail | None]:
+        """Return the SQL for each question, in order."""
+
+
+class Asking:
+    """Asks what is not known, and waits for it."""
+
+    def responses(
+        self, session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
+    ) -> Sequence[Response | None]:
+        """Return one response a request, in order."""
+        return session.statement.wait(loop.start(session.caller.ask(spec, requests, session.statement, mode)))
+
+    def details(self, session: Session, questions: list[Question], mode: StoreMode) -> Sequence[Detail | None]:
+        """Return the SQL for each question, in order."""
+        from .questions import answer_all
+
+        return answer_all(session, questions, mode)
+
+
+class KnownOnly:
+    """Answers what is known and asks nothing: of a statement whose other requests were found to be in vain."""
+
+    def responses(
+        self, session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
+    ) -> Sequence[Response | None]:
+        """Return the known responses, in order."""
+        return session.statement.wait(loop.start(session.caller.known(spec, requests, session.statement, mode)))
+
+    def details(self, session: Session, questions: list[Question], mode: StoreMode) -> Sequence[Detail | None]:
+        """Return the SQL for each question that this statement has answered."""
+        return [session.statement.details.get(question) for question in questions]
+
+
+ASKING, KNOWN_ONLY = Asking(), KnownOnly()

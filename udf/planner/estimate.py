@@ -1,0 +1,178 @@
+"""The estimate: what a statement would ask, and what that would cost, before anything is asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+from ...workers import loop
+from ...workers.errors import RequestError
+from ...workers.patience import guess_tokens
+from ...workers.spec import ModelSpec
+from ...workers.values import Request, Response, Usage
+from ..asking import ASKING, KNOWN_ONLY
+from ..prices import price_of
+from ..session import Session
+from ..settings import StoreMode
+from ..store import key_of
+from .conditions import asks
+from .doubts import doubt
+from .opened import opened
+from .prefetch import Prefetch, in_transaction
+from .reading import read_statement
+
+if TYPE_CHECKING:
+    from ..questions import Question
+    from ..text2sql.flow import Detail
+
+ANSWER_TOKENS = 100
+"""Taken for the length of an answer where the model has given none yet and the request says no `max_tokens`."""
+
+
+@dataclass(slots=True)
+class ModelEstimate:
+    """What a statement would ask of one model.
+
+    Args:
+        model: its name.
+        rows: rows on which it is called.
+        calls: distinct requests among them.
+        known: those whose answer is known already.
+        to_ask: those that would be asked.
+        input_tokens, output_tokens: of these, estimated; None for questions to text2sql.
+        money: by the user's price table; None where it has no price.
+        at_most: whether the statement may ask less, because what it asks depends on other answers.
+    """
+
+    model: str
+    rows: int = 0
+    calls: int = 0
+    known: int = 0
+    to_ask: int = 0
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+    money: float | None = None
+    at_most: bool = False
+
+
+class Estimating:
+    """Answers what is not known by a text of its own, which is another for each request, and counts."""
+
+    def __init__(self, answer_tokens: dict[str, float]) -> None:
+        self.models: dict[str, ModelEstimate] = {}
+        self._answer_tokens = answer_tokens
+        self._seen: set[tuple[str, Request | Question]] = set()
+        self._counting = threading.Lock()
+
+    def responses(
+        self, session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
+    ) -> Sequence[Response | None]:
+        """Return the known answers, and for the others the request's hash."""
+        known = KNOWN_ONLY.responses(session, spec, requests, mode)
+        with self._counting:
+            found = self.models.setdefault(spec.name, ModelEstimate(spec.name))
+            for request, response in zip(requests, known, strict=True):
+                if (spec.name, request) not in self._seen:
+                    self._seen.add((spec.name, request))
+                    self._count(found, spec, request, response)
+        made_up = (Response(key_of(spec.identity, request), model=spec.name) for request in requests)
+        return [there or made for there, made in zip(known, made_up, strict=True)]
+
+    def _count(self, found: ModelEstimate, spec: ModelSpec, request: Request, response: Response | None) -> None:
+        found.calls += 1
+        if response is not None:
+            found.known += 1
+            return
+        found.to_ask += 1
+        length = self._answer_tokens.get(spec.name) or request.options.max_tokens or ANSWER_TOKENS
+        usage = Usage(guess_tokens(request), 0 if request.kind == "embed" else round(length))
+        found.input_tokens = (found.input_tokens or 0) + usage.input_tokens
+        found.output_tokens = (found.output_tokens or 0) + usage.output_tokens
+        if price := price_of(spec):
+            found.money = (found.money or 0.0) + price.of(usage)
+
+    def details(self, session: Session, questions: list[Question], mode: StoreMode) -> Sequence[Detail | None]:
+        """Return no SQL: a question is at least one call, of a length that is not known before."""
+        with self._counting:
+            for question in questions:
+                spec = session.text2sql_model_for(question[2])
+                found = self.models.setdefault(spec.name, ModelEstimate(spec.name))
+                new = (spec.name, question) not in self._seen
+                self._seen.add((spec.name, question))
+                found.calls += new
+                found.to_ask += new
+                found.input_tokens = found.output_tokens = found.money = None
+        return [None] * len(questions)
+
+
+def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, values: Any) -> list[ModelEstimate]:
+    """Return what a statement would ask, by model; nothing is asked.
+
+    Conditions that ask are taken to be true, and answers that are not known to be all different: such counts are
+    `at_most`.
+
+    Raises:
+        RequestError: nothing in the statement asks a model, or it cannot be run ahead; the message says why.
+        duckdb.Error: the statement cannot be run.
+    """
+    reading = read_statement(sql, session.named or (), rows_only=False)
+    reason = doubt(connection, reading) if reading else "no model is asked in it, or it is no SELECT"
+    if reading is None or reason:
+        raise RequestError(
+            f"the statement cannot be estimated: {reason}", hint="write FROM llm_estimate('SELECT chat(…) FROM …')"
+        )
+    rewritten = opened(reading.tree, reading.is_call)
+    session.statement.asker = asker = Estimating(loop.run(_answer_tokens(session)))
+    own = session.own_transaction
+    if not in_transaction(connection):
+        own.begin(connection)
+    try:
+        Prefetch(connection, session, reading, values).run(rewritten.sql(dialect="duckdb"))
+    finally:
+        own.undo(connection)
+        session.statement.asker = ASKING
+    nested = any(asks(part, reading.is_call) for call in reading.calls() for part in call.expressions)
+    for found in asker.models.values():
+        found.rows = session.statement.rows[found.model]
+        found.at_most = nested or rewritten != reading.tree
+    return list(asker.models.values())
+
+
+def estimate_ahead(
+    connection: duckdb.DuckDBPyConnection, session: Session, text: str, values: Any
+) -> dict[str, list[ModelEstimate]]:
+    """Return the estimates that a statement with `llm_estimate('…')` will read: inside it, no other can run.
+
+    Raises:
+        RequestError, duckdb.Error: as `estimate` does.
+    """
+    try:
+        tree = parse_one(text, dialect="duckdb")
+    except SqlglotError:
+        return {}
+    calls = (node for node in tree.find_all(exp.Anonymous) if node.name.lower() == "llm_estimate")
+    asked = [_text_of(call.expressions[0], values) for call in calls if call.expressions]
+    return {sql: estimate(connection, session, sql, None) for sql in asked if sql is not None}
+
+
+def _text_of(argument: exp.Expr, values: Any) -> str | None:
+    """Return the text that a literal or a parameter stands for."""
+    if isinstance(argument, exp.Literal):
+        return str(argument.this)
+    name = argument.name
+    if isinstance(values, dict):
+        return values.get(name)
+    place = int(name) - 1 if name.isdigit() else 0
+    return values[place] if values and place < len(values) else None
+
+
+async def _answer_tokens(session: Session) -> dict[str, float]:
+    """Return how many tokens an answer of each model has had so far, on average."""
+    usage = await session.caller.store.usage()
+    return {row["model"]: row["output_tokens"] / row["calls"] for row in usage if row["calls"] and row["output_tokens"]}

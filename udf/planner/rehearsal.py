@@ -1,0 +1,85 @@
+"""A rehearsal: a statement runs without asking, to find out what it will ask."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...workers import loop
+from ...workers.spec import ModelSpec
+from ...workers.values import Request, Response
+from ..asking import KNOWN_ONLY
+from ..questions import Question, answer_all
+from ..session import Session
+from ..settings import StoreMode
+
+if TYPE_CHECKING:
+    from ..text2sql.flow import Detail
+
+WINDOW = 65_536
+"""Requests that are noted before the first are asked: what is held in memory, and sorted so that prefixes meet."""
+
+
+class Rehearsal:
+    """Answers what is known and notes the rest, to be asked when the run is over or the window is full."""
+
+    def __init__(self) -> None:
+        self.found = 0
+        self._requests: dict[tuple[str, StoreMode], dict[Request, ModelSpec]] = {}
+        self._questions: dict[StoreMode, dict[Question, None]] = {}
+        self._noting = threading.Lock()
+
+    def responses(
+        self, session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
+    ) -> Sequence[Response | None]:
+        """Return the known responses, and note the other requests."""
+        responses = KNOWN_ONLY.responses(session, spec, requests, mode)
+        with self._noting:
+            noted = self._requests.setdefault((spec.name, mode), {})
+            for request, response in zip(requests, responses, strict=True):
+                if response is None:
+                    noted[request] = spec
+            if sum(map(len, self._requests.values())) >= WINDOW:
+                self._ask(session)
+        return responses
+
+    def details(self, session: Session, questions: list[Question], mode: StoreMode) -> Sequence[Detail | None]:
+        """Return the known SQL, and note the other questions."""
+        details = KNOWN_ONLY.details(session, questions, mode)
+        with self._noting:
+            noted = self._questions.setdefault(mode, {})
+            noted |= {question: None for question, found in zip(questions, details, strict=True) if found is None}
+        return details
+
+    def ask(self, session: Session) -> int:
+        """Ask what was noted; return how much was noted in all since the beginning."""
+        with self._noting:
+            self._ask(session)
+            noted, self._questions = self._questions, {}
+        for mode, questions in noted.items():
+            self.found += len(questions)
+            answer_all(session, list(questions), mode)
+        return self.found
+
+    def _ask(self, session: Session) -> None:
+        noted, self._requests = self._requests, {}
+        new = sum(map(len, noted.values()))
+        self.found += new
+        session.statement.expect(new)
+        session.statement.wait(loop.start(_ask_all(session, noted)))
+
+
+async def _ask_all(session: Session, noted: dict[tuple[str, StoreMode], dict[Request, ModelSpec]]) -> None:
+    """Ask, those that begin alike next to each other: a service that keeps prefixes reads them once."""
+    asking = []
+    for (_, mode), requests in noted.items():
+        for spec in list(requests.values())[:1]:  # All of one name are of one spec; there may be none.
+            ordered = sorted(requests, key=_words)
+            asking.append(session.caller.ask_many(spec, ordered, session.statement, mode))
+    await asyncio.gather(*asking)
+
+
+def _words(request: Request) -> list[str]:
+    return [message.content for message in request.messages]

@@ -1,0 +1,43 @@
+"""A transaction of our own around a planned statement: its rehearsals and itself see the same data."""
+
+from __future__ import annotations
+
+import contextlib
+
+import duckdb
+
+
+class OwnTransaction:
+    """Open from a statement's rehearsal until it is read to its end, or the next statement begins."""
+
+    def __init__(self) -> None:
+        self._open = False
+
+    def begin(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Open it."""
+        duckdb.DuckDBPyConnection.execute(connection, "BEGIN TRANSACTION")
+        self._open = True
+
+    def commit(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Keep what was written in it, if it is open; the statement's result, how much that was, stays to be read.
+
+        Raises:
+            duckdb.Error: that cannot be kept.
+        """
+        if self._open:
+            there = duckdb.DuckDBPyConnection.description.__get__(connection)
+            result = duckdb.DuckDBPyConnection.fetchall(connection) if there else []
+            self._open = False
+            duckdb.DuckDBPyConnection.execute(connection, "COMMIT")
+            if there and result:
+                names = ", ".join(f'"{name}"' for name, *_ in there)
+                rows = ", ".join(["(" + ", ".join("?" * len(there)) + ")"] * len(result))
+                values = [value for row in result for value in row]
+                duckdb.DuckDBPyConnection.execute(connection, f"FROM (VALUES {rows}) AS t({names})", values)
+
+    def undo(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Undo what was written in it, if it is open; of a statement that only read, just close it."""
+        if self._open:
+            self._open = False
+            with contextlib.suppress(duckdb.TransactionException):  # A failed commit has undone it already.
+                duckdb.DuckDBPyConnection.execute(connection, "ROLLBACK")
