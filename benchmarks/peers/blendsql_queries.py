@@ -18,13 +18,12 @@ def main() -> None:
     """Run the job on standard input."""
     given = job.read()
     set_async_limit(given["concurrency"])
-    model = OpenAI("standin", api_key=given["key"], base_url=given["url"])
-    opened = {
-        name: BlendSQL(DuckDB.from_pandas(tables(path)), model=model) for name, path in given["databases"].items()
-    }
+    databases = {name: DuckDB.from_pandas(tables(path)) for name, path in given["databases"].items()}
 
     def ask(question: job.Question) -> int:
-        return len(opened[question["database"]].execute(question["blendsql"]).df())
+        # A model for each question: its client dies with the event loop, which is a new one at each `execute`.
+        model = OpenAI("standin", api_key=given["key"], base_url=given["url"])
+        return len(BlendSQL(databases[question["database"]], model=model).execute(question["blendsql"]).df())
 
     job.measure(given, ask)
 

@@ -11,12 +11,13 @@ from typing import Any
 import duckdb
 from fixtures import KEY, StandIn
 from quackllm.udf.text2sql.data import open_database
-from queries import Query, plain
+from queries import Query, Step, plain
 from totals import Measured
 
 from .run import PeerError, ask_peer
 
-WARM_UP = Query("", "warm up", "pets_1", "", "SELECT 'warm up' AS item", (), blendsql="SELECT count(*) FROM Pets")
+READY = "SELECT {{LLMMap('[True/False] Ready?', Pets.ask_PetType, return_type='bool')}} FROM Pets"
+WARM_UP = Query("", "warm up", "pets_1", "", "SELECT 'warm up' AS item", (Step("Ready?", False),), blendsql=READY)
 
 
 def peer_measured(name: str, queries: Sequence[Query], service: StandIn, concurrency: int) -> dict[str, Measured]:
