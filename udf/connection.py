@@ -261,6 +261,15 @@ def _running(connection: Connection, query: Any, parameters: Any = None, *, plan
             session.named = None
 
 
+def _choose_bar(connection: Connection, session: Session, text: str) -> None:
+    """Keep DuckDB, which draws a bar of its own where Python is interactive, from drawing over ours."""
+    if session.duckdb_draws is None:
+        ((session.duckdb_draws,),) = plain(connection, "SELECT current_setting('enable_progress_bar')")
+    if session.duckdb_draws and (ours := bool(_asking(session).search(text))) != session.hushed:
+        plain(connection, f"SET enable_progress_bar_print = {not ours}")
+        session.hushed = ours
+
+
 @contextlib.contextmanager
 def _planned(connection: Connection, session: Session, text: str, parameters: Any) -> Iterator[None]:
     if not _asking(session).search(text):
@@ -278,6 +287,7 @@ def _prepare(connection: Connection, session: Session, text: str, parameters: An
         name_models(connection, session)
         if session.variables is None:
             session.variables = read_variables(connection)
+        _choose_bar(connection, session, text)
     session.statement.read_wishes = functools.partial(wishes_of, session.variables or {})
     if SETS_VARIABLE.search(text):
         session.variables = None
@@ -298,6 +308,6 @@ def _watching(session: Session) -> Iterator[None]:
     try:
         with session.lock, on_interrupt(statement.press), statement.watched():
             yield
-    except (duckdb.Error, RuntimeError, CancelledError) as error:
+    except (duckdb.Error, RuntimeError, OSError, CancelledError) as error:  # OSError: Arrow's, of what it reads.
         raise statement.reason(error) from None
     statement.warn()

@@ -17,8 +17,9 @@ from rich.text import Text
 from .spent import Spent
 
 REDRAW_SECONDS = 0.25
-_SCREEN = threading.Lock()
-"""Held by the bar that is on the screen: of statements that ask at the same time, one shows how far it is."""
+_SCREEN = threading.RLock()
+_ON_SCREEN: list[Bar] = []
+"""Of statements that ask at the same time, the one that shows how far it is; what the others say goes above it."""
 
 
 class Bar:
@@ -36,7 +37,7 @@ class Bar:
         self.shown = wish == "on" or (wish == "auto" and (self._in_notebook or _is_terminal(self._console)))
         self._progress = Progress(
             TextColumn("asking"),
-            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=5, max_width=40)),
+            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=5)),
             _Totals(spent),
             console=self._console,
             expand=True,
@@ -45,8 +46,7 @@ class Bar:
             redirect_stdout=False,  # Rich would write what belongs there to this console, which is standard error.
         )
         self._task = self._progress.add_task("", total=None)
-        self._drawing = threading.Lock()
-        self._on_screen = False
+        self._resting = False
         self._cell: Any = None
         self._began = self._looked = self._drawn = 0.0
 
@@ -58,34 +58,38 @@ class Bar:
             expected: how many calls it will make in all, where that is known.
         """
         self._began, self._looked = began, monotonic()
-        if self.shown and self._looked - self._drawn >= REDRAW_SECONDS and self._drawing.acquire(blocking=False):
+        if self.shown and self._looked - self._drawn >= REDRAW_SECONDS and _SCREEN.acquire(blocking=False):
             try:
+                if self._resting:
+                    return
                 self._drawn = self._looked
                 total = None if expected is None else max(expected, self._spent.asked, self._spent.done)
                 self._progress.update(self._task, completed=self._spent.done, total=total)
                 with self._unbroken():
                     self._redraw()
             finally:
-                self._drawing.release()
+                _SCREEN.release()
 
     def _redraw(self) -> None:
-        if not self._on_screen and _SCREEN.acquire(blocking=False):
-            self._on_screen = True
-            if self._console.is_interactive and not self._in_notebook:
-                self._progress.start()
-        if self._on_screen and self._in_notebook:
+        if self._in_notebook:
             self._show_in_cell(self._progress)
-        else:
+        elif self._console.is_interactive:
+            if not _ON_SCREEN:
+                _ON_SCREEN.append(self)
+                self._progress.start()
             self._progress.refresh()
 
+    def wake(self) -> None:
+        """Let the line be drawn again."""
+        self._resting = False
+
     def rest(self) -> None:
-        """Take the line off the terminal: nothing is asked for now."""
-        with self._drawing:
-            if self._on_screen:
-                self._on_screen = False
-                with self._unbroken():
-                    self._progress.live.stop()
-                _SCREEN.release()
+        """Take the line off the terminal and draw no more: it belongs to the user's own program."""
+        with _SCREEN, self._unbroken():
+            self._resting = True
+            if self in _ON_SCREEN:
+                _ON_SCREEN.clear()
+                self._progress.stop()
 
     def end(self) -> None:
         """Leave one line that says what the statement asked, if it ever showed that it asks."""
@@ -94,18 +98,23 @@ class Bar:
             self._drawn = 0.0
             seconds = self._looked - self._began
             rate = f"({self._spent.done / seconds:,.1f}/s)" if seconds else ""
-            said = Text(
-                "  ".join([f"asked {self._spent.asked:,} calls in {seconds:,.1f} s {rate}", *paid(self._spent)])
-            )
-            with self._unbroken():
-                self._show_in_cell(said) if self._cell else self._console.print(said, style="dim", soft_wrap=True)
+            parts = [f"asked {_calls(self._spent.asked)} in {seconds:,.1f} s {rate}", *paid(self._spent)]
+            said = Text("  ".join(parts), style="dim")
+            if self._cell is None:
+                self._say(said)
+            else:
+                self._show_in_cell(said)
 
     def show_sql(self, sql: str) -> None:
         """Print the SQL that `ask` runs."""
         if self.shown:
-            self.rest()
-            with self._unbroken():
-                self._console.print(Syntax("", "sql", theme="ansi_dark").highlight(sql), end="", soft_wrap=True)
+            self._say(Syntax("", "sql", theme="ansi_dark").highlight(sql))
+
+    def _say(self, line: Text) -> None:
+        line.rstrip()
+        with _SCREEN, self._unbroken():
+            console = _ON_SCREEN[0]._console if _ON_SCREEN else self._console
+            console.print(line, soft_wrap=True)
 
     def _show_in_cell(self, line: Progress | Text) -> None:
         """Show the line where the last one stood. Rich's own live display would need ipywidgets there."""
@@ -140,8 +149,8 @@ class _Totals(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return the text right of the bar."""
-        of = "" if task.total is None else f"/{task.total:,.0f}"
-        parts = [f"{task.completed:,.0f}{of} calls"]
+        done, total = int(task.completed), task.total
+        parts = [_calls(done) if total is None else f"{done:,}/{_calls(int(total))}"]
         if task.speed:
             parts.append(f"{task.speed:,.1f}/s")
         parts += paid(self._spent)
@@ -161,6 +170,10 @@ def paid(spent: Spent) -> list[str]:
     if spent.failed:
         parts.append(f"{spent.failed:,} failed")
     return parts
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"
 
 
 def _short(count: int) -> str:

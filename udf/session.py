@@ -43,6 +43,9 @@ class Session:
     """What the statements in `llm_estimate('…')` would ask, by their text."""
     variables: dict[str, str] | None = None
     """The SQL variables of the connection that say what a statement may do; None: not known, read them anew."""
+    duckdb_draws: bool | None = None
+    """Whether DuckDB shows progress of its own on this connection; None: not known."""
+    hushed: bool = False
     named: frozenset[str] | None = None
     """The model names that have macros on this connection; None: not known, make them anew."""
 

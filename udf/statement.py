@@ -91,6 +91,8 @@ class Statement:
     def watched(self) -> Iterator[None]:
         """Let progress be shown inside the block only: outside it the screen belongs to the user's own program."""
         self._watched += 1
+        if self._bar:
+            self._bar.wake()
         try:
             yield
         except BaseException:

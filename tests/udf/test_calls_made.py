@@ -167,17 +167,17 @@ def test_what_was_asked_and_spent_is_a_table(connection):
 def test_kill_9_in_the_middle_loses_no_more_than_what_was_in_flight(service: StandIn):
     params = service.openai_params()
     quackllm.deploy("chat", "openai", worker_concurrency=32, infer_params=params)
-    service.script([{"fault": "slow", "seconds": 0.05}])
-    statement = "SELECT llm_result(chat('row ' || i)) FROM range(2000) t(i)"
+    service.script([{"fault": "slow", "seconds": 0.2}])  # Slow beside a disk: what waits for a commit is few.
+    statement = "SELECT llm_result(chat('row ' || i)) FROM range(800) t(i)"
     with in_another_process(statement) as first:
-        while service.count() < 1000:
+        while service.count() < 400:
             time.sleep(0.02)
         first.send_signal(signal.SIGKILL)
     asked_before = service.count()
-    assert in_another_process(statement).communicate()[0].split()[-1] == "2000"
+    assert in_another_process(statement).communicate()[0].split()[-1] == "800"
     asked_after = service.count() - asked_before
     in_flight = 32 * 2
-    assert asked_after <= 2000 - asked_before + in_flight
+    assert asked_after <= 800 - asked_before + in_flight
 
 
 def test_ctrl_c_answers_within_a_second_and_loses_nothing(service: StandIn):

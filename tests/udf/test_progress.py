@@ -1,4 +1,4 @@
-"""What is seen while a statement asks, on a real terminal (a pty, read by a terminal emulator) and in a real notebook."""
+"""What is seen while a statement asks: on a real terminal, read by an emulator of one, and in a real notebook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pyte
 import pytest
@@ -121,15 +121,14 @@ def test_where_the_total_is_known_it_says_what_is_left(on_terminal):
 @pytest.mark.parametrize(
     "ask",
     [
-        "connection.execute('CREATE TABLE kept AS ' + STATEMENT)",
-        "connection.sql(STATEMENT).fetchall()",
-        "connection.execute(STATEMENT).fetchdf" + "()",
+        lambda connection: connection.execute(f"CREATE TABLE kept AS {STATEMENT}"),
+        lambda connection: connection.sql(STATEMENT).fetchall(),
+        lambda connection: connection.sql(STATEMENT).to_arrow_table(),
     ],
+    ids=["CREATE TABLE AS", "a relation", "an Arrow table"],
 )
-def test_every_way_of_asking_leaves_its_line_when_it_is_done(connection, on_terminal, ask: str):
-    if "fetchdf" in ask:
-        ask = "connection.execute(STATEMENT).to_arrow_table()"
-    assert [line[:14] for line in on_terminal(lambda: eval(ask)).lines] == ["asked 60 calls"]
+def test_every_way_of_asking_leaves_its_line_when_it_is_done(connection, on_terminal, ask: Callable[..., object]):
+    assert [line[:14] for line in on_terminal(lambda: ask(connection)).lines] == ["asked 60 calls"]
 
 
 @pytest.mark.parametrize("wish", ["auto", "off"])
@@ -212,11 +211,11 @@ def singers() -> quackllm.Connection:
     return connection
 
 
-@pytest.mark.parametrize("read", ["execute(ask).fetchall()", "sql(ask).fetchall()"])
-def test_the_sql_of_ask_is_shown_once_before_its_rows_and_logged(on_terminal, caplog, read: str):
+@pytest.mark.parametrize("run", ["execute", "sql"])
+def test_the_sql_of_ask_is_shown_once_before_its_rows_and_logged(on_terminal, caplog, run: str):
     connection, ask = singers(), "FROM ask('How many singers are there?')"
     with caplog.at_level(logging.INFO, "quackllm"):
-        terminal = on_terminal(lambda: eval(f"connection.{read}"))
+        terminal = on_terminal(lambda: getattr(connection, run)(ask).fetchall())
     shown = [line for line in terminal.lines if "singer" in line]
     assert [line.upper() for line in shown] == ["SELECT COUNT(*) FROM SINGER"]
     assert any(shown[0] in record.message for record in caplog.records)
@@ -231,7 +230,7 @@ def test_the_sql_of_ask_is_only_logged_where_no_one_looks(capsys, caplog):
 
 
 @pytest.fixture
-def interrupted(service: StandIn) -> Iterator[tuple[Terminal, dict[str, float]]]:
+def interrupted(service: StandIn) -> tuple[Terminal, dict[str, float]]:
     """Ctrl-C in a terminal that shows a bar, with 300,000 rows and slow answers."""
     quackllm.deploy("chat", "openai", worker_concurrency=16, infer_params=service.openai_params())
     service.script([{"fault": "slow", "seconds": 0.3}])
@@ -251,20 +250,22 @@ print(json.dumps({"stopped": stopped, "kept": connection.execute("SELECT sum(cal
     environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal.fd, text=True, env=environment) as process:
-        while not any("asking" in state for state in terminal.seen):
+        while service.count() < 50 or not any("asking" in state for state in terminal.seen):
             time.sleep(0.05)
         pressed = time.time()
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
-        told = json.loads(process.stdout.read().splitlines()[-1])
+        said = process.stdout.read()
     terminal.close()
-    yield terminal, told | {"pressed": pressed}
+    assert said, terminal.lines
+    told = json.loads(said.splitlines()[-1])
+    return terminal, told | {"pressed": pressed}
 
 
 def test_ctrl_c_leaves_within_a_second_with_nothing_lost_and_no_half_drawn_bar(interrupted, service: StandIn):
     terminal, told = interrupted
+    assert told["kept"] == service.count() >= 50
     assert told["stopped"] - told["pressed"] < 1.0
-    assert told["kept"] == service.count()
     assert not any("asking" in line for line in terminal.lines)
     assert any(line.startswith("asked ") for line in terminal.lines)
     assert not terminal.screen.cursor.hidden
@@ -294,11 +295,12 @@ def test_a_notebook_shows_one_line_that_changes_in_place(connection, service: St
         "import quackllm; connection = quackllm.connect()",
         f"rows = connection.execute({STATEMENT!r}).fetchall()",
         "connection.execute('CREATE TABLE singer (name VARCHAR)')\n"
-        "rows = connection.execute(\"FROM ask('How many singers?', model := 'builtin_text2sql')\").fetchall()",
+        "ask = \"FROM ask('How many singers are there?', model := 'builtin_text2sql')\"\n"
+        "rows = connection.execute(ask).fetchall()",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     _, asking, question = notebook.cells
     assert [output["data"]["text/plain"][:14] for output in asking.outputs] == ["asked 60 calls"]
     assert "<pre" in asking.outputs[0]["data"]["text/html"]
-    assert any("singer" in output["data"].get("text/plain", "").lower() for output in question.outputs[:-1])
+    assert any("singer" in output["data"]["text/plain"] for output in question.outputs)

@@ -139,7 +139,7 @@ class Trainer:
         """Return one pass: every question, a share of the one-table and generated ones, and questions to decline."""
         found = self.examples
         english, chinese = len(found.train), len(found.wide)
-        drawn = self._draw(found.tables, english) + self._draw(found.generated, english // 3)
+        drawn = self._draw(found.tables, english // 3) + self._draw(found.generated, english // 3)
         drawn += self._draw(found.wide_generated, chinese // 3)
         drawn += found.english.declined(english // 22, self.chance)
         drawn += found.chinese.declined(chinese // 22, self.chance)

@@ -94,7 +94,7 @@ def arguments(settings: VllmSettings) -> dict[str, Any]:
 
 def as_config(kind: Any, value: Any) -> Any:
     """Return a dict as the configuration class that vLLM wants in its place, where it wants one."""
-    wanted = [part for part in (kind, *get_args(kind)) if is_dataclass(part)]
+    wanted: list[Any] = [part for part in (kind, *get_args(kind)) if is_dataclass(part)]
     return wanted[0](**value) if wanted and isinstance(value, dict) else value
 
 

@@ -1,8 +1,8 @@
 """Random statements with the planner and without: do they give the same?
 
-    python tests/udf/planner/statements.py --seed 0 --count 20000 [--show]
+    python tests/udf/planner/statements.py --seed 0 --count 20000 [--show] [--calls]
 
-tells of every difference with its seed; `--seed N --count 1 --show` writes the case out.
+tells of every difference with its seed, and with `--calls` of every case in which the planner makes more calls; `--seed N --count 1 --show` writes the case out.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--calls", action="store_true")
     chosen = parser.parse_args()
     counts, calls, errors, started = Counter[str](), [0, 0], Counter[str](), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +48,7 @@ def main() -> None:
                 counts[tally(verdict)] += 1
                 calls = [calls[0] + verdict.calls[0], calls[1] + verdict.calls[1]]
                 errors.update(f"{o.error}: {o.message[:90]}" for o in verdict.plain if o.error)
-                if chosen.show or verdict.difference:
+                if chosen.show or verdict.difference or (chosen.calls and verdict.calls[0] > verdict.calls[1]):
                     print(verdict, flush=True)
     seconds = time.perf_counter() - started
     print(f"{dict(counts)}, {calls[0]} calls planned, {calls[1]} plain, {seconds:.0f} s")

@@ -1,4 +1,4 @@
-"""Random statements give the same with the planner and without, and the planner makes no call more."""
+"""Random statements give the same with the planner and without, and the planner makes hardly a call more."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def test_random_statements_give_the_same_with_the_planner_and_without(part: int)
     assert not wrong, wrong
     outcomes = Counter(map(tally, found))
     assert outcomes["rows"] > IN_EACH / 2, f"statements that give no rows compare nothing: {outcomes}"
-    assert sum(verdict.calls[1] for verdict in found) > IN_EACH
+    planned, plain = (sum(verdict.calls[side] for verdict in found) for side in (0, 1))
+    assert IN_EACH < planned < plain * 1.1, "a rehearsal may ask a little in vain, where NULL stands for an answer"
 
 
 def test_the_same_seed_makes_the_same_case():

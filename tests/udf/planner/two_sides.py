@@ -189,8 +189,6 @@ class TwoSides:
         planned, calls = self._run(self.planned, case)
         verdict = Verdict(case, planned, plainly, (calls, without))
         verdict.difference = self._difference(case, planned, plainly)
-        if verdict.difference is None and calls > without:
-            verdict.difference = f"{calls} calls where {without} do"
         if verdict.difference or planned[-1].rows != [self.planned.state]:
             self.planned, self.plain = Side(planned=True), Side(planned=False)
         return verdict

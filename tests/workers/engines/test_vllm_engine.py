@@ -66,7 +66,8 @@ def adapters(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     for name, rank in {"one": 4, "two": 24}.items():
         model = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama)
         torch.manual_seed(rank)
-        config = peft.LoraConfig(r=rank, lora_alpha=rank, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+        wide = {"lora_alpha": rank * 8, "target_modules": ["q_proj", "v_proj", "o_proj"], "init_lora_weights": False}
+        config = peft.LoraConfig(r=rank, **wide)
         peft.get_peft_model(model, config).save_pretrained(folder / name)
     return {name: str(folder / name) for name in ("one", "two")}
 
@@ -149,7 +150,7 @@ def test_vllm_streams_the_answer_in_pieces(vllm: VllmEngine) -> None:
 
     for asked in (request(DUCK), request(POND, stop=("鸭",)), request(DUCK, max_tokens=4)):
         *pieces, whole = loop.run(collected(asked))
-        assert len(pieces) > 1
+        assert len(pieces) > (0 if asked.options.stop else 1)
         assert "".join(pieces) == whole.output
         assert whole == loop.run(vllm.answer(asked))
 
@@ -218,7 +219,8 @@ def test_adapters_by_name_in_one_batch(
         got = [one.output for one in gathered(vllm, mixed)]
         for name in (None, "one", "two"):
             assert [output for output, asked_for in zip(got, names, strict=True) if asked_for == name] == expected[name]
-    assert expected["one"] != expected[None] != expected["two"]
+    for outputs in zip(*expected.values(), strict=True):
+        assert len(set(outputs)) == 3, "the adapters change no answer"
 
 
 def test_a_model_that_writes_makes_no_vectors(vllm: VllmEngine) -> None:
@@ -251,7 +253,8 @@ def test_a_closed_model_says_so_and_leaves_nothing(vllm: VllmEngine) -> None:
 
     assert loop.run(work()).code == "closed"
     assert refusal(vllm, request(DUCK)).code == "closed"
-    assert not [child for child in psutil.Process().children(recursive=True) if child.name().startswith("VLLM")]
+    left = [child for child in psutil.Process().children(recursive=True) if child.name().startswith("VLLM")]
+    assert {child.status() for child in left} <= {psutil.STATUS_ZOMBIE}
 
 
 def test_vectors_from_vllm(tiny_llama: Path) -> None:
