@@ -45,11 +45,13 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
         """Run a statement, as DuckDB does."""
-        for statement in _one_by_one(self, query):
-            with _running(self, statement, _parameters(args, kwargs)):
-                duckdb.DuckDBPyConnection.execute(self, statement, *args, **kwargs)
-            if _session(self).statement.showed and self.description[0][0] == "Count":
-                _session(self).statement.end()  # It wrote, and gives no rows to read on.
+        session = _session(self)
+        with session.lock:
+            for statement in _one_by_one(self, query):
+                with _running(self, statement, _parameters(args, kwargs)):
+                    duckdb.DuckDBPyConnection.execute(self, statement, *args, **kwargs)
+                if session.statement.showed and self.description and self.description[0][0] == "Count":
+                    session.statement.end()  # It wrote, and gives no rows to read on.
         return self
 
     def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
