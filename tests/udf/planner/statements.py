@@ -2,7 +2,8 @@
 
     python tests/udf/planner/statements.py --seed 0 --count 20000 [--show] [--calls]
 
-tells of every difference with its seed, and with `--calls` of every case in which the planner makes more calls; `--seed N --count 1 --show` writes the case out.
+tells of every difference with its seed, and with `--calls` of every case in which the planner makes more calls;
+`--seed N --count 1 --show` writes the case out.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from sql_cases import case_of
 from statements import tally, verdicts
 from two_sides import two_sides
 
-PARTS, IN_EACH = 10, 55
+PARTS, IN_EACH = 10, 51
 FIRST_SEED = 1_000
 
 
