@@ -99,11 +99,10 @@ class Bar:
             seconds = self._looked - self._began
             rate = f"({self._spent.done / seconds:,.1f}/s)" if seconds else ""
             parts = [f"asked {_calls(self._spent.asked)} in {seconds:,.1f} s {rate}", *paid(self._spent)]
-            said = Text("  ".join(parts), style="dim")
             if self._cell is None:
-                self._say(said)
+                self._say(Text("  ".join(parts), style="dim"))
             else:
-                self._show_in_cell(said)
+                self._show_in_cell(Text("  ".join(parts)))
 
     def show_sql(self, sql: str) -> None:
         """Print the SQL that `ask` runs."""

@@ -96,12 +96,16 @@ class Statement:
         try:
             yield
         except BaseException:
-            self.end()
+            self._leave_screen(for_good=True)
             raise
         finally:
             self._watched -= 1
-            if self._bar:
-                self._bar.rest()
+            self._leave_screen(for_good=False)
+
+    def _leave_screen(self, for_good: bool) -> None:
+        # After Ctrl-C the thread that heard it does this: a KeyboardInterrupt in the middle would leave half a bar.
+        if self._bar and not self._pressed:
+            self._bar.end() if for_good else self._bar.rest()
 
     def wait(self, future: Future[Result]) -> Result:
         """Return the future's result; gives up, and takes back what was not sent yet, when the statement is cancelled.
@@ -153,6 +157,8 @@ class Statement:
         """Stop the statement because Ctrl-C was pressed."""
         self._pressed = True
         self.cancel()
+        if self._bar:
+            self._bar.end()
 
     def cancel(self) -> None:
         """Stop the statement, in DuckDB and in our own waiting."""

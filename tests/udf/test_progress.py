@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import duckdb
 import pyte
 import pytest
 import quackllm
@@ -25,7 +26,7 @@ from quackllm.udf.progress import Bar
 from quackllm.udf.spent import Spent
 from standin.fixtures import StandIn
 
-COLUMNS, LINES = 110, 40
+COLUMNS, LINES = 110, 200
 SLOW = [{"fault": "slow", "seconds": 0.15}]
 STATEMENT = "SELECT llm_result(chat('row ' || i)) FROM range(60) t(i)"
 
@@ -229,6 +230,23 @@ def test_the_sql_of_ask_is_only_logged_where_no_one_looks(capsys, caplog):
     assert "singer" in caplog.text
 
 
+def test_duckdbs_own_bar_does_not_draw_over_ours_and_comes_back(connection):
+    plain = duckdb.connect()
+    plain.execute("SET enable_progress_bar = true")
+    own = quackllm.register(plain)
+
+    def drawn() -> bool:
+        unhooked = duckdb.DuckDBPyConnection.execute(own, "SELECT current_setting('enable_progress_bar_print')")
+        return bool(duckdb.DuckDBPyConnection.fetchall(unhooked)[0][0])
+
+    own.execute("SELECT 42").fetchall()
+    assert drawn()
+    own.execute("SELECT chat('x')").fetchall()
+    assert not drawn()
+    own.execute("SELECT 42").fetchall()
+    assert drawn()
+
+
 @pytest.fixture
 def interrupted(service: StandIn) -> tuple[Terminal, dict[str, float]]:
     """Ctrl-C in a terminal that shows a bar, with 300,000 rows and slow answers."""
@@ -266,8 +284,8 @@ def test_ctrl_c_leaves_within_a_second_with_nothing_lost_and_no_half_drawn_bar(i
     terminal, told = interrupted
     assert told["kept"] == service.count() >= 50
     assert told["stopped"] - told["pressed"] < 1.0
-    assert not any("asking" in line for line in terminal.lines)
-    assert any(line.startswith("asked ") for line in terminal.lines)
+    assert not [line for line in terminal.lines if "asking" in line]
+    assert [line for line in terminal.lines if line.startswith("asked ")]
     assert not terminal.screen.cursor.hidden
 
 
