@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import duckdb
+import pyarrow as pa
 
 from ..asking import ASKING, KNOWN, KNOWN_ONLY
 from ..session import Session, plain
@@ -170,9 +171,16 @@ class Prefetch:
         return None if tree["error"] else _without_places(tree)
 
     def run(self, sql: str) -> None:
-        """Run a SELECT with the statement's values, to its last row, for what its functions see."""
-        for _ in self._submit(sql, "stream").arrow_reader():
-            pass
+        """Run a SELECT with the statement's values, to its last row, for what its functions see.
+
+        Raises:
+            duckdb.Error: it failed; of an error behind the first rows Arrow passes on no more than the text.
+        """
+        try:
+            for _ in self._submit(sql, "stream").arrow_reader():
+                pass
+        except (OSError, pa.ArrowException) as error:
+            raise duckdb.Error(str(error)) from error
 
     def _submit(self, sql: str, form: Literal["rows", "stream"] = "rows") -> Any:
         return duckdb.DuckDBPyConnection._submit(self._connection, sql, self._arguments, form, ROWS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import gc
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
@@ -15,11 +17,8 @@ from ..errors import DeployError, ProviderError, near_names
 from ..values import Request, Response, Usage
 from .replies import CUT_OFF, thinking_apart
 from .transformers_batch import answer_limit, read_prompt
-from .vllm_load import load
+from .vllm_load import end, load
 from .vllm_sampling import LORA, sampling_fields
-
-GRACE_SECONDS = 3.0
-"""How long vLLM's processes have to end by themselves."""
 
 
 class VllmSettings(BaseModel):
@@ -68,7 +67,7 @@ class VllmEngine:
             MissingExtraError: vLLM is not installed.
             DeployError: an argument that vLLM does not have, or a model or adapter that it cannot load.
         """
-        self._llm = await asyncio.to_thread(load, self.settings)
+        await asyncio.to_thread(self._load)
         for name in self.settings.lora_adapters:
             try:
                 await self._llm.add_lora(self._adapter(name))
@@ -115,21 +114,28 @@ class VllmEngine:
     async def close(self) -> None:
         """End vLLM's processes, which frees their memory; what is under way fails as 'closed'."""
         self._reader.shutdown(wait=False)
-        if self._llm is None:
-            return
-        llm, self._llm = self._llm, None
-        await llm.abort(list(self._under_way))
-        try:
-            await asyncio.to_thread(llm.shutdown, GRACE_SECONDS)
-        except RuntimeError:
-            # At the interpreter's exit no thread can be started any more.
-            llm.shutdown(GRACE_SECONDS)
+        atexit.unregister(self._end)
+        if self._llm is not None:
+            await self._llm.abort(list(self._under_way))
+            await asyncio.to_thread(self._end)
+
+    def _load(self) -> None:
+        self._llm = load(self.settings)
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        # At the interpreter's exit too: left to vLLM's own handlers, which run later, it would report a crash.
+        if self._llm is not None:
+            end(self._llm)
+            self._llm = None
+            # It is in cycles, and complains where the interpreter itself has to clear it away.
+            gc.collect()
 
     async def _running(self) -> Any:
         """Return vLLM; where its process has ended, another."""
         async with self._starting:
             if self._llm is not None and self._llm.errored:
-                self._llm.shutdown()
+                await asyncio.to_thread(self._end)
                 await self.start()
         if self._llm is None:
             raise closed()

@@ -34,6 +34,9 @@ NOT_PASSED = {
     "model": "it is called model_path",
     "hf_token": "set HF_TOKEN in the environment of the process that loads the model",
 }
+GRACE_SECONDS = 8.0
+"""How long vLLM's processes have to end by themselves: they take 5."""
+
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The adapters' ranks that vLLM has room for (`max_lora_rank`)."""
 CAUSE = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception): .+", re.MULTILINE)
@@ -63,6 +66,13 @@ def load(settings: VllmSettings) -> Any:
             return AsyncLLM.from_engine_args(AsyncEngineArgs(**typed))
         except (OSError, ValueError, RuntimeError, TypeError, NotImplementedError) as error:
             raise DeployError(f"{settings.model_path} cannot be loaded: {cause(error, log)}") from error
+
+
+def end(llm: Any) -> None:
+    """End the processes of an `AsyncLLM`. Called in a thread, or at the interpreter's exit."""
+    if llm.output_handler is not None:
+        llm.output_handler.get_loop().call_soon_threadsafe(llm.output_handler.cancel)
+    llm.shutdown(GRACE_SECONDS)
 
 
 def check(settings: VllmSettings, known: Mapping[str, Any]) -> None:

@@ -145,6 +145,14 @@ def test_a_statement_that_fails_inside_of_a_transaction_aborts_it(connection):
     assert connection.execute("SELECT count(*) FROM people").fetchone() == (60,)
 
 
+def test_what_fails_behind_the_first_rows_while_there_are_no_answers_fails_no_statement(connection):
+    rows = connection.execute(
+        "SELECT CASE WHEN llm_result(orc('cls: ' || i // 1000)) IS NULL AND i > 4500 THEN CAST('x' || i AS INTEGER) "
+        "ELSE 1 END FROM range(5000) t(i)"
+    ).fetchall()
+    assert rows == [(1,)] * 5000
+
+
 @pytest.fixture
 def listening() -> Iterator[None]:
     """Python's own handler of Ctrl-C; a test run in the background passes on that it is ignored."""
@@ -154,7 +162,7 @@ def listening() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("listening")
-@pytest.mark.parametrize("form", ["{}", "CREATE TABLE made AS {}", "INSERT INTO people {}"])
+@pytest.mark.parametrize("form", ["{}", "FROM ({}) s, range(3000)", "CREATE TABLE made AS {}", "INSERT INTO people {}"])
 def test_ctrl_c_while_it_asks_leaves_the_connection_as_it_was(connection, asked, form: str):
     thread = while_it_asks(asked, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
