@@ -113,7 +113,8 @@ def test_tokens_overshoot_by_no_more_than_what_was_under_way(connection, service
     ((tokens,),) = connection.execute("SELECT sum(input_tokens + output_tokens) FROM llm_usage()").fetchall()
     each = tokens / service.count()
     assert caught.value.spent == tokens
-    assert 100 <= tokens <= 100 + 2 * (8 * 1.25 + 1) * each, (
+    under_way = 8 * 1.25 + 1  # And as many again that land meanwhile.
+    assert 100 <= tokens <= 100 + 2 * under_way * each
         "8 at once, a quarter more on their way, and what lands meanwhile"
     )
     assert kept(connection) == service.count()
