@@ -6,7 +6,7 @@ fine-tuned again with QLoRA on Chinese ones, merged and deployed under a name: t
     QUACKLLM_DATA=/path/to/data python docs/story/story.py runs/story
     python docs/story/story.py runs/small --small
 
-The first takes an hour and a half of one core. The second takes less than a minute: it has a few dozen questions about invented
+The first takes ninety minutes. The second takes less than a minute: it has a few dozen questions about invented
 tables and shows that every stage does its work. What came of both is in docs/own-model.md. A real base takes the same
 commands with its own prompt form.
 """

@@ -115,8 +115,6 @@ def test_tokens_overshoot_by_no_more_than_what_was_under_way(connection, service
     assert caught.value.spent == tokens
     under_way = 8 * 1.25 + 1  # And as many again that land meanwhile.
     assert 100 <= tokens <= 100 + 2 * under_way * each
-        "8 at once, a quarter more on their way, and what lands meanwhile"
-    )
     assert kept(connection) == service.count()
 
 

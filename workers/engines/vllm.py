@@ -120,6 +120,7 @@ class VllmEngine:
             await asyncio.to_thread(self._end)
 
     def _load(self) -> None:
+        # Kept here and not returned: something in vLLM keeps this thread's frames, and what they return, for good.
         self._llm = load(self.settings)
         atexit.register(self._end)
 

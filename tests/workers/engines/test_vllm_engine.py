@@ -316,4 +316,5 @@ def test_vllm_answers_in_sql(tiny_llama: Path, tmp_path: Path, cluster: str) -> 
     command = [sys.executable, script, tiny_llama, cluster, *TALKS]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
     assert done.stdout.splitlines()[-1] == str([(answer,) for answer in TALKS.values()])
