@@ -19,7 +19,7 @@ def main() -> None:
     provider = OpenAIProvider(name="standin", base_url=given["url"], api_key=given["key"])
 
     def ask(question: job.Question) -> int:
-        frame = daft.from_pydict(question["rows"])
+        frame = daft.from_pydict(question["rows"]).into_batches(given["concurrency"])
         for step in question["steps"]:
             text = lit(f"{step['question']} ‹") + col(step["on"]) + lit("›")
             answer = prompt(text, provider=provider, model="standin", use_chat_completions=True, temperature=0)
