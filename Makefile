@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help demo test check format bench test-wheel test-vllm
+.PHONY: help demo test check format bench test-wheel test-vllm test-browser test-cluster test-databases
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -40,6 +40,15 @@ test-vllm: .venv-vllm/.done ## the vLLM engine's tests, with vLLM's CPU build, i
 	OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind .venv-vllm/bin/python -m pytest -W default --timeout 600 \
 		tests/workers/engines/test_vllm_engine.py tests/workers/engines/test_vllm_settings.py
 
+test-browser: .venv/.dev ## the notebooks in a real JupyterLab, in Chromium (apt install chromium)
+	.venv/bin/python -m pytest -m browser --timeout 600
+
+test-cluster: .venv/.dev ## clusters of several Ray nodes, Ray jobs, and what happens when parts of them die
+	.venv/bin/python -m pytest -m cluster --timeout 900
+
+test-databases: .venv/.dev ## the gateway on real servers (apt install postgresql mariadb-server)
+	.venv/bin/python -m pytest -m databases --timeout 600
+
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Type: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv .venv
@@ -53,7 +62,7 @@ test-vllm: .venv-vllm/.done ## the vLLM engine's tests, with vLLM's CPU build, i
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm, local models, and the tools of its tests"
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable '.[local,train,llama-cpp,dev]'
+	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,dev]'
 	@touch .venv/.core $@
 
 # vLLM's CPU build wants another transformers than we do, and its torch by itself, first (`docs/engines.md`, vLLM on a CPU).
