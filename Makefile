@@ -62,7 +62,7 @@ test-databases: .venv/.dev ## the gateway on real servers (apt install postgresq
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm, local models, and the tools of its tests"
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,dev]'
+	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,cluster,dev]'
 	@touch .venv/.core $@
 
 # vLLM's CPU build wants another transformers than we do, and its torch by itself, first (`docs/engines.md`, vLLM on a CPU).

@@ -13,6 +13,7 @@ from .. import __version__
 from .. import workers as models_here
 from ..workers.errors import QuackLLMError, RequestError
 from .export import export
+from .place import lasting
 from .prepare import prepare
 from .show import out, show_error, show_json, show_models, show_status, status_fields
 from .train import add_training
@@ -136,7 +137,7 @@ def deploy(
         gpus_per_worker=gpus_per_worker,
         cpus_per_worker=cpus_per_worker,
         infer_params=params,
-        cluster=_lasting(cluster),
+        cluster=lasting(cluster),
     )
     out.print(f"{chosen}: {outcome}", highlight=False)
     out.print(f"Ask it: SELECT llm_result({chosen}('hello'));", highlight=False, markup=False)
@@ -148,7 +149,7 @@ def undeploy(
     cluster: Cluster = None,
 ) -> None:
     """Undeploy a model: its workers answer what they have taken, then end."""
-    models_here.undeploy(name, cluster=_lasting(cluster))
+    models_here.undeploy(name, cluster=lasting(cluster))
     out.print(f"{name}: undeployed", highlight=False)
 
 
@@ -156,7 +157,7 @@ def undeploy(
 @app.command()
 def models(cluster: Cluster = None, json: Json = False) -> None:
     """List what is deployed, with its replicas as they are now."""
-    statuses = models_here.models(cluster=_lasting(cluster))
+    statuses = models_here.models(cluster=lasting(cluster))
     if json:
         show_json([status_fields(status) for status in statuses])
     else:
@@ -170,7 +171,7 @@ def status(
     json: Json = False,
 ) -> None:
     """Show one model: its settings and each replica. Keys are hidden."""
-    found = models_here.status(name, cluster=_lasting(cluster))
+    found = models_here.status(name, cluster=lasting(cluster))
     if json:
         show_json(status_fields(found))
     else:
@@ -215,7 +216,7 @@ def evaluate(
     from .evaluate import Outputs, show_accuracy
 
     exit_code = show_accuracy(
-        *(suite, model or [], _lasting(cluster), Outputs(json, folder, html)),
+        *(suite, model or [], lasting(cluster), Outputs(json, folder, html)),
         database=database,
         turns=turns,
         gold_history=history == "gold",
@@ -264,17 +265,3 @@ def _one(what: str, word: str | None, flag: str, flagged: str | None, example: s
             hint=f"type: quackllm deploy qianwen_chat saas/qianwen, or {flag} {example}",
         )
     return chosen
-
-
-def _lasting(cluster: str | None) -> str | None:
-    """Refuse the cluster that would end with this command.
-
-    Raises:
-        RequestError: the cluster is 'local'.
-    """
-    if cluster == "local":
-        raise RequestError(
-            "--cluster local starts a Ray that ends with this command",
-            hint="type: ray start --head   and then --cluster auto\nor, in Python: quackllm.deploy(…, cluster='local')",
-        )
-    return cluster
