@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import os
 import socket
 import uuid
-from collections.abc import Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from ..workers.errors import BudgetError, SetupError, StoreError
 from ..workers.fleet import Fleet
 from ..workers.home import home
-from ..workers.router import Job
 from ..workers.spec import ModelSpec
 from ..workers.values import Message, Request, Response
 from ..workers.worker import concurrency
@@ -24,6 +24,7 @@ from .settings import StoreMode
 from .shared_store import SharedStore
 from .statement import Statement
 from .store import LEASE_SECONDS, Call, key_of
+from .under_way import Asked
 
 LOG = logging.getLogger("quackllm")
 HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -35,31 +36,14 @@ UNDER_WAY = 8192
 """The most of them that wait at once, so that a slow one holds no other."""
 
 
-@dataclass(eq=False, slots=True)
-class _Asked:
-    """A call under way in this process: one for each distinct request, however many wait for it."""
-
-    key: str
-    spec: ModelSpec
-    request: Request
-    kept: bool
-    price: Price | None
-    answered: asyncio.Future[Response]
-    waiting: list[Statement] = field(default_factory=list)
-    payer: Statement | None = None
-    """The statement that the call was sent for; of those that wait, the first whose budget allowed it."""
-    job: Job | None = None
-    response: Response | None = None
-
-
 class Caller:
     """Asks models on behalf of statements. Lives in the event loop; every method is called there."""
 
     def __init__(self, fleet: Fleet, store: SharedStore) -> None:
         self.fleet = fleet
         self.store = store
-        self._under_way: dict[str, _Asked] = {}
-        self._answered: list[_Asked] = []
+        self._under_way: dict[str, Asked] = {}
+        self._answered: list[Asked] = []
         self._leased: set[str] = set()
         self._unused: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -126,6 +110,33 @@ class Caller:
             for task in waiting:
                 task.cancel()
 
+    async def stream(
+        self, spec: ModelSpec, request: Request, statement: Statement, mode: StoreMode = "on"
+    ) -> AsyncGenerator[str | Response]:
+        """Yield the answer's pieces as they come, then the Response.
+
+        What is known, or cannot be streamed, is one piece. An answer that breaks off keeps in `output` what had
+        come. Closing the iterator stops the engine, unless somebody else waits for the same answer.
+
+        Raises:
+            SetupError, StoreError, BudgetError: as `ask` does.
+        """
+        (key,) = _keys(spec, [request])
+        known = (await self._known([key], statement, mode)).get(key)
+        statement.spent.known += known is not None
+        said = ""
+        if known is None:
+            with contextlib.ExitStack() as leaving:
+                (call,) = self._join_all(spec, {key: replace(request, streamed=True)}, statement, mode)
+                leaving.callback(self._leave, call, statement)
+                async for piece in call.growing():
+                    said += piece
+                    yield piece
+                known = await asyncio.shield(call.answered)
+        if known.output and not said:
+            yield known.output
+        yield _completed(replace(known, output=known.output or said or None), request, spec)
+
     async def _known(self, keys: Iterable[str], statement: Statement, mode: StoreMode) -> dict[str, Response]:
         answers = {key: statement.remembered[key] for key in keys if key in statement.remembered}
         if mode == "on" and (missing := [key for key in dict.fromkeys(keys) if key not in answers]):
@@ -135,13 +146,7 @@ class Caller:
     async def _ask_unknown(
         self, spec: ModelSpec, unknown: dict[str, Request], statement: Statement, mode: StoreMode
     ) -> dict[str, Response]:
-        new: list[_Asked] = []
-        price = _price(spec, statement)
-        asked = [self._join(spec, key, request, price, mode, new) for key, request in unknown.items()]
-        for call in asked:
-            call.waiting.append(statement)
-        if new:
-            self._start(self._launch(new, leased=mode == "on"), new)
+        asked = self._join_all(spec, unknown, statement, mode)
         try:
             responses = await asyncio.gather(*(asyncio.shield(call.answered) for call in asked))
         except BudgetError as error:
@@ -152,31 +157,49 @@ class Caller:
                 self._leave(call, statement)
         return dict(zip(unknown, responses, strict=True))
 
+    def _join_all(
+        self, spec: ModelSpec, unknown: dict[str, Request], statement: Statement, mode: StoreMode
+    ) -> list[Asked]:
+        """Wait with the statement for the calls that are under way, and launch the others."""
+        new: list[Asked] = []
+        price = _price(spec, statement)
+        asked = [self._join(spec, key, request, price, mode, new) for key, request in unknown.items()]
+        for call in asked:
+            call.waiting.append(statement)
+        if new:
+            self._start(self._launch(new, leased=mode == "on"), new)
+        return asked
+
     async def _landing(self, statement: Statement) -> None:
         """Wait for all that the statement has under way: the process may end with it, and it is paid for."""
         if under_way := [call.answered for call in self._under_way.values() if call.payer is statement]:
             await asyncio.wait(under_way)
 
     def _join(
-        self, spec: ModelSpec, key: str, request: Request, price: Price | None, mode: StoreMode, new: list[_Asked]
-    ) -> _Asked:
+        self, spec: ModelSpec, key: str, request: Request, price: Price | None, mode: StoreMode, new: list[Asked]
+    ) -> Asked:
         call = self._under_way.get(key)
         if call is None:
             answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+            call = self._under_way[key] = Asked(key, spec, request, mode != "off", price, answered)
             answered.add_done_callback(_retrieve)
-            call = self._under_way[key] = _Asked(key, spec, request, mode != "off", price, answered)
+            answered.add_done_callback(lambda _: call.grown.set())
             new.append(call)
         return call
 
-    def _leave(self, call: _Asked, statement: Statement) -> None:
-        """Stop waiting; a call that nobody waits for is taken back, or lands in the store if it was sent."""
+    def _leave(self, call: Asked, statement: Statement) -> None:
+        """Stop waiting; a call that nobody waits for is taken back, or lands in the store if it was sent.
+
+        One that was streamed is stopped: whoever looked at it has seen enough.
+        """
         call.waiting.remove(statement)
-        if not call.waiting and not call.answered.done() and not (call.job and call.job.sent):
+        sent = call.job is not None and call.job.sent
+        if not call.waiting and not call.answered.done() and (call.request.streamed or not sent):
             if call.job:
                 call.job.answered.cancel()
             self._finish(call, None)
 
-    async def _launch(self, calls: list[_Asked], *, leased: bool) -> None:
+    async def _launch(self, calls: list[Asked], *, leased: bool) -> None:
         """Send what no other process is asking; wait for the rest, and take over what its holder leaves."""
         pause = GLANCE_SECONDS
         while calls := [call for call in calls if not call.answered.done()]:
@@ -191,7 +214,7 @@ class Caller:
             for key, response in (await self.store.find([call.key for call in calls])).items():
                 self._finish(self._under_way[key], response)
 
-    async def _claim(self, calls: list[_Asked]) -> set[str]:
+    async def _claim(self, calls: list[Asked]) -> set[str]:
         granted = await self.store.claim([call.key for call in calls], HOLDER)
         self._leased |= granted
         if granted and not self._beating:
@@ -207,14 +230,14 @@ class Caller:
             await asyncio.sleep(LEASE_SECONDS / 3)
         self._beating = False
 
-    def _send(self, call: _Asked) -> None:
+    def _send(self, call: Asked) -> None:
         if call.answered.done():
             self._give_back(call.key)
             return
-        call.job = self.fleet.router(call.spec).submit(call.request, functools.partial(self._may_go, call))
+        call.job = self.fleet.router(call.spec).submit(call.request, functools.partial(self._may_go, call), call.hear)
         call.job.answered.add_done_callback(lambda future: self._landed(call, future))
 
-    def _may_go(self, call: _Asked) -> bool:
+    def _may_go(self, call: Asked) -> bool:
         """Find a statement that pays for the call; where none of those that wait for it may, it is not made."""
         refused: BudgetError | None = None
         for statement in call.waiting if call.payer is None else ():
@@ -227,7 +250,7 @@ class Caller:
             self._give_back(call.key)
         return call.payer is not None
 
-    def _landed(self, call: _Asked, future: asyncio.Future[Response]) -> None:
+    def _landed(self, call: Asked, future: asyncio.Future[Response]) -> None:
         if future.cancelled():
             self._give_back(call.key)
         elif error := future.exception():
@@ -250,7 +273,7 @@ class Caller:
             await self._start(self._record(calls), calls)
         self._settling = False
 
-    async def _record(self, calls: list[_Asked]) -> None:
+    async def _record(self, calls: list[Asked]) -> None:
         try:
             await self.store.settle([_as_recorded(call) for call in calls if call.kept])
         except StoreError as error:
@@ -271,7 +294,7 @@ class Caller:
         keys, self._unused = self._unused, []
         await self.store.release(keys)
 
-    def _finish(self, call: _Asked, response: Response | None) -> None:
+    def _finish(self, call: Asked, response: Response | None) -> None:
         if self._under_way.get(call.key) is call:
             del self._under_way[call.key]
         if not call.answered.done():
@@ -282,12 +305,12 @@ class Caller:
                     statement.spent.shared += 1
                 call.answered.set_result(response)
 
-    def _fail(self, call: _Asked, error: BaseException) -> None:
+    def _fail(self, call: Asked, error: BaseException) -> None:
         if not call.answered.done():
             call.answered.set_exception(error)
         self._finish(call, None)
 
-    def _start(self, work: Coroutine[None, None, None], calls: Sequence[_Asked] = ()) -> asyncio.Future[None]:
+    def _start(self, work: Coroutine[None, None, None], calls: Sequence[Asked] = ()) -> asyncio.Future[None]:
         """Run the work; an error in it, whosever it is, reaches everyone who waits for these calls."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -324,7 +347,7 @@ def _price(spec: ModelSpec, statement: Statement) -> Price | None:
     return price
 
 
-def _as_recorded(call: _Asked) -> Call:
+def _as_recorded(call: Asked) -> Call:
     assert call.response is not None
     return Call(call.key, call.spec.name, call.spec.type, call.request.messages[-1].content, call.response)
 

@@ -45,7 +45,7 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
         """Run a statement, as DuckDB does."""
-        session = _session(self)
+        session = session_behind(self)
         with session.lock:
             for statement in _one_by_one(self, query):
                 with _running(self, statement, _parameters(args, kwargs)):
@@ -62,7 +62,7 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def cursor(self) -> Connection:
         """Return another connection to the same database, with the same models and default model."""
-        session = _session(self)
+        session = session_behind(self)
         return _adopt(duckdb.DuckDBPyConnection.cursor(self), begin_session(session.fleet, session.model))
 
     def duplicate(self) -> Connection:
@@ -71,30 +71,30 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def begin(self) -> Connection:
         """Open a transaction."""
-        _session(self).own_transaction.undo(self)
+        session_behind(self).own_transaction.undo(self)
         duckdb.DuckDBPyConnection.begin(self)
         return self
 
     def commit(self) -> Connection:
         """Keep what the open transaction has written."""
-        _session(self).own_transaction.undo(self)
+        session_behind(self).own_transaction.undo(self)
         duckdb.DuckDBPyConnection.commit(self)
         return self
 
     def rollback(self) -> Connection:
         """Undo the open transaction, and with it macros that were made in it."""
-        _session(self).own_transaction.undo(self)
+        session_behind(self).own_transaction.undo(self)
         duckdb.DuckDBPyConnection.rollback(self)
-        _session(self).named = None
+        session_behind(self).named = None
         return self
 
     def interrupt(self) -> None:
         """Stop the running statement; requests that were not sent yet are not sent."""
-        _session(self).statement.cancel()
+        session_behind(self).statement.cancel()
 
     def close(self) -> None:
         """Close the connection."""
-        session = _session(self)
+        session = session_behind(self)
         session.statement.end()
         end_session(session.number)
         duckdb.DuckDBPyConnection.close(self)
@@ -113,13 +113,13 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         with _running(self, query, planned=False):
-            _session(self).statement.runs = False
+            session_behind(self).statement.runs = False
             return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)
 
 
 def _read_whole(connection: Connection) -> None:
     """Stop the clock and close the transaction of a statement that has been read to its end."""
-    session = _session(connection)
+    session = session_behind(connection)
     session.statement.end()
     session.own_transaction.undo(connection)
 
@@ -128,7 +128,7 @@ def _reading(name: str) -> Callable[..., Any]:
     original = getattr(duckdb.DuckDBPyConnection, name)
 
     def read(self: Connection, *args: Any, **kwargs: Any) -> Any:
-        session = _session(self)
+        session = session_behind(self)
         with _watching(session):
             result = original(self, *args, **kwargs)
         if name not in PIECEMEAL:
@@ -193,7 +193,7 @@ def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[M
     from .planner.estimate import estimate as estimated
 
     with _running(connection, sql, planned=False):
-        session = _session(connection)
+        session = session_behind(connection)
         session.own_transaction.undo(connection)
         return estimated(connection, session, sql, parameters)
 
@@ -211,7 +211,8 @@ def _adopt(connection: duckdb.DuckDBPyConnection, session: Session) -> Connectio
     return adopted
 
 
-def _session(connection: Connection) -> Session:
+def session_behind(connection: Connection) -> Session:
+    """Return what the connection knows."""
     return _SESSIONS[connection]
 
 
@@ -221,7 +222,7 @@ def _drop(connection: Connection) -> None:
 
 def _one_by_one(connection: Connection, query: Any) -> list[Any]:
     """Split a script that asks: each of its statements is planned, and sees what the ones before it made."""
-    if isinstance(query, str) and (SETS_VARIABLE.search(query) or _asking(_session(connection)).search(query)):
+    if isinstance(query, str) and (SETS_VARIABLE.search(query) or _asking(session_behind(connection)).search(query)):
         return connection.extract_statements(query)
     return [query]
 
@@ -248,7 +249,7 @@ def _interrupt(connection: weakref.ref[Connection]) -> None:
 @contextlib.contextmanager
 def _running(connection: Connection, query: Any, parameters: Any = None, *, planned: bool = True) -> Iterator[None]:
     """Prepare for a statement, ask what it will ask, and watch it run."""
-    session = _session(connection)
+    session = session_behind(connection)
     text = query if isinstance(query, str) else getattr(query, "query", "")
     with session.lock:
         session.statement.end()

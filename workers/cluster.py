@@ -42,13 +42,19 @@ class RayReplica:
             ReplicaLostError: the actor died, is restarting, or was retired.
             SetupError: no request can succeed.
         """
+        answers: Any = None
         try:
-            async for reference in _handle(self.name).answer.options(num_returns="streaming").remote(list(requests)):
+            answers = _handle(self.name).answer.options(num_returns="streaming").remote(list(requests))
+            async for reference in answers:
                 yield await reference
+            answers = None
         except (RayActorError, ValueError) as error:
             raise ReplicaLostError(f"{self.name}: {error}") from error
         except RayTaskError as error:
             raise _original(error, self.name) from error
+        finally:
+            if answers is not None:
+                ray.cancel(answers)  # Whoever waited has left: the engine need not go on.
 
 
 class RayFleet(Fleet):

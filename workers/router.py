@@ -24,7 +24,7 @@ class Replica(Protocol):
     """Something that answers batches: a worker in this process, or a Ray actor."""
 
     def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
-        """Yield answers with their places in the batch, as they complete."""
+        """Yield answers with their places in the batch, as they complete, and pieces of those that are streamed."""
 
 
 class ReplicaLostError(Exception):
@@ -38,7 +38,9 @@ class Job:
     request: Request
     answered: asyncio.Future[Response]
     may_go: Callable[[], bool]
+    hear: Callable[[str], None]
     sent: bool = False
+    heard: bool = False
     losses: int = 0
 
 
@@ -65,14 +67,20 @@ class Router:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing = False
 
-    def submit(self, request: Request, may_go: Callable[[], bool] = lambda: True) -> Job:
-        """Queue a request; cancelling `answered` takes it back while it is not `sent`.
+    def submit(
+        self,
+        request: Request,
+        may_go: Callable[[], bool] = lambda: True,
+        hear: Callable[[str], None] = lambda _: None,
+    ) -> Job:
+        """Queue a request; cancelling `answered` takes it back while it is not `sent`, and stops it if it is streamed.
 
         Args:
             request: what to ask.
             may_go: called when there is room for the request; on False it is dropped and not sent.
+            hear: called with each piece of a streamed answer.
         """
-        job = Job(request, asyncio.get_running_loop().create_future(), may_go)
+        job = Job(request, asyncio.get_running_loop().create_future(), may_go, hear)
         self._waiting.append(job)
         if len(self._waiting) == 1:
             # One turn of the loop later, so that requests submitted together travel together.
@@ -96,10 +104,19 @@ class Router:
         for load in sorted(self._loads, key=lambda load: len(load.in_flight)):
             if load.resting:
                 continue
-            if jobs := self._take(self._room(load)):
-                load.in_flight.update(jobs)
-                task = self._start(self._send(load, jobs))
-                task.add_done_callback(functools.partial(self._sent, load, jobs))
+            jobs = self._take(self._room(load))
+            # A streamed answer can be stopped, which ends all that was sent with it.
+            together = [job for job in jobs if not job.request.streamed]
+            for batch in [together, *([job] for job in jobs if job.request.streamed)]:
+                if batch:
+                    self._begin(load, batch)
+
+    def _begin(self, load: _Load, jobs: list[Job]) -> None:
+        load.in_flight.update(jobs)
+        task = self._start(self._send(load, jobs))
+        task.add_done_callback(functools.partial(self._sent, load, jobs))
+        if jobs[0].request.streamed:
+            jobs[0].answered.add_done_callback(lambda answered: answered.cancelled() and task.cancel())
 
     def _room(self, load: _Load) -> int:
         """How many requests to send now: a replica's fair share, and rather a batch than one by one."""
@@ -121,9 +138,13 @@ class Router:
     async def _send(self, load: _Load, jobs: list[Job]) -> None:
         try:
             async for finished in load.replica.answer([job.request for job in jobs]):
-                for place, response in finished:
-                    load.in_flight.discard(jobs[place])
-                    _settle(jobs[place], response)
+                for place, said in finished:
+                    if isinstance(said, str):
+                        jobs[place].heard = True
+                        jobs[place].hear(said)
+                    else:
+                        load.in_flight.discard(jobs[place])
+                        _settle(jobs[place], said)
                 # After those who wait have heard of it: what these answers cost may forbid the next request.
                 asyncio.get_running_loop().call_soon(self._pump)
         except ReplicaLostError as error:
@@ -145,7 +166,7 @@ class Router:
                 continue
             load.in_flight.discard(job)
             job.losses += 1
-            if job.losses > LOSSES_FORGIVEN:
+            if job.losses > LOSSES_FORGIVEN or job.heard:
                 _settle(job, Response(None, error=Failure("worker_lost", str(error), True), finish_reason="error"))
             else:
                 job.sent = False

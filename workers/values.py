@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .options import Options
@@ -30,6 +30,8 @@ class Request:
     messages: tuple[Message, ...]
     options: Options = Options()
     kind: Literal["chat", "embed"] = "chat"
+    streamed: bool = field(default=False, compare=False)
+    """Whether somebody reads the answer while it grows; the answer is the same."""
 
     @staticmethod
     def of(text: str) -> Request:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -13,8 +13,9 @@ from .patience import Patience
 from .spec import ModelSpec
 from .values import Failure, Request, Response
 
-Finished = list[tuple[int, Response]]
-"""Answers with their places in the batch that was asked."""
+Said = tuple[int, str | Response]
+"""An answer with its place in the batch that was asked, or a piece of a streamed one that is to come."""
+Finished = list[Said]
 _Task = asyncio.Task[Finished]
 
 OUTCOMES = {
@@ -62,13 +63,13 @@ class Worker:
             await self.engine.close()
 
     async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
-        """Yield the answers as they complete, each with its place in `requests`.
+        """Yield the answers as they complete, each with its place in `requests`, and before it its pieces if streamed.
 
         Raises:
             SetupError: no request can succeed; what was answered before it has been yielded.
         """
-        done: asyncio.Queue[_Task] = asyncio.Queue()
-        tasks = [asyncio.create_task(self._answer_job(*job)) for job in self._jobs(requests)]
+        done: asyncio.Queue[_Task | Said] = asyncio.Queue()
+        tasks = [asyncio.create_task(self._answer_job(*job, done.put_nowait)) for job in self._jobs(requests)]
         for task in tasks:
             task.add_done_callback(done.put_nowait)
         try:
@@ -79,7 +80,7 @@ class Worker:
                     yield finished
                 if failed:
                     await failed
-                remaining -= len(finished)
+                remaining -= sum(isinstance(said, Response) for _, said in finished)
         finally:
             for task in tasks:
                 task.cancel()
@@ -92,18 +93,24 @@ class Worker:
         shared = [([place for place, _ in part], [request for _, request in part]) for part in _batched(texts, size)]
         return chats + shared
 
-    async def _answer_job(self, places: list[int], requests: list[Request]) -> Finished:
+    async def _answer_job(self, places: list[int], requests: list[Request], say: Callable[[Said], None]) -> Finished:
         async with self._slots:
             self.counts.under_way += len(requests)
             try:
-                chat = requests[0].kind == "chat"
-                responses = [await self.answer_one(requests[0])] if chat else await self._embed(requests)
+                if requests[0].kind == "chat":
+                    responses = [await self.answer_one(requests[0], lambda piece: say((places[0], piece)))]
+                else:
+                    responses = await self._embed(requests)
             finally:
                 self.counts.under_way -= len(requests)
         return list(zip(places, responses, strict=True))
 
-    async def answer_one(self, request: Request) -> Response:
+    async def answer_one(self, request: Request, say: Callable[[str], None] = lambda _: None) -> Response:
         """Return the answer to one chat request; a failure is a Response with `error`.
+
+        Args:
+            request: what to ask.
+            say: called with each piece of a streamed answer, where the engine can stream.
 
         Raises:
             SetupError: no request can succeed.
@@ -112,28 +119,34 @@ class Worker:
         try:
             if not request.messages or not (request.messages[-1].content.strip() or request.messages[-1].images):
                 raise ProviderError("the prompt is empty", code="empty_prompt")
-            response = await self.patience.answer(self.engine.answer, request)
+            response = await self.patience.answer(self._way_to_answer(request, say), request)
             await self.patience.settle(request, response.usage)
         except ProviderError as error:
             response = self._failed(error)
         return self._completed(response, perf_counter() - started)
 
-    async def stream(self, request: Request) -> AsyncIterator[str | Response]:
-        """Yield pieces of the output, then the whole Response last; an engine that cannot stream yields it at once."""
-        if not isinstance(self.engine, StreamingEngine):
-            response = await self.answer_one(request)
-            if response.output:
-                yield response.output
-            yield response
-            return
-        started = perf_counter()
-        try:
-            async for piece in self.engine.stream(request):
-                if isinstance(piece, Response):
-                    piece = self._completed(piece, perf_counter() - started)
-                yield piece
-        except ProviderError as error:
-            yield self._completed(self._failed(error), perf_counter() - started)
+    def _way_to_answer(self, request: Request, say: Callable[[str], None]) -> Callable[[Request], Awaitable[Response]]:
+        if not (request.streamed and isinstance(self.engine, StreamingEngine)):
+            return self.engine.answer
+        engine, said = self.engine, False
+
+        async def aloud(request: Request) -> Response:
+            nonlocal said
+            if said:  # What was heard cannot be taken back, so that a second attempt would repeat it.
+                raise ProviderError("the answer broke off", code="broken_off")
+            try:
+                async for piece in engine.stream(request):
+                    if isinstance(piece, Response):
+                        return piece
+                    said = True
+                    say(piece)
+            except ProviderError as error:
+                if not said:
+                    raise
+                return self._failed(error)
+            raise ProviderError("the stream ended before the answer did", code="broken_off", retryable=True)
+
+        return aloud
 
     async def _embed(self, requests: list[Request]) -> list[Response]:
         if not isinstance(self.engine, EmbeddingEngine):
@@ -178,14 +191,21 @@ def concurrency(spec: ModelSpec) -> int:
     return spec.worker_concurrency or spec.plan().engine.concurrency
 
 
-def _drained(first: _Task, queue: asyncio.Queue[_Task]) -> tuple[Finished, _Task | None]:
-    """Return all that has finished by now, and a task that failed, if any did."""
-    tasks = [first]
+def _drained(first: _Task | Said, queue: asyncio.Queue[_Task | Said]) -> tuple[Finished, _Task | None]:
+    """Return all that was said and has finished by now, and a task that failed, if any did."""
+    items = [first]
     while not queue.empty():
-        tasks.append(queue.get_nowait())
-    failed = [task for task in tasks if task.cancelled() or task.exception()]
-    finished = [answer for task in tasks if task not in failed for answer in task.result()]
-    return finished, next(iter(failed), None)
+        items.append(queue.get_nowait())
+    finished: Finished = []
+    failed: _Task | None = None
+    for item in items:
+        if isinstance(item, tuple):
+            finished.append(item)
+        elif item.cancelled() or item.exception():
+            failed = failed or item
+        else:
+            finished += item.result()
+    return finished, failed
 
 
 def _batched(items: list[tuple[int, Request]], size: int) -> list[list[tuple[int, Request]]]:

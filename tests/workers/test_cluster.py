@@ -178,3 +178,23 @@ def test_the_drivers_of_a_cluster_share_one_call_store(connection, service: Stan
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=elsewhere, check=True)
     assert told.stdout.split()[-1] == "400"
     assert service.count() == 20
+
+
+def test_an_answer_streams_from_a_replica_and_leaving_it_stops_the_engine(connection, service: StandIn):
+    from quackllm.udf.streaming import Streaming
+    from quackllm.workers.values import Request
+
+    quackllm.deploy("streamed", "saas/openai", infer_params=service.openai_params(), cluster="local")
+    question = "a question that is long enough to come in a good many pieces"
+    *pieces, response = Streaming(connection, Request.of(question), model="streamed")
+    assert len(pieces) > 5
+    assert "".join(pieces) == response.output == f"answer to: {question}"
+    service.script([{"fault": "slow", "piece_seconds": 0.2}])
+    streaming = Streaming(connection, Request.of(question + " again"), model="streamed")
+    next(iter(streaming))
+    assert streaming.stop().finish_reason == "cancelled"
+    deadline = time.monotonic() + 30
+    while quackllm.status("streamed", cluster="local").replicas[0].under_way:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert quackllm.status("streamed", cluster="local").replicas[0].answered == 1

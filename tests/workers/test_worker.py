@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -102,10 +103,8 @@ def test_texts_to_embed_share_calls_and_a_bad_one_fails_alone(spec: ModelSpec):
 
 @pytest.mark.parametrize(("prompt", "reason"), [("go on", "stop"), ("refuse", "error")])
 def test_a_stream_ends_with_the_whole_response(spec: ModelSpec, prompt: str, reason: str):
-    async def run() -> list[str | Response]:
-        return [piece async for piece in Worker(spec).stream(Request.of(prompt))]
-
-    *pieces, last = asyncio.run(run())
+    request = replace(Request.of(prompt), streamed=True)
+    *pieces, last = [said for batch in ask(spec, [request]) for _, said in batch]
     assert pieces == (["half", " done"] if reason == "stop" else ["half"])
     assert isinstance(last, Response)
     assert (last.finish_reason, last.model) == (reason, "told")

@@ -1,0 +1,95 @@
+"""An answer that is read while it grows, outside a statement: in a notebook's cell or a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import queue
+from collections.abc import Iterator
+from concurrent.futures import Future
+
+from ..workers import loop
+from ..workers.values import Failure, Request, Response
+from ..workers.worker import OUTCOMES
+from .connection import Connection, session_behind
+from .settings import StoreMode
+from .statement import Statement
+from .wishes import read_variables, wishes_of
+
+
+class Streaming:
+    """One answer, for a thread to iterate over: pieces of text, and the whole Response last.
+
+    Begins to ask at once. A known answer comes in one piece; a whole one is kept in the call store. The connection's
+    budget holds for it.
+
+    Args:
+        connection: whose models, store and budget.
+        request: what to ask.
+        model: the model's name; None: the connection's default.
+        store: as for a statement: 'on', 'off' or 'refresh'.
+
+    Raises:
+        UnknownModelError: the model is not deployed, or there are several and no default.
+        RequestError: a variable of the connection has a wrong value.
+    """
+
+    def __init__(
+        self, connection: Connection, request: Request, model: str | None = None, store: StoreMode = "on"
+    ) -> None:
+        session = session_behind(connection)
+        self.spec = session.model_for(model)
+        self.request = request
+        self.output = ""
+        self.response: Response | None = None
+        self.statement = Statement()
+        self.statement.read_wishes = functools.partial(wishes_of, read_variables(connection))
+        self._caller, self._store = session.caller, store
+        self._heard: queue.SimpleQueue[str | Response | BaseException] = queue.SimpleQueue()
+        self._asking = loop.start(self._ask())
+        self._asking.add_done_callback(self._tell_error)
+
+    async def _ask(self) -> None:
+        answer = self._caller.stream(self.spec, self.request, self.statement, self._store)
+        async with contextlib.aclosing(answer):
+            async for said in answer:
+                self._heard.put(said)
+
+    def _tell_error(self, asking: Future[None]) -> None:
+        if not asking.cancelled() and (error := asking.exception()):
+            self._heard.put(error)
+
+    def __iter__(self) -> Iterator[str | Response]:
+        """Yield pieces of the output as they come, then the Response; its `error` says what failed.
+
+        Raises:
+            SetupError: no request can succeed.
+            BudgetError: the connection's budget is spent.
+        """
+        while self.response is None:
+            said = self._heard.get()
+            if isinstance(said, BaseException):
+                raise said
+            if isinstance(said, str):
+                self.output += said
+            else:
+                self.response = said
+            yield said
+
+    def stop(self) -> Response:
+        """Stop the engine; return what there is, with finish_reason 'cancelled' unless the answer was whole."""
+        self._asking.cancel()
+        while self.response is None and not self._heard.empty():
+            said = self._heard.get()
+            if isinstance(said, str):
+                self.output += said
+            elif isinstance(said, Response):
+                self.response = said
+        self.response = self.response or Response(
+            self.output or None,
+            error=Failure("cancelled", OUTCOMES["cancelled"]),
+            model=self.spec.name,
+            history=self.request.messages[:-1],
+            finish_reason="cancelled",
+        )
+        return self.response
