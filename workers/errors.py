@@ -51,7 +51,9 @@ def _rebuild(kind: type[QuackLLMError], args: tuple[Any, ...], fields: dict[str,
 
 
 class SetupError(QuackLLMError):
-    """No row of the statement can succeed."""
+    """No row of the statement can succeed; `code` is the provider's own, where it refused."""
+
+    code = ""
 
 
 class UnknownModelError(SetupError):

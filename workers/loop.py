@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from concurrent.futures import Future
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -34,3 +35,37 @@ def start(work: Coroutine[Any, Any, Result]) -> Future[Result]:
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run the coroutine in the loop's thread and return its result."""
     return start(work).result()
+
+
+def is_here() -> bool:
+    """Whether this code runs in the loop."""
+    return asyncio.get_running_loop() is _loop()
+
+
+async def inside(work: Coroutine[Any, Any, Result]) -> Result:
+    """Await the coroutine in the loop, from whichever event loop this is; who stops waiting cancels it."""
+    return await (work if is_here() else asyncio.wrap_future(start(work)))
+
+
+async def each_inside(values: AsyncGenerator[Result, None]) -> AsyncIterator[Result]:
+    """Yield what the generator yields in the loop, in whichever event loop this is; who leaves closes it."""
+    if is_here():
+        async with aclosing(values):
+            async for value in values:
+                yield value
+        return
+    here, heard = asyncio.get_running_loop(), asyncio.Queue[tuple[Result] | None]()
+
+    async def listen() -> None:
+        async with aclosing(values):
+            async for value in values:
+                here.call_soon_threadsafe(heard.put_nowait, (value,))
+
+    listening = start(listen())
+    listening.add_done_callback(lambda _: here.call_soon_threadsafe(heard.put_nowait, None))
+    try:
+        while told := await heard.get():
+            yield told[0]
+        listening.result()
+    finally:
+        listening.cancel()

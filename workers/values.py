@@ -60,6 +60,8 @@ class Failure:
     code: str
     message: str
     retryable: bool = False
+    status: int | None = None
+    """The HTTP status of the provider's refusal, where there was one."""
 
 
 @dataclass(frozen=True, slots=True)

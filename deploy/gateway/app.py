@@ -1,0 +1,31 @@
+"""The gateway's FastAPI application: which routes there are, and what holds for all of them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from ... import __version__
+from .chat import router as chat
+from .embeddings import router as embeddings
+from .errors import add_error_handlers
+from .health import router as health
+from .models import router as models
+from .settings import GatewaySettings
+from .state import Gateway
+
+ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health)
+"""Each of a file of its own; a route that asks models takes `visit: Admitted`."""
+
+
+def create_app(settings: GatewaySettings) -> FastAPI:
+    """Return the application of one gateway process.
+
+    Raises:
+        SetupError: no cluster answers; or it would be open to the network without a key.
+    """
+    app = FastAPI(title="quackllm", version=__version__, docs_url=None, redoc_url=None)
+    app.state.gateway = Gateway(settings)
+    add_error_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

@@ -1,0 +1,96 @@
+"""What a route asks of a database, whichever it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+from sqlglot.errors import SqlglotError
+
+from ....udf.text2sql.dialect import translate
+from ....workers.mschema import Schema
+from ....workers.values import Failure
+
+STATEMENT_SECONDS = 30.0
+"""How long a statement may run."""
+
+
+class DatabaseError(Exception):
+    """A database's own words against a statement, or against being reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a query gave; `truncated` where it would have given more."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool
+
+
+class Database(Protocol):
+    """One database, open for reading. Its methods wait, and may be called in any thread.
+
+    Args:
+        kind: what people call it, e.g. 'PostgreSQL'.
+        dialect: what sqlglot calls its SQL.
+    """
+
+    kind: str
+    dialect: str
+
+    def read_schema(self) -> Schema:
+        """Return its tables and views, with comments, keys and sample values.
+
+        Raises:
+            DatabaseError: it cannot be reached.
+        """
+
+    def explain(self, sql: str) -> str | None:
+        """Return what its own EXPLAIN says against a query; None where it takes it.
+
+        Raises:
+            DatabaseError: it cannot be reached.
+        """
+
+    def run(self, sql: str, most_rows: int) -> Rows:
+        """Return the rows of a query, in a transaction that cannot write.
+
+        Raises:
+            DatabaseError: its words against the query, or against being reached.
+        """
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
+def fitted(database: Database, sql: str, schema: Schema) -> tuple[str, Failure | None]:
+    """Return DuckDB's SQL as the database takes it; or as it is, and what the database says against it.
+
+    Raises:
+        DatabaseError: it cannot be reached.
+    """
+    try:
+        translated = translate(sql, schema, database.dialect)
+    except SqlglotError as error:
+        return sql, Failure("dialect", f"it cannot be said in {database.kind}'s SQL: {error}")
+    if (words := database.explain(translated)) is None:
+        return translated, None
+    return sql, Failure("database", f"{database.kind} refuses it, as {translated}\n{words}")
+
+
+def as_rows(columns: Sequence[str], found: Sequence[Sequence[Any]], most_rows: int) -> Rows:
+    """Return rows that JSON can hold, of which one more than wanted was read."""
+    rows = tuple(tuple(_cell(cell) for cell in row) for row in found[:most_rows])
+    return Rows(tuple(columns), rows, len(found) > most_rows)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, Decimal | float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, bool | int | str | None):
+        return value
+    return value.hex() if isinstance(value, bytes | memoryview) else str(value)

@@ -1,0 +1,65 @@
+"""A DuckDB file, opened for reading, with nothing else in reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+
+import duckdb
+
+from ....udf.text2sql.binding import refusal
+from ....udf.text2sql.catalog import read_catalog
+from ....udf.text2sql.private import CONFIG
+from ....workers.mschema import Schema
+from .database import STATEMENT_SECONDS, DatabaseError, Rows, as_rows
+
+
+class DuckDBFile:
+    """A DuckDB file. It is opened for each statement: an open file would keep every writer of it away.
+
+    Args:
+        path: of the file.
+    """
+
+    kind = "DuckDB"
+    dialect = "duckdb"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read_schema(self) -> Schema:
+        """See `Database`."""
+        with self._open() as connection:
+            return read_catalog(connection)
+
+    def explain(self, sql: str) -> str | None:
+        """See `Database`."""
+        with self._open() as connection:
+            refused = refusal(connection, sql)
+            return refused.message if refused else None
+
+    def run(self, sql: str, most_rows: int) -> Rows:
+        """See `Database`."""
+        with self._open() as connection:
+            found = connection.execute(sql)
+            columns = [column[0] for column in found.description]
+            return as_rows(columns, found.fetchmany(most_rows + 1), most_rows)
+
+    def close(self) -> None:
+        """See `Database`; nothing stays open."""
+
+    @contextmanager
+    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        try:
+            with duckdb.connect(self._path, read_only=True, config=CONFIG) as connection:
+                connection.execute("SET python_enable_replacements = false; SET lock_configuration = true")
+                timer = Timer(STATEMENT_SECONDS, connection.interrupt)
+                timer.start()
+                try:
+                    yield connection
+                finally:
+                    timer.cancel()
+        except duckdb.Error as error:
+            raise DatabaseError(str(error)) from error

@@ -1,0 +1,121 @@
+"""What a client is told when something fails: OpenAI's error object, with the provider's own code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ...workers.errors import BudgetError, QuackLLMError, RequestError, SchemaError, SetupError, UnknownModelError
+from ...workers.values import Failure
+
+KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+RETRY_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+"""What OpenAI's client tries again by itself, and these but for 425."""
+
+
+class GatewayError(Exception):
+    """An answer that is an error: raised anywhere in a route, shown as OpenAI's error object.
+
+    Args:
+        status: the HTTP status.
+        message: what happened and what to do.
+        code: the provider's own code, or ours.
+        param: the field of the body that is to blame.
+        retry_after_seconds: when to come back.
+        retryable: whether the same request may succeed later; None: as the status says.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str,
+        param: str | None = None,
+        retry_after_seconds: float | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.param = status, message, code, param
+        self.retry_after_seconds = retry_after_seconds
+        self.retryable = status in RETRY_LATER if retryable is None else retryable
+
+    def body(self) -> dict[str, Any]:
+        """Return OpenAI's error object."""
+        kind = KINDS.get(self.status) or ("invalid_request_error" if self.status < 500 else "server_error")
+        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+
+    def response(self) -> JSONResponse:
+        """Return the reply; `X-Should-Retry` is what OpenAI's client goes by."""
+        headers = {"X-Should-Retry": "true" if self.retryable else "false"}
+        if self.retry_after_seconds is not None:
+            headers["Retry-After"] = str(max(1, round(self.retry_after_seconds + 0.5)))
+        if self.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        return JSONResponse(self.body(), self.status, headers)
+
+
+def as_gateway_error(error: QuackLLMError) -> GatewayError:
+    """Return what a client is told of an error of ours."""
+    if isinstance(error, UnknownModelError):
+        return GatewayError(404, str(error), code="model_not_found", param="model")
+    if isinstance(error, RequestError | SchemaError):
+        return GatewayError(400, str(error), code="invalid_request")
+    if isinstance(error, BudgetError):
+        return GatewayError(429, error.message, code="insufficient_quota", retryable=False)
+    if isinstance(error, SetupError):
+        return GatewayError(502, str(error), code=error.code or "setup", retryable=False)
+    return GatewayError(500, error.message, code="server_error", retryable=error.retryable)
+
+
+def failed(failure: Failure) -> GatewayError:
+    """Return what a client is told where a model gave no answer at all."""
+    status = _status(failure)
+    return GatewayError(status, failure.message, code=failure.code, retryable=failure.retryable)
+
+
+def _status(failure: Failure) -> int:
+    if failure.code == "timeout":
+        return 504
+    if failure.status is None:
+        return 502 if failure.retryable else 400
+    return failure.status if failure.status < 500 else 502
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Let every error that leaves a route reach the client as OpenAI's error object."""
+
+    async def ours(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, QuackLLMError)
+        return as_gateway_error(error).response()
+
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, GatewayError)
+        return error.response()
+
+    async def unreadable(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return _unreadable(error).response()
+
+    async def plain(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        return GatewayError(error.status_code, str(error.detail), code=code).response()
+
+    app.add_exception_handler(QuackLLMError, ours)
+    app.add_exception_handler(GatewayError, refused)
+    app.add_exception_handler(RequestValidationError, unreadable)
+    app.add_exception_handler(HTTPException, plain)
+
+
+def _unreadable(error: RequestValidationError) -> GatewayError:
+    """Say what is wrong with the first field that is wrong."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:])
+    message = f"{place}: {first['msg']}" if place else str(first["msg"])
+    code = "unknown_field" if first["type"] == "extra_forbidden" else "invalid_request"
+    return GatewayError(400, message, code=code, param=place or None)

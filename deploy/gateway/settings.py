@@ -1,0 +1,55 @@
+"""What a gateway is told when it starts: each field is an option of `quackllm serve`."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...workers.errors import SetupError
+from ...workers.home import home
+
+
+class GatewaySettings(BaseModel):
+    """The settings of one gateway; they cross to the replicas of Ray Serve as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="the address to listen on; only this machine unless there are keys")
+    port: int = Field(8000, ge=0, le=65535, description="the port to listen on; 0: any that is free")
+    cluster: str | None = Field(None, description="Ray's address, or 'auto'; left out: models answer in this process")
+    keys: Path | None = Field(None, description="the file of API keys; left out: `keys.yaml` in QUACKLLM_HOME")
+    replicas: int = Field(2, ge=1, description="gateways on a cluster")
+    most_body_bytes: int = Field(8 << 20, ge=1024, description="a larger body is refused with 413")
+    most_at_once: int = Field(2000, ge=1, description="requests under way in one process; more get 503")
+    request_seconds: float = Field(600.0, gt=0, description="how long an answer may take")
+    body_seconds: float = Field(30.0, gt=0, description="how long a client may take to send its request")
+    write_seconds: float = Field(60.0, gt=0, description="how long a client may leave a piece of the answer unread")
+
+    @property
+    def keys_path(self) -> Path:
+        """The file of API keys."""
+        return self.keys or home() / "keys.yaml"
+
+    @property
+    def open_to_network(self) -> bool:
+        """Whether others than this machine can reach the address."""
+        if self.host == "localhost":
+            return False
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return True
+
+    def check(self, has_keys: bool) -> None:
+        """Refuse to be open to the network without a key.
+
+        Raises:
+            SetupError: it would be.
+        """
+        if self.open_to_network and not has_keys:
+            raise SetupError(
+                f"the gateway would answer whoever reaches {self.host}, and there is no API key",
+                hint="type: quackllm keys add NAME   or leave --host out: it then listens on 127.0.0.1",
+            )

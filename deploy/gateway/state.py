@@ -1,0 +1,98 @@
+"""The state of one gateway process: its models, the caller that asks them, and who may."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from time import monotonic
+
+from fastapi import Request as HttpRequest
+
+from ...udf.caller import Caller
+from ...udf.settings import StoreMode
+from ...udf.shared_store import store_for
+from ...udf.statement import Statement
+from ...workers import fleet_at, loop
+from ...workers.fleet import ALWAYS_THERE, Fleet, unknown_model
+from ...workers.spec import ModelSpec
+from ...workers.values import Request, Response
+from .errors import GatewayError
+from .settings import GatewaySettings
+from .shared_ledger import ledger_for
+
+MODELS_SECONDS = 0.5
+"""How long a list of the deployed models is believed."""
+
+
+class Gateway:
+    """What the routes share. Made once a process; its methods may be awaited in any event loop."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.settings = settings
+        self.fleet: Fleet = fleet_at(settings.cluster)
+        self.caller = Caller(self.fleet, store_for(self.fleet))
+        self.ledger = ledger_for(settings)
+        self.under_way: Counter[str | None] = Counter()
+        """Requests under way in this process, by the name of their key."""
+        self._models: Mapping[str, ModelSpec] = {}
+        self._looked_up = -MODELS_SECONDS
+
+    async def models(self) -> Mapping[str, ModelSpec]:
+        """Return every model that can be asked, by name: what is deployed, and what is always there."""
+        if monotonic() - self._looked_up > MODELS_SECONDS:
+            deployed = await asyncio.to_thread(self.fleet.deployed)  # On a cluster it waits for an actor.
+            self._models, self._looked_up = {**ALWAYS_THERE, **deployed}, monotonic()
+        return self._models
+
+    async def model(self, name: str) -> ModelSpec:
+        """Return the model of that name; `CodeLlama-7b-hf` finds what is deployed as codellama_7b_hf.
+
+        Raises:
+            UnknownModelError: it is not deployed; the hint names the near ones.
+        """
+        models = await self.models()
+        found = models.get(name) or models.get(plain_name(name))
+        if found is None:
+            raise unknown_model(name, models)
+        return found
+
+    def enter(self, key: str | None, most: int | None) -> None:
+        """Count a request in.
+
+        Raises:
+            GatewayError: too many are under way, of all clients or of this key.
+        """
+        if self.under_way.total() >= self.settings.most_at_once:
+            raise GatewayError(503, "too many requests are under way", code="overloaded", retry_after_seconds=1)
+        if most is not None and self.under_way[key] >= most:
+            message = f"the key {key} may have {most} requests under way at once"
+            raise GatewayError(429, message, code="too_many_at_once", retry_after_seconds=1)
+        self.under_way[key] += 1
+
+    def leave(self, key: str | None) -> None:
+        """Count a request out."""
+        self.under_way[key] -= 1
+
+    async def ask(
+        self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode
+    ) -> list[Response]:
+        """Return one response a request, in order: `Caller.ask`, from whichever event loop this is."""
+        return await loop.inside(self.caller.ask(spec, requests, statement, mode))
+
+    def stream(
+        self, spec: ModelSpec, request: Request, statement: Statement, mode: StoreMode
+    ) -> AsyncIterator[str | Response]:
+        """Yield pieces of the answer, then the whole Response; closing it stops the engine."""
+        return loop.each_inside(self.caller.stream(spec, request, statement, mode))
+
+
+def plain_name(name: str) -> str:
+    """Return the name under which a model of that name at Hugging Face would be deployed."""
+    return "".join(letter if letter.isalnum() else "_" for letter in name.lower())
+
+
+def gateway_of(request: HttpRequest) -> Gateway:
+    """Return the gateway that a request came to: a dependency of the routes."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
