@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import groupby
 from time import perf_counter
+from typing import Annotated
 
+import typer
 from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.table import Table
@@ -28,6 +30,17 @@ MOST_ROWS = 4
 MODEL = "builtin_demo"
 ASK = "SELECT question, text2sql(question) FROM (SELECT unnest($questions) AS question)"
 FOLLOW_UP = "SELECT text2sql(llm_stack(text2sql_detail($first), $second))"
+
+
+def demo(
+    database: Annotated[str, typer.Option(help="One of the sample's databases.")] = "concert_singer",
+    seed: Annotated[int, typer.Option(help="Another one draws other questions.")] = 1,
+) -> None:
+    """Ask a real database ten questions, in this process and through Ray, with no key and no download.
+
+    It works in a folder of its own and leaves your models and call store alone.
+    """
+    show_demo(database, seed)
 
 
 def show_demo(database: str, seed: int) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from ..workers.fleet import ModelStatus
+if TYPE_CHECKING:
+    from ..workers.fleet import ModelStatus
 
 out = Console()
 err = Console(stderr=True)
@@ -24,6 +27,18 @@ def show_error(message: str, hint: str) -> None:
     if hint:
         text += f"\n\n[bold]{escape(hint)}[/bold]"
     err.print(Panel(text, title="Error", title_align="left", border_style="red"))
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Print warnings as a line on the standard error, each time, without the place in the code."""
+
+    def show(message: Warning | str, *place: Any, **more: Any) -> None:
+        err.print(f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def show_json(value: Any) -> None:

@@ -20,12 +20,46 @@ SHOWN = 5
 """Bad rows that are named."""
 
 
-def add_training(app: typer.Typer) -> None:
-    """Add the three commands."""
-    for kind, run in ((FinetuneSettings, finetune), (PretrainSettings, pretrain), (MergeSettings, merge)):
-        app.command(run.__name__)(_with_flags(kind, run))
+def _with_flags(kind: type[StageSettings]) -> Callable[[Callable[[Any], None]], Callable[..., None]]:
+    """Make a function of settings a command: a flag for each field, and `--settings` for a file of them."""
+
+    def with_flags(run: Callable[[Any], None]) -> Callable[..., None]:
+        def command(settings: Path | None, **flags: Any) -> None:
+            run(read_settings(kind, settings, {name: value for name, value in flags.items() if value is not None}))
+
+        file = Annotated[Path | None, typer.Option(help="a YAML file of these settings; a flag wins")]
+        flags = [_flag("settings", file), *(_flag(name, _annotation(field)) for name, field in in_panels(kind))]
+        command.__doc__ = run.__doc__
+        command.__dict__["__signature__"] = inspect.Signature(flags)
+        return command
+
+    return with_flags
 
 
+def in_panels(kind: type[StageSettings]) -> list[tuple[str, FieldInfo]]:
+    """Return a stage's fields as its help shows them: by panel, the stage's own first."""
+
+    def place(named: tuple[str, FieldInfo]) -> tuple[int, bool]:
+        name, field = named
+        return PANELS.index(panel_of(field)), name not in kind.__annotations__
+
+    return sorted(kind.model_fields.items(), key=place)
+
+
+def _flag(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _annotation(field: FieldInfo) -> Any:
+    """Return a field's type as a flag; a list or mapping is written in one word, which the settings read."""
+    scalar = get_origin(field.annotation) not in (dict, list)
+    default = default_of(field)
+    words = f"{field.description} (default: {default})" if default else field.description
+    option = typer.Option(help=words, rich_help_panel=panel_of(field), show_default=False)
+    return Annotated[Optional[field.annotation if scalar else str], option]  # noqa: UP045 the type is a value here
+
+
+@_with_flags(FinetuneSettings)
 def finetune(settings: FinetuneSettings) -> None:
     """Fine-tune a model on questions and answers: LoRA, QLoRA or all weights.
 
@@ -81,6 +115,7 @@ def _asked(settings: FinetuneSettings, file: str | None, **source: str | None) -
     return Examples([Example(one.question.line, one.messages) for one in made], bad)
 
 
+@_with_flags(PretrainSettings)
 def pretrain(settings: PretrainSettings) -> None:
     """Go on pre-training a model on raw text, or make a small one of your own.
 
@@ -100,6 +135,7 @@ def pretrain(settings: PretrainSettings) -> None:
     _show(pretrain(settings), "")
 
 
+@_with_flags(MergeSettings)
 def merge(settings: MergeSettings) -> None:
     """Merge a LoRA adapter into its base: one model that deploys by itself.
 
@@ -112,42 +148,6 @@ def merge(settings: MergeSettings) -> None:
     from ..workers.training import merge
 
     _show_next(merge(settings))
-
-
-def _with_flags(kind: type[StageSettings], run: Callable[[Any], None]) -> Callable[..., None]:
-    """Return the command: a flag for each field, and `--settings` for a file of them."""
-
-    def command(settings: Path | None, **flags: Any) -> None:
-        run(read_settings(kind, settings, {name: value for name, value in flags.items() if value is not None}))
-
-    file = Annotated[Path | None, typer.Option(help="a YAML file of these settings; a flag wins")]
-    flags = [_flag("settings", file), *(_flag(name, _annotation(field)) for name, field in in_panels(kind))]
-    command.__doc__ = run.__doc__
-    command.__dict__["__signature__"] = inspect.Signature(flags)
-    return command
-
-
-def in_panels(kind: type[StageSettings]) -> list[tuple[str, FieldInfo]]:
-    """Return a stage's fields as its help shows them: by panel, the stage's own first."""
-
-    def place(named: tuple[str, FieldInfo]) -> tuple[int, bool]:
-        name, field = named
-        return PANELS.index(panel_of(field)), name not in kind.__annotations__
-
-    return sorted(kind.model_fields.items(), key=place)
-
-
-def _flag(name: str, annotation: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-
-
-def _annotation(field: FieldInfo) -> Any:
-    """Return a field's type as a flag; a list or mapping is written in one word, which the settings read."""
-    scalar = get_origin(field.annotation) not in (dict, list)
-    default = default_of(field)
-    words = f"{field.description} (default: {default})" if default else field.description
-    option = typer.Option(help=words, rich_help_panel=panel_of(field), show_default=False)
-    return Annotated[Optional[field.annotation if scalar else str], option]  # noqa: UP045 the type is a value here
 
 
 def _show(trained: Trained, merging: str) -> None:

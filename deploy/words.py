@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import yaml
-
 from ..workers.errors import RequestError
-from ..workers.spec import HIDDEN, is_secret
 
 PARAMETER = re.compile(r"[A-Za-z_][\w.]*=")
-PARAMETER_FLAGS = ("--infer-params", "-p")
+PARAMETER_FLAGS = ("--infer-params", "-p", "--option", "-o")
+FLAG = re.compile(r"-{1,2}[A-Za-z][\w-]*(=|$)")
 TYPED = (bool, int, float, list, dict)
 
 
@@ -21,13 +19,14 @@ def plain_words(words: Sequence[str]) -> list[str]:
 
     Byzer writes `--infer_params a=1 b=2`; typer reads `--infer-params a=1 --infer-params b=2`.
     """
-    return list(_plain(words))
+    end = words.index("--") if "--" in words else len(words)
+    return [*_plain(words[:end]), *words[end:]]
 
 
 def _plain(words: Iterable[str]) -> Iterator[str]:
     flag, fresh = "", False
     for word in words:
-        if word.startswith("-"):
+        if FLAG.match(word):
             word = _with_hyphens(word)
             flag, fresh = (word if word in PARAMETER_FLAGS else ""), True
         elif flag and PARAMETER.match(word):
@@ -52,6 +51,8 @@ def read_params(words: Iterable[str]) -> dict[str, Any]:
 
 
 def _param(word: str) -> tuple[str, Any]:
+    from ..workers.spec import is_secret
+
     key, equals, text = word.partition("=")
     if not equals:
         raise RequestError(f"a parameter has no value: {key!r}", hint="write key=value, e.g. saas.model=qwen-max")
@@ -65,6 +66,8 @@ def _param(word: str) -> tuple[str, Any]:
 
 
 def _typed(text: str) -> Any:
+    import yaml
+
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -74,10 +77,25 @@ def _typed(text: str) -> Any:
     return value if isinstance(value, TYPED) else text
 
 
+def secret_in(word: str) -> str | None:
+    """Return the key itself that a word like `saas.api_key=…` gives; None where it gives none, or a reference."""
+    names, equals, value = word.partition("=")
+    if not equals:
+        return None
+    from ..workers.spec import is_secret
+
+    while equals:
+        if is_secret(names.removeprefix("-p").lstrip("-")):
+            return value if value.strip() and not value.startswith(("env:", "file:")) else None
+        names, equals, value = value.partition("=")
+    return None
+
+
 def without_secrets(text: str, words: Iterable[str]) -> str:
     """Return the text with the keys that stand among the words of the command line hidden."""
+    from ..workers.spec import HIDDEN
+
     for word in words:
-        key, _, value = word.partition("=")
-        if value and is_secret(key):
-            text = text.replace(value, HIDDEN)
+        if secret := secret_in(word):
+            text = text.replace(secret, HIDDEN)
     return text

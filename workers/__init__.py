@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .fleet import Fleet, ModelStatus
+from .errors import RequestError
+
+if TYPE_CHECKING:  # Who needs an error's class alone does not wait for pydantic.
+    from .fleet import Fleet, ModelStatus
 
 
 def fleet_at(cluster: str | None) -> Fleet:
@@ -30,6 +33,8 @@ def deploy(
     worker_concurrency: int | None = None,
     gpus_per_worker: float = 0,
     cpus_per_worker: float = 0.01,
+    resources_per_worker: dict[str, float] | None = None,
+    env_vars: dict[str, str] | None = None,
     infer_params: dict[str, Any] | None = None,
     cluster: str | None = None,
 ) -> str:
@@ -40,7 +45,9 @@ def deploy(
         type: `saas/SERVICE`, `custom/auto`, `builtin/text2sql`, or an engine's name.
         num_workers: replicas on a cluster.
         worker_concurrency: requests under way at once in one worker; None: the engine's own choice.
-        gpus_per_worker, cpus_per_worker: what Ray reserves for one worker.
+        gpus_per_worker, cpus_per_worker, resources_per_worker: what Ray reserves for one worker; the last are
+            resources of your own, e.g. `{"A100": 1}`.
+        env_vars: the workers' environment on a cluster; no secrets.
         infer_params: `saas.*`, `backend.*` and `limits.*` settings, e.g. `{"saas.api_key": "env:DASHSCOPE_API_KEY"}`.
         cluster: None: this process; `models.yaml` keeps the model. 'local', 'auto' or an address: Ray.
 
@@ -62,6 +69,8 @@ def deploy(
         worker_concurrency=worker_concurrency,
         gpus_per_worker=gpus_per_worker,
         cpus_per_worker=cpus_per_worker,
+        resources_per_worker=resources_per_worker or {},
+        env_vars=env_vars or {},
         infer_params=infer_params or {},
     )
     check_name(spec.name)
@@ -75,6 +84,22 @@ def undeploy(name: str, *, cluster: str | None = None) -> None:
         UnknownModelError: no model has that name.
     """
     fleet_at(cluster).undeploy(name)
+
+
+def scale(name: str, num_workers: int, *, cluster: str | None = None) -> str:
+    """Give a model on a cluster more replicas, or fewer: surplus ones answer what they have taken, then end.
+
+    Returns:
+        'scaled from 1 to 4', or 'unchanged'.
+
+    Raises:
+        UnknownModelError: no model has that name.
+        SetupError: it answers in this process, where it has one worker.
+        DeployError: a new replica did not start; nothing was changed.
+    """
+    if num_workers < 1:
+        raise RequestError("a model has at least one replica", hint=f"type: quackllm undeploy {name}")
+    return fleet_at(cluster).scale(name, num_workers)
 
 
 def models(*, cluster: str | None = None) -> list[ModelStatus]:

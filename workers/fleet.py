@@ -77,6 +77,15 @@ class Fleet(ABC):
         """
 
     @abstractmethod
+    def scale(self, name: str, num_workers: int) -> str:
+        """Give the model so many replicas, and return what happened.
+
+        Raises:
+            UnknownModelError: no model has that name.
+            DeployError: a new replica did not start; nothing was changed.
+        """
+
+    @abstractmethod
     def status(self, name: str) -> ModelStatus:
         """Return the model's replicas as they are now.
 
@@ -99,7 +108,7 @@ def find_model(fleet: Fleet, name: str) -> ModelSpec:
 
 def unknown_model(name: str, deployed: Mapping[str, ModelSpec]) -> UnknownModelError:
     """Return the error that a name which is not deployed deserves."""
-    hint = "type: quackllm models   to see what is deployed"
+    hint = "type: quackllm list   to see what is deployed"
     if difflib.get_close_matches(name, deployed):
         hint = near_names(name, deployed)
     return UnknownModelError(f"no model is called {name!r}", hint=hint)

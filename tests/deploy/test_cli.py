@@ -84,8 +84,8 @@ def test_undeploy() -> None:
 @pytest.mark.parametrize(
     ("line", "happened", "hint"),
     [
-        ("undeploy nothing", "no model is called 'nothing'", "quackllm models"),
-        ("status nothing", "no model is called 'nothing'", "quackllm models"),
+        ("undeploy nothing", "no model is called 'nothing'", "quackllm list"),
+        ("status nothing", "no model is called 'nothing'", "quackllm list"),
         ("deploy lower echo", "'lower': that is a function of DuckDB", "lower_model"),
         ("deploy My-Model echo", "name: ", ""),
         ("deploy m saas/qianwem", "no service is called saas/qianwem", "did you mean 'qianwen'"),

@@ -103,7 +103,7 @@ def test_a_json_schema_is_passed_to_the_service(connection, service: StandIn):
 def test_a_missing_model_says_what_there_is(connection):
     with pytest.raises(UnknownModelError, match=r"'chatt'.*\n.*'chat'"):
         connection.execute("SELECT llm_chat('chatt', 'x')").fetchall()
-    with pytest.raises(UnknownModelError, match="quackllm models"):
+    with pytest.raises(UnknownModelError, match="quackllm list"):
         quackllm.connect(model="nothing_like_it")
 
 
