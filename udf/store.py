@@ -64,7 +64,9 @@ class Call:
 
 def key_of(identity: str, request: Request) -> str:
     """Return the hash of all that decides the answer: the model's identity, the messages and the options."""
-    messages = [[message.role, message.content, *message.images] for message in request.messages]
+    messages: list[list[Any]] = [[each.role, each.content, *each.images] for each in request.messages]
+    if any(each.extra for each in request.messages):
+        messages.append([each.extra for each in request.messages])
     text = json.dumps([identity, request.kind, messages, request.options.identity], ensure_ascii=False)
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
 
@@ -231,6 +233,7 @@ def _written(response: Response) -> str:
         "seconds": response.seconds,
         "request_id": response.request_id,
         "embedding": response.embedding,
+        "tool_calls": response.tool_calls,
     }
     return json.dumps({name: value for name, value in fields.items() if value is not None}, ensure_ascii=False)
 

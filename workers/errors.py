@@ -14,6 +14,7 @@ QuackLLMError
 ├── Text2SQLError         a question without an answer, where there is no row to hold it (`ask`)
 ├── TimeLimitError        `ask` took longer than it may
 ├── BudgetError           a statement has used up the calls, tokens or money that it was given
+├── DatabaseError         a database that is asked about cannot be reached, or refuses a statement
 ├── CancelledError        a statement was interrupted; its user sees KeyboardInterrupt or DuckDB's InterruptException
 └── StoreError            the call store cannot be used
 """
@@ -53,7 +54,9 @@ def _rebuild(kind: type[QuackLLMError], args: tuple[Any, ...], fields: dict[str,
 class SetupError(QuackLLMError):
     """No row of the statement can succeed; `code` is the provider's own, where it refused."""
 
-    code = ""
+    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
 
 
 class UnknownModelError(SetupError):
@@ -94,6 +97,7 @@ class ProviderError(QuackLLMError):
         retry_after_seconds: how long the provider asked to wait, where it said so.
         setup: no request can succeed (a wrong key, an unknown model): stop the statement.
         finish_reason: 'error', or 'filter' where the provider refused the content.
+        status: the HTTP status of the provider's refusal, where there was one.
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class ProviderError(QuackLLMError):
         retry_after_seconds: float | None = None,
         setup: bool = False,
         finish_reason: Literal["error", "filter"] = "error",
+        status: int | None = None,
         hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
@@ -113,6 +118,7 @@ class ProviderError(QuackLLMError):
         self.retry_after_seconds = retry_after_seconds
         self.setup = setup
         self.finish_reason: Literal["error", "filter"] = finish_reason
+        self.status = status
 
 
 class GuardError(QuackLLMError):
@@ -141,6 +147,10 @@ class BudgetError(QuackLLMError):
         self.variable = variable
         self.limit = limit
         self.spent = spent
+
+
+class DatabaseError(QuackLLMError):
+    """A database, in its own words: it cannot be reached, or it refuses a statement."""
 
 
 class CancelledError(QuackLLMError):

@@ -15,9 +15,11 @@ FinishReason = Literal["stop", "length", "filter", "cancelled", "error"]
 class Message:
     """One turn of a conversation; `images` are URLs or `data:` URLs."""
 
-    role: Role
+    role: Role | Literal["tool"]
     content: str
     images: tuple[str, ...] = ()
+    extra: str = ""
+    """Further fields of the message that are passed to the service as they are, e.g. `tool_calls`: a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class Response:
     seconds: float = 0.0
     request_id: str | None = None
     embedding: tuple[float, ...] | None = None
+    tool_calls: str | None = None
+    """The tools that the model wants called, as the service's JSON; `output` is the same where it said nothing."""
 
     @property
     def whole(self) -> bool:

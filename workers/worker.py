@@ -170,8 +170,9 @@ class Worker:
     def _failed(self, error: ProviderError) -> Response:
         """Turn a failure into the row's response, or stop the statement where no row can succeed."""
         if error.setup:
-            raise SetupError(f"{self.spec.name}: {error.message} (code {error.code})", hint=error.hint) from error
-        failure = Failure(error.code, error.message, error.retryable)
+            words = f"{self.spec.name}: {error.message} (code {error.code})"
+            raise SetupError(words, hint=error.hint, code=error.code) from error
+        failure = Failure(error.code, error.message, error.retryable, error.status)
         return Response(None, error=failure, finish_reason=error.finish_reason)
 
     def _completed(self, response: Response, seconds: float) -> Response:

@@ -56,6 +56,13 @@ class EmbeddingEngine(Protocol):
         """Return one vector a text, in order, all of one length."""
 
 
+@runtime_checkable
+class ToolEngine(Protocol):
+    """An engine that tells its model of tools, and hands back which of them it wants called."""
+
+    takes_tools: ClassVar[bool]
+
+
 GROUP = "quackllm.engines"
 
 BUILT_IN = {

@@ -45,6 +45,7 @@ class OpenAIEngine:
     Settings: ClassVar[type[BaseModel]] = OpenAISettings
     concurrency: ClassVar[int] = 64
     embed_batch: ClassVar[int] = 32
+    takes_tools: ClassVar[bool] = True
 
     def __init__(self, settings: OpenAISettings) -> None:
         self.settings = settings
@@ -83,11 +84,12 @@ class OpenAIEngine:
         message = choice.get("message") or {}
         return finished(
             choice.get("finish_reason") or "stop",
-            _text(message),
+            message.get("content"),
             reasoning=thinking(message),
             words=message.get("refusal"),
             usage=_usage(body),
             request_id=_request_id(body),
+            tool_calls=message.get("tool_calls"),
         )
 
     async def stream(self, request: Request) -> AsyncIterator[str | Response]:
@@ -203,16 +205,11 @@ def wanted_format(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    if not message.images:
-        return {"role": message.role, "content": message.content}
-    images = [{"type": "image_url", "image_url": {"url": image}} for image in message.images]
-    return {"role": message.role, "content": [{"type": "text", "text": message.content}, *images]}
-
-
-def _text(message: dict[str, Any]) -> str | None:
-    if message.get("content") or not message.get("tool_calls"):
-        return message.get("content")
-    return json.dumps(message["tool_calls"], ensure_ascii=False)
+    content: str | list[dict[str, Any]] = message.content
+    if message.images:
+        images = [{"type": "image_url", "image_url": {"url": image}} for image in message.images]
+        content = [{"type": "text", "text": message.content}, *images]
+    return {"role": message.role, "content": content, **(json.loads(message.extra) if message.extra else {})}
 
 
 def _add(growing: Growing, chunk: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -66,6 +67,7 @@ def finished(
     words: str | None = None,
     usage: Usage | None = None,
     request_id: str | None = None,
+    tool_calls: list[dict[str, Any]] | None = None,
 ) -> Response:
     """Return the Response of an answer that ended for that reason.
 
@@ -73,27 +75,30 @@ def finished(
         reason: the service's finish reason.
         output: the text, which may be partial.
         words: what the service says of a refusal.
+        tool_calls: which tools the model wants called, and with what.
 
     Raises:
         ProviderError: there is no text, or the answer ended in a way that asks for another try.
     """
     failure: Failure | None = None
     finish_reason: FinishReason = "stop"
+    calls = json.dumps(tool_calls, ensure_ascii=False) if tool_calls else None
     if reason in CUT:
         finish_reason, failure = "length", CUT_OFF
     elif reason in FILTERED:
         finish_reason, failure = "filter", Failure(reason, words or "the service withheld the answer")
     elif reason not in WHOLE:
         raise ProviderError(f"the service ended the answer with {reason!r}", code=reason, retryable=True)
-    elif not output:
+    elif not output and not calls:
         raise empty_choice()
     return Response(
-        output or None,
+        output or calls,
         reasoning or None,
         failure,
         finish_reason=finish_reason,
         usage=usage or Usage(),
         request_id=request_id,
+        tool_calls=calls,
     )
 
 
@@ -107,6 +112,7 @@ class Growing:
         self._reasoning: list[str] = []
         self._words: str | None = None
         self._reason: str | None = None
+        self._tool_calls: dict[int, dict[str, Any]] = {}
 
     def add(self, message: dict[str, Any], reason: str | None) -> str:
         """Take a piece of the message, and why it ended where it did; return the piece of the output."""
@@ -114,7 +120,17 @@ class Growing:
         self._words = message.get("refusal") or self._words
         self._reasoning.append(thinking(message) or "")
         self._output.append(message.get("content") or "")
+        for call in message.get("tool_calls") or ():
+            self._add_call(call)
         return self._output[-1]
+
+    def _add_call(self, piece: dict[str, Any]) -> None:
+        """Take a piece of a tool's call: its name comes first, its arguments in runs of text."""
+        call = self._tool_calls.setdefault(piece.get("index", len(self._tool_calls)), {"type": "function"})
+        function = call.setdefault("function", {"name": "", "arguments": ""})
+        call.update({name: piece[name] for name in ("id", "type") if piece.get(name)})
+        for name, text in (piece.get("function") or {}).items():
+            function[name] = function.get(name, "") + (text or "")
 
     def response(self) -> Response:
         """Return the whole answer.
@@ -124,7 +140,7 @@ class Growing:
         """
         output = "".join(self._output)
         if self._reason is None:
-            raise broken("the stream ended before the answer did") if output else empty_choice()
+            raise broken("the stream ended before the answer did") if output or self._tool_calls else empty_choice()
         return finished(
             self._reason,
             output,
@@ -132,6 +148,7 @@ class Growing:
             words=self._words,
             usage=self.usage,
             request_id=self.request_id,
+            tool_calls=list(self._tool_calls.values()),
         )
 
 
@@ -180,6 +197,7 @@ def refusal(
         retry_after_seconds=retry_after(headers or {}) if retryable else None,
         setup=setup,
         finish_reason="filter" if filtered else "error",
+        status=status,
         hint=HINTS.get(status or 0, "") if setup else "",
     )
 
