@@ -106,19 +106,18 @@ def answer_all(session: Session, questions: list[Question], mode: StoreMode) -> 
 
 async def _answer(session: Session, question: Question, mode: StoreMode) -> Detail:
     from .text2sql.flow import answer_question
-    from .text2sql.forms import form_for
+    from .text2sql.forms import form_of
     from .text2sql.schema import resolve
 
     request, schema_text, name = question
     spec = session.text2sql_model_for(name)
     schema = resolve(schema_text, session.known_catalog())
-    hint = " ".join(str(part) for part in (spec.type, spec.name, *spec.infer_params.values()))
 
     async def ask(step: Request) -> Response:
         (response,) = await session.caller.ask(spec, [step], session.statement, mode)
         return response
 
-    return await answer_question(request, schema, form_for(spec.prompt_form, hint), ask)
+    return await answer_question(request, schema, form_of(spec), ask)
 
 
 def _row(found: Detail) -> dict[str, object]:

@@ -17,6 +17,7 @@ from .schema import ResolvedSchema
 from .values import match_values
 
 Ask = Callable[[Request], Awaitable[Response]]
+Fit = Callable[[str], tuple[str, Failure | None]]
 NO_SQL = Failure("no_sql", "the answer holds no SQL")
 
 
@@ -47,7 +48,13 @@ class Detail:
 
 
 async def answer_question(
-    question: str | Request, schema: ResolvedSchema, form: PromptForm, ask: Ask, *, max_repairs: int = 3
+    question: str | Request,
+    schema: ResolvedSchema,
+    form: PromptForm,
+    ask: Ask,
+    *,
+    max_repairs: int = 3,
+    fit: Fit | None = None,
 ) -> Detail:
     """Return the SQL that answers a question.
 
@@ -58,6 +65,7 @@ async def answer_question(
         form: how the model wants to be asked.
         ask: sends one request to the model.
         max_repairs: how often the guard's or DuckDB's words are sent back.
+        fit: SQL that passed → the SQL of the database where it is to run, or what that database says against it.
 
     Raises:
         RequestError: the newest turn is no question.
@@ -77,6 +85,8 @@ async def answer_question(
         if form.read is not None:
             output = await asyncio.to_thread(form.read, output, request.messages, schema.schema, values)
         sql, failure = await asyncio.to_thread(_judged, output, schema)
+        if fit and not failure:
+            sql, failure = await asyncio.to_thread(fit, sql)
         if failure is None:
             history = (*request.messages, Message("assistant", sql))
             return replace(detail, sql=sql, error=None, bound=schema.bindable, history=history)

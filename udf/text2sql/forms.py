@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ...workers.errors import SetupError, near_names
 from ...workers.mschema import Schema, write
+from ...workers.spec import ModelSpec
 from ...workers.values import Message
 from .ddl_write import write_ddl, write_short_ddl
 from .linked import ask_linked, read_linked, write_linked
@@ -231,6 +232,16 @@ def form_for(prompt_form: str | None, model_hint: str) -> PromptForm:
     if prompt_form not in FORMS:
         raise SetupError(f"no prompt form is called {prompt_form!r}", hint=near_names(prompt_form, FORMS))
     return FORMS[prompt_form]
+
+
+def form_of(spec: ModelSpec) -> PromptForm:
+    """Return the form of a deployed model.
+
+    Raises:
+        SetupError: it names a form that there is not.
+    """
+    hint = " ".join(str(part) for part in (spec.type, spec.name, *spec.infer_params.values()))
+    return form_for(spec.prompt_form, hint)
 
 
 def _one_turn(template: str, messages: Sequence[Message], schema: str) -> Messages:

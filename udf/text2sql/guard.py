@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -30,25 +30,28 @@ Scope = frozenset[str]
 HINT = "text2sql runs one SELECT over the tables of its schema"
 
 
-def check(sql: str, schema: Schema | None = None, *, strict: bool = False) -> str:
+def check(
+    sql: str, schema: Schema | None = None, *, strict: bool = False, functions: Collection[str] = frozenset()
+) -> str:
     """Return the one SELECT that a text holds, without comments and semicolons: what was checked is what may run.
 
     Args:
         sql: what a model wrote.
         schema: whose tables may be read whatever they are called, e.g. one named like a file.
         strict: refuse every table that is not in the schema. Binding does it better, where a schema can be bound.
+        functions: names of others than DuckDB's own that it may call.
 
     Raises:
         GuardError: it is no single SELECT, or reaches for what it may not.
     """
     sql = _single_statement(sql)
-    tables = _paths(schema) if schema else {}
+    tables = paths_of(schema) if schema else {}
     for node, scope in _nodes(_tree(sql)):
         _check_kind(node)
         if node.get("type") == "TABLE_FUNCTION":
             _check_table_function(node["function"])
         if name := node.get("function_name"):
-            _check_function(node, name.lower())
+            _check_function(node, name.lower(), functions)
         if node.get("type") == "BASE_TABLE":
             _check_table(node, scope, tables, strict)
     return sql
@@ -120,10 +123,10 @@ def _check_kind(node: Tree) -> None:
         raise _refuse("PARAMETER is not allowed")
 
 
-def _check_function(node: Tree, name: str) -> None:
+def _check_function(node: Tree, name: str, functions: Collection[str]) -> None:
     if node.get("schema") or node.get("catalog"):
         raise _refuse(f"the function {name} is called through a schema", hint=f"write {name}(…)")
-    if name not in allowed_functions():
+    if name not in allowed_functions() and name not in functions:
         raise _refuse(f"the function {name} is not allowed")
     if name in SIZED_FUNCTIONS and any(_makes_much(inner) for inner, _ in _nodes({"": node["arguments"]})):
         raise _refuse(f"{name} would make more than {LARGEST_SIZE:,} at once")
@@ -146,7 +149,7 @@ def _check_table_function(function: Tree) -> None:
         raise _refuse(f"the table function {name or function.get('type')} is not allowed")
 
 
-def _paths(schema: Schema) -> dict[tuple[str, ...], str]:
+def paths_of(schema: Schema) -> dict[tuple[str, ...], str]:
     """Return every way to write each table of the schema."""
     paths = {}
     for table in schema.tables:

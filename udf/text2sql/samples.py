@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -20,6 +20,8 @@ COLUMNS = 20_000
 SECONDS = 3.0
 """The last resort: tables that a slow disk did not give by then keep their names only."""
 EXAMPLES, VALUES, LONGEST = 3, 500, 60
+Cells = dict[str, Sequence[str | None]]
+Read = Callable[[Table, Sequence[Column], int], Cells]
 NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "GEOMETRY", "VARIANT", "JSON")
 
 
@@ -33,6 +35,17 @@ def with_samples(
         schema: whose tables to sample.
         readable: the (table, column) that may be read: those stored in a file or in memory, not computed.
     """
+    return sampled(schema, readable, lambda table, columns, rows: _read(connection, table, columns, rows))
+
+
+def sampled(schema: Schema, readable: Collection[tuple[str, str]], read: Read) -> tuple[Schema, set[tuple[str, str]]]:
+    """Return the schema with sample values, and the (table, column) whose values repeat.
+
+    Args:
+        schema: whose tables to sample.
+        readable: the (table, column) that may be read.
+        read: (a table; some of its columns; how many rows) → the cells of each column by its name.
+    """
     wanted = [(table, [c for c in table.columns if (table.name, c.name) in readable]) for table in schema.tables]
     count = sum(len(columns) for _, columns in wanted)
     rows = min(max(CELLS // max(count, 1), ROWS[0]), ROWS[1])
@@ -41,9 +54,9 @@ def with_samples(
     repeated: set[tuple[str, str]] = set()
     for table, columns in wanted:
         if columns and time.monotonic() < deadline:
-            cells = _read(connection, table, columns, rows)
+            cells = read(table, columns, rows)
             repeated |= {(table.name, name) for name, values in cells.items() if len(set(values)) < len(values)}
-            table = replace(table, columns=tuple(_sampled(c, cells.get(c.name, ())) for c in table.columns))
+            table = replace(table, columns=tuple(with_cells(c, cells.get(c.name, ())) for c in table.columns))
         tables.append(table)
     return replace(schema, tables=tuple(tables)), repeated
 
@@ -53,9 +66,7 @@ def can_sample(kind: str) -> bool:
     return not kind.startswith(NESTED) and not kind.endswith("]")
 
 
-def _read(
-    connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column], rows: int
-) -> dict[str, Sequence[str | None]]:
+def _read(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column], rows: int) -> Cells:
     texts = ", ".join(f"{sql_name_of(column)}::VARCHAR" for column in columns)
     query = f"SELECT {texts} FROM {sql_name(table.name)} LIMIT {rows}"
     try:
@@ -71,7 +82,8 @@ def sql_name_of(column: Column) -> str:
     return '"' + column.name.replace('"', '""') + '"'
 
 
-def _sampled(column: Column, cells: Sequence[str | None]) -> Column:
+def with_cells(column: Column, cells: Sequence[str | None]) -> Column:
+    """Return the column with what is shown and what is known of its cells."""
     distinct = [value for value in dict.fromkeys(cells) if value and len(value) <= LONGEST]
     text = column.type == "VARCHAR" or column.type.startswith("ENUM")
     return replace(column, examples=_examples(column, distinct), values=tuple(distinct[:VALUES]) if text else ())

@@ -113,12 +113,17 @@ def _column(item: str) -> Column | None:
     found = re.match(rf"\s*({NAME})\s*(.*)", item, re.DOTALL)
     if not found:
         return None
-    return Column(_unquoted(found[1]), _duckdb_type(_type_text(found[2])), comment=_comment(found[2]))
+    return Column(_unquoted(found[1]), read_type(found[2]), comment=_comment(found[2]))
 
 
 def _comment(text: str) -> str:
     found = COMMENT.search(text)
     return _unquoted(found[1]) if found else ""
+
+
+def read_type(rest: str) -> str:
+    """Return DuckDB's name of the type that any dialect's column begins with behind its name."""
+    return _duckdb_type(_type_text(rest))
 
 
 def _type_text(rest: str) -> str:

@@ -18,10 +18,6 @@ STATEMENT_SECONDS = 30.0
 """How long a statement may run."""
 
 
-class DatabaseError(Exception):
-    """A database's own words against a statement, or against being reached."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What a query gave; `truncated` where it would have given more."""

@@ -12,8 +12,9 @@ import duckdb
 from ....udf.text2sql.binding import refusal
 from ....udf.text2sql.catalog import read_catalog
 from ....udf.text2sql.private import CONFIG
+from ....workers.errors import DatabaseError
 from ....workers.mschema import Schema
-from .database import STATEMENT_SECONDS, DatabaseError, Rows, as_rows
+from .database import STATEMENT_SECONDS, Rows, as_rows
 
 
 class DuckDBFile:

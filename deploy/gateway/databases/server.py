@@ -13,9 +13,9 @@ from typing import Any, cast
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from ....workers.errors import MissingExtraError, SetupError
+from ....workers.errors import DatabaseError, MissingExtraError, SetupError
 from ....workers.mschema import Schema
-from .database import STATEMENT_SECONDS, DatabaseError, Rows, as_rows
+from .database import STATEMENT_SECONDS, Rows, as_rows
 from .reflection import read_schema
 
 MILLISECONDS = int(STATEMENT_SECONDS * 1000)
