@@ -16,6 +16,7 @@ from itertools import islice
 from ..workers.errors import BudgetError, SetupError, StoreError
 from ..workers.fleet import Fleet
 from ..workers.home import home
+from ..workers.metrics import CACHE_HITS, MONEY
 from ..workers.spec import ModelSpec
 from ..workers.values import Message, Request, Response
 from ..workers.worker import concurrency
@@ -70,6 +71,7 @@ class Caller:
         wanted = dict(zip(keys, requests, strict=True))
         answers = await self._known(wanted, statement, mode)
         statement.spent.known += len(answers)
+        CACHE_HITS.add(len(answers), spec.name)
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:
             fresh = await self._ask_unknown(spec, unknown, statement, mode)
             answers |= fresh
@@ -88,13 +90,15 @@ class Caller:
     async def ask_many(
         self, spec: ModelSpec, requests: Iterable[Request], statement: Statement, mode: StoreMode = "on"
     ) -> None:
-        """Ask distinct requests, as many as there are, so that their answers are known; few are held at a time.
+        """Ask distinct requests, as many as there are, so that their answers are known.
+
+        Few are held at a time of all that the statement asks of the model: those first that came first.
 
         Raises:
             SetupError, StoreError: as `ask` does; what was answered before is known.
         """
         most = max(UNDER_WAY, 4 * spec.num_workers * concurrency(spec))
-        room = asyncio.Semaphore(most // TOGETHER)
+        room = statement.rooms.setdefault(spec.name, asyncio.Semaphore(most // TOGETHER))
         waiting: set[asyncio.Task[list[Response]]] = set()
         rest = iter(requests)
         try:
@@ -124,6 +128,7 @@ class Caller:
         (key,) = _keys(spec, [request])
         known = (await self._known([key], statement, mode)).get(key)
         statement.spent.known += known is not None
+        CACHE_HITS.add(known is not None, spec.name)
         said = ""
         if known is None:
             with contextlib.ExitStack() as leaving:
@@ -260,6 +265,8 @@ class Caller:
             call.response = future.result()
             if call.payer:
                 call.payer.spent.add(call.response, call.price)
+            if call.price:
+                MONEY.add(call.price.of(call.response.usage), call.spec.name)
             self._answered.append(call)
             if not self._settling:
                 self._settling = True

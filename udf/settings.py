@@ -29,8 +29,8 @@ class Wishes(BaseModel):
     llm_prefetch: Annotated[Literal["on", "off"], BeforeValidator(_switch)] = Field(
         "on", description="whether a statement is planned, and its requests sent before it runs"
     )
-    llm_progress: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field(
-        "auto", description="whether progress is shown; 'auto': in a terminal and in a notebook"
+    llm_progress: Annotated[Literal["auto", "on", "off", "log"], BeforeValidator(_switch)] = Field(
+        "auto", description="whether progress is shown; 'auto': in a terminal and in a notebook; 'log': as plain lines"
     )
     llm_max_calls: int | None = Field(None, ge=0, description="the most calls that one statement may make")
     llm_max_tokens: int | None = Field(None, ge=0, description="tokens, read and written, after which it stops")

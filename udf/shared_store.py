@@ -100,19 +100,20 @@ def _in_thread(path: Path) -> Callable[..., Awaitable[Any]]:
 
 
 def _in_actor() -> Callable[..., Awaitable[Any]]:
-    import ray
     from ray.exceptions import RayActorError, RayTaskError
 
-    from ..workers.actor import NAMESPACE
+    from ..workers.cluster import ANSWER_SECONDS, lasting_actor
 
-    kept = {"name": ACTOR, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
     # Every method may be repeated: after a restart the file says what had been done.
-    options = {**kept, "num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
-    actor = ray.remote(CallStore).options(**options).remote()
+    actor = lasting_actor(CallStore, ACTOR)
 
     async def run(method: str, *arguments: Any) -> Any:
         try:
-            return await getattr(actor, method).remote(*arguments)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await getattr(actor, method).remote(*arguments)
+        except TimeoutError as error:
+            hint = "is its head running? Type: ray status"
+            raise StoreError("the cluster's call store does not answer", hint=hint) from error
         except (RayTaskError, RayActorError) as error:
             raise StoreError(f"the cluster's call store failed: {getattr(error, 'cause', error)}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import threading
@@ -19,11 +20,13 @@ import duckdb
 from ..workers.errors import CancelledError, QuackLLMError, TimeLimitError
 from ..workers.values import Failure, Response
 from .asking import ASKING, Asker
+from .memory import Memory
 from .settings import Wishes, settings
 from .spent import Spent
 
 if TYPE_CHECKING:
     from .progress import Bar
+    from .progress_log import LogLines
     from .questions import Question
     from .text2sql.flow import Detail
 
@@ -53,6 +56,8 @@ class Statement:
 
     def __init__(self, interrupt: Callable[[], None] = lambda: None) -> None:
         self.remembered: dict[str, Response] = {}
+        self.memory = Memory()
+        self.rooms: dict[str, asyncio.Semaphore] = {}
         self.failed: dict[Hashable, str] = {}
         self.notes: dict[str, None] = {}
         self.asker: Asker = ASKING
@@ -69,7 +74,7 @@ class Statement:
         self._pressed = False
         self._too_slow: TimeLimitError | None = None
         self._timer: threading.Timer | None = None
-        self._bar: Bar | None = None
+        self._bar: Bar | LogLines | None = None
         self._watched = 0
         self._asking_since: float | None = None
         self._told: set[str] = set()
@@ -133,11 +138,13 @@ class Statement:
         if monotonic() - self._asking_since > SHOWN_AFTER_SECONDS:
             self._screen().draw(self._asking_since, self.expected)
 
-    def _screen(self) -> Bar:
+    def _screen(self) -> Bar | LogLines:
         if self._bar is None:
             from .progress import Bar  # Only those who wait for a model wait for rich.
+            from .progress_log import LogLines
 
-            self._bar = Bar(self.spent, self.wishes.llm_progress)
+            wish = self.wishes.llm_progress
+            self._bar = LogLines(self.spent) if wish == "log" else Bar(self.spent, wish)
         return self._bar
 
     @property

@@ -17,7 +17,7 @@ __all__ = ["Wishes", "read_variables", "read_wishes", "wishes_of"]
 EXAMPLES = {
     "llm_store": "'on'   ('off', 'refresh')",
     "llm_prefetch": "'on'   ('off')",
-    "llm_progress": "'auto'   ('on', 'off')",
+    "llm_progress": "'auto'   ('on', 'off', 'log')",
     "llm_max_calls": "2000",
     "llm_max_tokens": "1000000",
     "llm_max_money": "0.5",

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import ray
+from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 
 from .errors import QuackLLMError
+from .logs import log_event
+from .ray_metrics import watch_replica
 from .spec import ModelSpec
 from .values import Request
 from .worker import Finished, Worker
 
 NAMESPACE = "quackllm"
 DIRECTORY = "directory"
+KEPT, KV_NAMESPACE = b"deployments", b"quackllm"
 GATHER_SECONDS = 0.004
 """Answers that complete within this time travel together: a message for each would cost more than it carries."""
 
@@ -42,14 +47,13 @@ class Replica:
     """The actor: one worker of one generation of a model. Ray restarts it when it dies."""
 
     def __init__(self, deployment: Deployment, name: str) -> None:
-        self.deployment = deployment
+        watch_replica()
+        log_event("started", replica=name, pid=os.getpid())
         self.name = name
         self.worker = Worker(deployment.spec)
-        self.published = False
         self._retired = False
         self._streams = 0
-        directory = ray.get_actor(DIRECTORY, NAMESPACE)
-        directory.note_start.remote(name)
+        self._noted = ray.get_actor(DIRECTORY, NAMESPACE).note_start.remote(name)
 
     async def start(self) -> None:
         """Start the engine; a replica that Ray restarted starts it at its first request.
@@ -57,12 +61,19 @@ class Replica:
         Raises:
             SetupError: the engine cannot start, in its own words.
         """
+        if self._noted is not None:
+            noted, self._noted = self._noted, None
+            if workers := await noted:  # After a restart there may be more or fewer than there were.
+                await self.share(workers)
         await self.worker.start()
 
-    async def publish(self) -> Deployment:
-        """Note that the directory has taken this replica in, for a directory that was restarted."""
-        self.published = True
-        return self.deployment
+    async def up(self) -> bool:
+        """Say that this replica is there and takes requests."""
+        return not self._retired
+
+    async def share(self, workers: int) -> None:
+        """Keep to this replica's part of the rates, now that there are so many."""
+        self.worker.patience.share_among(workers)
 
     async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
         """Yield answers with their places in the batch, as they complete.
@@ -88,52 +99,50 @@ class Replica:
         while self._streams:
             await asyncio.sleep(0.05)
         await self.worker.close()
+        log_event("retired", replica=self.name)
 
     async def status(self) -> dict[str, Any]:
         """Return the process, the node and the counts."""
         return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()[:8], **asdict(self.worker.counts)}
 
-    async def deployed(self) -> Deployment | None:
-        """Return what this replica belongs to, once it is published."""
-        return self.deployment if self.published and not self._retired else None
-
 
 class Directory:
-    """The actor that knows which generation of each model answers, and how often each replica was started."""
+    """The actor that knows which generation of each model answers, and how often each replica was started.
+
+    What it knows is kept in Ray's own store, where a restarted directory finds it.
+    """
 
     def __init__(self) -> None:
-        self._deployments: dict[str, Deployment] = {}
-        self._starts: dict[str, int] = {}
-        self._recovered: asyncio.Task[None] | None = None
-
-    async def _recover(self) -> None:
-        """After a restart of the directory itself, ask the replicas what they belong to."""
-        for entry in ray.util.list_named_actors(all_namespaces=True):
-            if entry["namespace"] == NAMESPACE and entry["name"].count(":") == 2:
-                deployment = await ray.get_actor(entry["name"], NAMESPACE).deployed.remote()
-                if deployment:
-                    self._deployments.setdefault(deployment.spec.name, deployment)
-                    self._starts.setdefault(entry["name"], 1)
+        kept = _internal_kv_get(KEPT, namespace=KV_NAMESPACE)
+        self._deployments: dict[str, Deployment] = pickle.loads(kept) if kept else {}
+        self._starts: dict[str, int] = {name: 1 for found in self._deployments.values() for name in found.replicas}
 
     async def deployments(self) -> dict[str, Deployment]:
         """Return the generation of each model that answers now."""
-        if self._recovered is None:
-            self._recovered = asyncio.create_task(self._recover())
-        await self._recovered
         return dict(self._deployments)
 
     async def publish(self, deployment: Deployment) -> None:
-        """Let this generation answer from now on."""
-        await self.deployments()
-        self._deployments[deployment.spec.name] = deployment
+        """Let this generation, with so many replicas, answer from now on."""
+        self._keep({**self._deployments, deployment.spec.name: deployment})
 
     async def remove(self, name: str) -> None:
         """Forget the model."""
-        self._deployments.pop(name, None)
+        self._keep({kept: deployment for kept, deployment in self._deployments.items() if kept != name})
 
-    async def note_start(self, replica: str) -> None:
-        """Count a start of that replica; called by the replica itself."""
+    def _keep(self, deployments: dict[str, Deployment]) -> None:
+        _internal_kv_put(KEPT, pickle.dumps(deployments), overwrite=True, namespace=KV_NAMESPACE)
+        self._deployments = deployments
+
+    async def note_start(self, replica: str) -> int | None:
+        """Count a start of that replica; called by the replica itself.
+
+        Returns:
+            how many replicas its model has now; None: it is being deployed.
+        """
         self._starts[replica] = self._starts.get(replica, 0) + 1
+        name = replica.partition(":")[0]
+        found = self._deployments.get(name)
+        return found.spec.num_workers if found and replica in found.replicas else None
 
     async def starts(self) -> dict[str, int]:
         """Return how often each replica was started."""

@@ -1,60 +1,33 @@
-"""Models that answer on a Ray cluster: deploying, rolling out, finding and watching their actors."""
+"""Models that answer on a Ray cluster: deploying, rolling out, scaling and finding them."""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import logging
 import os
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayActorError
 
-from .actor import DIRECTORY, NAMESPACE, Deployment, Directory, Replica, RetiredError
-from .errors import DeployError, QuackLLMError, SetupError, UnknownModelError
-from .fleet import ALWAYS_THERE, Fleet, ModelStatus, ReplicaStatus, unknown_model
+from .actor import DIRECTORY, NAMESPACE, Deployment, Directory
+from .errors import SetupError, UnknownModelError
+from .fleet import ALWAYS_THERE, Fleet, ModelStatus, unknown_model
 from .local import local_fleet
-from .router import ReplicaLostError, Router
+from .ray_metrics import watch
+from .replicas import RayReplica, replica_statuses, replicas_up, retire, share_rates, start_replicas
+from .router import Router
 from .spec import ModelSpec
-from .values import Request
-from .worker import Finished, concurrency
+from .worker import concurrency
 
-STREAMS = 1000
-"""Batches that one replica takes at once; the worker's own slots bound what is really under way."""
-START_SECONDS = float(os.environ.get("QUACKLLM_START_SECONDS", 1800))
-"""How long a deployment may take to load its weights."""
-
-
-@dataclass(frozen=True, slots=True)
-class RayReplica:
-    """A replica seen from the driver."""
-
-    name: str
-
-    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
-        """Yield answers as they arrive.
-
-        Raises:
-            ReplicaLostError: the actor died, is restarting, or was retired.
-            SetupError: no request can succeed.
-        """
-        answers: Any = None
-        try:
-            answers = _handle(self.name).answer.options(num_returns="streaming").remote(list(requests))
-            async for reference in answers:
-                yield await reference
-            answers = None
-        except (RayActorError, ValueError) as error:
-            raise ReplicaLostError(f"{self.name}: {error}") from error
-        except RayTaskError as error:
-            raise _original(error, self.name) from error
-        finally:
-            if answers is not None:
-                ray.cancel(answers)  # Whoever waited has left: the engine need not go on.
+ON_HEAD = {"node:__internal_head__": 0.001}
+"""Where the directory and the call store run: a lost worker node takes neither, and a file stays where it is."""
+ANSWER_SECONDS = float(os.environ.get("QUACKLLM_CLUSTER_SECONDS", 60))
+"""How long the cluster's head may be silent, e.g. while it is restarted, before that is an error."""
 
 
 class RayFleet(Fleet):
@@ -64,52 +37,93 @@ class RayFleet(Fleet):
         self.address = address
         self.place = f"Ray at {address or 'this machine'}"
         self._directory = _attach(address)
-        self._routers: dict[str, tuple[ModelSpec, Router]] = {}
+        self._routers: dict[str, tuple[int, Router]] = {}
+        watch()
 
     def deployed(self) -> Mapping[str, ModelSpec]:
         """Return the models that answer on the cluster now."""
         return {name: deployment.spec for name, deployment in self._deployments().items()}
 
     def _deployments(self) -> dict[str, Deployment]:
-        found: dict[str, Deployment] = ray.get(self._directory.deployments.remote())
+        found: dict[str, Deployment] = self._ask("deployments")
         return found
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        """Return what the directory says.
+
+        Raises:
+            SetupError: it says nothing: the cluster's head is down.
+        """
+        try:
+            return ray.get(getattr(self._directory, method).remote(*arguments), timeout=ANSWER_SECONDS)
+        except (GetTimeoutError, RayActorError) as error:
+            raise self._silent() from error
+
+    def _silent(self) -> SetupError:
+        hint = "is its head running? Type: ray status   and start this program again when it is"
+        return SetupError(f"{self.place} does not answer; models that answer there cannot be found", hint=hint)
+
+    def _deployment(self, name: str) -> Deployment:
+        deployments = self._deployments()
+        if name not in deployments:
+            raise _unknown(name, deployments)
+        return deployments[name]
 
     def router(self, spec: ModelSpec) -> Router:
         """Return the model's router; a model that is not on the cluster answers in this process."""
         if spec.name in ALWAYS_THERE and spec == ALWAYS_THERE[spec.name]:
             return local_fleet().router(spec)
+        at_once = concurrency(spec)
         known = self._routers.get(spec.name)
-        if known is None or known[0] != spec:
-            known = self._routers[spec.name] = (spec, Router(lambda: self._replicas(spec.name), concurrency(spec)))
+        if known is None or known[0] != at_once:
+            known = self._routers[spec.name] = (at_once, self._new_router(spec.name, at_once))
         return known[1]
 
+    def _new_router(self, name: str, at_once: int) -> Router:
+        return Router(lambda: self._replicas(name), at_once, model=name)
+
     async def _replicas(self, name: str) -> list[RayReplica]:
-        deployments = await self._directory.deployments.remote()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                deployments = await self._directory.deployments.remote()
+        except (TimeoutError, RayActorError) as error:
+            raise self._silent() from error
         if name not in deployments:
             raise _unknown(name, deployments)
-        return [RayReplica(replica) for replica in deployments[name].replicas]
+        return await replicas_up(deployments[name].replicas)
 
     def deploy(self, spec: ModelSpec) -> str:
         """Start a new generation, let it answer, then retire the one before it."""
         before = self._deployments().get(spec.name)
         if before and before.spec == spec:
             return "unchanged"
-        _check_room(spec)
+        if before and before.spec.model_copy(update={"num_workers": spec.num_workers}) == spec:
+            return self.scale(spec.name, spec.num_workers)
         deployment = Deployment(spec, uuid.uuid4().hex[:8])
-        actors = _start(deployment)
-        ray.get([actor.publish.remote() for actor in actors])
-        ray.get(self._directory.publish.remote(deployment))
+        start_replicas(deployment, deployment.replicas)
+        self._ask("publish", deployment)
         if before:
-            _retire(before)
+            retire(before.replicas)
         return "rolled out" if before else "deployed"
+
+    def scale(self, name: str, num_workers: int) -> str:
+        """Start more replicas, or let the surplus ones finish; those that stay notice nothing."""
+        before = self._deployment(name)
+        had = before.spec.num_workers
+        if num_workers == had:
+            return "unchanged"
+        after = replace(before, spec=before.spec.model_copy(update={"num_workers": num_workers}))
+        start_replicas(after, after.replicas[had:])
+        self._ask("publish", after)
+        share_rates(after)
+        retire(before.replicas[num_workers:])
+        return f"scaled from {had} to {num_workers}"
 
     def undeploy(self, name: str) -> None:
         """Take the model out of the directory, then let its replicas finish and end them."""
-        deployments = self._deployments()
-        if name not in deployments:
-            raise _unknown(name, deployments)
-        ray.get(self._directory.remove.remote(name))
-        _retire(deployments[name])
+        deployment = self._deployment(name)
+        self._ask("remove", name)
+        retire(deployment.replicas)
 
     def status(self, name: str) -> ModelStatus:
         """Return each replica: alive or not, how often started, where, and what it has done."""
@@ -118,9 +132,7 @@ class RayFleet(Fleet):
             return local_fleet().status(name)
         if name not in deployments:
             raise _unknown(name, deployments)
-        starts = ray.get(self._directory.starts.remote())
-        replicas = [_replica_status(replica, starts.get(replica, 0)) for replica in deployments[name].replicas]
-        return ModelStatus(deployments[name].spec, tuple(replicas))
+        return ModelStatus(deployments[name].spec, replica_statuses(deployments[name].replicas, self._ask("starts")))
 
 
 @cache
@@ -133,12 +145,6 @@ def _unknown(name: str, deployments: Mapping[str, Deployment]) -> UnknownModelEr
     return unknown_model(name, {known: found.spec for known, found in deployments.items()})
 
 
-@cache
-def _handle(name: str) -> Any:
-    """Return the actor's handle: looked up once, it outlives restarts, and a lookup would block the event loop."""
-    return ray.get_actor(name, NAMESPACE)
-
-
 def _attach(address: str | None) -> Any:
     """Connect this process to Ray and return the cluster's directory, made if need be."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Nothing is reported to anybody unless the user says so.
@@ -148,89 +154,11 @@ def _attach(address: str | None) -> Any:
         except ConnectionError as error:
             hint = "start one with: ray start --head   or leave cluster= out to answer in this process"
             raise SetupError(f"no Ray cluster answers at {address!r}: {error}", hint=hint) from error
-    actor = ray.remote(Directory).options(
-        name=DIRECTORY,
-        namespace=NAMESPACE,
-        lifetime="detached",
-        get_if_exists=True,
-        max_restarts=-1,
-        max_task_retries=-1,
-        num_cpus=0,
-    )
-    return actor.remote()
+    return lasting_actor(Directory, DIRECTORY)
 
 
-def _start(deployment: Deployment) -> list[Any]:
-    """Start all replicas; if one cannot start, end them all and say why in the engine's words."""
-    spec = deployment.spec
-    options = {"num_cpus": spec.cpus_per_worker, "num_gpus": spec.gpus_per_worker, "namespace": NAMESPACE}
-    actors = [
-        ray.remote(Replica)
-        .options(
-            name=name, lifetime="detached", max_restarts=-1, max_task_retries=0, max_concurrency=STREAMS, **options
-        )
-        .remote(deployment, name)
-        for name in deployment.replicas
-    ]
-    try:
-        ray.get([actor.start.remote() for actor in actors], timeout=START_SECONDS)
-    except (RayTaskError, RayActorError, GetTimeoutError) as error:
-        for actor in actors:
-            ray.kill(actor)
-        cause = _original(error, spec.name) if isinstance(error, RayTaskError) else error
-        hint = cause.hint if isinstance(cause, QuackLLMError) else ""
-        words = cause.message if isinstance(cause, QuackLLMError) else str(cause)
-        raise DeployError(f"{spec.name} was not deployed: {words}", hint=hint) from error
-    return actors
-
-
-def _retire(deployment: Deployment) -> None:
-    """Let each replica answer what it has taken, then end it."""
-    actors = [actor for name in deployment.replicas if (actor := _find(name))]
-    for actor, retired in [(actor, actor.retire.remote()) for actor in actors]:
-        with contextlib.suppress(RayActorError):  # It is dead already, which is what retiring comes to.
-            ray.get(retired)
-        ray.kill(actor)
-
-
-def _find(name: str) -> Any | None:
-    try:
-        return ray.get_actor(name, NAMESPACE)
-    except ValueError:
-        return None
-
-
-def _replica_status(name: str, starts: int) -> ReplicaStatus:
-    actor = _find(name)
-    if actor is None:
-        return ReplicaStatus(name, False, starts)
-    try:
-        return ReplicaStatus(name, True, starts, **ray.get(actor.status.remote(), timeout=10))
-    except (RayActorError, GetTimeoutError):
-        return ReplicaStatus(name, False, starts)
-
-
-def _check_room(spec: ModelSpec) -> None:
-    """Refuse at once what the cluster could never place, rather than wait for it.
-
-    Raises:
-        DeployError: more CPUs or GPUs are wanted than there are.
-    """
-    have = ray.cluster_resources()
-    for resource, each in (("GPU", spec.gpus_per_worker), ("CPU", spec.cpus_per_worker)):
-        wanted, there = each * spec.num_workers, have.get(resource, 0)
-        if wanted > there:
-            raise DeployError(
-                f"{spec.name} was not deployed: it wants {wanted:g} {resource}s, the cluster has {there:g}",
-                hint="fewer workers, less for each, or more machines",
-            )
-
-
-def _original(error: RayTaskError, name: str) -> Exception:
-    """Return the worker's own error out of Ray's wrapping."""
-    cause: Exception = error.cause
-    if isinstance(cause, RetiredError):
-        return ReplicaLostError(str(cause))
-    if isinstance(cause, QuackLLMError):
-        return cause
-    return SetupError(f"{name}: {type(cause).__name__}: {cause}")
+def lasting_actor(kind: type, name: str) -> Any:
+    """Return the cluster's one actor of that name, made if need be; every call of it may be repeated."""
+    kept = {"name": name, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
+    options = {**kept, "num_cpus": 0, "resources": ON_HEAD, "max_restarts": -1, "max_task_retries": -1}
+    return ray.remote(kind).options(**options).remote()

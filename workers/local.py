@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from . import loop
-from .errors import DeployError, QuackLLMError
+from .errors import DeployError, QuackLLMError, SetupError
 from .fleet import ALWAYS_THERE, Fleet, ModelStatus, ReplicaStatus, unknown_model
 from .home import forget_model, home, keep_model, read_models
 from .router import Router
@@ -80,7 +80,7 @@ class LocalFleet(Fleet):
             await worker.start()
             return [worker]
 
-        return _Running(spec, worker, Router(replicas, concurrency(spec)))
+        return _Running(spec, worker, Router(replicas, concurrency(spec), model=spec.name))
 
     def deploy(self, spec: ModelSpec) -> str:
         """Start the engine, and only if it starts keep the spec in `models.yaml`."""
@@ -107,6 +107,18 @@ class LocalFleet(Fleet):
             raise unknown_model(name, self.deployed())
         forget_model(name)
         self._retire(self._running.pop(name, None))
+
+    def scale(self, name: str, num_workers: int) -> str:
+        """Refuse: a model has one worker in this process.
+
+        Raises:
+            UnknownModelError: no model has that name.
+            SetupError: it does.
+        """
+        if name not in self.deployed():
+            raise unknown_model(name, self.deployed())
+        hint = f"type: quackllm scale {name} {num_workers} --cluster auto"
+        raise SetupError(f"{name} answers in this process, where a model has one worker", hint=hint)
 
     def close(self) -> None:
         """Close every worker."""

@@ -34,10 +34,17 @@ class Patience:
     def __init__(self, limits: Limits, share: int = 1) -> None:
         self.limits = limits
         self.retries = 0
-        self._requests = _per_minute(limits.requests_per_minute, share)
-        self._tokens = _per_minute(limits.tokens_per_minute, share)
+        self._share = 0
+        self.share_among(share)
         self._open_at = 0.0
         self._reached = False
+
+    def share_among(self, workers: int) -> None:
+        """Keep to the part of the rates that is left to one of so many workers."""
+        if workers != self._share:
+            self._share = workers
+            self._requests = _per_minute(self.limits.requests_per_minute, workers)
+            self._tokens = _per_minute(self.limits.tokens_per_minute, workers)
 
     async def answer(self, ask: Callable[[Request], Awaitable[Answer]], request: Request) -> Answer:
         """Return the answer to `ask(request)`, tried again while that can help.
@@ -63,7 +70,7 @@ class Patience:
             return await retrying(self._again, ask, request)
         except ProviderError as error:
             if not self._reached:
-                error.setup, error.hint = True, "is it running, and is its address right? See: quackllm models"
+                error.setup, error.hint = True, "is it running, and is its address right? See: quackllm list"
             raise
 
     def _enough(self, state: RetryCallState) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Protocol
 
-from .errors import QuackLLMError
+from .errors import QuackLLMError, SetupError, UnknownModelError
+from .metrics import ROUTERS
 from .values import Failure, Request, Response
 from .worker import Finished
 
@@ -18,6 +21,10 @@ QUEUED_AHEAD = 1.25
 LOSSES_FORGIVEN = 5
 """How often a request may lose its replica before it is held to be the reason."""
 PAUSE_AFTER_LOSS_SECONDS = 0.3
+LOOK_AGAIN_SECONDS = 2.0
+"""How often replicas are looked up again while there is work: some may have come, some gone."""
+PATIENCE_SECONDS = float(os.environ.get("QUACKLLM_WAIT_SECONDS", 300))
+"""How long requests wait while no replica is up."""
 
 
 class Replica(Protocol):
@@ -57,15 +64,32 @@ class Router:
     Args:
         find_replicas: returns the replicas as they are now; asked at first use and after a loss.
         concurrency: requests that one replica works on at once.
+        model: its name, for the metrics.
     """
 
-    def __init__(self, find_replicas: Callable[[], Awaitable[Sequence[Replica]]], concurrency: int) -> None:
+    def __init__(
+        self, find_replicas: Callable[[], Awaitable[Sequence[Replica]]], concurrency: int, *, model: str = ""
+    ) -> None:
+        self.model = model
         self._find_replicas = find_replicas
         self._capacity = max(int(concurrency * QUEUED_AHEAD), concurrency + 1)
         self._waiting: deque[Job] = deque()
         self._loads: list[_Load] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing = False
+        self._looked_at = 0.0
+        self._none_since: float | None = None
+        ROUTERS.add(self)
+
+    @property
+    def queued(self) -> int:
+        """Requests for which no replica has room."""
+        return len(self._waiting)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that replicas have."""
+        return sum(len(load.in_flight) for load in self._loads)
 
     def submit(
         self,
@@ -98,9 +122,8 @@ class Router:
             self._waiting.popleft()
         if not self._waiting:
             return
-        if not self._loads:
+        if not self._refreshing and (not self._loads or monotonic() - self._looked_at > LOOK_AGAIN_SECONDS):
             self._start(self._refresh())
-            return
         for load in sorted(self._loads, key=lambda load: len(load.in_flight)):
             if load.resting:
                 continue
@@ -185,15 +208,30 @@ class Router:
             await asyncio.sleep(pause)
             found = await self._find_replicas()
         except (QuackLLMError, OSError) as error:
-            self._fail_waiting(error)
+            if isinstance(error, UnknownModelError) or all(load.resting for load in self._loads):
+                self._fail_waiting(error)
             return
         finally:
-            self._refreshing = False
+            self._refreshing, self._looked_at = False, monotonic()
         known = {load.replica: load for load in self._loads}
         self._loads = [known.get(replica) or _Load(replica) for replica in found]
         for load in self._loads:
             load.resting = False
-        self._pump()
+        if found:
+            self._none_since = None
+            self._pump()
+        elif self._waiting:
+            self._wait_for_one()
+
+    def _wait_for_one(self) -> None:
+        """Look again soon; nobody waits for ever where no replica comes up."""
+        self._none_since = self._none_since or monotonic()
+        if monotonic() - self._none_since < PATIENCE_SECONDS:
+            self._start(self._refresh(PAUSE_AFTER_LOSS_SECONDS))
+        else:
+            hint = "type: quackllm status NAME --cluster …   and   ray status"
+            self._fail_waiting(SetupError(f"no replica was up for {PATIENCE_SECONDS:g} s", hint=hint))
+            self._none_since = None
 
     def _fail_waiting(self, error: Exception) -> None:
         self._loads = []

@@ -18,6 +18,7 @@ from .files import stamps
 from .services import find_service
 
 NAME_PATTERN = re.compile(r"[a-z_][a-z0-9_]*")
+SECRET_NAME = re.compile(r"(KEY|TOKEN|PASSWORD|SECRET|CREDENTIALS?)$", re.IGNORECASE)
 PREFIXES = ("saas.", "backend.")
 HIDDEN = "(hidden)"
 OPERATIONAL = frozenset(
@@ -61,7 +62,10 @@ class ModelSpec(BaseModel):
             `model_path`), `builtin/text2sql`, or the name of an engine.
         num_workers: replicas.
         worker_concurrency: requests under way at once in one worker; None: the engine's own choice.
-        gpus_per_worker, cpus_per_worker: what Ray reserves for one worker.
+        gpus_per_worker, cpus_per_worker, resources_per_worker: what Ray reserves for one worker; the last
+            are resources of your own, which nodes were started with, e.g. `{"A100": 1}`.
+        env_vars: environment of the workers on a cluster, e.g. `{"NCCL_SOCKET_IFNAME": "eth0"}`; no secrets: Ray
+            shows them.
         infer_params: `saas.*` and `backend.*` settings of the engine, `limits.*`, `prompt_form`.
     """
 
@@ -73,6 +77,8 @@ class ModelSpec(BaseModel):
     worker_concurrency: int | None = Field(None, ge=1)
     gpus_per_worker: float = Field(0, ge=0)
     cpus_per_worker: float = Field(0.01, ge=0)
+    resources_per_worker: dict[str, float] = {}
+    env_vars: dict[str, str] = {}
     infer_params: dict[str, Any] = {}
 
     @field_validator("name")
@@ -81,6 +87,14 @@ class ModelSpec(BaseModel):
         if not NAME_PATTERN.fullmatch(name):
             raise ValueError("a model's name is [a-z_][a-z0-9_]*, e.g. qianwen_chat")
         return name
+
+    @field_validator("env_vars")
+    @classmethod
+    def _no_secrets(cls, variables: dict[str, str]) -> dict[str, str]:
+        for name in variables:
+            if SECRET_NAME.search(name):
+                raise ValueError(f"{name} looks like a secret, and Ray shows env_vars; write saas.api_key=env:{name}")
+        return variables
 
     @field_validator("infer_params")
     @classmethod

@@ -9,6 +9,8 @@ from time import perf_counter
 
 from .engines import EmbeddingEngine, StreamingEngine
 from .errors import ProviderError, SetupError
+from .logs import log_answer
+from .metrics import RETRIES, WORKERS, count_answer
 from .patience import Patience
 from .spec import ModelSpec
 from .values import Failure, Request, Response
@@ -44,8 +46,21 @@ class Worker:
         self.engine = plan.engine(plan.settings)
         self.patience = Patience(plan.limits, spec.num_workers)
         self.counts = Counts()
+        self.model = spec.name
+        self._taken = 0
         self._starting: asyncio.Task[None] | None = None
         self._slots = asyncio.Semaphore(concurrency(spec))
+        WORKERS.add(self)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that the engine works on."""
+        return self.counts.under_way
+
+    @property
+    def queued(self) -> int:
+        """Requests that were taken and not begun."""
+        return max(0, self._taken - self.counts.under_way)
 
     async def start(self) -> None:
         """Start the engine, once however often this is called.
@@ -72,16 +87,20 @@ class Worker:
         tasks = [asyncio.create_task(self._answer_job(*job, done.put_nowait)) for job in self._jobs(requests)]
         for task in tasks:
             task.add_done_callback(done.put_nowait)
+        remaining = len(requests)
+        self._taken += remaining
         try:
-            remaining = len(requests)
             while remaining:
                 finished, failed = _drained(await done.get(), done)
                 if finished:
                     yield finished
                 if failed:
                     await failed
-                remaining -= sum(isinstance(said, Response) for _, said in finished)
+                ended = sum(isinstance(said, Response) for _, said in finished)
+                self._taken -= ended
+                remaining -= ended
         finally:
+            self._taken -= remaining
             for task in tasks:
                 task.cancel()
 
@@ -123,7 +142,9 @@ class Worker:
             await self.patience.settle(request, response.usage)
         except ProviderError as error:
             response = self._failed(error)
-        return self._completed(response, perf_counter() - started)
+        response = self._completed(response, perf_counter() - started)
+        log_answer(request, response)
+        return response
 
     def _way_to_answer(self, request: Request, say: Callable[[str], None]) -> Callable[[Request], Awaitable[Response]]:
         if not (request.streamed and isinstance(self.engine, StreamingEngine)):
@@ -164,8 +185,8 @@ class Worker:
             failed = self._completed(self._failed(error), perf_counter() - started)
             return [failed] * len(requests)
         seconds = perf_counter() - started
-        self.counts.answered += len(requests)
-        return [Response(None, model=self.spec.name, seconds=seconds, embedding=tuple(vector)) for vector in vectors]
+        responses = [Response(None, seconds=seconds, embedding=tuple(vector)) for vector in vectors]
+        return [self._completed(response, seconds) for response in responses]
 
     def _failed(self, error: ProviderError) -> Response:
         """Turn a failure into the row's response, or stop the statement where no row can succeed."""
@@ -183,8 +204,11 @@ class Worker:
         else:
             self.counts.failed += 1
             error = response.error or Failure(response.finish_reason, OUTCOMES.get(response.finish_reason, "no answer"))
+        RETRIES.add(self.patience.retries - self.counts.retries, self.model)
         self.counts.retries = self.patience.retries
-        return replace(response, model=self.spec.name, error=error, seconds=seconds)
+        response = replace(response, model=self.spec.name, error=error, seconds=seconds)
+        count_answer(self.model, response)
+        return response
 
 
 def concurrency(spec: ModelSpec) -> int:

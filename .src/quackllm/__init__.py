@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .udf.connection import Connection, connect, estimate, register
-    from .workers import deploy, models, status, undeploy
+    from .workers import deploy, models, scale, status, undeploy
     from .workers.errors import QuackLLMError
     from .workers.spec import ModelSpec
     from .workers.values import Failure, Message, Request, Response, Usage
@@ -25,6 +25,7 @@ _HOMES = {
     "register": "udf.connection",
     "deploy": "workers",
     "models": "workers",
+    "scale": "workers",
     "status": "workers",
     "undeploy": "workers",
     "QuackLLMError": "workers.errors",
@@ -50,6 +51,7 @@ __all__ = [
     "estimate",
     "models",
     "register",
+    "scale",
     "status",
     "undeploy",
 ]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from ...workers import loop
+from ...workers.metrics import CACHE_HITS
 from ...workers.spec import ModelSpec
 from ...workers.values import Request, Response
 from ..asking import KNOWN_ONLY
@@ -20,14 +23,24 @@ if TYPE_CHECKING:
 
 WINDOW = 65_536
 """Requests that are noted before the first are asked: what is held in memory, and sorted so that prefixes meet."""
+EARLY = 4_096
+"""The same where the first may be asked while the rehearsal goes on."""
+Noted = dict[tuple[str, StoreMode], dict[Request, ModelSpec]]
 
 
 class Rehearsal:
-    """Answers what is known and notes the rest, to be asked when the run is over or the window is full."""
+    """Answers what is known and notes the rest, to be asked when the run is over or the window is full.
 
-    def __init__(self) -> None:
+    Args:
+        early: ask while the run goes on. Only where no request depends on an answer: of a list of answers that
+            makes up another request there may be half.
+    """
+
+    def __init__(self, *, early: bool = False) -> None:
         self.found = 0
-        self._requests: dict[tuple[str, StoreMode], dict[Request, ModelSpec]] = {}
+        self._early = early
+        self._requests: Noted = {}
+        self._asked: deque[tuple[Noted, Future[None]]] = deque()
         self._questions: dict[StoreMode, dict[Question, None]] = {}
         self._noting = threading.Lock()
 
@@ -37,12 +50,15 @@ class Rehearsal:
         """Return the known responses, and note the other requests."""
         responses = KNOWN_ONLY.responses(session, spec, requests, mode)
         with self._noting:
-            noted = self._requests.setdefault((spec.name, mode), {})
+            place = (spec.name, mode)
+            under_way = [noted.get(place, {}) for noted, _ in self._asked]
+            new = self._requests.setdefault(place, {})
             for request, response in zip(requests, responses, strict=True):
-                if response is None:
-                    noted[request] = spec
-            if sum(map(len, self._requests.values())) >= WINDOW:
+                if response is None and not any(request in asked for asked in under_way):
+                    new[request] = spec
+            if _count(self._requests) >= (EARLY if self._early else WINDOW):
                 self._ask(session)
+                self._land(session, WINDOW if self._early else 0)
         return responses
 
     def details(self, session: Session, questions: list[Question], mode: StoreMode) -> Sequence[Detail | None]:
@@ -57,6 +73,7 @@ class Rehearsal:
         """Ask what was noted; return how much was noted in all since the beginning."""
         with self._noting:
             self._ask(session)
+            self._land(session, 0)
             noted, self._questions = self._questions, {}
         for mode, questions in noted.items():
             self.found += len(questions)
@@ -65,13 +82,22 @@ class Rehearsal:
 
     def _ask(self, session: Session) -> None:
         noted, self._requests = self._requests, {}
-        new = sum(map(len, noted.values()))
-        self.found += new
-        session.statement.expect(new)
-        session.statement.wait(loop.start(_ask_all(session, noted)))
+        self.found += _count(noted)
+        session.statement.expect(_count(noted))
+        self._asked.append((noted, loop.start(_ask_all(session, noted))))
+
+    def _land(self, session: Session, most: int) -> None:
+        """Wait until no more than so many requests are under way."""
+        while sum(_count(noted) for noted, _ in self._asked) > most:
+            session.statement.wait(self._asked[0][1])
+            self._asked.popleft()
 
 
-async def _ask_all(session: Session, noted: dict[tuple[str, StoreMode], dict[Request, ModelSpec]]) -> None:
+def _count(noted: Noted) -> int:
+    return sum(map(len, noted.values()))
+
+
+async def _ask_all(session: Session, noted: Noted) -> None:
     """Ask, those that begin alike next to each other: a service that keeps prefixes reads them once."""
     asking = []
     for (_, mode), requests in noted.items():

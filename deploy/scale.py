@@ -1,0 +1,28 @@
+"""`quackllm scale`: more replicas of a model on a cluster, or fewer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .. import workers
+from .flags import Cluster, Name
+from .place import lasting
+from .show import out
+
+
+def scale(
+    name: Name,
+    num_workers: Annotated[int, typer.Argument(min=1, help="How many replicas there shall be.")],
+    cluster: Cluster = None,
+) -> None:
+    """Give a model on a cluster more replicas, or fewer.
+
+        quackllm scale qianwen_chat 4 --cluster auto
+
+    New replicas answer as soon as they have started; surplus ones answer what they have taken, then end.
+    Running statements notice within seconds.
+    """
+    outcome = workers.scale(name, num_workers, cluster=lasting(cluster) or "auto")
+    out.print(f"{name}: {outcome}", highlight=False)
