@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
 import quackllm
-from deploy_files import DEPLOY
+from deploy_files import DEPLOY, ROOT
 from quackllm.deploy.models_file import read_models_file
 from quackllm.workers.spec import ModelSpec, with_secrets
 
@@ -32,3 +33,12 @@ def test_the_example_of_a_job_reads_parquet_and_writes_it(tmp_path: Path) -> Non
         connection.execute(job)
     rows = duckdb.sql(f"FROM '{tmp_path}/complaints.parquet'").fetchall()
     assert rows == [(1, "It broke.", "echo: Answer yes or no. Is this a complaint? It broke.")]
+
+
+def test_the_models_for_several_gpus_are_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text("utf-8")
+    file = tmp_path / "models.yaml"
+    file.write_text(re.findall(r"^```yaml\n(on_one_machine:.*?)^```$", page, re.MULTILINE | re.DOTALL)[0], "utf-8")
+    one, two = read_models_file(file).values()
+    assert one.plan().settings.tensor_parallel_size == 4
+    assert two.plan().settings.pipeline_parallel_size == 2
