@@ -1,1 +1,44 @@
-"""The IPython extension and the example notebooks; a later version fills this folder."""
+"""The IPython extension: chat, SQL and questions to a database in the cells of a notebook.
+
+    %load_ext quackllm.notebooks
+
+    %quackllm shop.duckdb --model qianwen_chat     which database and default model; alone: what is there
+    %chat Why is the sky blue?                     asks, and shows the answer while it grows
+    %%chat --temperature 0.8 --output q1           the cell is the question; q1 is a table and a variable
+    %%chat --input q1 --output q2                  goes on after q1
+    %sql FROM llm_models()                         SQL on the same connection
+    %%sql --output df                              a script; the last result as a DataFrame
+    %%text2sql                                     a question to the database: SQL, rows, a chart, a cell to edit
+    %%ask                                          the same without the cell to edit
+    --%chat                                        Byzer's cells run as they are
+
+Each of them explains itself: %chat? %sql? %%text2sql?
+
+**The connection.** A notebook has one: the `quackllm.Connection` among its variables. Where there is none, the first
+magic that needs it opens one in memory, as the variable `connection`; where there are several,
+`%quackllm --connection NAME` says which. It is found by its variable's name each time, so that a cell which opens
+another database under that name is all that it takes to change.
+
+**Errors** are shown as one panel, and stop the cells that wait behind. `%quackllm --debug on` shows tracebacks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Add the magics to IPython; called by `%load_ext quackllm.notebooks`."""
+    from .extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take them away again; called by `%unload_ext quackllm.notebooks`."""
+    from .extension import unload
+
+    unload(shell)

@@ -13,8 +13,8 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from ..workers.errors import QuackLLMError, RequestError
 from ..workers.values import Message, Request, Response
 from . import tables
-from .asking import KNOWN, KNOWN_ONLY, Asker
-from .params import conversation
+from .asking import KNOWN, KNOWN_ONLY, Asker, Recalling
+from .params import stacked
 from .questions import DETAIL_SQL, ask_sql, detail
 from .session import Session, plain, session_of
 from .settings import StoreMode, settings
@@ -57,11 +57,7 @@ def stack(_: Session, responses: Column, requests: Column) -> pa.Array:
 
 
 def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> Request | None:
-    if request is None:
-        return None
-    turns = [message for message in request.messages if message.role != "system"]
-    earlier = (*messages_of(history), *turns[:-1])
-    return Request(conversation(earlier, turns[-1], request.system), request.options)
+    return stacked(messages_of(history), request) if request else None
 
 
 def chat(session: Session, names: Column, requests: Column, mode: Column) -> pa.Array:
@@ -92,7 +88,7 @@ def _asked(
     for name, request in zip(names.to_pylist(), requests, strict=True):
         places.append(distinct.setdefault((name, request), len(distinct)) if request else None)
     answers: dict[int, Response | None] = {}
-    asker = asker_of(session, mode)
+    asker = Recalling(asker_of(session, mode))
     for model in dict.fromkeys(name for name, _ in distinct):
         chosen = {place: request for (name, request), place in distinct.items() if name == model}
         spec = session.model_for(model)

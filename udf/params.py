@@ -6,7 +6,7 @@ import json
 from typing import Any, get_args
 
 from ..workers.errors import RequestError, near_names
-from ..workers.options import ALIASES, OPTION_NAMES, read_options
+from ..workers.options import ALIASES, OPTION_NAMES, Options, read_options
 from ..workers.values import Message, Request, Role
 
 INSTRUCTION = ("instruction", "query", "prompt")
@@ -14,6 +14,21 @@ SYSTEM = ("system", "system_msg")
 IMAGES = ("images", "image")
 PASSED_ON = ("gen", "generation")
 TURN_KEYS = (*INSTRUCTION, *SYSTEM, *IMAGES, "history")
+MEANINGS = {
+    "system": "the system message",
+    "image": "an image's URL or data: URL that belongs to the turn; a JSON list of several",
+    "history": "the turns before, as JSON",
+}
+
+
+def key_meanings() -> dict[str, str]:
+    """Return every key of `llm_param` beside the instruction and other names of the same, with what it means."""
+    return MEANINGS | {name: field.description or "" for name, field in Options.model_fields.items()}
+
+
+def other_names() -> dict[str, str]:
+    """Return the other names of keys, Byzer's among them, with the key that each means."""
+    return {"system_msg": "system", "images": "image", **ALIASES}
 
 
 def read_params(given: dict[str, Any], *, typed: bool = True) -> Request | None:
@@ -39,6 +54,12 @@ def read_params(given: dict[str, Any], *, typed: bool = True) -> Request | None:
     )
     turn = Message("user", _text("instruction", instruction), _images(_first(known, IMAGES)))
     return Request(conversation(_history(known.get("history")), turn, _first(known, SYSTEM)), options)
+
+
+def stacked(earlier: tuple[Message, ...], request: Request) -> Request:
+    """Return the request that continues the conversation; its options are its own."""
+    turns = [message for message in request.messages if message.role != "system"]
+    return Request(conversation((*earlier, *turns[:-1]), turns[-1], request.system), request.options)
 
 
 def conversation(history: tuple[Message, ...], turn: Message | None, system: str | None = None) -> tuple[Message, ...]:

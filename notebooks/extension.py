@@ -1,0 +1,79 @@
+"""Loading and unloading: the magics, Byzer's cells, completion, and how our values and errors look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from ..udf.errors import QuackLLMError
+from .byzer import as_magic
+from .completion import completing
+from .magics import Magics
+from .place import Place
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+SHOWN = (QuackLLMError, duckdb.Error, KeyboardInterrupt)
+_LOADED: dict[int, Callable[[], None]] = {}
+"""What takes the extension out of each shell again, by the shell's identity."""
+
+
+def load(shell: InteractiveShell) -> None:
+    """Add everything to the shell; again, it changes nothing."""
+    if id(shell) in _LOADED:
+        return
+    place = Place(shell.user_ns)
+    magics = Magics(shell, place)
+    for name, (kind, magic) in magics.all().items():
+        shell.register_magic_function(magic, kind, name)
+    completer = completing(place)
+    shell.input_transformers_cleanup.append(as_magic)
+    shell.Completer.custom_matchers.append(completer)
+    shell.set_custom_exc(SHOWN, partial(_show_error, magics))
+    formatter = shell.display_formatter.mimebundle_formatter
+    formatter.for_type_by_name("quackllm.workers.values", "Response", _show_response)
+
+    def unload() -> None:
+        for name, (kind, _) in magics.all().items():
+            for where in ("line", "cell") if kind == "line_cell" else (kind,):
+                shell.magics_manager.magics[where].pop(name, None)
+        shell.input_transformers_cleanup.remove(as_magic)
+        shell.Completer.custom_matchers.remove(completer)
+        shell.set_custom_exc((), None)
+        formatter.pop("quackllm.workers.values.Response", None)
+
+    _LOADED[id(shell)] = unload
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take it away again."""
+    _LOADED.pop(id(shell))()
+
+
+def _show_error(
+    magics: Magics,
+    shell: InteractiveShell,
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType | None,
+    tb_offset: int | None = None,
+) -> None:
+    """Show one panel for an error of ours, or of DuckDB in a magic; anything else as IPython does."""
+    from .panels import show_panel
+
+    ours = isinstance(error, QuackLLMError) or error is magics.failed
+    if magics.place.debug or not ours:
+        shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+    else:
+        show_panel(shell, error)
+
+
+def _show_response(response: Any) -> dict[str, str]:
+    from .looks import conversation
+
+    return conversation(response)
