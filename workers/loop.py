@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import Future
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -47,7 +47,7 @@ async def inside(work: Coroutine[Any, Any, Result]) -> Result:
     return await (work if is_here() else asyncio.wrap_future(start(work)))
 
 
-async def each_inside(values: AsyncGenerator[Result, None]) -> AsyncIterator[Result]:
+async def each_inside(values: AsyncGenerator[Result, None]) -> AsyncGenerator[Result, None]:
     """Yield what the generator yields in the loop, in whichever event loop this is; who leaves closes it."""
     if is_here():
         async with aclosing(values):

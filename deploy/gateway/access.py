@@ -27,6 +27,8 @@ class Visit:
     admitted: Pass | None
     """None: the gateway has no keys, and whoever reaches it may ask."""
     statements: list[Statement] = field(default_factory=list)
+    guessed_tokens: int = 0
+    """Those of answers that were stopped, of which nobody says what they cost."""
 
     async def model(self, name: str) -> ModelSpec:
         """Return the model of that name.
@@ -58,6 +60,7 @@ class Visit:
         """What its statements have spent by now; what the call store knew costs nothing."""
         spent = [statement.spent for statement in self.statements]
         tokens = sum(each.input_tokens + each.output_tokens for each in spent)
+        tokens += self.guessed_tokens
         return Cost(sum(each.asked for each in spent), tokens, sum(each.money or 0.0 for each in spent))
 
 

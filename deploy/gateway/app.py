@@ -9,7 +9,9 @@ from .chat import router as chat
 from .embeddings import router as embeddings
 from .errors import add_error_handlers
 from .health import router as health
+from .limits import Limits
 from .models import router as models
+from .pages import DESCRIPTION, add_pages
 from .settings import GatewaySettings
 from .state import Gateway
 
@@ -21,11 +23,15 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     """Return the application of one gateway process.
 
     Raises:
-        SetupError: no cluster answers; or it would be open to the network without a key.
+        SetupError: no cluster answers, or the keys cannot be read.
     """
-    app = FastAPI(title="quackllm", version=__version__, docs_url=None, redoc_url=None)
-    app.state.gateway = Gateway(settings)
+    app = FastAPI(
+        title="quackllm", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    gateway = app.state.gateway = Gateway(settings)
     add_error_handlers(app)
+    app.add_middleware(Limits, settings=settings, metrics=gateway.metrics)
     for router in ROUTERS:
         app.include_router(router)
+    add_pages(app)
     return app

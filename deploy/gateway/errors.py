@@ -9,15 +9,26 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from ...workers.errors import BudgetError, QuackLLMError, RequestError, SchemaError, SetupError, UnknownModelError
-from ...workers.values import Failure
+from ...workers.errors import (
+    BudgetError,
+    DatabaseError,
+    GuardError,
+    QuackLLMError,
+    RequestError,
+    SchemaError,
+    SetupError,
+    UnknownModelError,
+)
+from ...workers.values import Failure, Response
 
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 RETRY_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """What OpenAI's client tries again by itself, and these but for 425."""
 
+BROKEN = frozenset({"broken_off", "cancelled"})
 
-class GatewayError(Exception):
+
+class GatewayError(HTTPException):
     """An answer that is an error: raised anywhere in a route, shown as OpenAI's error object.
 
     Args:
@@ -39,14 +50,14 @@ class GatewayError(Exception):
         retry_after_seconds: float | None = None,
         retryable: bool | None = None,
     ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.code, self.param = status, message, code, param
+        super().__init__(status, message)
+        self.message, self.code, self.param = message, code, param
         self.retry_after_seconds = retry_after_seconds
         self.retryable = status in RETRY_LATER if retryable is None else retryable
 
     def body(self) -> dict[str, Any]:
         """Return OpenAI's error object."""
-        kind = KINDS.get(self.status) or ("invalid_request_error" if self.status < 500 else "server_error")
+        kind = KINDS.get(self.status_code) or ("invalid_request_error" if self.status_code < 500 else "server_error")
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
     def response(self) -> JSONResponse:
@@ -54,15 +65,19 @@ class GatewayError(Exception):
         headers = {"X-Should-Retry": "true" if self.retryable else "false"}
         if self.retry_after_seconds is not None:
             headers["Retry-After"] = str(max(1, round(self.retry_after_seconds + 0.5)))
-        if self.status == 401:
+        if self.status_code == 401:
             headers["WWW-Authenticate"] = "Bearer"
-        return JSONResponse(self.body(), self.status, headers)
+        return JSONResponse(self.body(), self.status_code, headers)
 
 
 def as_gateway_error(error: QuackLLMError) -> GatewayError:
     """Return what a client is told of an error of ours."""
     if isinstance(error, UnknownModelError):
         return GatewayError(404, str(error), code="model_not_found", param="model")
+    if isinstance(error, GuardError):
+        return GatewayError(400, str(error), code="guard")
+    if isinstance(error, DatabaseError):
+        return GatewayError(502, error.message, code="database", retryable=False)
     if isinstance(error, RequestError | SchemaError):
         return GatewayError(400, str(error), code="invalid_request")
     if isinstance(error, BudgetError):
@@ -72,17 +87,29 @@ def as_gateway_error(error: QuackLLMError) -> GatewayError:
     return GatewayError(500, error.message, code="server_error", retryable=error.retryable)
 
 
-def failed(failure: Failure) -> GatewayError:
-    """Return what a client is told where a model gave no answer at all."""
-    status = _status(failure)
-    return GatewayError(status, failure.message, code=failure.code, retryable=failure.retryable)
+def check_answered(response: Response) -> None:
+    """Let an answer pass that is whole, cut off or withheld, which its finish reason says.
+
+    Raises:
+        GatewayError: there is none, or it broke off.
+    """
+    refused = response.finish_reason == "filter" and response.error and response.error.status
+    if response.error and (refused or response.finish_reason not in ("length", "filter")):
+        failure = response.error
+        raise GatewayError(_status(failure), failure.message, code=failure.code, retryable=failure.retryable)
+
+
+def too_slow(seconds: float) -> GatewayError:
+    """Return what a client is told when its time is over; what was asked may still reach the call store."""
+    return GatewayError(504, f"there was no answer within {seconds:g} s", code="timeout")
 
 
 def _status(failure: Failure) -> int:
+    """Return the status of a refusal; one of the provider's own, 5xx, is a bad gateway's to whoever asks us."""
     if failure.code == "timeout":
         return 504
     if failure.status is None:
-        return 502 if failure.retryable else 400
+        return 502 if failure.retryable or failure.code in BROKEN else 400
     return failure.status if failure.status < 500 else 502
 
 
@@ -99,20 +126,24 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def unreadable(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return _unreadable(error).response()
+        return unreadable_body(error).response()
 
     async def plain(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
         return GatewayError(error.status_code, str(error.detail), code=code).response()
 
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        return GatewayError(500, "the gateway failed; its log says more", code="server_error").response()
+
+    app.add_exception_handler(Exception, unforeseen)
     app.add_exception_handler(QuackLLMError, ours)
     app.add_exception_handler(GatewayError, refused)
     app.add_exception_handler(RequestValidationError, unreadable)
     app.add_exception_handler(HTTPException, plain)
 
 
-def _unreadable(error: RequestValidationError) -> GatewayError:
+def unreadable_body(error: RequestValidationError) -> GatewayError:
     """Say what is wrong with the first field that is wrong."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"][1:])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
+from fastapi.responses import PlainTextResponse
 
 from ...workers.errors import QuackLLMError
+from .access import Admitted
 from .errors import GatewayError
 from .state import gateway_of
 
@@ -28,3 +30,9 @@ async def readyz(request: HttpRequest) -> dict[str, str]:
     except QuackLLMError as error:
         raise GatewayError(503, str(error), code="not_ready") from error
     return {"status": "ready"}
+
+
+@router.get("/metrics", summary="Numbers for Prometheus", response_class=PlainTextResponse)
+async def metrics(visit: Admitted) -> str:
+    """Return what this process has counted of its requests and models; it takes a key where there are keys."""
+    return visit.gateway.metrics.render()

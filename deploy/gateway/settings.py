@@ -18,8 +18,10 @@ class GatewaySettings(BaseModel):
 
     host: str = Field("127.0.0.1", description="the address to listen on; only this machine unless there are keys")
     port: int = Field(8000, ge=0, le=65535, description="the port to listen on; 0: any that is free")
+    host_names: tuple[str, ...] = Field((), description="further names of the host, where a proxy stands before it")
     cluster: str | None = Field(None, description="Ray's address, or 'auto'; left out: models answer in this process")
     keys: Path | None = Field(None, description="the file of API keys; left out: `keys.yaml` in QUACKLLM_HOME")
+    databases: Path | None = Field(None, description="names and URLs; left out: `databases.yaml` in QUACKLLM_HOME")
     replicas: int = Field(2, ge=1, description="gateways on a cluster")
     most_body_bytes: int = Field(8 << 20, ge=1024, description="a larger body is refused with 413")
     most_at_once: int = Field(2000, ge=1, description="requests under way in one process; more get 503")
@@ -31,6 +33,11 @@ class GatewaySettings(BaseModel):
     def keys_path(self) -> Path:
         """The file of API keys."""
         return self.keys or home() / "keys.yaml"
+
+    @property
+    def databases_path(self) -> Path:
+        """The file of the databases that can be asked about."""
+        return self.databases or home() / "databases.yaml"
 
     @property
     def open_to_network(self) -> bool:

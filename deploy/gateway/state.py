@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from time import monotonic
 
 from fastapi import Request as HttpRequest
@@ -17,7 +17,9 @@ from ...workers import fleet_at, loop
 from ...workers.fleet import ALWAYS_THERE, Fleet, unknown_model
 from ...workers.spec import ModelSpec
 from ...workers.values import Request, Response
+from .databases.configured import Databases
 from .errors import GatewayError
+from .metrics import Metrics
 from .settings import GatewaySettings
 from .shared_ledger import ledger_for
 
@@ -33,6 +35,8 @@ class Gateway:
         self.fleet: Fleet = fleet_at(settings.cluster)
         self.caller = Caller(self.fleet, store_for(self.fleet))
         self.ledger = ledger_for(settings)
+        self.metrics = Metrics()
+        self.databases = Databases(settings.databases_path)
         self.under_way: Counter[str | None] = Counter()
         """Requests under way in this process, by the name of their key."""
         self._models: Mapping[str, ModelSpec] = {}
@@ -82,7 +86,7 @@ class Gateway:
 
     def stream(
         self, spec: ModelSpec, request: Request, statement: Statement, mode: StoreMode
-    ) -> AsyncIterator[str | Response]:
+    ) -> AsyncGenerator[str | Response, None]:
         """Yield pieces of the answer, then the whole Response; closing it stops the engine."""
         return loop.each_inside(self.caller.stream(spec, request, statement, mode))
 

@@ -1,0 +1,117 @@
+"""What holds for every request, whatever its route: who may send it from where, its size, its pace, and its count."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic, perf_counter
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .errors import GatewayError
+from .metrics import Metrics
+from .settings import GatewaySettings
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class Limits:
+    """ASGI middleware around all routes."""
+
+    def __init__(self, app: ASGIApp, settings: GatewaySettings, metrics: Metrics) -> None:
+        self._app, self._settings, self._metrics = app, settings, metrics
+        own = None if settings.open_to_network else LOOPBACK
+        self._hosts = own and own | {host.lower() for host in settings.host_names}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send, self._settings)
+        started = perf_counter()
+        with self._metrics.under_way.track_inprogress():
+            try:
+                self._check(Headers(scope=scope))
+                await self._app(scope, exchange.receive, exchange.send)
+            except GatewayError as error:
+                await error.response()(scope, receive, exchange.send)
+            except SlowClientError:
+                exchange.status = 499
+                raise
+            finally:
+                self._metrics.count(scope, exchange.status, perf_counter() - started)
+
+    def _check(self, headers: Headers) -> None:
+        """Refuse what a web page in somebody's browser sends here, and what is too large.
+
+        Raises:
+            GatewayError: 403, 413 or 421.
+        """
+        host = headers.get("host", "")
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if self._hosts is not None and name.lower() not in self._hosts:
+            hint = "quackllm serve --host-name NAME lets another one in"
+            raise GatewayError(421, f"this gateway is not called {name!r}; {hint}", code="unknown_host")
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            raise GatewayError(403, "a web page of another site may not ask", code="cross_origin")
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._settings.most_body_bytes:
+            raise self.too_large(self._settings)
+
+    @staticmethod
+    def too_large(settings: GatewaySettings) -> GatewayError:
+        """Return the error for a body over the limit."""
+        message = f"the body is larger than {settings.most_body_bytes:,} bytes"
+        return GatewayError(413, message, code="body_too_large")
+
+
+class SlowClientError(OSError):
+    """A client left its answer unread for too long; its connection is closed."""
+
+
+class Exchange:
+    """One request's messages, counted and timed."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, settings: GatewaySettings) -> None:
+        self.status = 0
+        self._receive, self._send, self._settings = receive, send, settings
+        self._read = 0
+        self._whole = False
+        self._until = monotonic() + settings.body_seconds
+
+    async def receive(self) -> Message:
+        """Return the client's next message.
+
+        Raises:
+            GatewayError: the body is too large, or takes too long.
+        """
+        if self._whole:  # All that may come is that the client leaves, whenever it likes.
+            return await self._receive()
+        try:
+            async with asyncio.timeout(max(0.0, self._until - monotonic())):
+                message = await self._receive()
+        except TimeoutError as error:
+            text = f"the body took longer than {self._settings.body_seconds:g} s"
+            raise GatewayError(408, text, code="body_too_slow") from error
+        self._read += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._read > self._settings.most_body_bytes:
+            raise Limits.too_large(self._settings)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the answer; waits while the client has not read the one before it.
+
+        Raises:
+            SlowClientError: it does not read.
+        """
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        try:
+            async with asyncio.timeout(self._settings.write_seconds):
+                await self._send(message)
+        except TimeoutError as error:
+            raise SlowClientError(f"a client read nothing for {self._settings.write_seconds:g} s") from error
