@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import workers
 from ..workers.errors import RequestError
-from .flags import Cluster, Json, Name
+from .flags import Cluster, Json, Name, deployed_names
 from .place import lasting
-from .show import out, show_json, show_models, show_status, status_fields
+from .show import out, show_json, show_models, show_outcome, show_status, status_fields
 from .words import read_params
+
+if TYPE_CHECKING:
+    from .models_file import Outcome
 
 
 def deploy(
@@ -39,9 +45,14 @@ def deploy(
     ] = None,
     gpus_per_worker: Annotated[float, typer.Option(min=0, help="What Ray reserves for one worker.")] = 0,
     cpus_per_worker: Annotated[float, typer.Option(min=0, help="What Ray reserves for one worker.")] = 0.01,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Deploy the models of this YAML file, by name.")
+    ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="With --file: undeploy what it does not hold.")] = False,
     cluster: Cluster = None,
+    json: Json = False,
 ) -> None:
-    """Deploy a model under a name, which becomes a SQL function.
+    """Deploy a model under a name, or all the models of a file.
 
     A service, whose key is read from the environment where the model runs:
 
@@ -59,8 +70,22 @@ def deploy(
           --infer_params saas.api_key=${TOKEN} saas.model=qwen-max \\
           --model qianwen_chat --ray_address auto
 
-    Deploying a name again with other settings rolls them out; with the same ones nothing changes.
+    The models of a file, each with the fields that are flags here; keys stand there as env:NAME:
+
+        quackllm deploy -f models.yaml --cluster auto
+        quackllm deploy -f models.yaml --prune
+
+    The name is a SQL function from then on. Deploying it again with other settings rolls them out; with the same ones
+    nothing changes. Exit code 1: a model was not deployed.
     """
+    if file:
+        _refuse_beside_file(name or model, type or pretrained_model_type, infer_params, infer_backend, model_path)
+        from .models_file import apply
+
+        _show_outcomes(apply(file, lasting(cluster), prune=prune), json)
+        return
+    if prune:
+        raise RequestError("--prune goes by a file", hint="type: quackllm deploy -f models.yaml --prune")
     params = read_params(infer_params or [])
     if infer_backend:
         params["backend"] = infer_backend
@@ -77,21 +102,51 @@ def deploy(
         infer_params=params,
         cluster=lasting(cluster),
     )
-    out.print(f"{chosen}: {outcome}", highlight=False)
-    out.print(f"Ask it: SELECT llm_result({chosen}('hello'));", highlight=False, markup=False)
+    if json:
+        show_json({"name": chosen, "outcome": outcome})
+    else:
+        out.print(f"{chosen}: {outcome}", highlight=False)
+        out.print(f"Ask it: quackllm chat {chosen} hello", highlight=False, markup=False)
+        out.print(f"In SQL: SELECT llm_result({chosen}('hello'));", highlight=False, markup=False)
+
+
+def _refuse_beside_file(*given: str | list[str] | None) -> None:
+    if any(given):
+        raise RequestError("the file says which models, with which settings", hint="leave out all but --file")
+
+
+def _show_outcomes(outcomes: Iterable[Outcome], json: bool) -> None:
+    """Print a line for each model when it is done; what failed ends the command with exit code 1."""
+    seen = []
+    for outcome in outcomes:
+        seen.append(outcome)
+        if not json:
+            show_outcome(outcome)
+    if json:
+        show_json([asdict(outcome) for outcome in seen])
+    elif not seen:
+        out.print("The file holds no model.")
+    if any(outcome.outcome == "failed" for outcome in seen):
+        raise typer.Exit(1)
 
 
 def undeploy(
-    name: Name,
+    names: Annotated[list[str], typer.Argument(help="The models' names.", autocompletion=deployed_names)],
     cluster: Cluster = None,
+    json: Json = False,
 ) -> None:
-    """Undeploy a model: its workers answer what they have taken, then end."""
-    workers.undeploy(name, cluster=lasting(cluster))
-    out.print(f"{name}: undeployed", highlight=False)
+    """Undeploy models: they answer what they have taken, then end."""
+    from .models_file import undeployed
+
+    _show_outcomes(undeployed(names, lasting(cluster)), json)
 
 
 def models(cluster: Cluster = None, json: Json = False) -> None:
-    """List what is deployed, with its replicas as they are now."""
+    """List what is deployed, with its replicas as they are now.
+
+    quackllm list
+    quackllm list --cluster auto --json
+    """
     statuses = workers.models(cluster=lasting(cluster))
     if json:
         show_json([status_fields(status) for status in statuses])
@@ -99,12 +154,8 @@ def models(cluster: Cluster = None, json: Json = False) -> None:
         show_models(statuses)
 
 
-def status(
-    name: Name,
-    cluster: Cluster = None,
-    json: Json = False,
-) -> None:
-    """Show one model: its settings and each replica. Keys are hidden."""
+def status(name: Name, cluster: Cluster = None, json: Json = False) -> None:
+    """Show a model: its settings and each replica. Keys are hidden."""
     found = workers.status(name, cluster=lasting(cluster))
     if json:
         show_json(status_fields(found))

@@ -16,6 +16,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from ..workers.fleet import ModelStatus
+    from .models_file import Outcome
 
 out = Console()
 err = Console(stderr=True)
@@ -49,6 +50,17 @@ def show_json(value: Any) -> None:
 def status_fields(status: ModelStatus) -> dict[str, Any]:
     """Return a model and its replicas as JSON can hold them; keys are hidden."""
     return {**status.spec.model_dump(mode="json"), "replicas": [asdict(replica) for replica in status.replicas]}
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """Print what happened to one model; a failure on the standard error, with what to type."""
+    failed = outcome.outcome == "failed"
+    screen = err if failed else out
+    why = f": {outcome.why}" if outcome.why else ""
+    style = "red" if failed else None
+    screen.print(f"{outcome.name}: {outcome.outcome}{why}", style=style, highlight=False, markup=False, soft_wrap=True)
+    for line in outcome.hint.splitlines():
+        screen.print(f"  {line}", style="bold", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_models(statuses: Sequence[ModelStatus]) -> None:

@@ -1,0 +1,128 @@
+"""A file of models, `models.yaml`: read with its faults named, and brought about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import SecretStr
+
+from ..workers import fleet_at
+from ..workers.errors import QuackLLMError, RequestError, SetupError
+from ..workers.fleet import Fleet
+from ..workers.local import LocalFleet
+from ..workers.names import check_name
+from ..workers.spec import HIDDEN, ModelSpec, read_spec, shown, with_secrets
+
+EXAMPLE = "write e.g. qianwen_chat: {type: saas/qianwen, infer_params: {saas.model: qwen-max}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened to one model; `why` and `hint` where there is more to say."""
+
+    name: str
+    outcome: Literal["deployed", "rolled out", "unchanged", "undeployed", "not pruned", "failed"]
+    why: str = ""
+    hint: str = ""
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML's own loader silently takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping."""
+        keys = [key.value for key, _ in node.value]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise yaml.constructor.ConstructorError(None, None, f"{twice!r} stands there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def read_models_file(path: Path) -> dict[str, ModelSpec | QuackLLMError]:
+    """Return each model of the file, or what is wrong with it.
+
+    Raises:
+        SetupError: the file cannot be read at all.
+    """
+    try:
+        entries = yaml.load(path.read_text("utf-8"), _Loader) or {}
+    except OSError as error:
+        raise SetupError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SetupError(f"{path} is no YAML: {error}", hint=EXAMPLE) from error
+    if not isinstance(entries, dict):
+        raise SetupError(f"{path} holds no models by name", hint=EXAMPLE)
+    return {str(name): _read(str(name), fields) for name, fields in entries.items()}
+
+
+def _read(name: str, fields: Any) -> ModelSpec | QuackLLMError:
+    if not isinstance(fields, dict) or "name" in fields:
+        return RequestError(f"{name}: its settings are no mapping with a type", hint=EXAMPLE)
+    try:
+        spec = read_spec(name=name, **{str(key): value for key, value in fields.items()})
+        check_name(spec.name)
+    except QuackLLMError as error:
+        return error
+    return spec
+
+
+def apply(path: Path, cluster: str | None, *, prune: bool = False) -> Iterator[Outcome]:
+    """Deploy the models of a file one by one; one that fails leaves the others alone.
+
+    Args:
+        path: the file.
+        cluster: as for `deploy`.
+        prune: undeploy what the file does not hold; not done where a model of the file failed.
+
+    Raises:
+        SetupError: the file cannot be read, or no cluster answers.
+    """
+    read, fleet = read_models_file(path), fleet_at(cluster)
+    failed = False
+    for name, spec in read.items():
+        outcome = _failure(name, spec) if isinstance(spec, QuackLLMError) else _deploy(fleet, spec)
+        failed |= outcome.outcome == "failed"
+        yield outcome
+    surplus = sorted(fleet.deployed().keys() - read.keys()) if prune else []
+    for name in surplus:
+        yield Outcome(name, "not pruned", "because of the failure above") if failed else _undeploy(fleet, name)
+
+
+def _deploy(fleet: Fleet, spec: ModelSpec) -> Outcome:
+    try:
+        happened = fleet.deploy(spec)
+    except QuackLLMError as error:
+        return _failure(spec.name, error)
+    finally:
+        if isinstance(fleet, LocalFleet):
+            fleet.close()  # It was started to see that it starts; all together they may not fit.
+    note = "the file holds a key itself; env:NAME is safer" if _holds_key(spec.infer_params) else ""
+    return Outcome(spec.name, happened, note)  # type: ignore[arg-type] a fleet says one of the three
+
+
+def undeployed(names: Iterable[str], cluster: str | None) -> Iterator[Outcome]:
+    """Undeploy models one by one; one that fails leaves the others alone."""
+    fleet = fleet_at(cluster)
+    for name in dict.fromkeys(names):
+        yield _undeploy(fleet, name)
+
+
+def _undeploy(fleet: Fleet, name: str) -> Outcome:
+    try:
+        fleet.undeploy(name)
+    except QuackLLMError as error:
+        return _failure(name, error)
+    return Outcome(name, "undeployed")
+
+
+def _failure(name: str, error: QuackLLMError) -> Outcome:
+    return Outcome(name, "failed", error.message, error.hint)
+
+
+def _holds_key(params: Mapping[str, Any]) -> bool:
+    secrets: list[SecretStr] = []
+    with_secrets(dict(params), lambda _, secret: secrets.append(secret) or "")  # type: ignore[func-returns-value]
+    return any(shown(secret) == HIDDEN for secret in secrets)
