@@ -63,4 +63,28 @@ class KnownOnly:
         return [session.statement.details.get(question) for question in questions]
 
 
+class Recalling:
+    """Answers what the statement has read before from its memory, and leaves the rest to another.
+
+    A statement that is planned runs several times; the call store's file need not be read each time.
+    """
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+
+    def responses(
+        self, session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
+    ) -> Sequence[Response | None]:
+        """Return one response a request, in order."""
+        memory = session.statement.memory
+        recalled = [memory.get((spec.name, mode, request)) for request in requests]
+        if missing := [request for request, response in zip(requests, recalled, strict=True) if response is None]:
+            found = self._asker.responses(session, spec, missing, mode)
+            for request, response in zip(missing, found, strict=True):
+                memory.keep((spec.name, mode, request), response)
+            rest = iter(found)
+            return [next(rest) if response is None else response for response in recalled]
+        return recalled
+
+
 ASKING, KNOWN_ONLY = Asking(), KnownOnly()

@@ -62,12 +62,16 @@ class Call:
     kept: bool = True
 
 
+AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
+"""As `json.dumps`, which would make an encoder for each text."""
+
+
 def key_of(identity: str, request: Request) -> str:
     """Return the hash of all that decides the answer: the model's identity, the messages and the options."""
     messages: list[list[Any]] = [[each.role, each.content, *each.images] for each in request.messages]
     if any(each.extra for each in request.messages):
         messages.append([each.extra for each in request.messages])
-    text = json.dumps([identity, request.kind, messages, request.options.identity], ensure_ascii=False)
+    text = AS_JSON([identity, request.kind, messages, request.options.identity])
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
 
 
@@ -235,7 +239,7 @@ def _written(response: Response) -> str:
         "embedding": response.embedding,
         "tool_calls": response.tool_calls,
     }
-    return json.dumps({name: value for name, value in fields.items() if value is not None}, ensure_ascii=False)
+    return AS_JSON({name: value for name, value in fields.items() if value is not None})
 
 
 def _read(answer: str) -> Response:

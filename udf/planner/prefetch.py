@@ -145,7 +145,7 @@ class Prefetch:
 
     def _rehearse(self, sql: str) -> None:
         """Run until nothing new is asked."""
-        found, rehearsal = -1, Rehearsal()
+        found, rehearsal = -1, Rehearsal(early=self._reading.independent())
         while rehearsal.found > found:
             found = rehearsal.found
             self._session.statement.asker = rehearsal

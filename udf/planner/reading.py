@@ -40,6 +40,11 @@ class Reading:
         """Return the model calls in the tree."""
         return [node for node in self.tree.walk() if self.is_call(node)]
 
+    def independent(self) -> bool:
+        """Whether no request can hold what another one was answered."""
+        recursive = any(clause.recursive for clause in self.tree.find_all(exp.With))
+        return len(self.calls()) == 1 and not recursive
+
     def is_call(self, node: exp.Expr) -> bool:
         """Whether a node of the tree is a model call."""
         return isinstance(node, exp.Anonymous) and node.name.lower() in self.names
