@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...workers.errors import SetupError
 from ...workers.home import home
+from .keys import read_keys
 
 
 class GatewaySettings(BaseModel):
@@ -25,6 +26,7 @@ class GatewaySettings(BaseModel):
     replicas: int = Field(2, ge=1, description="gateways on a cluster")
     most_body_bytes: int = Field(8 << 20, ge=1024, description="a larger body is refused with 413")
     most_at_once: int = Field(2000, ge=1, description="requests under way in one process; more get 503")
+    most_connections: int = Field(5000, ge=1, description="open connections of one process; more get 503")
     request_seconds: float = Field(600.0, gt=0, description="how long an answer may take")
     body_seconds: float = Field(30.0, gt=0, description="how long a client may take to send its request")
     write_seconds: float = Field(60.0, gt=0, description="how long a client may leave a piece of the answer unread")
@@ -49,13 +51,13 @@ class GatewaySettings(BaseModel):
         except ValueError:
             return True
 
-    def check(self, has_keys: bool) -> None:
+    def check(self) -> None:
         """Refuse to be open to the network without a key.
 
         Raises:
-            SetupError: it would be.
+            SetupError: it would be, or the keys cannot be read.
         """
-        if self.open_to_network and not has_keys:
+        if self.open_to_network and not read_keys(self.keys_path):
             raise SetupError(
                 f"the gateway would answer whoever reaches {self.host}, and there is no API key",
                 hint="type: quackllm keys add NAME   or leave --host out: it then listens on 127.0.0.1",

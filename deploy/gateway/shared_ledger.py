@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from hashlib import blake2b
 from typing import Any
 
 from ...workers.errors import StoreError
@@ -57,10 +58,20 @@ def _in_process(settings: GatewaySettings) -> Callable[..., Awaitable[Any]]:
 def _in_actor(settings: GatewaySettings) -> Callable[..., Awaitable[Any]]:
     import ray
     from ray.exceptions import RayActorError, RayTaskError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from ...workers.actor import NAMESPACE
 
-    kept = {"name": ACTOR, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
+    # One for each file of keys, on the node where that file is: `quackllm serve` makes it before any replica asks.
+    name = f"{ACTOR}:{blake2b(str(settings.keys_path).encode(), digest_size=4).hexdigest()}"
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    kept = {
+        "name": name,
+        "scheduling_strategy": here,
+        "namespace": NAMESPACE,
+        "lifetime": "detached",
+        "get_if_exists": True,
+    }
     options = {**kept, "num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
     actor = ray.remote(Ledger).options(**options).remote(settings.keys_path, home() / "gateway.sqlite")
 

@@ -109,7 +109,7 @@ class Call:
         messages = self.wire.messages(self.body)
         if fault and fault.fault == "reply":
             text = answer_to(messages) if fault.text is None else fault.text
-            answer = Answer(text, fault.finish_reason, fault.reasoning)
+            answer = Answer(text, fault.finish_reason, fault.reasoning, fault.tool_calls)
         elif fault and fault.fault == "filter":
             answer = Answer("", "content_filter")
         elif fault and fault.fault == "empty_content":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 REFUSALS: dict[str, dict[str, tuple[int, str, str]]] = {
     "rate_limit": {
@@ -78,7 +79,7 @@ class Fault:
         retry_after: the header of that name: seconds, or an HTTP date.
         retry_after_ms: the header of that name.
         status, code, message: in place of the refusal's own.
-        text, reasoning, finish_reason: what `reply` says.
+        text, reasoning, tool_calls, finish_reason: what `reply` says; a `text` of '' is none.
         seconds, sigma: how long `slow` takes; with a sigma that is the median of a log-normal draw.
         piece_seconds: how long `slow` waits between the pieces of a stream.
     """
@@ -98,6 +99,7 @@ class Fault:
     message: str | None = None
     text: str | None = None
     reasoning: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
     finish_reason: str = "stop"
     seconds: float = 0.0
     sigma: float = 0.0

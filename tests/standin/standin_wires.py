@@ -18,6 +18,7 @@ class Answer:
     text: str | None
     finish_reason: str = "stop"
     reasoning: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
     input_tokens: int = 0
     output_tokens: int = field(init=False)
 
@@ -28,6 +29,16 @@ class Answer:
         """The text in runs of six characters, as a stream hands it over."""
         text = self.text or ""
         return [text[start : start + 6] for start in range(0, len(text), 6)]
+
+    def pieces_of_tool_calls(self) -> list[dict[str, Any]]:
+        """The tool calls as a stream hands them over: first without arguments, then these in runs."""
+        pieces: list[dict[str, Any]] = []
+        for index, call in enumerate(self.tool_calls or ()):
+            arguments = call["function"]["arguments"]
+            pieces.append({**call, "index": index, "function": {**call["function"], "arguments": ""}})
+            runs = [arguments[start : start + 6] for start in range(0, len(arguments), 6)]
+            pieces += [{"index": index, "function": {"arguments": run}} for run in runs]
+        return pieces
 
 
 class OpenAIWire:
@@ -53,6 +64,8 @@ class OpenAIWire:
         message: dict[str, Any] = {"role": "assistant", "content": answer.text}
         if answer.reasoning:
             message["reasoning_content"] = answer.reasoning
+        if answer.tool_calls:
+            message["tool_calls"] = answer.tool_calls
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish_reason}
         return {
             "id": request_id,
@@ -77,6 +90,7 @@ class OpenAIWire:
         if answer.reasoning:
             deltas.append({"reasoning_content": answer.reasoning})
         deltas += [{"content": piece} for piece in answer.pieces()]
+        deltas += [{"tool_calls": [piece]} for piece in answer.pieces_of_tool_calls()]
         chunks = [self._chunk(model, request_id, [{"index": 0, "delta": d, "finish_reason": None}]) for d in deltas]
         end = {"index": 0, "delta": {}, "finish_reason": answer.finish_reason}
         chunks.append(self._chunk(model, request_id, [end]))
