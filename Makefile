@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help demo test check format bench test-wheel test-vllm test-browser test-cluster test-databases
+.PHONY: help demo test check format bench test-wheel test-vllm test-browser test-cluster test-databases test-load
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -48,6 +48,9 @@ test-cluster: .venv/.dev ## clusters of several Ray nodes, Ray jobs, and what ha
 
 test-databases: .venv/.dev ## the gateway on real servers (apt install postgresql mariadb-server)
 	.venv/bin/python -m pytest -m databases --timeout 600
+
+test-load: .venv/.dev ## the gateway under a thousand streams at once and clients that misbehave
+	.venv/bin/python -m pytest -m load --timeout 600
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Type: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }

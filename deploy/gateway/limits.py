@@ -37,9 +37,6 @@ class Limits:
                 await self._app(scope, exchange.receive, exchange.send)
             except GatewayError as error:
                 await error.response()(scope, receive, exchange.send)
-            except SlowClientError:
-                exchange.status = 499
-                raise
             finally:
                 self._metrics.count(scope, exchange.status, perf_counter() - started)
 
@@ -66,10 +63,6 @@ class Limits:
         """Return the error for a body over the limit."""
         message = f"the body is larger than {settings.most_body_bytes:,} bytes"
         return GatewayError(413, message, code="body_too_large")
-
-
-class SlowClientError(OSError):
-    """A client left its answer unread for too long; its connection is closed."""
 
 
 class Exchange:
@@ -103,15 +96,7 @@ class Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a message of the answer; waits while the client has not read the one before it.
-
-        Raises:
-            SlowClientError: it does not read.
-        """
+        """Send a message of the answer."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-        try:
-            async with asyncio.timeout(self._settings.write_seconds):
-                await self._send(message)
-        except TimeoutError as error:
-            raise SlowClientError(f"a client read nothing for {self._settings.write_seconds:g} s") from error
+        await self._send(message)

@@ -25,12 +25,15 @@ GRACE_SECONDS = 10
 HEAD_SECONDS = 20.0
 """How long a connection may take to say what it wants."""
 HEAD_BYTES = 64 << 10
+UNREAD_SECONDS = 60.0
+"""How long a client may leave what it was sent unread."""
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, which by itself waits for ever for a request's head, however long it gets."""
+    """uvicorn's HTTP, which by itself waits for ever for a request's head, and for a client that reads nothing."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -58,7 +61,23 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop_waiting()
+        self._stop_watching()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to watch a client that has more to read than fits on the way."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop watching: it reads."""
+        super().resume_writing()
+        self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        if self._unread:
+            self._unread.cancel()
+            self._unread = None
 
     def _wait(self) -> None:
         self._stop_waiting()

@@ -29,7 +29,6 @@ class GatewaySettings(BaseModel):
     most_connections: int = Field(5000, ge=1, description="open connections of one process; more get 503")
     request_seconds: float = Field(600.0, gt=0, description="how long an answer may take")
     body_seconds: float = Field(30.0, gt=0, description="how long a client may take to send its request")
-    write_seconds: float = Field(60.0, gt=0, description="how long a client may leave a piece of the answer unread")
 
     @property
     def keys_path(self) -> Path:

@@ -66,7 +66,7 @@ class StandIn:
         return self.state()["most_at_once"]
 
     def state(self) -> dict[str, int]:
-        """Both of these, and the input_tokens and output_tokens of the chat requests."""
+        """Both of these, how many are under_way now, and the input_tokens and output_tokens of the chat requests."""
         state: dict[str, int] = self._call("/admin/state")
         return state
 

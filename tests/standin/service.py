@@ -225,7 +225,7 @@ def application(service: Service) -> web.Application:
         return web.json_response(kept)
 
     async def state(request: web.Request) -> web.Response:
-        names = ("count", "most_at_once", "input_tokens", "output_tokens")
+        names = ("count", "under_way", "most_at_once", "input_tokens", "output_tokens")
         return web.json_response({name: vars(service)[name] for name in names})
 
     app = web.Application(client_max_size=64 * 2**20)

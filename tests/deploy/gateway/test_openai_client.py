@@ -15,7 +15,8 @@ def test_a_chat_is_answered(client: openai.OpenAI, model: str, answer: str) -> N
     reply = client.chat.completions.create(model=model, messages=HELLO)
     assert reply.choices[0].message.content == answer
     assert (reply.model, reply.object, reply.choices[0].finish_reason) == (model, "chat.completion", "stop")
-    assert reply.usage and reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens > 1
+    assert reply.usage
+    assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens > 1
 
 
 @pytest.mark.parametrize(("model", "answer"), [("standin", "answer to: hello"), ("echo", "echo: hello")])
@@ -27,7 +28,8 @@ def test_a_stream_is_the_same_answer_in_pieces(client: openai.OpenAI, model: str
     assert "".join(said) == answer
     assert sum(map(bool, said)) == (3 if model == "standin" else 1), "the stand-in speaks in runs of six characters"
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
-    assert chunks[-1].usage and chunks[-1].usage.completion_tokens > 0
+    assert chunks[-1].usage
+    assert chunks[-1].usage.completion_tokens > 0
 
 
 def test_a_conversation_is_the_callers_to_keep(client: openai.OpenAI) -> None:
@@ -67,7 +69,8 @@ def test_tools_are_passed_through_and_called(client: openai.OpenAI, service: Sta
     reply = client.chat.completions.create(model="standin", messages=messages, tools=tools, tool_choice="auto")
     choice = reply.choices[0]
     assert (choice.finish_reason, choice.message.content) == ("tool_calls", None)
-    assert choice.message.tool_calls and choice.message.tool_calls[0].model_dump() == call
+    assert choice.message.tool_calls
+    assert choice.message.tool_calls[0].model_dump() == call
     sent = service.requests()[-1]["body"]
     assert (sent["tools"], sent["tool_choice"]) == (tools, "auto")
 
@@ -98,7 +101,7 @@ def test_tool_calls_of_a_stream_arrive_whole(client: openai.OpenAI, service: Sta
 
 def test_a_model_without_tools_says_so(client: openai.OpenAI) -> None:
     tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
-    with pytest.raises(openai.BadRequestError, match="echo .* takes no tools") as caught:
+    with pytest.raises(openai.BadRequestError, match=r"echo .* takes no tools") as caught:
         client.chat.completions.create(model="echo", messages=HELLO, tools=tools)
     assert (caught.value.code, caught.value.param) == ("tools_not_supported", "tools")
 

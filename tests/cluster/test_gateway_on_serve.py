@@ -1,0 +1,124 @@
+"""The gateway on Ray Serve: several replicas, one of which dies under load."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import openai
+import psutil
+import pytest
+import quackllm
+from grounds import MARKS, Grounds, running_cluster, wait_until
+from heads import free_port
+from quackllm.deploy.gateway.keys import add_key
+from standin.fixtures import StandIn
+
+pytestmark = MARKS
+
+
+@pytest.fixture(scope="module")
+def grounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds]:
+    with running_cluster(tmp_path_factory.mktemp("gateway"), 1) as running:
+        yield running
+
+
+def replicas() -> list[psutil.Process]:
+    """The processes of the gateway's replicas."""
+    running = psutil.process_iter(["cmdline"])
+    return [
+        process for process in running if "ServeReplica:quackllm:gateway" in " ".join(process.info["cmdline"] or ())
+    ]
+
+
+@pytest.fixture
+def served(grounds: Grounds, connection: quackllm.Connection, service: StandIn) -> Iterator[str]:
+    """The address of a gateway with two replicas, over a model on the cluster."""
+    params = service.openai_params()
+    quackllm.deploy("standin", "saas/openai", num_workers=2, infer_params=params, cluster=grounds.address)
+    command = [sys.executable, "-m", "quackllm", "serve", "--cluster", grounds.address, "--port", str(free_port())]
+    environment = {**os.environ, "QUACKLLM_HOME": str(grounds.home), "COLUMNS": "200", "NO_COLOR": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stdout
+            found = re.search(r"http://[\d.:]+", process.stdout.readline())
+            assert found, "the gateway did not start; its words are above"
+            yield found[0]
+        finally:
+            process.terminate()
+            process.wait(60)
+    wait_until(lambda: not replicas())
+
+
+def test_a_replica_killed_under_load_costs_no_client_an_answer_and_no_answer_twice(
+    served: str, grounds: Grounds, service: StandIn
+) -> None:
+    key = add_key(grounds.home / "keys.yaml", "alice")
+    with openai.OpenAI(base_url=f"{served}/v1", api_key="wrong") as stranger, pytest.raises(openai.AuthenticationError):
+        stranger.models.list()
+    service.script([{"fault": "slow", "seconds": 0.1, "piece_seconds": 0.01}])
+    prompts = [f"prompt {number}" for number in range(300)]
+    answered, seen = set[str](), Counter[str]()
+    begun = threading.Event()
+
+    def ask(client: openai.OpenAI, prompt: str) -> None:
+        for _ in range(20):
+            try:
+                text = client.completions.create(model="standin", prompt=prompt).choices[0].text
+            except (openai.APIConnectionError, openai.InternalServerError) as error:
+                seen[getattr(error, "code", None) or type(error).__name__] += 1
+                time.sleep(0.5)
+                continue
+            assert text == f"answer to: {prompt}"
+            answered.add(prompt)
+            if len(answered) >= 100:
+                begun.set()
+            return
+
+    with (
+        openai.OpenAI(base_url=f"{served}/v1", api_key=key, max_retries=0) as client,
+        ThreadPoolExecutor(16) as pool,
+    ):
+        asking = [pool.submit(ask, client, prompt) for prompt in prompts]
+        assert begun.wait(120)
+        before = set(answered)
+        victims = replicas()
+        assert len(victims) == 2
+        victims[0].kill()
+        for one in asking:
+            one.result(timeout=120)
+        assert answered == set(prompts), seen
+        asked = Counter(service.prompts())
+        assert all(asked[prompt] == 1 for prompt in before), "what was answered is in the store"
+        assert sum(asked.values()) <= len(prompts) + 16, "only what the dead replica had under way is asked again"
+        wait_until(lambda: len(replicas()) == 2)
+        said = [
+            chunk.choices[0].delta.content or ""
+            for chunk in client.chat.completions.create(
+                model="standin", messages=[{"role": "user", "content": "a stream through the proxy"}], stream=True
+            )
+        ]
+    print(f"clients saw {dict(seen)}; {sum(asked.values()) - len(prompts)} calls were made again")
+    assert "".join(said) == "answer to: a stream through the proxy"
+    assert sum(map(bool, said)) > 3
+
+
+def test_a_client_that_leaves_stops_the_engine_behind_the_proxy(
+    served: str, grounds: Grounds, service: StandIn
+) -> None:
+    key = add_key(grounds.home / "keys.yaml", "bob")
+    service.script([{"fault": "slow", "piece_seconds": 0.1}])
+    messages = [{"role": "user", "content": "a long answer " * 100}]
+    with openai.OpenAI(base_url=f"{served}/v1", api_key=key) as client:
+        stream = client.chat.completions.create(model="standin", messages=messages, stream=True)
+        next(iter(stream))
+        assert service.state()["under_way"] == 1
+        stream.close()
+    wait_until(lambda: service.state()["under_way"] == 0, seconds=15)
