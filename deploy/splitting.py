@@ -123,11 +123,11 @@ def _in_cte(cte: exp.CTE) -> Iterator[str]:
     yield from _reasons(reads[0])
 
 
-def _name(function: exp.Expr) -> str:
+def _name(function: exp.Func) -> str:
     return function.name.lower() if isinstance(function, exp.Anonymous) else function.sql_name().lower()
 
 
-def _is_aggregate(function: exp.Expr) -> bool:
+def _is_aggregate(function: exp.Func) -> bool:
     return isinstance(function, exp.AggFunc) or _name(function) in _aggregates()
 
 

@@ -71,7 +71,7 @@ class Caller:
         wanted = dict(zip(keys, requests, strict=True))
         answers = await self._known(wanted, statement, mode)
         statement.spent.known += len(answers)
-        CACHE_HITS.add(len(answers), spec.name)
+        CACHE_HITS.add(len(answers.keys() - statement.remembered.keys()), spec.name)
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:
             fresh = await self._ask_unknown(spec, unknown, statement, mode)
             answers |= fresh

@@ -54,7 +54,7 @@ class Exported:
                     tags = dict(zip(metric.labels, labels, strict=True))
                     if kind == "gauge":
                         told.set(value, tags)
-                    else:
+                    elif value:
                         told.inc(value - (before or 0.0), tags)
                     self._told[metric.name, labels] = value
 

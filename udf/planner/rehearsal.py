@@ -50,6 +50,8 @@ class Rehearsal:
         """Return the known responses, and note the other requests."""
         responses = KNOWN_ONLY.responses(session, spec, requests, mode)
         with self._noting:
+            if not self.found:  # What is found later was asked by this very statement.
+                CACHE_HITS.add(sum(response is not None for response in responses), spec.name)
             place = (spec.name, mode)
             under_way = [noted.get(place, {}) for noted, _ in self._asked]
             new = self._requests.setdefault(place, {})

@@ -1,0 +1,162 @@
+"""Parts of a cluster die, come, go and change while SQL runs: no row is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import quackllm
+from grounds import MARKS, Grounds, running_cluster, wait_until
+
+pytestmark = MARKS
+
+
+@pytest.fixture(scope="module")
+def grounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds]:
+    with running_cluster(tmp_path_factory.mktemp("losses"), 3) as running:
+        yield running
+
+
+def answered(grounds: Grounds) -> int:
+    return sum(replica.answered for replica in quackllm.status("chat", cluster=grounds.address).replicas)
+
+
+@contextmanager
+def meanwhile(work: Callable[[], object]) -> Iterator[None]:
+    """Do the work in a thread while the block runs; what it raises, fails the test."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+            raise
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    thread.join()
+    assert not raised
+
+
+def test_a_node_killed_in_the_middle_of_5000_rows_loses_none(grounds: Grounds, connection: quackllm.Connection) -> None:
+    params = {"delay_seconds": 0.2}
+    quackllm.deploy("chat", "echo", num_workers=4, worker_concurrency=16, infer_params=params, cluster=grounds.address)
+    replicas = quackllm.status("chat", cluster=grounds.address).replicas
+    assert len({replica.node for replica in replicas}) == 3, "the replicas are spread over all nodes"
+    victim = next(iter(grounds.cluster.worker_nodes))
+    lost = {replica.pid for replica in replicas if replica.node == victim.node_id[:8]}
+
+    def kill_at_half() -> None:
+        wait_until(lambda: answered(grounds) > 2000)
+        grounds.cluster.remove_node(victim, allow_graceful=False)
+
+    with meanwhile(kill_at_half):
+        rows = connection.execute("SELECT llm_result(chat('row ' || i)) FROM range(5000) t(i)").fetchall()
+    assert {row for (row,) in rows} == {f"echo: row {i}" for i in range(5000)}
+    assert lost
+    wait_until(lambda: all(replica.alive for replica in quackllm.status("chat", cluster=grounds.address).replicas))
+    back = quackllm.status("chat", cluster=grounds.address).replicas
+    assert not lost & {replica.pid for replica in back}
+    assert victim.node_id[:8] not in {replica.node for replica in back}
+    grounds.add_node()
+
+
+def test_a_replica_killed_every_five_seconds_for_a_minute_loses_no_row(
+    grounds: Grounds, connection: quackllm.Connection
+) -> None:
+    params = {"delay_seconds": 0.1}
+    quackllm.deploy("chat", "echo", num_workers=3, worker_concurrency=8, infer_params=params, cluster=grounds.address)
+    stop, kills = threading.Event(), []
+
+    def kill_often() -> None:
+        while not stop.wait(5):
+            replicas = quackllm.status("chat", cluster=grounds.address).replicas
+            if alive := [replica for replica in replicas if replica.alive]:
+                os.kill(alive[len(kills) % len(alive)].pid, signal.SIGKILL)
+                kills.append(alive[0].name)
+
+    started, rows = time.monotonic(), 0
+    with meanwhile(kill_often):
+        while time.monotonic() - started < 60:
+            found = connection.execute(
+                f"SELECT count(*) FILTER (r.error IS NULL), any_value(r.error) FROM "
+                f"(SELECT chat('row ' || i) AS r FROM range({rows}, {rows + 2000}) t(i))"
+            ).fetchone()
+            assert found == (2000, None)
+            rows += 2000
+        stop.set()
+    assert len(kills) >= 8
+    assert rows >= 4000
+
+
+def test_rolling_a_spec_under_fifty_requests_a_second_fails_none(
+    grounds: Grounds, connection: quackllm.Connection
+) -> None:
+    def deploy(delay: float) -> str:
+        params = {"delay_seconds": delay}
+        return quackllm.deploy("chat", "echo", num_workers=2, infer_params=params, cluster=grounds.address)
+
+    deploy(0.02)
+    connection.execute("SELECT chat('x')").fetchall()
+    stop = threading.Event()
+    found: list[tuple[object]] = []
+
+    def ask(number: int) -> None:
+        with connection.cursor() as cursor:
+            while not stop.wait(0.08 if number else 0.07):
+                found.append(cursor.execute(f"SELECT (chat('{number} {len(found)}')).error").fetchone())
+
+    threads = [threading.Thread(target=ask, args=[number]) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    started = time.monotonic()
+    assert [deploy(delay) for delay in (0.021, 0.022, 0.023)] == ["rolled out"] * 3
+    wait_until(lambda: time.monotonic() - started > 6)
+    seconds = time.monotonic() - started
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(found) == {(None,)}
+    assert len(found) / seconds > 25, "a busy machine asks less often, and not never"
+
+
+def test_undeploying_drains(grounds: Grounds, connection: quackllm.Connection) -> None:
+    params = {"delay_seconds": 2}
+    quackllm.deploy("chat", "echo", worker_concurrency=200, infer_params=params, cluster=grounds.address)
+
+    def undeploy() -> None:
+        wait_until(lambda: quackllm.status("chat", cluster=grounds.address).replicas[0].under_way == 150)
+        quackllm.undeploy("chat", cluster=grounds.address)
+
+    with meanwhile(undeploy):
+        rows = connection.execute("SELECT (chat('row ' || i)).error FROM range(150) t(i)").fetchall()
+    assert rows == [(None,)] * 150
+    assert quackllm.models(cluster=grounds.address) == []
+
+
+def test_scaling_up_and_down_under_load(grounds: Grounds, connection: quackllm.Connection) -> None:
+    params = {"delay_seconds": 0.1}
+    quackllm.deploy("chat", "echo", worker_concurrency=8, infer_params=params, cluster=grounds.address)
+    (first,) = quackllm.status("chat", cluster=grounds.address).replicas
+    most: list[int] = []
+
+    def scale() -> None:
+        assert quackllm.scale("chat", 4, cluster=grounds.address) == "scaled from 1 to 4"
+        wait_until(lambda: min(r.answered for r in quackllm.status("chat", cluster=grounds.address).replicas) > 50)
+        most.append(len(quackllm.status("chat", cluster=grounds.address).replicas))
+        assert quackllm.scale("chat", 1, cluster=grounds.address) == "scaled from 4 to 1"
+
+    with meanwhile(scale):
+        rows = connection.execute("SELECT (chat('row ' || i)).error FROM range(3000) t(i)").fetchall()
+    assert rows == [(None,)] * 3000
+    assert most == [4]
+    (left,) = quackllm.status("chat", cluster=grounds.address).replicas
+    assert (left.pid, left.starts) == (first.pid, 1), "the first replica noticed nothing"
+    assert quackllm.scale("chat", 1, cluster=grounds.address) == "unchanged"
