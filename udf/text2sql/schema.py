@@ -11,6 +11,8 @@ from ...workers.mschema import Schema
 from .choice import only
 from .ddl import is_ddl, read_ddl
 
+LONG_GAP = re.compile(r"\s{40,}")
+"""Says nothing in a schema, and patterns that look for what stands behind it would look for long."""
 HINT = "create or attach a table, or say schema := 'CREATE TABLE singer (name VARCHAR, age INT)'"
 
 
@@ -33,7 +35,7 @@ def resolve(text: str | None, catalog: Schema) -> ResolvedSchema:
     Raises:
         SchemaError: no table is there, the text describes none, or a name is unknown.
     """
-    text = (text or "").strip()
+    text = LONG_GAP.sub(lambda gap: "\n" if "\n" in gap[0] else " ", text or "").strip()
     if is_ddl(text):
         ddl = read_ddl(text)
         return ResolvedSchema(_not_empty(ddl.schema, "the DDL creates no table that can be read"), ddl.bindable)

@@ -12,13 +12,14 @@ from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
+from sqlglot.errors import SqlglotError
 
+from ....udf.text2sql.dialect import limited
 from ....workers.errors import DatabaseError, MissingExtraError, SetupError
 from ....workers.mschema import Schema
 from .database import STATEMENT_SECONDS, Rows, as_rows
 from .reflection import read_schema
 
-MILLISECONDS = int(STATEMENT_SECONDS * 1000)
 CONNECT_SECONDS = 10
 SQLITE_STEPS = 10_000
 """After so many steps of its machine SQLite looks at the clock."""
@@ -47,7 +48,7 @@ def _settle_postgres(connection: Any) -> None:
     _all(
         connection,
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-        f"SET statement_timeout = {MILLISECONDS}",
+        f"SET statement_timeout = {int(STATEMENT_SECONDS * 1000)}",
         "SET standard_conforming_strings = on",
     )
 
@@ -56,7 +57,8 @@ def _settle_mysql(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT version()")
         is_mariadb = "mariadb" in cursor.fetchone()[0].lower()
-    limit = f"max_statement_time = {STATEMENT_SECONDS}" if is_mariadb else f"max_execution_time = {MILLISECONDS}"
+    milliseconds = int(STATEMENT_SECONDS * 1000)
+    limit = f"max_statement_time = {STATEMENT_SECONDS}" if is_mariadb else f"max_execution_time = {milliseconds}"
     # Quotes and backslashes must mean what the translated SQL means by them, whatever the server's mode.
     mode = "sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'"
     _all(connection, "SET SESSION TRANSACTION READ ONLY", f"SET SESSION {limit}", f"SET SESSION {mode}")
@@ -124,10 +126,12 @@ class Server:
 
     def run(self, sql: str, most_rows: int) -> Rows:
         """See `Database`."""
+        try:
+            query = limited(sql, self.dialect, most_rows + 1)
+        except SqlglotError as error:
+            raise DatabaseError(f"only queries are run here: {error}") from error
         with self._connected() as connection:
-            found = connection.exec_driver_sql(sql)
-            if not found.returns_rows:
-                raise DatabaseError(f"{sql.split()[0].upper()} gives no rows: only queries are run here")
+            found = connection.exec_driver_sql(query)
             return as_rows(list(found.keys()), found.fetchmany(most_rows + 1), most_rows)
 
     def close(self) -> None:
