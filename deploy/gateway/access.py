@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends
 from fastapi import Request as HttpRequest
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ...udf.settings import Wishes, settings
 from ...udf.statement import Statement
@@ -82,14 +83,19 @@ def _wishes(admitted: Pass | None) -> Wishes:
     return Wishes(**{name: given[name] for name in Wishes.model_fields})
 
 
-async def visit(request: HttpRequest) -> AsyncIterator[Visit]:
+BEARER = HTTPBearer(auto_error=False, description="made by `quackllm keys add`; none where the gateway has no keys")
+
+
+async def visit(
+    request: HttpRequest, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+) -> AsyncIterator[Visit]:
     """Admit a request or refuse it, and charge its key for what it spent once the answer was sent.
 
     Raises:
         GatewayError: 401, or 429 with when to come back.
     """
     gateway = gateway_of(request)
-    admitted = await gateway.ledger.admit(_digest(request))
+    admitted = await gateway.ledger.admit(digest_of(shown.credentials.strip()) if shown else None)
     if isinstance(admitted, Refusal):
         raise GatewayError(
             admitted.status,
@@ -107,11 +113,6 @@ async def visit(request: HttpRequest) -> AsyncIterator[Visit]:
         gateway.leave(name)
         if admitted:
             await gateway.ledger.charge(admitted.name, admitted.key, here.cost)
-
-
-def _digest(request: HttpRequest) -> str | None:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    return digest_of(key.strip()) if scheme.lower() == "bearer" and key.strip() else None
 
 
 Admitted = Annotated[Visit, Depends(visit)]

@@ -9,9 +9,10 @@ from fastapi.responses import Response as HttpResponse
 from .access import Admitted
 from .answering import Answering, store_mode
 from .bodies import ChatBody, CompletionBody, Sampling
+from .errors import OPENAI_ERRORS
 from .wire import Wire
 
-router = APIRouter(prefix="/v1", tags=["chat"])
+router = APIRouter(prefix="/v1", tags=["chat"], responses=OPENAI_ERRORS)
 
 
 @router.post("/chat/completions", summary="Answer a conversation")

@@ -15,9 +15,9 @@ from ...workers.patience import guess_tokens
 from .access import Admitted
 from .answering import CALLS, ask, store_mode
 from .bodies import EmbeddingBody
-from .errors import GatewayError
+from .errors import OPENAI_ERRORS, GatewayError
 
-router = APIRouter(prefix="/v1", tags=["embeddings"])
+router = APIRouter(prefix="/v1", tags=["embeddings"], responses=OPENAI_ERRORS)
 
 
 @router.post("/embeddings", summary="Turn texts into vectors")

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from ...workers.errors import (
@@ -26,6 +27,31 @@ RETRY_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """What OpenAI's client tries again by itself, and these but for 425."""
 
 BROKEN = frozenset({"broken_off", "cancelled"})
+
+
+class ErrorFields(BaseModel):
+    """What went wrong; `code` is the provider's own where it refused."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorReply(BaseModel):
+    """An error, as OpenAI's clients read it."""
+
+    error: ErrorFields
+
+
+OPENAI_ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "Refused; the error object says why", "model": ErrorReply},
+    "5XX": {
+        "description": "The model, its service or the gateway failed; the error object says why",
+        "model": ErrorReply,
+    },
+}
+"""What the routes in OpenAI's dialect may answer beside 200, for the OpenAPI page."""
 
 
 class GatewayError(HTTPException):

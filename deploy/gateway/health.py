@@ -8,10 +8,10 @@ from fastapi.responses import PlainTextResponse
 
 from ...workers.errors import QuackLLMError
 from .access import Admitted
-from .errors import GatewayError
+from .errors import OPENAI_ERRORS, GatewayError
 from .state import gateway_of
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], responses=OPENAI_ERRORS)
 
 
 @router.get("/healthz", summary="Whether the process lives")

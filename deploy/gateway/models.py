@@ -8,8 +8,9 @@ from fastapi import APIRouter
 
 from ...workers.spec import ModelSpec
 from .access import Admitted
+from .errors import OPENAI_ERRORS
 
-router = APIRouter(prefix="/v1", tags=["models"])
+router = APIRouter(prefix="/v1", tags=["models"], responses=OPENAI_ERRORS)
 
 
 @router.get("/models", summary="List the models")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,9 +15,10 @@ from .chinese import CHINESE
 
 DESCRIPTION = (
     "Every deployed model in OpenAI's dialect, and questions about databases. Send the API key as a bearer token. "
-    "The same request has the same answer and is paid for once; `draw`, `seed` or `Cache-Control: no-cache` ask anew."
+    "The same request has one answer, paid for once; `draw`, `seed` or `Cache-Control: no-cache` asks anew."
 )
 ASSETS = "/docs/assets"
+TRANSLATED = frozenset({"summary", "description", "tags"})
 
 
 def add_pages(app: FastAPI) -> None:
@@ -58,22 +58,14 @@ def _page(document: str, title: str) -> HTMLResponse:
 
 
 def in_chinese(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the OpenAPI document with every summary, description and tag that has a translation in Chinese."""
-    return _translated(copy.deepcopy(document))
+    """Return the OpenAPI document with its summaries, descriptions and tags in Chinese, where they are translated."""
 
+    def translated(name: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {inner: translated(inner, held) for inner, held in value.items()}
+        if isinstance(value, list):
+            return [translated(name, held) for held in value]
+        return CHINESE.get(value, value) if name in TRANSLATED and isinstance(value, str) else value
 
-def _translated(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {
-            name: CHINESE.get(value, value) if _is_words(name, value) else _translated(value)
-            for name, value in node.items()
-        }
-    return (
-        [CHINESE.get(item, item) if isinstance(item, str) else _translated(item) for item in node]
-        if isinstance(node, list)
-        else node
-    )
-
-
-def _is_words(name: str, value: Any) -> bool:
-    return name in ("summary", "description") and isinstance(value, str)
+    found: dict[str, Any] = translated("", document)
+    return found
