@@ -22,7 +22,6 @@ from .fleet import ALWAYS_THERE, Fleet, ModelStatus, unknown_model
 from .local import local_fleet
 from .ray_metrics import watch
 from .replicas import RayReplica, replica_statuses, replicas_up, retire, share_rates, start_replicas
-from .reach import host_and_port, why_unreachable
 from .router import Router
 from .spec import ModelSpec
 from .worker import concurrency
