@@ -48,10 +48,10 @@ class RayReplica:
             async for reference in answers:
                 yield await reference
             answers = None
-        except (RayActorError, ValueError) as error:
-            raise ReplicaLostError(f"{self.name}: {error}") from error
         except RayTaskError as error:
             raise _original(error, self.name) from error
+        except (RayError, ValueError) as error:  # The actor, its node, or answers that lay there.
+            raise ReplicaLostError(f"{self.name}: {error}") from error
         finally:
             if answers is not None:
                 ray.cancel(answers)  # Whoever waited has left: the engine need not go on.

@@ -217,10 +217,10 @@ class Router:
         self._loads = [known.get(replica) or _Load(replica) for replica in found]
         for load in self._loads:
             load.resting = False
-        if found:
+        if found or not self._waiting:
             self._none_since = None
             self._pump()
-        elif self._waiting:
+        else:
             self._wait_for_one()
 
     def _wait_for_one(self) -> None:

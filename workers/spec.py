@@ -25,7 +25,8 @@ OPERATIONAL = frozenset(
     {
         *("proxy", "organization", "device", "max_batch_size"),
         *("n_parallel", "n_threads", "n_gpu_layers", "n_batch", "flash_attention"),
-        *("tensor_parallel_size", "gpu_memory_utilization", "kv_cache_memory_bytes", "num_gpu_blocks_override"),
+        *("tensor_parallel_size", "pipeline_parallel_size", "distributed_executor_backend"),
+        *("gpu_memory_utilization", "kv_cache_memory_bytes", "num_gpu_blocks_override"),
         *("max_num_seqs", "max_num_batched_tokens", "enable_prefix_caching", "enforce_eager", "disable_log_stats"),
     }
 )

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 import quackllm
-from grounds import Grounds
+from grounds import Grounds, wait_until
+
+__all__ = ["connection", "wait_until"]
 
 
 @pytest.fixture

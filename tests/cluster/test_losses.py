@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 import quackllm
 from grounds import MARKS, Grounds, running_cluster, wait_until
+from standin.fixtures import KEY, StandIn
 
 pytestmark = MARKS
 
@@ -160,3 +161,24 @@ def test_scaling_up_and_down_under_load(grounds: Grounds, connection: quackllm.C
     (left,) = quackllm.status("chat", cluster=grounds.address).replicas
     assert (left.pid, left.starts) == (first.pid, 1), "the first replica noticed nothing"
     assert quackllm.scale("chat", 1, cluster=grounds.address) == "unchanged"
+
+
+def test_own_resources_place_replicas_and_the_environment_reaches_them(
+    grounds: Grounds, connection: quackllm.Connection, service: StandIn
+) -> None:
+    node = grounds.add_node(resources={"special": 2})
+    grounds.cluster.wait_for_nodes()
+    given = {
+        "resources_per_worker": {"special": 1},
+        "env_vars": {"STANDIN_PASS": KEY},
+        "infer_params": {**service.openai_params(), "saas.api_key": "env:STANDIN_PASS"},
+    }
+    quackllm.deploy("chat", "openai", num_workers=2, **given, cluster=grounds.address)
+    replicas = quackllm.status("chat", cluster=grounds.address).replicas
+    assert {replica.node for replica in replicas} == {node.node_id[:8]}
+    assert connection.execute("SELECT llm_result(chat('x'))").fetchall() == [("answer to: x",)]
+    assert KEY in service.requests()[0]["headers"]["Authorization"]
+    with pytest.raises(quackllm.QuackLLMError, match="wants 3 specials, the cluster has 2"):
+        quackllm.scale("chat", 3, cluster=grounds.address)
+    with pytest.raises(quackllm.QuackLLMError, match="MY_API_KEY looks like a secret"):
+        quackllm.deploy("chat", "echo", env_vars={"MY_API_KEY": "x"}, cluster=grounds.address)
