@@ -20,9 +20,7 @@ def words_without_keys_on_the_list() -> list[str]:
     hidden: list[str] = json.loads(os.environ.pop(VARIABLE, "[]"))
     if hidden:
         whole = iter(hidden)
-        return [
-            word.removesuffix(HIDDEN) + next(whole, HIDDEN) if word.endswith(HIDDEN) else word for word in sys.argv[1:]
-        ]
+        return [word.removesuffix(HIDDEN) + next(whole) if secret_in(word) == HIDDEN else word for word in sys.argv[1:]]
     found = [(word, secret_in(word)) for word in sys.orig_argv]
     secrets = [secret for _, secret in found if secret]
     if secrets and os.name == "posix":  # Elsewhere a new process would not take this one's place.

@@ -1,0 +1,74 @@
+"""The table of commands: what the help says without loading them, and how fast."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from quackllm.deploy.cli import app
+from quackllm.deploy.commands import COMMANDS
+from typer.testing import CliRunner
+
+SCRIPT = Path(sys.executable).with_name("quackllm")
+HEAVY = {"pydantic", "duckdb", "pyarrow", "numpy", "ray", "torch", "openai", "sqlglot"}
+
+
+def help_of(name: str) -> str:
+    return CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_summary_is_how_the_commands_own_help_begins(name: str) -> None:
+    later = COMMANDS[name]
+    documentation = inspect.getdoc(getattr(import_module(f"quackllm.deploy.{later.module}"), later.function))
+    assert documentation
+    assert documentation.splitlines()[0] == later.summary
+
+
+@pytest.mark.parametrize("name", [name for name, later in COMMANDS.items() if not later.hidden])
+def test_the_help_teaches_by_example(name: str) -> None:
+    text = help_of(name)
+    assert f"quackllm {name}" in text.replace("Usage: quackllm", "") or name == "demo"
+    assert "--help" in text
+
+
+def test_the_help_loads_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom quackllm.deploy.cli import app\n"
+        "try: app(['--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert "text2sql" in done.stdout
+    assert not HEAVY & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", [[SCRIPT], [sys.executable, "-m", "quackllm"]], ids=["script", "module"])
+def test_it_runs_by_its_name_and_as_a_module(command: list[str]) -> None:
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.startswith("quackllm ")
+
+
+def test_a_command_that_is_not_there_names_the_near_one() -> None:
+    result = CliRunner().invoke(app, ["deplyo"])
+    assert result.exit_code == 2
+    assert "deploy" in result.stderr
+
+
+def test_the_shell_completes_commands_and_the_names_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    CliRunner().invoke(app, ["deploy", "parrot", "echo"])
+    for words, expected in (
+        ("quackllm te", "text2sql"),
+        ("quackllm chat pa", "parrot"),
+        ("quackllm undeploy ", "parrot"),
+    ):
+        asked = {"_QUACKLLM_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        result = CliRunner().invoke(app, [], env=asked, prog_name="quackllm")
+        assert expected in result.output.split()
+
+
+def test_completion_is_offered() -> None:
+    assert "--install-completion" in CliRunner().invoke(app, ["--help"]).output
