@@ -9,10 +9,10 @@
     %sql FROM llm_models()                         SQL on the same connection
     %%sql --output df                              a script; the last result as a DataFrame
     %%text2sql                                     a question to the database: SQL, rows, a chart, a cell to edit
-    %%ask                                          the same without the cell to edit
+    %ask How many singers are there?               the same without the cell to edit
     --%chat                                        Byzer's cells run as they are
 
-Each of them explains itself: %chat? %sql? %%text2sql?
+Each of them explains itself: %chat? %sql? %text2sql?
 
 **The connection.** A notebook has one: the `quackllm.Connection` among its variables. Where there is none, the first
 magic that needs it opens one in memory, as the variable `connection`; where there are several,

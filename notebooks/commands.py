@@ -162,9 +162,9 @@ _QUESTION = {
 }
 
 TEXT2SQL = Command(
-    "%%text2sql",
-    "Ask the database a question: shows the SQL, its rows and, where they make one, a chart; "
-    "the next cell holds the SQL, to be edited.",
+    "%text2sql",
+    "Ask the database a question, in a line or a %%text2sql cell: shows the SQL, its rows and, where they make one, "
+    "a chart; the next cell holds the SQL, to be edited.",
     _QUESTION,
     examples="""
     %%text2sql --output t1
@@ -178,10 +178,9 @@ The SQL is one SELECT that can change nothing; DuckDB has checked it before it r
 """,
 )
 
-ASK = Command("%%ask", "Ask the database a question and show the answer, as %%text2sql does, without a cell to edit.",
+ASK = Command("%ask", "Ask the database a question and show the answer, as %text2sql does, without a cell to edit.",
     _QUESTION, examples="""
-    %%ask
-    Which singers were born in France?
+    %ask Which singers were born in France?
 """)  # fmt: skip
 
 QUACKLLM = Command(
@@ -189,7 +188,7 @@ QUACKLLM = Command(
     "Say which database and default model the notebook has; alone: show what there is.",
     {
         "model": "the default model",
-        "cluster": "where models answer: 'local', 'auto' or an address of a Ray cluster; left out: here",
+        "cluster": "where models answer: 'local', 'auto' or an address of a Ray cluster; 'none': in this process",
         "connection": "the variable that holds the notebook's connection",
         "debug": "'on': errors with their tracebacks; 'off': as one panel",
     },

@@ -12,6 +12,7 @@ import duckdb
 from ..udf.errors import QuackLLMError
 from .byzer import as_magic
 from .completion import completing
+from .lines import QuestionLine
 from .magics import Magics
 from .place import Place
 
@@ -33,6 +34,7 @@ def load(shell: InteractiveShell) -> None:
         shell.register_magic_function(magic, kind, name)
     completer = completing(place)
     shell.input_transformers_cleanup.append(as_magic)
+    shell.input_transformer_manager.token_transformers.append(QuestionLine)
     shell.Completer.custom_matchers.append(completer)
     shell.set_custom_exc(SHOWN, partial(_show_error, magics))
     formatter = shell.display_formatter.mimebundle_formatter
@@ -43,6 +45,7 @@ def load(shell: InteractiveShell) -> None:
             for where in ("line", "cell") if kind == "line_cell" else (kind,):
                 shell.magics_manager.magics[where].pop(name, None)
         shell.input_transformers_cleanup.remove(as_magic)
+        shell.input_transformer_manager.token_transformers.remove(QuestionLine)
         shell.Completer.custom_matchers.remove(completer)
         shell.set_custom_exc((), None)
         formatter.pop("quackllm.workers.values.Response", None)

@@ -68,8 +68,8 @@ class Magics:
             "quackllm": ("line", Magic(self, self.quackllm, lambda: commands.QUACKLLM.help)),
             "chat": ("line_cell", Magic(self, self.chat, lambda: commands.chat_command().help)),
             "sql": ("line_cell", Magic(self, self.sql, lambda: commands.SQL.help)),
-            "text2sql": ("cell", Magic(self, self.text2sql, lambda: commands.TEXT2SQL.help)),
-            "ask": ("cell", Magic(self, self.ask, lambda: commands.ASK.help)),
+            "text2sql": ("line_cell", Magic(self, self.text2sql, lambda: commands.TEXT2SQL.help)),
+            "ask": ("line_cell", Magic(self, self.ask, lambda: commands.ASK.help)),
             "byzer": ("cell", Magic(self, self.byzer, lambda: BYZER_HELP)),
         }
 
@@ -96,11 +96,11 @@ class Magics:
         return sql(self.place, given, "\n".join(part for part in (text, cell or "") if part))
 
     def text2sql(self, line: str, cell: str | None) -> Any:
-        """`%%text2sql`."""
+        """`%text2sql` and `%%text2sql`."""
         return self._question(commands.TEXT2SQL, line, cell, edit=True)
 
     def ask(self, line: str, cell: str | None) -> Any:
-        """`%%ask`."""
+        """`%ask` and `%%ask`."""
         return self._question(commands.ASK, line, cell, edit=False)
 
     def _question(self, command: commands.Command, line: str, cell: str | None, *, edit: bool) -> Any:

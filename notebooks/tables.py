@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import json
+import math
 from collections.abc import Iterable
-from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ MOST_ROWS = 50
 """How many rows a notebook shows; all of them are there."""
 MOST_CHARACTERS = 2000
 """How much of one value."""
+LONGEST_NUMBER = 9
 CELL = f"padding: .25em .7em; border-bottom: 1px solid {LINE}; vertical-align: top; max-width: 36em; {WRAP}"
 
 
@@ -123,9 +123,15 @@ def _value(value: Any) -> str:
         return _clipped(value["output"] or "") + (f'<div style="color: {AMBER}">{escape(said)}</div>' if mark else "")
     if isinstance(value, dict | list):
         return _clipped(json.dumps(value, ensure_ascii=False, default=str))
-    if isinstance(value, datetime.date | datetime.time | datetime.timedelta | Decimal | bytes):
-        return _clipped(str(value))
-    return _clipped(value if isinstance(value, str) else repr(value))
+    return _clipped(_number(value) if isinstance(value, float) else str(value))
+
+
+def _number(value: float) -> str:
+    """Return a number as a person reads it; all its digits are in the Arrow table."""
+    written = repr(value)
+    if len(written) <= LONGEST_NUMBER or not math.isfinite(value):
+        return written
+    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.2f}"
 
 
 def _clipped(text: str) -> str:
