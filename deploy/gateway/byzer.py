@@ -116,6 +116,7 @@ class Running:
             session = session_behind(connection)
             session.caller = self._visit.gateway.caller
             session.variables = _variables(wishes)
+            session.duckdb_draws = False
             duckdb.DuckDBPyConnection.register(connection, "given", rows)
             names = ", ".join('"' + name.replace('"', '""') + '"' for name in rows.column_names) or "NULL AS feature"
             for statement in (f"CREATE TABLE {DATA} AS SELECT {names} FROM given", REQUEST_MACRO):

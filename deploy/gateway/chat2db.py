@@ -83,11 +83,7 @@ def _turn(turn: dict[str, str]) -> Message:
 async def chat2db(
     body: PromptBody, visit: Admitted, request: HttpRequest, model: str | None = None, database: str | None = None
 ) -> Any:
-    """Return the answer as a bare JSON string.
-
-    A chat model gets the prompt as it is. A model that was trained on a prompt form (sqlcoder, XiYanSQL, the built-in
-    one) is asked the question in that form, and its SQL is returned in the dialect that the prompt names.
-    """
+    """Return a bare JSON string; a chat model gets the prompt as it is, others its question in their own form."""
     spec = await text2sql_model(visit, model)
     form, prompt = form_of(spec).name, read_prompt(body.prompt)
     if form == AS_IT_IS or not (prompt.wants_sql or form in SQL_ALONE):

@@ -17,7 +17,7 @@ ALIASES = {"postgresql": "postgres", "mariadb": "mysql", "sqlserver": "tsql", "m
 DIALECTS = frozenset(dialect.value for dialect in sqlglot.Dialects if dialect.value)
 Names = dict[str, str]
 """Names as they are spelled, by their lower case."""
-COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In)
+EQUALS = (exp.EQ, exp.NEQ, exp.In)
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 
 
@@ -191,10 +191,10 @@ def _reachable(scope: Scope) -> Iterator[tuple[str, exp.Table | Scope]]:
 
 
 def _cast_compared(node: exp.Expr) -> exp.Expr:
-    """Compare text with a number as a number, which DuckDB does by itself and Postgres refuses."""
-    if not isinstance(node, COMPARISONS):
+    """Compare text with a number as a number, which `=` and IN of DuckDB do by themselves and Postgres refuses."""
+    if not isinstance(node, EQUALS):
         return node
-    sides = [node.args.get(name) for name in ("this", "expression", "low", "high")] + node.args.get("expressions", [])
+    sides = [node.this, node.args.get("expression"), *node.args.get("expressions", ())]
     kinds = [kind for side in sides if side is not None and (kind := _number_kind(side))]
     for side in sides if kinds else ():
         if isinstance(side, exp.Column) and side.meta.get("type") == "VARCHAR":

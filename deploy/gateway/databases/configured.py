@@ -81,6 +81,8 @@ class Databases:
         with self._lock:
             url, opened = self._opened.get(name, (None, None))
             if opened is None or url != urls[name]:
+                if opened:
+                    opened.database.close()
                 opened = Opened(open_database(urls[name], name))
                 self._opened[name] = urls[name], opened
             return opened

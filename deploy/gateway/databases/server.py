@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlglot.errors import SqlglotError
 
 from ....udf.text2sql.dialect import limited
@@ -180,7 +180,7 @@ def _limit_sqlite(connection: sqlite3.Connection) -> None:
 
 
 def _words(error: SQLAlchemyError) -> str:
-    """Return what the database itself said; never the statement's URL, which holds a password."""
-    words = getattr(error, "orig", None) or error
+    """Return what the database itself said; MySQL's words come behind a number."""
+    words = error.orig if isinstance(error, DBAPIError) and error.orig else error
     arguments = words.args
     return str(arguments[1] if len(arguments) == 2 and isinstance(arguments[0], int) else words).strip()

@@ -40,9 +40,9 @@ SCHEMA = Schema("shop", (SINGER, CONCERT))
          'SELECT COUNT(*) AS "Total" FROM "Singer" GROUP BY "Year" ORDER BY "Total" DESC NULLS LAST'),
         ("SELECT name FROM singer UNION SELECT name FROM stage.concert ORDER BY NAME", "postgres",
          'SELECT "Name" FROM "Singer" UNION SELECT "name" FROM "stage"."Concert" ORDER BY "Name"'),
-        ("SELECT name FROM singer WHERE year = 2014 OR year IN (1, 2) OR 1.5 < year", "postgres",
+        ("SELECT name FROM singer WHERE year = 2014 OR year IN (1, 2) OR 1.5 = year", "postgres",
          'SELECT "Name" FROM "Singer" WHERE CAST("Year" AS BIGINT) = 2014 OR CAST("Year" AS BIGINT) IN (1, 2) '
-         'OR 1.5 < CAST("Year" AS DOUBLE PRECISION)'),
+         'OR 1.5 = CAST("Year" AS DOUBLE PRECISION)'),
         ("SELECT 1 FROM singer s, stage.concert c WHERE s.year = c.year", "postgres",
          'SELECT 1 FROM "Singer" AS "s", "stage"."Concert" AS "c" WHERE CAST("s"."Year" AS BIGINT) = "c"."year"'),
         ("SELECT name FROM singer WHERE singer_id IN (SELECT singer_id FROM stage.concert ORDER BY year LIMIT 3)",
