@@ -52,9 +52,11 @@ COMMANDS = {
     "chat": Later("chat", "chat", ASKING, "Talk to a model; the answer is shown as it comes."),
     "sql": Later("sql", "sql", ASKING, "Run SQL with the LLM functions: a prompt, a statement, or a script."),
     "text2sql": Later("text2sql", "text2sql", ASKING, "Turn a question about a database into SQL, and run it."),
-    "run": Later("run", "run", ASKING, "Run a batch of SQL, from files to a file, with progress in a log."),
-    "serve": Later("serve", "serve", ASKING, "Serve the models over HTTP, in OpenAI's dialect and others."),
-    "keys": Later("api_keys", "keys", ASKING, "Say who may ask the gateway, and how much."),
+    "run": Later("run", "run", ASKING, "Run a batch of SQL: a script, or one SELECT from a file to a file."),
+    "serve": Later(
+        "serve", "serve", ASKING, "Serve every deployed model over HTTP: OpenAI's dialect, text2sql, Byzer's REST."
+    ),
+    "keys": Later("api_keys", "keys", ASKING, "Make, list and remove the keys that the gateway asks for."),
     "prepare": Later("prepare", "prepare", TRAINING, "Make training data for `quackllm finetune`."),
     "finetune": Later("train", "finetune", TRAINING, "Fine-tune a model on questions and answers."),
     "pretrain": Later("train", "pretrain", TRAINING, "Go on pre-training a model on raw text, or make a small one."),

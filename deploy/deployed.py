@@ -135,7 +135,11 @@ def undeploy(
     cluster: Cluster = None,
     json: Json = False,
 ) -> None:
-    """Undeploy models: they answer what they have taken, then end."""
+    """Undeploy models: they answer what they have taken, then end.
+
+    quackllm undeploy qianwen_chat
+    quackllm undeploy qianwen_chat kimi_chat --cluster auto
+    """
     from .models_file import undeployed
 
     _show_outcomes(undeployed(names, lasting(cluster)), json)
@@ -155,7 +159,11 @@ def models(cluster: Cluster = None, json: Json = False) -> None:
 
 
 def status(name: Name, cluster: Cluster = None, json: Json = False) -> None:
-    """Show a model: its settings and each replica. Keys are hidden."""
+    """Show a model: its settings and each replica. Keys are hidden.
+
+    quackllm status qianwen_chat
+    quackllm status qianwen_chat --cluster auto --json
+    """
     found = workers.status(name, cluster=lasting(cluster))
     if json:
         show_json(status_fields(found))

@@ -35,13 +35,14 @@ def text2sql(
     cluster: Cluster = None,
     json: Json = False,
 ) -> None:
-    """Turn a question into SQL. Without --model, the only one deployed answers, else the built-in one.
+    """Turn a question about a database into SQL, and run it.
 
         quackllm text2sql "How many singers are from France?" --database :sample
         quackllm text2sql "How many singers are from France?" --database :sample --run
         quackllm text2sql "上个月卖了多少？" --database shop.duckdb --schema sale,product --model qianwen_chat
 
-    Without a database, about tables that are only described:
+    Without --model the only one deployed answers; where there are several or none, the built-in one. Without a
+    database, about tables that are only described:
 
         quackllm text2sql "Who is the oldest?" --schema "CREATE TABLE singer (name VARCHAR, age INTEGER)"
 

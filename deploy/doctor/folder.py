@@ -15,6 +15,7 @@ from ...udf.settings import settings
 from ...udf.store import CallStore
 from ...workers.errors import QuackLLMError, SetupError, StoreError
 from ...workers.home import home
+from ..gateway.keys import read_keys
 from .findings import Finding
 
 LEAST_BYTES, FEW_BYTES = 64 << 20, 1 << 30
@@ -39,6 +40,7 @@ def check_folder() -> Iterator[Finding]:
     yield from _keys(folder)
     yield from _readable("settings.yaml", settings)
     yield from _readable("prices.yaml", lambda: add_money([]))
+    yield from _readable("keys.yaml", lambda: read_keys(folder / "keys.yaml"))
     yield from _store(folder / "calls.sqlite")
 
 

@@ -26,7 +26,7 @@ def test_the_summary_is_how_the_commands_own_help_begins(name: str) -> None:
     later = COMMANDS[name]
     documentation = inspect.getdoc(getattr(import_module(f"quackllm.deploy.{later.module}"), later.function))
     assert documentation
-    assert documentation.splitlines()[0] == later.summary
+    assert documentation.startswith(later.summary.removesuffix("."))
 
 
 @pytest.mark.parametrize("name", [name for name, later in COMMANDS.items() if not later.hidden])
