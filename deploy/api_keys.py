@@ -31,6 +31,8 @@ def keys(
 ) -> None:
     """Make, list and remove the keys that the gateway asks for; what each has spent begins anew with `reset`.
 
+    A key for Alice, with her limits; what all have spent; hers from nothing again; and no more:
+
         quackllm keys add alice --model qianwen_chat --requests-per-minute 60 --max-money 5
         quackllm keys list
         quackllm keys reset alice

@@ -45,6 +45,8 @@ def chat(
 ) -> None:
     """Talk to a model; the answer is shown as it comes.
 
+    A conversation; a question with options; one about a file; for a program:
+
         quackllm chat qianwen_chat
         quackllm chat qianwen_chat "hello" --system "You are a duck." -o temperature=0.7 max_tokens=200
         quackllm chat qianwen_chat "Summarise this:" - < report.txt

@@ -137,8 +137,12 @@ def undeploy(
 ) -> None:
     """Undeploy models: they answer what they have taken, then end.
 
-    quackllm undeploy qianwen_chat
-    quackllm undeploy qianwen_chat kimi_chat --cluster auto
+    In this process, and on a cluster:
+
+        quackllm undeploy qianwen_chat
+        quackllm undeploy qianwen_chat kimi_chat --cluster auto
+
+    Exit code 1: one of them was not there; the others are undeployed.
     """
     from .models_file import undeployed
 
@@ -148,8 +152,12 @@ def undeploy(
 def models(cluster: Cluster = None, json: Json = False) -> None:
     """List what is deployed, with its replicas as they are now.
 
-    quackllm list
-    quackllm list --cluster auto --json
+    In this process, and on a cluster for a program:
+
+        quackllm list
+        quackllm list --cluster auto --json
+
+    JSON holds each model's settings too.
     """
     statuses = workers.models(cluster=lasting(cluster))
     if json:
@@ -161,8 +169,12 @@ def models(cluster: Cluster = None, json: Json = False) -> None:
 def status(name: Name, cluster: Cluster = None, json: Json = False) -> None:
     """Show a model: its settings and each replica. Keys are hidden.
 
-    quackllm status qianwen_chat
-    quackllm status qianwen_chat --cluster auto --json
+    In this process, and on a cluster for a program:
+
+        quackllm status qianwen_chat
+        quackllm status qianwen_chat --cluster auto --json
+
+    A replica that was started more than once has died and come back.
     """
     found = workers.status(name, cluster=lasting(cluster))
     if json:

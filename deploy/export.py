@@ -27,6 +27,8 @@ def export(
 ) -> None:
     """Write a model for other programs: safetensors, or a GGUF in 2 to 32 bits a weight.
 
+    For llama.cpp, and through it for quackllm:
+
         quackllm export runs/sql/merged sql.Q4_K_M.gguf
         quackllm deploy sql_chat custom/auto -p backend=llama_cpp -p model_path=sql.Q4_K_M.gguf
 

@@ -57,6 +57,8 @@ def run(
 ) -> None:
     """Run a batch of SQL: a script, or one SELECT from a file to a file, on any path that DuckDB reads.
 
+    A script; a SELECT over files, whose rows are written to another:
+
         quackllm run nightly.sql
         quackllm run --in 'reviews/*.parquet' --out answers.parquet \\
           --sql "SELECT id, llm_result(qianwen_chat(body)) AS answer FROM input"

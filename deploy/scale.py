@@ -19,6 +19,8 @@ def scale(
 ) -> None:
     """Give a model on a cluster more replicas, or fewer.
 
+    On the Ray cluster of this machine:
+
         quackllm scale qianwen_chat 4 --cluster auto
 
     New replicas answer as soon as they have started; surplus ones answer what they have taken, then end.

@@ -36,6 +36,8 @@ def serve(
 ) -> None:
     """Serve every deployed model over HTTP: OpenAI's dialect, text2sql, Byzer's REST and Chat2DB's.
 
+    For this machine:
+
         quackllm serve
         curl http://127.0.0.1:8000/v1/models
 

@@ -25,7 +25,7 @@ DATABASES = (".duckdb", ".db", ".ddb")
 
 def sql(
     script: Annotated[
-        str | None, typer.Argument(metavar="[SCRIPT.sql]", help="A file of statements; - is the standard input.")
+        str | None, typer.Argument(metavar="SCRIPT.sql", help="A file of statements; - is the standard input.")
     ] = None,
     command: Annotated[str | None, typer.Option("--command", "-c", help="Run these statements instead.")] = None,
     database: DatabaseFile = None,

@@ -37,6 +37,8 @@ def text2sql(
 ) -> None:
     """Turn a question about a database into SQL, and run it.
 
+    About the database that comes with quackllm, and about one of your own:
+
         quackllm text2sql "How many singers are from France?" --database :sample
         quackllm text2sql "How many singers are from France?" --database :sample --run
         quackllm text2sql "上个月卖了多少？" --database shop.duckdb --schema sale,product --model qianwen_chat

@@ -119,6 +119,8 @@ def _asked(settings: FinetuneSettings, file: str | None, **source: str | None) -
 def pretrain(settings: PretrainSettings) -> None:
     """Go on pre-training a model on raw text, or make a small one of your own.
 
+    A model that there is, on more text:
+
         quackllm pretrain --model-name /models/Qwen2.5-Coder-7B \\
           --train-file text.jsonl --output-dir runs/text --learning-rate 2e-5
 
@@ -138,6 +140,8 @@ def pretrain(settings: PretrainSettings) -> None:
 @_with_flags(MergeSettings)
 def merge(settings: MergeSettings) -> None:
     """Merge a LoRA adapter into its base: one model that deploys by itself.
+
+    An adapter that `quackllm finetune` made:
 
         quackllm merge --adapter runs/sql --output-dir models/sql
 

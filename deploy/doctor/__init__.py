@@ -27,6 +27,8 @@ def doctor(
 ) -> None:
     """Say what is missing, unreachable or misconfigured, and what to type.
 
+    Without asking any model; with a question of five tokens to each; of a cluster, for a program:
+
         quackllm doctor
         quackllm doctor --ask
         quackllm doctor --cluster auto --json
