@@ -9,7 +9,7 @@ from .byzer import router as byzer
 from .chat import router as chat
 from .chat2db import router as chat2db
 from .embeddings import router as embeddings
-from .errors import add_error_handlers
+from .errors import ERRORS, add_error_handlers
 from .health import router as health
 from .limits import Limits
 from .models import router as models
@@ -29,7 +29,13 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         SetupError: no cluster answers, or the keys cannot be read.
     """
     app = FastAPI(
-        title="quackllm", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None, openapi_url=None
+        title="quackllm",
+        version=__version__,
+        description=DESCRIPTION,
+        responses=ERRORS,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
     )
     gateway = app.state.gateway = Gateway(settings)
     add_error_handlers(app)

@@ -21,9 +21,9 @@ CHINESE: dict[str, str] = {
         "由 `quackllm keys add` 生成；网关未配置 key 时不需要"
     ),
     "Successful Response": "成功",
-    "Refused; the error object says why": "被拒绝；错误对象说明原因",
-    "The model, its service or the gateway failed; the error object says why": (
-        "模型、其服务或网关出错；错误对象说明原因"
+    "Refused; the reply says why": "被拒绝；回复说明原因",
+    "The model, its service or the gateway failed; the reply says why": (
+        "模型、其服务或网关出错；回复说明原因"
     ),
     "An error, as OpenAI's clients read it.": "错误，格式与 OpenAI 客户端一致。",
     "What went wrong; `code` is the provider's own where it refused.": (

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse
 
+from ...workers.engines import EmbeddingEngine
 from ...workers.patience import guess_tokens
 from .access import Admitted
 from .answering import CALLS, ask, store_mode
@@ -24,6 +25,9 @@ router = APIRouter(prefix="/v1", tags=["embeddings"], responses=OPENAI_ERRORS)
 async def embed(body: EmbeddingBody, request: HttpRequest, visit: Admitted) -> JSONResponse:
     """Return one vector a text, in order; `usage` is a guess by the texts' lengths, since engines do not say."""
     spec = await visit.model(body.model)
+    if not isinstance(spec.plan().engine, EmbeddingEngine):
+        message = f"{spec.name} ({spec.type}) makes no embeddings"
+        raise GatewayError(400, message, code="embeddings_not_supported", param="model")
     requests = body.requests()
     responses, calls = await ask(visit, spec, requests, store_mode(request))
     vectors = [response.embedding or () for response in responses]

@@ -44,14 +44,15 @@ class ErrorReply(BaseModel):
     error: ErrorFields
 
 
-OPENAI_ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "Refused; the error object says why", "model": ErrorReply},
-    "5XX": {
-        "description": "The model, its service or the gateway failed; the error object says why",
-        "model": ErrorReply,
-    },
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "Refused; the reply says why"},
+    "5XX": {"description": "The model, its service or the gateway failed; the reply says why"},
 }
-"""What the routes in OpenAI's dialect may answer beside 200, for the OpenAPI page."""
+"""What every route may answer beside 200, for the OpenAPI page."""
+OPENAI_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {**reply, "model": ErrorReply} for status, reply in ERRORS.items()
+}
+"""The same in OpenAI's dialect."""
 
 
 class GatewayError(HTTPException):

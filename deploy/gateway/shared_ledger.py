@@ -62,7 +62,7 @@ def _in_actor(settings: GatewaySettings) -> Callable[..., Awaitable[Any]]:
 
     from ...workers.actor import NAMESPACE
 
-    # One for each file of keys, on the node where that file is: whoever starts the gateway makes it before a replica asks.
+    # One for each file of keys, where that file is: whoever starts the gateway makes it before a replica asks.
     name = f"{ACTOR}:{blake2b(str(settings.keys_path).encode(), digest_size=4).hexdigest()}"
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
     kept = {

@@ -42,9 +42,9 @@ class Gateway:
         self._models: Mapping[str, ModelSpec] = {}
         self._looked_up = -MODELS_SECONDS
 
-    async def models(self) -> Mapping[str, ModelSpec]:
+    async def models(self, fresh: bool = False) -> Mapping[str, ModelSpec]:
         """Return every model that can be asked, by name: what is deployed, and what is always there."""
-        if monotonic() - self._looked_up > MODELS_SECONDS:
+        if fresh or monotonic() - self._looked_up > MODELS_SECONDS:
             deployed = await asyncio.to_thread(self.fleet.deployed)  # On a cluster it waits for an actor.
             self._models, self._looked_up = {**ALWAYS_THERE, **deployed}, monotonic()
         return self._models
@@ -55,11 +55,11 @@ class Gateway:
         Raises:
             UnknownModelError: it is not deployed; the hint names the near ones.
         """
-        models = await self.models()
-        found = models.get(name) or models.get(plain_name(name))
-        if found is None:
-            raise unknown_model(name, models)
-        return found
+        for fresh in (False, True):
+            models = await self.models(fresh)
+            if found := models.get(name) or models.get(plain_name(name)):
+                return found
+        raise unknown_model(name, models)
 
     def enter(self, key: str | None, most: int | None) -> None:
         """Count a request in.

@@ -144,7 +144,7 @@ def test_the_published_interface_has_no_server_error(gateway: str) -> None:
 
         @given(case=operation.as_strategy())
         @settings(
-            max_examples=12,
+            max_examples=5,
             deadline=None,
             database=None,
             derandomize=True,

@@ -50,7 +50,7 @@ def test_a_providers_refusal_keeps_its_code(
 def test_an_answer_that_is_cut_off_or_withheld_says_so(client: openai.OpenAI, service: StandIn) -> None:
     service.script([{"fault": "length", "times": 1}, {"fault": "filter", "times": 1}])
     cut = client.chat.completions.create(model="standin", messages=HELLO).choices[0]
-    assert (cut.finish_reason, cut.message.content) == ("length", "answer t")
+    assert (cut.finish_reason, cut.message.content) == ("length", "answer to")
     assert client.chat.completions.create(model="standin", messages=HELLO).choices[0].finish_reason == "content_filter"
     whole = client.chat.completions.create(model="standin", messages=HELLO).choices[0]
     assert whole.finish_reason == "stop", "neither of them is kept"

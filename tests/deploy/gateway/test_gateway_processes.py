@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -39,12 +40,12 @@ def test_the_seeds_curl_lines_are_answered(service: StandIn) -> None:
     assert (reply["object"], reply["model"], reply["choices"][0]["finish_reason"]) == (
         "text_completion",
         "CodeLlama-7b-hf",
-        "length",
+        "stop",
     )
     assert reply["choices"][0]["text"].startswith("answer to: You are a powerful text-to-SQL model.")
     assert reply["id"].startswith("cmpl-")
     sent = service.requests()[-1]["body"]
-    assert (sent["max_tokens"], sent["temperature"]) == (41, 0.5)
+    assert (sent["max_completion_tokens"], sent["temperature"]) == (41, 0.5)
 
 
 def test_it_says_what_to_type_before_it_is_open_to_the_network() -> None:
@@ -61,7 +62,7 @@ def test_told_to_end_it_answers_what_is_under_way(service: StandIn) -> None:
         client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
         answer = threads.submit(client.completions.create, model="standin", prompt="hello")
         while not service.state()["under_way"]:
-            pass
+            time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         assert answer.result(timeout=20).choices[0].text == "answer to: hello"
         assert process.wait(timeout=20) == 0

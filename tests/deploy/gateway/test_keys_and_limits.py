@@ -200,7 +200,7 @@ def test_a_large_body_is_refused_before_it_is_read(serve: Any) -> None:
     body = b'{"model": "echo", "messages": [{"role": "user", "content": "' + b"x" * 200_000 + b'"}]}'
     status, reply, _ = raw(address, "POST", "/v1/chat/completions", body)
     assert (status, b"body_too_large" in reply) == (413, True)
-    status, reply, _ = raw(address, "POST", "/v1/chat/completions", iter([body]), Transfer_Encoding="chunked")  # type: ignore[arg-type]
+    status, reply, _ = raw(address, "POST", "/v1/chat/completions", iter([body]))  # type: ignore[arg-type]
     assert (status, b"body_too_large" in reply) == (413, True)
     assert raw(address, "POST", "/v1/chat/completions", body[:60] + b'hello"}]}')[0] == 200
 

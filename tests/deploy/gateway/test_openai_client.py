@@ -121,7 +121,7 @@ def test_options_reach_the_service(client: openai.OpenAI, service: StandIn) -> N
         **further,
     )
     sent = service.requests()[-1]["body"]
-    expected = {**given, **further, "max_tokens": 5, "stop": ["x"], "min_p": 0.1}
+    expected = {**given, **further, "max_completion_tokens": 5, "stop": ["x"], "min_p": 0.1}
     assert {name: sent[name] for name in expected} == expected
     assert "user" not in sent
 
@@ -172,4 +172,4 @@ def test_models_are_listed_and_found_by_their_names(client: openai.OpenAI, servi
     assert [model.id for model in client.models.list()] == ["builtin_text2sql", "echo", "standin"]
     assert client.models.retrieve("standin").owned_by == "saas/openai"
     quackllm.deploy("codellama_7b_hf", "echo")
-    assert client.with_options(max_retries=5).models.retrieve("CodeLlama-7b-hf").id == "codellama_7b_hf"
+    assert client.models.retrieve("CodeLlama-7b-hf").id == "codellama_7b_hf"
