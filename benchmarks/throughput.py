@@ -73,6 +73,7 @@ def measure(service: StandIn, concurrency: int, options: argparse.Namespace) -> 
             run(f"{concurrency} {name} {number}")
             seconds[name].append(perf_counter() - started)
             assert service.count() == rows, (name, service.count())
+            print(f"{name}: {rows / seconds[name][-1]:,.0f} rows/s", file=sys.stderr, flush=True)
     return {name: rows / median(times) for name, times in seconds.items()}
 
 
