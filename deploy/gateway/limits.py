@@ -20,7 +20,10 @@ class Limits:
     """ASGI middleware around all routes."""
 
     def __init__(self, app: ASGIApp, settings: GatewaySettings, metrics: Metrics) -> None:
-        self._app, self._settings, self._metrics = app, settings, metrics
+        self.settings = settings
+        self.held_bytes = 0
+        """Of the bodies of all requests under way."""
+        self._app, self._metrics = app, metrics
         own = None if settings.open_to_network else LOOPBACK
         self._hosts = own and own | {host.lower() for host in settings.host_names}
 
@@ -29,7 +32,7 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send, self._settings)
+        exchange = Exchange(self, receive, send)
         started = perf_counter()
         with self._metrics.under_way.track_inprogress():
             try:
@@ -38,13 +41,14 @@ class Limits:
             except GatewayError as error:
                 await error.response()(scope, receive, exchange.send)
             finally:
+                self.held_bytes -= exchange.read
                 self._metrics.count(scope, exchange.status, perf_counter() - started)
 
     def _check(self, headers: Headers) -> None:
         """Refuse what a web page in somebody's browser sends here, and what is too large.
 
         Raises:
-            GatewayError: 403, 413 or 421.
+            GatewayError: 403, 413, 421 or 503.
         """
         host = headers.get("host", "")
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
@@ -55,25 +59,34 @@ class Limits:
         if origin is not None and urlsplit(origin).netloc != host:
             raise GatewayError(403, "a web page of another site may not ask", code="cross_origin")
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._settings.most_body_bytes:
-            raise self.too_large(self._settings)
+        self.check_size(int(length) if length.isdigit() else 0)
 
-    @staticmethod
-    def too_large(settings: GatewaySettings) -> GatewayError:
-        """Return the error for a body over the limit."""
-        message = f"the body is larger than {settings.most_body_bytes:,} bytes"
-        return GatewayError(413, message, code="body_too_large")
+    def check_size(self, read: int, more: int = 0) -> None:
+        """Refuse a body that is too large, or that comes while there are too many.
+
+        Args:
+            read: how large the body is, as far as it is known.
+            more: how much of it is not counted as held yet.
+
+        Raises:
+            GatewayError: 413 or 503.
+        """
+        if read > self.settings.most_body_bytes:
+            message = f"the body is larger than {self.settings.most_body_bytes:,} bytes"
+            raise GatewayError(413, message, code="body_too_large")
+        if self.held_bytes + more > self.settings.most_held_bytes:
+            raise GatewayError(503, "too much is under way", code="overloaded", retry_after_seconds=1)
 
 
 class Exchange:
     """One request's messages, counted and timed."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, settings: GatewaySettings) -> None:
+    def __init__(self, limits: Limits, receive: Receive, send: Send) -> None:
         self.status = 0
-        self._receive, self._send, self._settings = receive, send, settings
-        self._read = 0
+        self.read = 0
+        self._limits, self._receive, self._send = limits, receive, send
         self._whole = False
-        self._until = monotonic() + settings.body_seconds
+        self._until = monotonic() + limits.settings.body_seconds
 
     async def receive(self) -> Message:
         """Return the client's next message.
@@ -87,12 +100,13 @@ class Exchange:
             async with asyncio.timeout(max(0.0, self._until - monotonic())):
                 message = await self._receive()
         except TimeoutError as error:
-            text = f"the body took longer than {self._settings.body_seconds:g} s"
+            text = f"the body took longer than {self._limits.settings.body_seconds:g} s"
             raise GatewayError(408, text, code="body_too_slow") from error
-        self._read += len(message.get("body", b""))
+        came = len(message.get("body", b""))
+        self._limits.check_size(self.read + came, came)
+        self.read += came
+        self._limits.held_bytes += came
         self._whole = not message.get("more_body", False)
-        if self._read > self._settings.most_body_bytes:
-            raise Limits.too_large(self._settings)
         return message
 
     async def send(self, message: Message) -> None:

@@ -25,6 +25,7 @@ class GatewaySettings(BaseModel):
     databases: Path | None = Field(None, description="names and URLs; left out: `databases.yaml` in QUACKLLM_HOME")
     replicas: int = Field(2, ge=1, description="gateways on a cluster")
     most_body_bytes: int = Field(8 << 20, ge=1024, description="a larger body is refused with 413")
+    most_held_bytes: int = Field(256 << 20, ge=1024, description="bodies of all requests under way; more get 503")
     most_at_once: int = Field(2000, ge=1, description="requests under way in one process; more get 503")
     most_connections: int = Field(5000, ge=1, description="open connections of one process; more get 503")
     request_seconds: float = Field(600.0, gt=0, description="how long an answer may take")

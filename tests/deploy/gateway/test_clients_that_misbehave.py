@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,19 +15,13 @@ import openai
 import pytest
 import quackllm
 import schemathesis
+from gateway_processes import wait_for
 from hypothesis import HealthCheck, Phase, given, settings
 from quackllm.deploy.gateway.keys import add_key
 from quackllm.deploy.gateway.ledger import Ledger
 from standin.fixtures import StandIn
 
 LONG = [{"role": "user", "content": "a long answer " * 100}]
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def body_of(**fields: Any) -> bytes:

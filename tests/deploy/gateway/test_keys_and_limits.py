@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import openai
 import pytest
 import quackllm
+from gateway_processes import wait_for
 from quackllm.deploy.gateway.keys import add_key, digest_of, find_key, read_keys, remove_key
 from quackllm.deploy.gateway.ledger import Bucket, Cost, Ledger, Pass, Refusal
 from quackllm.deploy.gateway.settings import GatewaySettings
@@ -203,6 +204,20 @@ def test_a_large_body_is_refused_before_it_is_read(serve: Any) -> None:
     status, reply, _ = raw(address, "POST", "/v1/chat/completions", iter([body]))  # type: ignore[arg-type]
     assert (status, b"body_too_large" in reply) == (413, True)
     assert raw(address, "POST", "/v1/chat/completions", body[:60] + b'hello"}]}')[0] == 200
+
+
+def test_what_all_bodies_hold_is_bounded(serve: Any, service: StandIn) -> None:
+    quackllm.deploy("standin", "saas/openai", infer_params=service.openai_params())
+    address = serve(most_held_bytes=150_000, request_seconds=2)
+    service.script([{"fault": "hang", "times": 1}])
+    body = b'{"model": "standin", "prompt": "' + b"x" * 100_000 + b'"}'
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(raw, address, "POST", "/v1/completions", body)
+        wait_for(lambda: service.state()["under_way"] == 1)
+        status, reply, headers = raw(address, "POST", "/v1/completions", body)
+        assert (status, b"overloaded" in reply, "retry-after" in headers) == (503, True, True)
+        assert first.result()[0] == 504
+    assert raw(address, "POST", "/v1/completions", body)[0] == 200
 
 
 def test_a_body_that_takes_for_ever_is_given_up(serve: Any) -> None:
