@@ -35,7 +35,8 @@ class Body(BaseModel):
             for name in given:
                 if name not in cls.model_fields:
                     hint = near_names(str(name), cls.model_fields)
-                    words = "there is no field {name}: {hint}; `extra` passes fields on to the service"
+                    passing = "; `extra` passes fields on to the service" if "extra" in cls.model_fields else ""
+                    words = "there is no field {name}: {hint}" + passing
                     raise PydanticCustomError("unknown_field", words, {"name": repr(name), "hint": hint})
         return given
 

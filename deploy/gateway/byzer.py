@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from threading import Timer
@@ -21,8 +21,6 @@ from ...udf.settings import Wishes
 from ...udf.statement import FailedRowsWarning
 from ...udf.text2sql.private import locked_instance
 from ...workers.errors import RequestError
-from ...workers.fleet import ALWAYS_THERE
-from ...workers.spec import ModelSpec
 from ...workers.values import Failure
 from ...workers.values import Response as Answer
 from .access import Admitted, Visit
@@ -62,16 +60,11 @@ async def predict(form: Annotated[PredictForm, Form()], visit: Admitted) -> Resp
     """Return one object a row; an answer is a list of JSON texts: `json.loads(reply[0]["value"][0])["output"]`."""
     rows = table_of(form.data, form.dataType)
     models = await visit.gateway.models()
-    sql = Rewriting(models.keys() - ALWAYS_THERE.keys(), lambda name: _refuse(visit, name, models)).rewritten(form.sql)
+    allowed = {name for name in models if visit.may_ask(name)}
+    sql = Rewriting(allowed, models.keys() - allowed).rewritten(form.sql)
     running = Running(visit)
     found = await asyncio.get_running_loop().run_in_executor(THREADS, running.rows_of, sql, rows)
     return JSONResponse(found)
-
-
-def _refuse(visit: Visit, name: str, models: Mapping[str, ModelSpec]) -> None:
-    if name not in models or not visit.may_ask(name):
-        message = f"the model {name} is not deployed, or this key may not ask it"
-        raise GatewayError(403, message, code="model_not_allowed")
 
 
 class Running:
@@ -94,16 +87,14 @@ class Running:
             GatewayError: no answer was given at all, or it took too long.
         """
         seconds = self._visit.gateway.settings.request_seconds
-        with self._connected(rows) as connection, _stopped_after(connection, seconds):
-            try:
+        try:
+            with self._connected(rows) as connection, _stopped_after(connection, seconds):
                 found = connection.execute(sql).fetchall()
                 names = [column[0] for column in connection.description]
-            except duckdb.InterruptException as error:
-                raise too_slow(seconds) from error
-            except duckdb.Error as error:
-                raise RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}") from error
-            finally:
-                self._visit.statements.append(session_behind(connection).statement)
+        except duckdb.InterruptException as error:
+            raise too_slow(seconds) from error
+        except duckdb.Error as error:
+            raise RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}") from error
         answers = [answer for row in found for cell in row for answer in answers_in(cell)]
         if answers and all(answer["error"] for answer in answers):
             _refuse_all(answers[0])
@@ -123,7 +114,10 @@ class Running:
                 duckdb.DuckDBPyConnection.execute(connection, statement)
             duckdb.DuckDBPyConnection.unregister(connection, "given")
             duckdb.DuckDBPyConnection.execute(connection, "SET lock_configuration = true")
-            yield connection
+            try:
+                yield connection
+            finally:
+                self._visit.statements.append(session.statement)
 
 
 def _variables(wishes: Wishes) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,11 @@ def shown(cell: Any) -> Any:
         return [_as_byzer(value["response"], value["request"]) for value in cell]
     if answers := answers_in(cell):
         return [_as_byzer(answer, None) for answer in answers]
-    return cell if isinstance(cell, bool | int | str | None) else str(cell)
+    return cell if isinstance(cell, bool | int | str | None) or _is_finite(cell) else str(cell)
+
+
+def _is_finite(cell: Any) -> bool:
+    return isinstance(cell, float) and math.isfinite(cell)
 
 
 def _as_byzer(answer: dict[str, Any] | None, request: dict[str, Any] | None) -> str | None:

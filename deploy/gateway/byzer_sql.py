@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlglot
@@ -11,6 +11,7 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from ...udf.text2sql.guard import check
 from ...workers.errors import RequestError
+from .errors import GatewayError
 
 DATA = "data"
 """The table that holds the request's `data`."""
@@ -36,12 +37,12 @@ class Rewriting:
     """What a select list may call.
 
     Args:
-        models: the names of the models, each also a function.
-        refuse: raises for the name of a model that may not be asked, or of none.
+        models: the names of the models that may be asked, each also a function.
+        others: the names of those that may not.
     """
 
     models: Collection[str]
-    refuse: Callable[[str], None]
+    others: Collection[str]
 
     def rewritten(self, text: str) -> str:
         """Return the SELECT over the table `data` that a select list means.
@@ -50,6 +51,7 @@ class Rewriting:
 
         Raises:
             RequestError: it is no select list.
+            GatewayError: it calls a model that may not be asked.
             GuardError: it reaches for more than the data and the models.
         """
         tree = _select(text)
@@ -69,9 +71,15 @@ class Rewriting:
             named = call.expressions[0] if len(call.expressions) == 2 else None
             if not (isinstance(named, exp.Literal) and named.is_string) or isinstance(call.parent, exp.Dot):
                 raise RequestError(f"{name} takes a model's name and a request here", hint=f"write {name}('model', …)")
-            self.refuse(named.name)
+            self._refuse_others(named.name, named.name not in self.models)
         elif (name.startswith("llm_") and name not in PLAIN) or name.startswith("quackllm"):
             raise RequestError(f"{name} cannot be called here", hint=HINT)
+        self._refuse_others(name, name in self.others)
+
+    def _refuse_others(self, name: str, refused: bool) -> None:
+        if refused:
+            message = f"the model {name} is not deployed, or this key may not ask it"
+            raise GatewayError(403, message, code="model_not_allowed")
 
     def _item(self, item: exp.Expr) -> exp.Expr:
         """Return a column: a model's call as the list of its requests with their answers."""

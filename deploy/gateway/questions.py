@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 from sqlglot.errors import SqlglotError
 
+from ...udf.settings import StoreMode
 from ...udf.text2sql.dialect import find_dialect, translate
 from ...udf.text2sql.flow import Detail, Fit, answer_question
 from ...udf.text2sql.forms import form_of
@@ -23,12 +25,12 @@ from ...workers.spec import ModelSpec
 from ...workers.values import Failure, Message, Request
 from ...workers.values import Response as Answer
 from .access import Admitted, Visit
-from .answering import ask, store_mode
+from .answering import store_mode
 from .bodies import Body
 from .databases.configured import Opened
 from .databases.database import fitted
 from .dialects import speaking
-from .errors import GatewayError
+from .errors import GatewayError, check_answered, too_slow
 
 LONGEST_QUESTION, LONGEST_SCHEMA = 4_000, 500_000
 
@@ -136,13 +138,21 @@ class Asked:
             GatewayError: the model gave no answer.
         """
         schema = await self._schema()
-        mode = store_mode(request)
+        seconds = self.visit.gateway.settings.request_seconds
+        ask = functools.partial(self._ask, store_mode(request))
+        try:
+            async with asyncio.timeout(seconds):
+                fit = self._fit(schema.schema)
+                return await answer_question(question, schema, form_of(self.spec), ask, fit=fit)
+        except TimeoutError as error:
+            raise too_slow(seconds) from error
 
-        async def step(wanted: Request) -> Answer:
-            (answer,), _ = await ask(self.visit, self.spec, [wanted], mode)
-            return answer
-
-        return await answer_question(question, schema, form_of(self.spec), step, fit=self._fit(schema.schema))
+    async def _ask(self, mode: StoreMode | None, wanted: Request) -> Answer:
+        statement = self.visit.statement()
+        (answer,) = await self.visit.gateway.ask(self.spec, [wanted], statement, mode or statement.wishes.llm_store)
+        if answer.error and (answer.error.status or answer.error.retryable):
+            check_answered(answer)  # The service failed; what a model says against the question is an answer.
+        return answer
 
     async def _schema(self) -> ResolvedSchema:
         catalog = await self.opened.schema() if self.opened else Schema()

@@ -138,7 +138,7 @@ class _Spelling:
             _quote(column.args["table"], self._owner(owner, sources[0]))
             column.set("db", None)
             column.set("catalog", None)
-        own = {} if owner else _given_out(scope)
+        own = {} if owner else _own(scope)
         places = [own, self._names(source)] if column.find_ancestor(exp.Order) else [self._names(source), own]
         spelled = next((names[name] for names in places if name in names), self._aliases.get(name))
         if spelled:
@@ -175,6 +175,14 @@ def _given_out(scope: Scope) -> Names:
     """Return the names of a query's own columns, as they are spelled by now."""
     query = scope.expression
     return {name.lower(): name for name in query.named_selects} if isinstance(query, exp.Query) else {}
+
+
+def _own(scope: Scope) -> Names:
+    """Return the names that a query gives to its columns, for its ORDER BY, GROUP BY and HAVING."""
+    query = scope.expression
+    if isinstance(query, exp.Select):
+        return {item.alias.lower(): item.alias for item in query.selects if isinstance(item, exp.Alias)}
+    return _given_out(scope)
 
 
 def _quote(identifier: exp.Identifier, name: str) -> None:

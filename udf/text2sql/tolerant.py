@@ -19,7 +19,7 @@ NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|[\w$]+)'
 PATH = rf"{NAME}(?:\s*\.\s*{NAME})*"
 STRING = r"(?:'(?:[^'\\]|''|\\.)*'|\"(?:[^\"\\]|\"\"|\\.)*\")"
 TOKEN = re.compile(rf"{STRING}|`[^`]*`|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
-CREATE = re.compile(rf"\bCREATE\s[^(;]{0,80}?\bTABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?({PATH})\s*(?=\()", re.IGNORECASE)
+CREATE = re.compile(rf"\bCREATE\s[^(;]{{0,80}}?\bTABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?({PATH})\s*(?=\()", re.IGNORECASE)
 # COMMENT, however it is spelled, and whatever ends the statement before.
 COMMENT_ON = re.compile(rf"\bCO\w{{3,6}}\s+ON\s+(TABLE|COLUMN)\s+({PATH})\s+IS\s+({STRING})", re.IGNORECASE)
 ALTER = re.compile(rf"\bALTER\s+TABLE\s+(?:ONLY\s+)?({PATH})\s+ADD\s+([^;]*)", re.IGNORECASE)
@@ -46,8 +46,8 @@ def read_tolerantly(text: str) -> Schema:
     tables: dict[str, Table] = {}
     keys: dict[str, Keys] = {}
     created = list(CREATE.finditer(text))
-    ends = [found.start() for found in created[1:]] + [len(text)]
-    for found, end in zip(created, ends, strict=True):
+    ends = [*(found.start() for found in created[1:]), len(text)]
+    for found, end in zip(created, ends, strict=False):
         name = join_name(unquoted_path(found[1]))
         body = _inside(text[:end], found.end())
         items = list(_items(body))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ def _settle_mysql(connection: Any) -> None:
 
 def _settle_sqlite(connection: Any) -> None:
     _all(connection, "PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF")
+    if sys.version_info >= (3, 12):  # A name in double quotes that is none would be a text.
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DQS_DML, False)
     # Another file could be read through ATTACH, however this one was opened.
     refused = (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)
     connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action in refused else sqlite3.SQLITE_OK)

@@ -29,15 +29,15 @@ def posted(gateway: TestClient, data: Any, status: int = 200, **form: str) -> An
 
 
 def outputs(rows: Any) -> list[str]:
-    return [json.loads(text)["output"] for row in rows for text in row["value"]]
+    return [json.loads(text)["output"].removeprefix("echo: ") for row in rows for text in row["value"]]
 
 
 def test_the_form_of_byzer_s_quick_start_is_answered_as_byzer_does(echo: TestClient) -> None:
     reply = posted(echo, [{"instruction": "你好"}])
     t2 = json.loads(reply[0]["value"][0])
-    assert t2["output"] == "你好"
+    assert t2["output"] == "echo: 你好"
     assert t2["input"]["instruction"] == "你好"
-    assert t2["history"] == [{"role": "user", "content": "你好"}, {"role": "assistant", "content": "你好"}]
+    assert t2["history"] == [{"role": "user", "content": "你好"}, {"role": "assistant", "content": "echo: 你好"}]
     assert {"input_tokens_count", "generated_tokens_count", "time_cost", "request_id"} <= t2["metadata"].keys()
     assert "error" not in t2
 
@@ -59,21 +59,21 @@ def test_a_history_goes_to_the_model_as_a_list_or_as_json(echo: TestClient, as_t
     history: Any = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
     rows = posted(echo, [{"instruction": "b", "history": json.dumps(history) if as_text else history}])
     answer = json.loads(rows[0]["value"][0])
-    assert [turn["content"] for turn in answer["history"]] == ["x", "y", "b", "b"]
+    assert [turn["content"] for turn in answer["history"]] == ["x", "y", "b", "echo: b"]
     assert answer["input"]["history"] == history
 
 
 @pytest.mark.parametrize(
     ("sql", "value"),
     [
-        ('select llm_result(qianwen_chat(llm_param(map("instruction", feature)))) as value', "hi"),
-        ("select llm_response_predict(qianwen_chat(array(feature))) as value", "hi"),
-        ("select llm_result(llm_chat('qianwen_chat', feature)) as value", "hi"),
-        ("llm_result(qianwen_chat(llm_param({'instruction': concat(feature, '!')}))) as value;", "hi!"),
+        ('select llm_result(qianwen_chat(llm_param(map("instruction", feature)))) as value', "echo: hi"),
+        ("select llm_response_predict(qianwen_chat(array(feature))) as value", "echo: hi"),
+        ("select llm_result(llm_chat('qianwen_chat', feature)) as value", "echo: hi"),
+        ("llm_result(qianwen_chat(llm_param({'instruction': concat(feature, '!')}))) as value;", "echo: hi!"),
         (
             "select llm_result(qianwen_chat(llm_stack("
             "qianwen_chat(array(feature)), llm_param(map('instruction', 'and?'))))) as value",
-            "and?",
+            "echo: and?",
         ),
         ("select length(feature) as value", 2),
     ],
@@ -87,7 +87,7 @@ def test_the_select_list_may_use_the_models_functions_in_byzer_s_or_duckdb_s_sql
 def test_rows_of_objects_are_columns(echo: TestClient) -> None:
     sql = "select llm_result(qianwen_chat(array(concat(k, n)))) as value, tags"
     rows = posted(echo, [{"k": "a", "n": 1, "tags": ["x"]}, {"k": "b", "n": 2}], sql=sql, dataType="row")
-    assert rows == [{"value": "a1", "tags": '["x"]'}, {"value": "b2", "tags": None}]
+    assert rows == [{"value": "echo: a1", "tags": '["x"]'}, {"value": "echo: b2", "tags": None}]
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,16 @@ def asked(body: dict[str, Any], status: int = 200, **headers: str) -> Any:
     return reply.json()
 
 
-def test_xiyan_s_sample_body_is_answered_to_the_letter_and_said_to_be_unbound() -> None:
-    reply = asked(XIYAN_BODY)
-    assert set(reply) == {"sql", "error", "bound"}
-    assert reply["error"] is None
-    assert reply["bound"] is False
-    assert "bi_industry_statistics" in reply["sql"]
+def test_xiyan_s_sample_body_is_answered_to_the_letter_and_said_to_be_unbound(service: StandIn) -> None:
+    by_built_in = asked(XIYAN_BODY)
+    assert (by_built_in["sql"], by_built_in["bound"], by_built_in["error"]["code"]) == (None, False, "declined")
+    deploy("xiyansql", "saas/openai", infer_params=service.openai_params())
+    sql = "SELECT second_industry, first_industry FROM bi.bi_industry_statistics WHERE statistics_year = '2024'"
+    service.script([{"fault": "reply", "text": f"{sql}\n```"}])
+    assert asked(XIYAN_BODY) == {"sql": sql, "error": None, "bound": False}
+    (prompt,) = service.prompts()
+    assert "【用户问题】\n统计2024年1月份的第二产值、第一产值、第三产值" in prompt
+    assert "(third_industry:DECIMAL, 第三产业产值(单位:元))" in prompt
 
 
 def test_sound_ddl_is_bound_and_answered_in_the_dialect_that_is_wanted() -> None:
