@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -100,6 +101,7 @@ def serve_here(settings: GatewaySettings, tell: Callable[[str], None]) -> None:
     Raises:
         SetupError: the address is taken or not this machine's; the keys cannot be read.
     """
+    _allow_files(2 * settings.most_connections)
     with serving(settings) as (address, server, ended):
 
         def end(number: int, frame: FrameType | None) -> None:
@@ -113,6 +115,17 @@ def serve_here(settings: GatewaySettings, tell: Callable[[str], None]) -> None:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _allow_files(wanted: int) -> None:
+    """Let this process open as many files as there may be connections, to clients and to services, or all it may."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @contextmanager
