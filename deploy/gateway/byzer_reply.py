@@ -14,9 +14,9 @@ def _is_answer(value: Any) -> bool:
 
 def answers_in(cell: Any) -> list[dict[str, Any]]:
     """Return the answers of models that a cell holds."""
-    values = cell if isinstance(cell, list) else [cell]
-    inner = [value.get("response") if isinstance(value, dict) and "response" in value else value for value in values]
-    return [value for value in inner if _is_answer(value)]
+    values: list[Any] = cell if isinstance(cell, list) else [cell]
+    held = [value["response"] if isinstance(value, dict) and "response" in value else value for value in values]
+    return [value for value in held if _is_answer(value)]
 
 
 def shown(cell: Any) -> Any:

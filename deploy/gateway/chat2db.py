@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
@@ -34,6 +34,13 @@ def say(error: GatewayError) -> Response:
 router = APIRouter(tags=["chat2db"], route_class=speaking(say))
 
 
+class Turn(BaseModel):
+    """A message of the conversation before."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
 class PromptBody(BaseModel):
     """What Chat2DB sends. Each of its versions sends other fields as well; those that are not known are left alone."""
 
@@ -45,7 +52,7 @@ class PromptBody(BaseModel):
         validation_alias=AliasChoices("prompt", "question"),
         description="a question with its tables, as Chat2DB writes it; some versions call it `question`",
     )
-    history: list[tuple[str, str] | dict[str, str]] | None = Field(
+    history: list[tuple[str, str] | Turn] | None = Field(
         None, max_length=200, description="earlier turns: [question, answer], or {role, content}"
     )
     max_length: int | None = Field(None, ge=1, description="the most tokens of the answer")
@@ -58,25 +65,14 @@ class PromptBody(BaseModel):
         return read_options({name: value for name, value in given.items() if value is not None})
 
     def earlier(self) -> tuple[Message, ...]:
-        """Return the conversation before the prompt.
-
-        Raises:
-            RequestError: a turn that is none.
-        """
+        """Return the conversation before the prompt."""
         turns: list[Message] = []
         for turn in self.history or ():
-            if isinstance(turn, tuple):
-                turns += [Message("user", turn[0]), Message("assistant", turn[1])]
+            if isinstance(turn, Turn):
+                turns.append(Message(turn.role, turn.content))
             else:
-                turns.append(_turn(turn))
+                turns += [Message("user", turn[0]), Message("assistant", turn[1])]
         return tuple(turns)
-
-
-def _turn(turn: dict[str, str]) -> Message:
-    role = turn.get("role")
-    if role not in ("system", "user", "assistant") or "content" not in turn:
-        raise RequestError("history holds a turn that cannot be read", hint="write [question, answer]")
-    return Message(role, turn["content"])
 
 
 @router.post("/", summary="Chat2DB's custom AI", response_model=str)

@@ -12,16 +12,15 @@ from ...udf.text2sql.tolerant import PATH, unquoted_path
 from ...workers.errors import RequestError
 from ...workers.mschema import Column, Schema, Table, join_name, write
 
-TASK = re.compile(r"请根据以下\s*(?:table properties和)?\s*SQL input\s*(?P<task>[^.。\n]*)")
-TABLES = re.compile(
-    r"#*\s*(?P<kind>[\w ]+?)\s+SQL tables, with their properties:(?P<tables>.*?)(?=\n[#\s]*SQL input:)", re.DOTALL
-)
-INPUT = re.compile(r"SQL input:\s*(?P<question>.*?)\s*(?:\n[#\s]*目标SQL类型:\s*(?P<target>[^\n]*)\s*)?\Z", re.DOTALL)
+TASK = re.compile(r"请根据以下\s?(?:table properties和)?\s?SQL input(?P<task>[^.。\n]{0,40})")
+TABLES, INPUT, TARGET = "SQL tables, with their properties:", "SQL input:", "目标SQL类型:"
+"""What stands before each part; the patterns are short, because anyone may send half a megabyte of prompt."""
 OTHER_TASKS = ("解释", "优化", "转换", "explain", "optimi", "convert sql")
 TO_SQL = ("自然语言", "natural language")
 TABLE_LINE = re.compile(rf"\s*({PATH})\s*\(([^()]*)\)\s*\Z")
 STATEMENT = re.compile(
-    r"\b(?:CREATE\b[^;]*?\bTABLE|ALTER\s+TABLE|COMMENT\s+ON)\b.*?(?:;|\Z)", re.DOTALL | re.IGNORECASE
+    r"\b(?:CREATE\b[^;]{0,60}?\bTABLE|ALTER\s{1,9}TABLE|COMMENT\s{1,9}ON)\b.*?(?:;|\n\s*\n|\n\s*#|\Z)",
+    re.DOTALL | re.IGNORECASE,
 )
 
 
@@ -44,17 +43,17 @@ class Prompt:
 
 def read_prompt(text: str) -> Prompt:
     """Return what a prompt asks: Chat2DB's, a question behind CREATE TABLE statements, or a question alone."""
-    asked = INPUT.search(text)
-    if asked is None:
-        ddl = "\n".join(found[0] for found in STATEMENT.finditer(text))
+    before, found, asked = text.partition(INPUT)
+    if not found:
+        ddl = "\n".join(statement[0] for statement in STATEMENT.finditer(text))
         question = " ".join(STATEMENT.sub(" ", text).split()) if ddl else text.strip()
         return Prompt(question or text.strip(), ddl)
     told = TASK.search(text)
     task = told["task"].lower() if told else ""
     wants_sql = any(word in task for word in TO_SQL) or not any(word in task for word in OTHER_TASKS)
-    tables = TABLES.search(text)
-    kind = tables["kind"] if tables else ""
-    return Prompt(asked["question"], _schema(tables["tables"]) if tables else "", _dialect(kind), wants_sql)
+    heading, _, tables = before.partition(TABLES)
+    kind = heading.rpartition("\n")[2].strip("# ") if tables else ""
+    return Prompt(asked.partition(TARGET)[0].strip("# \n"), _schema(tables.rstrip("# \n")), _dialect(kind), wants_sql)
 
 
 def _schema(tables: str) -> str:

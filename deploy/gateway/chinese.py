@@ -22,9 +22,7 @@ CHINESE: dict[str, str] = {
     ),
     "Successful Response": "成功",
     "Refused; the reply says why": "被拒绝；回复说明原因",
-    "The model, its service or the gateway failed; the reply says why": (
-        "模型、其服务或网关出错；回复说明原因"
-    ),
+    "The model, its service or the gateway failed; the reply says why": ("模型、其服务或网关出错；回复说明原因"),
     "An error, as OpenAI's clients read it.": "错误，格式与 OpenAI 客户端一致。",
     "What went wrong; `code` is the provider's own where it refused.": (
         "出了什么问题；若是服务商拒绝，`code` 是服务商自己的代码。"
@@ -108,6 +106,7 @@ CHINESE: dict[str, str] = {
     "a question with its tables, as Chat2DB writes it; some versions call it `question`": (
         "带表结构的问题，由 Chat2DB 生成；有的版本称之为 `question`"
     ),
+    "A message of the conversation before.": "之前对话中的一条消息。",
     "earlier turns: [question, answer], or {role, content}": "之前的对话：[问, 答] 或 {role, content}",
     "the most tokens of the answer": "答案的最大 token 数",
     # Byzer

@@ -50,11 +50,11 @@ def translate(sql: str, schema: Schema, dialect: str) -> str:
     """
     if dialect == "duckdb":
         return sql
-    tree = _query(sql, "duckdb")
-    _Spelling(tree, schema).spell()
-    if rewrite := REWRITES.get(dialect):
-        tree = tree.transform(rewrite)
-    return tree.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
+    query = _query(sql, "duckdb")
+    _Spelling(query, schema).spell()
+    rewrite = REWRITES.get(dialect)
+    said = query.transform(rewrite) if rewrite else query
+    return said.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
 
 
 def limited(sql: str, dialect: str, most: int) -> str:
