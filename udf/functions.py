@@ -91,7 +91,7 @@ def _asked(
     asker = Recalling(asker_of(session, mode))
     for model in dict.fromkeys(name for name, _ in distinct):
         chosen = {place: request for (name, request), place in distinct.items() if name == model}
-        spec = session.model_for(model)
+        spec = session.meant(model)
         session.statement.rows[spec.name] += sum(place in chosen for place in places)
         found = asker.responses(session, spec, list(chosen.values()), store_mode(mode))
         answers |= zip(chosen, found, strict=True)

@@ -79,6 +79,17 @@ class Session:
             )
         return next(iter(deployed.values()))
 
+    def meant(self, name: str | None) -> ModelSpec:
+        """Return what the running statement means by a model's name, from its first row to its last.
+
+        Raises:
+            UnknownModelError: as `model_for`.
+        """
+        models = self.statement.models
+        if name not in models:
+            models[name] = self.model_for(name)
+        return models[name]
+
     def text2sql_model_for(self, name: str | None) -> ModelSpec:
         """Return the model for a question; without a name, a default, or a single deployed model, the built-in one."""
         if name or self.model or len(self.fleet.deployed()) == 1:

@@ -25,6 +25,7 @@ from .settings import Wishes, settings
 from .spent import Spent
 
 if TYPE_CHECKING:
+    from ..workers.spec import ModelSpec
     from .progress import Bar
     from .progress_log import LogLines
     from .questions import Question
@@ -62,6 +63,8 @@ class Statement:
         self.notes: dict[str, None] = {}
         self.asker: Asker = ASKING
         self.details: dict[Question, Detail] = {}
+        self.models: dict[str | None, ModelSpec] = {}
+        """What its names mean, from the first row to the last, whatever is deployed meanwhile."""
         self.rows: Counter[str] = Counter()
         self.spent = Spent()
         self.expected: int | None = None

@@ -107,25 +107,28 @@ def test_rolling_a_spec_under_fifty_requests_a_second_fails_none(
     deploy(0.02)
     connection.execute("SELECT chat('x')").fetchall()
     stop = threading.Event()
-    found: list[tuple[object]] = []
+    found: list[tuple[str | None, str | None]] = []
 
     def ask(number: int) -> None:
         with connection.cursor() as cursor:
-            while not stop.wait(0.08 if number else 0.07):
-                found.append(cursor.execute(f"SELECT (chat('{number} {len(found)}')).error").fetchone())
+            for turn in range(1000):
+                if stop.wait(0.5):
+                    return
+                rows = f"SELECT chat('{number} {turn} ' || i) AS r FROM range(13) t(i)"
+                found.extend(cursor.execute(f"SELECT (r).output, (r).error.code FROM ({rows})").fetchall())
 
-    threads = [threading.Thread(target=ask, args=[number]) for number in range(5)]
+    threads = [threading.Thread(target=ask, args=[number]) for number in range(2)]
     for thread in threads:
         thread.start()
     started = time.monotonic()
     assert [deploy(delay) for delay in (0.021, 0.022, 0.023)] == ["rolled out"] * 3
-    wait_until(lambda: time.monotonic() - started > 6)
+    wait_until(lambda: time.monotonic() - started > 8)
     seconds = time.monotonic() - started
     stop.set()
     for thread in threads:
         thread.join()
-    assert set(found) == {(None,)}
-    assert len(found) / seconds > 25, "a busy machine asks less often, and not never"
+    assert [code for output, code in found if output is None or code] == []
+    assert len(found) / seconds > 15, "a busy machine asks less often than 50 times a second"
 
 
 def test_undeploying_drains(grounds: Grounds, connection: quackllm.Connection) -> None:
@@ -137,8 +140,8 @@ def test_undeploying_drains(grounds: Grounds, connection: quackllm.Connection) -
         quackllm.undeploy("chat", cluster=grounds.address)
 
     with meanwhile(undeploy):
-        rows = connection.execute("SELECT (chat('row ' || i)).error FROM range(150) t(i)").fetchall()
-    assert rows == [(None,)] * 150
+        rows = connection.execute("SELECT llm_result(chat('row ' || i)) FROM range(150) t(i)").fetchall()
+    assert rows == [(f"echo: row {i}",) for i in range(150)]
     assert quackllm.models(cluster=grounds.address) == []
 
 
@@ -155,8 +158,8 @@ def test_scaling_up_and_down_under_load(grounds: Grounds, connection: quackllm.C
         assert quackllm.scale("chat", 1, cluster=grounds.address) == "scaled from 4 to 1"
 
     with meanwhile(scale):
-        rows = connection.execute("SELECT (chat('row ' || i)).error FROM range(3000) t(i)").fetchall()
-    assert rows == [(None,)] * 3000
+        rows = connection.execute("SELECT llm_result(chat('row ' || i)) FROM range(3000) t(i)").fetchall()
+    assert rows == [(f"echo: row {i}",) for i in range(3000)]
     assert most == [4]
     (left,) = quackllm.status("chat", cluster=grounds.address).replicas
     assert (left.pid, left.starts) == (first.pid, 1), "the first replica noticed nothing"

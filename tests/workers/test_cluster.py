@@ -79,9 +79,29 @@ def test_rolling_out_under_load_fails_no_row(connection):
     echo(infer_params={"delay_seconds": 0.02}, worker_concurrency=8)
     roll = threading.Timer(0.5, lambda: echo(infer_params={"delay_seconds": 0.021}, worker_concurrency=8))
     roll.start()
-    rows = connection.execute("SELECT (chat('row ' || i)).error FROM range(800) t(i)").fetchall()
+    rows = connection.execute("SELECT llm_result(chat('row ' || i)) FROM range(800) t(i)").fetchall()
     roll.join()
-    assert rows == [(None,)] * 800
+    assert rows == [(f"echo: row {i}",) for i in range(800)]
+
+
+def test_scaling_under_load_fails_no_row_and_restarts_nothing(connection):
+    settings = {"infer_params": {"delay_seconds": 0.02}, "worker_concurrency": 8}
+    echo(**settings)
+    (first,) = quackllm.status("chat", cluster="local").replicas
+    outcomes: list[str] = []
+
+    def scale() -> None:
+        outcomes.append(quackllm.scale("chat", 3, cluster="local"))
+        outcomes.append(echo(num_workers=1, **settings))
+
+    scaling = threading.Timer(0.3, scale)
+    scaling.start()
+    rows = connection.execute("SELECT llm_result(chat('row ' || i)) FROM range(1000) t(i)").fetchall()
+    scaling.join()
+    assert rows == [(f"echo: row {i}",) for i in range(1000)]
+    assert outcomes == ["scaled from 1 to 3", "scaled from 3 to 1"]
+    (left,) = quackllm.status("chat", cluster="local").replicas
+    assert (left.pid, left.starts) == (first.pid, 1)
 
 
 def test_kill_9_on_a_replica_in_the_middle_loses_no_row_and_shows_in_status(connection, service: StandIn):
