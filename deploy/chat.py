@@ -23,6 +23,7 @@ HELP = """\
 /quit          leave (or Ctrl-D)
 A line that ends with \\ goes on in the next one. Ctrl-C stops an answer."""
 STANDARD_INPUT = "-"
+SHOWN = ("output", "reasoning", "error", "model", "history", "finish_reason", "usage", "seconds")
 
 
 def chat(
@@ -131,7 +132,8 @@ def response_fields(response: Response) -> dict[str, Any]:
     """Return a response as JSON can hold it, with the fields that SQL sees."""
     from dataclasses import asdict
 
-    return {name: value for name, value in asdict(response).items() if name not in ("request_id", "embedding")}
+    fields = asdict(response)
+    return {name: fields[name] for name in SHOWN}
 
 
 def _converse(talk: Conversation) -> None:

@@ -46,8 +46,8 @@ def examine(default: str | None, cluster: str | None, ask: bool) -> Iterator[Fin
     looked_at = list(check_models(specs, place, default))
     yield from looked_at
     broken = {finding.subject for finding in looked_at if finding.state == "broken"}
-    if ask and faults:
-        yield Finding("models.yaml", "broken", "no model was asked, because of the above", "quackllm doctor --ask")
+    if ask and (faults or any(finding.state == "broken" for finding in folder)):
+        yield Finding("models", "broken", "none was asked, because of the above", "quackllm doctor --ask")
     elif ask:
         yield from ask_models([spec for name, spec in specs.items() if name not in broken], cluster)
 

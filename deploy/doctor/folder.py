@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -74,7 +75,7 @@ def _store(path: Path) -> Iterator[Finding]:
             with closing(sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)) as file:
                 file.execute("BEGIN IMMEDIATE")
                 file.execute("ROLLBACK")
-        CallStore(path)
+        CallStore(path, max_bytes=sys.maxsize)  # What settings.yaml says of that was looked at before.
     except StoreError as error:
         yield Finding("call store", "broken", error.message, error.hint)
     except sqlite3.Error as error:

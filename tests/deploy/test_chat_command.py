@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
+import time
 from pathlib import Path
 
 import pexpect
@@ -63,7 +62,7 @@ def test_json_has_the_fields_that_sql_has(model: str) -> None:
 
 def test_an_answer_that_is_not_whole_ends_with_exit_code_1(model: str, service: StandIn) -> None:
     chat(model, "first")
-    service.script([{"fault": "content_filter", "times": 2}])
+    service.script([{"fault": "refused_content", "times": 2}])
     plain, as_json = chat(model, "hello"), chat(model, "hello", "--json")
     assert (plain.exit_code, as_json.exit_code) == (1, 1)
     assert "filter" in plain.stderr
@@ -110,16 +109,20 @@ def test_a_conversation_goes_on_and_begins_anew(model: str, service: StandIn, ho
     assert (home / "chat_history").stat().st_mode & 0o077 == 0
 
 
-def test_ctrl_c_stops_an_answer_and_not_the_conversation(home: Path) -> None:
-    quackllm.deploy("slow", "echo", infer_params={"delay_seconds": 60})
+def test_ctrl_c_stops_an_answer_and_not_the_conversation(model: str, service: StandIn) -> None:
+    service.script([{"fault": "hang", "times": 1}])
     person = pexpect.spawn(
-        sys.executable, ["-m", "quackllm", "chat", "slow"], encoding="utf-8", timeout=SECONDS, echo=False
+        sys.executable, ["-m", "quackllm", "chat", model], encoding="utf-8", timeout=SECONDS, echo=False
     )
     person.expect("> ")
     person.sendline("hello")
-    person.expect("…|\r\n|$")
-    os.kill(person.pid, signal.SIGINT)
+    deadline = time.monotonic() + SECONDS
+    while not service.count() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    person.sendintr()
     person.expect("stopped")
     person.expect("> ")
+    person.sendline("again")
+    person.expect("answer to: again")
     person.sendline("/quit")
     person.expect(pexpect.EOF)

@@ -57,10 +57,12 @@ def test_one_that_fails_hides_no_other_and_nothing_is_pruned(tmp_path: Path) -> 
         "empty": None,
         "named": {"name": "other", "type": "echo"},
     }
-    result = apply(tmp_path / "models.yaml", {"first": {"type": "echo"}, **faults, "last": {"type": "echo"}}, "--prune")
+    result = apply(
+        tmp_path / "models.yaml", {"alpha": {"type": "echo"}, **faults, "omega": {"type": "echo"}}, "--prune"
+    )
     assert result.exit_code == 1
-    assert deployed() == ["first", "last", "older"]
-    assert result.stdout == "first: deployed\nlast: deployed\nolder: not pruned: because of the failure above\n"
+    assert deployed() == ["alpha", "older", "omega"]
+    assert result.stdout == "alpha: deployed\nomega: deployed\nolder: not pruned: because of the failure above\n"
     told = result.stderr
     for name in faults:
         assert f"{name}: failed: " in told

@@ -17,6 +17,7 @@ from standin.fixtures import StandIn
 from typer.testing import CliRunner, Result
 
 SECONDS = 60
+BUILT_IN = "builtin_text2sql"
 
 
 def sql(*words: str, typed: str | None = None) -> Result:
@@ -92,7 +93,7 @@ def test_a_script_stops_at_its_first_error_and_says_where() -> None:
 def test_rows_that_fail_are_warned_of_on_the_standard_error_in_one_line(service: StandIn) -> None:
     quackllm.deploy("chat", "openai", infer_params=service.openai_params())
     sql("-c", "SELECT chat('first')")
-    service.script([{"fault": "content_filter", "times": 1}])
+    service.script([{"fault": "refused_content", "times": 1}])
     result = sql("-c", "SELECT llm_result(chat('x')) AS r", "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (0, [{"r": None}])
     assert result.stderr.startswith("warning: 1 request got no whole answer")
@@ -100,7 +101,7 @@ def test_rows_that_fail_are_warned_of_on_the_standard_error_in_one_line(service:
 
 
 def test_the_sample_can_be_asked() -> None:
-    result = sql("-d", ":sample", "-c", "FROM ask('How many singers are from France?')", "--csv")
+    result = sql("-d", ":sample", "-c", "FROM ask('How many singers are from France?')", "--csv", "--model", BUILT_IN)
     assert result.stdout.splitlines()[1] == "4"
 
 
