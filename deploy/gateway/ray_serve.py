@@ -56,13 +56,23 @@ def begin(settings: GatewaySettings) -> None:
     Raises:
         SetupError: no cluster answers.
     """
+    options = HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=settings.request_seconds)
+    application = application_of(settings)
+    serve.start(http_options=options, logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False))
+    serve.run(application, name=APP, route_prefix="/")
+
+
+def application_of(settings: GatewaySettings) -> serve.Application:
+    """Return what Ray Serve runs.
+
+    Raises:
+        SetupError: no cluster answers.
+    """
     fleet_at(settings.cluster)
     ledger_for(settings)  # The keys' file lies on this machine, and so the ledger is made here.
-    options = HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=settings.request_seconds)
-    serve.start(http_options=options, logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False))
     replicas = Replica.options(
         num_replicas=settings.replicas,
         max_ongoing_requests=settings.most_at_once,
         ray_actor_options={"num_cpus": 0.01, "runtime_env": {"env_vars": {"QUACKLLM_HOME": str(home())}}},
     )
-    serve.run(replicas.bind(settings), name=APP, route_prefix="/")
+    return replicas.bind(settings)

@@ -35,10 +35,10 @@ def test_the_example_of_a_job_reads_parquet_and_writes_it(tmp_path: Path) -> Non
     assert rows == [(1, "It broke.", "echo: Answer yes or no. Is this a complaint? It broke.")]
 
 
-def test_the_models_for_several_gpus_are_read(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "deploying.md").read_text("utf-8")
+def test_the_model_on_several_machines_is_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "scale.md").read_text("utf-8")
     file = tmp_path / "models.yaml"
-    file.write_text(re.findall(r"^```yaml\n(on_one_machine:.*?)^```$", page, re.MULTILINE | re.DOTALL)[0], "utf-8")
-    one, two = read_models_file(file).values()
-    assert one.plan().settings.tensor_parallel_size == 4
-    assert two.plan().settings.pipeline_parallel_size == 2
+    file.write_text(re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0], "utf-8")
+    (spec,) = read_models_file(file).values()
+    settings = spec.plan().settings
+    assert (settings.tensor_parallel_size, settings.pipeline_parallel_size) == (8, 2)

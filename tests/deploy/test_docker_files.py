@@ -43,7 +43,14 @@ def needed(extras: set[str]) -> list[Requirement]:
     """Return what the package needs with these extras, those that an extra names itself included."""
     lines = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
     found = [Requirement(line) for line in lines]
-    return [requirement for requirement in found if not requirement.marker or requirement.marker.evaluate(LINUX)]
+    named = {extra for requirement in found if requirement.name == PROJECT["name"] for extra in requirement.extras}
+    if not named <= extras:
+        return needed(extras | named)
+    return [
+        requirement
+        for requirement in found
+        if requirement.name != PROJECT["name"] and (not requirement.marker or requirement.marker.evaluate(LINUX))
+    ]
 
 
 @pytest.mark.parametrize("path", copied())

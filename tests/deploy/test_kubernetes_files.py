@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from deploy_files import KUBERNETES, ROOT, inside, objects
 from jsonschema import Draft202012Validator
+from quackllm.deploy.gateway import ray_service
+from ray._common.utils import import_attr
+from ray.serve.schema import ServeDeploySchema
 
 SCHEMAS = json.loads((Path(__file__).parent / "schemas" / "kuberay.json").read_text("utf-8"))
 OBJECTS = list(objects())
@@ -84,6 +88,18 @@ def test_the_ray_cluster_finds_its_redis() -> None:
     assert parts["Deployment"]["spec"]["selector"]["matchLabels"] == pod["metadata"]["labels"]
     secrets = [*inside(pod, "secretKeyRef"), *inside(cluster()["spec"]["gcsFaultToleranceOptions"], "secretKeyRef")]
     assert len({str(secret) for secret in secrets}) == 1
+
+
+def test_the_service_is_an_application_of_ours() -> None:
+    (config,) = [yaml.safe_load(text) for _, found in OURS for text in inside(found, "serveConfigV2")]
+    ServeDeploySchema.model_validate(config)
+    (application,) = config["applications"]
+    assert import_attr(application["import_path"]) is ray_service.application
+    settings = ray_service.ServiceSettings.model_validate(application["args"])
+    mounts = {
+        mount["mountPath"] for pod in PODS for box in pod["spec"]["containers"] for mount in box.get("volumeMounts", ())
+    }
+    assert {str(path.parent) for path in (settings.models, settings.keys)} <= mounts
 
 
 def test_ray_lets_in_only_who_has_the_token() -> None:
