@@ -75,6 +75,7 @@ class Statement:
         self._interrupt = interrupt
         self._cancelled = threading.Event()
         self._pressed = False
+        self._drawing = threading.Lock()
         self._too_slow: TimeLimitError | None = None
         self._timer: threading.Timer | None = None
         self._bar: Bar | LogLines | None = None
@@ -139,7 +140,9 @@ class Statement:
             return
         self._asking_since = self._asking_since or monotonic()
         if monotonic() - self._asking_since > SHOWN_AFTER_SECONDS:
-            self._screen().draw(self._asking_since, self.expected)
+            with self._drawing:
+                if not self._pressed:
+                    self._screen().draw(self._asking_since, self.expected)
 
     def _screen(self) -> Bar | LogLines:
         if self._bar is None:
@@ -165,8 +168,9 @@ class Statement:
 
     def press(self) -> None:
         """Stop the statement because Ctrl-C was pressed."""
-        self._pressed = True
         self.cancel()
+        with self._drawing:  # A line that is drawn now is taken away below, and none is drawn after it.
+            self._pressed = True
         if self._bar:
             self._bar.end()
 

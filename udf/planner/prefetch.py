@@ -146,12 +146,15 @@ class Prefetch:
     def _rehearse(self, sql: str) -> None:
         """Run until nothing new is asked."""
         found, rehearsal = -1, Rehearsal(early=self._reading.independent())
-        while rehearsal.found > found:
-            found = rehearsal.found
-            self._session.statement.asker = rehearsal
-            self.run(sql)
-            self._session.statement.asker = KNOWN_ONLY
-            rehearsal.ask(self._session)
+        try:
+            while rehearsal.found > found:
+                found = rehearsal.found
+                self._session.statement.asker = rehearsal
+                self.run(sql)
+                self._session.statement.asker = KNOWN_ONLY
+                rehearsal.ask(self._session)
+        finally:
+            rehearsal.drop()
 
     def _rewritten(self, waves: Waves | None) -> str | None:
         """Return the guarded SELECT; None where it needs no guards, or could mean something else than the user's.

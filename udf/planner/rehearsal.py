@@ -89,10 +89,16 @@ class Rehearsal:
         self._asked.append((noted, loop.start(_ask_all(session, noted))))
 
     def _land(self, session: Session, most: int) -> None:
-        """Wait until no more than so many requests are under way."""
-        while sum(_count(noted) for noted, _ in self._asked) > most:
+        """Wait until no more than so many requests are under way; an error among those that have ended is raised."""
+        while self._asked and (self._asked[0][1].done() or sum(_count(noted) for noted, _ in self._asked) > most):
             session.statement.wait(self._asked[0][1])
             self._asked.popleft()
+
+
+    def drop(self) -> None:
+        """Ask nothing more of what was noted: the run has failed, or was interrupted."""
+        for _, asking in self._asked:
+            asking.cancel()
 
 
 def _count(noted: Noted) -> int:

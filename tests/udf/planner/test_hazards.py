@@ -238,3 +238,25 @@ def test_a_connection_is_closed_half_way(connection, tmp_path):
     other.close()
     assert connection.execute("SELECT count(*) FROM people").fetchone() == (60,)
     connection.execute("DROP TABLE before")
+
+
+def test_what_was_asked_early_is_taken_back_when_the_statement_is_interrupted(asked: list[str]):
+    with quackllm.connect(model="orc") as connection:
+        stopped: list[int] = []
+
+        def stop() -> None:
+            connection.interrupt()
+            stopped.append(len(asked))
+
+        thread = while_it_asks(asked, stop)
+        with pytest.raises(duckdb.InterruptException):
+            connection.execute("SELECT llm_result(orc('say: ' || i)) FROM range(60000) t(i)").fetchall()
+        thread.join()
+        time.sleep(1)  # For what must not come: more than was under way.
+        assert len(asked) <= stopped[0] + 1000
+
+
+def test_a_model_that_cannot_answer_stops_a_long_statement_at_once(connection):
+    quackllm.deploy("mute", "openai", infer_params={"saas.base_url": "http://127.0.0.1:9/v1", "saas.model": "m"})
+    with pytest.raises(quackllm.QuackLLMError):
+        connection.execute("SELECT llm_result(mute('say: ' || i)) FROM range(20000) t(i)").fetchall()
