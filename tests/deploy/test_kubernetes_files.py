@@ -10,9 +10,6 @@ import pytest
 import yaml
 from deploy_files import KUBERNETES, ROOT, inside, objects
 from jsonschema import Draft202012Validator
-from quackllm.deploy.gateway import ray_service
-from ray._common.utils import import_attr
-from ray.serve.schema import ServeDeploySchema
 
 SCHEMAS = json.loads((Path(__file__).parent / "schemas" / "kuberay.json").read_text("utf-8"))
 OBJECTS = list(objects())
@@ -90,7 +87,12 @@ def test_the_ray_cluster_finds_its_redis() -> None:
     assert len({str(secret) for secret in secrets}) == 1
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Serve's own, when it is loaded
 def test_the_service_is_an_application_of_ours() -> None:
+    from quackllm.deploy.gateway import ray_service
+    from ray._common.utils import import_attr
+    from ray.serve.schema import ServeDeploySchema
+
     (config,) = [yaml.safe_load(text) for _, found in OURS for text in inside(found, "serveConfigV2")]
     ServeDeploySchema.model_validate(config)
     (application,) = config["applications"]
