@@ -9,9 +9,11 @@ from typing import Any
 
 from ray import serve
 from ray.serve.config import HTTPOptions
+from ray.serve.context import _get_global_client
 from ray.serve.schema import LoggingConfig
 
 from ...workers import fleet_at
+from ...workers.errors import SetupError
 from ...workers.home import home
 from .app import create_app
 from .settings import GatewaySettings
@@ -48,17 +50,24 @@ def serve_on_ray(settings: GatewaySettings, tell: Callable[[str], None]) -> None
     while not ended.wait(1.0):
         pass
     serve.delete(APP)
+    if not serve.status().applications:
+        serve.shutdown()  # The next gateway may listen elsewhere.
 
 
 def begin(settings: GatewaySettings) -> None:
     """Start the replicas, and return when they answer.
 
     Raises:
-        SetupError: no cluster answers.
+        SetupError: no cluster answers, or Ray Serve listens at another address there.
     """
     options = HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=settings.request_seconds)
     application = application_of(settings)
     serve.start(http_options=options, logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False))
+    listens = _get_global_client().http_config
+    if (listens.host, listens.port) != (settings.host, settings.port):
+        # Also because it might be open to the network, which was not asked for.
+        hint = f"type: quackllm serve --host {listens.host} --port {listens.port}, or end it: serve shutdown"
+        raise SetupError(f"Ray Serve listens on {listens.host} port {listens.port} of this cluster already", hint=hint)
     serve.run(application, name=APP, route_prefix="/")
 
 

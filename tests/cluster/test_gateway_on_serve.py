@@ -16,7 +16,7 @@ import openai
 import psutil
 import pytest
 import quackllm
-from grounds import MARKS, Grounds, running_cluster, wait_until
+from grounds import MARKS, Grounds, command, running_cluster, wait_until
 from heads import free_port
 from quackllm.deploy.gateway.keys import add_key
 from standin.fixtures import StandIn
@@ -43,9 +43,9 @@ def served(grounds: Grounds, connection: quackllm.Connection, service: StandIn) 
     """The address of a gateway with two replicas, over a model on the cluster."""
     params = service.openai_params()
     quackllm.deploy("standin", "saas/openai", num_workers=2, infer_params=params, cluster=grounds.address)
-    command = [sys.executable, "-m", "quackllm", "serve", "--cluster", grounds.address, "--port", str(free_port())]
+    words = [sys.executable, "-m", "quackllm", "serve", "--cluster", grounds.address, "--port", str(free_port())]
     environment = {**os.environ, "QUACKLLM_HOME": str(grounds.home), "COLUMNS": "200", "NO_COLOR": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout
             found = re.search(r"http://[\d.:]+", process.stdout.readline())
@@ -108,6 +108,13 @@ def test_a_replica_killed_under_load_costs_no_client_an_answer_and_no_answer_twi
     print(f"clients saw {dict(seen)}; {sum(asked.values()) - len(prompts)} calls were made again")
     assert "".join(said) == "answer to: a stream through the proxy"
     assert sum(map(bool, said)) > 3
+
+
+def test_it_says_where_ray_serve_listens_already(served: str, grounds: Grounds) -> None:
+    surroundings = {"QUACKLLM_HOME": str(grounds.home), "COLUMNS": "200"}
+    done = command("quackllm", "serve", "--cluster", grounds.address, "--port", "1", **surroundings)
+    assert done.returncode == 1
+    assert f"Ray Serve listens on 127.0.0.1 port {served.rpartition(':')[2]}" in " ".join(done.stderr.split())
 
 
 def test_a_client_that_leaves_stops_the_engine_behind_the_proxy(

@@ -217,7 +217,7 @@ def test_what_all_bodies_hold_is_bounded(serve: Any, service: StandIn) -> None:
         status, reply, headers = raw(address, "POST", "/v1/completions", body)
         assert (status, b"overloaded" in reply, "retry-after" in headers) == (503, True, True)
         assert first.result()[0] == 504
-    assert raw(address, "POST", "/v1/completions", body)[0] == 200
+    assert raw(address, "POST", "/v1/completions", body.replace(b"xx", b"yy"))[0] == 200
 
 
 def test_a_body_that_takes_for_ever_is_given_up(serve: Any) -> None:
