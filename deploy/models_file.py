@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import SecretStr
@@ -22,10 +22,13 @@ EXAMPLE = "write e.g. qianwen_chat: {type: saas/qianwen, infer_params: {saas.mod
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to one model; `why` and `hint` where there is more to say."""
+    """What happened to one model: 'deployed', 'rolled out', 'unchanged', 'undeployed', 'not pruned' or 'failed'.
+
+    `why` and `hint` where there is more to say.
+    """
 
     name: str
-    outcome: Literal["deployed", "rolled out", "unchanged", "undeployed", "not pruned", "failed"]
+    outcome: str
     why: str = ""
     hint: str = ""
 
@@ -100,7 +103,7 @@ def _deploy(fleet: Fleet, spec: ModelSpec) -> Outcome:
         if isinstance(fleet, LocalFleet):
             fleet.close()  # It was started to see that it starts; all together they may not fit.
     note = "the file holds a key itself; env:NAME is safer" if _holds_key(spec.infer_params) else ""
-    return Outcome(spec.name, happened, note)  # type: ignore[arg-type] a fleet says one of the three
+    return Outcome(spec.name, happened, note)
 
 
 def undeployed(names: Iterable[str], cluster: str | None) -> Iterator[Outcome]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,10 +113,14 @@ def run_statement(connection: Connection, statement: duckdb.Statement, form: For
 
     from .rows import show_rows
 
-    relation = connection.sql(statement.query)
+    # Not .sql(): binding its relation would ask a constant request, and running it would ask one that failed again.
+    connection.execute(statement.query)
+    if connection.description is None:
+        return
+    warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
+    rows = connection.to_arrow_table()
     kinds = statement.expected_result_type
-    shows = ExpectedResultType.QUERY_RESULT in kinds and (len(kinds) == 1 or relation.columns != ["Count"])
-    rows = relation.to_arrow_table()
+    shows = ExpectedResultType.QUERY_RESULT in kinds and (len(kinds) == 1 or rows.column_names != ["Count"])
     if shows and form == "table" and rows.column_names == ["explain_key", "explain_value"]:
         print(*rows["explain_value"].to_pylist(), sep="\n")
     elif shows:

@@ -28,8 +28,10 @@ def ask_models(specs: Iterable[ModelSpec], cluster: str | None) -> Iterator[Find
                 how = error.hint or f"export its key, or quackllm deploy {spec.name} {spec.type} … with another"
                 yield Finding(spec.name, "broken", f"asked: {error.message}", how)
                 continue
-            error = response["error"]
-            if error and response["finish_reason"] != "length":
-                yield Finding(spec.name, "broken", f"asked: {error['code']}: {error['message']}", "see docs/errors.md")
+            failure = response["error"]
+            if failure and response["finish_reason"] != "length":
+                yield Finding(
+                    spec.name, "broken", f"asked: {failure['code']}: {failure['message']}", "see docs/errors.md"
+                )
             else:
                 yield Finding(spec.name, "ok", f"asked, and it answered in {response['seconds']:.1f} s")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+State = Literal["ok", "warning", "broken"]
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -18,6 +20,6 @@ class Finding:
     """
 
     subject: str
-    state: Literal["ok", "warning", "broken"]
+    state: State
     message: str
     type: str = ""

@@ -17,7 +17,7 @@ from ...udf.store import CallStore
 from ...workers.errors import QuackLLMError, SetupError, StoreError
 from ...workers.home import home
 from ..gateway.keys import read_keys
-from .findings import Finding
+from .findings import Finding, State
 
 LEAST_BYTES, FEW_BYTES = 64 << 20, 1 << 30
 """Free space below which answers may soon not be kept, and below which that is near."""
@@ -49,7 +49,7 @@ def _disk(folder: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     text = f"{folder}, {free / 1e9:,.1f} GB free"
     if free < FEW_BYTES:
-        state = "broken" if free < LEAST_BYTES else "warning"
+        state: State = "broken" if free < LEAST_BYTES else "warning"
         yield Finding("disk", state, f"little room: {text}", f"delete something, or {ANOTHER}")
     else:
         yield Finding("QUACKLLM_HOME", "ok", text)

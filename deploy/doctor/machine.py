@@ -51,7 +51,7 @@ def _listener(port: int) -> tuple[int | None, str]:
     """Return the process that listens on a port, and its command line, as far as the system tells."""
     try:
         for each in psutil.net_connections("tcp"):
-            if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid:
+            if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port and each.pid:
                 return each.pid, " ".join(psutil.Process(each.pid).cmdline())
     except psutil.Error:  # Another user's process, on some systems.
         pass

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from .findings import Finding
+from .findings import Finding, State
 from .machine import gpus
 
 NAMED = ("duckdb", "ray", "torch", "transformers", "vllm")
@@ -61,7 +61,7 @@ def _extras(needed: Collection[str]) -> Iterator[Finding]:
                 continue
             seen.add(requirement.name)
             if fault := _fault(requirement, f"quackllm[{extra}]"):
-                state = "broken" if extra in needed else "warning"
+                state: State = "broken" if extra in needed else "warning"
                 what = f"quackllm[{extra}]" if missing else _plain(requirement)
                 yield Finding(requirement.name, state, fault, f'{_pip()} install "{what}"')
 
