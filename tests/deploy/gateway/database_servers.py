@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -31,7 +32,8 @@ def running_postgres() -> Iterator[str]:
         subprocess.run([*as_user, *initdb], check=True, capture_output=True)
         socket = ["-c", f"unix_socket_directories={folder}", "-c", "listen_addresses=", "-c", "fsync=off"]
         url = f"postgresql+psycopg://owner@/postgres?host={folder}"
-        with _running([*as_user, f"{found}/postgres", "-D", str(data), *socket], url):
+        # SIGINT: without waiting for whoever is still connected.
+        with _running([*as_user, f"{found}/postgres", "-D", str(data), *socket], url, signal.SIGINT):
             yield url
 
 
@@ -45,8 +47,9 @@ def running_mariadb() -> Iterator[str]:
         install = ["mariadb-install-db", *place, "--skip-test-db", "--auth-root-authentication-method=normal"]
         subprocess.run([*as_user, *install], check=True, capture_output=True)
         options = [f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}", "--skip-networking"]
+        options += ["--character-set-server=utf8mb4"]
         url = f"mysql+pymysql://root@localhost/mysql?unix_socket={folder / 'socket'}&charset=utf8mb4"
-        with _running([*as_user, "mariadbd", *place, *options], url):
+        with _running([*as_user, "mariadbd", *place, *options], url, signal.SIGTERM):
             yield url
 
 
@@ -65,7 +68,7 @@ def _folder_of(user: str) -> Iterator[tuple[Path, Sequence[str]]]:
 
 
 @contextmanager
-def _running(command: Sequence[str], url: str) -> Iterator[None]:
+def _running(command: Sequence[str], url: str, ended_by: signal.Signals) -> Iterator[None]:
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
         try:
@@ -76,7 +79,7 @@ def _running(command: Sequence[str], url: str) -> Iterator[None]:
             print(said.read().decode(errors="replace")[-3000:])
             raise
         finally:
-            process.terminate()
+            process.send_signal(ended_by)
             process.wait(START_SECONDS)
 
 

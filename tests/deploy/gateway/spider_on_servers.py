@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 from quackllm.udf.text2sql.data import open_database, schema_of
-from quackllm.workers.mschema import Column, Table
+from quackllm.workers.mschema import Column, Schema, Table
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -34,9 +34,11 @@ def copy_database(name: str, engine: Engine) -> Copied:
     with duckdb.connect() as source:
         open_database(source, name)
         for table in schema.tables:
-            _create(table, engine)
+            _create(table, engine, _inline_keys(source, schema, table, engine))
             _insert(source, table, engine)
             copied.tables += 1
+    if _family(engine) == "sqlite":  # It adds no key to a table that is there.
+        return copied
     for table in schema.tables:
         copied.primary_keys += _primary_key(table, engine)
     for key in schema.foreign_keys:
@@ -47,10 +49,23 @@ def copy_database(name: str, engine: Engine) -> Copied:
     return copied
 
 
-def _create(table: Table, engine: Engine) -> None:
-    columns = ", ".join(f"{_quote(engine, column.name)[0]} {_type(column, engine)}" for column in table.columns)
+def _create(table: Table, engine: Engine, keys: list[str]) -> None:
+    columns = [f"{_quote(engine, column.name)[0]} {_type(column, engine)}" for column in table.columns]
     with engine.begin() as connection:
-        connection.execute(text(f"CREATE TABLE {_quote(engine, table.name)[0]} ({columns})"))
+        connection.execute(text(f"CREATE TABLE {_quote(engine, table.name)[0]} ({', '.join([*columns, *keys])})"))
+
+
+def _inline_keys(source: duckdb.DuckDBPyConnection, schema: Schema, table: Table, engine: Engine) -> list[str]:
+    if _family(engine) != "sqlite":
+        return []
+    primary = ", ".join(_quote(engine, *[column.name for column in table.columns if column.primary_key]))
+    repeated = f'SELECT count(*) - count(DISTINCT ({primary})) FROM "{table.name}"'
+    keys = [f"PRIMARY KEY ({primary})"] if primary and source.execute(repeated).fetchall() == [(0,)] else []
+    for key in schema.foreign_keys:
+        if key.table == table.name:
+            here, other, there = _quote(engine, key.column, key.other_table, key.other_column)
+            keys.append(f"FOREIGN KEY ({here}) REFERENCES {other} ({there})")
+    return keys
 
 
 def _type(column: Column, engine: Engine) -> str:
