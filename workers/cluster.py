@@ -31,6 +31,8 @@ ON_HEAD = {"node:__internal_head__": 0.001}
 ANSWER_SECONDS = float(os.environ.get("QUACKLLM_CLUSTER_SECONDS", 60))
 """How long the cluster's head may be silent, e.g. while it is restarted, before that is an error."""
 REACH_SECONDS = 10.0
+QUEUED_AHEAD = 2.0
+"""While answers that came together travel to the driver, and it is busy with them, a replica works on as many more."""
 
 
 class RayFleet(Fleet):
@@ -83,7 +85,7 @@ class RayFleet(Fleet):
         return known[1]
 
     def _new_router(self, name: str, at_once: int) -> Router:
-        return Router(lambda: self._replicas(name), at_once, model=name)
+        return Router(lambda: self._replicas(name), at_once, model=name, queued_ahead=QUEUED_AHEAD)
 
     async def _replicas(self, name: str) -> list[RayReplica]:
         try:

@@ -17,7 +17,7 @@ from .values import Failure, Request, Response
 from .worker import Finished
 
 QUEUED_AHEAD = 1.25
-"""Requests sent to a replica for each that it works on, so that none waits for the next one to travel."""
+"""Enough where the replica is in this process."""
 LOSSES_FORGIVEN = 5
 """How often a request may lose its replica before it is held to be the reason."""
 PAUSE_AFTER_LOSS_SECONDS = 0.3
@@ -65,14 +65,21 @@ class Router:
         find_replicas: returns the replicas as they are now; asked at first use and after a loss.
         concurrency: requests that one replica works on at once.
         model: its name, for the metrics.
+        queued_ahead: requests sent to a replica for each that it works on, so that none waits for the next one
+            to travel.
     """
 
     def __init__(
-        self, find_replicas: Callable[[], Awaitable[Sequence[Replica]]], concurrency: int, *, model: str = ""
+        self,
+        find_replicas: Callable[[], Awaitable[Sequence[Replica]]],
+        concurrency: int,
+        *,
+        model: str = "",
+        queued_ahead: float = QUEUED_AHEAD,
     ) -> None:
         self.model = model
         self._find_replicas = find_replicas
-        self._capacity = max(int(concurrency * QUEUED_AHEAD), concurrency + 1)
+        self._capacity = max(int(concurrency * queued_ahead), concurrency + 1)
         self._waiting: deque[Job] = deque()
         self._loads: list[_Load] = []
         self._tasks: set[asyncio.Task[None]] = set()

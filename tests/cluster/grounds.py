@@ -53,6 +53,39 @@ def command(*words: str, seconds: float = 300, **environment: str) -> subprocess
     )
 
 
+PROGRAM = """
+import sys, quackllm
+connection = quackllm.connect(cluster=sys.argv[1])
+for line in sys.stdin:
+    try:
+        print("rows", connection.execute(line).fetchall(), flush=True)
+    except quackllm.QuackLLMError as error:
+        print("error", repr(str(error)), flush=True)
+"""
+
+
+class Program:
+    """A user's program that stays connected to a cluster."""
+
+    def __init__(self, address: str, **environment: str) -> None:
+        pipe, line = subprocess.PIPE, [str(BIN / "python"), "-c", PROGRAM, address]
+        more = {"stderr": subprocess.DEVNULL, "text": True, "env": {**os.environ, **environment}}
+        self.process = subprocess.Popen(line, stdin=pipe, stdout=pipe, **more)
+
+    def ask(self, sql: str) -> str:
+        """Run a statement there, and return its rows or its error as the program printed them."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(sql + "\n")
+        self.process.stdin.flush()
+        return str(self.process.stdout.readline().strip())
+
+    def end(self) -> None:
+        """Kill it."""
+        self.process.kill()
+        self.process.communicate()
+
+
 @contextmanager
 def running_cluster(folder: Path, nodes: int, **head: Any) -> Iterator[Grounds]:
     """Run a head and so many more nodes; they end with the block."""

@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from grounds import BIN, MARKS, command, wait_until
+from grounds import MARKS, Program, command, wait_until
 from heads import HERE, Node, free_port, running_redis
 
 pytestmark = MARKS
 SILENCE = {"QUACKLLM_CLUSTER_SECONDS": "15"}
-PROGRAM = """
-import sys, quackllm
-connection = quackllm.connect(cluster=sys.argv[1])
-for line in sys.stdin:
-    try:
-        print("rows", connection.execute(line).fetchall(), flush=True)
-    except quackllm.QuackLLMError as error:
-        print("error", repr(str(error)), flush=True)
-"""
-
-
-class Program:
-    """A user's program that stays connected."""
-
-    def __init__(self, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in SILENCE.items():
-            monkeypatch.setenv(name, value)
-        pipe = subprocess.PIPE
-        line = [str(BIN / "python"), "-c", PROGRAM, address]
-        self.process = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
-
-    def ask(self, sql: str) -> str:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(sql + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
+SILENCE = {"QUACKLLM_CLUSTER_SECONDS": "15"}
 
 
 @pytest.fixture
@@ -62,30 +35,28 @@ def replicas(address: str) -> list[dict]:
     return json.loads(shown.stdout)["replicas"] if shown.returncode == 0 else []
 
 
-def test_without_a_store_outside_the_models_are_applied_again(
-    nodes: list[Node], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_store_outside_the_models_are_applied_again(nodes: list[Node], tmp_path: Path) -> None:
     address = f"{HERE}:{free_port()}"
     head, file = Node(address, head=True), models(tmp_path)
     nodes.append(head)
     head.start()
     deploy = ["quackllm", "deploy", "-f", file, "--cluster", address]
     assert command(*deploy).returncode == 0
-    program = Program(address, monkeypatch)
+    program = Program(address, **SILENCE)
     assert program.ask("SELECT llm_result(chat('one'))") == "rows [('echo: one',)]"
     head.kill()
     shown = command("quackllm", "status", "chat", "--cluster", address)
     assert shown.returncode == 1
     assert "no Ray cluster answers at" in shown.stderr
     assert "does not answer" in program.ask("SELECT llm_result(chat('two'))"), "an error, no hang"
-    program.process.kill()
+    program.end()
     head.start()
     assert command(*deploy).returncode == 0
     asked = command("quackllm", "sql", "-c", "SELECT llm_result(chat('two'))", "--cluster", address)
     assert "echo: two" in asked.stdout
 
 
-def test_with_redis_the_replicas_survive(nodes: list[Node], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_redis_the_replicas_survive(nodes: list[Node], tmp_path: Path) -> None:
     address = f"{HERE}:{free_port()}"
     with running_redis(tmp_path) as redis:
         head = Node(address, head=True, environment={"RAY_REDIS_ADDRESS": redis})
@@ -105,6 +76,6 @@ def test_with_redis_the_replicas_survive(nodes: list[Node], tmp_path: Path, monk
         assert (shown.returncode, "no Ray cluster answers at" in shown.stderr) == (1, True)
         time.sleep(1)
         head.start()
-        wait_until(lambda: "echo: kept" in command(*ask).stdout)
+        wait_until(lambda: "echo: kept" in command(*ask).stdout, seconds=240)
         assert {replica["pid"] for replica in replicas(address)} == before
         assert all(replica["alive"] and replica["starts"] == 1 for replica in replicas(address))

@@ -37,12 +37,13 @@ def meanwhile(work: Callable[[], object]) -> Iterator[None]:
             work()
         except BaseException as error:
             raised.append(error)
-            raise
 
     thread = threading.Thread(target=run)
     thread.start()
-    yield
-    thread.join()
+    try:
+        yield
+    finally:
+        thread.join()
     assert not raised
 
 
@@ -112,10 +113,11 @@ def test_rolling_a_spec_under_fifty_requests_a_second_fails_none(
     def ask(number: int) -> None:
         with connection.cursor() as cursor:
             for turn in range(1000):
-                if stop.wait(0.5):
-                    return
-                rows = f"SELECT chat('{number} {turn} ' || i) AS r FROM range(13) t(i)"
+                began = time.monotonic()
+                rows = f"SELECT chat('{number} {turn} ' || i) AS r FROM range(25) t(i)"
                 found.extend(cursor.execute(f"SELECT (r).output, (r).error.code FROM ({rows})").fetchall())
+                if stop.wait(max(0.0, 1.0 - (time.monotonic() - began))):
+                    return
 
     threads = [threading.Thread(target=ask, args=[number]) for number in range(2)]
     for thread in threads:
@@ -149,18 +151,23 @@ def test_scaling_up_and_down_under_load(grounds: Grounds, connection: quackllm.C
     params = {"delay_seconds": 0.1}
     quackllm.deploy("chat", "echo", worker_concurrency=8, infer_params=params, cluster=grounds.address)
     (first,) = quackllm.status("chat", cluster=grounds.address).replicas
-    most: list[int] = []
+    scaled = threading.Event()
 
     def scale() -> None:
-        assert quackllm.scale("chat", 4, cluster=grounds.address) == "scaled from 1 to 4"
-        wait_until(lambda: min(r.answered for r in quackllm.status("chat", cluster=grounds.address).replicas) > 50)
-        most.append(len(quackllm.status("chat", cluster=grounds.address).replicas))
-        assert quackllm.scale("chat", 1, cluster=grounds.address) == "scaled from 4 to 1"
+        try:
+            assert quackllm.scale("chat", 4, cluster=grounds.address) == "scaled from 1 to 4"
+            wait_until(lambda: min(r.answered for r in quackllm.status("chat", cluster=grounds.address).replicas) > 20)
+            assert quackllm.scale("chat", 1, cluster=grounds.address) == "scaled from 4 to 1"
+        finally:
+            scaled.set()
 
     with meanwhile(scale):
-        rows = connection.execute("SELECT llm_result(chat('row ' || i)) FROM range(3000) t(i)").fetchall()
-    assert rows == [(f"echo: row {i}",) for i in range(3000)]
-    assert most == [4]
+        first_row = 0
+        while not scaled.is_set():
+            sql = f"SELECT llm_result(chat('row ' || i)) FROM range({first_row}, {first_row + 1000}) t(i)"
+            rows = connection.execute(sql).fetchall()
+            assert rows == [(f"echo: row {first_row + i}",) for i in range(1000)]
+            first_row += 1000
     (left,) = quackllm.status("chat", cluster=grounds.address).replicas
     assert (left.pid, left.starts) == (first.pid, 1), "the first replica noticed nothing"
     assert quackllm.scale("chat", 1, cluster=grounds.address) == "unchanged"
