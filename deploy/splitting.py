@@ -92,7 +92,7 @@ def _in_select(select: exp.Select) -> Iterator[str]:
         if nearest is select or (nearest and not nearest.find(exp.From)):
             if isinstance(function, exp.Window):
                 yield "a window function"
-            elif _is_aggregate(function):
+            elif isinstance(function, exp.Func) and _is_aggregate(function):
                 yield f"{_name(function)}(…) over many rows"
 
 

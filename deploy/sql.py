@@ -115,10 +115,9 @@ def run_statement(connection: Connection, statement: duckdb.Statement, form: For
 
     # Not .sql(): binding its relation would ask a constant request, and running it would ask one that failed again.
     connection.execute(statement.query)
-    if connection.description is None:
-        return
     warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
-    rows = connection.to_arrow_table()
+    if connection.description is None or (rows := connection.to_arrow_table()) is None:
+        return
     kinds = statement.expected_result_type
     shows = ExpectedResultType.QUERY_RESULT in kinds and (len(kinds) == 1 or rows.column_names != ["Count"])
     if shows and form == "table" and rows.column_names == ["explain_key", "explain_value"]:

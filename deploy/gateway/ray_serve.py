@@ -79,7 +79,8 @@ def application_of(settings: GatewaySettings) -> serve.Application:
     """
     fleet_at(settings.cluster)
     ledger_for(settings)  # The keys' file lies on this machine, and so the ledger is made here.
-    replicas = Replica.options(
+    deployment: Any = Replica  # What the decorators have made of it.
+    replicas = deployment.options(
         num_replicas=settings.replicas,
         max_ongoing_requests=settings.most_at_once,
         ray_actor_options={"num_cpus": 0.01, "runtime_env": {"env_vars": {"QUACKLLM_HOME": str(home())}}},

@@ -94,7 +94,6 @@ class Rehearsal:
             session.statement.wait(self._asked[0][1])
             self._asked.popleft()
 
-
     def drop(self) -> None:
         """Ask nothing more of what was noted: the run has failed, or was interrupted."""
         for _, asking in self._asked:
