@@ -50,6 +50,8 @@ class Node:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        # On a machine of its own no raylet of the same cluster would make Ray think that its head still runs.
+        (self.folder / "ray_current_cluster").unlink(missing_ok=True)
         port = self.address.rpartition(":")[2]
         role = ["--head", "--port", port, "--include-dashboard", "false"] if self.head else ["--address", self.address]
         folder = ["--temp-dir", str(self.folder)] if self.head else []
@@ -59,12 +61,24 @@ class Node:
             environment = {**os.environ, **self.environment}
             self.process = subprocess.Popen([*line, *store], stdout=printed, stderr=printed, env=environment)
         if self.head:
-            wait_until(lambda: command("ray", "health-check", "--address", self.address).returncode == 0)
+            wait_until(self._up, seconds=180)
+
+    def _up(self) -> bool:
+        """Whether the head answers; a busy machine gets a second try, because Ray gives a node 30 seconds."""
+        assert self.process
+        if self.process.poll() is not None:
+            self.start()
+        return command("ray", "health-check", "--address", self.address).returncode == 0
 
     def kill(self) -> None:
         """Kill it and all its processes."""
         if self.process:
             kill_tree(self.process)
+
+    def remove(self) -> None:
+        """Kill it, and take its files away."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @contextmanager

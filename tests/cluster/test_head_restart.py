@@ -13,7 +13,6 @@ from heads import HERE, Node, free_port, running_redis
 
 pytestmark = MARKS
 SILENCE = {"QUACKLLM_CLUSTER_SECONDS": "15"}
-SILENCE = {"QUACKLLM_CLUSTER_SECONDS": "15"}
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def nodes() -> Iterator[list[Node]]:
     started: list[Node] = []
     yield started
     for node in started:
-        node.kill()
+        node.remove()
 
 
 def models(folder: Path, more: str = "") -> str:
@@ -41,7 +40,7 @@ def test_without_a_store_outside_the_models_are_applied_again(nodes: list[Node],
     nodes.append(head)
     head.start()
     deploy = ["quackllm", "deploy", "-f", file, "--cluster", address]
-    assert command(*deploy).returncode == 0
+    wait_until(lambda: command(*deploy).returncode == 0)  # Its own raylet comes a moment after the head.
     program = Program(address, **SILENCE)
     assert program.ask("SELECT llm_result(chat('one'))") == "rows [('echo: one',)]"
     head.kill()
@@ -51,7 +50,7 @@ def test_without_a_store_outside_the_models_are_applied_again(nodes: list[Node],
     assert "does not answer" in program.ask("SELECT llm_result(chat('two'))"), "an error, no hang"
     program.end()
     head.start()
-    assert command(*deploy).returncode == 0
+    wait_until(lambda: command(*deploy).returncode == 0)
     asked = command("quackllm", "sql", "-c", "SELECT llm_result(chat('two'))", "--cluster", address)
     assert "echo: two" in asked.stdout
 
