@@ -27,7 +27,11 @@ from spider_on_servers import copy_database
 from sqlalchemy import create_engine, text
 from standin.fixtures import StandIn
 
-pytestmark = pytest.mark.databases
+pytestmark = [
+    pytest.mark.databases,
+    # While a server starts it refuses connections, and pymysql leaves their sockets to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 QUESTIONS = 50
 KINDS = ("postgresql", "mariadb", "sqlite")
 IN_SCALE = (*KINDS, "duckdb")
