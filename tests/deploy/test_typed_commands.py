@@ -11,6 +11,7 @@ import pytest
 import typer
 from deploy_files import DEPLOY, DOCKER, ROOT, inside, objects
 from quackllm.deploy.cli import app
+from typer.core import TyperGroup
 from typer.main import get_command
 
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")])
@@ -19,13 +20,14 @@ FILES = sorted(path for folder in FOLDERS for path in (DEPLOY / folder).iterdir(
 SHELL = re.compile(r"^```(?:bash|sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORM = re.compile(r"^.* \[--.*$", re.MULTILINE)
 """A line that shows which options a command has, not one to type."""
+VARIABLE = re.compile(r"\$\{?\w+\}?")
 BETWEEN = re.compile(r"[();<>|&]+")
 
 
 def commands(line: str) -> Iterator[list[str]]:
     """Yield the words of each quackllm command of a line of the shell; one may stand inside of quotes."""
     words: list[str] = []
-    reader = shlex.shlex(line, posix=True, punctuation_chars=True)
+    reader = shlex.shlex(VARIABLE.sub("1", line), posix=True, punctuation_chars=True)
     reader.whitespace_split = True
     for word in [*reader, ";"]:
         if word.startswith("quackllm "):
@@ -55,13 +57,14 @@ def typed() -> Iterator[tuple[str, list[str]]]:
 
 def parse(words: list[str]) -> None:
     """Read a command line as the program does, and do nothing of what it says."""
-    command = get_command(app)
+    command = COMMAND
     context = command.make_context("quackllm", list(words))
-    while words := [*context._protected_args, *context.args] if hasattr(command, "resolve_command") else []:
+    while words := [*context._protected_args, *context.args] if isinstance(command, TyperGroup) else []:
         name, command, rest = command.resolve_command(context, words)
         context = command.make_context(name, rest, parent=context)
 
 
+COMMAND = get_command(app)
 TYPED = list(typed())
 
 
