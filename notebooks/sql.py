@@ -11,6 +11,9 @@ from ..udf.statement import FailedRowsWarning
 from .place import Place
 from .tables import Result
 
+NOTHING: tuple[list[str], ...] = ([], ["Count"], ["Success"])
+"""The columns of a result without rows where a statement has none: it made, set or wrote something."""
+
 
 def sql(place: Place, given: dict[str, str], text: str) -> Result | None:
     """Run SQL; return its result, or None where there is none to show.
@@ -48,4 +51,6 @@ def run(connection: Connection, text: str, values: Any = None) -> Result | None:
     for other in caught:
         if not issubclass(other.category, FailedRowsWarning):
             warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
-    return None if table is None or table.num_columns == 0 else Result(table, notes)
+    if table is None or (table.num_rows == 0 and table.column_names in NOTHING):
+        return None
+    return Result(table, notes)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from ...workers.mschema import Column, Schema, Table, join_name
+from ..turns import TURN
 from .choice import only
 from .keys import Keys, read_key_lines, with_inferred_keys, with_keys
 from .samples import can_sample, with_samples
@@ -25,7 +26,7 @@ TABLES = """
           SELECT database_name, schema_name, view_name, view_oid, comment, internal, true
           FROM duckdb_views()) t
     JOIN duckdb_databases() d USING (database_name)
-    WHERE NOT t.internal ORDER BY database_name, schema_name, oid
+    WHERE NOT t.internal AND t.comment IS DISTINCT FROM $1 ORDER BY database_name, schema_name, oid
 """
 COLUMNS = """
     SELECT (database_name, schema_name, table_name), column_name, data_type, comment, is_generated
@@ -72,7 +73,7 @@ def read_declared(connection: duckdb.DuckDBPyConnection) -> tuple[Schema, set[tu
     # The plain method: the connection may be one whose statements are planned before they run.
     run = duckdb.DuckDBPyConnection.execute
     database, current = run(connection, "SELECT current_database(), current_schema()").fetchall()[0]
-    found = _tables(run(connection, TABLES).fetchall(), database, current)
+    found = _tables(run(connection, TABLES, [TURN]).fetchall(), database, current)
     schema, readable = _columns(found, run(connection, COLUMNS).fetchall())
     keys = _keys(found, run(connection, CONSTRAINTS).fetchall())
     return with_keys(replace(schema, name=database), keys), readable
