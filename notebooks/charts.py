@@ -58,6 +58,8 @@ def bars(labels: Sequence[str], values: Mapping[str, Sequence[Any]]) -> str:
             begin = [before + length for before, length in zip(begin, lengths, strict=True)]
         axes.set_yticks(range(len(short)), short)
         axes.invert_yaxis()
+        axes.locator_params(axis="x", nbins=4)
+        axes.xaxis.set_major_formatter(_number)
         axes.set_xlabel(" ".join(map(_text, values))) if len(values) == 1 else axes.legend(frameon=False)
 
     return _drawn(draw, 0.9 + 0.28 * len(short), left=(0.3 + 0.085 * width) / 7, below=0.6)
@@ -69,10 +71,11 @@ def _line(points: Sequence[tuple[Any, Any]], label: str, value: str) -> str:
         axes.plot([at for at, _ in points], numbers, color=COLOURS[0], marker="." if len(points) < 60 else "")
         axes.set_xlabel(_text(label))
         axes.set_ylabel(_text(value))
+        axes.yaxis.set_major_formatter(_number)
         for date in axes.get_xticklabels():
             date.set(rotation=30, ha="right")
 
-    return _drawn(draw, 2.8, left=0.14, below=0.85)
+    return _drawn(draw, 2.8, left=0.19, below=0.85)
 
 
 def _drawn(draw: Callable[[Axes], None], height: float, *, left: float, below: float) -> str:
@@ -87,7 +90,7 @@ def _drawn(draw: Callable[[Axes], None], height: float, *, left: float, below: f
         axes = figure.add_subplot()
         draw(axes)
         axes.spines[["top", "right"]].set_visible(False)
-        figure.subplots_adjust(left=left, right=0.97, top=1 - 0.1 / height, bottom=below / height)
+        figure.subplots_adjust(left=left, right=0.93, top=1 - 0.1 / height, bottom=below / height)
         return _as_svg(figure)
 
 
@@ -97,6 +100,11 @@ def _as_svg(figure: Figure) -> str:
     svg = written.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor").replace("DejaVu Sans", "inherit")
     return f'<div class="quackllm-chart" style="max-width: 46em">{svg}</div>'
+
+
+def _number(value: float, _: object = None) -> str:
+    """Return a number as a person reads it, on an axis: 1,200,000,000, not 1.2 and far away 1e9."""
+    return f"{value:,.10g}"
 
 
 def _text(text: str) -> str:

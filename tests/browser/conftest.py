@@ -1,0 +1,67 @@
+"""A browser, a JupyterLab and the stand-in service for the tests of this folder, which `make test-browser` runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import quackllm
+from lab import Lab, Notebook, running_lab
+from playwright.sync_api import Browser, sync_playwright
+from standin.fixtures import StandIn
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+Open = Callable[[Sequence[str]], Notebook]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    assert program, "there is no Chromium: apt install chromium fonts-noto-cjk"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab for the whole run."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture
+def lab(shared_lab: Lab, service: StandIn, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """A JupyterLab whose kernels reach the stand-in as `chat` and `qianwen_chat`, and have answered nothing yet."""
+    shutil.rmtree(shared_lab.home)
+    shared_lab.home.mkdir()
+    monkeypatch.setenv("QUACKLLM_HOME", str(shared_lab.home))
+    quackllm.deploy("chat", "openai", infer_params=service.openai_params())
+    quackllm.deploy("qianwen_chat", "saas/qianwen", infer_params=service.dashscope_params())
+    return shared_lab
+
+
+@pytest.fixture
+def opened(browser: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Return what opens a notebook of these cells in a browser of its own."""
+    name = re.sub(r"\W+", "-", request.node.name).strip("-")
+    with ExitStack() as stack:
+
+        def open_notebook(cells: Sequence[str]) -> Notebook:
+            page = stack.enter_context(browser.new_page(viewport={"width": 1100, "height": 900}, device_scale_factor=1))
+            return Notebook(page, lab, lab.write(f"{name}.ipynb", cells).name)
+
+        yield open_notebook
