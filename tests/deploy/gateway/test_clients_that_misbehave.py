@@ -121,7 +121,8 @@ def test_bodies_that_nobody_can_read(gateway: str) -> None:
     assert json.loads(urllib.request.urlopen(f"{gateway}/readyz", timeout=20).read()) == {"status": "ready"}
 
 
-def test_the_published_interface_has_no_server_error(gateway: str) -> None:
+@pytest.mark.parametrize("examples", [5, pytest.param(40, marks=pytest.mark.load)])
+def test_the_published_interface_has_no_server_error(gateway: str, examples: int) -> None:
     """Random requests that fit each route, and random ones that do not, as schemathesis draws them."""
     with urllib.request.urlopen(f"{gateway}/openapi.json", timeout=20) as reply:
         document = json.load(reply)
@@ -137,7 +138,7 @@ def test_the_published_interface_has_no_server_error(gateway: str) -> None:
 
         @given(case=operation.as_strategy())
         @settings(
-            max_examples=5,
+            max_examples=examples,
             deadline=None,
             database=None,
             derandomize=True,

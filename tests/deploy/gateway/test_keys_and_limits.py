@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import socket
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -18,11 +16,13 @@ import openai
 import pytest
 import quackllm
 from gateway_processes import wait_for
+from quackllm.deploy.cli import app
 from quackllm.deploy.gateway.keys import add_key, digest_of, find_key, read_keys, remove_key
 from quackllm.deploy.gateway.ledger import Bucket, Cost, Ledger, Pass, Refusal
 from quackllm.deploy.gateway.settings import GatewaySettings
 from quackllm.workers.errors import RequestError, SetupError
 from standin.fixtures import StandIn
+from typer.testing import CliRunner
 
 HELLO = [{"role": "user", "content": "hello"}]
 
@@ -274,8 +274,9 @@ def test_this_machine_alone_needs_no_key(host: str) -> None:
 
 def test_the_command_line_makes_lists_and_removes_keys(home: Path) -> None:
     def typed(*words: str) -> str:
-        command = [sys.executable, "-m", "quackllm", "keys", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        done = CliRunner().invoke(app, ["keys", *words], catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.output
 
     key = typed("add", "alice", "--model", "echo", "--max-calls", "5").splitlines()[-1]
     assert find_key(read_keys(home / "keys.yaml"), digest_of(key)) == "alice"
