@@ -8,7 +8,7 @@ import duckdb
 import pandas
 import pytest
 import quackllm
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quackllm import QuackLLMError
 from quackllm.notebooks.templates import fill
@@ -68,7 +68,7 @@ def test_what_is_refused(connection, text: str, said: str):
     assert connection.execute("SELECT count(*) FROM t").fetchall() == [(3,)]
 
 
-@given(st.text())
-def test_a_value_is_text_and_nothing_else(value: str):
-    with quackllm.connect() as connection:
-        assert fill("<{{value}}>", {"value": value}, connection) == f"<{value}>"
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=st.text())
+def test_a_value_is_text_and_nothing_else(connection, value: str):
+    assert fill("<{{value}}>", {"value": value}, connection) == f"<{value}>"
