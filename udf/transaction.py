@@ -15,8 +15,9 @@ class OwnTransaction:
 
     def begin(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Open it."""
-        duckdb.DuckDBPyConnection.execute(connection, "BEGIN TRANSACTION")
+        # Ctrl-C may come between any two lines: rather a transaction that is not there is undone than one left open.
         self._open = True
+        duckdb.DuckDBPyConnection.execute(connection, "BEGIN TRANSACTION")
 
     def commit(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Keep what was written in it, if it is open; the statement's result, how much that was, stays to be read.
@@ -27,8 +28,8 @@ class OwnTransaction:
         if self._open:
             there = duckdb.DuckDBPyConnection.description.__get__(connection)
             result = duckdb.DuckDBPyConnection.fetchall(connection) if there else []
-            self._open = False
             duckdb.DuckDBPyConnection.execute(connection, "COMMIT")
+            self._open = False
             if there and result:
                 names = ", ".join(f'"{name}"' for name, *_ in there)
                 rows = ", ".join(["(" + ", ".join("?" * len(there)) + ")"] * len(result))
@@ -38,6 +39,6 @@ class OwnTransaction:
     def undo(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Undo what was written in it, if it is open; of a statement that only read, just close it."""
         if self._open:
-            self._open = False
             with contextlib.suppress(duckdb.TransactionException):  # A failed commit has undone it already.
                 duckdb.DuckDBPyConnection.execute(connection, "ROLLBACK")
+            self._open = False

@@ -118,5 +118,5 @@ def test_killed_and_typed_again_it_pays_only_the_rest(service: StandIn, tmp_path
     assert not out.exists()
     result = run("--sql", sql, "--out", str(out))
     assert result.exit_code == 0, result.output
-    assert duckdb.execute(f"SELECT count(a) FROM '{out}'").fetchone() == (200,)
+    assert duckdb.execute(f"SELECT count(a) FROM '{out}'").fetchall() == [(200,)]
     assert service.count() < 270, "what was in flight is asked again; without the store it would have been 300"

@@ -2,6 +2,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,7 +55,7 @@ def test_what_does_not_fit_is_said_in_duckdbs_words(sql, kind, words):
 
 
 def test_a_variable_of_python_is_no_table():
-    frame = duckdb.sql("SELECT 1 AS a").fetchall()
+    frame = pa.table({"a": [1]})
     assert bind("SELECT * FROM frame", SCHEMA).kind == "catalog", frame
 
 
