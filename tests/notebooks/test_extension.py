@@ -1,4 +1,4 @@
-"""Loading and unloading, and a real kernel: streams, stops, starts again, and is converted to a page."""
+"""Loading and unloading, and a real kernel: what it keeps when it is started again, and where it stops."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def test_other_cells_are_left_alone(notebook):
 def cells_of(path: Path, cells: list[str], **client: object):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", **client).execute(cwd=str(path))
+    nbclient.NotebookClient(notebook, timeout=120, startup_timeout=180, kernel_name="python3", **client).execute(
+        cwd=str(path)
+    )
     return notebook
 
 
@@ -73,15 +75,7 @@ def test_a_kernel_that_is_started_again_goes_on_and_pays_nothing_again(service: 
     assert "quackllm-chat" in shown.outputs[0]["data"]["text/html"]
     assert "kimi_chat" in models.outputs[0]["data"]["text/html"]
     assert [output["output_type"] for output in failed.outputs] == ["display_data"], "a panel, and no traceback"
-    page = to_html(notebook)
-    for said in ("Your name is William.", "quackllm-error", "has no option --nope"):
-        assert said in page
-
-
-def to_html(notebook: object) -> str:
-    nbconvert = pytest.importorskip("nbconvert")
-    page, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
-    return page
+    assert "has no option --nope" in failed.outputs[0]["data"]["text/html"]
 
 
 @pytest.mark.filterwarnings("ignore")
