@@ -18,7 +18,7 @@ demo: .venv/.core ## ten questions to a real database, a follow-up, and FROM ask
 	@.venv/bin/quackllm demo
 
 notebook: .venv/.notebook ## JupyterLab with the example notebooks, on the built-in model; no key, no torch
-	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/jupyter lab --notebook-dir notebooks notebooks/quickstart.ipynb
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
 
 test: .venv/.dev ## all tests that need only Python, with branch coverage
 	.venv/bin/python -m pytest --cov --cov-branch --cov-report=term
