@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -71,19 +72,21 @@ def deploy(address: str) -> None:
 
 
 @contextmanager
-def program(command: list[str], seconds: float = 300, **environment: str) -> Iterator[str]:
+def program(command: list[str], **environment: str) -> Iterator[str]:
     """Run a server; yield the address that it prints."""
     more = {"env": {**os.environ, **environment}, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more) as process:
         try:
             assert process.stdout
+            said = deque[str](maxlen=15)
             for line in process.stdout:
+                said.append(line)
                 if found := re.search(r"http://[\d.]+:\d+", line):
                     threading.Thread(target=process.stdout.read, daemon=True).start()
                     yield found[0]
                     break
             else:
-                raise SystemExit(f"{' '.join(command[:4])} … ended before it served")
+                raise SystemExit(f"{' '.join(command[:4])} … ended before it served:\n{''.join(said)}")
         finally:
             process.terminate()
 
@@ -105,7 +108,7 @@ def beside_vllm(home: Path) -> None:
             {"extra": {"ignore_eos": True}},
         ),
     }
-    quiet = {"OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_LOGGING_LEVEL": "INFO"}
+    quiet = {"OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_CPU_KVCACHE_SPACE": "1"}
     drawn, rows = random.Random(1), []
     for name, (command, more) in servers.items():
         with program(command, **quiet) as address:

@@ -15,6 +15,7 @@ from typing import Any
 from ...workers.values import Response, Usage
 
 DONE = b"data: [DONE]\n\n"
+COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 FINISH = {"stop": "stop", "length": "length", "filter": "content_filter"}
 
 
@@ -111,4 +112,4 @@ def error_event(body: dict[str, Any]) -> bytes:
 
 
 def _data(body: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n\n"
+    return b"data: " + COMPACT.encode(body).encode("utf-8", "replace") + b"\n\n"
