@@ -99,12 +99,12 @@ class Caller:
         """
         most = max(UNDER_WAY, 4 * spec.num_workers * concurrency(spec))
         room = statement.rooms.setdefault(spec.name, asyncio.Semaphore(most // TOGETHER))
-        waiting: set[asyncio.Task[list[Response]]] = set()
+        waiting: set[asyncio.Task[None]] = set()
         rest = iter(requests)
         try:
             while part := list(islice(rest, TOGETHER)):
                 await room.acquire()
-                task = asyncio.create_task(self.ask(spec, part, statement, mode))
+                task = asyncio.create_task(self._ask_and_remember(spec, part, statement, mode))
                 task.add_done_callback(lambda _: room.release())
                 for ended in {task for task in waiting if task.done()}:
                     ended.result()
@@ -113,6 +113,13 @@ class Caller:
         finally:
             for task in waiting:
                 task.cancel()
+
+    async def _ask_and_remember(
+        self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode
+    ) -> None:
+        """Ask, so that the statement need not look the answers up in the store."""
+        for request, response in zip(requests, await self.ask(spec, requests, statement, mode), strict=True):
+            statement.memory.keep((spec.name, mode, request), response)
 
     async def stream(
         self, spec: ModelSpec, request: Request, statement: Statement, mode: StoreMode = "on"
