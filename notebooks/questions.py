@@ -44,6 +44,8 @@ class Answer:
 
     def bundle(self) -> Bundle:
         """Return the SQL, the rows and, where they make one, a chart."""
+        from .highlighting import highlighted
+
         code = block(highlighted(self.sql), f"background: {FAINT}; padding: .5em .9em; {WRAP}; {MONO}", "sql")
         if self.rows is None:
             said = "not run: it is written for another schema than this database's"
@@ -59,16 +61,6 @@ class Answer:
         if usage["input_tokens"]:
             parts.append(f"{usage['input_tokens']:,} tokens in, {usage['output_tokens']:,} out")
         return " · ".join(parts)
-
-
-def highlighted(sql: str) -> str:
-    """Return SQL as HTML with its words in colours that both themes can bear."""
-    from pygments import highlight
-    from pygments.formatters.html import HtmlFormatter
-    from pygments.lexers.sql import SqlLexer
-
-    html: str = highlight(sql, SqlLexer(), HtmlFormatter(nowrap=True, noclasses=True, style="default"))
-    return html
 
 
 def question(shell: InteractiveShell, place: Place, given: dict[str, str], text: str, *, edit: bool) -> Answer:
