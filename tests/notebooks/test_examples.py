@@ -36,7 +36,7 @@ def executed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
 
     def run(path: Path) -> Any:
         notebook = nbformat.read(path, 4)
-        NotebookClient(notebook, timeout=150, resources={"metadata": {"path": str(path.parent)}}).execute()
+        NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
         return notebook
 
     return run
@@ -46,6 +46,7 @@ def outputs(notebook: Any) -> list[tuple[Any, Any]]:
     return [(cell, output) for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
+@pytest.mark.timeout(600)  # A kernel on a busy machine; the longest takes half a minute on an idle one.
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs_from_top_to_bottom(path: Path, executed: Any) -> None:
     if path.stem == "fine-tune":
