@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import quackllm
-from lab import Lab, Notebook, running_lab
-from playwright.sync_api import Browser, sync_playwright
+from lab import RUN_SECONDS, Lab, Notebook, running_lab
+from playwright.sync_api import BrowserContext, expect, sync_playwright
 from standin.fixtures import StandIn
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -26,13 +26,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium without a window."""
+def browser() -> Iterator[BrowserContext]:
+    """Chromium without a window; its pages share one cache."""
     program = next(filter(None, map(shutil.which, CHROMIUM)), None)
     assert program, "there is no Chromium: apt install chromium fonts-noto-cjk"
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield running
+        context = running.new_context(viewport={"width": 1100, "height": 900})
+        context.set_default_timeout(RUN_SECONDS * 1000)
+        expect.set_options(timeout=RUN_SECONDS * 1000)
+        yield context
         running.close()
 
 
@@ -55,13 +58,13 @@ def lab(shared_lab: Lab, service: StandIn, monkeypatch: pytest.MonkeyPatch) -> L
 
 
 @pytest.fixture
-def opened(browser: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Open]:
-    """Return what opens a notebook of these cells in a browser of its own."""
+def opened(browser: BrowserContext, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Return what opens a notebook of these cells in a page of its own."""
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
     with ExitStack() as stack:
 
         def open_notebook(cells: Sequence[str]) -> Notebook:
-            page = stack.enter_context(browser.new_page(viewport={"width": 1100, "height": 900}, device_scale_factor=1))
+            page = stack.enter_context(browser.new_page())
             return Notebook(page, lab, lab.write(f"{name}.ipynb", cells).name)
 
         yield open_notebook

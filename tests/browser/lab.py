@@ -63,12 +63,12 @@ class Notebook:
     def __init__(self, page: Page, lab: Lab, name: str) -> None:
         self.page = page
         page.goto(f"{lab.url}doc/tree/{name}?token={TOKEN}&reset")
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=START_SECONDS * 1000)
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         self.wait_until_idle()
 
     def wait_until_idle(self) -> None:
         """Wait until the kernel has nothing to do."""
-        self.page.get_by_text("| Idle").wait_for(timeout=RUN_SECONDS * 1000)
+        self.page.get_by_text("| Idle").wait_for()
 
     def cell(self, number: int) -> Locator:
         """Return the code cell of that number, from 0."""
@@ -95,7 +95,7 @@ class Notebook:
     def wait_for_the_end(self, number: int) -> None:
         """Wait until a cell that was started has its number."""
         prompt = self.cell(number).locator(".jp-InputPrompt").first
-        expect(prompt).to_have_text(NUMBERED, timeout=RUN_SECONDS * 1000)
+        expect(prompt).to_have_text(NUMBERED)
         self.wait_until_idle()
 
     def stop(self) -> None:
@@ -107,14 +107,13 @@ class Notebook:
         self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
         self.page.get_by_role("menuitem", name="Restart Kernel and Clear Outputs").click()
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
-        self.page.get_by_text("| Idle").wait_for(timeout=RUN_SECONDS * 1000)
+        self.page.get_by_text("| Idle").wait_for()
 
     def choose(self, theme: str) -> None:
-        """Choose a theme from the menu: 'Light' or 'Dark'."""
-        self.page.get_by_role("menuitem", name="Settings", exact=True).click()
-        self.page.get_by_role("menuitem", name="Theme", exact=True).hover()
-        self.page.get_by_role("menuitem", name=f"JupyterLab {theme}", exact=True).click()
-        self.page.locator(f"body[data-jp-theme-name='JupyterLab {theme}']").wait_for()
+        """Choose a theme: 'Light' or 'Dark'."""
+        name = f"JupyterLab {theme}"
+        self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
+        self.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
 
     def draw(self, path: Path) -> None:
         """Keep a picture of all cells, as high as they are."""
@@ -134,8 +133,9 @@ def running_lab(folder: Path) -> Iterator[Lab]:
     for part in ("work", "home", "runtime"):
         (folder / part).mkdir(parents=True)
     _write_settings(folder, SETTINGS)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port=0"]
-    command += [f"--ServerApp.root_dir={folder / 'work'}", f"--IdentityProvider.token={TOKEN}", "--ip=127.0.0.1"]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
+    command += ["--ip=127.0.0.1", "--ServerApp.port=0", f"--IdentityProvider.token={TOKEN}"]
+    command += [f"--ServerApp.root_dir={folder / 'work'}"]
     with (
         (folder / "lab.log").open("w") as log,
         subprocess.Popen(command, stdout=log, stderr=log, text=True, cwd=folder, env=_environment(folder)) as process,
