@@ -60,7 +60,9 @@ def bars(labels: Sequence[str], values: Mapping[str, Sequence[Any]]) -> str:
         axes.invert_yaxis()
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(_number)
-        axes.set_xlabel(" ".join(map(_text, values))) if len(values) == 1 else axes.legend(frameon=False)
+        axes.set_xlabel(" ".join(map(_text, values))) if len(values) == 1 else axes.legend(
+            frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2
+        )
 
     return _drawn(draw, 0.9 + 0.28 * len(short), left=(0.3 + 0.085 * width) / 7, below=0.6)
 

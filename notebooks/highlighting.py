@@ -19,7 +19,7 @@ THEME = {
 """Colours that Pygments takes, which knows hexadecimal ones alone, and what they stand for."""
 
 
-class Marked(Style):
+class Marked(Style):  # type: ignore[misc]
     """Marks what has a colour; everything else keeps the page's own."""
 
     styles: ClassVar = {Keyword: "bold #010101", String: "#020202", Number: "#030303", Comment: "italic #040404"}
