@@ -60,11 +60,13 @@ def bars(labels: Sequence[str], values: Mapping[str, Sequence[Any]]) -> str:
         axes.invert_yaxis()
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(_number)
-        axes.set_xlabel(" ".join(map(_text, values))) if len(values) == 1 else axes.legend(
-            frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2
-        )
+        if len(values) == 1:
+            axes.set_xlabel(*map(_text, values))
+        else:
+            axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 
-    return _drawn(draw, 0.9 + 0.28 * len(short), left=(0.3 + 0.085 * width) / 7, below=0.6)
+    above = 0.1 if len(values) == 1 else 0.4
+    return _drawn(draw, 0.8 + above + 0.28 * len(short), left=(0.3 + 0.085 * width) / 7, below=0.6, above=above)
 
 
 def _line(points: Sequence[tuple[Any, Any]], label: str, value: str) -> str:
@@ -80,8 +82,8 @@ def _line(points: Sequence[tuple[Any, Any]], label: str, value: str) -> str:
     return _drawn(draw, 2.8, left=0.19, below=0.85)
 
 
-def _drawn(draw: Callable[[Axes], None], height: float, *, left: float, below: float) -> str:
-    """Return a figure, 7 inches wide, as an SVG element; `left` is a share of that, `height` and `below` are inches."""
+def _drawn(draw: Callable[[Axes], None], height: float, *, left: float, below: float, above: float = 0.1) -> str:
+    """Return a figure, 7 inches wide, as an SVG element; `left` is a share of that, the other lengths are inches."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -92,7 +94,7 @@ def _drawn(draw: Callable[[Axes], None], height: float, *, left: float, below: f
         axes = figure.add_subplot()
         draw(axes)
         axes.spines[["top", "right"]].set_visible(False)
-        figure.subplots_adjust(left=left, right=0.93, top=1 - 0.1 / height, bottom=below / height)
+        figure.subplots_adjust(left=left, right=0.93, top=1 - above / height, bottom=below / height)
         return _as_svg(figure)
 
 

@@ -33,6 +33,8 @@ def panel_of(error: BaseException) -> Bundle:
         title, _, words = error.message.partition("\n")
         return panel(title, words.strip("\n"), error.hint)
     if isinstance(error, KeyboardInterrupt):
-        return panel("Stopped", "What was answered is kept.", "run the cell again: it goes on where it stopped")
+        return panel(
+            "Stopped", "What was answered is kept.", "run the cell again: what has a whole answer is not asked again"
+        )
     title, _, words = str(error).partition("\n")
     return panel(f"DuckDB: {title}", words.strip("\n"), "")

@@ -114,15 +114,17 @@ class Notebook:
         name = f"JupyterLab {theme}"
         self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
         self.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def draw(self, path: Path) -> None:
         """Keep a picture of all cells, as high as they are."""
+        height = self.page.locator(".jp-WindowedPanel-outer").evaluate("panel => panel.scrollHeight")
+        self.page.set_viewport_size({"width": 1100, "height": height + 200})
         cells = self.page.locator(".jp-Notebook .jp-Cell")
         first, last = (cells.nth(at).bounding_box() for at in (0, cells.count() - 1))
         assert first is not None
         assert last is not None
         end = last["y"] + last["height"]
-        self.page.set_viewport_size({"width": 1100, "height": max(int(end) + 60, 300)})
         box = {"x": first["x"], "y": first["y"] - 4, "width": first["width"], "height": end - first["y"] + 8}
         self.page.screenshot(path=path, clip=box)
 
