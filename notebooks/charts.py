@@ -61,7 +61,7 @@ def bars(labels: Sequence[str], values: Mapping[str, Sequence[Any]]) -> str:
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(_number)
         if len(values) == 1:
-            axes.set_xlabel(*map(_text, values))
+            axes.set_xlabel(_text(next(iter(values))))
         else:
             axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 
