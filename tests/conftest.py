@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from quackllm.udf.shared_store import close_store
 from quackllm.workers.local import local_fleet
 
 pytest_plugins = ["standin.fixtures", "tiny_models"]
@@ -31,6 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             monkeypatch.delenv(name)
     yield path
     local_fleet().close()
+    close_store()
 
 
 @pytest.fixture(autouse=True, scope="session")

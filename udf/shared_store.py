@@ -26,10 +26,12 @@ class SharedStore:
 
     Args:
         run: runs the named method of the store with these arguments.
+        close: lets go of the store.
     """
 
-    def __init__(self, run: Callable[..., Awaitable[Any]]) -> None:
+    def __init__(self, run: Callable[..., Awaitable[Any]], close: Callable[[], None] = lambda: None) -> None:
         self._run = run
+        self.close = close
 
     async def find(self, keys: Sequence[str]) -> dict[str, Response]:
         """See `CallStore.find`."""
@@ -77,11 +79,18 @@ def store_for(fleet: Fleet) -> SharedStore:
     where = fleet.address or path
     with _OPENING:
         if where not in _STORES:
-            _STORES[where] = SharedStore(_in_actor() if fleet.address else _in_thread(path))
+            _STORES[where] = SharedStore(_in_actor()) if fleet.address else _in_thread(path)
         return _STORES[where]
 
 
-def _in_thread(path: Path) -> Callable[..., Awaitable[Any]]:
+def close_store() -> None:
+    """Close this machine's file, where it is open: connections that used it can ask no more."""
+    with _OPENING:
+        if store := _STORES.pop(home() / "calls.sqlite", None):
+            store.close()
+
+
+def _in_thread(path: Path) -> SharedStore:
     thread = ThreadPoolExecutor(1, "quackllm-store")
     opened: list[CallStore] = []
 
@@ -96,7 +105,12 @@ def _in_thread(path: Path) -> Callable[..., Awaitable[Any]]:
     async def run(method: str, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(thread, work, method, *arguments)
 
-    return run
+    def close() -> None:
+        if opened:
+            thread.submit(opened[0].close)
+        thread.shutdown()
+
+    return SharedStore(run, close)
 
 
 def _in_actor() -> Callable[..., Awaitable[Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,13 +12,13 @@ from functools import cache
 from typing import Any
 
 import ray
-from ray._private.services import canonicalize_bootstrap_address
 from ray.exceptions import GetTimeoutError, RayActorError
 
 from .actor import DIRECTORY, NAMESPACE, Deployment, Directory
 from .errors import SetupError, UnknownModelError
 from .fleet import ALWAYS_THERE, Fleet, ModelStatus, unknown_model
 from .local import local_fleet
+from .ray_address import answering_address
 from .ray_metrics import watch
 from .replicas import RayReplica, replica_statuses, replicas_up, retire, share_rates, start_replicas
 from .router import Router
@@ -30,7 +29,6 @@ ON_HEAD = {"node:__internal_head__": 0.001}
 """Where the directory and the call store run: a lost worker node takes neither, and a file stays where it is."""
 ANSWER_SECONDS = float(os.environ.get("QUACKLLM_CLUSTER_SECONDS", 60))
 """How long the cluster's head may be silent, e.g. while it is restarted, before that is an error."""
-REACH_SECONDS = 10.0
 QUEUED_AHEAD = 2.0
 """While answers that came together travel to the driver, and it is busy with them, a replica works on as many more."""
 
@@ -155,28 +153,12 @@ def _attach(address: str | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Nothing is reported to anybody unless the user says so.
     if not ray.is_initialized():
         try:
-            _reach(address)
-            ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+            at = answering_address(address)
+            ray.init(address=at, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError) as error:
             hint = "start one with: ray start --head   or leave cluster= out to answer in this process"
             raise SetupError(f"no Ray cluster answers at {address!r}: {error}", hint=hint) from error
     return lasting_actor(Directory, DIRECTORY)
-
-
-def _reach(address: str | None) -> None:
-    """Find out in seconds that nobody listens there; Ray itself tries for minutes.
-
-    Raises:
-        ConnectionError: nobody does, or no address is known.
-        ValueError: it is no address.
-    """
-    if address is None or address.startswith("ray://"):
-        return
-    host, _, port = (canonicalize_bootstrap_address(address) or "").rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=REACH_SECONDS).close()
-    except OSError as error:
-        raise ConnectionError(f"{host}:{port}: {error}") from error
 
 
 def lasting_actor(kind: type, name: str) -> Any:

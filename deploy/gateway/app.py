@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import APIRouter, FastAPI
 
 from ... import __version__
@@ -28,7 +31,15 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     Raises:
         SetupError: no cluster answers, or the keys cannot be read.
     """
+    gateway = Gateway(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        gateway.close()
+
     app = FastAPI(
+        lifespan=lifespan,
         title="quackllm",
         version=__version__,
         description=DESCRIPTION,
@@ -37,7 +48,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
     )
-    gateway = app.state.gateway = Gateway(settings)
+    app.state.gateway = gateway
     add_error_handlers(app)
     app.add_middleware(Limits, settings=settings, metrics=gateway.metrics)
     for router in ROUTERS:

@@ -132,6 +132,10 @@ class Ledger:
         """Forget what the key has spent."""
         self._file.execute("DELETE FROM spent WHERE name = ?", (name,))
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
 
 def _over_budget(name: str, key: Key, spent: Cost) -> Refusal | None:
     budgets = (

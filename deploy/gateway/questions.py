@@ -32,7 +32,7 @@ from .databases.database import fitted
 from .dialects import speaking
 from .errors import GatewayError, check_answered, too_slow
 
-LONGEST_QUESTION, LONGEST_SCHEMA = 4_000, 500_000
+LONGEST_QUESTION, LONGEST_SCHEMA = 4_000, 200_000
 
 
 def say(error: GatewayError) -> Response:

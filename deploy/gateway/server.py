@@ -140,7 +140,7 @@ def serving(settings: GatewaySettings) -> Iterator[tuple[str, uvicorn.Server, Fu
         create_app(settings),
         http=PatientProtocol,
         ws="none",
-        lifespan="off",
+        lifespan="on",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -20,10 +20,12 @@ class SharedLedger:
 
     Args:
         run: runs the named method of the ledger with these arguments.
+        close: lets go of the ledger.
     """
 
-    def __init__(self, run: Callable[..., Awaitable[Any]]) -> None:
+    def __init__(self, run: Callable[..., Awaitable[Any]], close: Callable[[], None] = lambda: None) -> None:
         self._run = run
+        self.close = close
 
     async def admit(self, digest: str | None) -> Pass | Refusal | None:
         """See `Ledger.admit`."""
@@ -37,7 +39,7 @@ class SharedLedger:
 
 def ledger_for(settings: GatewaySettings) -> SharedLedger:
     """Return the ledger of this machine's gateways, or the cluster's, which an actor owns."""
-    return SharedLedger(_in_actor(settings) if settings.cluster else _in_process(settings))
+    return SharedLedger(_in_actor(settings)) if settings.cluster else _in_process(settings)
 
 
 def open_ledger(settings: GatewaySettings) -> Ledger:
@@ -45,14 +47,14 @@ def open_ledger(settings: GatewaySettings) -> Ledger:
     return Ledger(settings.keys_path, home() / "gateway.sqlite")
 
 
-def _in_process(settings: GatewaySettings) -> Callable[..., Awaitable[Any]]:
+def _in_process(settings: GatewaySettings) -> SharedLedger:
     ledger = open_ledger(settings)
 
     async def run(method: str, *arguments: Any) -> Any:
         # A read of one row, or a write of one: tens of microseconds, less than a hop to another thread and back.
         return getattr(ledger, method)(*arguments)
 
-    return run
+    return SharedLedger(run, ledger.close)
 
 
 def _in_actor(settings: GatewaySettings) -> Callable[..., Awaitable[Any]]:

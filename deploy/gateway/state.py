@@ -42,6 +42,11 @@ class Gateway:
         self._models: Mapping[str, ModelSpec] = {}
         self._looked_up = -MODELS_SECONDS
 
+    def close(self) -> None:
+        """Let go of the ledger and of the databases."""
+        self.ledger.close()
+        self.databases.close()
+
     async def models(self, fresh: bool = False) -> Mapping[str, ModelSpec]:
         """Return every model that can be asked, by name: what is deployed, and what is always there."""
         if fresh or monotonic() - self._looked_up > MODELS_SECONDS:

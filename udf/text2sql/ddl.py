@@ -119,12 +119,12 @@ def _create_places(connection: duckdb.DuckDBPyConnection, path: tuple[str, ...])
 
 
 def _is_sound(text: str, dialect: str) -> bool:
-    """Whether a database of that dialect would take every CREATE TABLE of the text."""
+    """Whether a database of that dialect would take every CREATE TABLE of the text; not so what is nested too deep."""
     logger = logging.getLogger("sqlglot")
     logger.addFilter(_no_fallback)
     try:
         trees = sqlglot.parse(text, read=dialect)
-    except sqlglot.errors.SqlglotError:
+    except (sqlglot.errors.SqlglotError, RecursionError):
         return False
     finally:
         logger.removeFilter(_no_fallback)

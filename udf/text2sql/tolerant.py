@@ -38,6 +38,8 @@ AFTER_TYPE = re.compile(
     r"|GENERATED|CONSTRAINT|IDENTITY|ON|AS|ENCODE|STORAGE)\b",
     re.IGNORECASE,
 )
+LONGEST_TYPE = 20_000
+"""Letters of a type that are read: more than any ENUM has, few enough to be read in a moment."""
 SERIAL = {"smallserial": "smallint", "serial": "integer", "bigserial": "bigint"}
 
 
@@ -49,10 +51,10 @@ def read_tolerantly(text: str) -> Schema:
     ends = [*(found.start() for found in created[1:]), len(text)]
     for found, end in zip(created, ends, strict=False):
         name = join_name(unquoted_path(found[1]))
-        body = _inside(text[:end], found.end())
+        body = _inside(text, found.end(), end)
         items = list(_items(body))
         columns = [_column(item) for item in items if not CONSTRAINT.match(item)]
-        tail = text[found.end() + len(body) + 1 :].partition(";")[0]
+        tail = text[found.end() + len(body) + 1 : end].partition(";")[0]
         tables[name.lower()] = Table(name, tuple(filter(None, columns)), _comment(tail))
         keys[name] = _keys(items)
     for name, change in ALTER.findall(text):
@@ -88,14 +90,14 @@ def _tokens(text: str) -> Iterator[str]:
         yield " " if found[0].startswith(("--", "/*")) else found[0]
 
 
-def _inside(text: str, start: int) -> str:
-    """Return what stands in the brackets that open at `start`, up to the end where they never close."""
+def _inside(text: str, start: int, end: int) -> str:
+    """Return what stands in the brackets that open at `start`, up to `end` where they do not close before it."""
     depth = 0
-    for found in TOKEN.finditer(text, start):
+    for found in TOKEN.finditer(text, start, end):
         depth += (found[0] == "(") - (found[0] == ")")
         if depth == 0:
             return text[start + 1 : found.start()]
-    return text[start + 1 :]
+    return text[start + 1 : end]
 
 
 def _items(body: str) -> Iterator[str]:
@@ -138,10 +140,12 @@ def _type_text(rest: str) -> str:
 def _duckdb_type(text: str) -> str:
     """Return DuckDB's name of a type in any dialect; a type unknown to it stays as it is."""
     text = SERIAL.get(text.lower(), text)
+    if len(text) > LONGEST_TYPE:
+        return text.upper()
     for dialect in ("duckdb", "postgres", "mysql", "tsql", "oracle"):
         try:
             kind = sqlglot.exp.DataType.build(text, dialect=dialect)
-        except (sqlglot.errors.SqlglotError, ValueError):
+        except (sqlglot.errors.SqlglotError, ValueError, RecursionError):
             continue
         if kind.this not in (sqlglot.exp.DType.DECIMAL, sqlglot.exp.DType.ENUM) and not kind.args.get("nested"):
             kind.set("expressions", None)  # int(11) and varchar(32): the width says nothing in DuckDB.

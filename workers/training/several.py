@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from ray.train.torch import TorchTrainer
 from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 
 from ..errors import QuackLLMError, SetupError, TrainingError
+from ..ray_address import answering_address
 from .loop import Job, train_here
 from .output import FINAL
 from .progress import Notes, following
@@ -76,22 +76,14 @@ def _cluster(address: str | None) -> Iterator[None]:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        _knock(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except OSError as error:
+        ray.init(address=answering_address(address), log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError) as error:
         hint = "start one with: ray start --head   or leave --ray-address out to use this machine alone"
         raise SetupError(f"no Ray cluster answers at {address!r}: {error}", hint=hint) from error
     try:
         yield
     finally:
         ray.shutdown()
-
-
-def _knock(address: str | None) -> None:
-    """Fail at once where nothing listens: Ray itself would try for minutes."""
-    host, colon, port = (address or "").rpartition(":")
-    if colon and port.isdigit() and "://" not in host:
-        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _resources(workers: int) -> dict[str, float]:

@@ -9,9 +9,18 @@ from typing import Any
 import openai
 import pytest
 import quackllm
+from in_process import OPENED
 from standin.fixtures import StandIn
 
 Serve = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def gateways_closed() -> Iterator[None]:
+    """Let go of the files of each gateway that a test has asked in its own process."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from quackllm.deploy.gateway.app import create_app
 from quackllm.deploy.gateway.settings import GatewaySettings
+from quackllm.deploy.gateway.state import Gateway
 from spider_on_servers import copy_database
 from sqlalchemy import create_engine
 
@@ -33,12 +34,15 @@ PROMPT = """\
 ### SQL input: {question}"""
 """As Chat2DB fills it."""
 
+OPENED: list[Gateway] = []
+"""What `client` has opened; the fixture `gateways_closed` closes it."""
+
 
 def client(**settings: Any) -> TestClient:
-    """Return a client of a new gateway."""
-    return TestClient(
-        create_app(GatewaySettings(**settings)), base_url="http://127.0.0.1", raise_server_exceptions=False
-    )
+    """Return a client of a new gateway, which is closed when the test ends."""
+    app = create_app(GatewaySettings(**settings))
+    OPENED.append(app.state.gateway)
+    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
 
 
 def chat2db_prompt(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.udf.text2sql.ddl import _read_by_duckdb, _read_plain, is_ddl, read_ddl
-from quackllm.workers.mschema import Column, ForeignKey, Schema
+from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
 
 FAULTY = """CREATE TABLE "bi"."output" ( "id" varchar(32) COLLATE "pg_catalog"."default" NOT NULL DEFAULT
 nextval('"bi".output_id_seq'::regclass), "at" timestamp(6), "village_code" varchar(32) COLLATE "pg_catalog"."default",
@@ -135,6 +135,14 @@ def test_nothing_else_is_run(tmp_path):
     endless = "CREATE TYPE e AS ENUM (SELECT i::VARCHAR FROM range(10000000000) r(i))"
     read_ddl(f"CREATE TABLE t (a INT); COPY t TO '{folder}/x.csv'; ATTACH '{folder}/x.db'; {endless}")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("crafted", ["(" * 20_000, "STRUCT(x " * 2_000, "CREATE TABLE t (" * 6_000, ";" * 30_000])
+def test_text_that_is_crafted_to_be_slow_or_deep_is_read_in_seconds(crafted):
+    ddl = read_ddl(f"CREATE TABLE singer (age INT); CREATE TABLE crafted (a {crafted}")
+    assert ddl.schema.tables[0] == Table("singer", (Column("age", "INTEGER"),))
+    assert not ddl.bindable
 
 
 @pytest.mark.parametrize(
