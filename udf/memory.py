@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..workers.values import Request, Response
 from .settings import StoreMode
 
-ROOM = 64_000_000
+ROOM = 128_000_000
 """Bytes, about: beyond it answers are read from the call store again. What is there stays: a table is read in order,
 more than once, so that the oldest answers would always be the ones to go and the next ones to be read."""
 EACH = 1_000
