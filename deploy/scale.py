@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 
 from .. import workers
-from .flags import Cluster, Name
+from .flags import Cluster, Json, Name
 from .place import lasting
-from .show import out
+from .show import out, show_json
 
 
 def scale(
     name: Name,
     num_workers: Annotated[int, typer.Argument(min=1, help="How many replicas there shall be.")],
     cluster: Cluster = None,
+    json: Json = False,
 ) -> None:
     """Give a model on a cluster more replicas, or fewer.
 
@@ -27,4 +28,7 @@ def scale(
     Running statements notice within seconds.
     """
     outcome = workers.scale(name, num_workers, cluster=lasting(cluster) or "auto")
-    out.print(f"{name}: {outcome}", highlight=False)
+    if json:
+        show_json({"name": name, "outcome": outcome})
+    else:
+        out.print(f"{name}: {outcome}", highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 import quackllm
-from grounds import MARKS, Grounds, running_cluster, wait_until
+from grounds import MARKS, Grounds, command, running_cluster, wait_until
 from standin.fixtures import KEY, StandIn
 
 pytestmark = MARKS
@@ -170,7 +171,8 @@ def test_scaling_up_and_down_under_load(grounds: Grounds, connection: quackllm.C
             first_row += 1000
     (left,) = quackllm.status("chat", cluster=grounds.address).replicas
     assert (left.pid, left.starts) == (first.pid, 1), "the first replica noticed nothing"
-    assert quackllm.scale("chat", 1, cluster=grounds.address) == "unchanged"
+    typed = command("quackllm", "scale", "chat", "1", "--cluster", grounds.address, "--json")
+    assert json.loads(typed.stdout) == {"name": "chat", "outcome": "unchanged"}
 
 
 def test_own_resources_place_replicas_and_the_environment_reaches_them(
