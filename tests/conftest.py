@@ -32,7 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             monkeypatch.delenv(name)
     yield path
     local_fleet().close()
-    close_store()
+    close_store(path)
 
 
 @pytest.fixture(autouse=True, scope="session")

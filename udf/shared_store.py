@@ -83,10 +83,10 @@ def store_for(fleet: Fleet) -> SharedStore:
         return _STORES[where]
 
 
-def close_store() -> None:
-    """Close this machine's file, where it is open: connections that used it can ask no more."""
+def close_store(folder: Path) -> None:
+    """Close the file in that QUACKLLM_HOME, if it is open: connections that used it can ask no more."""
     with _OPENING:
-        if store := _STORES.pop(home() / "calls.sqlite", None):
+        if store := _STORES.pop(folder / "calls.sqlite", None):
             store.close()
 
 

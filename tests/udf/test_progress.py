@@ -289,23 +289,6 @@ def test_ctrl_c_leaves_within_a_second_with_nothing_lost_and_no_half_drawn_bar(i
     assert not terminal.screen.cursor.hidden
 
 
-def test_a_bar_costs_less_than_a_hundredth_of_the_time(on_terminal):
-    def work() -> None:
-        spent = Spent(asked=1000, answered=500, input_tokens=12345, output_tokens=54321, money=0.5)
-        bar = Bar(spent, "auto")
-        for number in range(9):
-            if number == 1:  # The first one loads what rich needs.
-                began = time.thread_time()
-            bar.draw(time.monotonic(), 1000)
-            time.sleep(0.26)
-        took.append((time.thread_time() - began) / 8)
-        bar.end()
-
-    took: list[float] = []
-    on_terminal(work)
-    assert took[0] < 0.0025, "of 0.25 s from one drawing to the next"
-
-
 @pytest.mark.filterwarnings("ignore")  # The kernel's own, of its sockets and loops.
 def test_a_notebook_shows_one_line_that_changes_in_place(connection, service: StandIn):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
