@@ -16,8 +16,8 @@ from totals import Measured
 
 from .run import PeerError, ask_peer
 
-AT_ONCE = {"Daft": 4}
-"""Questions for one process of the peer: Daft 0.7.26 stands still at the sixth `prompt` of a process."""
+AT_ONCE = {"Daft": 1}
+"""Questions for one process of the peer: Daft 0.7.26 stands still when a process has asked a few with `prompt`."""
 
 READY = "SELECT {{LLMMap('[True/False] Ready?', Pets.ask_PetType, return_type='bool')}} FROM Pets"
 WARM_UP = Query("", "warm up", "pets_1", "", "SELECT 'warm up' AS item", (Step("Ready?", False),), blendsql=READY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +98,7 @@ def _shell(kind: type[InteractiveShell], folder: Path, **settings: Any) -> Itera
             if isinstance(value, quackllm.Connection):
                 value.close()
         kind.clear_instance()
+        atexit.unregister(shell.atexit_operations)  # It would look through all of pytest's memory, once for each test.
 
 
 @pytest.fixture
