@@ -58,6 +58,7 @@ def kill_a_worker(folder: Path) -> int:
     return workers[-1].pid
 
 
+@pytest.mark.cluster
 @pytest.mark.timeout(600)
 def test_two_workers_have_the_losses_of_one_process_though_one_is_killed(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
