@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 import os
 import socket
@@ -160,7 +159,7 @@ class Caller:
     ) -> dict[str, Response]:
         asked = self._join_all(spec, unknown, statement, mode)
         try:
-            responses = await asyncio.gather(*(asyncio.shield(call.answered) for call in asked))
+            responses = await _results([call.answered for call in asked])
         except BudgetError as error:
             await self._landing(statement)
             raise statement.spent.over(statement.wishes) or error from None
@@ -193,9 +192,15 @@ class Caller:
         call = self._under_way.get(key)
         if call is None:
             answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-            call = self._under_way[key] = Asked(key, spec, request, mode != "off", price, answered)
-            answered.add_done_callback(_retrieve)
-            answered.add_done_callback(lambda _: call.grown.set())
+            call = self._under_way[key] = Asked(
+                request=request,
+                listener=self,
+                key=key,
+                spec=spec,
+                kept=mode != "off",
+                price=price,
+                answered=answered,
+            )
             new.append(call)
         return call
 
@@ -205,10 +210,9 @@ class Caller:
         One that was streamed is stopped: whoever looked at it has seen enough.
         """
         call.waiting.remove(statement)
-        sent = call.job is not None and call.job.sent
-        if not call.waiting and not call.answered.done() and (call.request.streamed or not sent):
-            if call.job:
-                call.job.answered.cancel()
+        if not call.waiting and not call.answered.done() and (call.request.streamed or not call.sent):
+            call.take_back()
+            self._give_back(call.key)
             self._finish(call, None)
 
     async def _launch(self, calls: list[Asked], *, leased: bool) -> None:
@@ -246,10 +250,9 @@ class Caller:
         if call.answered.done():
             self._give_back(call.key)
             return
-        call.job = self.fleet.router(call.spec).submit(call.request, functools.partial(self._may_go, call), call.hear)
-        call.job.answered.add_done_callback(lambda future: self._landed(call, future))
+        self.fleet.router(call.spec).submit(call)
 
-    def _may_go(self, call: Asked) -> bool:
+    def may_go(self, call: Asked) -> bool:
         """Find a statement that pays for the call; where none of those that wait for it may, it is not made."""
         refused: BudgetError | None = None
         for statement in call.waiting if call.payer is None else ():
@@ -262,22 +265,21 @@ class Caller:
             self._give_back(call.key)
         return call.payer is not None
 
-    def _landed(self, call: Asked, future: asyncio.Future[Response]) -> None:
-        if future.cancelled():
+    def landed(self, call: Asked, outcome: Response | BaseException) -> None:
+        """Count what the answer cost, and keep it before anybody hears of it; an error is heard at once."""
+        if isinstance(outcome, BaseException):
+            self._fail(call, outcome)
             self._give_back(call.key)
-        elif error := future.exception():
-            self._fail(call, error)
-            self._give_back(call.key)
-        else:
-            call.response = future.result()
-            if call.payer:
-                call.payer.spent.add(call.response, call.price)
-            if call.price:
-                MONEY.add(call.price.of(call.response.usage), call.spec.name)
-            self._answered.append(call)
-            if not self._settling:
-                self._settling = True
-                self._start(self._settle())
+            return
+        call.response = outcome
+        if call.payer:
+            call.payer.spent.add(outcome, call.price)
+        if call.price:
+            MONEY.add(call.price.of(outcome.usage), call.spec.name)
+        self._answered.append(call)
+        if not self._settling:
+            self._settling = True
+            self._start(self._settle())
 
     async def _settle(self) -> None:
         """Record what has been answered, all that is there in one transaction, and only then hand it on."""
@@ -318,10 +320,12 @@ class Caller:
                 for statement in {*call.waiting} - {call.payer}:
                     statement.spent.shared += 1
                 call.answered.set_result(response)
+        call.wake()
 
     def _fail(self, call: Asked, error: BaseException) -> None:
         if not call.answered.done():
             call.answered.set_exception(error)
+            call.answered.exception()  # Seen, also where the last one who waited for it has left.
         self._finish(call, None)
 
     def _start(self, work: Coroutine[None, None, None], calls: Sequence[Asked] = ()) -> asyncio.Future[None]:
@@ -374,7 +378,9 @@ def _completed(response: Response, request: Request, spec: ModelSpec) -> Respons
     return replace(response, model=spec.name, history=history)
 
 
-def _retrieve(future: asyncio.Future[Response]) -> None:
-    """Mark an error as seen, for a call whose last waiter has left."""
-    if not future.cancelled():
-        future.exception()
+async def _results(answered: Sequence[asyncio.Future[Response]]) -> list[Response]:
+    """Return all results, or raise the first error; whoever stops waiting here cancels nothing."""
+    done, _ = await asyncio.wait(answered, return_when=asyncio.FIRST_EXCEPTION)
+    for future in done:
+        future.result()
+    return [future.result() for future in answered]

@@ -5,40 +5,65 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ..workers.router import Job
 from ..workers.spec import ModelSpec
-from ..workers.values import Request, Response
+from ..workers.values import Response
 from .prices import Price
 from .statement import Statement
 
 
-@dataclass(eq=False, slots=True)
-class Asked:
+class Listener(Protocol):
+    """Whoever launched a call, and is told what becomes of it."""
+
+    def may_go(self, call: Asked) -> bool:
+        """Say whether to send it, now that there is room."""
+
+    def landed(self, call: Asked, outcome: Response | BaseException) -> None:
+        """Take in the answer or the error."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Asked(Job):
     """A call under way in this process: one for each distinct request, however many wait for it."""
 
+    listener: Listener
     key: str
     spec: ModelSpec
-    request: Request
     kept: bool
     price: Price | None
     answered: asyncio.Future[Response]
     waiting: list[Statement] = field(default_factory=list)
     payer: Statement | None = None
     """The statement that the call was sent for; of those that wait, the first whose budget allowed it."""
-    job: Job | None = None
     response: Response | None = None
     pieces: list[str] = field(default_factory=list)
-    grown: asyncio.Event = field(default_factory=asyncio.Event)
+    grown: asyncio.Event | None = None
+    """Set when there is something new; only where somebody looks."""
+
+    def may_go(self) -> bool:
+        """Ask whoever launched it."""
+        return self.listener.may_go(self)
+
+    def landed(self, outcome: Response | BaseException) -> None:
+        """Tell whoever launched it."""
+        self.listener.landed(self, outcome)
 
     def hear(self, piece: str) -> None:
         """Take in one more piece of the answer."""
         self.pieces.append(piece)
-        self.grown.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let those who look see what is new."""
+        if self.grown:
+            self.grown.set()
 
     async def growing(self) -> AsyncIterator[str]:
         """Yield the pieces, those before this call too, until there is an answer; where it is not streamed, none."""
         place = 0
+        self.grown = self.grown or asyncio.Event()
         while not self.answered.done() or place < len(self.pieces):
             if place == len(self.pieces):
                 self.grown.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -38,17 +39,45 @@ class ReplicaLostError(Exception):
     """The replica died or cannot be reached; what it had not answered is asked elsewhere."""
 
 
-@dataclass(eq=False, slots=True)
-class Job:
-    """One request on its way, and who waits for it."""
+@dataclass(eq=False, slots=True, kw_only=True)
+class Job(ABC):
+    """One request on its way; whoever asks says in a subclass what becomes of it.
+
+    There may be many at a time: what each of them is made of, Python's collector looks at again and again.
+    """
 
     request: Request
-    answered: asyncio.Future[Response]
-    may_go: Callable[[], bool]
-    hear: Callable[[str], None]
     sent: bool = False
     heard: bool = False
     losses: int = 0
+    over: bool = False
+    """It was answered, it failed, or it was taken back."""
+    stop: Callable[[], object] | None = None
+    """Ends the answering of a streamed request that was sent."""
+
+    @abstractmethod
+    def may_go(self) -> bool:
+        """Say, now that there is room for the request, whether to send it; else it is dropped."""
+
+    @abstractmethod
+    def hear(self, piece: str) -> None:
+        """Take in one more piece of a streamed answer."""
+
+    @abstractmethod
+    def landed(self, outcome: Response | BaseException) -> None:
+        """Take in what became of it; called once at the most."""
+
+    def end(self, outcome: Response | BaseException) -> None:
+        """Say what became of it, unless it is over."""
+        if not self.over:
+            self.over = True
+            self.landed(outcome)
+
+    def take_back(self) -> None:
+        """Want nothing more of it: while it waits it is not sent, and where it is streamed it is stopped."""
+        self.over = True
+        if self.stop:
+            self.stop()
 
 
 @dataclass(eq=False, slots=True)
@@ -98,25 +127,12 @@ class Router:
         """Requests that replicas have."""
         return sum(len(load.in_flight) for load in self._loads)
 
-    def submit(
-        self,
-        request: Request,
-        may_go: Callable[[], bool] = lambda: True,
-        hear: Callable[[str], None] = lambda _: None,
-    ) -> Job:
-        """Queue a request; cancelling `answered` takes it back while it is not `sent`, and stops it if it is streamed.
-
-        Args:
-            request: what to ask.
-            may_go: called when there is room for the request; on False it is dropped and not sent.
-            hear: called with each piece of a streamed answer.
-        """
-        job = Job(request, asyncio.get_running_loop().create_future(), may_go, hear)
+    def submit(self, job: Job) -> None:
+        """Queue a request."""
         self._waiting.append(job)
         if len(self._waiting) == 1:
             # One turn of the loop later, so that requests submitted together travel together.
             asyncio.get_running_loop().call_soon(self._pump)
-        return job
 
     async def drained(self) -> None:
         """Return when nothing waits and nothing is under way."""
@@ -125,7 +141,7 @@ class Router:
 
     def _pump(self) -> None:
         """Send what waits to whoever has room."""
-        while self._waiting and self._waiting[0].answered.cancelled():
+        while self._waiting and self._waiting[0].over:
             self._waiting.popleft()
         if not self._waiting:
             return
@@ -146,7 +162,7 @@ class Router:
         task = self._start(self._send(load, jobs))
         task.add_done_callback(functools.partial(self._sent, load, jobs))
         if jobs[0].request.streamed:
-            jobs[0].answered.add_done_callback(lambda answered: answered.cancelled() and task.cancel())
+            jobs[0].stop = task.cancel
 
     def _room(self, load: _Load) -> int:
         """How many requests to send now: a replica's fair share, and rather a batch than one by one."""
@@ -160,7 +176,7 @@ class Router:
         taken: list[Job] = []
         while self._waiting and len(taken) < count:
             job = self._waiting.popleft()
-            if not job.answered.cancelled() and job.may_go():
+            if not job.over and job.may_go():
                 job.sent = True
                 taken.append(job)
         return taken
@@ -174,7 +190,7 @@ class Router:
                         jobs[place].hear(said)
                     else:
                         load.in_flight.discard(jobs[place])
-                        _settle(jobs[place], said)
+                        jobs[place].end(said)
                 # After those who wait have heard of it: what these answers cost may forbid the next request.
                 asyncio.get_running_loop().call_soon(self._pump)
         except ReplicaLostError as error:
@@ -184,8 +200,8 @@ class Router:
         """Hand an error, ours or anybody's, to everyone who still waits for that batch."""
         error = None if task.cancelled() else task.exception()
         for job in jobs:
-            if error and job in load.in_flight and not job.answered.done():
-                job.answered.set_exception(error)
+            if error and job in load.in_flight:
+                job.end(error)
             load.in_flight.discard(job)
         self._pump()
 
@@ -197,7 +213,7 @@ class Router:
             load.in_flight.discard(job)
             job.losses += 1
             if job.losses > LOSSES_FORGIVEN or job.heard:
-                _settle(job, Response(None, error=Failure("worker_lost", str(error), True), finish_reason="error"))
+                job.end(Response(None, error=Failure("worker_lost", str(error), True), finish_reason="error"))
             else:
                 job.sent = False
                 self._waiting.appendleft(job)
@@ -244,16 +260,10 @@ class Router:
         self._loads = []
         waiting, self._waiting = self._waiting, deque()
         for job in waiting:
-            if not job.answered.cancelled():
-                job.answered.set_exception(error)
+            job.end(error)
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _settle(job: Job, response: Response) -> None:
-    if not job.answered.done():
-        job.answered.set_result(response)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.workers.errors import SetupError
-from quackllm.workers.router import ReplicaLostError, Router
+from quackllm.workers.router import Job, ReplicaLostError, Router
 from quackllm.workers.values import Request, Response
 from quackllm.workers.worker import Finished
 
@@ -43,13 +43,40 @@ class Replica:
             self.under_way = 0 if self.dies_after is not None else self.under_way
 
 
+class Waited(Job):
+    """A request whose answer is waited for."""
+
+    def __init__(self, prompt: str) -> None:
+        super().__init__(request=Request.of(prompt))
+        self.answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+    def may_go(self) -> bool:
+        return True
+
+    def hear(self, piece: str) -> None:
+        raise AssertionError("nothing is streamed here")
+
+    def landed(self, outcome: Response | BaseException) -> None:
+        if isinstance(outcome, BaseException):
+            self.answered.set_exception(outcome)
+        else:
+            self.answered.set_result(outcome)
+
+
+def submitted(router: Router, prompts: list[str]) -> list[Waited]:
+    jobs = [Waited(prompt) for prompt in prompts]
+    for job in jobs:
+        router.submit(job)
+    return jobs
+
+
 def route(replicas: list[Replica], prompts: list[str], concurrency: int = 4) -> list[Response]:
     async def run() -> list[Response]:
         async def found() -> list[Replica]:
             return [replica for replica in replicas if not replica.dead]
 
         router = Router(found, concurrency)
-        return await asyncio.gather(*(router.submit(Request.of(prompt)).answered for prompt in prompts))
+        return await asyncio.gather(*(job.answered for job in submitted(router, prompts)))
 
     return asyncio.run(run())
 
@@ -99,12 +126,12 @@ def test_a_request_that_was_taken_back_is_not_sent():
             return [replica]
 
         router = Router(found, 1)
-        jobs = [router.submit(Request.of(f"p{row}")) for row in range(10)]
+        jobs = submitted(router, [f"p{row}" for row in range(10)])
         await jobs[0].answered
         for job in jobs:
             if not job.sent:
-                job.answered.cancel()
-        await asyncio.gather(*(job.answered for job in jobs), return_exceptions=True)
+                job.take_back()
+        await asyncio.gather(*(job.answered for job in jobs if job.sent))
         await router.drained()
 
     asyncio.run(run())
