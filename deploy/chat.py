@@ -130,9 +130,9 @@ def _told(response: Response, json: bool) -> bool:
 
 def response_fields(response: Response) -> dict[str, Any]:
     """Return a response as JSON can hold it, with the fields that SQL sees."""
-    from dataclasses import asdict
+    from msgspec import to_builtins
 
-    fields = asdict(response)
+    fields = to_builtins(response)
     return {name: fields[name] for name in SHOWN}
 
 

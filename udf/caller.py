@@ -9,8 +9,9 @@ import os
 import socket
 import uuid
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
-from dataclasses import replace
 from itertools import islice
+
+from msgspec.structs import replace
 
 from ..workers.errors import BudgetError, SetupError, StoreError
 from ..workers.fleet import Fleet

@@ -7,12 +7,13 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import psutil
+from msgspec import structs
 
 from ..workers.errors import StoreError
 from ..workers.home import home
@@ -233,7 +234,7 @@ def _written(response: Response) -> str:
     fields = {
         "output": response.output,
         "reasoning": response.reasoning,
-        "usage": asdict(response.usage),
+        "usage": structs.asdict(response.usage),
         "seconds": response.seconds,
         "request_id": response.request_id,
         "embedding": response.embedding,

@@ -69,7 +69,7 @@ class RayFleet(Fleet):
     def _deployment(self, name: str) -> Deployment:
         deployments = self._deployments()
         if name not in deployments:
-            raise _unknown(name, deployments)
+            raise self._unknown(name, deployments)
         return deployments[name]
 
     def router(self, spec: ModelSpec) -> Router:
@@ -92,8 +92,11 @@ class RayFleet(Fleet):
         except (TimeoutError, RayActorError) as error:
             raise self._silent() from error
         if name not in deployments:
-            raise _unknown(name, deployments)
+            raise self._unknown(name, deployments)
         return await replicas_up(deployments[name].replicas)
+
+    def _unknown(self, name: str, deployments: Mapping[str, Deployment]) -> UnknownModelError:
+        return unknown_model(name, {known: found.spec for known, found in deployments.items()}, self.address)
 
     def deploy(self, spec: ModelSpec) -> str:
         """Start a new generation, let it answer, then retire the one before it."""
@@ -134,7 +137,7 @@ class RayFleet(Fleet):
         if name not in deployments and name in ALWAYS_THERE:
             return local_fleet().status(name)
         if name not in deployments:
-            raise _unknown(name, deployments)
+            raise self._unknown(name, deployments)
         return ModelStatus(deployments[name].spec, replica_statuses(deployments[name].replicas, self._ask("starts")))
 
 
@@ -142,10 +145,6 @@ class RayFleet(Fleet):
 def ray_fleet(address: str | None) -> RayFleet:
     """Return the fleet of that cluster; None starts Ray on this machine."""
     return RayFleet(address)
-
-
-def _unknown(name: str, deployments: Mapping[str, Deployment]) -> UnknownModelError:
-    return unknown_model(name, {known: found.spec for known, found in deployments.items()})
 
 
 def _attach(address: str | None) -> Any:

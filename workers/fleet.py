@@ -102,13 +102,13 @@ def find_model(fleet: Fleet, name: str) -> ModelSpec:
     """
     deployed = {**ALWAYS_THERE, **fleet.deployed()}
     if name not in deployed:
-        raise unknown_model(name, deployed)
+        raise unknown_model(name, deployed, fleet.address)
     return deployed[name]
 
 
-def unknown_model(name: str, deployed: Mapping[str, ModelSpec]) -> UnknownModelError:
-    """Return the error that a name which is not deployed deserves."""
-    hint = "type: quackllm list   to see what is deployed"
+def unknown_model(name: str, deployed: Mapping[str, ModelSpec], cluster: str | None = None) -> UnknownModelError:
+    """Return the error that a name which is not deployed, here or on that cluster, deserves."""
+    hint = f"type: quackllm list{f' --cluster {cluster}' if cluster else ''}   to see what is deployed"
     if difflib.get_close_matches(name, deployed):
         hint = near_names(name, deployed)
     return UnknownModelError(f"no model is called {name!r}", hint=hint)

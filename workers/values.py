@@ -1,9 +1,14 @@
-"""The one value that flows through quackllm: a Request goes to a worker, a Response comes back."""
+"""The one value that flows through quackllm: a Request goes to a worker, a Response comes back.
+
+Every row of a table makes some of these, and a statement may hold 100,000 of them: `Struct` is made in C, and without
+`gc` Python's collector does not look at each of them again and again. They hold no cycles.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 from .options import Options
 
@@ -11,8 +16,7 @@ Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "filter", "cancelled", "error"]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True, gc=False):
     """One turn of a conversation; `images` are URLs or `data:` URLs."""
 
     role: Role | Literal["tool"]
@@ -22,8 +26,7 @@ class Message:
     """Further fields of the message that are passed to the service as they are, e.g. `tool_calls`: a JSON object."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True, gc=False):
     """What is asked of a model: the whole conversation, the newest turn last, and how to answer it.
 
     A request of kind 'embed' holds one text, in one message, and asks for its vector.
@@ -32,7 +35,7 @@ class Request:
     messages: tuple[Message, ...]
     options: Options = Options()
     kind: Literal["chat", "embed"] = "chat"
-    streamed: bool = field(default=False, compare=False)
+    streamed: bool = False
     """Whether somebody reads the answer while it grows; the answer is the same."""
 
     @staticmethod
@@ -47,16 +50,14 @@ class Request:
         return first.content if first.role == "system" else None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True, gc=False):
     """Tokens, as the service or the engine's own tokenizer counted them."""
 
     input_tokens: int = 0
     output_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True, gc=False):
     """Why a request has no whole answer: the provider's own code and message."""
 
     code: str
@@ -66,8 +67,7 @@ class Failure:
     """The HTTP status of the provider's refusal, where there was one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True, gc=False):
     """What came back. `error` is None exactly for finish_reason 'stop'; `output` keeps a partial text.
 
     An engine fills output, reasoning, error, finish_reason, usage and request_id; the worker that

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,13 +29,6 @@ def submit(grounds: Grounds, *words: str) -> tuple[int, str]:
     line = ["ray", "job", "submit", "--address", grounds.dashboard, "--", str(BIN / words[0]), *words[1:]]
     done = command(*line)
     return done.returncode, done.stdout + done.stderr
-
-
-def cmdline(process: psutil.Process) -> list[str]:
-    """Return the words of a process, none of one that has ended."""
-    with contextlib.suppress(psutil.Error):
-        return process.cmdline()
-    return []
 
 
 def parquet(folder: Path, rows: int, word: str = "row") -> str:
@@ -90,7 +82,8 @@ def test_a_job_killed_at_half_and_submitted_again_pays_only_the_rest(
     job = threading.Thread(target=lambda: first.append(submit(grounds, *words)))
     job.start()
     wait_until(lambda: service.count() > 900)
-    (running,) = (each for each in psutil.process_iter() if cmdline(each)[2:] == words[1:])
+    there = psutil.process_iter(["cmdline"])
+    (running,) = (process for process in there if (process.info["cmdline"] or [])[2:] == words[1:])
     running.kill()
     job.join()
     assert first[0][0] != 0, first[0][1]
@@ -119,6 +112,7 @@ def test_blocks_that_fail_say_why(grounds: Grounds, connection: quackllm.Connect
     done = command("quackllm", "run", "--blocks", "2", *files, "--sql", "SELECT llm_chat('nobody', s) FROM input")
     assert done.returncode == 1
     assert "no model is called 'nobody'" in done.stderr
+    assert f"quackllm list --cluster {grounds.address}" in " ".join(done.stderr.split())
     done = command("quackllm", "run", "--blocks", "2", *files, "--sql", "SELECT count(*) FROM input")
     assert done.returncode == 1
     assert "cannot be split into blocks: count(…) over many rows" in " ".join(done.stderr.replace("│", " ").split())

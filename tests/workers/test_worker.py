@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 import pytest
+from msgspec.structs import replace
 from quackllm.workers.engines.echo import EchoEngine
 from quackllm.workers.errors import ProviderError, SetupError
 from quackllm.workers.spec import ModelSpec, read_spec

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from ...workers.errors import GuardError, RequestError
 from ...workers.values import Failure, Message, Request, Response, Usage
 from .answer import declined, reduce_answer
@@ -77,7 +79,7 @@ async def answer_question(
     messages: tuple[Message, ...] | None = form.ask(request.messages, schema.schema, values)
     detail = Detail(None, NO_SQL, 0, False, "", request.messages[:-1], Usage(), 0.0)
     while messages is not None and detail.attempts <= max_repairs:
-        response = await ask(replace(request, messages=messages))
+        response = await ask(structs.replace(request, messages=messages))
         detail = _counted(detail, response)
         if response.error is not None:
             return replace(detail, error=response.error)
@@ -127,4 +129,4 @@ def _judged(output: str, schema: ResolvedSchema) -> tuple[str, Failure | None]:
 
 def _with_query(failure: Failure, sql: str) -> Failure:
     """Name the query that failed last: the model is not told of it twice, but the user has not seen it."""
-    return replace(failure, message=f"{failure.message}\n\nThe query was: {sql}") if sql else failure
+    return structs.replace(failure, message=f"{failure.message}\n\nThe query was: {sql}") if sql else failure

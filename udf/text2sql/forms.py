@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from ...workers.errors import SetupError, near_names
 from ...workers.mschema import Schema, write
 from ...workers.spec import ModelSpec
@@ -140,7 +142,7 @@ def repair_in_prompt(messages: Messages, sql: str, error: str) -> Messages:
     prompt = messages[-1].content
     at = prompt.rindex("\n### ")
     attempt = f"\n### Failed attempt\n{sql}\n\n### Error\n{_one_line(error)}\n"
-    return (*messages[:-1], replace(messages[-1], content=prompt[:at] + attempt + prompt[at:]))
+    return (*messages[:-1], structs.replace(messages[-1], content=prompt[:at] + attempt + prompt[at:]))
 
 
 XIYAN = """\
@@ -269,7 +271,7 @@ def _system(messages: Sequence[Message]) -> str:
 def _in_block(message: Message) -> Message:
     if message.role != "assistant":
         return message
-    return replace(message, content=IN_BLOCK.replace("{sql}", message.content))
+    return structs.replace(message, content=IN_BLOCK.replace("{sql}", message.content))
 
 
 def _fenced(tag: str, text: str) -> str:

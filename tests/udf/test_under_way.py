@@ -1,0 +1,33 @@
+"""What a call under way holds, and that nothing of it stays behind."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+import quackllm
+from quackllm.udf.under_way import Asked
+from quackllm.workers.values import Request, Response
+
+
+@pytest.fixture
+def collector_off() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_answered_calls_leave_nothing_for_pythons_collector(collector_off: None):
+    """A statement of 100,000 rows would otherwise stop, again and again, for the collector to look through them."""
+    quackllm.deploy("chat", "echo")
+    connection = quackllm.connect()
+    assert connection.execute("SELECT count(llm_result(chat('p' || i))) FROM range(500) t(i)").fetchone() == (500,)
+    left = [type(found).__name__ for found in gc.get_objects() if isinstance(found, Asked)]
+    assert len(left) < 50, "those of the last batch may still be in the hands of the loop"
+
+
+def test_the_collector_does_not_look_at_requests_and_responses():
+    assert not gc.is_tracked(Request.of("p"))
+    assert not gc.is_tracked(Response("a"))
