@@ -24,8 +24,8 @@ class Memory:
         return self._answers.get(asked)
 
     def keep(self, asked: tuple[str, StoreMode, Request], response: Response | None) -> None:
-        """Remember the answer if it is whole and there is room for it."""
-        if response is not None and response.whole and self._room > 0:
+        """Remember the answer if it is new and whole and there is room for it."""
+        if response is not None and response.whole and self._room > 0 and asked not in self._answers:
             self._answers[asked] = response
             texts = sum(len(message.content) for message in response.history)
             self._room -= EACH + texts + 8 * len(response.embedding or ())
