@@ -9,11 +9,13 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
+from ..udf.prices import price_of
 from ..workers.errors import RequestError
 from ..workers.home import home
+from ..workers.local import local_fleet
 from .gateway.keys import add_key, read_keys, remove_key
 from .gateway.ledger import Ledger
-from .show import out, show_json
+from .show import err, out, show_json
 
 
 def keys(
@@ -33,7 +35,7 @@ def keys(
 
     A key for Alice, with her limits; what all have spent; hers from nothing again; and no more:
 
-        quackllm keys add alice --model qianwen_chat --requests-per-minute 60 --max-money 5
+        quackllm keys add alice --model qianwen_chat --requests-per-minute 60 --max-calls 10000
         quackllm keys list
         quackllm keys reset alice
         quackllm keys remove alice
@@ -58,6 +60,9 @@ def keys(
             max_tokens=max_tokens,
             max_money=max_money,
         )
+        if max_money is not None and (unknown := _without_price(model)):
+            told = f"no request of {name}'s is answered by {', '.join(unknown)}, whose price is not in"
+            err.print(f"{told} {home() / 'prices.yaml'}", style="yellow", highlight=False, markup=False, soft_wrap=True)
         out.print(f"{name}'s key, which is not shown again:", highlight=False, markup=False)
         print(key)
     elif action == "remove":
@@ -66,6 +71,12 @@ def keys(
     else:
         _ledger(path).reset(name)
         out.print(f"{name}: begins anew", highlight=False, markup=False)
+
+
+def _without_price(models: list[str] | None) -> list[str]:
+    """Return those of the models, or of all that are deployed here, whose tokens' price is not known."""
+    deployed = local_fleet().deployed()
+    return [name for name in models or deployed if name in deployed and price_of(deployed[name]) is None]
 
 
 def _ledger(path: Path) -> Ledger:

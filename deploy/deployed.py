@@ -13,7 +13,7 @@ from .. import workers
 from ..workers.errors import RequestError
 from .flags import Cluster, Json, Name, deployed_names
 from .place import lasting
-from .show import out, show_json, show_models, show_outcome, show_status, status_fields
+from .show import out, show_json, show_models, show_next, show_outcome, show_status, status_fields
 from .words import read_params
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ def deploy(
         show_json({"name": chosen, "outcome": outcome})
     else:
         out.print(f"{chosen}: {outcome}", highlight=False)
-        out.print(f"Ask it: quackllm chat {chosen} hello", highlight=False, markup=False)
-        out.print(f"In SQL: SELECT llm_result({chosen}('hello'));", highlight=False, markup=False)
+        show_next(chosen, writes_sql="prompt_form" in params, cluster=cluster)
 
 
 def _refuse_beside_file(*given: str | list[str] | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from ..udf.prices import add_money
 from ..udf.settings import StoreMode
 from ..udf.statement import FailedRowsWarning
 from ..udf.text2sql.asking import SqlFunctions
+from ..udf.text2sql.data import VARIABLE, suites
 from ..udf.text2sql.evaluate import evaluate_suite
 from ..udf.text2sql.gold import Gold
 from ..udf.text2sql.judging import OUTCOMES, RIGHT, Judged
@@ -212,7 +214,14 @@ def _write(path: Path, text: str) -> None:
 
 def _show(reports: Sequence[Report], compared: Sequence[Comparison]) -> None:
     out.print(accuracy_table(reports))
+    if reports[0].suite in suites() and VARIABLE not in os.environ:
+        told = f"(of the sample that quackllm brings; export {VARIABLE}=FOLDER for the whole)"
+        out.print(told, highlight=False, markup=False, soft_wrap=True)
     out.print(_outcome_table(reports))
+    for report in reports:
+        if codes := report.codes():
+            told = ", ".join(f"{count} × {code}" for code, count in codes.most_common())
+            out.print(f"{report.model}, why there was none: {told}", highlight=False, markup=False, soft_wrap=True)
     out.print(_cost_table(reports))
     for comparison in compared:
         out.print(f"{comparison.one} and {comparison.other}: {comparison}", highlight=False, markup=False)
@@ -232,7 +241,7 @@ def _show(reports: Sequence[Report], compared: Sequence[Comparison]) -> None:
 
 def accuracy_table(reports: Sequence[Report]) -> Table:
     """Return the share that is right, by parts, a column a model."""
-    table = Table(title=f"{reports[0].suite}: execution accuracy", box=None, header_style="bold", title_justify="left")
+    table = Table(title=reports[0].title, box=None, header_style="bold", title_justify="left")
     table.add_column("questions")
     table.add_column("of", justify="right")
     for report in reports:

@@ -63,6 +63,18 @@ def show_outcome(outcome: Outcome) -> None:
         screen.print(f"  {line}", style="bold", highlight=False, markup=False, soft_wrap=True)
 
 
+def show_next(name: str, *, writes_sql: bool, cluster: str | None) -> None:
+    """Print how a model that was deployed is asked."""
+    there = f" --cluster {cluster}" if cluster else ""
+    lines = [f"Ask it: quackllm chat {name} hello{there}", f"In SQL: SELECT llm_result({name}('hello'));"]
+    if writes_sql:
+        lines = [f'Ask it: quackllm text2sql "How many are there?" --model {name} --database FILE{there}']
+    elif cluster:
+        lines[1] += f"   after quackllm.connect(cluster={cluster!r}), or in quackllm sql{there}"
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 def show_models(statuses: Sequence[ModelStatus]) -> None:
     """Print one line a model."""
     if not statuses:
@@ -73,7 +85,7 @@ def show_models(statuses: Sequence[ModelStatus]) -> None:
         replicas = status.replicas
         table.add_row(
             *(status.spec.name, status.spec.type, str(status.spec.num_workers)),
-            str(sum(replica.alive for replica in replicas)),
+            str(sum(replica.alive for replica in replicas)) if replicas else "when asked",
             str(sum(max(0, replica.starts - 1) for replica in replicas)),
             str(sum(replica.answered for replica in replicas)),
             str(sum(replica.failed for replica in replicas)),

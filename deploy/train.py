@@ -181,6 +181,7 @@ def _show_left_out(why: str, rows: Sequence[BadRow]) -> None:
 
 def _show_next(folder: Path) -> None:
     _tell(f"Deploy it: quackllm deploy my_sql custom/auto --model-path {folder}")
+    _tell("           and  -p prompt_form=FORM  where its examples were made by quackllm prepare --prompt-form FORM")
 
 
 def _tell(text: str) -> None:

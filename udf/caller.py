@@ -48,6 +48,7 @@ class Caller:
         self._leased: set[str] = set()
         self._unused: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._looking_up = asyncio.Lock()
         self._settling = False
         self._beating = False
 
@@ -69,7 +70,8 @@ class Caller:
         """
         keys = _keys(spec, requests)
         wanted = dict(zip(keys, requests, strict=True))
-        answers = await self._known(wanted, statement, mode)
+        async with self._looking_up:  # One after another, so that the first are sent while the next are looked up.
+            answers = await self._known(wanted, statement, mode)
         statement.spent.known += len(answers)
         CACHE_HITS.add(len(answers.keys() - statement.remembered.keys()), spec.name)
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:

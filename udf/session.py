@@ -92,9 +92,10 @@ class Session:
 
     def text2sql_model_for(self, name: str | None) -> ModelSpec:
         """Return the model for a question; without a name, a default, or a single deployed model, the built-in one."""
-        if name or self.model or len(self.fleet.deployed()) == 1:
+        if name or self.model:
             return self.model_for(name)
-        return BUILT_IN
+        deployed = [spec for spec in self.fleet.deployed().values() if spec.type != "echo"]  # It writes no SQL.
+        return deployed[0] if len(deployed) == 1 else BUILT_IN
 
 
 def begin_session(fleet: Fleet, model: str | None) -> Session:

@@ -155,7 +155,7 @@ def _attach(address: str | None) -> Any:
             at = answering_address(address)
             ray.init(address=at, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError) as error:
-            hint = "start one with: ray start --head   or leave cluster= out to answer in this process"
+            hint = "start one with: RAY_AUTH_MODE=disabled ray start --head   or name no cluster: this process answers"
             raise SetupError(f"no Ray cluster answers at {address!r}: {error}", hint=hint) from error
     return lasting_actor(Directory, DIRECTORY)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import quackllm
 from quackllm.deploy.cli import app
+from quackllm.deploy.show import show_next
 from typer.testing import CliRunner, Result
 
 KEY = "sk-0123456789"
@@ -55,6 +56,20 @@ def test_backend_and_path_are_parameters() -> None:
     assert "no engine is called 'nothing'" in result.stderr
 
 
+def test_what_to_type_next() -> None:
+    assert "Ask it: quackllm chat parrot hello\n" in run("deploy parrot echo").stdout
+    asked = run("deploy writer saas/qianwen -p saas.api_key=k prompt_form=xiyan").stdout
+    assert 'quackllm text2sql "How many are there?" --model writer' in asked
+    assert "chat writer" not in asked
+
+
+def test_what_to_type_next_names_the_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    show_next("there_chat", writes_sql=False, cluster="auto")
+    asked = capsys.readouterr().out
+    assert "Ask it: quackllm chat there_chat hello --cluster auto\n" in asked
+    assert "quackllm.connect(cluster='auto')" in asked
+
+
 def test_deploying_again() -> None:
     outcomes = [run(f"deploy parrot echo -p delay_seconds={delay}").stdout.split("\n")[0] for delay in (0, 0, 0.5)]
     assert outcomes == ["parrot: deployed", "parrot: unchanged", "parrot: rolled out"]
@@ -95,6 +110,7 @@ def test_undeploy() -> None:
         ("deploy m echo -p delay_seconds", "a parameter has no value", "key=value"),
         ("deploy m", "the model's type is missing", "saas/qianwen"),
         ("deploy", "the model's name is missing", "quackllm deploy"),
+        ("deploy m custom/auto --model-path /no/model", "there is no model folder /no/model", "config.json"),
         ("deploy m echo --model n", "the name is 'm' and, with --model, 'n'", "leave one out"),
         ("deploy m saas/qianwen", "DASHSCOPE_API_KEY", "export DASHSCOPE_API_KEY"),
         ("deploy m saas/qianwen -p saas.api_key=", "saas.api_key has no value", "env:NAME"),

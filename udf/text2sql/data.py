@@ -76,7 +76,12 @@ def questions(suite: str, split: str = "dev") -> list[Question]:
         if path.exists():
             schemas = schema_texts(suite)
             return [_question(row, line, schemas) for line, row in enumerate(_lines(path), 1)]
-    hint = f"there is: {', '.join(suites(split)) or 'nothing'}; {VARIABLE} names another folder"
+    if suite.endswith((".json", ".jsonl", ".csv", ".parquet")):
+        raise SetupError(f"there is no file {suite}", hint=f"here is {Path.cwd()}")
+    if there := suites(split):
+        hint = f"there is: {', '.join(there)}; {VARIABLE} names another folder"
+    else:
+        hint = f"type: export {VARIABLE}=FOLDER   with {split}/{suite}.jsonl in it, laid out as in docs/evaluation.md"
     raise SetupError(f"no questions {suite!r} in {folder}", hint=hint)
 
 

@@ -40,6 +40,12 @@ class Report:
     unasked: int = 0
     money: float | None = None
 
+    @property
+    def title(self) -> str:
+        """The suite, and what is counted: where no question has rows to compare, the SQL is."""
+        by_sql = all(one.question.schema or one.question.columns for one in self.judged) and self.judged
+        return f"{self.suite}: {'accuracy by SQL' if by_sql else 'execution accuracy'}"
+
     def counts(self, joins: bool | None = None) -> Counter[Outcome]:
         """Return how many questions came out how: all, or only those whose right SQL reads several tables, or one."""
         return Counter(one.outcome for one in self.judged if joins is None or one.joins is joins)
@@ -89,7 +95,7 @@ class Report:
         return good / max(len(self.judged), 1)
 
     def __str__(self) -> str:
-        lines = [f"{self.suite}: execution accuracy"]
+        lines = [self.title]
         for label, joins in (("all", None), ("one table", False), ("several tables", True)):
             counts = self.counts(joins)
             told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])

@@ -54,7 +54,7 @@ TRY_LATER_CODES = (
 
 NEVER = frozenset({401, 402, 403, 404})
 HINTS = {
-    401: "deploy the model with a valid key: infer_params={'saas.api_key': 'env:NAME'}",
+    401: "deploy the model with a valid key: saas.api_key=env:NAME, with the key in the variable NAME",
     404: "is the model's name right (saas.model), and the address (saas.base_url)?",
 }
 

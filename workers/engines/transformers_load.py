@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DeployError, MissingExtraError
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from .transformers import TransformersSettings
 
 MODELSCOPE = "modelscope:"
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def load(settings: TransformersSettings) -> Batches:
@@ -33,19 +36,29 @@ def load(settings: TransformersSettings) -> Batches:
             f"a local model needs {error.name or error}", hint='pip install "quackllm[local]"'
         ) from error
     except (OSError, ValueError, RuntimeError) as error:
-        raise DeployError(f"{settings.model_path} cannot be loaded: {error}") from error
+        hint = "" if Path(path).is_dir() else f"there is no folder {path}, and no such model could be fetched"
+        raise DeployError(f"{settings.model_path} cannot be loaded: {error}", hint=hint) from error
     model.eval()
     return Batches(model, tokenizer, settings)
 
 
 def find(path: str) -> str:
-    """Return a folder or a Hugging Face id; a `modelscope:` id is fetched first."""
-    if not path.startswith(MODELSCOPE):
-        return path
-    from modelscope import snapshot_download
+    """Return a folder's absolute path or a Hugging Face id; a `modelscope:` id is fetched first.
 
-    folder: str = snapshot_download(path.removeprefix(MODELSCOPE))
-    return folder
+    Raises:
+        DeployError: it can be neither.
+    """
+    if path.startswith(MODELSCOPE):
+        from modelscope import snapshot_download
+
+        return str(snapshot_download(path.removeprefix(MODELSCOPE)))
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        return str(folder.resolve())
+    if folder.is_absolute() or path.startswith((".", "~")) or not HUB_ID.fullmatch(path):
+        hint = "write a folder with a config.json, a Hugging Face id such as Qwen/Qwen2.5-Coder-7B, or modelscope:ID"
+        raise DeployError(f"there is no model folder {path}", hint=hint)
+    return path
 
 
 def place(device: str) -> str:

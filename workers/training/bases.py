@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any
 
 from ..engines.transformers import TransformersSettings
 from ..engines.transformers_load import find, weights
-from ..errors import MissingExtraError, TrainingError
+from ..errors import DeployError, MissingExtraError, TrainingError
 from .settings import FinetuneSettings, TrainingSettings
 
 INSTALL = 'type: pip install "quackllm[train]"'
@@ -75,13 +74,10 @@ def base_path(name: str) -> str:
     Raises:
         TrainingError: there is no such folder.
     """
-    path = Path(found := find(name)).expanduser()
-    if path.is_dir():
-        return str(path.resolve())
-    if path.is_absolute() or found.startswith((".", "~")) or not re.fullmatch(r"[\w.-]+/[\w.-]+", found):
-        hint = "write a folder with a config.json, a Hugging Face id such as Qwen/Qwen2.5-Coder-7B, or modelscope:ID"
-        raise TrainingError(f"there is no model folder {name}", hint=hint)
-    return found
+    try:
+        return find(name)
+    except DeployError as error:
+        raise TrainingError(error.message, hint=error.hint) from None
 
 
 def load_tokenizer(path: str, trust_remote_code: bool = False) -> Any:

@@ -106,15 +106,18 @@ def run_folder(output_dir: str) -> Iterator[Path]:
 def begin_or_go_on(folder: Path, stage: str, settings: Mapping[str, Any], fingerprint: str) -> Path | None:
     """Return the checkpoint to go on from; None for a fresh start, which is noted in the folder.
 
+    A run that ended before its first checkpoint has nothing to lose, whatever it was told.
+
     Raises:
         TrainingError: the folder holds a run that was told something else.
     """
     run = {"stage": stage, "data": fingerprint, "settings": {k: v for k, v in settings.items() if k not in FREE}}
     noted = folder / RUN
-    if noted.is_file() and settings["resume"] == "auto":
+    checkpoint = last_checkpoint(folder)
+    if checkpoint and noted.is_file() and settings["resume"] == "auto":
         _check_same(folder, json.loads(noted.read_text("utf-8")), json.loads(json.dumps(run)))
         drop_unfinished(folder)
-        return last_checkpoint(folder)
+        return checkpoint
     for left in [*folder.glob("checkpoint-*"), folder / DRAFT]:
         shutil.rmtree(left, ignore_errors=True)
     write_json(noted, run)
@@ -160,7 +163,7 @@ def finished(path: str) -> Path:
     if (folder / FINAL).is_dir():
         return folder / FINAL
     if (folder / RUN).is_file():
-        hint = "type the command that trains it again: it goes on at its last checkpoint"
+        hint = "type the command that trains it again: it goes on at its last checkpoint, where there is one"
         raise TrainingError(f"the run in {folder} has not finished", hint=hint)
     if folder.name.startswith("checkpoint-") or folder.name == DRAFT:
         raise TrainingError(f"{folder} is a step of a run, not its end", hint=f"type: {folder.parent}")

@@ -286,3 +286,12 @@ def test_the_command_line_makes_lists_and_removes_keys(home: Path) -> None:
     assert '"max_calls": 5' in listed
     typed("remove", "alice")
     assert typed("list", "--json").strip() == "{}"
+
+
+def test_a_budget_of_money_for_a_model_without_a_price_is_warned_of(home: Path) -> None:
+    quackllm.deploy("qianwen_chat", "saas/qianwen", infer_params={"saas.api_key": "k"})
+    words = ["keys", "add", "rich", "--model", "qianwen_chat", "--max-money", "5"]
+    told = " ".join(CliRunner().invoke(app, words).stderr.split())
+    assert "no request of rich's is answered by qianwen_chat, whose price is not in" in told
+    (home / "prices.yaml").write_text("qianwen_chat: {input: 1, output: 2}")
+    assert CliRunner().invoke(app, [*words[:2], "again", *words[3:]]).stderr == ""

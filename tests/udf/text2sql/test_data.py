@@ -22,6 +22,20 @@ def sample(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     data.schema_of.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("suite", "split", "what", "hint"),
+    [
+        ("nothing", "dev", "no questions 'nothing'", "there is: sparc, spider"),
+        ("spider", "train", "no questions 'spider'", "export QUACKLLM_DATA=FOLDER   with train/spider.jsonl in it"),
+        ("asked.jsonl", "dev", "there is no file asked.jsonl", "here is /"),
+    ],
+)
+def test_what_is_missing_is_named(suite: str, split: str, what: str, hint: str) -> None:
+    with pytest.raises(SetupError, match=what) as raised:
+        data.questions(suite, split)
+    assert hint in raised.value.hint
+
+
 def test_the_sample_is_small_attributed_and_whole() -> None:
     folder = data.data_folder()
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < MOST_BYTES

@@ -84,6 +84,14 @@ def test_an_unfinished_run_of_other_settings_is_left_alone(unfinished: dict[str,
     assert "--resume never" in raised.value.hint
 
 
+def test_a_run_that_ended_before_its_first_checkpoint_is_in_nobodys_way(base: Path, tmp_path: Path) -> None:
+    told = {**fields(base, tmp_path / "run", write_chats(tmp_path / "train.jsonl")), "max_steps": 2}
+    with pytest.raises(TrainingError, match="max_seq_length is 100000") as raised:
+        finetune(FinetuneSettings(**{**told, "max_seq_length": 100_000}))
+    assert "--max-seq-length" in raised.value.hint
+    assert finetune(FinetuneSettings(**told)).steps == 2
+
+
 def test_an_unfinished_run_on_other_data_is_left_alone(unfinished: dict[str, Any]) -> None:
     write_chats(Path(unfinished["train_file"]), 8)
     with pytest.raises(TrainingError, match="another data"):
