@@ -23,6 +23,7 @@ from ..workers.errors import RequestError
 from .flags import Cluster, DefaultModel
 from .place import lasting
 from .show import out
+from .sql import hint_for
 
 ROWS_FAILED = 3
 """The exit code of a job that is finished, and some of whose rows got no whole answer."""
@@ -127,7 +128,7 @@ def _run_here(batch: Batch) -> int:
                 else:
                     rows = _executed(connection, statement)
             except duckdb.Error as error:
-                raise RequestError(f"{what}: {error}") from error
+                raise RequestError(f"{what}: {error}", hint=hint_for(error)) from error
             log_line(f"{what}: {rows:,} rows in {monotonic() - began:,.1f} s")
     return rows
 

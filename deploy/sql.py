@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..udf.connection import Connection
 
 DATABASES = (".duckdb", ".db", ".ddb")
+UNKNOWN_FUNCTION = re.compile(r"Function with name \"?(\w+)\"? does not exist")
 
 
 def sql(
@@ -134,4 +136,11 @@ def sql_errors(place: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise SetupError(f"{place}: {error}" if place else str(error)) from error
+        raise SetupError(f"{place}: {error}" if place else str(error), hint=hint_for(error)) from error
+
+
+def hint_for(error: Exception) -> str:
+    """Return what to type where a function is not known: it may be a model that is deployed elsewhere, or not yet."""
+    if found := UNKNOWN_FUNCTION.search(str(error)):
+        return f"if {found[1]} is a model:  quackllm list   shows those of this machine, with --cluster a cluster's"
+    return ""

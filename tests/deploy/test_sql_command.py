@@ -116,6 +116,7 @@ def test_the_sample_can_be_asked() -> None:
         (["-c", "SELECT 1", "-d", "nothing.duckdb", "--read-only"], "there is no database nothing.duckdb", ":sample"),
         (["-c", "SELECT 1", "--model", "parro"], "no model is called 'parro'", "'parrot'"),
         (["-c", "SELEC 1"], "syntax error", ""),
+        (["-c", "SELECT qianwen_chat('x')"], "does not exist", "if qianwen_chat is a model: quackllm list"),
     ],
 )
 def test_what_cannot_be_run_says_what_to_type(words: list[str], happened: str, hint: str) -> None:
