@@ -151,7 +151,8 @@ def _write_all(examples: Sequence[ChatExample], output: Path, share: float, eval
             _write(path, (example.row for example in some))
             databases = len({(one.question.db, one.question.schema, one.question.columns) for one in some})
             out.print(f"{path}: {len(some):,} examples of {databases:,} schemas", highlight=False)
-    out.print(f"Train on it: quackllm finetune --train-file {output} …", highlight=False, markup=False)
+    training_line = f"quackllm finetune --model-name FOLDER --train-file {output} --output-dir runs/sql"
+    out.print(f"Train on it: {training_line}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _write(path: Path, rows: Iterable[object]) -> None:

@@ -102,7 +102,8 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
         show_json(found if rows is None else {**found, "rows": row_objects(rows)})
     elif detail["sql"] is None:
         code, message = detail["error"]["code"], detail["error"]["message"]
-        show_error(f"{detail['model']} found no SQL ({code}): {message}", "ask in other words, or another --model")
+        hint = "ask in other words, or another --model, as builtin_text2sql"
+        show_error(f"{detail['model']} found no SQL ({code}): {message}", hint)
     elif out.is_terminal:
         from rich.syntax import Syntax
 

@@ -62,7 +62,7 @@ def check_cluster(address: str) -> tuple[list[Finding], float]:
         said, told = "", (late.stderr or b"").decode("utf-8", "replace")
     if said.strip():
         found = json.loads(said.splitlines()[-1])
-        text = f"the cluster at {address} has {found['nodes']} nodes, {found['cpus']:g} CPUs, {found['gpus']:g} GPUs"
+        text = f"the cluster at {address} has {found['nodes']} node(s), {found['cpus']:g} CPUs, {found['gpus']:g} GPUs"
         return [Finding("Ray", "ok", text)], found["gpus"]
     if any(word in told for word in REFUSED):
         mode = os.environ.get(MODE, "not set")
