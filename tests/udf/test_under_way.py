@@ -21,10 +21,12 @@ def collector_off() -> Iterator[None]:
 
 def test_answered_calls_leave_nothing_for_pythons_collector(collector_off: None):
     """A statement of 100,000 rows would otherwise stop, again and again, for the collector to look through them."""
-    quackllm.deploy("chat", "echo")
+    quackllm.deploy("under_way_chat", "echo")
     connection = quackllm.connect()
-    assert connection.execute("SELECT count(llm_result(chat('p' || i))) FROM range(500) t(i)").fetchone() == (500,)
-    left = [type(found).__name__ for found in gc.get_objects() if type(found) is Asked]
+    assert connection.execute("SELECT count(llm_result(under_way_chat('p' || i))) FROM range(500) t(i)").fetchone() == (
+        500,
+    )
+    left = [found.key for found in gc.get_objects() if type(found) is Asked and found.spec.name == "under_way_chat"]
     assert len(left) < 50, "those of the last batch may still be in the hands of the loop"
 
 

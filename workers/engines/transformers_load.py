@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .transformers import TransformersSettings
 
 MODELSCOPE = "modelscope:"
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+WHAT_TO_WRITE = "write a folder with a config.json, a Hugging Face id such as Qwen/Qwen2.5-Coder-7B, or modelscope:ID"
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def load(settings: TransformersSettings) -> Batches:
@@ -56,8 +57,7 @@ def find(path: str) -> str:
     if folder.is_dir():
         return str(folder.resolve())
     if folder.is_absolute() or path.startswith((".", "~")) or not HUB_ID.fullmatch(path):
-        hint = "write a folder with a config.json, a Hugging Face id such as Qwen/Qwen2.5-Coder-7B, or modelscope:ID"
-        raise DeployError(f"there is no model folder {path}", hint=hint)
+        raise DeployError(f"there is no model folder {path}", hint=WHAT_TO_WRITE)
     return path
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engines.transformers import TransformersSettings
-from ..engines.transformers_load import find, weights
+from ..engines.transformers_load import WHAT_TO_WRITE, find, weights
 from ..errors import DeployError, MissingExtraError, TrainingError
 from .settings import FinetuneSettings, TrainingSettings
 
@@ -75,9 +75,12 @@ def base_path(name: str) -> str:
         TrainingError: there is no such folder.
     """
     try:
-        return find(name)
+        found = find(name)
     except DeployError as error:
         raise TrainingError(error.message, hint=error.hint) from None
+    if "/" not in found:  # More likely a folder that is not here than one of the hub's few names without an owner.
+        raise TrainingError(f"there is no model folder {name}", hint=WHAT_TO_WRITE)
+    return found
 
 
 def load_tokenizer(path: str, trust_remote_code: bool = False) -> Any:
