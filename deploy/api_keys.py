@@ -60,9 +60,8 @@ def keys(
             max_tokens=max_tokens,
             max_money=max_money,
         )
-        if max_money is not None and (unknown := _without_price(model)):
-            told = f"no request of {name}'s is answered by {', '.join(unknown)}, whose price is not in"
-            err.print(f"{told} {home() / 'prices.yaml'}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        if max_money is not None:
+            _warn_of_prices(name, model)
         out.print(f"{name}'s key, which is not shown again:", highlight=False, markup=False)
         print(key)
     elif action == "remove":
@@ -73,10 +72,12 @@ def keys(
         out.print(f"{name}: begins anew", highlight=False, markup=False)
 
 
-def _without_price(models: list[str] | None) -> list[str]:
-    """Return those of the models, or of all that are deployed here, whose tokens' price is not known."""
+def _warn_of_prices(name: str, models: list[str] | None) -> None:
+    """Name those of the models, or of all that are deployed here, that a budget of money keeps from answering."""
     deployed = local_fleet().deployed()
-    return [name for name in models or deployed if name in deployed and price_of(deployed[name]) is None]
+    if unknown := [model for model in models or deployed if model in deployed and price_of(deployed[model]) is None]:
+        told = f"no request of {name}'s is answered by {', '.join(unknown)}, whose price is not in"
+        err.print(f"{told} {home() / 'prices.yaml'}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def _ledger(path: Path) -> Ledger:

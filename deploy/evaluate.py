@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from ..udf.prices import add_money
 from ..udf.settings import StoreMode
 from ..udf.statement import FailedRowsWarning
 from ..udf.text2sql.asking import SqlFunctions
-from ..udf.text2sql.data import VARIABLE, suites
+from ..udf.text2sql.data import VARIABLE, is_sample, suites
 from ..udf.text2sql.evaluate import evaluate_suite
 from ..udf.text2sql.gold import Gold
 from ..udf.text2sql.judging import OUTCOMES, RIGHT, Judged
@@ -214,7 +213,7 @@ def _write(path: Path, text: str) -> None:
 
 def _show(reports: Sequence[Report], compared: Sequence[Comparison]) -> None:
     out.print(accuracy_table(reports))
-    if reports[0].suite in suites() and VARIABLE not in os.environ:
+    if reports[0].suite in suites() and is_sample():
         told = f"(of the sample that quackllm brings; export {VARIABLE}=FOLDER for the whole)"
         out.print(told, highlight=False, markup=False, soft_wrap=True)
     out.print(_outcome_table(reports))

@@ -23,7 +23,7 @@ from ..workers.errors import RequestError
 from .flags import Cluster, DefaultModel
 from .place import lasting
 from .show import out
-from .sql import hint_for
+from .sql import sql_errors
 
 ROWS_FAILED = 3
 """The exit code of a job that is finished, and some of whose rows got no whole answer."""
@@ -122,13 +122,11 @@ def _run_here(batch: Batch) -> int:
         for number, statement in enumerate(statements, 1):
             kind = statement.type.name.replace("_", " ")
             began, what = monotonic(), f"statement {number} of {len(statements)}, {kind}"
-            try:
+            with sql_errors(what):
                 if batch.target and number == len(statements):
                     rows = write(connection, statement.query, batch.target)
                 else:
                     rows = _executed(connection, statement)
-            except duckdb.Error as error:
-                raise RequestError(f"{what}: {error}", hint=hint_for(error)) from error
             log_line(f"{what}: {rows:,} rows in {monotonic() - began:,.1f} s")
     return rows
 

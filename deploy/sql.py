@@ -136,10 +136,10 @@ def sql_errors(place: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise SetupError(f"{place}: {error}" if place else str(error), hint=hint_for(error)) from error
+        raise SetupError(f"{place}: {error}" if place else str(error), hint=_hint_for(error)) from error
 
 
-def hint_for(error: Exception) -> str:
+def _hint_for(error: Exception) -> str:
     """Return what to type where a function is not known: it may be a model that is deployed elsewhere, or not yet."""
     if found := UNKNOWN_FUNCTION.search(str(error)):
         return f"if {found[1]} is a model:  quackllm list   shows those of this machine, with --cluster a cluster's"

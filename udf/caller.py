@@ -197,7 +197,7 @@ class Caller:
             answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
             call = self._under_way[key] = Asked(
                 request=request,
-                listener=self,
+                caller=self,
                 key=key,
                 spec=spec,
                 kept=mode != "off",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ..workers.router import Job
 from ..workers.spec import ModelSpec
@@ -13,22 +13,15 @@ from ..workers.values import Response
 from .prices import Price
 from .statement import Statement
 
-
-class Listener(Protocol):
-    """Whoever launched a call, and is told what becomes of it."""
-
-    def may_go(self, call: Asked) -> bool:
-        """Say whether to send it, now that there is room."""
-
-    def landed(self, call: Asked, outcome: Response | BaseException) -> None:
-        """Take in the answer or the error."""
+if TYPE_CHECKING:
+    from .caller import Caller
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Asked(Job):
     """A call under way in this process: one for each distinct request, however many wait for it."""
 
-    listener: Listener
+    caller: Caller
     key: str
     spec: ModelSpec
     kept: bool
@@ -43,12 +36,12 @@ class Asked(Job):
     """Set when there is something new; only where somebody looks."""
 
     def may_go(self) -> bool:
-        """Ask whoever launched it."""
-        return self.listener.may_go(self)
+        """Ask the caller, who knows what the statements may spend."""
+        return self.caller.may_go(self)
 
     def landed(self, outcome: Response | BaseException) -> None:
-        """Tell whoever launched it."""
-        self.listener.landed(self, outcome)
+        """Tell the caller, who keeps the answer."""
+        self.caller.landed(self, outcome)
 
     def hear(self, piece: str) -> None:
         """Take in one more piece of the answer."""

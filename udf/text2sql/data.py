@@ -57,7 +57,12 @@ class Question:
 
 def data_folder() -> Path:
     """Return the folder of the data: QUACKLLM_DATA, else the sample of this package."""
-    return Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else SAMPLE.resolve()
+    return SAMPLE.resolve() if is_sample() else Path(os.environ[VARIABLE])
+
+
+def is_sample() -> bool:
+    """Whether no folder is named, so that the data is this package's sample."""
+    return not os.environ.get(VARIABLE)
 
 
 def suites(split: str = "dev") -> list[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MODELSCOPE = "modelscope:"
 WHAT_TO_WRITE = "write a folder with a config.json, a Hugging Face id such as Qwen/Qwen2.5-Coder-7B, or modelscope:ID"
-HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
 
 
 def load(settings: TransformersSettings) -> Batches:
@@ -37,7 +37,9 @@ def load(settings: TransformersSettings) -> Batches:
             f"a local model needs {error.name or error}", hint='pip install "quackllm[local]"'
         ) from error
     except (OSError, ValueError, RuntimeError) as error:
-        hint = "" if Path(path).is_dir() else f"there is no folder {path}, and no such model could be fetched"
+        wanted = settings.model_path  # Not `path`: fetching it may be what failed.
+        there = Path(wanted).expanduser().is_dir()
+        hint = "" if there else f"there is no folder {wanted}, and no such model could be fetched"
         raise DeployError(f"{settings.model_path} cannot be loaded: {error}", hint=hint) from error
     model.eval()
     return Batches(model, tokenizer, settings)
@@ -56,7 +58,7 @@ def find(path: str) -> str:
     folder = Path(path).expanduser()
     if folder.is_dir():
         return str(folder.resolve())
-    if folder.is_absolute() or path.startswith((".", "~")) or not HUB_ID.fullmatch(path):
+    if not HUB_ID.fullmatch(path):
         raise DeployError(f"there is no model folder {path}", hint=WHAT_TO_WRITE)
     return path
 
