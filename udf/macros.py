@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import functools
+
 import duckdb
 
 from .session import Session, plain
 
 MODE = "getvariable('llm_store')"
+GIVEN = "quackllm_given"
+"""What every prompt passes through: the types that Arrow would not carry whole become their texts, at any depth."""
+NOT_IN_ARROW = (
+    "NULL::BIT", "NULL::TIMETZ", "NULL::UHUGEINT", "NULL::TIMESTAMPTZ", "NULL::TIMESTAMPTZ_NS", "NULL::GEOMETRY",
+    "get_type(1)",
+)  # fmt: skip
 
 SCALAR = {
-    "llm_param": "(given) AS quackllm_param(given, {number})",
-    "llm_stack": "(response, request) AS quackllm_stack(response, request, {number})",
+    "llm_param": "(given) AS quackllm_param({given}(given), {number})",
+    "llm_stack": "(response, request) AS quackllm_stack(response, {given}(request), {number})",
     "llm_result": "(response) AS CASE WHEN (response).finish_reason = 'stop' THEN (response).output END",
-    "llm_chat": "(request) AS quackllm_chat(NULL, request, {mode}, {number}), "
-    "(model, request) AS quackllm_chat(model, request, {mode}, {number})",
-    "llm_embed": "(model, text) AS quackllm_embed(model, text, {mode}, {number})",
+    "llm_chat": "(request) AS quackllm_chat(NULL, {given}(request), {mode}, {number}), "
+    "(model, request) AS quackllm_chat(model, {given}(request), {mode}, {number})",
+    "llm_embed": "(model, text) AS quackllm_embed(model, {given}(text), {mode}, {number})",
     "text2sql_detail": "(question, schema := NULL, model := NULL) AS "
-    "quackllm_text2sql(question, schema, model, {mode}, {number})",
+    "quackllm_text2sql({given}(question), schema, model, {mode}, {number})",
     "text2sql": "(question, schema := NULL, model := NULL) AS "
-    "(quackllm_text2sql(question, schema, model, {mode}, {number})).sql",
+    "(quackllm_text2sql({given}(question), schema, model, {mode}, {number})).sql",
     "llm_forget": "(model := NULL, older_than_seconds := 0) AS quackllm_forget(model, older_than_seconds, {number})",
 }
 TABLE = {
     "ask": "(question, model := NULL, max_rows := 10000, seconds := 60) AS TABLE "
-    "SELECT * FROM query(quackllm_ask(question, model, max_rows, seconds, {mode}, {number}))",
+    "SELECT * FROM query(quackllm_ask({given}(question), model, max_rows, seconds, {mode}, {number}))",
     "llm_models": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_models({number})) AS row)",
     "llm_usage": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_usage({number})) AS row)",
     "llm_estimate": "(statement) AS TABLE "
@@ -31,13 +39,15 @@ TABLE = {
     "llm_calls": "(max_calls := 1000, before := NULL) AS TABLE "
     "SELECT row.* FROM (SELECT unnest(quackllm_calls(max_calls, before, {number})) AS row)",
 }
-MODEL = "(request) AS quackllm_chat('{model}', request, {mode}, {number})"
+MODEL = "(request) AS quackllm_chat('{model}', {given}(request), {mode}, {number})"
 
 
 def make_macros(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
     """Make every macro but the models' own names."""
+    as_text = functools.reduce(lambda given, kind: f"replace_type({given}, {kind}, '')", NOT_IN_ARROW, "given")
+    _make(connection, GIVEN, f"(given) AS {as_text}")
     for name, body in {**SCALAR, **TABLE}.items():
-        _make(connection, name, body.format(number=session.number, mode=MODE))
+        _make(connection, name, body.format(number=session.number, mode=MODE, given=GIVEN))
 
 
 def name_models(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
@@ -46,7 +56,7 @@ def name_models(connection: duckdb.DuckDBPyConnection, session: Session) -> None
     if wanted == session.named:
         return
     for name in wanted - (session.named or frozenset()):
-        _make(connection, f'"{name}"', MODEL.format(model=name, number=session.number, mode=MODE))
+        _make(connection, f'"{name}"', MODEL.format(model=name, number=session.number, mode=MODE, given=GIVEN))
     for name in (session.named or frozenset()) - wanted:
         plain(connection, f'DROP MACRO IF EXISTS temp."{name}"')
     session.named = wanted

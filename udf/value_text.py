@@ -97,8 +97,19 @@ def json_rows(table: pa.Table) -> list[list[str]]:
 
 def column_texts(column: pa.ChunkedArray) -> list[str | None]:
     """Return a column's values as their casts to VARCHAR."""
+    return list(cast_column(column, "VARCHAR").to_pylist())
+
+
+def cast_column(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:
+    """Return a column of another type, given by its SQL name."""
     field = pa.field("c", column.type, metadata=VARIANT_METADATA if column.type == VARIANT else None)
-    return [text for (text,) in text_rows(pa.table([column], schema=pa.schema([field])))]
+    with _written(pa.table([column], schema=pa.schema([field])), f"CAST({{}} AS {kind})") as written:
+        return written.to_arrow_table().column(0)
+
+
+def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column with types that other libraries know, see `plain_arrow`."""
+    return plain_arrow(pa.table([column], names=["c"])).column(0)
 
 
 @contextlib.contextmanager

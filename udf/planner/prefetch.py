@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from ..asking import ASKING, KNOWN, KNOWN_ONLY
+from ..macros import GIVEN
 from ..session import Session, plain
 from .conditions import asks
 from .doubts import doubt, reads_once
@@ -137,6 +138,7 @@ class Prefetch:
         for call in [node for clause in clauses for node in clause.walk() if self._reading.is_call(node)]:
             name = [] if call.name.lower().startswith("llm_") else [f"'{call.name.lower()}'"]
             given = [*name, *(value.sql(dialect="duckdb") for value in call.expressions)]
+            given[-1:] = [f"{GIVEN}({request})" for request in given[-1:]]
             function = "quackllm_embed" if call.name.lower() == "llm_embed" else "quackllm_chat"
             given = ["NULL", *given] if len(given) == 1 else given
             call.set("this", function)
