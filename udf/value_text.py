@@ -16,6 +16,15 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+PROMPT_VALUE = "quackllm_prompt_value"
+"""The macro that every prompt passes through."""
+NOT_IN_ARROW = (
+    "NULL::BIT", "NULL::TIMETZ", "NULL::UHUGEINT", "NULL::TIMESTAMPTZ", "NULL::TIMESTAMPTZ_NS", "NULL::GEOMETRY",
+    "get_type(1)",
+)  # fmt: skip
+"""Values of the types that a function would not get whole; TYPE it would not get at all."""
+PROMPT_VALUE_SQL = functools.reduce(lambda sql, kind: f"replace_type({sql}, {kind}, '')", NOT_IN_ARROW, "given")
+"""They are made texts, however deep inside; what is given is named once, and other values are left alone."""
 LOSSLESS = "arrow_lossless_conversion"
 TYPE_COLUMN = re.compile(r"(^|[ (])TYPE\b")
 TYPE_AS_TEXT = "replace_type(COLUMNS(*), get_type(1), '')"

@@ -11,15 +11,15 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
-from ..asking import ASKING, KNOWN, KNOWN_ONLY
-from ..macros import GIVEN
-from ..session import Session, plain
-from .conditions import asks
-from .doubts import doubt, reads_once
+from ..session.session import Session, plain
+from ..value_text import PROMPT_VALUE
+from .dry_run import Rehearsal
+from .eligibility import doubt, reads_once
 from .guards import guarded
-from .reading import Reading, read_statement
-from .rehearsal import Rehearsal
-from .waves import TAKES_NULL, Waves, waves_of
+from .limit_batches import TAKES_NULL, Waves, waves_of
+from .modes import ASKING, KNOWN, KNOWN_ONLY
+from .parse import Reading, read_statement
+from .predicates import asks
 
 LOG = logging.getLogger("quackllm")
 ROWS = 100_000
@@ -138,7 +138,7 @@ class Prefetch:
         for call in [node for clause in clauses for node in clause.walk() if self._reading.is_call(node)]:
             name = [] if call.name.lower().startswith("llm_") else [f"'{call.name.lower()}'"]
             given = [*name, *(value.sql(dialect="duckdb") for value in call.expressions)]
-            given[-1:] = [f"{GIVEN}({request})" for request in given[-1:]]
+            given[-1:] = [f"{PROMPT_VALUE}({request})" for request in given[-1:]]
             function = "quackllm_embed" if call.name.lower() == "llm_embed" else "quackllm_chat"
             given = ["NULL", *given] if len(given) == 1 else given
             call.set("this", function)
