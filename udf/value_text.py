@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -102,6 +103,14 @@ def json_rows(table: pa.Table) -> list[list[str]]:
     """
     with _written(table, "CAST(to_json({}) AS VARCHAR)") as written:
         return [["null" if cell is None else _finite(cell) for cell in row] for row in written.fetchall()]
+
+
+def json_objects(table: pa.Table) -> list[str]:
+    """Return the rows as JSON objects; of two columns with one name the second gets a number behind it."""
+    with contextlib.closing(_database(os.getpid()).cursor()) as cursor:
+        names = [json.dumps(name, ensure_ascii=False) for name in cursor.from_arrow(table.slice(0, 0)).columns]
+    pairs = (zip(names, row, strict=True) for row in json_rows(table))
+    return ["{" + ",".join(f"{name}:{cell}" for name, cell in row) + "}" for row in pairs]
 
 
 def column_texts(column: pa.ChunkedArray) -> list[str | None]:

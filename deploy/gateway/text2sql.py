@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +63,7 @@ class QuestionBody(Body):
 
 
 @router.post("/text2sql", summary="A question to SQL")
-async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) -> dict[str, Any]:
+async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) -> Response:
     """Return the SQL that answers a question, and whether the database took it; with `run`, its first rows."""
     opened = open_for(visit, body.database, body.db_schema)
     if body.run and opened is None:
@@ -71,9 +72,15 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     messages = [Message("system", body.evidence)] if body.evidence else []
     detail = await asked.answer(Request((*messages, Message("user", body.question))), request)
     reply: dict[str, Any] = {"sql": detail.sql, "error": _told(detail.error), "bound": detail.bound}
-    if body.run and opened and detail.sql is not None:
-        reply |= await _rows(opened, detail.sql, body.max_rows)
-    return reply
+    if not (body.run and opened and detail.sql is not None):
+        return JSONResponse(reply)
+    try:
+        rows = await asyncio.to_thread(opened.database.run, detail.sql, body.max_rows)
+    except DatabaseError as error:
+        return JSONResponse(reply | {"error": {"code": "database", "message": error.message, "retryable": False}})
+    reply |= {"columns": rows.columns, "truncated": rows.truncated}
+    text = json.dumps(reply, ensure_ascii=False).removesuffix("}")
+    return Response(f'{text}, "rows": [{", ".join(rows.rows)}]}}', media_type="application/json")
 
 
 def open_for(visit: Visit, name: str | None, db_schema: str | None) -> Opened | None:
@@ -177,14 +184,6 @@ def _translating(schema: Schema, dialect: str) -> Fit:
             return sql, Failure("dialect", f"it cannot be said in the dialect {dialect}: {error}")
 
     return fit
-
-
-async def _rows(opened: Opened, sql: str, most: int) -> dict[str, Any]:
-    try:
-        rows = await asyncio.to_thread(opened.database.run, sql, most)
-    except DatabaseError as error:
-        return {"error": {"code": "database", "message": error.message, "retryable": False}}
-    return {"columns": rows.columns, "rows": rows.rows, "truncated": rows.truncated}
 
 
 def _told(failure: Failure | None) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from ..session.session import Session, plain
+from ..value_text import PROMPT_VALUE, PROMPT_VALUE_SQL
 
 MODE = "getvariable('llm_store')"
 

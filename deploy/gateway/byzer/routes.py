@@ -13,20 +13,21 @@ from typing import Annotated, Any
 import duckdb
 import pyarrow as pa
 from fastapi import APIRouter, Form
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ....udf.connection import Connection, register, session_behind
 from ....udf.session.statement import FailedRowsWarning
 from ....udf.settings import Wishes
 from ....udf.text2sql.checks.sandbox import locked_instance
+from ....udf.value_text import run_query
 from ....workers.errors import RequestError
 from ....workers.messages import Failure
 from ....workers.messages import Response as Answer
 from ..admission import Admitted, Visit
 from ..error_styles import speaking
 from ..errors import GatewayError, check_answered, too_slow
-from .reply import answers_in, shown
+from .reply import answers_in, rows_as_json
 from .request_rows import table_of
 from .select_list import DATA, REQUEST_MACRO, Rewriting
 
@@ -64,7 +65,7 @@ async def predict(form: Annotated[PredictForm, Form()], visit: Admitted) -> Resp
     sql = Rewriting(allowed, models.keys() - allowed).rewritten(form.sql)
     running = Running(visit)
     found = await asyncio.get_running_loop().run_in_executor(THREADS, running.rows_of, sql, rows)
-    return JSONResponse(found)
+    return Response(found, media_type="application/json")
 
 
 class Running:
@@ -79,8 +80,8 @@ class Running:
         # Failed rows are told in the reply, and a warning would go to whoever reads the server's output.
         warnings.simplefilter("ignore", FailedRowsWarning)
 
-    def rows_of(self, sql: str, rows: pa.Table) -> list[dict[str, Any]]:
-        """Return the rows of a SELECT over `data`.
+    def rows_of(self, sql: str, rows: pa.Table) -> str:
+        """Return the rows of a SELECT over `data`, as JSON.
 
         Raises:
             RequestError: DuckDB refuses it.
@@ -89,16 +90,16 @@ class Running:
         seconds = self._visit.gateway.settings.request_seconds
         try:
             with self._connected(rows) as connection, _stopped_after(connection, seconds):
-                found = connection.execute(sql).fetchall()
-                names = [column[0] for column in connection.description]
+                found = run_query(connection, sql)
         except duckdb.InterruptException as error:
             raise too_slow(seconds) from error
         except duckdb.Error as error:
             raise RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}") from error
-        answers = [answer for row in found for cell in row for answer in answers_in(cell)]
+        assert found is not None, "a SELECT has a result"
+        answers = answers_in(found)
         if answers and all(answer["error"] for answer in answers):
             _refuse_all(answers[0])
-        return [{name: shown(cell) for name, cell in zip(names, row, strict=True)} for row in found]
+        return rows_as_json(found)
 
     @contextmanager
     def _connected(self, rows: pa.Table) -> Iterator[Connection]:
