@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ NOT_IN_ARROW = (
 PROMPT_VALUE_SQL = functools.reduce(lambda sql, kind: f"replace_type({sql}, {kind}, '')", NOT_IN_ARROW, "given")
 """They are made texts, however deep inside; what is given is named once, and other values are left alone."""
 LOSSLESS = "arrow_lossless_conversion"
+SETTINGS = f"SELECT current_setting('{LOSSLESS}'), current_setting('lock_configuration')"
 TYPE_COLUMN = re.compile(r"(^|[ (])TYPE\b")
 TYPE_AS_TEXT = "replace_type(COLUMNS(*), get_type(1), '')"
 """Values of the type TYPE leave DuckDB neither as Arrow nor as Python values."""
@@ -49,6 +51,8 @@ def run_query(connection: duckdb.DuckDBPyConnection, query: Any, values: Any = N
     Raises:
         QuackLLMError, duckdb.Error: what the connection raises.
     """
+    # DuckDB means that con.sql() would save a copy; it would also run what is to be run once.
+    warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
     with lossless_arrow(connection):
         connection.execute(query, values)
         if connection.description is None:
@@ -64,16 +68,15 @@ def run_query(connection: duckdb.DuckDBPyConnection, query: Any, values: Any = N
 def lossless_arrow(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Let DuckDB export HUGEINT, BIT, TIMETZ and the like to Arrow as themselves; the setting is the instance's."""
     with contextlib.closing(duckdb.DuckDBPyConnection.cursor(connection)) as cursor:
-        ((before,),) = cursor.execute(f"SELECT current_setting('{LOSSLESS}')").fetchall()
-        try:
-            cursor.execute(f"SET {LOSSLESS} = true").complete()
-        except duckdb.Error:  # The configuration is locked: all that Arrow has a type for is still right.
+        ((is_lossless, is_locked),) = cursor.execute(SETTINGS).fetchall()
+        if is_lossless or is_locked:  # Where it is locked, all that Arrow has a type for is still right.
             yield
             return
+        cursor.execute(f"SET {LOSSLESS} = true").complete()
         try:
             yield
         finally:
-            cursor.execute(f"SET {LOSSLESS} = {before}").complete()
+            cursor.execute(f"SET {LOSSLESS} = false").complete()
 
 
 def plain_arrow(table: pa.Table) -> pa.Table:
@@ -82,8 +85,8 @@ def plain_arrow(table: pa.Table) -> pa.Table:
     if not lossless:
         return table
     columns, fields = list(table.columns), list(table.schema)
-    with _written(table.select(lossless), "{}") as written:
-        converted = written.to_arrow_table()
+    with written(table.select(lossless), "{}") as relation:
+        converted = relation.to_arrow_table()
     for place, column, field in zip(lossless, converted.columns, converted.schema, strict=True):
         columns[place], fields[place] = column, field.with_name(fields[place].name)
     return pa.table(columns, schema=pa.schema(fields))
@@ -91,8 +94,8 @@ def plain_arrow(table: pa.Table) -> pa.Table:
 
 def text_rows(table: pa.Table) -> list[tuple[str | None, ...]]:
     """Return the rows with each value as its cast to VARCHAR; None is NULL."""
-    with _written(table, "CAST({} AS VARCHAR)") as written:
-        return written.fetchall()
+    with written(table, "CAST({} AS VARCHAR)") as relation:
+        return relation.fetchall()
 
 
 def json_rows(table: pa.Table) -> list[list[str]]:
@@ -101,8 +104,8 @@ def json_rows(table: pa.Table) -> list[list[str]]:
     Numbers keep all their digits, however many. NaN and Infinity, which DuckDB writes bare, are in quotes: JSON has no
     such numbers, and most readers would refuse the whole text.
     """
-    with _written(table, "CAST(to_json({}) AS VARCHAR)") as written:
-        return [["null" if cell is None else _finite(cell) for cell in row] for row in written.fetchall()]
+    with written(table, "CAST(to_json({}) AS VARCHAR)") as relation:
+        return [["null" if cell is None else _finite(cell) for cell in row] for row in relation.fetchall()]
 
 
 def json_objects(table: pa.Table) -> list[str]:
@@ -121,8 +124,8 @@ def column_texts(column: pa.ChunkedArray) -> list[str | None]:
 def cast_column(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:
     """Return a column of another type, given by its SQL name."""
     field = pa.field("c", column.type, metadata=VARIANT_METADATA if column.type == VARIANT else None)
-    with _written(pa.table([column], schema=pa.schema([field])), f"CAST({{}} AS {kind})") as written:
-        return written.to_arrow_table().column(0)
+    with written(pa.table([column], schema=pa.schema([field])), f"CAST({{}} AS {kind})") as relation:
+        return relation.to_arrow_table().column(0)
 
 
 def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -131,16 +134,10 @@ def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 @contextlib.contextmanager
-def show_relation(table: pa.Table) -> Iterator[duckdb.DuckDBPyRelation]:
-    """Yield the rows as a relation that DuckDB draws."""
+def written(table: pa.Table, function: str = "{}") -> Iterator[duckdb.DuckDBPyRelation]:
+    """Yield the rows as a relation, which DuckDB draws, each value with a function around it."""
     with contextlib.closing(_database(os.getpid()).cursor()) as cursor:
-        yield cursor.sql(_select(cursor, table, "{}"))
-
-
-@contextlib.contextmanager
-def _written(table: pa.Table, function: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    with contextlib.closing(_database(os.getpid()).cursor()) as cursor:
-        yield cursor.execute(_select(cursor, table, function))
+        yield cursor.sql(_select(cursor, table, function))
 
 
 def _select(cursor: duckdb.DuckDBPyConnection, table: pa.Table, function: str) -> str:

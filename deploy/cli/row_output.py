@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...udf.value_text import json_objects, show_relation, text_rows
+from ...udf.value_text import json_objects, written, text_rows
 from ..console import out
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def show_rows(rows: pa.Table, form: Form) -> None:
     else:
         terminal = out.is_terminal
         most = MOST_ROWS if terminal else max(rows.num_rows, 1)
-        with show_relation(rows) as relation:
+        with written(rows) as relation:
             relation.show(max_rows=most, max_width=out.width if terminal else 100_000)
 
 

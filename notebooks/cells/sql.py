@@ -45,7 +45,6 @@ def run(connection: Connection, text: str, values: Any = None) -> Result | None:
     """Run SQL and read its last result; what it warns of is told with it. None: it gave none."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FailedRowsWarning)
-        warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
         table = run_query(connection, text, values)
     notes = [str(one.message) for one in caught if issubclass(one.category, FailedRowsWarning)]
     for other in caught:

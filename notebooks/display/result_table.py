@@ -11,7 +11,7 @@ import pyarrow as pa
 from ... import Failure, Response, Usage
 from ...udf.functions.arrow import RESPONSE, messages_of
 from ...udf.functions.introspection import USAGE
-from ...udf.value_text import plain_arrow, plain_column, show_relation, text_rows
+from ...udf.value_text import plain_arrow, plain_column, written, text_rows
 from .answers import MARKS, conversation
 from .html import AMBER, LINE, WRAP, Bundle, block, bundle, dim
 
@@ -87,7 +87,7 @@ def _noted(what: Bundle, notes: list[str]) -> Bundle:
 
 def table_text(table: pa.Table) -> str:
     """Return a table as DuckDB draws it."""
-    with show_relation(table) as relation:
+    with written(table) as relation:
         return str(relation).rstrip("\n")
 
 

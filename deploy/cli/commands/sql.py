@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +116,6 @@ def run_statement(connection: Connection, statement: duckdb.Statement, form: For
     from ..row_output import show_rows
 
     # Not .sql(): binding its relation would ask a constant request, and running it would ask one that failed again.
-    warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
     if (rows := run_query(connection, statement.query)) is None:
         return
     kinds = statement.expected_result_type

@@ -174,7 +174,17 @@ def _sqlite_opener(url: URL) -> Callable[[], sqlite3.Connection]:
     if not url.database or url.database == ":memory:":
         raise SetupError("the URL names no SQLite file", hint="write sqlite:////the/path/of/shop.sqlite")
     address = f"{Path(url.database).expanduser().resolve().as_uri()}?mode=ro"
-    return lambda: sqlite3.connect(address, uri=True, check_same_thread=False)
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        connection.text_factory = _utf8  # A column may hold texts of any encoding; one of them must not end the rest.
+        return connection
+
+    return connect
+
+
+def _utf8(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 def _limit_sqlite(connection: sqlite3.Connection) -> None:
