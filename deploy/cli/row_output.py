@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...udf.value_text import json_objects, written, text_rows
+from ...udf.value_text import json_objects, text_rows, written
 from ..console import out
 
 if TYPE_CHECKING:

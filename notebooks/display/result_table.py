@@ -11,7 +11,7 @@ import pyarrow as pa
 from ... import Failure, Response, Usage
 from ...udf.functions.arrow import RESPONSE, messages_of
 from ...udf.functions.introspection import USAGE
-from ...udf.value_text import plain_arrow, plain_column, written, text_rows
+from ...udf.value_text import plain_arrow, plain_column, text_rows, written
 from .answers import MARKS, conversation
 from .html import AMBER, LINE, WRAP, Bundle, block, bundle, dim
 

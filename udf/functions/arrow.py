@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...workers.errors import RequestError
 from ...workers.messages import Failure, Message, Request, Response
 from ...workers.options import options_from_json
 from ..value_text import cast_column, column_texts, plain_column

@@ -125,9 +125,7 @@ def store_mode(column: Column) -> StoreMode:
 
 def text2sql(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
     """`text2sql_detail(question, schema, model)` → the SQL with how it was found."""
-    return detail(
-        session, requests_of(questions), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
-    )
+    return detail(session, requests_of(questions), schemas.to_pylist(), models.to_pylist(), store_mode(mode))
 
 
 def ask(session: Session, questions: Column, models: Column, rows: Column, seconds: Column, mode: Column) -> pa.Array:

@@ -10,13 +10,14 @@ import pyarrow as pa
 
 from ....udf.value_text import json_rows, plain_column
 
-
 ANSWER, ASKED = {"output", "finish_reason", "history", "error"}, {"request", "response"}
 
 
 def answers_in(table: pa.Table) -> list[dict[str, Any]]:
     """Return the answers of models that the rows hold."""
-    pairs = (pair for column in table.columns if _holds_answers(column.type) for cell in _asked(column) for pair in cell)
+    pairs = (
+        pair for column in table.columns if _holds_answers(column.type) for cell in _asked(column) for pair in cell
+    )
     return [answer for answer, _ in pairs if answer is not None]
 
 

@@ -117,8 +117,6 @@ def _anonymous(node: exp.Expr) -> exp.Expr:
     name, given = node.name.lower(), node.expressions
     if name in NOW:
         return exp.CurrentTimestamp()
-    if name == "format":
-        raise SqlglotError("SQLite's format has other places for its values than {}")
     if name in ("date_part", "datepart") and len(given) == 2 and isinstance(given[0], exp.Literal):
         return _part(given[0].name, given[1])
     return _part(name, given[0]) if len(given) == 1 and _unit(name) in PARTS else node
@@ -247,6 +245,10 @@ def _joined(node: exp.Expr) -> exp.Expr:
     return exp.paren(functools.reduce(lambda left, right: exp.DPipe(this=left, expression=right), parts))
 
 
+def _refused_format(_: exp.Expr) -> exp.Expr:
+    raise SqlglotError("SQLite's format has other places for its values than {}")
+
+
 def _gathered(node: exp.Expr) -> exp.Expr:
     """Leave out the comma of `string_agg(DISTINCT …, ',')`: SQLite takes no separator there, and has that one."""
     separator = node.args.get("separator")
@@ -291,6 +293,7 @@ REWRITES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.DateFromParts: _made,
     exp.LastDay: _last_day,
     exp.Concat: _joined,
+    exp.Format: _refused_format,
     exp.GroupConcat: _gathered,
     exp.Localtimestamp: lambda _: exp.CurrentTimestamp(),
     exp.Left: lambda node: _template("SUBSTR(:x, 1, :n)", "VARCHAR", x=node.this, n=node.expression),

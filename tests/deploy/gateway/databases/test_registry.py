@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import asyncio
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,8 @@ def test_the_right_queries_are_taken_by_its_own_explain_and_give_the_right_rows(
             assert refused is None, (question.sql, refused)
             rows = database.run(sql, 10_000)
             assert not rows.truncated
-            assert same(rows_of(connection, question.sql), [tuple(json.loads(row)) for row in rows.rows], question.ordered), sql
+            found = [tuple(json.loads(row)) for row in rows.rows]
+            assert same(rows_of(connection, question.sql), found, question.ordered), sql
 
 
 @pytest.mark.parametrize(
