@@ -42,7 +42,7 @@ def test_json_is_to_json_with_quotes_around_what_json_has_no_number_for(connecti
     wanted = row(connection, SELECT_JSON)
     for value, cell, said in zip(ALL, json_rows(table)[0], wanted, strict=True):
         json.loads(cell, parse_constant=pytest.fail)
-        if not value.strip("[{'inside': ").startswith(("nan", "inf", "-inf")):
+        if "nan'" not in value and "inf'" not in value:
             assert cell == (said or "null"), value
 
 

@@ -59,18 +59,13 @@ def requests_of(column: pa.ChunkedArray) -> list[Request | None]:
     if names & set(INSTRUCTION):
         return params_requests(column)
     texts = prompt_texts(column)
-    if pa.types.is_map(kind) and any(named := [bool(row) and _names_instruction(row) for row in column.to_pylist()]):
-        described = iter(params_requests(column.filter(pa.array(named))))
-        return [next(described) if reads else _text_request(text) for reads, text in zip(named, texts, strict=True)]
-    return [_text_request(text) for text in texts]
-
-
-def _text_request(text: str | None) -> Request | None:
-    return None if text is None else Request.of(text)
-
-
-def _names_instruction(row: list[tuple[Any, Any]]) -> bool:
-    return any(key in INSTRUCTION for key, _ in row)
+    requests = [None if text is None else Request.of(text) for text in texts]
+    if not pa.types.is_map(kind):
+        return requests
+    return [
+        read_params(row, typed=False) if row and row.keys() & set(INSTRUCTION) else request
+        for row, request in zip(_map_rows(column), requests, strict=True)
+    ]
 
 
 def prompt_texts(column: pa.ChunkedArray) -> list[str | None]:
@@ -88,9 +83,13 @@ def params_requests(column: pa.ChunkedArray) -> list[Request | None]:
     """
     if pa.types.is_struct(column.type):
         return [None if row is None else read_params(row) for row in _struct_rows(column)]
-    if not _is_text(column.type.item_type):
+    return [None if row is None else read_params(row, typed=False) for row in _map_rows(column)]
+
+
+def _map_rows(column: pa.ChunkedArray) -> list[dict[str, str | None] | None]:
+    if not (_is_text(column.type.key_type) and _is_text(column.type.item_type)):
         column = cast_column(column, "MAP(VARCHAR, VARCHAR)")
-    return [None if row is None else read_params(dict(row), typed=False) for row in column.to_pylist()]
+    return [None if row is None else dict(row) for row in column.to_pylist()]
 
 
 def _struct_rows(column: pa.ChunkedArray) -> list[dict[str, Any] | None]:
