@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...udf.value_text import json_objects, text_rows, written
-from ..console import out
+from ..console import stdout
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,10 +32,10 @@ def show_rows(rows: pa.Table, form: Form) -> None:
         writer.writerow(rows.column_names)
         writer.writerows(text_rows(rows))
     else:
-        terminal = out.is_terminal
+        terminal = stdout.is_terminal
         most = MOST_ROWS if terminal else max(rows.num_rows, 1)
         with written(rows) as relation:
-            relation.show(max_rows=most, max_width=out.width if terminal else 100_000)
+            relation.show(max_rows=most, max_width=stdout.width if terminal else 100_000)
 
 
 def show_with_rows(fields: dict[str, Any], rows: pa.Table) -> None:
