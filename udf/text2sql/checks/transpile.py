@@ -13,7 +13,8 @@ from ....workers.errors import RequestError, did_you_mean
 from ....workers.mschema import Schema, Table, split_name
 from .date_types import type_of
 from .guard import paths_of
-from .sqlite_dates import with_sqlite_dates
+from .server_dates import MYSQL, POSTGRES
+from .sqlite_dates import SQLITE
 
 ALIASES = {"postgresql": "postgres", "mariadb": "mysql", "sqlserver": "tsql", "mssql": "tsql"}
 DIALECTS = frozenset(dialect.value for dialect in sqlglot.Dialects if dialect.value)
@@ -56,7 +57,9 @@ def translate(sql: str, schema: Schema, dialect: str) -> str:
     _Spelling(query, schema).spell()
     _name_all(query)
     rewrite = REWRITES.get(dialect)
-    said = with_sqlite_dates(query) if dialect == "sqlite" else query.transform(rewrite) if rewrite else query
+    if dates := DATES.get(dialect):
+        query = dates.rewrite(query)
+    said = query.transform(rewrite) if rewrite else query
     return said.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
 
 
@@ -82,16 +85,16 @@ def _query(sql: str, dialect: str) -> exp.Query:
 
 
 def _name_all(query: exp.Query) -> None:
-    """Write GROUP BY ALL and ORDER BY ALL, which only DuckDB has, by the numbers of the columns."""
+    """Write GROUP BY ALL and ORDER BY ALL, which only DuckDB has, by the columns that they mean."""
     for select in query.find_all(exp.Select):
         group, order = select.args.get("group"), select.args.get("order")
-        numbers = [exp.Literal.number(place) for place in range(1, len(select.selects) + 1)]
+        items = select.selects
         if group and group.args.get("all"):
-            named = [n for n, item in zip(numbers, select.selects, strict=True) if not _aggregates(item)]
+            named = [exp.Literal.number(place) for place, item in enumerate(items, 1) if not _aggregates(item)]
             select.set("group", exp.Group(expressions=named) if named else None)
         item = order.expressions[0] if order and len(order.expressions) == 1 else None
         if isinstance(item, exp.Ordered) and isinstance(item.this, exp.Var) and item.this.name.upper() == "ALL":
-            by = [exp.Ordered(**{**item.args, "this": number.copy()}) for number in numbers]
+            by = [exp.Ordered(**{**item.args, "this": column.unalias().copy()}) for column in items]
             select.set("order", exp.Order(expressions=by))
 
 
@@ -252,5 +255,6 @@ def _number_kind(side: exp.Expr) -> str | None:
     return "DOUBLE" if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL") else None
 
 
+DATES = {functions.dialect: functions for functions in (SQLITE, MYSQL, POSTGRES)}
 REWRITES: dict[str, Callable[[exp.Expr], exp.Expr]] = {"mysql": _wrap_limit, "postgres": _cast_compared}
 """What sqlglot does not do by itself."""
