@@ -170,11 +170,21 @@ def _amounts(interval: exp.Expr) -> list[tuple[exp.Expr, str]]:
         amount = interval.this.unnest()
         found = [(exp.Literal.number(amount.name) if isinstance(amount, exp.Literal) else amount, _unit(unit.name))]
     else:
-        found = [(exp.Literal.number(amount), _unit(name)) for amount, name in AMOUNT.findall(interval.this.name)]
+        found = _sums([(float(amount), _unit(name)) for amount, name in AMOUNT.findall(interval.this.name)])
     unknown = [unit for _, unit in found if unit not in MONTHS_A_UNIT | DAYS_A_UNIT | SECONDS_A_UNIT]
     if unknown or not found:
         raise SqlglotError(f"it cannot be added to a date: {interval.sql('duckdb')}")
     return found
+
+
+def _sums(amounts: list[tuple[float, str]]) -> list[tuple[exp.Expr, str]]:
+    """Return an interval's months, days and seconds, as DuckDB adds them; nothing where a unit is not known."""
+    found: list[tuple[exp.Expr, str]] = []
+    for unit, sizes in (("month", MONTHS_A_UNIT), ("day", DAYS_A_UNIT), ("second", SECONDS_A_UNIT)):
+        if total := sum(amount * sizes[name] for amount, name in amounts if name in sizes):
+            found.append((exp.Literal.number(f"{total:.10g}"), unit))
+    known = MONTHS_A_UNIT | DAYS_A_UNIT | SECONDS_A_UNIT
+    return found if all(name in known for _, name in amounts) else []
 
 
 def format_second(node: exp.Expr) -> exp.Expr:

@@ -11,7 +11,7 @@ from sqlglot import expressions as exp
 from .date_types import type_of
 from .dates import DateFunctions, add_interval, template
 
-SECONDS = "TIMESTAMPDIFF(SECOND, '1970-01-01', {0})"
+SECONDS = "TIMESTAMPDIFF(SECOND, '0001-01-01', {0})"
 MYSQL = DateFunctions(
     "mysql",
     parts={
@@ -22,7 +22,7 @@ MYSQL = DateFunctions(
         "isoyear": "(YEARWEEK(:x, 3) DIV 100)",
         "yearweek": "YEARWEEK(:x, 3)",
         "decade": "(YEAR(:x) DIV 10)",
-        "epoch": SECONDS.format(":x"),
+        "epoch": "TIMESTAMPDIFF(SECOND, '1970-01-01', :x)",
         **{unit: f"{unit.upper()}(:x)" for unit in ("year", "quarter", "month", "day", "hour", "minute", "second")},
     },
     truncated_dates={"week": "DATE(:x - INTERVAL WEEKDAY(:x) DAY)", "day": "DATE(:x)"},

@@ -51,11 +51,14 @@ TRUNCATED_TIMES = {
 DIFFERENCES = {
     "day": "CAST(JULIANDAY(DATE(:y)) - JULIANDAY(DATE(:x)) AS INTEGER)",
     "week": "(CAST(JULIANDAY(DATE(:y)) - JULIANDAY(DATE(:x)) AS INTEGER) / 7)",
-    "hour": "(STRFTIME('%s', :y) / 3600 - STRFTIME('%s', :x) / 3600)",
-    "minute": "(STRFTIME('%s', :y) / 60 - STRFTIME('%s', :x) / 60)",
     "second": "(STRFTIME('%s', :y) - STRFTIME('%s', :x))",
 }
 MONTHS = "(CAST(STRFTIME('%Y', {0}) AS INTEGER) * 12 + CAST(STRFTIME('%m', {0}) AS INTEGER) - 1) / {1}"
+BORDERS = "(STRFTIME('%s', {0}) - STRFTIME('%s', {1})) / {2}"
+DIFFERENCES |= {
+    unit: f"({BORDERS.format(*(TRUNCATED_TIMES[unit].replace(':x', x) for x in (':y', ':x')), SECONDS_A_UNIT[unit])})"
+    for unit in ("hour", "minute")
+}
 DIFFERENCES |= {
     unit: f"({MONTHS.format(':y', size)} - {MONTHS.format(':x', size)})" for unit, size in MONTHS_A_UNIT.items()
 }
