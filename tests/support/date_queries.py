@@ -13,7 +13,13 @@ from quackllm.workers.mschema import Column, Schema, Table
 
 NAMES = (("name", "VARCHAR"), ("n", "INTEGER"), ("d", "DATE"), ("ts", "TIMESTAMP"))
 SCHEMA = Schema("m", (Table("t", tuple(Column(name, kind) for name, kind in NAMES)),))
-TIMES = ["2024-01-31 10:11:12", "2024-02-29 23:59:59", "2023-12-31 23:59:59", "2021-01-03 00:00:00", "2020-12-31 12:00:00"]
+TIMES = (
+    "2024-01-31 10:11:12",
+    "2024-02-29 23:59:59",
+    "2023-12-31 23:59:59",
+    "2021-01-03 00:00:00",
+    "2020-12-31 12:00:00",
+)
 ROWS = [f"('{chr(97 + n)}', {n}, '{at[:10]}', '{at}')" for n, at in enumerate(TIMES)] + ["('e', 9, NULL, NULL)"]
 FILL = f"INSERT INTO t VALUES {', '.join(ROWS)}"
 
