@@ -78,9 +78,11 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
         rows = await asyncio.to_thread(opened.database.run, detail.sql, body.max_rows)
     except DatabaseError as error:
         return JSONResponse(reply | {"error": {"code": "database", "message": error.message, "retryable": False}})
-    reply |= {"columns": rows.columns, "truncated": rows.truncated}
-    text = json.dumps(reply, ensure_ascii=False).removesuffix("}")
-    return Response(f'{text}, "rows": [{", ".join(rows.rows)}]}}', media_type="application/json")
+    text = json.dumps({**reply, "columns": rows.columns}, ensure_ascii=False).removesuffix("}")
+    truncated = json.dumps(rows.truncated)
+    return Response(
+        f'{text}, "rows": [{", ".join(rows.rows)}], "truncated": {truncated}}}', media_type="application/json"
+    )
 
 
 def open_for(visit: Visit, name: str | None, db_schema: str | None) -> Opened | None:
