@@ -92,7 +92,7 @@ def test_what_llm_param_takes_is_read_and_any_other_struct_is_a_text(
 
 
 def test_a_generated_column_may_ask(connection: quackllm.Connection) -> None:
-    connection.execute("CREATE TABLE g (a BIT, b VARCHAR GENERATED ALWAYS AS (llm_result(llm_chat('echo', a))))")
+    connection.execute("CREATE TABLE g (a BIT, b VARCHAR GENERATED ALWAYS AS ((llm_chat('echo', a)).output))")
     connection.execute("INSERT INTO g VALUES ('011'::BIT)")
     assert row(connection, "SELECT b FROM g") == ("echo: 011",)
 
