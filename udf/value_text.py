@@ -142,7 +142,7 @@ def written(table: pa.Table, function: str = "{}") -> Iterator[duckdb.DuckDBPyRe
 
 def _select(cursor: duckdb.DuckDBPyConnection, table: pa.Table, function: str) -> str:
     """Return the SELECT that writes every column, by numbers: two columns of a result may have one name."""
-    if zone := ZONE.search(str(table.schema)):
+    if zone := ZONE.search(" ".join(map(str, table.schema.types))):
         cursor.execute(f"SET TimeZone = '{zone[1]}'").complete()
     numbered = table.rename_columns([f"c{place}" for place in range(table.num_columns)])
     cursor.register("numbered", numbered)
