@@ -144,15 +144,43 @@ def _select(cursor: duckdb.DuckDBPyConnection, table: pa.Table, function: str) -
     """Return the SELECT that writes every column, by numbers: two columns of a result may have one name."""
     if zone := ZONE.search(" ".join(map(str, table.schema.types))):
         cursor.execute(f"SET TimeZone = '{zone[1]}'").complete()
-    numbered = table.rename_columns([f"c{place}" for place in range(table.num_columns)])
-    cursor.register("numbered", numbered)
+    columns = [_without_enums(column) for column in table.columns]
+    fields = [
+        field.with_type(column.type).with_name(f"c{place}")
+        for place, (field, column) in enumerate(zip(table.schema, columns, strict=True))
+    ]
+    cursor.register("numbered", pa.table(columns, schema=pa.schema(fields)))
     types = [str(column[1]) for column in cursor.execute("FROM numbered LIMIT 0").description or ()]
     cursor.complete()
-    columns = [
+    selected = [
         f"""{function.format(_typed(cursor, f"c{place}", kind))} AS "{name.replace('"', '""')}" """
         for place, (name, kind) in enumerate(zip(table.column_names, types, strict=True))
     ]
-    return f"SELECT {', '.join(columns)} FROM numbered"
+    return f"SELECT {', '.join(selected)} FROM numbered"
+
+
+def _without_enums(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column with texts for its ENUMs inside: DuckDB reads the codes of those that are deep in a MAP."""
+    if "dictionary<" not in str(column.type) or pa.types.is_dictionary(column.type):
+        return column
+    try:
+        return column.cast(_decoded(column.type))
+    except pa.ArrowException:  # Arrow casts no UNION.
+        return column
+
+
+def _decoded(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_decoded(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_decoded(kind.key_type), kind.item_field.with_type(_decoded(kind.item_type)))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_decoded(kind.value_type)), kind.list_size)
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_decoded(kind.value_type)))
+    return kind
 
 
 def _typed(cursor: duckdb.DuckDBPyConnection, column: str, kind: str) -> str:
