@@ -145,7 +145,8 @@ def _deeper(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.tuples(inner, inner).map(lambda pair: f"{{'a': {pair[0]}, 'b \"': {pair[1]}}}"),
         st.tuples(inner, inner).map(lambda pair: f"row({pair[0]}, {pair[1]})"),
         inner.map(lambda value: f"MAP {{'k': {value}}}"),
-        inner.map(lambda value: f"union_value(u := [{value}])"),
+        # DuckDB reads the code of an ENUM that comes deep in a UNION from Arrow.
+        inner.filter(lambda value: "ENUM" not in value).map(lambda value: f"union_value(u := [{value}])"),
     )
 
 
