@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...udf.text2sql.ddl import is_ddl
 from ...udf.text2sql.dialect import find_dialect
 from ...udf.text2sql.keys import with_inferred_keys
-from ...udf.text2sql.tolerant import PATH, unquoted_path
+from ...udf.text2sql.ddl_tokens import PATH, unquoted_path
 from ...workers.errors import RequestError
 from ...workers.mschema import Column, Schema, Table, join_name, write
 
