@@ -1,0 +1,301 @@
+"""DDL read leniently, statement by statement: any database's, and with faults that none would take."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from ....workers.mschema import Column, Schema, Table, join_name
+from .column_types import written
+from .create_table import Body, columns_of_query, copied_tables, find_body, partition_items
+from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split
+from .inferred_keys import Keys, read_key_lines, with_keys
+from .table_items import Item, comment_of, forgotten_commas, primary_key, read_item
+
+MOST_WORDS = 8
+"""Between CREATE and TABLE: OR REPLACE GLOBAL TEMPORARY …"""
+CREATES = ("create", "declare", "replace", "attach")
+MOST_NEAR = 200
+"""Names that are looked for among as many others as nearly the same: comparing takes time."""
+JOINED_WITH = re.compile(r"([\w.]+)\.(\w+) can be joined with ([\w.]+)\.(\w+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class LenientDdl:
+    """What a DDL text tells.
+
+    Args:
+        schema: its tables, with their comments and keys.
+        keys: the keys of each table, those that stand in comments too.
+        left_out: what was not understood, each with its line; empty where the text has no faults.
+    """
+
+    schema: Schema
+    keys: dict[str, Keys]
+    left_out: tuple[str, ...] = ()
+
+
+def parse_lenient(text: str) -> LenientDdl:
+    """Return the tables, columns, comments and keys that a DDL text tells, whatever else is in it.
+
+    The work is linear in the length of the text.
+    """
+    reader = _Reader()
+    for statement, comments in _statements(text):
+        reader.read(statement, comments)
+    schema = with_keys(Schema(tables=tuple(reader.tables.values())), reader.keys)
+    return LenientDdl(schema, reader.keys, tuple(reader.left_out))
+
+
+def _statements(text: str) -> Iterator[tuple[list[Token], list[Token]]]:
+    """Yield the tokens of each statement, and the comments in and behind it."""
+    tokens: list[Token] = []
+    comments: list[Token] = []
+    for token in read_tokens(text):
+        (comments if token.kind == "comment" else tokens).append(token)
+    starts = [at for at, token in enumerate(tokens) if at == 0 or token.lower == ";" or _begins(tokens, at)]
+    ends = [*starts[1:], len(tokens)]
+    parts = [tokens[start + (tokens[start].lower == ";") : end] for start, end in zip(starts, ends, strict=True)]
+    parts = [part for part in parts if part]
+    first = 0
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        last = first
+        while last < len(comments) and (following is None or comments[last].start < following[0].start):
+            last += 1
+        yield part, comments[first:last]
+        first = last
+
+
+def _begins(tokens: list[Token], at: int) -> bool:
+    """Whether a statement that is read begins here, though nothing may end the one before."""
+    word = tokens[at].lower
+    following = [token.lower for token in tokens[at + 1 : at + 3]]
+    if word in CREATES:
+        return _table_word(tokens, at) > 0
+    if word == "alter":
+        return following[:1] == ["table"]
+    return following in (["on", "table"], ["on", "column"]) and _is_comment(word)
+
+
+def _is_comment(word: str) -> bool:
+    """Whether it is COMMENT, however it is spelled."""
+    return word == "comment" or bool(word.startswith("co") and difflib.get_close_matches(word[:20], ["comment"], 1, 0.8))
+
+
+def _table_word(tokens: list[Token], at: int) -> int:
+    """Return the place of TABLE in CREATE … TABLE, or of VIEW; 0 where it is another statement."""
+    for place in range(at + 1, min(at + MOST_WORDS, len(tokens) - 1)):
+        if tokens[place].lower in ("table", "view"):
+            return place if tokens[place + 1].is_name or tokens[place + 1].lower == "{" else 0
+        if tokens[place].kind != "word":
+            return 0
+    return 0
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Gathers what the statements of one text say."""
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    keys: dict[str, Keys] = field(default_factory=dict)
+    left_out: dict[str, None] = field(default_factory=dict)
+    near_names: int = 0
+
+    def read(self, statement: list[Token], comments: list[Token]) -> None:
+        """Read one statement."""
+        word = statement[0].lower
+        table_word = _table_word(statement, 0) if word in CREATES else 0
+        if table_word:
+            self._create(statement, nest(statement[table_word + 1 :]), comments)
+        elif word == "alter" and len(statement) > 1 and statement[1].lower == "table":
+            self._alter(nest(statement[2:]))
+        elif _is_comment(word) and len(statement) > 2 and statement[1].lower == "on":
+            self._comment_on(statement)
+        elif any(token.lower == "sp_addextendedproperty" for token in statement[:8]):
+            self._extended_property([token.text for token in statement if token.kind == "string"])
+        for token in statement:
+            if not token.closed:
+                self._note(token, "a quote opens here that is never closed")
+        for comment in comments:
+            for table, column, other, other_column in JOINED_WITH.findall(comment.text):
+                self._add_keys(table, Keys(foreign=(((column,), other, (other_column,)),)))
+
+    def _note(self, node: Node, what: str) -> None:
+        self.left_out[f"line {node.line}: {what}"] = None
+
+    def _add_keys(self, name: str, keys: Keys) -> None:
+        self.keys[name] = self.keys.get(name, Keys()) | keys
+
+    def _create(self, statement: list[Token], nodes: list[Node], comments: list[Token]) -> None:
+        body = find_body(nodes)
+        name = join_name(body.path)
+        items = list(self._items(body, name, comments))
+        columns: dict[str, Column] = {}
+        for other in copied_tables(body, items):
+            self._add(columns, self._columns_like(other, statement[0], name))
+        self._add(columns, (column for item in items for column in item.columns))
+        partitions = [read_item(part) for part in partition_items(body)]
+        self._add(columns, (column for item in partitions for column in item.columns))
+        if not columns:
+            self._add(columns, self._selected(body, name))
+        if not columns:
+            self._note(statement[0], f"no column of {name} can be read")
+        for node in nodes:
+            if node.lower == ")":
+                self._note(node, f"a bracket closes in {name} that nothing opened")
+        comment = comment_of(body.head) or comment_of(body.tail)
+        self.tables[name.lower()] = Table(name, tuple(columns.values()), comment)
+        for item in items:
+            self._add_keys(name, item.keys)
+        lines = "\n".join(comment.text for comment in comments if not comment.text.startswith("/*"))
+        self._add_keys(name, Keys(primary=primary_key([*body.head, *body.tail])) | read_key_lines(lines)[1])
+
+    def _add(self, columns: dict[str, Column], found: Iterable[Column]) -> None:
+        for column in found:
+            columns.setdefault(column.name.lower(), column)
+
+    def _items(self, body: Body, name: str, comments: list[Token]) -> Iterator[Item]:
+        """Yield the columns and constraints between a table's brackets, with the comments behind their lines."""
+        if body.group is None:
+            return
+        if body.group.end is None:
+            self._note(body.group, f"the brackets of {name} are not closed")
+        behind = _comments_inside(body.group, comments)
+        parts = [piece for part in split(body.group.nodes) if part for piece in self._pieces(part, name)]
+        next_lines = [*(part[0].line for part in parts[1:]), None]
+        for part, next_line in zip(parts, next_lines, strict=True):
+            item = read_item(part)
+            if item.left:
+                self._note(item.left[0], f"in {name} {_quote(item.left)} was not understood")
+            lines = range(part[0].line, _last_line(part) + 1)
+            yield item.with_comment(next((behind[line] for line in lines if line in behind and line != next_line), ""))
+
+    def _pieces(self, part: list[Node], name: str) -> Iterator[list[Node]]:
+        """Yield an item, or several where commas were forgotten between them."""
+        places = forgotten_commas(part)
+        for at in places:
+            self._note(part[at], f"in {name} a comma is missing before {part[at].text}")
+        for start, end in zip([0, *places], [*places, len(part)], strict=True):
+            yield part[start:end]
+
+    def _columns_like(self, other: str, node: Node, name: str) -> tuple[Column, ...]:
+        """Return the columns of the table that another is made like."""
+        table = self.tables.get(other.lower())
+        if table is None:
+            self._note(node, f"{name} has the columns of {other}, which the text does not create")
+            return ()
+        return tuple(replace(column, primary_key=False) for column in table.columns)
+
+    def _selected(self, body: Body, name: str) -> Iterator[Column]:
+        """Yield the columns of a table that is made of a query."""
+        for item, sources in columns_of_query(body):
+            if item[-1].text == "*":
+                for source in sources:
+                    yield from self._columns_like(source, item[-1], name)
+            elif item[-1].is_name:
+                yield Column(item[-1].text)
+            else:
+                self._note(item[0], f"in {name} the column {_quote(item)} has no name")
+
+    def _alter(self, nodes: list[Node]) -> None:
+        at = 0
+        while at < len(nodes) and nodes[at].lower in ("if", "exists", "only"):
+            at += 1
+        path, at = read_path(nodes, at)
+        name = join_name(path)
+        adding = False
+        for action in split(nodes[at:]):
+            words = [node.lower for node in action]
+            if "add" in words[:3]:
+                adding, action = True, action[words.index("add") + 1 :]
+            elif words[:1] and words[0] in ("drop", "rename", "change") and "constraint" not in words:
+                self._note(action[0], f"ALTER TABLE {name} {_quote(action)} was not followed")
+                adding = False
+            if adding:
+                self._add_items(name, action)
+
+    def _add_items(self, name: str, action: list[Node]) -> None:
+        """Add what ALTER TABLE … ADD says: a column, several in brackets, or a constraint."""
+        while action and action[0].lower in ("column", "columns", "if", "not", "exists"):
+            action = action[1:]
+        if not action or action[0].lower in ("partition", "tag"):
+            return
+        parts = list(split(action[0].nodes)) if isinstance(action[0], Group) else [action]
+        for item in (read_item(part) for part in parts if part):
+            self._add_keys(name, item.keys)
+            if (table := self.tables.get(name.lower())) and item.columns:
+                columns = {column.name.lower(): column for column in table.columns}
+                self._add(columns, item.columns)
+                self.tables[name.lower()] = replace(table, columns=tuple(columns.values()))
+
+    def _comment_on(self, statement: list[Token]) -> None:
+        """Read COMMENT ON TABLE or COLUMN; a name that is slightly wrong means the near one, and is noted."""
+        nodes: list[Node] = [*statement]
+        kind = statement[2].lower
+        path, at = read_path(nodes, 3)
+        at += at < len(nodes) and nodes[at].lower in ("is", "as")
+        if kind not in ("table", "column") or not path:
+            return
+        if at >= len(nodes) or nodes[at].kind not in ("string", "double"):
+            self._note(statement[0], f"the comment on {join_name(path)} has no text")
+            return
+        behind = [node for node in nodes[at + 1 :] if node.lower != "/"]
+        if statement[0].lower != "comment" or (behind and behind[0].line == nodes[at].line):
+            self._note(statement[0], f"{_quote([statement[0], *behind])} was read as COMMENT ON and ;")
+        self._put_comment(kind, path, nodes[at])
+
+    def _put_comment(self, kind: str, path: tuple[str, ...], comment: Node) -> None:
+        name = join_name(path if kind == "table" else path[:-1]).lower()
+        table = self.tables.get(self._near(name, self.tables, comment))
+        if table is None:
+            return
+        if kind == "table":
+            self.tables[table.name.lower()] = replace(table, comment=comment.text)
+            return
+        column = self._near(path[-1].lower(), [column.name.lower() for column in table.columns], comment)
+        columns = tuple(replace(c, comment=comment.text) if c.name.lower() == column else c for c in table.columns)
+        self.tables[table.name.lower()] = replace(table, columns=columns)
+
+    def _near(self, name: str, names: Collection[str], node: Node) -> str:
+        """Return the name itself, or the one that is nearly it; '' where none is."""
+        if name in names:
+            return name
+        self.near_names += 1
+        few = list(names)[:MOST_NEAR] if self.near_names < MOST_NEAR else []
+        near = difflib.get_close_matches(name[:100], few, 1, 0.85)
+        self._note(node, f"{name} is commented on, and is none" + (f"; {near[0]} was taken" if near else ""))
+        return near[0] if near else ""
+
+    def _extended_property(self, texts: list[str]) -> None:
+        """Read SQL Server's way to comment: a name, the text, and pairs of level and name."""
+        levels = dict(zip([text.lower() for text in texts[2::2]], texts[3::2], strict=False))
+        if len(texts) < 6 or texts[0] != "MS_Description" or "table" not in levels:
+            return
+        names = [levels[key] for key in ("schema", "table") if key in levels]
+        full = join_name(names).lower()
+        path = (*(names if full in self.tables else names[-1:]), *([levels["column"]] if "column" in levels else []))
+        self._put_comment("column" if "column" in levels else "table", path, Token("string", texts[1], 0, 0))
+
+
+def _comments_inside(group: Group, comments: list[Token]) -> dict[int, str]:
+    """Return the comments between a table's brackets, by line."""
+    return {
+        comment.line: text
+        for comment in comments
+        if group.start < comment.start and (group.end is None or comment.start < group.end)
+        if (text := comment.text.strip("-#/*! \t\r\n")) and any(letter.isalnum() for letter in text)
+    }
+
+
+def _last_line(nodes: list[Node]) -> int:
+    last = nodes[-1]
+    while isinstance(last, Group) and last.nodes:
+        last = last.nodes[-1]
+    return last.line
+
+
+def _quote(nodes: Iterable[Node]) -> str:
+    text = "".join(written(node) for node in nodes).strip()
+    return repr(text if len(text) < 80 else text[:80] + "…")
