@@ -5,53 +5,56 @@ from __future__ import annotations
 from .ddl_tokens import Group, Node, Token, nest, read_tokens, split
 
 NAMES = {
-    "TINYINT": "tinyint,byteint,int1",
+    "TINYINT": "tinyint,byteint,byte,int1",
     "SMALLINT": "smallint,int2,int16,short,smallserial,serial2,year",
     "INTEGER": "integer,int,int4,int32,mediumint,middleint,signed,serial,serial4,pls_integer",
     "BIGINT": "bigint,int8,int64,long,big int,bigserial,serial8",
-    "HUGEINT": "hugeint,int128,largeint",
+    "HUGEINT": "hugeint,int128,int256,uint256,largeint",
     "UTINYINT": "utinyint,uint8,uint1",
     "USMALLINT": "usmallint,uint16",
     "UINTEGER": "uinteger,uint,uint32",
     "UBIGINT": "ubigint,uint64,unsigned big int,unsigned bigint",
     "UHUGEINT": "uhugeint,uint128",
-    "HUGEINT ": "int256,uint256",
     "FLOAT": "float,float4,float32,real,binary_float,float16,bfloat16,half_float,smallfloat",
     "DOUBLE": "double,float8,float64,double precision,binary_double,decfloat,bigfloat",
     "BOOLEAN": "boolean,bool,bit",
-    "VARCHAR": "varchar,char,character,text,string,varchar2,nvarchar,nvarchar2,nchar,nchar2,bpchar,clob,nclob,dbclob,tinytext,"
-    "mediumtext,longtext,ntext,character varying,char varying,national character,national char,national varchar,"
-    "national character varying,national char varying,nchar varying,native character,varying character,character large object,char large object,"
-    "national character large object,nchar large object,long varchar,lvarchar,citext,name,sysname,fixedstring,xml,xmltype,graphic,vargraphic,long vargraphic,"
-    "set,inet,cidr,macaddr,ipv4,ipv6,ipaddress,hierarchyid,tsvector,tsquery,urowid,rowid,enum,varcharacter",
-    "BLOB": "blob,bytea,binary,varbinary,bytes,raw,long raw,tinyblob,mediumblob,longblob,image,bfile,rowversion,byte,"
+    "VARCHAR": "varchar,char,character,text,string,varchar2,nvarchar,nvarchar2,nchar,nchar2,bpchar,clob,nclob,dbclob,"
+    "tinytext,mediumtext,longtext,ntext,character varying,char varying,national character,national char,"
+    "national varchar,national character varying,national char varying,nchar varying,native character,"
+    "varying character,character large object,char large object,national character large object,nchar large object,"
+    "long varchar,lvarchar,citext,name,sysname,fixedstring,xml,xmltype,graphic,vargraphic,long vargraphic,set,inet,"
+    "inet4,inet6,cidr,macaddr,macaddr8,ipv4,ipv6,ipaddress,hierarchyid,tsvector,tsquery,urowid,rowid,enum,varcharacter",
+    "BLOB": "blob,bytea,binary,varbinary,bytes,raw,long raw,tinyblob,mediumblob,longblob,image,bfile,rowversion,"
     "binary large object,binary varying,varbyte,byte varying,long varbinary",
     "BIT": "bit varying,varbit,bitstring",
-    "DATE": "date,date32,datev2,date4",
+    "DATE": "date,date32,datev2",
     "TIME": "time,time without time zone,time64,time32",
     "TIME WITH TIME ZONE": "time with time zone,timetz",
-    "TIMESTAMP": "timestamp,datetime,datetime2,smalldatetime,datetime64,datetime32,datetimev2,timestamp_ntz,timestampntz,"
-    "timestamp without time zone,abstime,seconddate,datetime year to second",
+    "TIMESTAMP": "timestamp,datetime,datetime2,smalldatetime,datetime64,datetime32,datetimev2,timestamp_ntz,"
+    "timestampntz,timestamp without time zone,seconddate,datetime year to second",
     "TIMESTAMP_S": "timestamp_s",
     "TIMESTAMP_MS": "timestamp_ms",
     "TIMESTAMP_NS": "timestamp_ns",
-    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone,timestamp with local time zone,timestamptz,timestamp_ltz,timestampltz,"
-    "timestamp_tz,datetimeoffset",
-    "INTERVAL": "interval,interval year to month,interval day to second,interval day,interval hour,interval year,interval month",
+    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone,timestamp with local time zone,timestamptz,timestamp_ltz,"
+    "timestampltz,timestamp_tz,datetimeoffset",
+    "INTERVAL": "interval,interval_day_time,interval_year_month",
     "DECIMAL": "decimal,numeric,number,dec,fixed,decimalv3,decimalv2,bignumeric,bigdecimal",
     "DECIMAL(19,4)": "money",
     "DECIMAL(10,4)": "smallmoney",
     "UUID": "uuid,uniqueidentifier,guid",
-    "JSON": "json,jsonb,super,object",
+    "JSON": "json,jsonb,super,object,array,map,struct",
     "VARIANT": "variant,sql_variant,dynamic",
     "GEOMETRY": "geometry",
 }
-DUCKDB_NAME = {name: kind.strip() for kind, names in NAMES.items() for name in names.split(",")}
+"""What each type is called elsewhere; several words are one name."""
+DUCKDB_NAME = {name: kind for kind, names in NAMES.items() for name in names.split(",")}
 LONGEST_NAME = max(name.count(" ") + 1 for name in DUCKDB_NAME)
 EXACT_SPELLING = {"Int8": "TINYINT"}
 """ClickHouse means another type by the name, and writes it so."""
 DECIMAL_DIGITS = {"decimal32": 9, "decimal64": 18, "decimal128": 38, "decimal256": 38}
 UNSIGNED = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
+MODIFIERS = {"unsigned", "signed", "zerofill", "precision", "binary", "byte", "ascii", "unicode", "serial"}
+INTERVAL_UNITS = {"year", "month", "day", "hour", "minute", "second", "to"}
 TRANSPARENT = {"nullable", "lowcardinality", "simpleaggregatefunction", "readonly"}
 LISTS = {"array", "list", "multiset"}
 RECORDS = {"struct", "row", "tuple", "object", "nested", "union"}
@@ -118,6 +121,8 @@ def _scalar_or_nested(nodes: list[Node], depth: int) -> tuple[str, list[Node]]:
     if rest and isinstance(rest[0], Group) and rest[0].open.text == "(":
         if name == "DECIMAL":
             name = _decimal(_numbers(rest[0]), word)
+        elif word == "byte":
+            name = "BLOB"
         elif word == "bit" and _numbers(rest[0]) != [1]:
             name = "BIT"
         elif word == "float" and max(_numbers(rest[0]), default=0) > 24:
@@ -160,7 +165,9 @@ def _nested(word: str, group: Group, depth: int) -> str:
         kind = "UNION" if word == "union" else "STRUCT"
         return f"{kind}({fields}){'[]' if word == 'nested' else ''}"
     if word in ("enum", "enum8", "enum16"):
-        values = dict.fromkeys(item[0].text.replace("'", "''") for item in items if item[0].kind in ("string", "double"))
+        values = dict.fromkeys(
+            item[0].text.replace("'", "''") for item in items if item[0].kind in ("string", "double")
+        )
         return f"ENUM({', '.join(f'{chr(39)}{value}{chr(39)}' for value in values)})" if values else ""
     numbers = _numbers(group)
     if word in VECTORS and numbers:
@@ -179,6 +186,10 @@ def _field(item: list[Node], at: int, depth: int) -> str:
     plain = name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit()
     escaped = name.replace('"', '""')
     return f"{name if plain else chr(34) + escaped + chr(34)} {duckdb_type(kind, depth + 1)[0]}"
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _numbers(group: Group) -> list[int]:
@@ -206,7 +217,7 @@ def _with_modifiers(kind: str, rest: list[Node]) -> tuple[str, list[Node]]:
     words = [node.lower for node in rest[:4]]
     if "unsigned" in words[:2] and kind in UNSIGNED:
         kind = "U" + kind
-    while rest and rest[0].lower in ("unsigned", "signed", "zerofill", "precision", "binary", "byte", "ascii", "unicode"):
+    while rest and rest[0].lower in MODIFIERS:
         rest = rest[1:]
     words = [node.lower for node in rest[:4]]
     if words[:3] == ["with", "time", "zone"] or words[:4] == ["with", "local", "time", "zone"]:
@@ -218,7 +229,7 @@ def _with_modifiers(kind: str, rest: list[Node]) -> tuple[str, list[Node]]:
     if words[:1] in (["varying"], ["large"]):
         return kind, rest[1:]
     if kind == "INTERVAL":
-        while rest and (rest[0].lower in ("day", "to", "second", "hour", "minute", "year", "month") or rest[0].kind == "group"):
+        while rest and (rest[0].lower in INTERVAL_UNITS or isinstance(rest[0], Group)):
             rest = rest[1:]
     return kind, rest
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ....workers.mschema import join_name
-from .ddl_tokens import Group, Node, read_path, split
-from .table_items import Item
+from .ddl_tokens import Group, Node, split, table_path
 
-NO_COLUMNS_BEHIND = frozenset(
-    "by options tblproperties with properties cluster key index hash distkey sortkey columns tag values select".split()
-)
+NO_COLUMNS = "by options tblproperties with properties cluster key index hash distkey sortkey columns tag values select"
+NO_COLUMNS_BEHIND = frozenset(NO_COLUMNS.split())
 """Words before brackets that hold no columns."""
 BEGINS_QUERY = ("select", "with", "from", "values", "table")
-ENDS_SELECT_LIST = ("from", "where", "group", "order", "limit", "union", "having", "intersect", "except", "qualify", "into")
+SELECT_ENDS = "from where group order limit union having intersect except qualify into sort cluster"
+ENDS_SELECT_LIST = frozenset(SELECT_ENDS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,7 @@ class Body:
         group: the brackets with the columns.
         tail: what stands behind them.
         query: of CREATE TABLE … AS.
+        adds_query: its columns come behind those in brackets, as MySQL has it without AS.
     """
 
     path: tuple[str, ...]
@@ -34,6 +34,7 @@ class Body:
     group: Group | None
     tail: list[Node]
     query: list[Node]
+    adds_query: bool = False
 
 
 def find_body(nodes: list[Node]) -> Body:
@@ -41,41 +42,45 @@ def find_body(nodes: list[Node]) -> Body:
     at = 0
     while at < len(nodes) and nodes[at].lower in ("if", "not", "exists", "exist"):
         at += 1
-    path, start = read_path(nodes, at)
+    path, start = table_path(nodes, at)
     place = _columns_place(nodes, start)
     group = nodes[place] if place is not None else None
     if place is None or not isinstance(group, Group):
         return Body(path, nodes[start:], None, [], _query(nodes[start:]))
     if group.nodes and group.nodes[0].lower in ("select", "with"):
         return Body(path, nodes[start:place], None, nodes[place + 1 :], _inside(group.nodes))
-    return Body(path, nodes[start:place], group, nodes[place + 1 :], _query(nodes[place + 1 :]))
+    tail = nodes[place + 1 :]
+    return Body(path, nodes[start:place], group, tail, _query(tail), bool(tail) and tail[0].lower == "select")
 
 
 def _columns_place(nodes: list[Node], start: int) -> int | None:
     """Return the place of the brackets that hold the columns."""
+    words = [node.lower for node in nodes]
     for at in range(start, len(nodes)):
         node, before = nodes[at], nodes[at - 1]
         if isinstance(node, Group) and node.open.text == "(" and node.nodes:
             called = before.start + len(before.text) == node.start and before.kind == "word"
-            if at == start or (before.lower not in NO_COLUMNS_BEHIND and not (called and _is_value(nodes, at))):
+            called = called and ("=" in words[max(at - 2, start) : at - 1] or "by" in words[start:at])
+            if at == start or (before.lower not in NO_COLUMNS_BEHIND and not called):
                 return at
-        elif node.lower in ("as", "like", "clone") and at + 1 < len(nodes):
+        elif node.lower in ("as", "like", "clone", "select") and at + 1 < len(nodes):
             return None
     return None
-
-
-def _is_value(nodes: list[Node], at: int) -> bool:
-    """Whether the brackets are those of a function that is an option's value: ENGINE = MergeTree(x)."""
-    return any(node.lower == "=" for node in nodes[max(at - 2, 0) : at - 1])
 
 
 def _query(nodes: list[Node]) -> list[Node]:
     """Return the query behind AS."""
     for at, node in enumerate(nodes[:-1]):
         follows = nodes[at + 1]
-        if node.lower == "as" and (isinstance(follows, Group) or follows.lower in BEGINS_QUERY):
+        if node.lower == "select":
+            return nodes[at:]
+        if node.lower == "as" and _begins_query(follows):
             return _inside(nodes[at + 1 :])
     return []
+
+
+def _begins_query(node: Node) -> bool:
+    return isinstance(node, Group) or node.lower in BEGINS_QUERY
 
 
 def _inside(query: list[Node]) -> list[Node]:
@@ -85,19 +90,20 @@ def _inside(query: list[Node]) -> list[Node]:
     return query
 
 
-def copied_tables(body: Body, items: Iterable[Item]) -> Iterator[str]:
-    """Yield the tables whose columns this one has: LIKE, CLONE, INHERITS, PARTITION OF, ClickHouse's AS other."""
-    yield from (item.like for item in items if item.like)
+def copied_tables(body: Body) -> Iterator[str]:
+    """Yield the tables whose columns this one has first: LIKE, CLONE, INHERITS, PARTITION OF, ClickHouse's AS other."""
     for at, node in enumerate(body.head[:-1]):
-        follows = body.head[at + 1]
-        copies = node.lower in ("like", "clone", "copy", "as") and follows.lower not in BEGINS_QUERY
-        if (copies or (node.lower == "of" and body.head[at - 1].lower == "partition")) and follows.is_name:
-            yield join_name(read_path(body.head, at + 1)[0])
+        before, follows = body.head[at - 1].lower if at else "", body.head[at + 1]
+        if node.lower == "select" or (node.lower == "as" and _begins_query(follows)):
+            break
+        copies = node.lower in ("like", "clone", "copy") or (node.lower == "as" and before != "stored")
+        if (copies or (before, node.lower) == ("partition", "of")) and follows.is_name:
+            yield join_name(table_path(body.head, at + 1)[0])
             break
     for at, node in enumerate(body.tail[:-1]):
         group = body.tail[at + 1]
         if node.lower == "inherits" and isinstance(group, Group):
-            yield from (join_name(read_path(part, 0)[0]) for part in split(group.nodes) if part)
+            yield from (join_name(table_path(part, 0)[0]) for part in split(group.nodes) if part)
 
 
 def partition_items(body: Body) -> Iterator[list[Node]]:
@@ -127,4 +133,4 @@ def columns_of_query(body: Body) -> Iterator[tuple[list[Node], list[str]]]:
 def _sources(nodes: list[Node]) -> Iterator[str]:
     for at, node in enumerate(nodes[:-1]):
         if node.lower in ("from", "join", ",") and nodes[at + 1].is_name:
-            yield join_name(read_path(nodes, at + 1)[0])
+            yield join_name(table_path(nodes, at + 1)[0])

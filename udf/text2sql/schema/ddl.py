@@ -9,11 +9,11 @@ from functools import lru_cache
 import duckdb
 
 from ....workers.mschema import Column, Schema, Table, join_name, split_name
+from ..checks.sandbox import ask, locked_instance
 from .catalog import read_declared
 from .ddl_tokens import PATH, without_comments
 from .inferred_keys import with_inferred_keys, with_keys
-from .lenient_ddl import LenientDdl, parse_lenient
-from ..checks.sandbox import ask, locked_instance
+from .lenient_ddl import parse_lenient
 
 CREATE = rf"CREATE\s+(?:OR\s+REPLACE\s+)?(?:\w+\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{PATH})"
 MODIFIERS = (
@@ -85,24 +85,19 @@ def read_ddl(text: str) -> Ddl:
 
 def _has_all_of(exact: Schema, lenient: Schema) -> bool:
     """Whether DuckDB made every table that the text names: it leaves out what it does not run."""
-    made = {table.name.lower() for table in exact.tables}
-    return all(table.name.lower() in made or join_name(split_name(table.name)[-1:]).lower() in made for table in lenient.tables)
+    made = {split_name(table.name)[-1].lower() for table in exact.tables}
+    return all(split_name(table.name)[-1].lower() in made for table in lenient.tables)
 
 
 def _with_comments(schema: Schema, lenient: Schema) -> Schema:
     """Give the columns the comments behind their lines, which DuckDB does not read."""
-    comments = {
-        (table.name.lower(), column.name.lower()): column.comment for table in lenient.tables for column in table.columns
-    }
-    tables = (
-        replace(table, columns=tuple(_with_comment(c, comments.get((table.name.lower(), c.name.lower()), "")) for c in table.columns))
-        for table in schema.tables
-    )
+    comments = {(table.name.lower(), c.name.lower()): c.comment for table in lenient.tables for c in table.columns}
+    tables = []
+    for table in schema.tables:
+        behind = [comments.get((table.name.lower(), column.name.lower()), "") for column in table.columns]
+        columns = (replace(c, comment=c.comment or comment) for c, comment in zip(table.columns, behind, strict=True))
+        tables.append(replace(table, columns=tuple(columns)))
     return replace(schema, tables=tuple(tables))
-
-
-def _with_comment(column: Column, comment: str) -> Column:
-    return replace(column, comment=column.comment or comment)
 
 
 def _read_plain(text: str) -> Schema | None:

@@ -10,21 +10,18 @@ from typing import NamedTuple
 QUOTED = r'"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|“[^”]+”'
 NAME = rf"(?:{QUOTED}|'[^']+'|\{{\{{[^}}]*\}}\}}|\$\{{[^}}]*\}}|\#{{0,2}}[\w$@][\w$@#-]*)"
 PATH = rf"{NAME}(?:\s*\.\s*{NAME})*"
-# A backslash escapes, except before the quote that ends an item: DEFAULT 'C:\', (standard SQL knows no escapes).
-ESCAPE = r"\\(?!{quote}[ \t]*(?:[,;)\n]|\Z)).|\\"
-TOKEN = re.compile(
-    rf"""
+TOKENS = r"""
     (?P<space>\s+)
   | (?P<comment>--[^\n]*|//[^\n]*|/\*(?!!).*?(?:\*/|\Z))
   | (?P<version>/\*!\d*|\*/)                # what only MySQL runs: /*!50100 PARTITION BY … */
-  | (?P<string>'(?:[^'\\]|''|{ESCAPE.format(quote="'")})*(?:'|\Z)
-      |‘[^’]*(?:’|\Z)|\$(_?)\$.*?\$\5\$)
-  | (?P<double>"(?:[^"\\]|""|{ESCAPE.format(quote='"')})*(?:"|\Z)|“[^“”]*[“”])
-  | (?P<name>`(?:[^`]|``)*`|【[^【】\n]*】|\[[^\[\],'"\n]*\]|\{{\{{[^{{}}]*\}}\}}|\$\{{[^{{}}]*\}})
+  | (?P<string>'(?:[^'\\]|''|ESCAPE)*(?:'|\Z)|‘[^’]*(?:’|\Z)|\$(_?)\$.*?\$\5\$)
+  | (?P<double>"{3}(?:[^"\\]|ESCAPE|"(?!"{2}))*"{3}|"(?:[^"\\]|""|ESCAPE)*(?:"|\Z)|“[^“”]*[“”])
+  | (?P<name>`(?:[^`]|``)*`|【[^【】\n]*】|\[[^\[\],'"\n]*\]|\{\{[^{}]*\}\}|\$\{[^{}]*\})
   | (?P<word>[\w$@][\w$@\#]*)
   | (?P<mark>.)
-    """,
-    re.DOTALL | re.VERBOSE,
+"""
+WITH_ESCAPES, WITHOUT_ESCAPES = (
+    re.compile(TOKENS.replace("ESCAPE", escape), re.DOTALL | re.VERBOSE) for escape in (r"\\(?:.|\Z)", r"\\")
 )
 TO_LINE_END = re.compile(r"[^\n]*")
 HASH_NAME = re.compile(r"##?\w+")
@@ -33,7 +30,7 @@ STRING_PREFIX = re.compile(r"\A(?:n|e|b|x|r|q|u&|_\w+)\Z", re.IGNORECASE)
 FULL_WIDTH = str.maketrans("（），；：．＝［］｛｝＜＞、", "(),;:.=[]{}<>,")
 BEFORE_NAME = {"table", "exists", "references", "only", "into", ".", "like"}
 """Behind these `#` begins a name, as of SQL Server's temporary tables; elsewhere a comment."""
-NESTED_TYPES = {"array", "map", "struct", "row", "uniontype", "multiset", "range", "list", "nested", "tuple", "object"}
+NESTED_TYPES = {"array", "map", "struct", "row", "uniontype", "multiset", "range", "list", "tuple", "agg_state"}
 CLOSING = {"(": ")", "<": ">", "[": "]", "{": "}"}
 
 
@@ -93,11 +90,23 @@ class Group:
 Node = Token | Group
 
 
-def read_tokens(text: str) -> Iterator[Token]:
-    """Yield the tokens of a text, comments included; the work is linear in its length."""
+def read_tokens(text: str) -> list[Token]:
+    """Return the tokens of a text, comments included; the work is linear in its length.
+
+    A backslash escapes a quote in MySQL, Hive and others, and in standard SQL it does not (`DEFAULT 'C:\\'`): the text
+    is read as in the first, unless that leaves a quote open that the other closes.
+    """
+    tokens = list(_tokens(text, WITH_ESCAPES))
+    if "\\" in text and not all(token.closed for token in tokens):
+        plain = list(_tokens(text, WITHOUT_ESCAPES))
+        return plain if all(token.closed for token in plain) else tokens
+    return tokens
+
+
+def _tokens(text: str, pattern: re.Pattern[str]) -> Iterator[Token]:
     at, line, before = 0, 1, Token("mark", "", 0, 1)
     while at < len(text):
-        token, end = _token(text, at, line, before)
+        token, end = _token(text, at, line, before, pattern)
         if token is not None:
             yield token
             before = before if token.kind == "comment" else token
@@ -105,17 +114,16 @@ def read_tokens(text: str) -> Iterator[Token]:
         at = end
 
 
-def _token(text: str, at: int, line: int, before: Token) -> tuple[Token | None, int]:
+def _token(text: str, at: int, line: int, before: Token, pattern: re.Pattern[str]) -> tuple[Token | None, int]:
     """Read what stands at a place: a token, or None for space; and where it ends."""
     if text[at] == "#":
         name = HASH_NAME.match(text, at) if before.lower in BEFORE_NAME else None
         found = name or TO_LINE_END.match(text, at)
         assert found
         return Token("word" if name else "comment", found[0], at, line), found.end()
-    if text[at] == "'" and before.kind == "word" and at and (text[at - 1].isalnum() or text[at - 1] == "_"):
-        if APOSTROPHE.match(text, at) and not STRING_PREFIX.match(before.text):
-            return None, at + 1  # English: the owner's table.
-    found = TOKEN.match(text, at)
+    if text[at] == "'" and _is_apostrophe(text, at, before):
+        return None, at + 1
+    found = pattern.match(text, at)
     assert found
     kind = found.lastgroup or "mark"
     if kind in ("space", "version"):
@@ -128,6 +136,12 @@ def _token(text: str, at: int, line: int, before: Token) -> tuple[Token | None, 
     return Token(kind, said, at, line, closed), found.end()
 
 
+def _is_apostrophe(text: str, at: int, before: Token) -> bool:
+    """Whether a quote is that of English prose: the owner's table."""
+    in_word = before.kind == "word" and before.start + len(before.text) == at and not STRING_PREFIX.match(before.text)
+    return in_word and APOSTROPHE.match(text, at) is not None
+
+
 def _unquoted(text: str) -> tuple[str, bool]:
     """Return what a quoted name or string says, and whether its closing quote is there."""
     quote = text[0]
@@ -135,7 +149,9 @@ def _unquoted(text: str) -> tuple[str, bool]:
         return (text, True) if "{" in text else (text.strip("$_"), True)
     closed = len(text) > 1 and text[-1] in {"“": "“”", "‘": "’", "[": "]", "【": "】"}.get(quote, quote)
     inside = text[1:-1] if closed else text[1:]
-    if quote in "'\"`":
+    if text.startswith('"""') and len(text) > 5:
+        inside = text[3:-3]
+    elif quote in "'\"`":
         inside = inside.replace(quote * 2, quote)
     return (re.sub(r"\\(['\"\\])", r"\1", inside) if quote in "'\"" else inside), closed
 
@@ -143,7 +159,7 @@ def _unquoted(text: str) -> tuple[str, bool]:
 def without_comments(text: str) -> str:
     """Return SQL text with a space in place of each comment."""
     parts, kept = [], 0
-    tokens = list(read_tokens(text))
+    tokens = read_tokens(text)
     ends = [token.start for token in tokens[1:]] + [len(text)]
     for token, end in zip(tokens, ends, strict=True):
         if token.kind == "comment":
@@ -163,6 +179,8 @@ def nest(tokens: Iterable[Token]) -> list[Node]:
             nodes.append(group := Group(token, []))
             stack.append(group)
             round_brackets += mark == "("
+        elif mark == ")" and stack[-1].open.text == "[" and _is_range(stack):
+            stack.pop().end = token.start
         elif mark == ")" and round_brackets:
             while stack[-1].open.text != "(":
                 stack.pop()
@@ -173,6 +191,12 @@ def nest(tokens: Iterable[Token]) -> list[Node]:
         else:
             nodes.append(token)
     return stack[0].nodes
+
+
+def _is_range(stack: list[Group]) -> bool:
+    """Whether it is a range that Doris writes: VALUES [("2020-01-01"), ("2020-02-01"))."""
+    nodes = stack[-2].nodes
+    return len(nodes) > 1 and nodes[-2].lower == "values"
 
 
 def split(nodes: Iterable[Node]) -> Iterator[list[Node]]:
@@ -201,6 +225,13 @@ def read_path(nodes: list[Node], at: int) -> tuple[tuple[str, ...], int]:
         if at == dots:
             break
     return tuple(parts), at
+
+
+def table_path(nodes: list[Node], at: int) -> tuple[tuple[str, ...], int]:
+    """Return the parts of a table's name and where it ends; BigQuery writes a whole path in one pair of back-ticks."""
+    parts, end = read_path(nodes, at)
+    pieces = parts[0].split(".") if len(parts) == 1 and nodes[at].kind == "name" else []
+    return (tuple(pieces) if 1 < len(pieces) < 4 and all(pieces) else parts), end
 
 
 def _touches(nodes: list[Node], at: int) -> bool:

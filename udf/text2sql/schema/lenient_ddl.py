@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ....workers.mschema import Column, Schema, Table, join_name
-from .column_types import written
+from .column_types import duckdb_type, written
 from .create_table import Body, columns_of_query, copied_tables, find_body, partition_items
-from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split
+from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split, table_path
 from .inferred_keys import Keys, read_key_lines, with_keys
 from .table_items import Item, comment_of, forgotten_commas, primary_key, read_item
 
@@ -45,6 +45,7 @@ def parse_lenient(text: str) -> LenientDdl:
     reader = _Reader()
     for statement, comments in _statements(text):
         reader.read(statement, comments)
+    reader.read_waiting()
     schema = with_keys(Schema(tables=tuple(reader.tables.values())), reader.keys)
     return LenientDdl(schema, reader.keys, tuple(reader.left_out))
 
@@ -72,8 +73,12 @@ def _begins(tokens: list[Token], at: int) -> bool:
     """Whether a statement that is read begins here, though nothing may end the one before."""
     word = tokens[at].lower
     following = [token.lower for token in tokens[at + 1 : at + 3]]
-    if word in CREATES:
-        return _table_word(tokens, at) > 0
+    if word in CREATES and _table_word(tokens, at):
+        return True
+    if word in ("exec", "execute"):
+        return True
+    if word == "create" and following[:1] == ["type"]:
+        return True
     if word == "alter":
         return following[:1] == ["table"]
     return following in (["on", "table"], ["on", "column"]) and _is_comment(word)
@@ -81,7 +86,9 @@ def _begins(tokens: list[Token], at: int) -> bool:
 
 def _is_comment(word: str) -> bool:
     """Whether it is COMMENT, however it is spelled."""
-    return word == "comment" or bool(word.startswith("co") and difflib.get_close_matches(word[:20], ["comment"], 1, 0.8))
+    return word == "comment" or bool(
+        word.startswith("co") and difflib.get_close_matches(word[:20], ["comment"], 1, 0.8)
+    )
 
 
 def _table_word(tokens: list[Token], at: int) -> int:
@@ -101,18 +108,29 @@ class _Reader:
     tables: dict[str, Table] = field(default_factory=dict)
     keys: dict[str, Keys] = field(default_factory=dict)
     left_out: dict[str, None] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    waiting: list[tuple[list[Token], list[Token]]] = field(default_factory=list)
+    """Tables that are made like one that no statement before them made."""
     near_names: int = 0
 
-    def read(self, statement: list[Token], comments: list[Token]) -> None:
-        """Read one statement."""
+    def read_waiting(self) -> None:
+        """Read the tables that are made like another, now that all others are known."""
+        waiting, self.waiting = self.waiting, []
+        for statement, comments in waiting:
+            self.read(statement, comments, last=True)
+
+    def read(self, statement: list[Token], comments: list[Token], *, last: bool = False) -> None:
+        """Read one statement; the `last` time, no other will make the table that this one is like."""
         word = statement[0].lower
         table_word = _table_word(statement, 0) if word in CREATES else 0
         if table_word:
-            self._create(statement, nest(statement[table_word + 1 :]), comments)
+            self._create(statement, nest(statement[table_word + 1 :]), comments, last)
         elif word == "alter" and len(statement) > 1 and statement[1].lower == "table":
             self._alter(nest(statement[2:]))
         elif _is_comment(word) and len(statement) > 2 and statement[1].lower == "on":
             self._comment_on(statement)
+        elif word == "create" and len(statement) > 1 and statement[1].lower == "type":
+            self._create_type(nest(statement[2:]))
         elif any(token.lower == "sp_addextendedproperty" for token in statement[:8]):
             self._extended_property([token.text for token in statement if token.kind == "string"])
         for token in statement:
@@ -128,17 +146,24 @@ class _Reader:
     def _add_keys(self, name: str, keys: Keys) -> None:
         self.keys[name] = self.keys.get(name, Keys()) | keys
 
-    def _create(self, statement: list[Token], nodes: list[Node], comments: list[Token]) -> None:
+    def _create(self, statement: list[Token], nodes: list[Node], comments: list[Token], last: bool) -> None:
         body = find_body(nodes)
         name = join_name(body.path)
         items = list(self._items(body, name, comments))
+        others = list(copied_tables(body))
+        likes = [*others, *(item.like for item in items if item.like)]
+        if not last and any(other.lower() not in self.tables for other in likes):
+            self.waiting.append((statement, comments))
+            self.tables.setdefault(name.lower(), Table(name))
+            return
         columns: dict[str, Column] = {}
-        for other in copied_tables(body, items):
+        for other in others:
             self._add(columns, self._columns_like(other, statement[0], name))
-        self._add(columns, (column for item in items for column in item.columns))
+        for item in items:
+            self._add(columns, self._columns_like(item.like, statement[0], name) if item.like else item.columns)
         partitions = [read_item(part) for part in partition_items(body)]
         self._add(columns, (column for item in partitions for column in item.columns))
-        if not columns:
+        if not columns or body.adds_query:
             self._add(columns, self._selected(body, name))
         if not columns:
             self._note(statement[0], f"no column of {name} can be read")
@@ -146,7 +171,8 @@ class _Reader:
             if node.lower == ")":
                 self._note(node, f"a bracket closes in {name} that nothing opened")
         comment = comment_of(body.head) or comment_of(body.tail)
-        self.tables[name.lower()] = Table(name, tuple(columns.values()), comment)
+        typed = (replace(c, type=self.types.get(c.type.rpartition(".")[2], c.type)) for c in columns.values())
+        self.tables[name.lower()] = Table(name, tuple(typed), comment)
         for item in items:
             self._add_keys(name, item.keys)
         lines = "\n".join(comment.text for comment in comments if not comment.text.startswith("/*"))
@@ -183,7 +209,7 @@ class _Reader:
     def _columns_like(self, other: str, node: Node, name: str) -> tuple[Column, ...]:
         """Return the columns of the table that another is made like."""
         table = self.tables.get(other.lower())
-        if table is None:
+        if table is None or not table.columns:
             self._note(node, f"{name} has the columns of {other}, which the text does not create")
             return ()
         return tuple(replace(column, primary_key=False) for column in table.columns)
@@ -203,7 +229,7 @@ class _Reader:
         at = 0
         while at < len(nodes) and nodes[at].lower in ("if", "exists", "only"):
             at += 1
-        path, at = read_path(nodes, at)
+        path, at = table_path(nodes, at)
         name = join_name(path)
         adding = False
         for action in split(nodes[at:]):
@@ -229,6 +255,13 @@ class _Reader:
                 columns = {column.name.lower(): column for column in table.columns}
                 self._add(columns, item.columns)
                 self.tables[name.lower()] = replace(table, columns=tuple(columns.values()))
+
+    def _create_type(self, nodes: list[Node]) -> None:
+        """Read CREATE TYPE mood AS ENUM ('sad', 'ok'), which columns may have."""
+        path, at = table_path(nodes, 0)
+        kind = duckdb_type(nodes[at + 1 :])[0] if nodes[at : at + 1] and nodes[at].lower == "as" else ""
+        if path and kind.startswith("ENUM("):
+            self.types[path[-1].upper()] = kind
 
     def _comment_on(self, statement: list[Token]) -> None:
         """Read COMMENT ON TABLE or COLUMN; a name that is slightly wrong means the near one, and is noted."""

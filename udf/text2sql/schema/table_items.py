@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise, takewhile
 
 from ....workers.mschema import Column, join_name
 from .column_types import duckdb_type, is_known
-from .ddl_tokens import Group, Node, read_path, split
+from .ddl_tokens import Group, Node, read_path, split, table_path
 from .inferred_keys import Keys
 
-OPTIONS = frozenset(
-    "not null default primary foreign references unique check collate charset comment auto_increment autoincrement"
-    " auto_random identity generated constraint on as encode storage options codec ttl materialized alias ephemeral"
-    " virtual stored persisted masked sparse rowguidcol filestream encrypted encrypt distkey sortkey compress compression"
-    " nocompress format title casespecific uppercase visible invisible hidden implicitly inline logged compact with without"
-    " tag masking projection key sum max min replace replace_if_not_null hll_union bitmap_union quantile_union"
-    " first after enable disable statistics using column_format index computed calculated metadata enforced"
-    " deferrable initially rely norely srid sort system position shardkey ordinality for is in noinline allow"
-    " watermark clustered nonclustered maxvalue minvalue start increment auto_inc always rowversion_of path"
-    " secondary_engine_attribute engine_attribute stats description match_recognize aggregate nullable optional autoinc".split()
-)
+OPTION_WORDS = """
+    not null default primary foreign references unique check collate charset comment auto_increment autoincrement
+    auto_random identity generated constraint on as encode storage options option codec ttl materialized alias ephemeral
+    virtual stored persisted persistent masked mask sparse column_set rowguidcol filestream encrypted encrypt distkey
+    sortkey compress compressed compression nocompress format title casespecific uppercase visible invisible hidden
+    implicitly inline logged compact with without tag masking projection key sum max min replace replace_if_not_null
+    hll_union bitmap_union quantile_union generic first after enable disable statistics stat using column_format index
+    computed calculated metadata enforced deferrable initially rely norely srid sort system position shardkey
+    clustered nonclustered maxvalue minvalue start increment always path for is in encoding block_size
+    secondary_engine_attribute engine_attribute cs_int cs_string cs_fixed cs_fixedstring cs_decimal_float cs_double
+    cs_seconddate cs_longdate cs_daydate cs_date cs_time unindexed
+"""
+OPTIONS = frozenset(OPTION_WORDS.split())
 """The words that end a column's type, in every database that we know of."""
-NOT_OPTIONS = {("character", "set"): 2, ("char", "set"): 2}
-CONTINUES_TYPE = frozenset(
-    "unsigned signed zerofill precision varying binary byte ascii unicode array multiset time zone local large object"
-    " to second day year month hour minute bit data set long national native double big character char".split()
-)
-FOLLOWED_BY_GROUP = {"check", "sort", "shard"}
+STILL_TYPE = {("with", "time"), ("with", "local"), ("without", "time"), ("for", "bit"), ("column", "set")}
+CHARACTER_SET = {("character", "set"), ("char", "set")}
+BEFORE_KEY = {
+    "primary",
+    "foreign",
+    "fulltext",
+    "spatial",
+    "shard",
+    "sort",
+    "cluster",
+    "clustered",
+    "vector",
+    "inverted",
+}
+"""What may stand before KEY or INDEX."""
+BEHIND_KEY = {"order", "partition", "sample", "settings", "ttl", "comment", "distributed", "by", "as", ","}
+"""What may stand behind ClickHouse's PRIMARY KEY without brackets."""
+TYPE_WORDS = """
+    unsigned signed zerofill precision varying binary byte ascii unicode array multiset time zone local large object to
+    second day year month hour minute bit data set long national native double big character char
+"""
+CONTINUES_TYPE = frozenset(TYPE_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +72,7 @@ class Item:
 def read_item(nodes: list[Node]) -> Item:
     """Return what one item says; at least one node."""
     if nodes[0].lower == "like" and len(nodes) > 1 and nodes[1].is_name:
-        return Item(like=join_name(read_path(nodes, 1)[0]))
+        return Item(like=join_name(table_path(nodes, 1)[0]))
     if is_constraint(nodes):
         return Item(keys=_constraint_keys(nodes))
     path, at = read_path(nodes, 0)
@@ -73,13 +92,19 @@ def is_constraint(nodes: list[Node]) -> bool:
     group_follows = len(nodes) > 1 and isinstance(nodes[1], Group)
     if word in ("constraint", "unique", "supplemental"):
         return len(nodes) > 1 and not is_known(nodes, 1)
-    if word in ("primary", "foreign", "fulltext", "spatial", "shard", "sort", "distribute", "clustered", "vector"):
-        return following in ("key", "index", "by") or (word in ("fulltext", "spatial") and not is_known(nodes, 1))
+    if word in BEFORE_KEY:
+        return following in ("key", "index", "by", "primary") or (word == "fulltext" and not is_known(nodes, 1))
     if word in ("period", "watermark"):
-        return following == "for"
+        return following == "for" or (len(nodes) > 2 and isinstance(nodes[2], Group) and not is_known(nodes, 1))
+    if following == "=":
+        return True  # An option of SQLite's virtual tables: tokenize = 'porter'.
+    if word == "with":
+        return following == "column"
+    if word == "not":
+        return following == "cluster"  # Dameng: NOT CLUSTER PRIMARY KEY (a)
     if word in ("check", "distkey", "sortkey", "exclude"):
         return group_follows or following in ("using", "constraint")
-    if word == "projection":
+    if word in ("projection", "family"):
         return len(nodes) > 2 and isinstance(nodes[2], Group) and not is_known(nodes, 1)
     if word in ("key", "index"):
         return _is_index(nodes)
@@ -89,7 +114,7 @@ def is_constraint(nodes: list[Node]) -> bool:
 def _is_index(nodes: list[Node]) -> bool:
     """Whether it is `KEY name (columns)`, `INDEX (columns)` or `INDEX name expression TYPE …`, and no column `key`."""
     group = next((node for node in nodes[1:4] if isinstance(node, Group)), None)
-    if any(node.lower == "type" for node in nodes[2:]):
+    if any(node.lower in ("type", "columnstore") for node in nodes[2:]):
         return True
     if group is None:
         return False
@@ -101,11 +126,8 @@ def _options_at(nodes: list[Node], start: int) -> int:
     for at in range(start, len(nodes)):
         word = nodes[at].lower
         pair = word, nodes[at + 1].lower if at + 1 < len(nodes) else ""
-        if pair in NOT_OPTIONS or word in ("=", "::"):
+        if pair in CHARACTER_SET or word in ("=", "::") or (word in OPTIONS and pair not in STILL_TYPE):
             return at
-        if word not in OPTIONS or pair in (("with", "time"), ("with", "local"), ("without", "time"), ("for", "bit")):
-            continue
-        return at
     return len(nodes)
 
 
@@ -165,19 +187,20 @@ def primary_key(nodes: list[Node]) -> tuple[str, ...]:
     """Return the columns of `PRIMARY KEY (a, b)` or ClickHouse's `PRIMARY KEY a` among the nodes."""
     for at in range(len(nodes) - 2):
         if nodes[at].lower == "primary" and nodes[at + 1].lower == "key":
-            group = next((node for node in nodes[at + 2 : at + 7] if isinstance(node, Group)), None)
-            return key_names(group) or (() if group else tuple(n.text for n in nodes[at + 2 : at + 3] if n.is_name))
+            following = list(takewhile(lambda node: node.lower not in BEHIND_KEY, nodes[at + 2 : at + 7]))
+            group = next((node for node in following if isinstance(node, Group)), None)
+            return key_names(group) or (() if group else tuple(n.text for n in following[:1] if n.is_name))
     return ()
 
 
 def references(columns: tuple[str, ...], nodes: list[Node]) -> Keys:
-    """Return the foreign key that `REFERENCES other (columns)` says; without columns it means those of the same names."""
+    """Return the foreign key that `REFERENCES other (columns)` says; where it names none, its primary key."""
     for at, node in enumerate(nodes):
         if node.lower == "references":
-            path, end = read_path(nodes, at + 1)
+            path, end = table_path(nodes, at + 1)
             others = key_names(nodes[end]) if end < len(nodes) else ()
             if path and columns:
-                return Keys(foreign=((columns, join_name(path), others or columns),))
+                return Keys(foreign=((columns, join_name(path), others),))
     return Keys()
 
 
@@ -192,6 +215,6 @@ def _constraint_keys(nodes: list[Node]) -> Keys:
 def _column_keys(name: str, options: list[Node]) -> Keys:
     keys = references((name,), options)
     words = ["", *(node.lower for node in options)]
-    pairs = zip(words, words[1:], strict=False)
+    pairs = pairwise(words)
     is_primary = any(word == "key" and before not in ("unique", "foreign", "duplicate") for before, word in pairs)
     return replace(keys, primary=(name,)) if is_primary else keys
