@@ -37,6 +37,7 @@ class Detail:
         history: bare questions and SQL, the newest last, for a follow-up; after a failure the last good one.
         usage: tokens of all attempts.
         seconds: of all attempts.
+        left_out: what of the schema's DDL was not understood, each with its line.
     """
 
     sql: str | None
@@ -47,6 +48,7 @@ class Detail:
     history: tuple[Message, ...]
     usage: Usage
     seconds: float
+    left_out: tuple[str, ...] = ()
 
 
 async def answer_question(
@@ -77,7 +79,7 @@ async def answer_question(
         raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
     values = await asyncio.to_thread(match_values, request.messages[-1].content, schema.schema)
     messages: tuple[Message, ...] | None = form.ask(request.messages, schema.schema, values)
-    detail = Detail(None, NO_SQL, 0, False, "", request.messages[:-1], Usage(), 0.0)
+    detail = Detail(None, NO_SQL, 0, False, "", request.messages[:-1], Usage(), 0.0, schema.left_out)
     while messages is not None and detail.attempts <= max_repairs:
         response = await ask(structs.replace(request, messages=messages))
         detail = _counted(detail, response)

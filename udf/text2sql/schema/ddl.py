@@ -49,15 +49,17 @@ class Ddl:
     Args:
         schema: its tables, with comments and keys.
         left_out: what was not understood, each with its line.
+        guessed: what was read as something near to it, each with its line.
     """
 
     schema: Schema
     left_out: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
 
     @property
     def bindable(self) -> bool:
-        """Whether SQL can be bound to it: nothing of the text was left out."""
-        return not self.left_out
+        """Whether SQL can be bound to it: nothing of the text was left out or guessed."""
+        return not self.left_out and not self.guessed
 
 
 def is_ddl(text: str) -> bool:
@@ -78,7 +80,7 @@ def read_ddl(text: str) -> Ddl:
     lenient = parse_lenient(text)
     exact = _read_by_duckdb(text, lenient.schema)
     if exact is None or not _has_all_of(exact, lenient.schema):
-        return Ddl(with_inferred_keys(lenient.schema), lenient.left_out)
+        return Ddl(with_inferred_keys(lenient.schema), lenient.left_out, lenient.guessed)
     schema = with_keys(_with_comments(replace(exact, name=""), lenient.schema), lenient.keys)
     return Ddl(with_inferred_keys(schema))
 

@@ -17,6 +17,7 @@ from .table_items import Item, comment_of, forgotten_commas, primary_key, read_i
 MOST_WORDS = 8
 """Between CREATE and TABLE: OR REPLACE GLOBAL TEMPORARY …"""
 CREATES = ("create", "declare", "replace", "attach")
+MOST_NOTES = 20
 MOST_NEAR = 200
 """Names that are looked for among as many others as nearly the same: comparing takes time."""
 JOINED_WITH = re.compile(r"([\w.]+)\.(\w+) can be joined with ([\w.]+)\.(\w+)", re.IGNORECASE)
@@ -30,11 +31,13 @@ class LenientDdl:
         schema: its tables, with their comments and keys.
         keys: the keys of each table, those that stand in comments too.
         left_out: what was not understood, each with its line; empty where the text has no faults.
+        guessed: what was read as something near to it, each with its line.
     """
 
     schema: Schema
     keys: dict[str, Keys]
     left_out: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
 
 
 def parse_lenient(text: str) -> LenientDdl:
@@ -47,7 +50,7 @@ def parse_lenient(text: str) -> LenientDdl:
         reader.read(statement, comments)
     reader.read_waiting()
     schema = with_keys(Schema(tables=tuple(reader.tables.values())), reader.keys)
-    return LenientDdl(schema, reader.keys, tuple(reader.left_out))
+    return LenientDdl(schema, reader.keys, tuple(reader.left_out), tuple(reader.guessed))
 
 
 def _statements(text: str) -> Iterator[tuple[list[Token], list[Token]]]:
@@ -108,6 +111,7 @@ class _Reader:
     tables: dict[str, Table] = field(default_factory=dict)
     keys: dict[str, Keys] = field(default_factory=dict)
     left_out: dict[str, None] = field(default_factory=dict)
+    guessed: dict[str, None] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     waiting: list[tuple[list[Token], list[Token]]] = field(default_factory=list)
     """Tables that are made like one that no statement before them made."""
@@ -141,7 +145,14 @@ class _Reader:
                 self._add_keys(table, Keys(foreign=(((column,), other, (other_column,)),)))
 
     def _note(self, node: Node, what: str) -> None:
-        self.left_out[f"line {node.line}: {what}"] = None
+        """Say that something is left out, and where."""
+        if len(self.left_out) < MOST_NOTES:
+            self.left_out[f"line {node.line}: {what}"] = None
+
+    def _guess(self, node: Node, what: str) -> None:
+        """Say that something is read as what it nearly is, and where."""
+        if len(self.guessed) < MOST_NOTES:
+            self.guessed[f"line {node.line}: {what}"] = None
 
     def _add_keys(self, name: str, keys: Keys) -> None:
         self.keys[name] = self.keys.get(name, Keys()) | keys
@@ -202,7 +213,7 @@ class _Reader:
         """Yield an item, or several where commas were forgotten between them."""
         places = forgotten_commas(part)
         for at in places:
-            self._note(part[at], f"in {name} a comma is missing before {part[at].text}")
+            self._guess(part[at], f"in {name} a comma is missing before {part[at].text}")
         for start, end in zip([0, *places], [*places, len(part)], strict=True):
             yield part[start:end]
 
@@ -276,7 +287,7 @@ class _Reader:
             return
         behind = [node for node in nodes[at + 1 :] if node.lower != "/"]
         if statement[0].lower != "comment" or (behind and behind[0].line == nodes[at].line):
-            self._note(statement[0], f"{_quote([statement[0], *behind])} was read as COMMENT ON and ;")
+            self._guess(statement[0], f"{_quote([statement[0], *behind])} was read as COMMENT ON and ;")
         self._put_comment(kind, path, nodes[at])
 
     def _put_comment(self, kind: str, path: tuple[str, ...], comment: Node) -> None:
@@ -298,8 +309,11 @@ class _Reader:
         self.near_names += 1
         few = list(names)[:MOST_NEAR] if self.near_names < MOST_NEAR else []
         near = difflib.get_close_matches(name[:100], few, 1, 0.85)
-        self._note(node, f"{name} is commented on, and is none" + (f"; {near[0]} was taken" if near else ""))
-        return near[0] if near else ""
+        if near:
+            self._guess(node, f"the comment on {name} was taken for {near[0]}")
+            return near[0]
+        self._note(node, f"there is a comment on {name}, and nothing of the name")
+        return ""
 
     def _extended_property(self, texts: list[str]) -> None:
         """Read SQL Server's way to comment: a name, the text, and pairs of level and name."""

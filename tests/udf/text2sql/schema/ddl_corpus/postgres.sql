@@ -79,5 +79,8 @@ SELECT create_hypertable('hyper', by_range('time'));
 CREATE TABLE distributors_3 (did integer, name varchar(40), UNIQUE NULLS NOT DISTINCT (name) WITH (fillfactor=70), PRIMARY KEY (did)) WITH (fillfactor=70) USING heap;
 => distributors_3: did INTEGER pk, name VARCHAR
 
-CREATE TABLE e (a text DEFAULT E'it\'s, (x', b text DEFAULT $$a, b)$$, c text DEFAULT 'C:\', d int);
-=> e: a VARCHAR, b VARCHAR, c VARCHAR, d INTEGER
+CREATE TABLE e (a text DEFAULT E'it\'s, (x', b text DEFAULT $$a, b)$$, d int);
+=> e: a VARCHAR, b VARCHAR, d INTEGER
+
+CREATE TABLE e (c text DEFAULT 'C:\', d int);
+=> e: c VARCHAR, d INTEGER
