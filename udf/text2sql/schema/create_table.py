@@ -130,6 +130,13 @@ def columns_of_query(body: Body) -> Iterator[tuple[list[Node], list[str]]]:
     yield from ((part, sources) for part in split(body.query[start:end]) if part)
 
 
+def name_of_item(item: list[Node]) -> str:
+    """Return the name of a column of a query: its alias, or that of the column that it is; '' where it has none."""
+    last, before = item[-1], item[-2] if len(item) > 1 else None
+    named = before is None or before.lower in (".", "as") or before.is_name or isinstance(before, Group)
+    return last.text if named and last.is_name and not last.text.isdigit() else ""
+
+
 def _sources(nodes: list[Node]) -> Iterator[str]:
     for at, node in enumerate(nodes[:-1]):
         if node.lower in ("from", "join", ",") and nodes[at + 1].is_name:

@@ -6,10 +6,12 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import islice
 
 from ....workers.mschema import Column, Schema, Table, join_name
 from .column_types import duckdb_type, written
-from .create_table import Body, columns_of_query, copied_tables, find_body, partition_items
+from .create_table import Body, columns_of_query, copied_tables, find_body, name_of_item, partition_items
 from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split, table_path
 from .inferred_keys import Keys, read_key_lines, with_keys
 from .table_items import Item, comment_of, forgotten_commas, primary_key, read_item
@@ -49,7 +51,8 @@ def parse_lenient(text: str) -> LenientDdl:
     for statement, comments in _statements(text):
         reader.read(statement, comments)
     reader.read_waiting()
-    schema = with_keys(Schema(tables=tuple(reader.tables.values())), reader.keys)
+    tables = (Table(found.name, tuple(found.columns.values()), found.comment) for found in reader.tables.values())
+    schema = with_keys(Schema(tables=tuple(tables)), reader.keys)
     return LenientDdl(schema, reader.keys, tuple(reader.left_out), tuple(reader.guessed))
 
 
@@ -87,11 +90,10 @@ def _begins(tokens: list[Token], at: int) -> bool:
     return following in (["on", "table"], ["on", "column"]) and _is_comment(word)
 
 
+@lru_cache(maxsize=256)
 def _is_comment(word: str) -> bool:
     """Whether it is COMMENT, however it is spelled."""
-    return word == "comment" or bool(
-        word.startswith("co") and difflib.get_close_matches(word[:20], ["comment"], 1, 0.8)
-    )
+    return word.startswith("co") and bool(difflib.get_close_matches(word[:20], ["comment"], 1, 0.8))
 
 
 def _table_word(tokens: list[Token], at: int) -> int:
@@ -105,10 +107,24 @@ def _table_word(tokens: list[Token], at: int) -> int:
 
 
 @dataclass(slots=True)
+class _FoundTable:
+    """A table while statements still add to it; its columns by their names in small letters."""
+
+    name: str
+    columns: dict[str, Column] = field(default_factory=dict)
+    comment: str = ""
+
+    def add(self, columns: Iterable[Column]) -> None:
+        """Add columns; one that is there stays as it is."""
+        for column in columns:
+            self.columns.setdefault(column.name.lower(), column)
+
+
+@dataclass(slots=True)
 class _Reader:
     """Gathers what the statements of one text say."""
 
-    tables: dict[str, Table] = field(default_factory=dict)
+    tables: dict[str, _FoundTable] = field(default_factory=dict)
     keys: dict[str, Keys] = field(default_factory=dict)
     left_out: dict[str, None] = field(default_factory=dict)
     guessed: dict[str, None] = field(default_factory=dict)
@@ -165,33 +181,31 @@ class _Reader:
         likes = [*others, *(item.like for item in items if item.like)]
         if not last and any(other.lower() not in self.tables for other in likes):
             self.waiting.append((statement, comments))
-            self.tables.setdefault(name.lower(), Table(name))
+            self.tables.setdefault(name.lower(), _FoundTable(name))
             return
-        columns: dict[str, Column] = {}
+        table = self.tables[name.lower()] = _FoundTable(name, comment=comment_of(body.head) or comment_of(body.tail))
         for other in others:
-            self._add(columns, self._columns_like(other, statement[0], name))
+            table.add(self._columns_like(other, statement[0], name))
         for item in items:
-            self._add(columns, self._columns_like(item.like, statement[0], name) if item.like else item.columns)
-        partitions = [read_item(part) for part in partition_items(body)]
-        self._add(columns, (column for item in partitions for column in item.columns))
-        if not columns or body.adds_query:
-            self._add(columns, self._selected(body, name))
-        if not columns:
+            table.add(self._columns_like(item.like, statement[0], name) if item.like else self._typed(item))
+        for part in partition_items(body):
+            table.add(read_item(part).columns)
+        if not table.columns or body.adds_query:
+            table.add(self._selected(body, name))
+        if not table.columns:
             self._note(statement[0], f"no column of {name} can be read")
         for node in nodes:
             if node.lower == ")":
                 self._note(node, f"a bracket closes in {name} that nothing opened")
-        comment = comment_of(body.head) or comment_of(body.tail)
-        typed = (replace(c, type=self.types.get(c.type.rpartition(".")[2], c.type)) for c in columns.values())
-        self.tables[name.lower()] = Table(name, tuple(typed), comment)
         for item in items:
             self._add_keys(name, item.keys)
         lines = "\n".join(comment.text for comment in comments if not comment.text.startswith("/*"))
         self._add_keys(name, Keys(primary=primary_key([*body.head, *body.tail])) | read_key_lines(lines)[1])
 
-    def _add(self, columns: dict[str, Column], found: Iterable[Column]) -> None:
-        for column in found:
-            columns.setdefault(column.name.lower(), column)
+    def _typed(self, item: Item) -> Iterator[Column]:
+        """Yield the item's column, with the ENUM that CREATE TYPE gave its type."""
+        for column in item.columns:
+            yield replace(column, type=self.types.get(column.type.rpartition(".")[2], column.type))
 
     def _items(self, body: Body, name: str, comments: list[Token]) -> Iterator[Item]:
         """Yield the columns and constraints between a table's brackets, with the comments behind their lines."""
@@ -223,7 +237,7 @@ class _Reader:
         if table is None or not table.columns:
             self._note(node, f"{name} has the columns of {other}, which the text does not create")
             return ()
-        return tuple(replace(column, primary_key=False) for column in table.columns)
+        return tuple(table.columns.values())
 
     def _selected(self, body: Body, name: str) -> Iterator[Column]:
         """Yield the columns of a table that is made of a query."""
@@ -231,8 +245,8 @@ class _Reader:
             if item[-1].text == "*":
                 for source in sources:
                     yield from self._columns_like(source, item[-1], name)
-            elif item[-1].is_name:
-                yield Column(item[-1].text)
+            elif alias := name_of_item(item):
+                yield Column(alias)
             else:
                 self._note(item[0], f"in {name} the column {_quote(item)} has no name")
 
@@ -262,10 +276,8 @@ class _Reader:
         parts = list(split(action[0].nodes)) if isinstance(action[0], Group) else [action]
         for item in (read_item(part) for part in parts if part):
             self._add_keys(name, item.keys)
-            if (table := self.tables.get(name.lower())) and item.columns:
-                columns = {column.name.lower(): column for column in table.columns}
-                self._add(columns, item.columns)
-                self.tables[name.lower()] = replace(table, columns=tuple(columns.values()))
+            if table := self.tables.get(name.lower()):
+                table.add(self._typed(item))
 
     def _create_type(self, nodes: list[Node]) -> None:
         """Read CREATE TYPE mood AS ENUM ('sad', 'ok'), which columns may have."""
@@ -296,18 +308,16 @@ class _Reader:
         if table is None:
             return
         if kind == "table":
-            self.tables[table.name.lower()] = replace(table, comment=comment.text)
-            return
-        column = self._near(path[-1].lower(), [column.name.lower() for column in table.columns], comment)
-        columns = tuple(replace(c, comment=comment.text) if c.name.lower() == column else c for c in table.columns)
-        self.tables[table.name.lower()] = replace(table, columns=columns)
+            table.comment = comment.text
+        elif column := self._near(path[-1].lower(), table.columns, comment):
+            table.columns[column] = replace(table.columns[column], comment=comment.text)
 
     def _near(self, name: str, names: Collection[str], node: Node) -> str:
         """Return the name itself, or the one that is nearly it; '' where none is."""
         if name in names:
             return name
         self.near_names += 1
-        few = list(names)[:MOST_NEAR] if self.near_names < MOST_NEAR else []
+        few = list(islice(names, MOST_NEAR)) if self.near_names < MOST_NEAR else []
         near = difflib.get_close_matches(name[:100], few, 1, 0.85)
         if near:
             self._guess(node, f"the comment on {name} was taken for {near[0]}")
