@@ -10,9 +10,9 @@ import duckdb
 
 from ....workers.mschema import Column, Schema, Table, join_name, split_name
 from ..checks.sandbox import ask, locked_instance
-from .catalog import read_declared
+from .catalog import read_declared_schema
 from .ddl_tokens import PATH, without_comments
-from .inferred_keys import with_inferred_keys, with_keys
+from .inferred_keys import add_inferred_keys, add_keys
 from .lenient_ddl import parse_lenient
 
 CREATE = rf"CREATE\s+(?:OR\s+REPLACE\s+)?(?:\w+\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{PATH})"
@@ -76,13 +76,13 @@ def read_ddl(text: str) -> Ddl:
     `-- primary key: a, b` and `-- foreign key: b -> other(c)` behind a table.
     """
     if plain := _read_plain(text):
-        return Ddl(with_inferred_keys(plain))
+        return Ddl(add_inferred_keys(plain))
     lenient = parse_lenient(text)
     exact = _read_by_duckdb(text, lenient.schema)
     if exact is None or not _has_all_of(exact, lenient.schema):
-        return Ddl(with_inferred_keys(lenient.schema), lenient.left_out, lenient.guessed)
-    schema = with_keys(_with_comments(replace(exact, name=""), lenient.schema), lenient.keys)
-    return Ddl(with_inferred_keys(schema))
+        return Ddl(add_inferred_keys(lenient.schema), lenient.left_out, lenient.guessed)
+    schema = add_keys(_with_comments(replace(exact, name=""), lenient.schema), lenient.keys)
+    return Ddl(add_inferred_keys(schema))
 
 
 def _has_all_of(exact: Schema, lenient: Schema) -> bool:
@@ -140,7 +140,7 @@ def _read_by_duckdb(text: str, lenient: Schema) -> Schema | None:
                 sql = without_comments(statement.query).strip(" \t\r\n;")
                 if RUN.match(sql):
                     connection.execute(f"{sql} WITH NO DATA" if CREATE_AS.match(sql) else sql)
-            return read_declared(connection)[0]
+            return read_declared_schema(connection)[0]
         except duckdb.Error:
             return None
 

@@ -13,7 +13,7 @@ from ....workers.mschema import Column, Schema, Table, join_name
 from .column_types import duckdb_type, written
 from .create_table import Body, columns_of_query, copied_tables, find_body, name_of_item, partition_items
 from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split, table_path
-from .inferred_keys import Keys, read_key_lines, with_keys
+from .inferred_keys import Keys, add_keys, read_key_lines
 from .table_items import Item, comment_of, forgotten_commas, primary_key, read_item
 
 MOST_WORDS = 8
@@ -52,7 +52,7 @@ def parse_lenient(text: str) -> LenientDdl:
         reader.read(statement, comments)
     reader.read_waiting()
     tables = (Table(found.name, tuple(found.columns.values()), found.comment) for found in reader.tables.values())
-    schema = with_keys(Schema(tables=tuple(tables)), reader.keys)
+    schema = add_keys(Schema(tables=tuple(tables)), reader.keys)
     return LenientDdl(schema, reader.keys, tuple(reader.left_out), tuple(reader.guessed))
 
 
