@@ -9,13 +9,16 @@ from .json_answer import sql_in_json
 from .sandbox import parser_error
 
 THINKING = r"(?:\w+:)?(?:think|thinking|thought|thoughts|reasoning|analysis|scratchpad|reflection)"
+BEGIN, END = rf"(?:<{THINKING}>|◁think▷|\[THINK\])", rf"(?:</{THINKING}>|◁/think▷|\[/THINK\])"
 THOUGHT = re.compile(
-    rf"<{THINKING}>.*?</{THINKING}>|^.*</{THINKING}>|<{THINKING}>.*$"
-    r"|◁think▷.*?◁/think▷|^.*◁/think▷|\[THINK\].*?\[/THINK\]|^.*<\|channel\|>final<\|message\|>",
-    re.DOTALL | re.I,
+    rf"{BEGIN}.*?{END}|\A.*{END}|{BEGIN}.*\Z|\A.*<\|channel\|>final<\|message\|>", re.DOTALL | re.IGNORECASE
 )
-TAG = r"(?:final_|generated_)?(?:sql|answer|solution|query|output|code)(?:_query|_code)?"
-TAGGED = re.compile(rf"<({TAG})>(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?</\1>|\[SQL\](.*?)(?:\[/SQL\]|$)", re.DOTALL | re.I)
+TAG = re.compile(
+    r"<(?P<name>(?:final_|generated_)?(?:sql|answer|solution|query|output|code)(?:_query|_code)?)>(?:<!\[CDATA\[)?"
+    r"|\[SQL\]",
+    re.IGNORECASE,
+)
+MOST_TAGS = 50
 BLOCK = re.compile(r"(?:`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*\n?(.*?)(?:`{3,}|~{3,}|$)", re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 SQL_MARK = re.compile(
@@ -110,11 +113,22 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 
 def _marked_places(text: str) -> Iterator[str]:
     """Yield what stands in tags and blocks, those marked as SQL first, the last of each before the others."""
-    yield from reversed([tagged or open_tag for _, tagged, open_tag in TAGGED.findall(text)])
+    for tag in [*TAG.finditer(text)][: -MOST_TAGS - 1 : -1]:
+        if inside := _inside_tag(text, tag):
+            yield inside
     blocks = [(mark.lower(), body) for mark, body in BLOCK.findall(text)]
     yield from reversed([body for mark, body in blocks if SQL_MARK.fullmatch(mark)])
     plain = [body for mark, body in blocks if mark in ("", "json", "json5", "jsonc", "text", "plaintext")]
     yield from (sql_in_json(body) or body for body in reversed(plain))
+
+
+def _inside_tag(text: str, tag: re.Match[str]) -> str:
+    """Return what stands between a tag and its end; SQLCoder's [SQL] may go on to the end of the text."""
+    closing = f"</{tag['name']}>" if tag["name"] else "[/SQL]"
+    end = re.compile(re.escape(closing), re.IGNORECASE).search(text, tag.end())
+    if end is None:
+        return "" if tag["name"] else text[tag.end() :]
+    return text[tag.end() : end.start()].removesuffix("]]>")
 
 
 def _is_query(text: str) -> bool:
