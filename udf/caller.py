@@ -178,6 +178,8 @@ class Caller:
         new: list[Asked] = []
         price = _price(spec, statement)
         asked = [self._join(spec, key, request, price, mode, new) for key, request in unknown.items()]
+        for call in new:
+            call.stoppable |= statement.stops_calls
         for call in asked:
             call.waiting.append(statement)
         if new:
@@ -210,10 +212,10 @@ class Caller:
     def _leave(self, call: Asked, statement: Statement) -> None:
         """Stop waiting; a call that nobody waits for is taken back, or lands in the store if it was sent.
 
-        One that was streamed is stopped: whoever looked at it has seen enough.
+        One that was streamed, or asked for a client that has gone, is stopped: nobody wants more of it.
         """
         call.waiting.remove(statement)
-        if not call.waiting and not call.answered.done() and (call.request.streamed or not call.sent):
+        if not call.waiting and not call.answered.done() and (call.stoppable or not call.sent):
             call.take_back()
             self._give_back(call.key)
             self._finish(call, None)

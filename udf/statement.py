@@ -71,6 +71,8 @@ class Statement:
         self.read_wishes: Callable[[], Wishes] = settings
         self.runs = True
         """Not where it is only bound: a relation runs later, in statements of its own."""
+        self.stops_calls = False
+        """Whether calls that were sent are stopped when it stops waiting, in place of landing in the call store."""
         self.error: QuackLLMError | None = None
         self._interrupt = interrupt
         self._cancelled = threading.Event()

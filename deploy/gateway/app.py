@@ -11,8 +11,10 @@ from ... import __version__
 from .byzer import router as byzer
 from .chat import router as chat
 from .chat2db import router as chat2db
+from .dialects import error_styles
 from .embeddings import router as embeddings
-from .errors import ERRORS, add_error_handlers
+from .error_handlers import add_error_handlers
+from .errors import ERRORS
 from .health import router as health
 from .limits import Limits
 from .models import router as models
@@ -49,6 +51,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         openapi_url=None,
     )
     app.state.gateway = gateway
+    app.state.error_styles = error_styles([route for router in ROUTERS for route in router.routes])
     add_error_handlers(app)
     app.add_middleware(Limits, settings=settings, metrics=gateway.metrics)
     for router in ROUTERS:

@@ -16,9 +16,10 @@ from ...workers.patience import guess_tokens
 from .access import Admitted
 from .answering import CALLS, ask, store_mode
 from .bodies import EmbeddingBody
+from .dialects import GatewayRoute
 from .errors import OPENAI_ERRORS, GatewayError
 
-router = APIRouter(prefix="/v1", tags=["embeddings"], responses=OPENAI_ERRORS)
+router = APIRouter(prefix="/v1", tags=["embeddings"], responses=OPENAI_ERRORS, route_class=GatewayRoute)
 
 
 @router.post("/embeddings", summary="Turn texts into vectors")

@@ -25,7 +25,7 @@ from ...workers.spec import ModelSpec
 from ...workers.values import Failure, Message, Request
 from ...workers.values import Response as Answer
 from .access import Admitted, Visit
-from .answering import store_mode
+from .answering import ask_in_parts, store_mode
 from .bodies import Body
 from .databases.configured import Opened
 from .databases.database import fitted
@@ -147,9 +147,8 @@ class Asked:
         except TimeoutError as error:
             raise too_slow(seconds) from error
 
-    async def _ask(self, mode: StoreMode | None, wanted: Request) -> Answer:
-        statement = self.visit.statement()
-        (answer,) = await self.visit.gateway.ask(self.spec, [wanted], statement, mode or statement.wishes.llm_store)
+    async def _ask(self, mode: StoreMode, wanted: Request) -> Answer:
+        (answer,), _ = await ask_in_parts(self.visit, self.spec, [wanted], mode)
         if answer.error and (answer.error.status or answer.error.retryable):
             check_answered(answer)  # The service failed; what a model says against the question is an answer.
         return answer

@@ -89,6 +89,12 @@ class Gateway:
         """Return one response a request, in order: `Caller.ask`, from whichever event loop this is."""
         return await loop.inside(self.caller.ask(spec, requests, statement, mode))
 
+    async def known(
+        self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode
+    ) -> list[Response | None]:
+        """Return what `ask` would return without a call; None for each request that needs one."""
+        return await loop.inside(self.caller.known(spec, requests, statement, mode))
+
     def stream(
         self, spec: ModelSpec, request: Request, statement: Statement, mode: StoreMode
     ) -> AsyncGenerator[str | Response, None]:
