@@ -1,0 +1,191 @@
+"""Who may ask: a dependency of every route that asks a model, from the API key to what the request has cost."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi import Request as HttpRequest
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from ...udf.calls.prices import Price, price_of
+from ...udf.session.statement import Statement
+from ...udf.settings import StoreMode, Wishes, settings
+from ...workers.deployments.spec import ModelSpec
+from ...workers.messages import Request, Usage
+from ...workers.serving.retry import guess_tokens
+from .auth.api_keys import Key, digest_of
+from .auth.usage_ledger import NOTHING, Allowance, Cost, Pass, Refusal
+from .errors import GatewayError
+from .state import Gateway, gateway_of
+
+ANSWER_TOKENS = 256
+"""What an answer is guessed to have where its request does not bound it: only for what is reserved ahead."""
+
+
+@dataclass(eq=False)
+class Spending:
+    """A statement that a request asks through, and what it costs: a guess of those calls that were stopped."""
+
+    statement: Statement
+    reserved: Cost = NOTHING
+    """What was set aside for it."""
+    price: Price | None = None
+    input_tokens: int = 0
+    """A guess, for each call."""
+    heard_tokens: int = 0
+    """Of an answer that was stopped while it was read."""
+    stopped: bool = False
+
+    @property
+    def cost(self) -> Cost:
+        """What it has spent by now; what the call store knew costs nothing."""
+        spent = self.statement.spent
+        stopped = spent.asked - spent.answered - spent.failed if self.stopped else 0
+        guessed = Usage(stopped * self.input_tokens, self.heard_tokens if stopped else 0)
+        tokens = spent.input_tokens + spent.output_tokens + guessed.input_tokens + guessed.output_tokens
+        money = (spent.money or 0.0) + (self.price.of(guessed) if self.price else 0.0)
+        return Cost(spent.asked, tokens, money)
+
+
+@dataclass(eq=False)
+class Visit:
+    """One admitted request: what it may ask, and what it spends."""
+
+    gateway: Gateway
+    admitted: Pass | None
+    """None: the gateway has no keys, and whoever reaches it may ask."""
+    spending: list[Spending] = field(default_factory=list)
+
+    async def model(self, name: str) -> ModelSpec:
+        """Return the model of that name.
+
+        Raises:
+            UnknownModelError: it is not deployed.
+            GatewayError: the key may not ask it.
+        """
+        spec = await self.gateway.model(name)
+        if not self.may_ask(spec.name):
+            assert self.admitted
+            message = f"the key {self.admitted.name} may not ask the model {spec.name}"
+            raise GatewayError(403, message, code="model_not_allowed", param="model")
+        return spec
+
+    def may_ask(self, name: str) -> bool:
+        """Whether the key's list of models has this one."""
+        return self.admitted is None or self.admitted.key.models is None or name in self.admitted.key.models
+
+    async def begin(
+        self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
+    ) -> tuple[Spending, Sequence[Request]]:
+        """Reserve what the first of these requests may cost; return a statement to ask them by, and which they are.
+
+        All of them, where the key has no budget or enough of it.
+
+        Args:
+            spec: the model.
+            requests: what is to be asked.
+            mode: how the call store is used: what it knows costs nothing.
+
+        Raises:
+            GatewayError: nothing is left.
+        """
+        unknown = [True] * len(requests)
+        if self.admitted and self.admitted.key.has_budget:
+            known = await self.gateway.known(spec, requests, Statement(), mode)
+            unknown = [answer is None for answer in known]
+        wanted = cost_ahead(spec, [request for request, asked in zip(requests, unknown, strict=True) if asked])
+        spending = await self.reserve(wanted)
+        numbered = zip(accumulate(unknown), requests, strict=True)
+        calls = spending.reserved.calls if spending.reserved != NOTHING else wanted.calls
+        part = [request for number, request in takewhile(lambda pair: pair[0] <= calls, numbered)]
+        spending.price, spending.input_tokens = price_of(spec), sum(map(guess_tokens, part)) // max(1, len(part))
+        return spending, part
+
+    async def reserve(self, wanted: Cost) -> Spending:
+        """Reserve what calls may cost, fewer calls where fewer are left; return a statement that makes no more.
+
+        Args:
+            wanted: the calls, and a guess of what they cost.
+
+        Raises:
+            GatewayError: nothing is left.
+        """
+        spending = Spending(Statement())
+        spending.statement.stops_calls = True
+        if self.admitted and self.admitted.key.has_budget and wanted.calls:
+            allowed = await self.gateway.ledger.reserve(self.admitted.name, self.admitted.key, wanted)
+            if isinstance(allowed, Refusal):
+                raise refused(allowed)
+            spending.reserved = allowed.reserved
+            spending.statement.read_wishes = functools.partial(_wishes, self.admitted.key, allowed)
+        self.spending.append(spending)
+        return spending
+
+    async def settle(self, spending: Spending) -> None:
+        """Charge the key for what was spent, and give back what was reserved for it."""
+        self.spending.remove(spending)
+        if self.admitted:
+            name, key = self.admitted.name, self.admitted.key
+            await self.gateway.ledger.charge(name, key, spending.cost, spending.reserved)
+
+
+def cost_ahead(spec: ModelSpec, requests: Sequence[Request]) -> Cost:
+    """Return a guess of what requests cost: their texts, and the longest answers that they allow."""
+    read = sum(map(guess_tokens, requests))
+    written = sum(each.options.max_tokens or ANSWER_TOKENS for each in requests if each.kind == "chat")
+    price = price_of(spec)
+    return Cost(len(requests), read + written, price.of(Usage(read, written)) if price else 0.0)
+
+
+def _wishes(key: Key, allowed: Allowance) -> Wishes:
+    """Return what the user's settings allow one statement, less where the key has less left."""
+    own = settings()
+    given = {name: getattr(own, name) for name in Wishes.model_fields}
+    calls = allowed.reserved.calls if key.max_calls is not None else None
+    for name, most in (("calls", calls), ("tokens", allowed.tokens), ("money", allowed.money)):
+        limits = [each for each in (most, given[f"llm_max_{name}"]) if each is not None]
+        given[f"llm_max_{name}"] = min(limits, default=None)
+    return Wishes(**given)
+
+
+def refused(refusal: Refusal) -> GatewayError:
+    """Return what a client is told that is not admitted, or whose budget ends."""
+    seconds = refusal.retry_after_seconds
+    return GatewayError(
+        refusal.status, refusal.message, code=refusal.code, retry_after_seconds=seconds, retryable=seconds is not None
+    )
+
+
+BEARER = HTTPBearer(auto_error=False, description="made by `quackllm keys add`; none where the gateway has no keys")
+
+
+async def visit(
+    request: HttpRequest, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+) -> AsyncIterator[Visit]:
+    """Admit a request or refuse it, and charge its key for what it spent once the answer was sent.
+
+    Raises:
+        GatewayError: 401, or 429 with when to come back.
+    """
+    gateway = gateway_of(request)
+    admitted = await gateway.ledger.admit(digest_of(shown.credentials.strip()) if shown else None)
+    if isinstance(admitted, Refusal):
+        raise refused(admitted)
+    here = Visit(gateway, admitted)
+    name = admitted.name if admitted else None
+    gateway.enter(name, admitted.key.most_at_once if admitted else None)
+    try:
+        yield here
+    finally:
+        gateway.leave(name)
+        for spending in [*here.spending]:
+            await here.settle(spending)
+
+
+Admitted = Annotated[Visit, Depends(visit)]
+"""The parameter of a route that asks models: `async def route(visit: Admitted, …)`."""

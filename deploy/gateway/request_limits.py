@@ -1,0 +1,117 @@
+"""What holds for every request, whatever its route: who may send it from where, its size, its pace, and its count."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic, perf_counter
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .error_styles import reply_error
+from .errors import GatewayError
+from .metrics import Metrics
+from .settings import GatewaySettings
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class Limits:
+    """ASGI middleware around all routes."""
+
+    def __init__(self, app: ASGIApp, settings: GatewaySettings, metrics: Metrics) -> None:
+        self.settings = settings
+        self.held_bytes = 0
+        """Of the bodies of all requests under way."""
+        self._app, self._metrics = app, metrics
+        own = None if settings.open_to_network else LOOPBACK
+        self._hosts = own and own | {host.lower() for host in settings.host_names}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(self, receive, send)
+        started = perf_counter()
+        with self._metrics.under_way.track_inprogress():
+            try:
+                self._check(Headers(scope=scope))
+                await self._app(scope, exchange.receive, exchange.send)
+            except GatewayError as error:
+                await reply_error(scope, error)(scope, receive, exchange.send)
+            finally:
+                self.held_bytes -= exchange.read
+                self._metrics.count(scope, exchange.status, perf_counter() - started)
+
+    def _check(self, headers: Headers) -> None:
+        """Refuse what a web page in somebody's browser sends here, and what is too large.
+
+        Raises:
+            GatewayError: 403, 413, 421 or 503.
+        """
+        host = headers.get("host", "")
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if self._hosts is not None and name.lower() not in self._hosts:
+            hint = "quackllm serve --host-name NAME lets another one in"
+            raise GatewayError(421, f"this gateway is not called {name!r}; {hint}", code="unknown_host")
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            raise GatewayError(403, "a web page of another site may not ask", code="cross_origin")
+        length = headers.get("content-length", "")
+        self.check_size(int(length) if length.isdigit() else 0)
+
+    def check_size(self, read: int, more: int = 0) -> None:
+        """Refuse a body that is too large, or that comes while there are too many.
+
+        Args:
+            read: how large the body is, as far as it is known.
+            more: how much of it is not counted as held yet.
+
+        Raises:
+            GatewayError: 413 or 503.
+        """
+        if read > self.settings.most_body_bytes:
+            message = f"the body is larger than {self.settings.most_body_bytes:,} bytes"
+            raise GatewayError(413, message, code="body_too_large")
+        if self.held_bytes + more > self.settings.most_held_bytes:
+            raise GatewayError(503, "too much is under way", code="overloaded", retry_after_seconds=1)
+
+
+class Exchange:
+    """One request's messages, counted and timed."""
+
+    def __init__(self, limits: Limits, receive: Receive, send: Send) -> None:
+        self.status = 0
+        self.read = 0
+        self._limits, self._receive, self._send = limits, receive, send
+        self._whole = False
+        self._until = monotonic() + limits.settings.body_seconds
+
+    async def receive(self) -> Message:
+        """Return the client's next message.
+
+        Raises:
+            GatewayError: the body is too large, or takes too long.
+        """
+        if self._whole:  # All that may come is that the client leaves, whenever it likes.
+            return await self._receive()
+        try:
+            async with asyncio.timeout(max(0.0, self._until - monotonic())):
+                message = await self._receive()
+        except TimeoutError as error:
+            text = f"the body took longer than {self._limits.settings.body_seconds:g} s"
+            raise GatewayError(408, text, code="body_too_slow") from error
+        came = len(message.get("body", b""))
+        self._limits.check_size(self.read + came, came)
+        self.read += came
+        self._limits.held_bytes += came
+        self._whole = not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the answer."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
