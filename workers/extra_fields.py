@@ -18,6 +18,7 @@ _MODEL = "name the model in its own place, and deploy it if it is another one"
 _MESSAGES = "write it among the messages"
 _COUNT = "the options `draw` and, over HTTP, `n` ask for several answers"
 _TOKENS = "write the option max_tokens"
+_TOOLS = "write tools and tool_choice, which are their newer names"
 _FLAT = "write the fields that it holds one by one"
 _STREAM = "how an answer is read is not the service's to say"
 _ACCOUNT = "whoever deploys the model says it there: saas.extra"
@@ -36,6 +37,7 @@ RESERVED_FIELDS: dict[str, str] = {
     **dict.fromkeys(
         ("user", "user_id", "end_user", "safety_identifier", "metadata", "store", "service_tier"), _ACCOUNT
     ),
+    **dict.fromkeys(("functions", "function_call"), _TOOLS),
     # Arguments of the vendors' clients, through which a body's fields pass on their way.
     **dict.fromkeys(
         ("api_key", "api_base", "base_url", "base_address", "api_version", "workspace", "session"), _REQUEST

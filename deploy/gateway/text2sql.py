@@ -30,7 +30,7 @@ from .databases.registry import Opened
 from .error_styles import speaking
 from .errors import GatewayError, check_answered, too_slow
 from .openai.completion import ask_in_parts, store_mode
-from .openai.requests import Body
+from .openai.requests import RequestModel
 
 LONGEST_QUESTION, LONGEST_SCHEMA = 4_000, 200_000
 
@@ -44,7 +44,7 @@ def say(error: GatewayError) -> Response:
 router = APIRouter(tags=["text2sql"], route_class=speaking(say))
 
 
-class QuestionBody(Body):
+class QuestionBody(RequestModel):
     """The body of `POST /text2sql`: the first two fields are those of XiYan's service."""
 
     question: str = Field(min_length=1, max_length=LONGEST_QUESTION, description="in any language")

@@ -10,7 +10,7 @@ from ..admission import Admitted
 from ..error_styles import GatewayRoute
 from ..errors import OPENAI_ERRORS
 from .completion import Answering, store_mode
-from .requests import ChatBody, CompletionBody, Sampling
+from .requests import ChatBody, CompletionBody, SamplingFields
 from .responses import Wire
 
 router = APIRouter(prefix="/v1", tags=["chat"], responses=OPENAI_ERRORS, route_class=GatewayRoute)
@@ -32,7 +32,7 @@ async def complete(body: CompletionBody, request: HttpRequest, visit: Admitted) 
     return await _answered(Answering(visit, spec, body.requests(), wire, store_mode(request)), body)
 
 
-async def _answered(answering: Answering, body: Sampling) -> HttpResponse:
+async def _answered(answering: Answering, body: SamplingFields) -> HttpResponse:
     if not body.stream:
         return await answering.whole()
     include_usage = body.stream_options is not None and body.stream_options.include_usage
