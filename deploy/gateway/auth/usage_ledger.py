@@ -158,7 +158,7 @@ class Ledger:
             wanted: the calls, and a guess of what they cost.
         """
         with self._transaction():
-            reserved = self._reserved(name)
+            reserved = self.reserved(name)
             used = self.spent(name) + reserved
             if refusal := _over_budget(name, key, used, reserved) or self._too_many_tokens(name, key):
                 return refusal
@@ -197,7 +197,7 @@ class Ledger:
             values,
         )
 
-    def _reserved(self, name: str) -> Cost:
+    def reserved(self, name: str) -> Cost:
         """Return what is set aside for requests under way; a gateway that was killed has none."""
         rows = self._file.execute(
             "SELECT process, calls, tokens, money FROM reserved WHERE name = ?", (name,)
