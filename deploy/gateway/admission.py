@@ -13,8 +13,8 @@ from fastapi import Request as HttpRequest
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ...udf.calls.prices import Price, price_of
-from ...udf.session.statement import Statement
-from ...udf.settings import StoreMode, Wishes, settings
+from ...udf.calls.scope import CallScope
+from ...udf.settings import StatementOptions, StoreMode, load_settings
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Usage
 from ...workers.serving.retry import guess_tokens
@@ -31,7 +31,7 @@ ANSWER_TOKENS = 256
 class Spending:
     """A statement that a request asks through, and what it costs: a guess of those calls that were stopped."""
 
-    statement: Statement
+    scope: CallScope
     reserved: Cost = NOTHING
     """What was set aside for it."""
     price: Price | None = None
@@ -44,11 +44,11 @@ class Spending:
     @property
     def cost(self) -> Cost:
         """What it has spent by now; what the call store knew costs nothing."""
-        spent = self.statement.spent
+        spent = self.scope.usage
         stopped = spent.asked - spent.answered - spent.failed if self.stopped else 0
         guessed = Usage(stopped * self.input_tokens, self.heard_tokens if stopped else 0)
         tokens = spent.input_tokens + spent.output_tokens + guessed.input_tokens + guessed.output_tokens
-        money = (spent.money or 0.0) + (self.price.of(guessed) if self.price else 0.0)
+        money = (spent.money or 0.0) + (self.price.cost(guessed) if self.price else 0.0)
         return Cost(spent.asked, tokens, money)
 
 
@@ -96,8 +96,8 @@ class Visit:
         """
         unknown = [True] * len(requests)
         if self.admitted and self.admitted.key.has_budget:
-            known = await self.gateway.known(spec, requests, Statement(), mode)
-            unknown = [answer is None for answer in known]
+            cached = await self.gateway.cached(spec, requests, CallScope(), mode)
+            unknown = [answer is None for answer in cached]
         wanted = cost_ahead(spec, [request for request, asked in zip(requests, unknown, strict=True) if asked])
         spending = await self.reserve(wanted)
         numbered = zip(accumulate(unknown), requests, strict=True)
@@ -115,14 +115,14 @@ class Visit:
         Raises:
             GatewayError: nothing is left.
         """
-        spending = Spending(Statement())
-        spending.statement.stops_calls = True
+        spending = Spending(CallScope())
+        spending.scope.stops_calls = True
         if self.admitted and self.admitted.key.has_budget and wanted.calls:
             allowed = await self.gateway.ledger.reserve(self.admitted.name, self.admitted.key, wanted)
             if isinstance(allowed, Refusal):
                 raise refused(allowed)
             spending.reserved = allowed.reserved
-            spending.statement.read_wishes = functools.partial(_wishes, self.admitted.key, allowed)
+            spending.scope.load_options = functools.partial(_statement_options, self.admitted.key, allowed)
         self.spending.append(spending)
         return spending
 
@@ -139,18 +139,18 @@ def cost_ahead(spec: ModelSpec, requests: Sequence[Request]) -> Cost:
     read = sum(map(guess_tokens, requests))
     written = sum(each.options.max_tokens or ANSWER_TOKENS for each in requests if each.kind == "chat")
     price = price_of(spec)
-    return Cost(len(requests), read + written, price.of(Usage(read, written)) if price else 0.0)
+    return Cost(len(requests), read + written, price.cost(Usage(read, written)) if price else 0.0)
 
 
-def _wishes(key: Key, allowed: Allowance) -> Wishes:
+def _statement_options(key: Key, allowed: Allowance) -> StatementOptions:
     """Return what the user's settings allow one statement, less where the key has less left."""
-    own = settings()
-    given = {name: getattr(own, name) for name in Wishes.model_fields}
+    own = load_settings()
+    given = {name: getattr(own, name) for name in StatementOptions.model_fields}
     calls = allowed.reserved.calls if key.max_calls is not None else None
     for name, most in (("calls", calls), ("tokens", allowed.tokens), ("money", allowed.money)):
         limits = [each for each in (most, given[f"llm_max_{name}"]) if each is not None]
         given[f"llm_max_{name}"] = min(limits, default=None)
-    return Wishes(**given)
+    return StatementOptions(**given)
 
 
 def refused(refusal: Refusal) -> GatewayError:

@@ -34,7 +34,7 @@ def is_chat(cell: str) -> bool:
     return header is not None
 
 
-def read_cell(cell: str) -> tuple[dict[str, str], str]:
+def parse_cell(cell: str) -> tuple[dict[str, str], str]:
     """Return the options that a cell's header lines give, and the question.
 
     Raises:

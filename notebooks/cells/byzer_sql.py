@@ -11,12 +11,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...workers.errors import RequestError, near_names
+from ...workers.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
     from ... import Connection
     from ..display.result_table import Result
-    from ..notebook_connection import Place
+    from ..notebook_connection import NotebookConnection
 
 LONG_TEXT = re.compile(r"'''(.*?)'''", re.DOTALL)
 TOKEN = re.compile(
@@ -65,7 +65,7 @@ def split_statements(text: str) -> list[str]:
     return [statement.strip() for statement in (*statements, current) if statement.strip()]
 
 
-def run_byzer_sql(place: Place, text: str) -> Result | None:
+def run_byzer_sql(place: NotebookConnection, text: str) -> Result | None:
     """Run the statements of a cell; return what the last one gave.
 
     Raises:
@@ -79,7 +79,7 @@ def run_byzer_sql(place: Place, text: str) -> Result | None:
         if first in SELECTS:
             result = _select(connection, statement)
         elif AS_MODEL.match(statement):
-            print(_connect(connection, read_options(statement)))
+            print(_connect(connection, parse_options(statement)))
         elif first == "!byzerllm":
             _command(connection, statement.split()[1:])
         else:
@@ -88,7 +88,7 @@ def run_byzer_sql(place: Place, text: str) -> Result | None:
     return result
 
 
-def read_options(statement: str) -> dict[str, str]:
+def parse_options(statement: str) -> dict[str, str]:
     """Return what stands behind `where` in a statement, `key="value" and …`."""
     return {found[1]: found[2] or found[3] or found[4] or "" for found in OPTION.finditer(statement)}
 
@@ -106,7 +106,7 @@ class ByzerSelect:
     table: str | None
 
 
-def read_select(statement: str) -> ByzerSelect:
+def parse_select(statement: str) -> ByzerSelect:
     """Return what a SELECT of Byzer's means here."""
     import sqlglot
     from sqlglot import expressions as exp
@@ -145,7 +145,7 @@ def byzer_hint(text: str) -> str | None:
 def _select(connection: Connection, statement: str) -> Result | None:
     from .sql import run
 
-    select = read_select(statement)
+    select = parse_select(statement)
     if select.table is None:
         return run(connection, select.sql)
     name = _checked(connection, select.table)
@@ -160,13 +160,13 @@ def _checked(connection: Connection, table: str) -> str:
     Raises:
         RequestError: it is the name of a table that no such cell has made.
     """
-    from ...udf.conversation_tables import KNOWN, quoted
+    from ...udf.conversation_tables import TABLES_AND_VIEWS, quote_identifier
 
-    for name, comment in connection.execute(KNOWN).fetchall():
+    for name, comment in connection.execute(TABLES_AND_VIEWS).fetchall():
         if name.lower() == table.lower() and comment != COMMENT:
             message = f"there is a table {name} already, which no Byzer cell has made"
             raise RequestError(message, hint="write another name behind `as`")
-    return quoted(table)
+    return quote_identifier(table)
 
 
 def _connect(connection: Connection, options: dict[str, str]) -> str:
@@ -182,7 +182,7 @@ def _connect(connection: Connection, options: dict[str, str]) -> str:
     if name in models:
         return f"{name} is deployed: SELECT llm_result({name}('…')), or --%chat and --%model={name}"
     hint = f"type: !quackllm deploy {name or 'NAME'} {_type_of(options)}"
-    near = near_names(name, models) if models else ""
+    near = did_you_mean(name, models) if models else ""
     raise RequestError(f"no model is called {name!r}; {near}".rstrip("; "), hint=hint)
 
 

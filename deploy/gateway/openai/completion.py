@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from ....udf.settings import StoreMode, settings
+from ....udf.settings import StoreMode, load_settings
 from ....workers.deployments.spec import ModelSpec
 from ....workers.messages import Request, Response
 from ..admission import Visit
@@ -24,7 +24,7 @@ CALLS = "X-Quackllm-Calls"
 def store_mode(request: HttpRequest) -> StoreMode:
     """Return how the call store is used, by `Cache-Control`: `no-cache` asks anew, `no-store` leaves no trace in it."""
     wanted = {word.strip().lower() for word in request.headers.get("Cache-Control", "").split(",")}
-    return "off" if "no-store" in wanted else "refresh" if "no-cache" in wanted else settings().llm_store
+    return "off" if "no-store" in wanted else "refresh" if "no-cache" in wanted else load_settings().llm_store
 
 
 async def ask(visit: Visit, spec: ModelSpec, requests: list[Request], mode: StoreMode) -> tuple[list[Response], int]:
@@ -63,11 +63,11 @@ async def ask_in_parts(
     while len(responses) < len(requests):
         spending, part = await visit.begin(spec, requests[len(responses) :], mode)
         try:
-            responses += await visit.gateway.ask(spec, part, spending.statement, mode)
+            responses += await visit.gateway.ask(spec, part, spending.scope, mode)
         except asyncio.CancelledError:
             spending.stopped = True
             raise
-        calls += spending.statement.spent.asked
+        calls += spending.scope.usage.asked
         await visit.settle(spending)
     return responses, calls
 

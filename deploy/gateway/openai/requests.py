@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from ....workers.deployments.spec import ModelSpec
 from ....workers.engines import ToolEngine
-from ....workers.errors import near_names
+from ....workers.errors import did_you_mean
 from ....workers.extra_fields import normalize_field
 from ....workers.messages import Message, Request
 from ....workers.options import Options, read_options
@@ -44,7 +44,7 @@ class RequestModel(BaseModel):
         unknown = [str(name) for name in given if name not in cls.model_fields]
         for name in unknown:
             if not cls.passes_on or difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=TYPO_CUTOFF):
-                hint = near_names(name, cls.model_fields)
+                hint = did_you_mean(name, cls.model_fields)
                 raise PydanticCustomError("unknown_field", "there is no field {name}: {hint}", _shown(name, hint))
         # Vendors' clients write null for what was not given.
         return {name: value for name, value in given.items() if name in cls.model_fields or value is not None}

@@ -48,7 +48,7 @@ class Growing:
             GatewayError: there is no answer, or it took too long.
         """
         spending, _ = await visit.begin(spec, [request], mode)
-        said = visit.gateway.stream(spec, request, spending.statement, mode)
+        said = visit.gateway.stream(spec, request, spending.scope, mode)
         growing = cls(said, spending, visit.gateway.settings.request_seconds)
         try:
             async with asyncio.timeout(growing.seconds):
@@ -65,7 +65,7 @@ class Growing:
     @property
     def calls(self) -> int:
         """How many calls of models it has cost."""
-        return self._spending.statement.spent.asked
+        return self._spending.scope.usage.asked
 
     async def each(self) -> AsyncIterator[str | Response]:
         """Yield the pieces, then the Response."""

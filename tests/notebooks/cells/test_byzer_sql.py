@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from quackllm.notebooks.cells.byzer import as_magic
-from quackllm.notebooks.cells.byzer_sql import read_options, read_select, split_statements
+from quackllm.notebooks.cells.byzer_sql import parse_options, parse_select, split_statements
 
 from standin.fixtures import StandIn
 
@@ -128,8 +128,8 @@ def test_statements_end_where_byzer_ends_them():
     select ';' as a, "x;" as `b;` -- as no;
     as t1; /* ; */ select 'it\\'s;'"""
     assert [statement.split()[0] for statement in split_statements(text)] == ["!byzerllm", "select", "select"]
-    assert read_select(split_statements(text)[1]).table == "t1"
-    assert read_options("run command as LLM.`` where a=\"1\" and `b.c`='2' and d='''3 \"x\"'''") == {
+    assert parse_select(split_statements(text)[1]).table == "t1"
+    assert parse_options("run command as LLM.`` where a=\"1\" and `b.c`='2' and d='''3 \"x\"'''") == {
         "a": "1",
         "b.c": "2",
         "d": '3 "x"',
