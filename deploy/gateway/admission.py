@@ -117,8 +117,10 @@ class Visit:
         """
         spending = Spending(CallScope())
         spending.scope.stops_calls = True
-        if self.admitted and self.admitted.key.has_budget and wanted.calls:
-            allowed = await self.gateway.ledger.reserve(self.admitted.name, self.admitted.key, wanted)
+        if self.admitted and self.admitted.key.has_budget:
+            allowed: Allowance | Refusal = Allowance(NOTHING)
+            if wanted.calls:
+                allowed = await self.gateway.ledger.reserve(self.admitted.name, self.admitted.key, wanted)
             if isinstance(allowed, Refusal):
                 raise refused(allowed)
             spending.reserved = allowed.reserved
@@ -146,7 +148,7 @@ def _statement_options(key: Key, allowed: Allowance) -> StatementOptions:
     """Return what the user's settings allow one statement, less where the key has less left."""
     own = load_settings()
     given = {name: getattr(own, name) for name in StatementOptions.model_fields}
-    calls = allowed.reserved.calls if key.max_calls is not None else None
+    calls = None if key.max_calls is None and allowed.reserved.calls else allowed.reserved.calls
     for name, most in (("calls", calls), ("tokens", allowed.tokens), ("money", allowed.money)):
         limits = [each for each in (most, given[f"llm_max_{name}"]) if each is not None]
         given[f"llm_max_{name}"] = min(limits, default=None)

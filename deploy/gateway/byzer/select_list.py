@@ -107,8 +107,14 @@ def models_called(sql: str, models: Collection[str]) -> list[str]:
     Args:
         sql: what `Rewriting.rewritten` returned.
         models: the names of the models that it may ask.
+
+    Raises:
+        RequestError: it cannot be read.
     """
-    calls = sqlglot.parse_one(sql, read="duckdb").find_all(exp.Anonymous)
+    try:
+        calls = sqlglot.parse_one(sql, read="duckdb").find_all(exp.Anonymous)
+    except SqlglotError as error:
+        raise RequestError(f"`sql` cannot be read: {error}", hint=HINT) from error
     named = [call.expressions[0].name if call.name in BY_NAME else call.name for call in calls]
     return [name for name in named if name in models]
 
