@@ -53,7 +53,7 @@ def text2sql_detail(
         if found is not None:
             session.statement.note_failure(asked, found.error)
             if found.left_out:
-                session.statement.note(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
+                session.statement.add_warning(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
     return spread(pa.array([found and _row(found) for found in answers], DETAIL), places)
 
 
