@@ -26,10 +26,13 @@ SQL_MARK = re.compile(
 )
 FINAL = re.compile(r"final|correct|answer|最终|最后|正确|答案", re.IGNORECASE)
 """Says of a line that its SQL is the one that is meant, not a draft."""
-LABEL = r"(?:\W{0,20}\b(?:the\s+)?(?:final\s+)?(?:sql|query|answer)(?:\s*(?:query|statement|语句|查询))?\W{0,20}[:：][\W_]{0,20}?)?"
+LABEL = (
+    r"(?:\W{0,20}\b(?:the\s+)?(?:final\s+)?(?:sql|query|answer)(?:\s?(?:query|statement|语句|查询))?"
+    r"\W{0,20}[:：][\W_]{0,20}?)?"
+)
 # How a SELECT begins: words that English begins a sentence with too count only where SQL follows them.
 SELECT = (
-    r"(?P<sql>\(*\s*(?:SELECT\b(?!\s+(?:the|your|this|that|an|only|one|from the)\s(?!\w+\s*[,(]))"
+    r"(?P<sql>[(\s]{0,40}(?:SELECT\b(?!\s+(?:the|your|this|that|an|only|one|from the)\s(?!\w+\s*[,(]))"
     r"|WITH\s+(?:RECURSIVE\s+)?(?:\w+|\"[^\"]+\")\s*(?:\([^)]*\)\s*)?AS\s*(?:(?:NOT\s+)?MATERIALIZED\s*)?\("
     r"|(?-i:FROM)\s+[\w\"(]|(?-i:VALUES)\s*\())"
 )
