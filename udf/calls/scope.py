@@ -28,6 +28,8 @@ class CallScope:
         self.usage = StatementUsage()
         self.answers = AnswerCache()
         self.uncached_responses: dict[str, Response] = {}
+        self.stops_calls = False
+        """Whether calls that were sent are stopped when it stops waiting, in place of landing in the call store."""
         self.queue_slots: dict[str, asyncio.Semaphore] = {}
 
     @cached_property
