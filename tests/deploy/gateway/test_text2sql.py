@@ -49,6 +49,12 @@ def test_sound_ddl_is_bound_and_answered_in_the_dialect_that_is_wanted() -> None
     assert asked({**question, "dialect": "MySQL"})["sql"] == "SELECT COUNT(*) FROM `singer`"
 
 
+def test_what_of_the_ddl_was_left_out_stands_in_the_reply() -> None:
+    reply = asked({"question": "How many singers are there?", "db_schema": f"{DDL};\nCREATE TABLE t LIKE other"})
+    assert reply["left_out"][0] == "line 2: t has the columns of other, which the text does not create"
+    assert reply["bound"] is False
+
+
 def test_a_configured_database_is_asked_about_bound_by_its_own_explain_and_run(home: Path) -> None:
     configure(home, "concert_singer")
     reply = asked({"question": "How many singers are there?", "run": True})
