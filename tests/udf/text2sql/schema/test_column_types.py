@@ -21,7 +21,7 @@ TYPES = {
     "INTERVAL DAY(2) TO SECOND(6)": "INTERVAL",
     "national character varying(10)": "VARCHAR",
     "CHAR(10) FOR BIT DATA": "BLOB",
-    "integer ARRAY[4]": "INTEGER[4]",
+    "integer ARRAY[4]": "INTEGER[]",
     "[nvarchar](max)": "VARCHAR",
     "bit": "BOOLEAN",
     "bit(8)": "BIT",
