@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import socket
-import uuid
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
 from itertools import islice
 
@@ -20,15 +17,16 @@ from ..workers.metrics import CACHE_HITS, MONEY
 from ..workers.spec import ModelSpec
 from ..workers.values import Message, Request, Response
 from ..workers.worker import concurrency
+from .leases import Leases, owner
 from .prices import Price, price_of
+from .request_key import Key, key_of
 from .settings import StoreMode
 from .shared_store import SharedStore
 from .statement import Statement
-from .store import LEASE_SECONDS, Call, key_of
+from .store import Call, CallStore
 from .under_way import Asked
 
 LOG = logging.getLogger("quackllm")
-HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 GLANCE_SECONDS = 0.05
 """How often a request that another process is asking is looked up."""
 TOGETHER = 256
@@ -43,14 +41,13 @@ class Caller:
     def __init__(self, fleet: Fleet, store: SharedStore) -> None:
         self.fleet = fleet
         self.store = store
-        self._under_way: dict[str, Asked] = {}
+        self.leases = Leases(store, self._start)
+        self._under_way: dict[Key, Asked] = {}
         self._answered: list[Asked] = []
-        self._leased: set[str] = set()
-        self._unused: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking_up = asyncio.Lock()
         self._settling = False
-        self._beating = False
+        self._losing = False
 
     async def ask(
         self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode = "on"
@@ -151,15 +148,15 @@ class Caller:
             yield known.output
         yield _completed(replace(known, output=known.output or said or None), request, spec)
 
-    async def _known(self, keys: Iterable[str], statement: Statement, mode: StoreMode) -> dict[str, Response]:
+    async def _known(self, keys: Iterable[Key], statement: Statement, mode: StoreMode) -> dict[Key, Response]:
         answers = {key: statement.remembered[key] for key in keys if key in statement.remembered}
         if mode == "on" and (missing := [key for key in dict.fromkeys(keys) if key not in answers]):
-            answers |= await self.store.find(missing)
+            answers |= await self.store.call(CallStore.find, missing)
         return answers
 
     async def _ask_unknown(
-        self, spec: ModelSpec, unknown: dict[str, Request], statement: Statement, mode: StoreMode
-    ) -> dict[str, Response]:
+        self, spec: ModelSpec, unknown: dict[Key, Request], statement: Statement, mode: StoreMode
+    ) -> dict[Key, Response]:
         asked = self._join_all(spec, unknown, statement, mode)
         try:
             responses = await _results([call.answered for call in asked])
@@ -172,7 +169,7 @@ class Caller:
         return dict(zip(unknown, responses, strict=True))
 
     def _join_all(
-        self, spec: ModelSpec, unknown: dict[str, Request], statement: Statement, mode: StoreMode
+        self, spec: ModelSpec, unknown: dict[Key, Request], statement: Statement, mode: StoreMode
     ) -> list[Asked]:
         """Wait with the statement for the calls that are under way, and launch the others."""
         new: list[Asked] = []
@@ -190,7 +187,7 @@ class Caller:
             await asyncio.wait(under_way)
 
     def _join(
-        self, spec: ModelSpec, key: str, request: Request, price: Price | None, mode: StoreMode, new: list[Asked]
+        self, spec: ModelSpec, key: Key, request: Request, price: Price | None, mode: StoreMode, new: list[Asked]
     ) -> Asked:
         call = self._under_way.get(key)
         if call is None:
@@ -215,14 +212,15 @@ class Caller:
         call.waiting.remove(statement)
         if not call.waiting and not call.answered.done() and (call.request.streamed or not call.sent):
             call.take_back()
-            self._give_back(call.key)
+            self.leases.release(call.key)
             self._finish(call, None)
 
     async def _launch(self, calls: list[Asked], *, leased: bool) -> None:
         """Send what no other process is asking; wait for the rest, and take over what its holder leaves."""
         pause = GLANCE_SECONDS
         while calls := [call for call in calls if not call.answered.done()]:
-            granted = await self._claim(calls) if leased else {call.key for call in calls}
+            keys = [call.key for call in calls]
+            granted = await self.leases.claim(keys) if leased else {*keys}
             for call in calls:
                 if call.key in granted:
                     self._send(call)
@@ -230,28 +228,12 @@ class Caller:
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
-            for key, response in (await self.store.find([call.key for call in calls])).items():
+            for key, response in (await self.store.call(CallStore.find, [call.key for call in calls])).items():
                 self._finish(self._under_way[key], response)
-
-    async def _claim(self, calls: list[Asked]) -> set[str]:
-        granted = await self.store.claim([call.key for call in calls], HOLDER)
-        self._leased |= granted
-        if granted and not self._beating:
-            self._beating = True
-            self._start(self._beat())
-        return granted
-
-    async def _beat(self) -> None:
-        """Keep this process's leases alive for as long as it has any."""
-        await asyncio.sleep(LEASE_SECONDS / 3)
-        while self._leased:
-            await self.store.beat(HOLDER)
-            await asyncio.sleep(LEASE_SECONDS / 3)
-        self._beating = False
 
     def _send(self, call: Asked) -> None:
         if call.answered.done():
-            self._give_back(call.key)
+            self.leases.release(call.key)
             return
         self.fleet.router(call.spec).submit(call)
 
@@ -265,14 +247,14 @@ class Caller:
                 break
         if refused:
             self._fail(call, refused)
-            self._give_back(call.key)
+            self.leases.release(call.key)
         return call.payer is not None
 
     def landed(self, call: Asked, outcome: Response | BaseException) -> None:
         """Count what the answer cost, and keep it before anybody hears of it; an error is heard at once."""
         if isinstance(outcome, BaseException):
             self._fail(call, outcome)
-            self._give_back(call.key)
+            self.leases.release(call.key)
             return
         call.response = outcome
         if call.payer:
@@ -288,30 +270,22 @@ class Caller:
         """Record what has been answered, all that is there in one transaction, and only then hand it on."""
         while self._answered:
             calls, self._answered = self._answered, []
-            self._leased.difference_update(call.key for call in calls)
+            self.leases.settled(call.key for call in calls)
             await self._start(self._record(calls), calls)
         self._settling = False
 
     async def _record(self, calls: list[Asked]) -> None:
         try:
-            await self.store.settle([_as_recorded(call) for call in calls if call.kept])
+            if kept := [_as_recorded(call) for call in calls if call.kept]:
+                await self.store.call(CallStore.settle, kept, owner())
+                self._losing = False
         except StoreError as error:
             # The answers are paid for: better handed on and not kept than lost.
-            LOG.error("%d answers could not be kept: %s", len(calls), error)
+            if not self._losing:
+                LOG.error("answers cannot be stored, and will be asked again: %s", error)
+            self._losing = True
         for call in calls:
             self._finish(call, call.response)
-
-    def _give_back(self, key: str) -> None:
-        """Return a lease without an answer; those of one turn of the loop are one transaction."""
-        if key in self._leased:
-            self._leased.discard(key)
-            self._unused.append(key)
-            if len(self._unused) == 1:
-                self._start(self._release())
-
-    async def _release(self) -> None:
-        keys, self._unused = self._unused, []
-        await self.store.release(keys)
 
     def _finish(self, call: Asked, response: Response | None) -> None:
         if self._under_way.get(call.key) is call:
@@ -348,7 +322,7 @@ class Caller:
         return ended
 
 
-def _keys(spec: ModelSpec, requests: Sequence[Request]) -> list[str]:
+def _keys(spec: ModelSpec, requests: Sequence[Request]) -> list[Key]:
     identity = spec.identity
     return [key_of(identity, request) for request in requests]
 

@@ -2,72 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from ..workers.errors import StoreError
 from ..workers.fleet import Fleet
 from ..workers.home import home
-from ..workers.values import Response
-from .store import Call, CallStore
+from ..workers.shared import SharedObject, in_actor, in_thread
+from .store import CallStore, Sweep
+from .store_file import SCHEMA_VERSION
 
-ACTOR = "call_store"
+SharedStore: TypeAlias = SharedObject[CallStore]
+ACTOR = f"call_store:{SCHEMA_VERSION}"
+"""Its version is in its name: an actor of another release would not understand what it is asked."""
 _STORES: dict[Path | str, SharedStore] = {}
 _OPENING = threading.Lock()
-
-
-class SharedStore:
-    """A `CallStore` behind `await`; each method is the one of that name.
-
-    Args:
-        run: runs the named method of the store with these arguments.
-        close: lets go of the store.
-    """
-
-    def __init__(self, run: Callable[..., Awaitable[Any]], close: Callable[[], None] = lambda: None) -> None:
-        self._run = run
-        self.close = close
-
-    async def find(self, keys: Sequence[str]) -> dict[str, Response]:
-        """See `CallStore.find`."""
-        found: dict[str, Response] = await self._run("find", keys)
-        return found
-
-    async def claim(self, keys: Sequence[str], holder: str) -> set[str]:
-        """See `CallStore.claim`."""
-        granted: set[str] = await self._run("claim", keys, holder)
-        return granted
-
-    async def beat(self, holder: str) -> None:
-        """See `CallStore.beat`."""
-        await self._run("beat", holder)
-
-    async def settle(self, calls: Sequence[Call]) -> None:
-        """See `CallStore.settle`."""
-        await self._run("settle", calls)
-
-    async def release(self, keys: Sequence[str]) -> None:
-        """See `CallStore.release`."""
-        await self._run("release", keys)
-
-    async def forget(self, model: str | None, older_than_seconds: float) -> int:
-        """See `CallStore.forget`."""
-        return int(await self._run("forget", model, older_than_seconds))
-
-    async def calls(self, limit: int, before: int | None) -> list[dict[str, Any]]:
-        """See `CallStore.calls`."""
-        rows: list[dict[str, Any]] = await self._run("calls", limit, before)
-        return rows
-
-    async def usage(self) -> list[dict[str, Any]]:
-        """See `CallStore.usage`."""
-        rows: list[dict[str, Any]] = await self._run("usage")
-        return rows
+_OF_THE_PARENT: list[SharedStore] = []
 
 
 def store_for(fleet: Fleet) -> SharedStore:
@@ -79,8 +33,16 @@ def store_for(fleet: Fleet) -> SharedStore:
     where = fleet.address or path
     with _OPENING:
         if where not in _STORES:
-            _STORES[where] = SharedStore(_in_actor()) if fleet.address else _in_thread(path)
+            _STORES[where] = _on_cluster() if fleet.address else _on_this_machine(path)
         return _STORES[where]
+
+
+async def forget_answers(store: SharedStore, model: str | None, older_than_seconds: float) -> int:
+    """Delete answers and the record of calls, as `CallStore.forget` does; others use the store between its steps."""
+    sweep: Sweep | int = Sweep(model, time.time() - older_than_seconds)
+    while isinstance(sweep, Sweep):
+        sweep = await store.call(CallStore.forget_some, sweep)
+    return sweep
 
 
 def close_store(folder: Path) -> None:
@@ -90,45 +52,30 @@ def close_store(folder: Path) -> None:
             store.close()
 
 
-def _in_thread(path: Path) -> SharedStore:
-    thread = ThreadPoolExecutor(1, "quackllm-store")
-    opened: list[CallStore] = []
+def _on_this_machine(path: Path) -> SharedStore:
+    def failure(error: Exception) -> Exception:
+        if not isinstance(error, sqlite3.Error):
+            return error
+        damaged = isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error)
+        hint = f"mv '{path}' '{path}.broken'   to begin a new one" if damaged else ""
+        return StoreError(f"the call store {path} failed: {error}", hint=hint)
 
-    def work(method: str, *arguments: Any) -> Any:
-        if not opened:
-            opened.append(CallStore(path))
-        try:
-            return getattr(opened[0], method)(*arguments)
-        except sqlite3.Error as error:
-            raise StoreError(f"the call store {path} failed: {error}") from error
-
-    async def run(method: str, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(thread, work, method, *arguments)
-
-    def close() -> None:
-        if opened:
-            thread.submit(opened[0].close)
-        thread.shutdown()
-
-    return SharedStore(run, close)
+    return in_thread(lambda: CallStore(path), "quackllm-store", failure)
 
 
-def _in_actor() -> Callable[..., Awaitable[Any]]:
-    from ray.exceptions import RayActorError, RayTaskError
+def _on_cluster() -> SharedStore:
+    from ..workers.cluster import lasting_actor
 
-    from ..workers.cluster import ANSWER_SECONDS, lasting_actor
+    return in_actor(lasting_actor(CallStore, ACTOR, leases_written=True), "cluster's call store")
 
-    # Every method may be repeated: after a restart the file says what had been done.
-    actor = lasting_actor(CallStore, ACTOR)
 
-    async def run(method: str, *arguments: Any) -> Any:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await getattr(actor, method).remote(*arguments)
-        except TimeoutError as error:
-            hint = "is its head running? Type: ray status"
-            raise StoreError("the cluster's call store does not answer", hint=hint) from error
-        except (RayTaskError, RayActorError) as error:
-            raise StoreError(f"the cluster's call store failed: {getattr(error, 'cause', error)}") from error
+def _forget_the_parents() -> None:
+    """Begin anew in a forked child: SQLite's connections and our threads are its parent's, and are left alone."""
+    global _OPENING
+    _OPENING = threading.Lock()
+    _OF_THE_PARENT.extend(_STORES.values())
+    _STORES.clear()
 
-    return run
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_the_parents)

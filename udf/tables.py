@@ -13,6 +13,8 @@ from ..workers.errors import RequestError
 from ..workers.fleet import ModelStatus
 from .prices import add_money
 from .session import Session
+from .shared_store import forget_answers
+from .store import CallStore
 
 MODELS_SQL = (
     "STRUCT(name VARCHAR, type VARCHAR, workers INTEGER, alive INTEGER, restarts INTEGER, under_way BIGINT, "
@@ -79,7 +81,7 @@ def _model(session: Session, status: ModelStatus) -> dict[str, Any]:
 def calls(session: Session, max_calls: pa.ChunkedArray, before: pa.ChunkedArray) -> pa.Array:
     """Return the newest calls of the store, newest first; `before` pages on by id."""
     limit, below = max_calls[0].as_py(), before[0].as_py()
-    rows = loop.run(session.caller.store.calls(limit, below))
+    rows = loop.run(session.caller.store.call(CallStore.calls, limit, below))
     for row in rows:
         row["asked_at"] = datetime.fromtimestamp(row.pop("at"), UTC).replace(tzinfo=None)
     add_money(rows)
@@ -88,7 +90,7 @@ def calls(session: Session, max_calls: pa.ChunkedArray, before: pa.ChunkedArray)
 
 def usage(session: Session) -> pa.Array:
     """Return calls, tokens, seconds and money by model."""
-    rows = loop.run(session.caller.store.usage())
+    rows = loop.run(session.caller.store.call(CallStore.usage))
     add_money(rows)
     return pa.array([rows], pa.list_(USAGE))
 
@@ -109,5 +111,5 @@ def estimate(session: Session, statements: pa.ChunkedArray) -> pa.Array:
 def forget(session: Session, models: pa.ChunkedArray, seconds: pa.ChunkedArray) -> pa.Array:
     """Delete answers from the store, and return how many went."""
     model, older = models[0].as_py(), float(seconds[0].as_py())
-    forgotten = loop.run(session.caller.store.forget(model, older))
+    forgotten = loop.run(forget_answers(session.caller.store, model, older))
     return pa.array([forgotten] * len(models), NUMBER)

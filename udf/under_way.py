@@ -11,6 +11,7 @@ from ..workers.router import Job
 from ..workers.spec import ModelSpec
 from ..workers.values import Response
 from .prices import Price
+from .request_key import Key
 from .statement import Statement
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Asked(Job):
     """A call under way in this process: one for each distinct request, however many wait for it."""
 
     caller: Caller
-    key: str
+    key: Key
     spec: ModelSpec
     kept: bool
     price: Price | None

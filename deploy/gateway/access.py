@@ -16,7 +16,7 @@ from ...udf.statement import Statement
 from ...workers.spec import ModelSpec
 from .errors import GatewayError
 from .keys import digest_of
-from .ledger import Cost, Pass, Refusal
+from .ledger import Cost, Ledger, Pass, Refusal
 from .state import Gateway, gateway_of
 
 
@@ -95,7 +95,7 @@ async def visit(
         GatewayError: 401, or 429 with when to come back.
     """
     gateway = gateway_of(request)
-    admitted = await gateway.ledger.admit(digest_of(shown.credentials.strip()) if shown else None)
+    admitted = await gateway.ledger.call(Ledger.admit, digest_of(shown.credentials.strip()) if shown else None)
     if isinstance(admitted, Refusal):
         raise GatewayError(
             admitted.status,
@@ -112,7 +112,7 @@ async def visit(
     finally:
         gateway.leave(name)
         if admitted:
-            await gateway.ledger.charge(admitted.name, admitted.key, here.cost)
+            await gateway.ledger.call(Ledger.charge, admitted.name, admitted.key, here.cost)
 
 
 Admitted = Annotated[Visit, Depends(visit)]

@@ -2,85 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from hashlib import blake2b
-from typing import Any
+from typing import TypeAlias
 
-from ...workers.errors import StoreError
 from ...workers.home import home
-from .keys import Key
-from .ledger import Cost, Ledger, Pass, Refusal
+from ...workers.shared import SharedObject, in_actor, in_this_process
+from .ledger import Ledger
 from .settings import GatewaySettings
 
+SharedLedger: TypeAlias = SharedObject[Ledger]
 ACTOR = "gateway_ledger"
-
-
-class SharedLedger:
-    """A `Ledger` behind `await`; each method is the one of that name.
-
-    Args:
-        run: runs the named method of the ledger with these arguments.
-        close: lets go of the ledger.
-    """
-
-    def __init__(self, run: Callable[..., Awaitable[Any]], close: Callable[[], None] = lambda: None) -> None:
-        self._run = run
-        self.close = close
-
-    async def admit(self, digest: str | None) -> Pass | Refusal | None:
-        """See `Ledger.admit`."""
-        admitted: Pass | Refusal | None = await self._run("admit", digest)
-        return admitted
-
-    async def charge(self, name: str, key: Key, cost: Cost) -> None:
-        """See `Ledger.charge`."""
-        await self._run("charge", name, key, cost)
 
 
 def ledger_for(settings: GatewaySettings) -> SharedLedger:
     """Return the ledger of this machine's gateways, or the cluster's, which an actor owns."""
-    return SharedLedger(_in_actor(settings)) if settings.cluster else _in_process(settings)
+    if not settings.cluster:
+        # A read of one row, or a write of one: tens of microseconds, less than a hop to another thread and back.
+        return in_this_process(open_ledger(settings))
+    from ...workers.cluster import lasting_actor
+
+    # One for each file of keys, where that file is: whoever starts the gateway makes it before a replica asks.
+    name = f"{ACTOR}:{blake2b(str(settings.keys_path).encode(), digest_size=4).hexdigest()}"
+    files = (settings.keys_path, home() / "gateway.sqlite")
+    return in_actor(lasting_actor(Ledger, name, *files, on_this_node=True), "gateway's ledger")
 
 
 def open_ledger(settings: GatewaySettings) -> Ledger:
     """Open the ledger's file on this machine."""
     return Ledger(settings.keys_path, home() / "gateway.sqlite")
-
-
-def _in_process(settings: GatewaySettings) -> SharedLedger:
-    ledger = open_ledger(settings)
-
-    async def run(method: str, *arguments: Any) -> Any:
-        # A read of one row, or a write of one: tens of microseconds, less than a hop to another thread and back.
-        return getattr(ledger, method)(*arguments)
-
-    return SharedLedger(run, ledger.close)
-
-
-def _in_actor(settings: GatewaySettings) -> Callable[..., Awaitable[Any]]:
-    import ray
-    from ray.exceptions import RayActorError, RayTaskError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    from ...workers.actor import NAMESPACE
-
-    # One for each file of keys, where that file is: whoever starts the gateway makes it before a replica asks.
-    name = f"{ACTOR}:{blake2b(str(settings.keys_path).encode(), digest_size=4).hexdigest()}"
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    kept = {
-        "name": name,
-        "scheduling_strategy": here,
-        "namespace": NAMESPACE,
-        "lifetime": "detached",
-        "get_if_exists": True,
-    }
-    options = {**kept, "num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
-    actor = ray.remote(Ledger).options(**options).remote(settings.keys_path, home() / "gateway.sqlite")
-
-    async def run(method: str, *arguments: Any) -> Any:
-        try:
-            return await getattr(actor, method).remote(*arguments)
-        except (RayTaskError, RayActorError) as error:
-            raise StoreError(f"the gateway's ledger failed: {getattr(error, 'cause', error)}") from error
-
-    return run

@@ -20,7 +20,8 @@ from ..asking import ASKING, KNOWN_ONLY
 from ..prices import price_of
 from ..session import Session
 from ..settings import StoreMode
-from ..store import key_of
+from ..request_key import key_of
+from ..store import CallStore
 from .conditions import asks
 from .doubts import doubt
 from .opened import opened
@@ -81,7 +82,7 @@ class Estimating:
                 if (spec.name, request) not in self._seen:
                     self._seen.add((spec.name, request))
                     self._count(found, spec, request, response)
-        made_up = (Response(key_of(spec.identity, request), model=spec.name) for request in requests)
+        made_up = (Response(key_of(spec.identity, request).hex(), model=spec.name) for request in requests)
         return [there or made for there, made in zip(known, made_up, strict=True)]
 
     def _count(self, found: ModelEstimate, spec: ModelSpec, request: Request, response: Response | None) -> None:
@@ -174,5 +175,5 @@ def _text_of(argument: exp.Expr, values: Any) -> str | None:
 
 async def _answer_tokens(session: Session) -> dict[str, float]:
     """Return how many tokens an answer of each model has had so far, on average."""
-    usage = await session.caller.store.usage()
+    usage = await session.caller.store.call(CallStore.usage)
     return {row["model"]: row["output_tokens"] / row["calls"] for row in usage if row["calls"] and row["output_tokens"]}
