@@ -7,9 +7,9 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import PlainTextResponse
 
 from ...workers.errors import QuackLLMError
-from .access import Admitted
+from .admission import Admitted
+from .auth.usage_ledger import Ledger
 from .errors import OPENAI_ERRORS, GatewayError
-from .ledger import Ledger
 from .state import gateway_of
 
 router = APIRouter(tags=["operations"], responses=OPENAI_ERRORS)

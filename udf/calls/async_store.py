@@ -1,0 +1,81 @@
+"""The call store as the event loop sees it: in a thread of this process, or in one actor for a whole cluster."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import TypeAlias
+
+from ...workers.cluster.shared_object import SharedObject, in_actor, in_thread
+from ...workers.errors import StoreError
+from ...workers.home import home
+from ...workers.serving.fleet import Fleet
+from .store import CallStore, Sweep
+from .store_file import SCHEMA_VERSION
+
+SharedStore: TypeAlias = SharedObject[CallStore]
+ACTOR = f"call_store:{SCHEMA_VERSION}"
+"""Its version is in its name: an actor of another release would not understand what it is asked."""
+_STORES: dict[Path | str, SharedStore] = {}
+_OPENING = threading.Lock()
+_OF_THE_PARENT: list[SharedStore] = []
+
+
+def store_for(fleet: Fleet) -> SharedStore:
+    """Return the call store of these models: this machine's file, or the cluster's, which an actor owns.
+
+    SQLite's file cannot be shared over a network, so on a cluster every driver asks the one process that has it.
+    """
+    path = home() / "calls.sqlite"
+    where = fleet.address or path
+    with _OPENING:
+        if where not in _STORES:
+            _STORES[where] = _on_cluster() if fleet.address else _on_this_machine(path)
+        return _STORES[where]
+
+
+async def forget_answers(store: SharedStore, model: str | None, older_than_seconds: float) -> int:
+    """Delete answers and the record of calls, as `CallStore.forget` does; others use the store between its steps."""
+    sweep: Sweep | int = Sweep(model, time.time() - older_than_seconds)
+    while isinstance(sweep, Sweep):
+        sweep = await store.call(CallStore.forget_some, sweep)
+    return sweep
+
+
+def close_store(folder: Path) -> None:
+    """Close the file in that QUACKLLM_HOME, if it is open: connections that used it can ask no more."""
+    with _OPENING:
+        if store := _STORES.pop(folder / "calls.sqlite", None):
+            store.close()
+
+
+def _on_this_machine(path: Path) -> SharedStore:
+    def failure(error: Exception) -> Exception:
+        if not isinstance(error, sqlite3.Error):
+            return error
+        damaged = isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error)
+        hint = f"mv '{path}' '{path}.broken'   to begin a new one" if damaged else ""
+        return StoreError(f"the call store {path} failed: {error}", hint=hint)
+
+    return in_thread(lambda: CallStore(path), "quackllm-store", failure)
+
+
+def _on_cluster() -> SharedStore:
+    from ...workers.cluster.ray_fleet import lasting_actor
+
+    return in_actor(lasting_actor(CallStore, ACTOR, leases_written=True), "cluster's call store")
+
+
+def _forget_the_parents() -> None:
+    """Begin anew in a forked child: SQLite's connections and our threads are its parent's, and are left alone."""
+    global _OPENING
+    _OPENING = threading.Lock()
+    _OF_THE_PARENT.extend(_STORES.values())
+    _STORES.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_the_parents)

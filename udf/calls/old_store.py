@@ -1,0 +1,130 @@
+"""The call store before version 1: answers as JSON under their key's hexadecimal digits. It is read, and moved."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ...workers.messages import Response, Usage
+from .request_key import Key
+from .stored_answer import DamagedAnswerError, encode_answer
+
+if TYPE_CHECKING:
+    from .store_file import StoreFile
+
+LOG = logging.getLogger("quackllm")
+ASIDE = "answers_version_0"
+STEP = 1000
+"""Answers that are moved in one transaction: other processes wait for no more than these."""
+SAID_FROM = 50_000
+"""Answers from which moving them takes long enough to say so."""
+
+
+class OldAnswer(msgspec.Struct):
+    """An answer's JSON."""
+
+    usage: Usage
+    output: str | None = None
+    reasoning: str | None = None
+    seconds: float = 0.0
+    request_id: str | None = None
+    embedding: tuple[float, ...] | None = None
+    tool_calls: str | None = None
+
+
+DECODER = msgspec.json.Decoder(OldAnswer)
+
+
+def set_aside(connection: sqlite3.Connection) -> None:
+    """Rename the old table of answers; its answers stay, and `move_answers` fetches them."""
+    if not has_table(connection, "answers"):
+        return
+    connection.execute(f"ALTER TABLE answers RENAME TO {ASIDE}")
+    for table in ("holders", "leases"):  # Of processes that asked before the upgrade.
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def move_answers(file: StoreFile) -> None:
+    """Move every answer that was set aside, the oldest first; what is killed in between is gone on with."""
+    if not has_table(file.connection, ASIDE):
+        return
+    (count,) = file.connection.execute(f"SELECT count(*) FROM {ASIDE}").fetchone()
+    if count >= SAID_FROM:
+        LOG.warning("moving %d answers of the call store %s to its new tables, once", count, file.path)
+    damaged = 0
+    while has_table(file.connection, ASIDE):
+        damaged += _move_some(file)
+    if damaged:
+        LOG.warning("%d answers of the call store %s were damaged: they will be asked again", damaged, file.path)
+
+
+def _move_some(file: StoreFile) -> int:
+    """Move a step's worth, and at the end drop the table; return how many answers could not be read."""
+    with file.transaction() as connection:
+        if not has_table(connection, ASIDE):
+            return 0  # Another process has moved the last ones.
+        rows = connection.execute(f"SELECT key, model, at, answer FROM {ASIDE} ORDER BY at LIMIT {STEP}").fetchall()
+        if not rows:
+            connection.execute(f"DROP TABLE {ASIDE}")
+            return 0
+        names = sorted({str(model) for _, model, _, _ in rows})
+        connection.executemany("INSERT OR IGNORE INTO models (name) VALUES (?)", [(name,) for name in names])
+        moved = [row for row in map(_moved, rows) if row]
+        connection.executemany(
+            "INSERT OR IGNORE INTO answers (key, model, stored_at, answer) "
+            "VALUES (?, (SELECT id FROM models WHERE name = ?), ?, ?)",
+            moved,
+        )
+        connection.executemany(f"DELETE FROM {ASIDE} WHERE key = ?", [(key,) for key, *_ in rows])
+        return len(rows) - len(moved)
+
+
+def _moved(row: tuple[object, ...]) -> tuple[Key, str, object, bytes] | None:
+    digits, model, at, answer = row
+    try:
+        key = bytes.fromhex(str(digits))
+        return key, str(model), at, encode_answer(key, read_old_answer(answer))
+    except ValueError:
+        return None
+
+
+def find_old(connection: sqlite3.Connection, keys: Sequence[Key]) -> Iterable[tuple[Key, Response | None]]:
+    """Yield the answers that an old file which cannot be written holds; None for one that is damaged."""
+    for key in keys:
+        for (answer,) in connection.execute("SELECT answer FROM answers WHERE key = ?", (key.hex(),)):
+            try:
+                yield key, read_old_answer(answer)
+            except DamagedAnswerError:
+                yield key, None
+
+
+def read_old_answer(answer: object) -> Response:
+    """Return the answer that this JSON holds.
+
+    Raises:
+        DamagedAnswerError: it cannot be read.
+    """
+    if not isinstance(answer, str):
+        raise DamagedAnswerError("the stored answer is no text")
+    try:
+        found = DECODER.decode(answer)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise DamagedAnswerError(f"the stored answer cannot be read: {error}") from error
+    return Response(
+        found.output,
+        found.reasoning,
+        usage=found.usage,
+        seconds=found.seconds,
+        request_id=found.request_id,
+        embedding=found.embedding,
+        tool_calls=found.tool_calls,
+    )
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether the file has a table of that name."""
+    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone())

@@ -1,0 +1,304 @@
+"""The call store: every whole answer under the hash of its request, in one SQLite file. Nothing is paid twice."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ...workers.home import home
+from ...workers.messages import Response
+from ..settings import settings
+from .lease_table import LeaseTable
+from .old_store import find_old
+from .request_key import Key
+from .store_file import SCHEMA_VERSION, StoreFile, cannot_write
+from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
+
+LOG = logging.getLogger("quackllm")
+PROMPT_CHARACTERS = 200
+"""How much of a prompt `llm_calls()` shows."""
+FIND_SIZES = (1, 64, 1024)
+"""Keys of one look-up: few sizes, so that SQLite has them prepared."""
+STEP_SECONDS = 0.05
+"""About how long one step of a long deletion holds the file's lock."""
+STEP_ROWS = 1000
+"""How many rows its first step looks at."""
+TRIMMED_ROWS = 500
+"""The most rows of a table that leave a file that is too large in one transaction."""
+SPARE = 0.9
+"""A file that grew beyond its size shrinks to this part of it, so that not every answer makes another go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that was made, as the store records it."""
+
+    key: Key
+    model: str
+    engine: str
+    prompt: str
+    response: Response
+    kept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A deletion that goes through a table in steps, and where it is.
+
+    Args:
+        model: whose rows go; None: everybody's.
+        before: rows of this time and older go, seconds since 1970.
+        table: 'answers', then 'calls'.
+        after: the last id that was looked at.
+        rows: how many the next step looks at.
+        forgotten: answers that went so far.
+    """
+
+    model: str | None
+    before: float
+    table: str = "answers"
+    after: int = 0
+    rows: int = STEP_ROWS
+    forgotten: int = 0
+
+
+class CallStore:
+    """The file. Used by one thread of a process at a time; several processes may share it.
+
+    Args:
+        path: the file; its folder must be on a disk of this machine. None: `calls.sqlite` in QUACKLLM_HOME.
+        max_bytes: when the file grows beyond it, the oldest answers go. None: as `settings.yaml` says.
+        clock: seconds that only go forward, the same for all processes of this machine: how leases are timed.
+        leases_written: drivers on other machines use this object, so that their leases have to be in the file.
+
+    Raises:
+        StoreError: the file cannot be opened, is none of ours, is a newer release's, or lies on a network disk.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        max_bytes: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        leases_written: bool = False,
+    ) -> None:
+        self.path = path or home() / "calls.sqlite"
+        self.max_bytes = max_bytes or settings().store_max_bytes
+        self._file = StoreFile(self.path)
+        self._connection = self._file.connection
+        self._leases = LeaseTable(self._connection, clock, leases_written)
+        self._said: set[str] = set()
+
+    def find(self, keys: Sequence[Key]) -> dict[Key, Response]:
+        """Return the answers that are known, by key; history and model are the caller's to add."""
+        found: dict[Key, Response] = {}
+        damaged = 0
+        for key, response in self._stored(keys):
+            if response is None:
+                damaged += 1
+            else:
+                found[key] = response
+        if damaged:
+            self._say("damaged", f"{damaged} answers in the call store {self.path} are damaged: they are asked again")
+        return found
+
+    def _stored(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Response | None]]:
+        if self._file.version < SCHEMA_VERSION:
+            yield from find_old(self._connection, keys)
+            return
+        for part in _parts(keys):
+            marks = ", ".join("?" * len(part))
+            rows = self._connection.execute(f"SELECT key, answer FROM answers WHERE key IN ({marks})", part)
+            for key, answer in rows:
+                try:
+                    yield key, decode_answer(key, answer)
+                except DamagedAnswerError:
+                    yield key, None
+
+    def claim(self, keys: Sequence[Key], owner: str) -> set[Key]:
+        """Take a lease on each key that no other living owner has; return those that were taken.
+
+        Where nothing can be written, all are taken: what is asked twice is better than what is not asked.
+        """
+        try:
+            with self._file.transaction():
+                return self._leases.claim(keys, owner)
+        except sqlite3.OperationalError as error:
+            if not cannot_write(error):
+                raise
+            return set(keys)
+
+    def heartbeat(self, owner: str) -> None:
+        """Say that the owner lives."""
+        with self._file.transaction():
+            self._leases.see(owner)
+
+    def release(self, keys: Sequence[Key], owner: str) -> None:
+        """Give leases back without an answer."""
+        with self._file.transaction():
+            self._leases.release(keys, owner)
+
+    def settle(self, calls: Sequence[Call], owner: str) -> None:
+        """Record the calls, store the whole answers, and give the owner's leases back: one transaction."""
+        now = time.time()
+        answers = [row for row in (self._row(call, now) for call in calls if call.kept and call.response.whole) if row]
+        with self._file.transaction():
+            models = {name: self._model(name) for name in {call.model for call in calls}}
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO answers (key, model, stored_at, answer) VALUES (?, ?, ?, ?)",
+                [(key, models[name], at, answer) for key, name, at, answer in answers],
+            )
+            self._connection.executemany(
+                "INSERT INTO calls (at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, "
+                "seconds, request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [_record(call, now) for call in calls],
+            )
+            self._leases.release([call.key for call in calls], owner)
+        self._trim()
+
+    def _row(self, call: Call, now: float) -> tuple[Key, str, float, bytes] | None:
+        try:
+            return call.key, call.model, now, encode_answer(call.key, call.response)
+        except DamagedAnswerError as error:
+            self._say("unwritable", f"an answer of {call.model} is not stored: {error}")
+            return None
+
+    def _model(self, name: str) -> int:
+        """Return the number that stands for the model's name, new if need be."""
+        self._connection.execute("INSERT OR IGNORE INTO models (name) VALUES (?)", (name,))
+        (number,) = self._connection.execute("SELECT id FROM models WHERE name = ?", (name,)).fetchone()
+        return int(number)
+
+    def forget(self, model: str | None = None, older_than_seconds: float = 0.0) -> int:
+        """Delete answers and the record of calls, of one model or of all; return how many answers went."""
+        sweep: Sweep | int = Sweep(model, time.time() - older_than_seconds)
+        while isinstance(sweep, Sweep):
+            sweep = self.forget_some(sweep)
+        return sweep
+
+    def forget_some(self, sweep: Sweep) -> Sweep | int:
+        """Take one step of a deletion, so that nobody waits for all of it.
+
+        Returns:
+            where the next step begins, or, at the end, how many answers went.
+        """
+        began = time.monotonic()
+        (last,) = self._connection.execute(
+            f"SELECT max(id) FROM (SELECT id FROM {sweep.table} WHERE id > ? ORDER BY id LIMIT ?)",
+            (sweep.after, sweep.rows),
+        ).fetchone()
+        if last is None:
+            return self._swept(sweep)
+        gone = self._delete_between(sweep, last)
+        return replace(
+            sweep,
+            after=last,
+            rows=_next_size(sweep.rows, time.monotonic() - began),
+            forgotten=sweep.forgotten + gone * (sweep.table == "answers"),
+        )
+
+    def _swept(self, sweep: Sweep) -> Sweep | int:
+        if sweep.table == "answers":
+            return replace(sweep, table="calls", after=0, rows=STEP_ROWS)
+        if self._free_pages():
+            self._connection.execute("PRAGMA incremental_vacuum(500)").fetchall()
+            if self._free_pages():
+                return sweep
+        return sweep.forgotten
+
+    def _delete_between(self, sweep: Sweep, last: int) -> int:
+        is_answers = sweep.table == "answers"
+        whose = "model = (SELECT id FROM models WHERE name = :model)" if is_answers else "model = :model"
+        when = "stored_at" if is_answers else "at"
+        return self._connection.execute(
+            f"DELETE FROM {sweep.table} WHERE id > :after AND id <= :last AND (:model IS NULL OR {whose}) "
+            f"AND {when} <= :before",
+            {"after": sweep.after, "last": last, "model": sweep.model, "before": sweep.before},
+        ).rowcount
+
+    def _free_pages(self) -> int:
+        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        return int(free)
+
+    def _trim(self) -> None:
+        """Let the oldest answers go from a file that is too large: a step of it with each settling."""
+        if self._file.bytes() <= self.max_bytes:
+            return
+        began = time.monotonic()
+        while self._file.bytes() > self.max_bytes * SPARE and time.monotonic() - began < STEP_SECONDS:
+            with self._file.transaction():
+                if not sum(self._delete_oldest(table) for table in ("answers", "calls")):
+                    return
+
+    def _delete_oldest(self, table: str) -> int:
+        first, last = self._connection.execute(f"SELECT min(id), max(id) FROM {table}").fetchone()
+        if first is None:
+            return 0
+        part = min(TRIMMED_ROWS, (last - first) // 50)
+        return self._connection.execute(f"DELETE FROM {table} WHERE id <= ?", (first + part,)).rowcount
+
+    def bytes(self) -> int:
+        """Return how much of the file is used, in bytes."""
+        return self._file.bytes()
+
+    def calls(self, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+        """Return the newest recorded calls below the id `before`, newest first."""
+        rows = self._connection.execute(
+            "SELECT id, at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, seconds, "
+            "request_id FROM calls WHERE (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?",
+            (before, before, limit),
+        )
+        return _named(rows)
+
+    def usage(self) -> list[dict[str, Any]]:
+        """Return calls, failures, tokens and seconds by model and engine."""
+        rows = self._connection.execute(
+            "SELECT model, engine, count(*) AS calls, sum(finish_reason <> 'stop') AS failed, "
+            "sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(seconds) AS seconds "
+            "FROM calls GROUP BY model, engine ORDER BY calls DESC"
+        )
+        return _named(rows)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _say(self, about: str, text: str) -> None:
+        """Log a warning, once about each thing."""
+        if about not in self._said:
+            self._said.add(about)
+            LOG.warning("%s", text)
+
+
+def _parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    """Cut the keys into parts of few sizes; the last key fills up the last part."""
+    for start in range(0, len(keys), FIND_SIZES[-1]):
+        part = keys[start : start + FIND_SIZES[-1]]
+        size = next(size for size in FIND_SIZES if len(part) <= size)
+        yield [*part, *[part[-1]] * (size - len(part))]
+
+
+def _next_size(rows: int, seconds: float) -> int:
+    if seconds > STEP_SECONDS:
+        return max(10, rows // 2)
+    return min(50_000, rows * 2) if seconds < STEP_SECONDS / 3 else rows
+
+
+def _named(rows: sqlite3.Cursor) -> list[dict[str, Any]]:
+    names = [column[0] for column in rows.description]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _record(call: Call, now: float) -> tuple[Any, ...]:
+    response, usage = call.response, call.response.usage
+    code = response.error.code if response.error else None
+    prompt = call.prompt[:PROMPT_CHARACTERS].encode("utf-8", "replace").decode()
+    asked = (now, call.model, call.engine, prompt)
+    tokens = (usage.input_tokens, usage.output_tokens)
+    return (*asked, response.finish_reason, code, *tokens, response.seconds, response.request_id)
