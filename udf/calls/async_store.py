@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
@@ -11,6 +10,7 @@ from typing import TypeAlias
 
 from ...workers.cluster.shared_object import SharedObject, in_actor, in_thread
 from ...workers.errors import StoreError
+from ...workers.event_loop import after_fork
 from ...workers.home import home
 from ...workers.serving.fleet import Fleet
 from .store import CallStore, Sweep
@@ -77,5 +77,4 @@ def _forget_the_parents() -> None:
     _STORES.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_the_parents)
+after_fork(_forget_the_parents)

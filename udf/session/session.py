@@ -12,6 +12,7 @@ import duckdb
 
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import SetupError, UnknownModelError
+from ...workers.event_loop import after_fork
 from ...workers.serving.fleet import BUILT_IN, ECHO, Fleet, find_model
 from ..calls.async_store import SharedStore, store_for
 from ..calls.client import Caller
@@ -133,6 +134,18 @@ def end_session(number: int) -> None:
 @cache
 def _caller(fleet: Fleet, store: SharedStore) -> Caller:
     return Caller(fleet, store)
+
+
+def _renew_callers() -> None:
+    """Give every session of a forked child a caller of its own; what answers on Ray cannot be reached from there."""
+    _caller.cache_clear()
+    for session in _SESSIONS.values():
+        session.lock = threading.RLock()
+        if not session.fleet.address:
+            session.caller = _caller(session.fleet, store_for(session.fleet))
+
+
+after_fork(_renew_callers)
 
 
 def plain(connection: duckdb.DuckDBPyConnection, sql: str, values: Any = None) -> list[tuple[Any, ...]]:

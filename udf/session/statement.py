@@ -56,7 +56,7 @@ class Statement:
     """
 
     def __init__(self, interrupt: Callable[[], None] = lambda: None) -> None:
-        self.remembered: dict[str, Response] = {}
+        self.remembered: dict[bytes, Response] = {}
         self.memory = Memory()
         self.rooms: dict[str, asyncio.Semaphore] = {}
         self.failed: dict[Hashable, str] = {}
