@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -67,7 +67,9 @@ def _move_some(file: StoreFile) -> int:
     with file.transaction() as connection:
         if not has_table(connection, ASIDE):
             return 0  # Another process has moved the last ones.
-        rows = connection.execute(f"SELECT key, model, at, answer FROM {ASIDE} ORDER BY at LIMIT {STEP}").fetchall()
+        rows = connection.execute(
+            f"SELECT key, model, at, CAST(answer AS BLOB) FROM {ASIDE} ORDER BY at LIMIT {STEP}"
+        ).fetchall()
         if not rows:
             connection.execute(f"DROP TABLE {ASIDE}")
             return 0
@@ -83,7 +85,7 @@ def _move_some(file: StoreFile) -> int:
         return len(rows) - len(moved)
 
 
-def _moved(row: tuple[object, ...]) -> tuple[Key, str, object, bytes] | None:
+def _moved(row: tuple[Any, ...]) -> tuple[Key, str, object, bytes] | None:
     digits, model, at, answer = row
     try:
         key = bytes.fromhex(str(digits))
@@ -95,21 +97,19 @@ def _moved(row: tuple[object, ...]) -> tuple[Key, str, object, bytes] | None:
 def find_old(connection: sqlite3.Connection, keys: Sequence[Key]) -> Iterable[tuple[Key, Response | None]]:
     """Yield the answers that an old file which cannot be written holds; None for one that is damaged."""
     for key in keys:
-        for (answer,) in connection.execute("SELECT answer FROM answers WHERE key = ?", (key.hex(),)):
+        for (answer,) in connection.execute("SELECT CAST(answer AS BLOB) FROM answers WHERE key = ?", (key.hex(),)):
             try:
                 yield key, read_old_answer(answer)
             except DamagedAnswerError:
                 yield key, None
 
 
-def read_old_answer(answer: object) -> Response:
-    """Return the answer that this JSON holds.
+def read_old_answer(answer: bytes) -> Response:
+    """Return the answer that these bytes of JSON hold.
 
     Raises:
         DamagedAnswerError: it cannot be read.
     """
-    if not isinstance(answer, str):
-        raise DamagedAnswerError("the stored answer is no text")
     try:
         found = DECODER.decode(answer)
     except (msgspec.MsgspecError, UnicodeError) as error:

@@ -83,7 +83,6 @@ class StoreFile:
             if not (cannot_write(error) and self.path.is_file()):
                 raise
             self._open_read_only(error)
-        self.connection.text_factory = _lenient_text
 
     def _prepare(self) -> int:
         """Make the tables, or those of today out of older ones; a file of today is only read."""
@@ -161,9 +160,10 @@ def cannot_write(error: sqlite3.Error) -> bool:
 
 
 def _connect(name: str) -> sqlite3.Connection:
-    return sqlite3.connect(
-        name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=name.startswith("file:")
-    )
+    is_uri = name.startswith("file:")
+    connection = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=is_uri)
+    connection.text_factory = _lenient_text
+    return connection
 
 
 def _lenient_text(text: bytes) -> str:

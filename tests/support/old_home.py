@@ -1,7 +1,7 @@
 """A QUACKLLM_HOME as an earlier commit wrote it, and the statements that must make no call in it.
 
 `python old_home.py FOLDER ROWS`, with an earlier commit's checkout on PYTHONPATH, fills the folder. Run again with this
-one's, it makes no call: it prints how many calls were recorded before and after. `tests/udf/data/home-d85c759` was
+one's, it makes no call: it prints how many calls were recorded before and after. `home_d85c759` beside this file was
 made so with 40 rows, its call store written as SQL text by `python old_home.py --dump FOLDER`.
 """
 
@@ -11,6 +11,7 @@ import os
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Any
 
 CONVERSATION = "CREATE TABLE IF NOT EXISTS q1 AS SELECT unnest(qianwen_chat('Who am I?'))"
 SETTINGS = "llm_progress: 'off'\nstore_max_bytes: 4000000000\n"
@@ -28,14 +29,8 @@ def statements(rows: int) -> list[str]:
     ]
 
 
-def run(folder: Path, rows: int) -> list[list[object]]:
-    """Deploy the model, keep a conversation, run the statements in the folder, and return their rows."""
-    import quackllm
-
-    if not (folder / "models.yaml").exists():
-        (folder / "settings.yaml").write_text(SETTINGS)
-        quackllm.deploy("qianwen_chat", "echo")
-    connection = quackllm.connect(str(folder / "talk.duckdb"))
+def run(connection: Any, rows: int) -> list[list[Any]]:
+    """Make the conversation's first turn, unless it is there, run the statements, and return their rows."""
     connection.execute(CONVERSATION)
     return [connection.execute(sql).fetchall() for sql in statements(rows)]
 
@@ -48,10 +43,15 @@ def calls_recorded(folder: Path) -> int:
 
 def main(folder: Path, rows: int) -> None:
     """Fill the folder, or show that what is in it is known."""
-    folder.mkdir(parents=True, exist_ok=True)
     os.environ["QUACKLLM_HOME"] = str(folder)
+    import quackllm
+
     before = calls_recorded(folder) if (folder / "calls.sqlite").exists() else 0
-    run(folder, rows)
+    if not before:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "settings.yaml").write_text(SETTINGS)
+        quackllm.deploy("qianwen_chat", "echo")
+    run(quackllm.connect(str(folder / "talk.duckdb")), rows)
     print(f"{before} calls recorded before, {calls_recorded(folder)} after")
 
 
