@@ -174,6 +174,8 @@ def _text_of(argument: exp.Expr, values: Any) -> str | None:
 
 
 async def _answer_tokens(session: Session) -> dict[str, float]:
-    """Return how many tokens an answer of each model has had so far, on average."""
+    """Return how many tokens an answer of each model has had so far, on average; {} where the store is off."""
+    if session.statement.wishes.llm_store == "off":
+        return {}
     usage = await session.caller.store.call(CallStore.usage)
     return {row["model"]: row["output_tokens"] / row["calls"] for row in usage if row["calls"] and row["output_tokens"]}
