@@ -48,7 +48,7 @@ SCHEMA = (
 PRAGMAS = (
     "PRAGMA synchronous=NORMAL",
     "PRAGMA cache_size=-32000",
-    "PRAGMA wal_autocheckpoint=4000",
+    "PRAGMA wal_autocheckpoint=16000",
     "PRAGMA journal_size_limit=67108864",
 )
 
