@@ -21,7 +21,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 from quackllm.udf.calls.async_store import close_store
-from quackllm.udf.calls.store import Call, CallStore
+from quackllm.udf.calls.recorded_call import Call
+from quackllm.udf.calls.store import CallStore
 from quackllm.workers.messages import Response, Usage
 from report import keep, tell
 

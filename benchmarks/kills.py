@@ -3,8 +3,8 @@
     python benchmarks/kills.py [--kills 10] [--rows 3000] [--concurrency 256] [--latency 0.1]
 
 A process asks a stand-in service on loopback and is killed at a random moment, with SIGKILL. Then: how many calls the
-service had received, how many of them it had not answered yet (in flight, which no client can save), and how many
-of the others are not in the call store (lost). The statement is run again: its calls in all say how many were paid twice.
+service had received, how many it had not answered yet (in flight, which no client can save), and how many of the
+others are not in the call store (lost). The statement is run again: its calls in all say how many were paid twice.
 """
 
 from __future__ import annotations

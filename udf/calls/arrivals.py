@@ -1,4 +1,4 @@
-"""What arrived and is not in the call store yet, in a file beside it: a kill in between loses no paid answer."""
+"""A write-ahead log of answers that arrived and are not in the call store yet: a kill in between loses none of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from .recorded_call import PROMPT_CHARACTERS, Call
 from .request_key import Key
-from .stored_answer import DamagedAnswerError, encode_answer
+from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
 
 if sys.platform != "win32":
     import fcntl
@@ -44,25 +45,26 @@ class Arrivals:
     `abandoned` reads it. Nothing here is promised where the system has no such locks (Windows).
 
     Args:
-        store: the call store's file, beside which these lie.
+        store: the call store's file, beside which these lie; None: it is a cluster's, on another machine.
     """
 
-    def __init__(self, store: Path) -> None:
-        self._store = store
+    def __init__(self, store: Path | None) -> None:
+        self._store = None if sys.platform == "win32" else store
         self._files: list[int] = []
-        self._broken = sys.platform == "win32"
 
-    def write(self, arrival: Arrival) -> None:
-        """Write the answer; it is the system's then, and outlives this process."""
-        if self._broken:
+    def write(self, call: Call) -> None:
+        """Write a whole answer; it is the system's then, and outlives this process."""
+        if self._store is None or not call.response.is_complete or call.response.seconds < LEAST_SECONDS:
             return
         try:
             if not self._files:
                 self._files = [_new_file(self._store), _new_file(self._store)]
-            content = ENCODER.encode(arrival)
+            content = ENCODER.encode(_arrival(call))
             os.write(self._files[0], len(content).to_bytes(LENGTH_BYTES, "little") + content)
-        except OSError:  # No room, or no right to write: then the store will say so.
-            self._broken = True
+        except DamagedAnswerError:  # The store will not take it either, and says so.
+            return
+        except OSError:  # No room, or no right to write: the store will say so.
+            self._store = None
 
     def turn(self) -> int | None:
         """Let the other file take in what comes from now on; return the one that holds what came until now."""
@@ -83,13 +85,21 @@ def _new_file(store: Path) -> int:
     return file
 
 
-def as_arrival(key: Key, model: str, engine: str, prompt: str, answer: bytes) -> Arrival:
-    """Return what is written of an answer."""
-    return Arrival(key, model, engine, prompt.encode("utf-8", "replace").decode(), answer)
+def _arrival(call: Call) -> Arrival:
+    prompt = call.prompt[:PROMPT_CHARACTERS].encode("utf-8", "replace").decode()
+    return Arrival(call.key, call.model, call.engine, prompt, encode_answer(call.key, call.response))
+
+
+def _call(arrival: Arrival) -> Call | None:
+    try:
+        response = decode_answer(arrival.key, arrival.answer)
+    except DamagedAnswerError:
+        return None
+    return Call(arrival.key, arrival.model, arrival.engine, arrival.prompt, response)
 
 
 @contextlib.contextmanager
-def abandoned(store: Path) -> Iterator[list[Arrival]]:
+def abandoned(store: Path) -> Iterator[list[Call]]:
     """Give what killed processes had not committed; their files go at the end of the block, unless it fails."""
     locked: list[tuple[int, Path]] = []
     try:
@@ -101,7 +111,8 @@ def abandoned(store: Path) -> Iterator[list[Arrival]]:
                 continue
             if locked and locked[-1][1] == path:
                 os.close(locked.pop()[0])
-        yield [arrival for file, _ in locked for arrival in _read(file)]
+        arrivals = [arrival for file, _ in locked for arrival in _read(file)]
+        yield [call for call in map(_call, arrivals) if call]
         for _, path in locked:
             path.unlink(missing_ok=True)
     finally:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from ...workers.cluster.shared_object import SharedObject, in_actor, in_thread
 from ...workers.errors import StoreError
 from ...workers.event_loop import after_fork
-from ...workers.home import home
+from ...workers.home import home_folder
 from ...workers.serving.fleet import Fleet
 from .store import CallStore, Sweep
 from .store_file import SCHEMA_VERSION
@@ -29,7 +29,7 @@ def store_for(fleet: Fleet) -> SharedStore:
 
     SQLite's file cannot be shared over a network, so on a cluster every driver asks the one process that has it.
     """
-    path = home() / "calls.sqlite"
+    path = home_folder() / "calls.sqlite"
     where = fleet.address or path
     with _OPENING:
         if where not in _STORES:
@@ -64,9 +64,9 @@ def _on_this_machine(path: Path) -> SharedStore:
 
 
 def _on_cluster() -> SharedStore:
-    from ...workers.cluster.ray_fleet import lasting_actor
+    from ...workers.cluster.ray_fleet import detached_actor
 
-    return in_actor(lasting_actor(CallStore, ACTOR, leases_written=True), "cluster's call store")
+    return in_actor(detached_actor(CallStore, ACTOR, leases_written=True), "cluster's call store")
 
 
 def _forget_the_parents() -> None:

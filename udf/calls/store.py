@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,18 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...workers.home import home
+from ...workers.home import home_folder
 from ...workers.messages import Response
-from ..settings import settings
+from ..settings import load_settings
+from .arrivals import abandoned
 from .lease_table import LeaseTable
 from .old_store import find_old
+from .recorded_call import PROMPT_CHARACTERS, Call
 from .request_key import Key
 from .store_file import SCHEMA_VERSION, StoreFile, cannot_write
 from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
 
 LOG = logging.getLogger("quackllm")
-PROMPT_CHARACTERS = 200
-"""How much of a prompt `llm_calls()` shows."""
 FIND_SIZES = (1, 64, 1024)
 """Keys of one look-up: few sizes, so that SQLite has them prepared."""
 STEP_SECONDS = 0.05
@@ -32,18 +34,6 @@ TRIMMED_ROWS = 500
 """The most rows of a table that leave a file that is too large in one transaction."""
 SPARE = 0.9
 """A file that grew beyond its size shrinks to this part of it, so that not every answer makes another go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call that was made, as the store records it."""
-
-    key: Key
-    model: str
-    engine: str
-    prompt: str
-    response: Response
-    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +78,21 @@ class CallStore:
         clock: Callable[[], float] = time.monotonic,
         leases_written: bool = False,
     ) -> None:
-        self.path = path or home() / "calls.sqlite"
-        self.max_bytes = max_bytes or settings().store_max_bytes
+        self.path = path or home_folder() / "calls.sqlite"
+        self.max_bytes = max_bytes or load_settings().store_max_bytes
         self._file = StoreFile(self.path)
         self._connection = self._file.connection
         self._leases = LeaseTable(self._connection, clock, leases_written)
         self._said: set[str] = set()
+        if not self._file.read_only:
+            self._recover()
+
+    def _recover(self) -> None:
+        """Store what killed processes had received and not committed; where that fails, it is left for the next one."""
+        with contextlib.suppress(sqlite3.OperationalError), abandoned(self.path) as calls:
+            stored = self.find([call.key for call in calls])
+            if fresh := [call for call in calls if call.key not in stored]:
+                self.settle(fresh, f"recovery by process {os.getpid()}")
 
     def find(self, keys: Sequence[Key]) -> dict[Key, Response]:
         """Return the answers that are known, by key; history and model are the caller's to add."""
@@ -147,7 +146,7 @@ class CallStore:
     def settle(self, calls: Sequence[Call], owner: str) -> None:
         """Record the calls, store the whole answers, and give the owner's leases back: one transaction."""
         now = time.time()
-        answers = [row for row in (self._row(call, now) for call in calls if call.kept and call.response.whole) if row]
+        answers = [row for row in (self._row(call, now) for call in calls if call.response.is_complete) if row]
         with self._file.transaction():
             models = {name: self._model(name) for name in {call.model for call in calls}}
             self._connection.executemany(

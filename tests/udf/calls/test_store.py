@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.udf.calls import lease_table
+from quackllm.udf.calls.recorded_call import Call
 from quackllm.udf.calls.request_key import Key, key_of
-from quackllm.udf.calls.store import Call, CallStore, Sweep
+from quackllm.udf.calls.store import CallStore, Sweep
 from quackllm.workers.errors import StoreError
 from quackllm.workers.messages import Failure, Message, Request, Response, Usage
 from quackllm.workers.options import Options
@@ -99,7 +100,7 @@ def key_of_the_first_release(identity: str, request: Request) -> bytes:
     messages: list[list[Any]] = [[each.role, each.content, *each.images] for each in request.messages]
     if any(each.extra for each in request.messages):
         messages.append([each.extra for each in request.messages])
-    text = json.dumps([identity, request.kind, messages, request.options.identity], ensure_ascii=False)
+    text = json.dumps([identity, request.kind, messages, request.options.cache_key_json], ensure_ascii=False)
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).digest()
 
 
