@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -13,7 +14,7 @@ from ...workers.errors import StoreError
 from ...workers.event_loop import after_fork
 from ...workers.home import home_folder
 from ...workers.serving.fleet import Fleet
-from .store import CallStore, Sweep
+from .store import PAUSE_SECONDS, CallStore, Sweep
 from .store_file import SCHEMA_VERSION
 
 SharedStore: TypeAlias = SharedObject[CallStore]
@@ -42,6 +43,7 @@ async def forget_answers(store: SharedStore, model: str | None, older_than_secon
     sweep: Sweep | int = Sweep(model, time.time() - older_than_seconds)
     while isinstance(sweep, Sweep):
         sweep = await store.call(CallStore.forget_some, sweep)
+        await asyncio.sleep(PAUSE_SECONDS)
     return sweep
 
 

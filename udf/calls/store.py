@@ -26,12 +26,12 @@ from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
 LOG = logging.getLogger("quackllm")
 FIND_SIZES = (1, 64, 1024)
 """Keys of one look-up: few sizes, so that SQLite has them prepared."""
-STEP_SECONDS = 0.05
-"""About how long one step of a long deletion holds the file's lock."""
-STEP_ROWS = 1000
-"""How many rows its first step looks at."""
-TRIMMED_ROWS = 500
-"""The most rows of a table that leave a file that is too large in one transaction."""
+TRIM_SECONDS = 0.05
+"""About how long a settling also makes room in a file that is too large."""
+SCANNED_ROWS, DELETED_ROWS = 20_000, 250
+"""How many rows one step of a deletion looks at, and deletes, at most."""
+PAUSE_SECONDS = 0.02
+"""Between two steps, for those who wait for the file's lock: SQLite's waiters look again after 1 to 100 ms."""
 SPARE = 0.9
 """A file that grew beyond its size shrinks to this part of it, so that not every answer makes another go."""
 
@@ -45,7 +45,6 @@ class Sweep:
         before: rows of this time and older go, seconds since 1970.
         table: 'answers', then 'calls'.
         after: the last id that was looked at.
-        rows: how many the next step looks at.
         forgotten: answers that went so far.
     """
 
@@ -53,7 +52,6 @@ class Sweep:
     before: float
     table: str = "answers"
     after: int = 0
-    rows: int = STEP_ROWS
     forgotten: int = 0
 
 
@@ -179,47 +177,52 @@ class CallStore:
         sweep: Sweep | int = Sweep(model, time.time() - older_than_seconds)
         while isinstance(sweep, Sweep):
             sweep = self.forget_some(sweep)
+            time.sleep(PAUSE_SECONDS)
         return sweep
 
     def forget_some(self, sweep: Sweep) -> Sweep | int:
-        """Take one step of a deletion, so that nobody waits for all of it.
+        """Take one step of a deletion; nobody waits for more than a step, and only what goes is locked for.
 
         Returns:
             where the next step begins, or, at the end, how many answers went.
         """
-        began = time.monotonic()
-        (last,) = self._connection.execute(
-            f"SELECT max(id) FROM (SELECT id FROM {sweep.table} WHERE id > ? ORDER BY id LIMIT ?)",
-            (sweep.after, sweep.rows),
-        ).fetchone()
-        if last is None:
+        first, last = self._ends(sweep.table)
+        after = max(sweep.after, first - 1)
+        if after >= last:
             return self._swept(sweep)
-        gone = self._delete_between(sweep, last)
+        ids = self._matching(sweep, after)
+        if ids:
+            with self._file.transaction() as connection:
+                connection.executemany(f"DELETE FROM {sweep.table} WHERE id = ?", ids)
         return replace(
             sweep,
-            after=last,
-            rows=_next_size(sweep.rows, time.monotonic() - began),
-            forgotten=sweep.forgotten + gone * (sweep.table == "answers"),
+            after=ids[-1][0] if len(ids) == DELETED_ROWS else after + SCANNED_ROWS,
+            forgotten=sweep.forgotten + len(ids) * (sweep.table == "answers"),
         )
 
-    def _swept(self, sweep: Sweep) -> Sweep | int:
-        if sweep.table == "answers":
-            return replace(sweep, table="calls", after=0, rows=STEP_ROWS)
-        if self._free_pages():
-            self._connection.execute("PRAGMA incremental_vacuum(500)").fetchall()
-            if self._free_pages():
-                return sweep
-        return sweep.forgotten
+    def _ends(self, table: str) -> tuple[int, int]:
+        (first,) = self._connection.execute(f"SELECT min(id) FROM {table}").fetchone()
+        (last,) = self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()
+        return first or 0, last or -1
 
-    def _delete_between(self, sweep: Sweep, last: int) -> int:
+    def _matching(self, sweep: Sweep, after: int) -> list[tuple[int]]:
         is_answers = sweep.table == "answers"
         whose = "model = (SELECT id FROM models WHERE name = :model)" if is_answers else "model = :model"
         when = "stored_at" if is_answers else "at"
         return self._connection.execute(
-            f"DELETE FROM {sweep.table} WHERE id > :after AND id <= :last AND (:model IS NULL OR {whose}) "
-            f"AND {when} <= :before",
-            {"after": sweep.after, "last": last, "model": sweep.model, "before": sweep.before},
-        ).rowcount
+            f"SELECT id FROM {sweep.table} WHERE id > :after AND id <= :last AND (:model IS NULL OR {whose}) "
+            f"AND {when} <= :before ORDER BY id LIMIT {DELETED_ROWS}",
+            {"after": after, "last": after + SCANNED_ROWS, "model": sweep.model, "before": sweep.before},
+        ).fetchall()
+
+    def _swept(self, sweep: Sweep) -> Sweep | int:
+        if sweep.table == "answers":
+            return replace(sweep, table="calls", after=0)
+        if self._free_pages():
+            self._connection.execute(f"PRAGMA incremental_vacuum({DELETED_ROWS})").fetchall()
+            if self._free_pages():
+                return sweep
+        return sweep.forgotten
 
     def _free_pages(self) -> int:
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
@@ -230,16 +233,14 @@ class CallStore:
         if self._file.bytes() <= self.max_bytes:
             return
         began = time.monotonic()
-        while self._file.bytes() > self.max_bytes * SPARE and time.monotonic() - began < STEP_SECONDS:
+        while self._file.bytes() > self.max_bytes * SPARE and time.monotonic() - began < TRIM_SECONDS:
             with self._file.transaction():
                 if not sum(self._delete_oldest(table) for table in ("answers", "calls")):
                     return
 
     def _delete_oldest(self, table: str) -> int:
-        first, last = self._connection.execute(f"SELECT min(id), max(id) FROM {table}").fetchone()
-        if first is None:
-            return 0
-        part = min(TRIMMED_ROWS, (last - first) // 50)
+        first, last = self._ends(table)
+        part = min(DELETED_ROWS, (last - first) // 50)
         return self._connection.execute(f"DELETE FROM {table} WHERE id <= ?", (first + part,)).rowcount
 
     def bytes(self) -> int:
@@ -281,12 +282,6 @@ def _parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
         part = keys[start : start + FIND_SIZES[-1]]
         size = next(size for size in FIND_SIZES if len(part) <= size)
         yield [*part, *[part[-1]] * (size - len(part))]
-
-
-def _next_size(rows: int, seconds: float) -> int:
-    if seconds > STEP_SECONDS:
-        return max(10, rows // 2)
-    return min(50_000, rows * 2) if seconds < STEP_SECONDS / 3 else rows
 
 
 def _named(rows: sqlite3.Cursor) -> list[dict[str, Any]]:

@@ -47,8 +47,9 @@ SCHEMA = (
 )
 PRAGMAS = (
     "PRAGMA synchronous=NORMAL",
-    "PRAGMA cache_size=-32000",
-    "PRAGMA wal_autocheckpoint=16000",
+    "PRAGMA cache_size=-16000",
+    "PRAGMA mmap_size=2147418112",
+    "PRAGMA wal_autocheckpoint=8000",
     "PRAGMA journal_size_limit=67108864",
 )
 
