@@ -17,7 +17,86 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 FOLDERS = ("workers", "udf", "notebooks", "deploy")
-ROOMS: dict[str, tuple[str, ...]] = {}
+# The leaves of `workers/`: values and services of one file, which may import each other and nothing else of ours.
+LEAVES = tuple(
+    f"workers.{leaf}"
+    for leaf in (
+        *("errors", "messages", "options", "mschema", "secret_refs", "home"),
+        *("event_loop", "metrics", "log_events"),
+    )
+)
+ENGINES = ("transformers", "vllm", "llama_cpp")
+ROOMS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(LEAVES, LEAVES),
+    "workers": ("workers",),
+    "workers.builtin.text": LEAVES,
+    "workers.builtin.schema": (*LEAVES, "workers.builtin.text"),
+    "workers.builtin.query": (*LEAVES, "workers.builtin.text", "workers.builtin.schema"),
+    "workers.builtin.network": (*LEAVES, *(f"workers.builtin.{room}" for room in ("text", "schema", "query"))),
+    "workers.builtin": (*LEAVES, "workers.builtin"),
+    "workers.engines": (*LEAVES, "workers.builtin"),
+    **{f"workers.engines.{room}": (*LEAVES, "workers.engines") for room in ENGINES},
+    "workers.deployments": (*LEAVES, "workers.engines"),
+    "workers.serving": (*LEAVES, "workers.engines", "workers.deployments"),
+    "workers.cluster": (*LEAVES, "workers.deployments", "workers.serving"),
+    "workers.training.data": (*LEAVES, "workers.engines"),
+    "workers.training.gguf": (*LEAVES, "workers.engines"),
+    "workers.training": (*LEAVES, "workers.engines", "workers.training"),
+    "workers.training.run": (*LEAVES, "workers.training", "workers.cluster.address"),
+    "udf.settings": ("workers",),
+    "udf.raw_sql": (),
+    "udf.variables": ("udf.raw_sql", "udf.settings", "workers"),
+    "udf.calls": ("udf.settings", "workers"),
+    "udf.text2sql.checks": LEAVES,
+    "udf.text2sql.schema": (*LEAVES, "udf.text2sql.checks"),
+    "udf.text2sql.prompts": ("workers", "udf.text2sql.checks", "udf.text2sql.schema"),
+    "udf.text2sql.result": LEAVES,
+    "udf.text2sql.pipeline": (*LEAVES, *(f"udf.text2sql.{room}" for room in ("checks", "schema", "prompts", "result"))),
+    "udf.text2sql.evaluation": ("workers", "udf.text2sql", "udf.connection"),
+    "udf.text2sql.training_data": ("workers", "udf.text2sql"),
+    "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
+    "udf.session": ("udf.calls", "udf.settings", "udf.text2sql.result", "workers"),
+    "udf.planner": ("udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.text2sql", "workers"),
+    "udf.functions": (
+        *("udf.planner", "udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.text2sql.result", "workers"),
+    ),
+    "udf.statement_hooks": (
+        *(
+            "udf.functions",
+            "udf.planner",
+            "udf.session",
+            "udf.raw_sql",
+            "udf.variables",
+            "udf.text2sql.schema",
+            "workers",
+        ),
+    ),
+    "udf.connection": ("udf", "workers"),
+    "udf.conversation_tables": ("udf", "workers"),
+    "udf.streaming": ("udf", "workers"),
+    "notebooks.display": ("udf", "workers.errors", "workers.messages"),
+    "notebooks.cells": ("udf", "workers.errors", "workers.messages", "notebooks"),
+    "notebooks": ("udf", "workers.errors", "workers.messages", "notebooks"),
+    "deploy.console": ("workers", "deploy.models_file"),
+    "deploy.models_file": ("workers",),
+    "deploy.sql_errors": ("udf", "workers"),
+    **dict.fromkeys(
+        ("deploy.batch", "deploy.evaluation", "deploy.doctor"),
+        ("udf", "workers", "deploy.console", "deploy.models_file", "deploy.sql_errors", "deploy.gateway.auth"),
+    ),
+    "deploy.gateway.auth": ("udf.settings", "workers", "deploy.gateway.errors"),
+    "deploy.gateway.databases": ("udf", "workers"),
+    "deploy.gateway.serving": ("udf", "workers", "deploy"),
+    "deploy.gateway": ("udf", "workers", "deploy.gateway", "deploy.models_file"),
+    **{f"deploy.gateway.{room}": ("udf", "workers", "deploy.gateway") for room in ("openai", "byzer", "chat2db")},
+    "deploy.cli": ("udf", "workers", "deploy"),
+    "deploy.cli.commands": ("udf", "workers", "deploy"),
+    "deploy": ("workers",),
+}
+# The only modules and rooms that may import a library.
+ONLY_HERE = {"ray": ("workers.cluster", "workers.training.run.ray_train", "deploy.gateway.serving", "deploy.batch")}
+# The rooms that may not import a library.
+NOT_HERE = {"duckdb": ("udf.calls",), "pyarrow": ("udf.calls", "udf.session", "udf.text2sql.checks")}
 
 Graph = dict[str, set[str]]
 
@@ -53,6 +132,16 @@ def imported(name: str, path: Path, modules: dict[str, Path]) -> Iterator[str]:
             for alias in node.names:
                 submodule = f"{base}.{alias.name}".strip(".")
                 yield submodule if submodule in modules else base
+
+
+def libraries(path: Path) -> set[str]:
+    """Return the top modules of other packages that a file imports anywhere in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return {
+        name.partition(".")[0]
+        for name in plain | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    }
 
 
 def graph(root: Path) -> Graph:
@@ -95,13 +184,30 @@ def broken_rules(arrows: Graph) -> list[str]:
 
 def allowed(name: str, other: str) -> bool:
     """Whether the rule of the first module's room lets it import the second."""
-    return any(other == each or other.startswith(f"{each}.") for each in ROOMS.get(room(name), ()))
+    return under(other, ROOMS.get(room(name), ()))
+
+
+def under(module: str, rooms: tuple[str, ...]) -> bool:
+    """Whether a module is one of these, or in one of these rooms."""
+    return any(module == each or module.startswith(f"{each}.") for each in rooms)
+
+
+def misplaced_libraries(root: Path) -> list[str]:
+    """Return a line for each import of another package in a room that may not use it."""
+    return [
+        f"{name} imports {library}: only {', '.join(ONLY_HERE[library])} may"
+        if library in ONLY_HERE
+        else f"{name} imports {library}: the room {room(name)} may not"
+        for name, path in files(root).items()
+        for library in sorted(libraries(path))
+        if (library in ONLY_HERE and not under(name, ONLY_HERE[library])) or under(name, NOT_HERE.get(library, ()))
+    ]
 
 
 def main(root: Path) -> int:
     """Print what is wrong; return 1 if anything is."""
     arrows = graph(root)
-    rings, rules = circles(arrows), broken_rules(arrows)
+    rings, rules = circles(arrows), [*broken_rules(arrows), *misplaced_libraries(root)]
     for ring in rings:
         print("circle:", " -> ".join(reversed(ring)))
     for line in rules:
