@@ -21,7 +21,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from quackllm.udf.calls.async_store import close_store
-from quackllm.udf.calls.recorded_call import Call
+from quackllm.udf.calls.call_record import CallRecord
 from quackllm.udf.calls.store import CallStore
 from quackllm.workers.messages import Response, Usage
 from report import keep, tell
@@ -69,9 +69,9 @@ def measured(path: Path, stored: int, size: int, rows: int) -> tuple[float, ...]
     """Fill the store up to this size, and return what storing, finding, missing and a SELECT's row cost there."""
     store = CallStore(path, max_bytes=1 << 40)
     for start in range(stored, size - MEASURED, TOGETHER):
-        store.settle(calls(start, TOGETHER), "growth")
+        store.record(calls(start, TOGETHER), "growth")
     batches = [calls(start, TOGETHER) for start in range(max(size - MEASURED, stored), size, TOGETHER)]
-    settled = microseconds(len(batches) * TOGETHER, lambda: [store.settle(batch, "growth") for batch in batches])
+    settled = microseconds(len(batches) * TOGETHER, lambda: [store.record(batch, "growth") for batch in batches])
     found = looked_up(store, [key((n * 7919) % size) for n in range(MEASURED)])
     missing = looked_up(store, [key(-n - 1) for n in range(MEASURED)])
     store.close()
@@ -88,10 +88,10 @@ def key(number: int) -> bytes:
     return blake2b(b"%d" % number, digest_size=20).digest()
 
 
-def calls(start: int, count: int) -> list[Call]:
+def calls(start: int, count: int) -> list[CallRecord]:
     """Calls of ten models, one after another, whose answers are of everyday length."""
     return [
-        Call(
+        CallRecord(
             key(n),
             f"model {n % 10}",
             "echo",
@@ -110,7 +110,7 @@ def answer(number: int) -> Response:
 def looked_up(store: CallStore, keys: list[bytes]) -> float:
     """CPU microseconds a key."""
     parts = [keys[start : start + LOOKED_UP] for start in range(0, len(keys), LOOKED_UP)]
-    return microseconds(len(keys), lambda: [store.find(part) for part in parts])
+    return microseconds(len(keys), lambda: [store.get_many(part) for part in parts])
 
 
 def microseconds(count: int, work: Callable[[], object]) -> float:

@@ -37,12 +37,12 @@ def after_fork(renew: Callable[[], None]) -> None:
         os.register_at_fork(after_in_child=renew)
 
 
-def _begin_anew() -> None:
+def _reset_after_fork() -> None:
     global _STARTING, _RUNNING
     _STARTING, _RUNNING = threading.Lock(), False
 
 
-after_fork(_begin_anew)
+after_fork(_reset_after_fork)
 
 
 def submit(work: Coroutine[Any, Any, Result]) -> Future[Result]:

@@ -14,18 +14,18 @@ from ...workers.errors import StoreError
 from ...workers.event_loop import after_fork
 from ...workers.home import home_folder
 from ...workers.serving.fleet import Fleet
-from .store import PAUSE_SECONDS, CallStore, Sweep
+from .store import PAUSE_SECONDS, CallStore, Deletion
 from .store_file import SCHEMA_VERSION
 
-SharedStore: TypeAlias = SharedObject[CallStore]
+AsyncCallStore: TypeAlias = SharedObject[CallStore]
 ACTOR = f"call_store:{SCHEMA_VERSION}"
 """Its version is in its name: an actor of another release would not understand what it is asked."""
-_STORES: dict[Path | str, SharedStore] = {}
+_STORES: dict[Path | str, AsyncCallStore] = {}
 _OPENING = threading.Lock()
-_OF_THE_PARENT: list[SharedStore] = []
+_PARENT_STORES: list[AsyncCallStore] = []
 
 
-def store_for(fleet: Fleet) -> SharedStore:
+def open_store(fleet: Fleet) -> AsyncCallStore:
     """Return the call store of these models: this machine's file, or the cluster's, which an actor owns.
 
     SQLite's file cannot be shared over a network, so on a cluster every driver asks the one process that has it.
@@ -38,13 +38,13 @@ def store_for(fleet: Fleet) -> SharedStore:
         return _STORES[where]
 
 
-async def forget_answers(store: SharedStore, model: str | None, older_than_seconds: float) -> int:
+async def forget_answers(store: AsyncCallStore, model: str | None, older_than_seconds: float) -> int:
     """Delete answers and the record of calls, as `CallStore.forget` does; others use the store between its steps."""
-    sweep: Sweep | int = Sweep(model, time.time() - older_than_seconds)
-    while isinstance(sweep, Sweep):
-        sweep = await store.call(CallStore.forget_some, sweep)
+    deletion: Deletion | int = Deletion(model, time.time() - older_than_seconds)
+    while isinstance(deletion, Deletion):
+        deletion = await store.call(CallStore.forget_step, deletion)
         await asyncio.sleep(PAUSE_SECONDS)
-    return sweep
+    return deletion
 
 
 def close_store(folder: Path) -> None:
@@ -54,7 +54,7 @@ def close_store(folder: Path) -> None:
             store.close()
 
 
-def _on_this_machine(path: Path) -> SharedStore:
+def _on_this_machine(path: Path) -> AsyncCallStore:
     def failure(error: Exception) -> Exception:
         if not isinstance(error, sqlite3.Error):
             return error
@@ -65,18 +65,18 @@ def _on_this_machine(path: Path) -> SharedStore:
     return in_thread(lambda: CallStore(path), "quackllm-store", failure)
 
 
-def _on_cluster() -> SharedStore:
+def _on_cluster() -> AsyncCallStore:
     from ...workers.cluster.ray_fleet import detached_actor
 
     return in_actor(detached_actor(CallStore, ACTOR, leases_written=True), "cluster's call store")
 
 
-def _forget_the_parents() -> None:
+def _reset_after_fork() -> None:
     """Begin anew in a forked child: SQLite's connections and our threads are its parent's, and are left alone."""
     global _OPENING
     _OPENING = threading.Lock()
-    _OF_THE_PARENT.extend(_STORES.values())
+    _PARENT_STORES.extend(_STORES.values())
     _STORES.clear()
 
 
-after_fork(_forget_the_parents)
+after_fork(_reset_after_fork)

@@ -18,15 +18,15 @@ from ...workers.metrics import CACHE_HITS, MONEY
 from ...workers.serving.fleet import Fleet
 from ...workers.serving.worker import worker_concurrency
 from ..settings import StoreMode
-from .arrivals import Arrivals
-from .async_store import SharedStore
+from .async_store import AsyncCallStore
+from .call_record import CallRecord
 from .in_flight import InFlightCall
 from .leases import Leases, owner
 from .prices import Price, price_of
-from .recorded_call import Call
-from .request_key import Key, key_of
+from .request_key import Key, request_key
 from .scope import CallScope
 from .store import CallStore
+from .write_ahead_log import WriteAheadLog
 
 LOG = logging.getLogger("quackllm")
 LEASE_POLL_SECONDS = 0.05
@@ -40,17 +40,17 @@ MAX_QUEUED = 8192
 class CachingClient:
     """Asks models on behalf of statements. Lives in the event loop; every method is called there."""
 
-    def __init__(self, fleet: Fleet, store: SharedStore) -> None:
+    def __init__(self, fleet: Fleet, store: AsyncCallStore) -> None:
         self.fleet = fleet
         self.store = store
         self.leases = Leases(store, self._start)
-        self._arrivals = Arrivals(None if fleet.address else home_folder() / "calls.sqlite")
+        self._log = WriteAheadLog(None if fleet.address else home_folder() / "calls.sqlite")
         self._under_way: dict[Key, InFlightCall] = {}
         self._answered: list[InFlightCall] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking_up = asyncio.Lock()
         self._settling = False
-        self._losing = False
+        self._store_failing = False
 
     async def complete(
         self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode = "on"
@@ -154,7 +154,7 @@ class CachingClient:
     async def _known(self, keys: Iterable[Key], scope: CallScope, mode: StoreMode) -> dict[Key, Response]:
         answers = {key: scope.uncached_responses[key] for key in keys if key in scope.uncached_responses}
         if mode == "on" and (missing := [key for key in dict.fromkeys(keys) if key not in answers]):
-            answers |= await self.store.call(CallStore.find, missing)
+            answers |= await self.store.call(CallStore.get_many, missing)
         return answers
 
     async def _ask_unknown(
@@ -231,7 +231,7 @@ class CachingClient:
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
-            for key, response in (await self.store.call(CallStore.find, [call.key for call in calls])).items():
+            for key, response in (await self.store.call(CallStore.get_many, [call.key for call in calls])).items():
                 self._finish(self._under_way[key], response)
 
     def _send(self, call: InFlightCall) -> None:
@@ -265,7 +265,7 @@ class CachingClient:
         if call.price:
             MONEY.add(call.price.cost(outcome.usage), call.spec.name)
         if call.cacheable:
-            self._arrivals.write(_as_recorded(call))
+            self._log.append(_as_recorded(call))
         self._answered.append(call)
         if not self._settling:
             self._settling = True
@@ -276,21 +276,21 @@ class CachingClient:
         while self._answered:
             calls, self._answered = self._answered, []
             self.leases.settled(call.key for call in calls)
-            written = self._arrivals.turn()
+            written = self._log.rotate()
             await self._start(self._write_batch(calls), calls)
-            self._arrivals.clear(written)
+            self._log.clear(written)
         self._settling = False
 
     async def _write_batch(self, calls: list[InFlightCall]) -> None:
         try:
             if cacheable := [_as_recorded(call) for call in calls if call.cacheable]:
-                await self.store.call(CallStore.settle, cacheable, owner())
-                self._losing = False
+                await self.store.call(CallStore.record, cacheable, owner())
+                self._store_failing = False
         except StoreError as error:
             # The answers are paid for: better handed on and not stored than lost.
-            if not self._losing:
+            if not self._store_failing:
                 LOG.error("answers cannot be stored, and will be asked again: %s", error)
-            self._losing = True
+            self._store_failing = True
         for call in calls:
             self._finish(call, call.response)
 
@@ -331,7 +331,7 @@ class CachingClient:
 
 def _keys(spec: ModelSpec, requests: Sequence[Request]) -> list[Key]:
     identity = spec.identity
-    return [key_of(identity, request) for request in requests]
+    return [request_key(identity, request) for request in requests]
 
 
 def _price(spec: ModelSpec, scope: CallScope) -> Price | None:
@@ -349,9 +349,9 @@ def _price(spec: ModelSpec, scope: CallScope) -> Price | None:
     return price
 
 
-def _as_recorded(call: InFlightCall) -> Call:
+def _as_recorded(call: InFlightCall) -> CallRecord:
     assert call.response is not None
-    return Call(call.key, call.spec.name, call.spec.type, call.request.messages[-1].content, call.response)
+    return CallRecord(call.key, call.spec.name, call.spec.type, call.request.messages[-1].content, call.response)
 
 
 def _with_history(response: Response, request: Request, spec: ModelSpec) -> Response:

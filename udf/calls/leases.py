@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from ...workers.errors import StoreError
-from .async_store import SharedStore
+from .async_store import AsyncCallStore
 from .lease_table import LEASE_SECONDS
 from .request_key import Key
 from .store import CallStore
@@ -28,7 +28,7 @@ class Leases:
         start: runs a coroutine beside whoever calls here.
     """
 
-    def __init__(self, store: SharedStore, start: Start) -> None:
+    def __init__(self, store: AsyncCallStore, start: Start) -> None:
         self._store = store
         self._start = start
         self._held: set[Key] = set()

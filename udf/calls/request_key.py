@@ -21,7 +21,7 @@ AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
 PERSON = b"" if KEY_VERSION == 1 else b"key version %d" % KEY_VERSION
 
 
-def key_of(identity: str, request: Request) -> Key:
+def request_key(identity: str, request: Request) -> Key:
     """Return the hash of the model's identity, the messages and the options, as 20 bytes."""
     first, options = request.messages[0], request.options.cache_key_json
     if len(request.messages) == 1 and not first.images and not first.extra:

@@ -15,16 +15,16 @@ from typing import Any
 from ...workers.home import home_folder
 from ...workers.messages import Response
 from ..settings import load_settings
-from .arrivals import abandoned
+from .call_record import PROMPT_CHARACTERS, CallRecord
 from .lease_table import LeaseTable
-from .old_store import find_old
-from .recorded_call import PROMPT_CHARACTERS, Call
+from .migration import get_many_v0
 from .request_key import Key
 from .store_file import SCHEMA_VERSION, StoreFile, cannot_write
 from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
+from .write_ahead_log import abandoned_calls
 
 LOG = logging.getLogger("quackllm")
-FIND_SIZES = (1, 64, 1024)
+LOOKUP_SIZES = (1, 64, 1024)
 """Keys of one look-up: few sizes, so that SQLite has them prepared."""
 TRIM_SECONDS = 0.05
 """About how long a settling also makes room in a file that is too large."""
@@ -32,12 +32,12 @@ SCANNED_ROWS, DELETED_ROWS = 20_000, 250
 """How many rows one step of a deletion looks at, and deletes, at most."""
 PAUSE_SECONDS = 0.02
 """Between two steps, for those who wait for the file's lock: SQLite's waiters look again after 1 to 100 ms."""
-SPARE = 0.9
+SHRINK_TO = 0.9
 """A file that grew beyond its size shrinks to this part of it, so that not every answer makes another go."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class Deletion:
     """A deletion that goes through a table in steps, and where it is.
 
     Args:
@@ -81,18 +81,18 @@ class CallStore:
         self._file = StoreFile(self.path)
         self._connection = self._file.connection
         self._leases = LeaseTable(self._connection, clock, leases_written)
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         if not self._file.read_only:
             self._recover()
 
     def _recover(self) -> None:
         """Store what killed processes had received and not committed; where that fails, it is left for the next one."""
-        with contextlib.suppress(sqlite3.OperationalError), abandoned(self.path) as calls:
-            stored = self.find([call.key for call in calls])
+        with contextlib.suppress(sqlite3.OperationalError), abandoned_calls(self.path) as calls:
+            stored = self.get_many([call.key for call in calls])
             if fresh := [call for call in calls if call.key not in stored]:
-                self.settle(fresh, f"recovery by process {os.getpid()}")
+                self.record(fresh, f"recovery by process {os.getpid()}")
 
-    def find(self, keys: Sequence[Key]) -> dict[Key, Response]:
+    def get_many(self, keys: Sequence[Key]) -> dict[Key, Response]:
         """Return the answers that are known, by key; history and model are the caller's to add."""
         found: dict[Key, Response] = {}
         damaged = 0
@@ -102,12 +102,14 @@ class CallStore:
             else:
                 found[key] = response
         if damaged:
-            self._say("damaged", f"{damaged} answers in the call store {self.path} are damaged: they are asked again")
+            self._warn_once(
+                "damaged", f"{damaged} answers in the call store {self.path} are damaged: they are asked again"
+            )
         return found
 
     def _stored(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Response | None]]:
         if self._file.version < SCHEMA_VERSION:
-            yield from find_old(self._connection, keys)
+            yield from get_many_v0(self._connection, keys)
             return
         for part in _parts(keys):
             marks = ", ".join("?" * len(part))
@@ -141,7 +143,7 @@ class CallStore:
         with self._file.transaction():
             self._leases.release(keys, owner)
 
-    def settle(self, calls: Sequence[Call], owner: str) -> None:
+    def record(self, calls: Sequence[CallRecord], owner: str) -> None:
         """Record the calls, store the whole answers, and give the owner's leases back: one transaction."""
         now = time.time()
         answers = [row for row in (self._row(call, now) for call in calls if call.response.is_complete) if row]
@@ -159,11 +161,11 @@ class CallStore:
             self._leases.release([call.key for call in calls], owner)
         self._trim()
 
-    def _row(self, call: Call, now: float) -> tuple[Key, str, float, bytes] | None:
+    def _row(self, call: CallRecord, now: float) -> tuple[Key, str, float, bytes] | None:
         try:
             return call.key, call.model, now, encode_answer(call.key, call.response)
         except DamagedAnswerError as error:
-            self._say("unwritable", f"an answer of {call.model} is not stored: {error}")
+            self._warn_once("unwritable", f"an answer of {call.model} is not stored: {error}")
             return None
 
     def _model(self, name: str) -> int:
@@ -174,55 +176,55 @@ class CallStore:
 
     def forget(self, model: str | None = None, older_than_seconds: float = 0.0) -> int:
         """Delete answers and the record of calls, of one model or of all; return how many answers went."""
-        sweep: Sweep | int = Sweep(model, time.time() - older_than_seconds)
-        while isinstance(sweep, Sweep):
-            sweep = self.forget_some(sweep)
+        deletion: Deletion | int = Deletion(model, time.time() - older_than_seconds)
+        while isinstance(deletion, Deletion):
+            deletion = self.forget_step(deletion)
             time.sleep(PAUSE_SECONDS)
-        return sweep
+        return deletion
 
-    def forget_some(self, sweep: Sweep) -> Sweep | int:
+    def forget_step(self, deletion: Deletion) -> Deletion | int:
         """Take one step of a deletion; nobody waits for more than a step, and only what goes is locked for.
 
         Returns:
             where the next step begins, or, at the end, how many answers went.
         """
-        first, last = self._ends(sweep.table)
-        after = max(sweep.after, first - 1)
+        first, last = self._id_range(deletion.table)
+        after = max(deletion.after, first - 1)
         if after >= last:
-            return self._swept(sweep)
-        ids = self._matching(sweep, after)
+            return self._next_table(deletion)
+        ids = self._matching_ids(deletion, after)
         if ids:
             with self._file.transaction() as connection:
-                connection.executemany(f"DELETE FROM {sweep.table} WHERE id = ?", ids)
+                connection.executemany(f"DELETE FROM {deletion.table} WHERE id = ?", ids)
         return replace(
-            sweep,
+            deletion,
             after=ids[-1][0] if len(ids) == DELETED_ROWS else after + SCANNED_ROWS,
-            forgotten=sweep.forgotten + len(ids) * (sweep.table == "answers"),
+            forgotten=deletion.forgotten + len(ids) * (deletion.table == "answers"),
         )
 
-    def _ends(self, table: str) -> tuple[int, int]:
+    def _id_range(self, table: str) -> tuple[int, int]:
         (first,) = self._connection.execute(f"SELECT min(id) FROM {table}").fetchone()
         (last,) = self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()
         return first or 0, last or -1
 
-    def _matching(self, sweep: Sweep, after: int) -> list[tuple[int]]:
-        is_answers = sweep.table == "answers"
+    def _matching_ids(self, deletion: Deletion, after: int) -> list[tuple[int]]:
+        is_answers = deletion.table == "answers"
         whose = "model = (SELECT id FROM models WHERE name = :model)" if is_answers else "model = :model"
         when = "stored_at" if is_answers else "at"
         return self._connection.execute(
-            f"SELECT id FROM {sweep.table} WHERE id > :after AND id <= :last AND (:model IS NULL OR {whose}) "
+            f"SELECT id FROM {deletion.table} WHERE id > :after AND id <= :last AND (:model IS NULL OR {whose}) "
             f"AND {when} <= :before ORDER BY id LIMIT {DELETED_ROWS}",
-            {"after": after, "last": after + SCANNED_ROWS, "model": sweep.model, "before": sweep.before},
+            {"after": after, "last": after + SCANNED_ROWS, "model": deletion.model, "before": deletion.before},
         ).fetchall()
 
-    def _swept(self, sweep: Sweep) -> Sweep | int:
-        if sweep.table == "answers":
-            return replace(sweep, table="calls", after=0)
+    def _next_table(self, deletion: Deletion) -> Deletion | int:
+        if deletion.table == "answers":
+            return replace(deletion, table="calls", after=0)
         if self._free_pages():
             self._connection.execute(f"PRAGMA incremental_vacuum({DELETED_ROWS})").fetchall()
             if self._free_pages():
-                return sweep
-        return sweep.forgotten
+                return deletion
+        return deletion.forgotten
 
     def _free_pages(self) -> int:
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
@@ -233,13 +235,13 @@ class CallStore:
         if self._file.bytes() <= self.max_bytes:
             return
         began = time.monotonic()
-        while self._file.bytes() > self.max_bytes * SPARE and time.monotonic() - began < TRIM_SECONDS:
+        while self._file.bytes() > self.max_bytes * SHRINK_TO and time.monotonic() - began < TRIM_SECONDS:
             with self._file.transaction():
                 if not sum(self._delete_oldest(table) for table in ("answers", "calls")):
                     return
 
     def _delete_oldest(self, table: str) -> int:
-        first, last = self._ends(table)
+        first, last = self._id_range(table)
         part = min(DELETED_ROWS, (last - first) // 50)
         return self._connection.execute(f"DELETE FROM {table} WHERE id <= ?", (first + part,)).rowcount
 
@@ -269,18 +271,18 @@ class CallStore:
         """Close the file."""
         self._connection.close()
 
-    def _say(self, about: str, text: str) -> None:
+    def _warn_once(self, about: str, text: str) -> None:
         """Log a warning, once about each thing."""
-        if about not in self._said:
-            self._said.add(about)
+        if about not in self._warned:
+            self._warned.add(about)
             LOG.warning("%s", text)
 
 
 def _parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
     """Cut the keys into parts of few sizes; the last key fills up the last part."""
-    for start in range(0, len(keys), FIND_SIZES[-1]):
-        part = keys[start : start + FIND_SIZES[-1]]
-        size = next(size for size in FIND_SIZES if len(part) <= size)
+    for start in range(0, len(keys), LOOKUP_SIZES[-1]):
+        part = keys[start : start + LOOKUP_SIZES[-1]]
+        size = next(size for size in LOOKUP_SIZES if len(part) <= size)
         yield [*part, *[part[-1]] * (size - len(part))]
 
 
@@ -289,7 +291,7 @@ def _named(rows: sqlite3.Cursor) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _record(call: Call, now: float) -> tuple[Any, ...]:
+def _record(call: CallRecord, now: float) -> tuple[Any, ...]:
     response, usage = call.response, call.response.usage
     code = response.error.code if response.error else None
     prompt = call.prompt[:PROMPT_CHARACTERS].encode("utf-8", "replace").decode()

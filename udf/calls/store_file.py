@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from ...workers.errors import StoreError
-from .old_store import move_answers, set_aside
+from .migration import migrate_answers, rename_old_table
 
 LOG = logging.getLogger("quackllm")
 SCHEMA_VERSION = 1
@@ -93,14 +93,14 @@ class StoreFile:
             self._make_tables()
         for pragma in PRAGMAS:
             self.connection.execute(pragma)
-        move_answers(self)
+        migrate_answers(self)
         return SCHEMA_VERSION
 
     def _make_tables(self) -> None:
         with self.transaction():
             if self._read_version() == SCHEMA_VERSION:
                 return  # Another process was first.
-            set_aside(self.connection)
+            rename_old_table(self.connection)
             for statement in SCHEMA:
                 self.connection.execute(statement)
             self.connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

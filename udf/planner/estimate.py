@@ -17,7 +17,7 @@ from ...workers.messages import Request, Response, Usage
 from ...workers.serving.retry import guess_tokens
 from ..calls.model_estimate import ModelEstimate
 from ..calls.prices import price_of
-from ..calls.request_key import key_of
+from ..calls.request_key import request_key
 from ..calls.store import CallStore
 from ..session.session import Session
 from ..settings import StoreMode
@@ -53,7 +53,7 @@ class CostEstimator:
                 if (spec.name, request) not in self._seen:
                     self._seen.add((spec.name, request))
                     self._count(found, spec, request, response)
-        made_up = (Response(key_of(spec.identity, request).hex(), model=spec.name) for request in requests)
+        made_up = (Response(request_key(spec.identity, request).hex(), model=spec.name) for request in requests)
         return [there or made for there, made in zip(known, made_up, strict=True)]
 
     def _count(self, found: ModelEstimate, spec: ModelSpec, request: Request, response: Response | None) -> None:

@@ -16,7 +16,7 @@ Run: TypeAlias = Callable[..., Awaitable[Any]]
 
 
 class SharedObject(Generic[Shared]):
-    """An object that lives elsewhere; `await shared.call(CallStore.find, keys)` calls its method there.
+    """An object that lives elsewhere; `await shared.call(CallStore.get_many, keys)` calls its method there.
 
     Args:
         run: runs the named method with these arguments.

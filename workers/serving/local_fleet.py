@@ -43,7 +43,7 @@ class LocalFleet(Fleet):
 
     def __init__(self) -> None:
         self._running: dict[str, _RunningModel] = {}
-        self._of_the_parent: dict[str, _RunningModel] = {}
+        self._parent_workers: dict[str, _RunningModel] = {}
         self._lock = threading.Lock()
         self._read: tuple[object, dict[str, ModelSpec]] = (None, {})
 
@@ -134,9 +134,9 @@ class LocalFleet(Fleet):
         with contextlib.suppress(TimeoutError):
             event_loop.submit(close_all()).result(timeout=CLOSING_SECONDS)
 
-    def leave_to_parent(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin without workers in a forked child: those that run are its parent's, and are not closed here."""
-        self._of_the_parent, self._running = self._running, {}
+        self._parent_workers, self._running = self._running, {}
         self._lock = threading.Lock()
 
     def status(self, name: str) -> ModelStatus:
@@ -169,5 +169,5 @@ def local_fleet() -> LocalFleet:
     """Return this process's fleet."""
     fleet = LocalFleet()
     atexit.register(fleet.close)
-    event_loop.after_fork(fleet.leave_to_parent)
+    event_loop.after_fork(fleet.reset_after_fork)
     return fleet

@@ -10,11 +10,11 @@ from ....workers.home import home_folder
 from ..settings import GatewaySettings
 from .usage_ledger import Ledger
 
-SharedLedger: TypeAlias = SharedObject[Ledger]
+AsyncLedger: TypeAlias = SharedObject[Ledger]
 ACTOR = "gateway_ledger"
 
 
-def ledger_for(settings: GatewaySettings) -> SharedLedger:
+def open_shared_ledger(settings: GatewaySettings) -> AsyncLedger:
     """Return the ledger of this machine's gateways, or the cluster's, which an actor owns."""
     if not settings.cluster:
         # A read of one row, or a write of one: tens of microseconds, less than a hop to another thread and back.

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.udf.calls import lease_table
-from quackllm.udf.calls.recorded_call import Call
-from quackllm.udf.calls.request_key import Key, key_of
-from quackllm.udf.calls.store import CallStore, Sweep
+from quackllm.udf.calls.call_record import CallRecord
+from quackllm.udf.calls.request_key import Key, request_key
+from quackllm.udf.calls.store import CallStore, Deletion
 from quackllm.workers.errors import StoreError
 from quackllm.workers.messages import Failure, Message, Request, Response, Usage
 from quackllm.workers.options import Options
@@ -65,37 +65,39 @@ def keys(names: str) -> list[Key]:
     return [key(name) for name in names]
 
 
-def call(name: str, output: str | None = "answer", model: str = "chat", **fields: Any) -> Call:
-    return Call(key(name), model, "echo", "a prompt", Response(output, **fields))
+def call(name: str, output: str | None = "answer", model: str = "chat", **fields: Any) -> CallRecord:
+    return CallRecord(key(name), model, "echo", "a prompt", Response(output, **fields))
 
 
 def test_an_answer_is_found_with_all_that_was_said(store: CallStore):
     said = Response("out", reasoning="because", usage=Usage(3, 4), seconds=1.5, request_id="r-1", tool_calls="[]")
     vector = Response(None, embedding=(0.25, 0.5))
-    store.settle([Call(key("k"), "chat", "echo", "p", said), Call(key("v"), "chat", "echo", "p", vector)], "me")
-    assert store.find(keys("kvu")) == {key("k"): said, key("v"): vector}
+    store.record(
+        [CallRecord(key("k"), "chat", "echo", "p", said), CallRecord(key("v"), "chat", "echo", "p", vector)], "me"
+    )
+    assert store.get_many(keys("kvu")) == {key("k"): said, key("v"): vector}
 
 
 @pytest.mark.parametrize("count", [1, 2, 64, 65, 1024, 1025, 3000])
 def test_as_many_are_found_as_are_looked_up(store: CallStore, count: int):
-    store.settle([call(str(number), str(number)) for number in range(count)], "me")
-    found = store.find([key(str(number)) for number in range(count)] + keys("xyz"))
+    store.record([call(str(number), str(number)) for number in range(count)], "me")
+    found = store.get_many([key(str(number)) for number in range(count)] + keys("xyz"))
     assert {name: answer.output for name, answer in found.items()} == {
         key(str(number)): str(number) for number in range(count)
     }
-    assert store.find([]) == {}
+    assert store.get_many([]) == {}
 
 
 def test_a_failure_is_recorded_and_not_stored(store: CallStore):
     refused = call("k", finish_reason="error", error=Failure("429", "busy", True))
-    store.settle([refused, call("l", finish_reason="length")], "me")
-    assert store.find(keys("kl")) == {}
+    store.record([refused, call("l", finish_reason="length")], "me")
+    assert store.get_many(keys("kl")) == {}
     assert [row["code"] for row in store.calls(10)] == [None, "429"]
     (usage,) = store.usage()
     assert (usage["calls"], usage["failed"]) == (2, 2)
 
 
-def key_of_the_first_release(identity: str, request: Request) -> bytes:
+def request_key_of_the_first_release(identity: str, request: Request) -> bytes:
     """The formula of the first stores, to the letter: version 1."""
     messages: list[list[Any]] = [[each.role, each.content, *each.images] for each in request.messages]
     if any(each.extra for each in request.messages):
@@ -107,19 +109,19 @@ def key_of_the_first_release(identity: str, request: Request) -> bytes:
 @settings(max_examples=500)
 @given(identity=ANY_TEXT, request=REQUESTS)
 def test_the_key_is_that_of_the_first_stores(identity: str, request: Request):
-    assert key_of(identity, request) == key_of_the_first_release(identity, request)
+    assert request_key(identity, request) == request_key_of_the_first_release(identity, request)
 
 
 @settings(max_examples=200)
 @given(one=REQUESTS, other=REQUESTS)
 def test_the_key_is_the_same_for_the_same_request_only(one: Request, other: Request):
-    assert (key_of("m", one) == key_of("m", other)) == (one == other)
-    assert key_of("m", one) != key_of("n", one)
+    assert (request_key("m", one) == request_key("m", other)) == (one == other)
+    assert request_key("m", one) != request_key("n", one)
 
 
 def test_a_time_limit_does_not_change_the_key():
     patient, hasty = Request.of("x"), Request((Message("user", "x"),), Options(timeout_seconds=3))
-    assert key_of("m", patient) == key_of("m", hasty)
+    assert request_key("m", patient) == request_key("m", hasty)
 
 
 def test_one_owner_at_a_time_has_a_key(store: CallStore, tmp_path: Path):
@@ -128,10 +130,10 @@ def test_one_owner_at_a_time_has_a_key(store: CallStore, tmp_path: Path):
     assert other.claim(keys("abc"), "you") == set(), "what I am asking is not written yet"
     store.heartbeat("me")
     assert other.claim(keys("abc"), "you") == {key("c")}
-    store.settle([call("a")], "me")
+    store.record([call("a")], "me")
     store.release(keys("b"), "me")
     assert other.claim(keys("b"), "you") == {key("b")}
-    assert set(other.find(keys("a"))) == {key("a")}
+    assert set(other.get_many(keys("a"))) == {key("a")}
 
 
 def test_no_lease_is_written_while_nobody_else_is_there(store: CallStore, tmp_path: Path):
@@ -148,7 +150,7 @@ def test_no_lease_is_written_while_nobody_else_is_there(store: CallStore, tmp_pa
 
 def test_who_has_nothing_under_way_holds_nobody_up(store: CallStore, tmp_path: Path):
     store.claim(keys("a"), "me")
-    store.settle([call("a")], "me")
+    store.record([call("a")], "me")
     assert CallStore(tmp_path / "calls.sqlite").claim(keys("b"), "you") == {key("b")}
 
 
@@ -194,33 +196,33 @@ def test_the_wall_clock_has_no_say_in_leases(store: CallStore, tmp_path: Path, m
 def test_the_file_keeps_to_its_size_and_the_oldest_go_first(tmp_path: Path):
     store = CallStore(tmp_path / "small.sqlite", max_bytes=400_000)
     for batch in range(20):
-        store.settle([call(f"{batch}-{i}", "x" * 2000) for i in range(20)], "me")
+        store.record([call(f"{batch}-{i}", "x" * 2000) for i in range(20)], "me")
     assert store.bytes() <= 400_000
-    assert len(store.find([key(f"19-{i}") for i in range(20)])) == 20
-    assert store.find([key(f"0-{i}") for i in range(20)]) == {}
+    assert len(store.get_many([key(f"19-{i}") for i in range(20)])) == 20
+    assert store.get_many([key(f"0-{i}") for i in range(20)]) == {}
 
 
 def test_forgetting_is_by_model_and_age(store: CallStore):
-    store.settle([call("a"), call("b", model="other")], "me")
+    store.record([call("a"), call("b", model="other")], "me")
     assert store.forget(older_than_seconds=3600) == 0
     assert store.forget("nobody") == 0
     assert store.forget("other") == 1
-    assert set(store.find(keys("ab"))) == {key("a")}
+    assert set(store.get_many(keys("ab"))) == {key("a")}
     assert [row["model"] for row in store.calls(10)] == ["chat"]
     assert store.forget() == 1
     assert store.calls(10) == []
 
 
 def test_others_use_the_store_between_the_steps_of_forgetting(store: CallStore, tmp_path: Path):
-    store.settle([call(str(number)) for number in range(5000)], "me")
+    store.record([call(str(number)) for number in range(5000)], "me")
     other = CallStore(tmp_path / "calls.sqlite")
-    sweep: Sweep | int = Sweep(None, before=2e9)
+    deletion: Deletion | int = Deletion(None, before=2e9)
     steps = 0
-    while isinstance(sweep, Sweep):
-        sweep = store.forget_some(sweep)
+    while isinstance(deletion, Deletion):
+        deletion = store.forget_step(deletion)
         other.claim(keys("x"), "you")  # Would wait 30 seconds, and fail, if a lock were held between steps.
         steps += 1
-    assert sweep == 5000
+    assert deletion == 5000
     assert steps > 5
     assert store.bytes() < 200_000, "the pages were given back to the disk"
 
@@ -231,10 +233,10 @@ def test_an_answer_that_cannot_be_read_again_is_not_written(store: CallStore, ca
         call("b", "half of a pair \ud83d"),
         call("c", usage=Usage("3", 4)),  # type: ignore[arg-type]
         call("d", embedding=("x",)),
-        Call(key("e"), "chat", "echo", "a prompt \ud83d", Response("fine")),
+        CallRecord(key("e"), "chat", "echo", "a prompt \ud83d", Response("fine")),
     ]
-    store.settle([*bad, call("f")], "me")
-    assert set(store.find(keys("abcdef"))) == {*keys("ef")}
+    store.record([*bad, call("f")], "me")
+    assert set(store.get_many(keys("abcdef"))) == {*keys("ef")}
     assert len(caplog.records) == 1, "said once"
     assert store.calls(10)[1]["prompt"] == "a prompt ?"
 
@@ -243,33 +245,33 @@ def test_an_answer_that_cannot_be_read_again_is_not_written(store: CallStore, ca
 def test_an_answer_with_a_flipped_bit_is_as_good_as_none(
     store: CallStore, tmp_path: Path, place: int, caplog: pytest.LogCaptureFixture
 ):
-    store.settle([call("a", "an answer of some length, so that every place is in it"), call("b")], "me")
+    store.record([call("a", "an answer of some length, so that every place is in it"), call("b")], "me")
     with sqlite3.connect(tmp_path / "calls.sqlite") as file:
         (answer,) = file.execute("SELECT answer FROM answers WHERE key = ?", (key("a"),)).fetchone()
         damaged = bytearray(answer)
         damaged[place] ^= 1
         file.execute("UPDATE answers SET answer = ? WHERE key = ?", (bytes(damaged), key("a")))
     for _ in range(2):
-        assert set(store.find(keys("ab"))) == {key("b")}
+        assert set(store.get_many(keys("ab"))) == {key("b")}
     assert len(caplog.records) == 1, "said once"
-    store.settle([call("a", "anew")], "me")
-    assert store.find(keys("a"))[key("a")].output == "anew"
+    store.record([call("a", "anew")], "me")
+    assert store.get_many(keys("a"))[key("a")].output == "anew"
 
 
 @pytest.mark.parametrize("value", [None, 7, 1.5, "a text", b"", b"abc"])
 def test_whatever_stands_where_an_answer_was_is_as_good_as_none(store: CallStore, tmp_path: Path, value: object):
-    store.settle([call("a"), call("b")], "me")
+    store.record([call("a"), call("b")], "me")
     with sqlite3.connect(tmp_path / "calls.sqlite") as file:
         file.execute("PRAGMA ignore_check_constraints=1")
         file.execute("UPDATE answers SET answer = coalesce(?, '') WHERE key = ?", (value, key("a")))
-    assert set(store.find(keys("ab"))) == {key("b")}
+    assert set(store.get_many(keys("ab"))) == {key("b")}
 
 
 def test_the_answer_of_another_request_is_as_good_as_none(store: CallStore, tmp_path: Path):
-    store.settle([call("a")], "me")
+    store.record([call("a")], "me")
     with sqlite3.connect(tmp_path / "calls.sqlite") as file:
         file.execute("UPDATE answers SET key = ?", (key("b"),))
-    assert store.find(keys("ab")) == {}
+    assert store.get_many(keys("ab")) == {}
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path):
@@ -280,7 +282,7 @@ def test_what_is_no_store_is_refused(tmp_path: Path):
 
 
 def test_a_newer_store_is_refused_and_left_as_it_is(store: CallStore, tmp_path: Path):
-    store.settle([call("a")], "me")
+    store.record([call("a")], "me")
     with sqlite3.connect(tmp_path / "calls.sqlite") as file:
         file.execute("PRAGMA user_version=999")
     store.close()
@@ -301,9 +303,9 @@ def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_crash_in_the_middle_of_a_transaction_leaves_the_store_whole(store: CallStore, tmp_path: Path):
-    store.settle([call("stored")], "me")
+    store.record([call("stored")], "me")
     other = sqlite3.connect(tmp_path / "calls.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute("DELETE FROM answers")
     other.close()
-    assert set(CallStore(tmp_path / "calls.sqlite").find([key("stored")])) == {key("stored")}
+    assert set(CallStore(tmp_path / "calls.sqlite").get_many([key("stored")])) == {key("stored")}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from .recorded_call import PROMPT_CHARACTERS, Call
+from .call_record import PROMPT_CHARACTERS, CallRecord
 from .request_key import Key
 from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
 
@@ -20,12 +20,12 @@ if sys.platform != "win32":
 
 PREFIX = ".arrived-"
 LENGTH_BYTES = 4
-LEAST_SECONDS = 0.001
+MIN_SECONDS = 0.001
 """An answer that took less is asked again sooner than it is written."""
 
 
-class Arrival(msgspec.Struct, array_like=True, gc=False):
-    """An answer that arrived: what `CallStore.settle` needs of it."""
+class LoggedAnswer(msgspec.Struct, array_like=True, gc=False):
+    """An answer that arrived: what `CallStore.record` needs of it."""
 
     key: Key
     model: str
@@ -35,14 +35,14 @@ class Arrival(msgspec.Struct, array_like=True, gc=False):
 
 
 ENCODER = msgspec.msgpack.Encoder()
-DECODER = msgspec.msgpack.Decoder(Arrival)
+DECODER = msgspec.msgpack.Decoder(LoggedAnswer)
 
 
-class Arrivals:
+class WriteAheadLog:
     """Two files that take turns: one takes in what arrives while what the other holds is committed.
 
     A file that its process has locked is left alone; one that nobody has locked is of a process that was killed, and
-    `abandoned` reads it. Nothing here is promised where the system has no such locks (Windows).
+    `abandoned_calls` reads it. Nothing here is promised where the system has no such locks (Windows).
 
     Args:
         store: the call store's file, beside which these lie; None: it is a cluster's, on another machine.
@@ -52,21 +52,21 @@ class Arrivals:
         self._store = None if sys.platform == "win32" else store
         self._files: list[int] = []
 
-    def write(self, call: Call) -> None:
+    def append(self, call: CallRecord) -> None:
         """Write a whole answer; it is the system's then, and outlives this process."""
-        if self._store is None or not call.response.is_complete or call.response.seconds < LEAST_SECONDS:
+        if self._store is None or not call.response.is_complete or call.response.seconds < MIN_SECONDS:
             return
         try:
             if not self._files:
                 self._files = [_new_file(self._store), _new_file(self._store)]
-            content = ENCODER.encode(_arrival(call))
+            content = ENCODER.encode(_logged_answer(call))
             os.write(self._files[0], len(content).to_bytes(LENGTH_BYTES, "little") + content)
         except DamagedAnswerError:  # The store will not take it either, and says so.
             return
         except OSError:  # No room, or no right to write: the store will say so.
             self._store = None
 
-    def turn(self) -> int | None:
+    def rotate(self) -> int | None:
         """Let the other file take in what comes from now on; return the one that holds what came until now."""
         self._files.reverse()
         return self._files[-1] if self._files else None
@@ -85,21 +85,21 @@ def _new_file(store: Path) -> int:
     return file
 
 
-def _arrival(call: Call) -> Arrival:
+def _logged_answer(call: CallRecord) -> LoggedAnswer:
     prompt = call.prompt[:PROMPT_CHARACTERS].encode("utf-8", "replace").decode()
-    return Arrival(call.key, call.model, call.engine, prompt, encode_answer(call.key, call.response))
+    return LoggedAnswer(call.key, call.model, call.engine, prompt, encode_answer(call.key, call.response))
 
 
-def _call(arrival: Arrival) -> Call | None:
+def _call(arrival: LoggedAnswer) -> CallRecord | None:
     try:
         response = decode_answer(arrival.key, arrival.answer)
     except DamagedAnswerError:
         return None
-    return Call(arrival.key, arrival.model, arrival.engine, arrival.prompt, response)
+    return CallRecord(arrival.key, arrival.model, arrival.engine, arrival.prompt, response)
 
 
 @contextlib.contextmanager
-def abandoned(store: Path) -> Iterator[list[Call]]:
+def abandoned_calls(store: Path) -> Iterator[list[CallRecord]]:
     """Give what killed processes had not committed; their files go at the end of the block, unless it fails."""
     locked: list[tuple[int, Path]] = []
     try:
@@ -120,7 +120,7 @@ def abandoned(store: Path) -> Iterator[list[Call]]:
             os.close(file)
 
 
-def _read(file: int) -> Iterator[Arrival]:
+def _read(file: int) -> Iterator[LoggedAnswer]:
     """Yield what was written whole; a kill in the middle of a write leaves a part of the last one."""
     content = os.read(file, os.fstat(file).st_size)
     start = 0

@@ -12,7 +12,7 @@ PROMPT_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallRecord:
     """A call that was made: which, of which model and engine, and what came back."""
 
     key: Key

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from .store_file import StoreFile
 
 LOG = logging.getLogger("quackllm")
-ASIDE = "answers_version_0"
+TABLE_V0 = "answers_version_0"
 STEP = 1000
 """Answers that are moved in one transaction: other processes wait for no more than these."""
-SAID_FROM = 50_000
+LOGGED_FROM = 50_000
 """Answers from which moving them takes long enough to say so."""
 
 
-class OldAnswer(msgspec.Struct):
+class AnswerV0(msgspec.Struct):
     """An answer's JSON."""
 
     usage: Usage
@@ -36,75 +36,75 @@ class OldAnswer(msgspec.Struct):
     tool_calls: str | None = None
 
 
-DECODER = msgspec.json.Decoder(OldAnswer)
+DECODER = msgspec.json.Decoder(AnswerV0)
 
 
-def set_aside(connection: sqlite3.Connection) -> None:
-    """Rename the old table of answers; its answers stay, and `move_answers` fetches them."""
+def rename_old_table(connection: sqlite3.Connection) -> None:
+    """Rename the old table of answers; its answers stay, and `migrate_answers` fetches them."""
     if not has_table(connection, "answers"):
         return
-    connection.execute(f"ALTER TABLE answers RENAME TO {ASIDE}")
+    connection.execute(f"ALTER TABLE answers RENAME TO {TABLE_V0}")
     for table in ("holders", "leases"):  # Of processes that asked before the upgrade.
         connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 
-def move_answers(file: StoreFile) -> None:
+def migrate_answers(file: StoreFile) -> None:
     """Move every answer that was set aside, the oldest first; what is killed in between is gone on with."""
-    if not has_table(file.connection, ASIDE):
+    if not has_table(file.connection, TABLE_V0):
         return
-    (count,) = file.connection.execute(f"SELECT count(*) FROM {ASIDE}").fetchone()
-    if count >= SAID_FROM:
+    (count,) = file.connection.execute(f"SELECT count(*) FROM {TABLE_V0}").fetchone()
+    if count >= LOGGED_FROM:
         LOG.warning("moving %d answers of the call store %s to its new tables, once", count, file.path)
     damaged = 0
-    while has_table(file.connection, ASIDE):
-        damaged += _move_some(file)
+    while has_table(file.connection, TABLE_V0):
+        damaged += _migrate_some(file)
     if damaged:
         LOG.warning("%d answers of the call store %s were damaged: they will be asked again", damaged, file.path)
 
 
-def _move_some(file: StoreFile) -> int:
+def _migrate_some(file: StoreFile) -> int:
     """Move a step's worth, and at the end drop the table; return how many answers could not be read."""
     with file.transaction() as connection:
-        if not has_table(connection, ASIDE):
+        if not has_table(connection, TABLE_V0):
             return 0  # Another process has moved the last ones.
         rows = connection.execute(
-            f"SELECT key, model, at, CAST(answer AS BLOB) FROM {ASIDE} ORDER BY at LIMIT {STEP}"
+            f"SELECT key, model, at, CAST(answer AS BLOB) FROM {TABLE_V0} ORDER BY at LIMIT {STEP}"
         ).fetchall()
         if not rows:
-            connection.execute(f"DROP TABLE {ASIDE}")
+            connection.execute(f"DROP TABLE {TABLE_V0}")
             return 0
         names = sorted({str(model) for _, model, _, _ in rows})
         connection.executemany("INSERT OR IGNORE INTO models (name) VALUES (?)", [(name,) for name in names])
-        moved = [row for row in map(_moved, rows) if row]
+        moved = [row for row in map(_migrated, rows) if row]
         connection.executemany(
             "INSERT OR IGNORE INTO answers (key, model, stored_at, answer) "
             "VALUES (?, (SELECT id FROM models WHERE name = ?), ?, ?)",
             moved,
         )
-        connection.executemany(f"DELETE FROM {ASIDE} WHERE key = ?", [(key,) for key, *_ in rows])
+        connection.executemany(f"DELETE FROM {TABLE_V0} WHERE key = ?", [(key,) for key, *_ in rows])
         return len(rows) - len(moved)
 
 
-def _moved(row: tuple[Any, ...]) -> tuple[Key, str, object, bytes] | None:
+def _migrated(row: tuple[Any, ...]) -> tuple[Key, str, object, bytes] | None:
     digits, model, at, answer = row
     try:
         key = bytes.fromhex(str(digits))
-        return key, str(model), at, encode_answer(key, read_old_answer(answer))
+        return key, str(model), at, encode_answer(key, decode_answer_v0(answer))
     except ValueError:
         return None
 
 
-def find_old(connection: sqlite3.Connection, keys: Sequence[Key]) -> Iterable[tuple[Key, Response | None]]:
+def get_many_v0(connection: sqlite3.Connection, keys: Sequence[Key]) -> Iterable[tuple[Key, Response | None]]:
     """Yield the answers that an old file which cannot be written holds; None for one that is damaged."""
     for key in keys:
         for (answer,) in connection.execute("SELECT CAST(answer AS BLOB) FROM answers WHERE key = ?", (key.hex(),)):
             try:
-                yield key, read_old_answer(answer)
+                yield key, decode_answer_v0(answer)
             except DamagedAnswerError:
                 yield key, None
 
 
-def read_old_answer(answer: bytes) -> Response:
+def decode_answer_v0(answer: bytes) -> Response:
     """Return the answer that these bytes of JSON hold.
 
     Raises:

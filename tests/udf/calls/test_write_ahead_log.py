@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from quackllm.udf.calls.arrivals import PREFIX, Arrivals, abandoned
-from quackllm.udf.calls.recorded_call import Call
+from quackllm.udf.calls.call_record import CallRecord
 from quackllm.udf.calls.store import CallStore
+from quackllm.udf.calls.write_ahead_log import PREFIX, WriteAheadLog, abandoned_calls
 from quackllm.workers.messages import Response, Usage
 
 import quackllm
@@ -21,22 +21,22 @@ from standin.fixtures import StandIn
 WRITE = """
 import os, signal, sys
 from pathlib import Path
-from quackllm.udf.calls.arrivals import Arrivals
-from quackllm.udf.calls.recorded_call import Call
+from quackllm.udf.calls.write_ahead_log import WriteAheadLog
+from quackllm.udf.calls.call_record import CallRecord
 from quackllm.workers.messages import Response
-arrivals = Arrivals(Path(sys.argv[1]))
+log = WriteAheadLog(Path(sys.argv[1]))
 for number in range(5):
     response = Response(f"answer {number}", seconds=0.5)
-    arrivals.write(Call(b"%020d" % number, "chat", "openai", "a prompt", response))
+    log.append(CallRecord(b"%020d" % number, "chat", "openai", "a prompt", response))
     if number == 2:
-        committed = arrivals.turn()
+        committed = log.rotate()
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def arrived(number: int, seconds: float = 0.5, **fields: object) -> Call:
+def arrived(number: int, seconds: float = 0.5, **fields: object) -> CallRecord:
     response = Response(f"answer {number}", usage=Usage(3, 4), seconds=seconds, **fields)  # type: ignore[arg-type]
-    return Call(b"%020d" % number, "chat", "openai", "a prompt", response)
+    return CallRecord(b"%020d" % number, "chat", "openai", "a prompt", response)
 
 
 def files(store: Path) -> list[Path]:
@@ -52,7 +52,7 @@ def test_what_a_killed_process_had_received_is_in_the_store_when_it_is_opened(pa
     assert subprocess.run([sys.executable, "-c", WRITE, str(path)]).returncode == -signal.SIGKILL
     assert len(files(path)) == 2
     store = CallStore(path)
-    found = store.find([b"%020d" % number for number in range(6)])
+    found = store.get_many([b"%020d" % number for number in range(6)])
     assert sorted(answer.output or "" for answer in found.values()) == [f"answer {number}" for number in range(5)]
     assert len(store.calls(10)) == 5, "and recorded, once"
     assert not list(path.parent.glob(f"*{PREFIX}*"))
@@ -73,35 +73,35 @@ def test_a_write_that_was_cut_off_loses_that_answer_only(path: Path, cut: int):
     subprocess.run([sys.executable, "-c", WRITE, str(path)])
     for file in files(path):
         os.truncate(file, file.stat().st_size - cut)
-    assert len(CallStore(path).find([b"%020d" % number for number in range(5)])) == 3
+    assert len(CallStore(path).get_many([b"%020d" % number for number in range(5)])) == 3
 
 
 def test_the_files_of_a_living_process_are_left_alone(path: Path):
-    arrivals = Arrivals(path)
-    arrivals.write(arrived(1))
-    with abandoned(path) as calls:
+    log = WriteAheadLog(path)
+    log.append(arrived(1))
+    with abandoned_calls(path) as calls:
         assert calls == []
     assert len(files(path)) == 1
 
 
 def test_a_file_is_emptied_when_what_it_held_is_committed(path: Path):
-    arrivals = Arrivals(path)
-    arrivals.write(arrived(1))
-    first = arrivals.turn()
-    arrivals.write(arrived(2))
-    arrivals.clear(first)
+    log = WriteAheadLog(path)
+    log.append(arrived(1))
+    first = log.rotate()
+    log.append(arrived(2))
+    log.clear(first)
     (left,) = files(path)
     assert b"answer 2" in left.read_bytes()
     assert b"answer 1" not in left.read_bytes()
 
 
 def test_only_what_is_worth_it_is_written(path: Path):
-    arrivals = Arrivals(path)
-    arrivals.write(arrived(1, seconds=0.0))
-    arrivals.write(arrived(2, finish_reason="length"))
-    arrivals.write(arrived(3, embedding=("x",)))
+    log = WriteAheadLog(path)
+    log.append(arrived(1, seconds=0.0))
+    log.append(arrived(2, finish_reason="length"))
+    log.append(arrived(3, embedding=("x",)))
     assert not files(path)
-    Arrivals(None).write(arrived(4))
+    WriteAheadLog(None).append(arrived(4))
 
 
 def test_a_kill_pays_no_more_than_what_was_under_way_twice(service: StandIn, home: Path):

@@ -7,9 +7,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from quackllm.udf.calls import old_store
-from quackllm.udf.calls.old_store import ASIDE
-from quackllm.udf.calls.request_key import key_of
+from quackllm.udf.calls import migration
+from quackllm.udf.calls.migration import TABLE_V0
+from quackllm.udf.calls.request_key import request_key
 from quackllm.udf.calls.store import CallStore
 from quackllm.udf.calls.store_file import SCHEMA_VERSION
 from quackllm.workers.errors import StoreError
@@ -71,22 +71,22 @@ def test_all_answers_move_and_the_old_table_goes(upgraded: Path):
 
 def test_a_move_that_was_killed_is_gone_on_with(upgraded: Path, monkeypatch: pytest.MonkeyPatch):
     """After the first step: what was moved is there, and the next who opens the file moves the rest."""
-    monkeypatch.setattr(old_store, "STEP", 15)
-    steps = iter([old_store._move_some])
+    monkeypatch.setattr(migration, "STEP", 15)
+    steps = iter([migration._migrate_some])
 
     def killed(file: object) -> int:
         return next(steps)(file)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(old_store, "_move_some", killed)
+        patch.setattr(migration, "_migrate_some", killed)
         with pytest.raises((StopIteration, RuntimeError)):
             CallStore(upgraded / "calls.sqlite")
     with sqlite3.connect(upgraded / "calls.sqlite") as file:
-        counts = [file.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("answers", ASIDE)]
+        counts = [file.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("answers", TABLE_V0)]
     assert counts == [15, ROWS + 1 - 15]
     store = CallStore(upgraded / "calls.sqlite")
     spec = local_fleet().deployed()["qianwen_chat"]
-    assert store.find([key_of(spec.identity, Request.of("Who am I?"))])
+    assert store.get_many([request_key(spec.identity, Request.of("Who am I?"))])
     with sqlite3.connect(upgraded / "calls.sqlite") as file:
         assert file.execute("SELECT count(*) FROM answers").fetchone() == (ROWS + 1,)
 
