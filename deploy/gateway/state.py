@@ -34,7 +34,7 @@ class Gateway:
         self.settings = settings
         self.fleet: Fleet = connect_fleet(settings.cluster)
         self.caller = CachingClient(self.fleet, open_store(self.fleet))
-        self.ledger = open_shared_ledger(settings)
+        self.ledger = open_shared_ledger(settings.keys_path, settings.cluster)
         self.metrics = Metrics()
         self.databases = Databases(settings.databases_path)
         self.under_way: Counter[str | None] = Counter()

@@ -5,19 +5,16 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from ...workers.messages import Response, Usage
 from .request_key import Key
+from .store_file import TABLE_V0, StoreFile, has_table
 from .stored_answer import DamagedAnswerError, encode_answer
 
-if TYPE_CHECKING:
-    from .store_file import StoreFile
-
 LOG = logging.getLogger("quackllm")
-TABLE_V0 = "answers_version_0"
 STEP = 1000
 """Answers that are moved in one transaction: other processes wait for no more than these."""
 LOGGED_FROM = 50_000
@@ -37,15 +34,6 @@ class AnswerV0(msgspec.Struct):
 
 
 DECODER = msgspec.json.Decoder(AnswerV0)
-
-
-def rename_old_table(connection: sqlite3.Connection) -> None:
-    """Rename the old table of answers; its answers stay, and `migrate_answers` fetches them."""
-    if not has_table(connection, "answers"):
-        return
-    connection.execute(f"ALTER TABLE answers RENAME TO {TABLE_V0}")
-    for table in ("holders", "leases"):  # Of processes that asked before the upgrade.
-        connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def migrate_answers(file: StoreFile) -> None:
@@ -123,8 +111,3 @@ def decode_answer_v0(answer: bytes) -> Response:
         embedding=found.embedding,
         tool_calls=found.tool_calls,
     )
-
-
-def has_table(connection: sqlite3.Connection, name: str) -> bool:
-    """Whether the file has a table of that name."""
-    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone())

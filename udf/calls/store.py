@@ -17,7 +17,7 @@ from ...workers.messages import Response
 from ..settings import load_settings
 from .call_record import PROMPT_CHARACTERS, CallRecord
 from .lease_table import LeaseTable
-from .migration import get_many_v0
+from .migration import get_many_v0, migrate_answers
 from .request_key import Key
 from .store_file import SCHEMA_VERSION, StoreFile, cannot_write
 from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
@@ -83,6 +83,7 @@ class CallStore:
         self._leases = LeaseTable(self._connection, clock, leases_written)
         self._warned: set[str] = set()
         if not self._file.read_only:
+            migrate_answers(self._file)
             self._recover()
 
     def _recover(self) -> None:

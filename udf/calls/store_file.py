@@ -11,11 +11,12 @@ from pathlib import Path
 import psutil
 
 from ...workers.errors import StoreError
-from .migration import migrate_answers, rename_old_table
 
 LOG = logging.getLogger("quackllm")
 SCHEMA_VERSION = 1
 """`PRAGMA user_version` of the file. Before it there was none, and the pragma said 0."""
+TABLE_V0 = "answers_version_0"
+"""The answers of a file before version 1, until `migration` has moved them."""
 BUSY_SECONDS = 30.0
 CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 SHARED_FILE_SYSTEMS = {
@@ -93,14 +94,13 @@ class StoreFile:
             self._make_tables()
         for pragma in PRAGMAS:
             self.connection.execute(pragma)
-        migrate_answers(self)
         return SCHEMA_VERSION
 
     def _make_tables(self) -> None:
         with self.transaction():
             if self._read_version() == SCHEMA_VERSION:
                 return  # Another process was first.
-            rename_old_table(self.connection)
+            _rename_old_table(self.connection)
             for statement in SCHEMA:
                 self.connection.execute(statement)
             self.connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -158,6 +158,18 @@ class StoreFile:
 def cannot_write(error: sqlite3.Error) -> bool:
     """Whether the file, or its disk, takes nothing more: full, read-only, or broken."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in CANNOT_WRITE
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether the file has a table of that name."""
+    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone())
+
+
+def _rename_old_table(connection: sqlite3.Connection) -> None:
+    if has_table(connection, "answers"):
+        connection.execute(f"ALTER TABLE answers RENAME TO {TABLE_V0}")
+        for table in ("holders", "leases"):  # Of processes that asked before the upgrade.
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def _connect(name: str) -> sqlite3.Connection:

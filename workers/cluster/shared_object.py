@@ -61,9 +61,9 @@ def in_thread(make: Callable[[], Shared], name: str, failure: Callable[[Exceptio
     made: list[Shared] = []
 
     def work(method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not made:
-            made.append(make())
         try:
+            if not made:
+                made.append(make())
             return getattr(made[0], method)(*args, **kwargs)
         except Exception as error:
             raise failure(error) from error

@@ -78,7 +78,9 @@ def application_of(settings: GatewaySettings) -> serve.Application:
         SetupError: no cluster answers.
     """
     connect_fleet(settings.cluster)
-    open_shared_ledger(settings)  # The keys' file lies on this machine, and so the ledger is made here.
+    open_shared_ledger(
+        settings.keys_path, settings.cluster
+    )  # The keys' file lies on this machine, and so the ledger is made here.
     deployment: Any = Replica  # What the decorators have made of it.
     replicas = deployment.options(
         num_replicas=settings.replicas,
