@@ -36,6 +36,8 @@ class LeaseTable:
 
     def claim(self, keys: Sequence[Key], owner: str) -> set[Key]:
         """Take a lease on each key that no living owner has; return those that were taken."""
+        now = self._clock()
+        self._connection.execute("DELETE FROM owners WHERE seen NOT BETWEEN ? AND ?", (now - LEASE_SECONDS, now))
         others = self.see(owner)
         if not (others or self._written_always):
             self._unwritten.update(keys)
@@ -49,6 +51,12 @@ class LeaseTable:
         self._write(keys, owner)
         find = "SELECT 1 FROM leases WHERE key = ? AND owner = ?"
         return {key for key in keys if self._connection.execute(find, (key, owner)).fetchone()}
+
+    def has_dead_owners(self) -> bool:
+        """Whether an owner has fallen silent since somebody last claimed anything."""
+        now = self._clock()
+        dead = "SELECT 1 FROM owners WHERE seen NOT BETWEEN ? AND ?"
+        return bool(self._connection.execute(dead, (now - LEASE_SECONDS, now)).fetchone())
 
     def see(self, owner: str) -> dict[str, bool]:
         """Note that the owner lives, write its leases if others do too, and return these: who has unwritten ones."""

@@ -86,12 +86,14 @@ class CallStore:
             migrate_answers(self._file)
             self._recover()
 
-    def _recover(self) -> None:
-        """Store what killed processes had received and not committed; where that fails, it is left for the next one."""
+    def _recover(self) -> set[Key]:
+        """Store what killed processes had received and not committed, and return its keys; what fails is left there."""
         with contextlib.suppress(sqlite3.OperationalError), abandoned_calls(self.path) as calls:
             stored = self.get_many([call.key for call in calls])
             if fresh := [call for call in calls if call.key not in stored]:
                 self.record(fresh, f"recovery by process {os.getpid()}")
+            return {call.key for call in calls}
+        return set()
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Response]:
         """Return the answers that are known, by key; history and model are the caller's to add."""
@@ -124,11 +126,13 @@ class CallStore:
     def claim(self, keys: Sequence[Key], owner: str) -> set[Key]:
         """Take a lease on each key that no other living owner has; return those that were taken.
 
-        Where nothing can be written, all are taken: what is asked twice is better than what is not asked.
+        Where nothing can be written, all are taken: what is asked twice is better than what is not asked. What a
+        killed owner had received is stored first, and not taken.
         """
         try:
+            recovered = self._recover() if self._leases.has_dead_owners() else set()
             with self._file.transaction():
-                return self._leases.claim(keys, owner)
+                return self._leases.claim([key for key in keys if key not in recovered], owner)
         except sqlite3.OperationalError as error:
             if not cannot_write(error):
                 raise

@@ -104,6 +104,18 @@ def test_only_what_is_worth_it_is_written(path: Path):
     WriteAheadLog(None).append(arrived(4))
 
 
+def test_a_process_that_goes_on_stores_what_a_killed_one_had_received(path: Path):
+    now = [1000.0]
+    alive = CallStore(path, clock=lambda: now[0])
+    CallStore(path, clock=lambda: now[0]).claim([b"%020d" % number for number in range(8)], "killed")
+    subprocess.run([sys.executable, "-c", WRITE, str(path)])
+    wanted = [b"%020d" % number for number in (1, 2, 7)]
+    assert alive.claim(wanted, "alive") == set()
+    now[0] += 60
+    assert alive.claim(wanted, "alive") == {wanted[-1]}, "the others are there"
+    assert set(alive.get_many(wanted)) == {*wanted[:-1]}
+
+
 def test_a_kill_pays_no_more_than_what_was_under_way_twice(service: StandIn, home: Path):
     """What the process had read is stored; 32 at most were under way, and one more may just have taken the place."""
     quackllm.deploy("chat", "openai", worker_concurrency=32, infer_params=service.openai_params())
