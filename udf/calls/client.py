@@ -44,7 +44,7 @@ class CachingClient:
         self.fleet = fleet
         self.store = store
         self.leases = Leases(store, self._start)
-        self._log = WriteAheadLog(None if fleet.address else home_folder() / "calls.sqlite")
+        self._log = WriteAheadLog(None if fleet.address else home_folder() / "calls.sqlite", owner())
         self._under_way: dict[Key, InFlightCall] = {}
         self._answered: list[InFlightCall] = []
         self._tasks: set[asyncio.Task[None]] = set()

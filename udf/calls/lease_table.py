@@ -58,6 +58,10 @@ class LeaseTable:
         dead = "SELECT 1 FROM owners WHERE seen NOT BETWEEN ? AND ?"
         return bool(self._connection.execute(dead, (now - LEASE_SECONDS, now)).fetchone())
 
+    def forget_owners(self, names: Iterable[str]) -> None:
+        """Let go of owners that were killed, known by their names without the host: nobody waits for them."""
+        self._connection.executemany("DELETE FROM owners WHERE owner LIKE '%:' || ?", [(name,) for name in names])
+
     def see(self, owner: str) -> dict[str, bool]:
         """Note that the owner lives, write its leases if others do too, and return these: who has unwritten ones."""
         others = self._others(owner)

@@ -88,10 +88,13 @@ class CallStore:
 
     def _recover(self) -> set[Key]:
         """Store what killed processes had received and not committed, and return its keys; what fails is left there."""
-        with contextlib.suppress(sqlite3.OperationalError), abandoned_calls(self.path) as calls:
+        with contextlib.suppress(sqlite3.OperationalError), abandoned_calls(self.path) as (calls, dead):
             stored = self.get_many([call.key for call in calls])
             if fresh := [call for call in calls if call.key not in stored]:
                 self.record(fresh, f"recovery by process {os.getpid()}")
+            if dead:
+                with self._file.transaction():
+                    self._leases.forget_owners(dead)
             return {call.key for call in calls}
         return set()
 

@@ -46,10 +46,12 @@ class WriteAheadLog:
 
     Args:
         store: the call store's file, beside which these lie; None: it is a cluster's, on another machine.
+        owner: the owner of the process's leases, `host:process:number`.
     """
 
-    def __init__(self, store: Path | None) -> None:
+    def __init__(self, store: Path | None, owner: str) -> None:
         self._store = None if sys.platform == "win32" else store
+        self._owner = owner
         self._files: list[int] = []
 
     def append(self, call: CallRecord) -> None:
@@ -58,9 +60,11 @@ class WriteAheadLog:
             return
         try:
             if not self._files:
-                self._files = [_new_file(self._store), _new_file(self._store)]
+                self._files = [_new_file(self._store, self._owner) for _ in range(2)]
             content = ENCODER.encode(_logged_answer(call))
-            os.write(self._files[0], len(content).to_bytes(LENGTH_BYTES, "little") + content)
+            frame = len(content).to_bytes(LENGTH_BYTES, "little") + content
+            if os.write(self._files[0], frame) < len(frame):
+                self._store = None  # The disk is full, and what came after this would not be read.
         except DamagedAnswerError:  # The store will not take it either, and says so.
             return
         except OSError:  # No room, or no right to write: the store will say so.
@@ -78,11 +82,15 @@ class WriteAheadLog:
                 os.ftruncate(file, 0)
 
 
-def _new_file(store: Path) -> int:
-    path = store.with_name(f"{store.name}{PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    fcntl.flock(file, fcntl.LOCK_EX)
-    return file
+def _new_file(store: Path, owner: str) -> int:
+    """Make a file of the owner's and lock it; again, where somebody took it for an abandoned one in between."""
+    while True:
+        path = store.with_name(f"{store.name}{PREFIX}{owner.partition(':')[2]}.{uuid.uuid4().hex[:8]}")
+        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file).st_nlink:
+            return file
+        os.close(file)
 
 
 def _logged_answer(call: CallRecord) -> LoggedAnswer:
@@ -99,25 +107,29 @@ def _call(arrival: LoggedAnswer) -> CallRecord | None:
 
 
 @contextlib.contextmanager
-def abandoned_calls(store: Path) -> Iterator[list[CallRecord]]:
-    """Give what killed processes had not committed; their files go at the end of the block, unless it fails."""
-    locked: list[tuple[int, Path]] = []
-    try:
-        for path in store.parent.glob(store.name + PREFIX + "*") if sys.platform != "win32" else ():
-            with contextlib.suppress(OSError):
-                file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-                locked.append((file, path))
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                continue
-            if locked and locked[-1][1] == path:
-                os.close(locked.pop()[0])
-        arrivals = [arrival for file, _ in locked for arrival in _read(file)]
-        yield [call for call in map(_call, arrivals) if call]
-        for _, path in locked:
+def abandoned_calls(store: Path) -> Iterator[tuple[list[CallRecord], set[str]]]:
+    """Give what killed processes had not committed, and these owners' names without their host.
+
+    Their files go at the end of the block, unless it fails.
+    """
+    with contextlib.ExitStack() as opened:
+        paths = store.parent.glob(store.name + PREFIX + "*") if sys.platform != "win32" else ()
+        files = {path: file for path in paths if (file := _lock_abandoned(path, opened)) is not None}
+        arrivals = [arrival for file in files.values() for arrival in _read(file)]
+        owners = {path.name.partition(PREFIX)[2].partition(".")[0] for path in files}
+        yield [call for call in map(_call, arrivals) if call], owners
+        for path in files:
             path.unlink(missing_ok=True)
-    finally:
-        for file, _ in locked:
-            os.close(file)
+
+
+def _lock_abandoned(path: Path, opened: contextlib.ExitStack) -> int | None:
+    """Open and lock the file until the stack ends; None: its process lives, or it has just gone."""
+    with contextlib.suppress(OSError):
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        opened.callback(os.close, file)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return file
+    return None
 
 
 def _read(file: int) -> Iterator[LoggedAnswer]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from quackllm.udf.calls.write_ahead_log import WriteAheadLog
 from quackllm.udf.calls.call_record import CallRecord
 from quackllm.workers.messages import Response
-log = WriteAheadLog(Path(sys.argv[1]))
+log = WriteAheadLog(Path(sys.argv[1]), "host:1:abc")
 for number in range(5):
     response = Response(f"answer {number}", seconds=0.5)
     log.append(CallRecord(b"%020d" % number, "chat", "openai", "a prompt", response))
@@ -77,15 +77,15 @@ def test_a_write_that_was_cut_off_loses_that_answer_only(path: Path, cut: int):
 
 
 def test_the_files_of_a_living_process_are_left_alone(path: Path):
-    log = WriteAheadLog(path)
+    log = WriteAheadLog(path, "host:1:abc")
     log.append(arrived(1))
-    with abandoned_calls(path) as calls:
+    with abandoned_calls(path) as (calls, _):
         assert calls == []
     assert len(files(path)) == 1
 
 
 def test_a_file_is_emptied_when_what_it_held_is_committed(path: Path):
-    log = WriteAheadLog(path)
+    log = WriteAheadLog(path, "host:1:abc")
     log.append(arrived(1))
     first = log.rotate()
     log.append(arrived(2))
@@ -96,12 +96,19 @@ def test_a_file_is_emptied_when_what_it_held_is_committed(path: Path):
 
 
 def test_only_what_is_worth_it_is_written(path: Path):
-    log = WriteAheadLog(path)
+    log = WriteAheadLog(path, "host:1:abc")
     log.append(arrived(1, seconds=0.0))
     log.append(arrived(2, finish_reason="length"))
     log.append(arrived(3, embedding=("x",)))
     assert not files(path)
-    WriteAheadLog(None).append(arrived(4))
+    WriteAheadLog(None, "host:1:abc").append(arrived(4))
+
+
+def test_nobody_waits_for_the_leases_of_a_process_that_was_killed(path: Path):
+    CallStore(path).claim([b"x" * 20], "host:1:abc")
+    assert CallStore(path).claim([b"x" * 20], "me") == set(), "as far as anybody knows it lives"
+    subprocess.run([sys.executable, "-c", WRITE, str(path)])
+    assert CallStore(path).claim([b"x" * 20], "me") == {b"x" * 20}
 
 
 def test_a_process_that_goes_on_stores_what_a_killed_one_had_received(path: Path):
