@@ -178,6 +178,8 @@ class CachingClient:
         new: list[InFlightCall] = []
         price = _price(spec, scope)
         asked = [self._attach(spec, key, request, price, mode, new) for key, request in unknown.items()]
+        for call in new:
+            call.stoppable |= scope.stops_calls
         for call in asked:
             call.waiting.append(scope)
         if new:
@@ -210,10 +212,10 @@ class CachingClient:
     def _detach(self, call: InFlightCall, scope: CallScope) -> None:
         """Stop waiting; a call that nobody waits for is taken back, or lands in the store if it was sent.
 
-        One that was streamed is stopped: whoever looked at it has seen enough.
+        One that was streamed, or asked for a client that has gone, is stopped: nobody wants more of it.
         """
         call.waiting.remove(scope)
-        if not call.waiting and not call.result.done() and (call.request.streamed or not call.sent):
+        if not call.waiting and not call.result.done() and (call.stoppable or not call.sent):
             call.cancel()
             self.leases.release(call.key)
             self._finish(call, None)

@@ -29,6 +29,8 @@ class CallScope:
         self.usage = StatementUsage()
         self.answers = AnswerCache()
         self.uncached_responses: dict[Key, Response] = {}
+        self.stops_calls = False
+        """Whether calls that were sent are stopped when it stops waiting, in place of landing in the call store."""
         self.queue_slots: dict[str, asyncio.Semaphore] = {}
 
     @cached_property

@@ -50,10 +50,15 @@ class RoutedRequest(ABC):
     sent: bool = False
     has_chunks: bool = False
     replica_losses: int = 0
+    stoppable: bool = False
+    """Whether it is stopped when it is taken back after it was sent; it then travels alone."""
     finished: bool = False
     """It was answered, it failed, or it was taken back."""
     stop: Callable[[], object] | None = None
-    """Ends the answering of a streamed request that was sent."""
+    """Ends the answering of a request that was sent and can be stopped."""
+
+    def __post_init__(self) -> None:
+        self.stoppable |= self.request.streamed
 
     @abstractmethod
     def admit(self) -> bool:
@@ -74,7 +79,7 @@ class RoutedRequest(ABC):
             self.on_result(outcome)
 
     def cancel(self) -> None:
-        """Want nothing more of it: while it waits it is not sent, and where it is streamed it is stopped."""
+        """Want nothing more of it: while it waits it is not sent, and where it can be stopped it is."""
         self.finished = True
         if self.stop:
             self.stop()
@@ -151,9 +156,9 @@ class Router:
             if load.suspended:
                 continue
             jobs = self._take(self._room(load))
-            # A streamed answer can be stopped, which ends all that was sent with it.
-            together = [job for job in jobs if not job.request.streamed]
-            for batch in [together, *([job] for job in jobs if job.request.streamed)]:
+            # Stopping an answer ends all that was sent with it.
+            together = [job for job in jobs if not job.stoppable]
+            for batch in [together, *([job] for job in jobs if job.stoppable)]:
                 if batch:
                     self._begin(load, batch)
 
@@ -161,7 +166,7 @@ class Router:
         load.in_flight.update(jobs)
         task = self._start(self._send(load, jobs))
         task.add_done_callback(functools.partial(self._sent, load, jobs))
-        if jobs[0].request.streamed:
+        if jobs[0].stoppable:
             jobs[0].stop = task.cancel
 
     def _room(self, load: _Load) -> int:
