@@ -10,12 +10,12 @@ from ....workers.errors import StoreError
 from ....workers.home import home_folder
 from ..settings import GatewaySettings
 from .api_keys import Key
-from .usage_ledger import Allowance, Cost, Ledger, Pass, Refusal
+from .usage_ledger import Admission, Allowance, Cost, Ledger, Refusal
 
 ACTOR = "gateway_ledger"
 
 
-class SharedLedger:
+class AsyncLedger:
     """A `Ledger` behind `await`; each method is the one of that name.
 
     Args:
@@ -27,9 +27,9 @@ class SharedLedger:
         self._run = run
         self.close = close
 
-    async def admit(self, digest: str | None) -> Pass | Refusal | None:
+    async def admit(self, digest: str | None) -> Admission | Refusal | None:
         """See `Ledger.admit`."""
-        admitted: Pass | Refusal | None = await self._run("admit", digest)
+        admitted: Admission | Refusal | None = await self._run("admit", digest)
         return admitted
 
     async def reserve(self, name: str, key: Key, wanted: Cost) -> Allowance | Refusal:
@@ -42,9 +42,9 @@ class SharedLedger:
         await self._run("charge", name, key, cost, reserved)
 
 
-def ledger_for(settings: GatewaySettings) -> SharedLedger:
+def open_shared_ledger(settings: GatewaySettings) -> AsyncLedger:
     """Return the ledger of this machine's gateways, or the cluster's, which an actor owns."""
-    return SharedLedger(_in_actor(settings)) if settings.cluster else _in_process(settings)
+    return AsyncLedger(_in_actor(settings)) if settings.cluster else _in_process(settings)
 
 
 def open_ledger(settings: GatewaySettings) -> Ledger:
@@ -52,14 +52,14 @@ def open_ledger(settings: GatewaySettings) -> Ledger:
     return Ledger(settings.keys_path, home_folder() / "gateway.sqlite")
 
 
-def _in_process(settings: GatewaySettings) -> SharedLedger:
+def _in_process(settings: GatewaySettings) -> AsyncLedger:
     ledger = open_ledger(settings)
 
     async def run(method: str, *arguments: Any) -> Any:
         # A read of one row, or a write of one: tens of microseconds, less than a hop to another thread and back.
         return getattr(ledger, method)(*arguments)
 
-    return SharedLedger(run, ledger.close)
+    return AsyncLedger(run, ledger.close)
 
 
 def _in_actor(settings: GatewaySettings) -> Callable[..., Awaitable[Any]]:
