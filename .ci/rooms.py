@@ -22,7 +22,16 @@ LEAVES = tuple(
     f"workers.{leaf}"
     for leaf in (
         *("errors", "messages", "options", "mschema", "secret_refs", "home"),
-        *("event_loop", "metrics", "log_events"),
+        *(
+            "event_loop",
+            "metrics",
+            "log_events",
+            "database_schema",
+            "extra_fields",
+            "atomic_files",
+            "sql_text",
+            "lazy_exports",
+        ),
     )
 )
 ENGINES = ("transformers", "vllm", "llama_cpp")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -72,6 +72,8 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     messages = [Message("system", body.evidence)] if body.evidence else []
     detail = await asked.answer(Request((*messages, Message("user", body.question))), request)
     reply: dict[str, Any] = {"sql": detail.sql, "error": _told(detail.error), "bound": detail.bound}
+    if detail.left_out:
+        reply["left_out"] = list(detail.left_out)
     if body.run and opened and detail.sql is not None:
         reply |= await _rows(opened, detail.sql, body.max_rows)
     return reply
@@ -157,7 +159,7 @@ class Asked:
     async def _schema(self) -> ResolvedSchema:
         catalog = await self.opened.schema() if self.opened else Schema()
         resolved = await asyncio.to_thread(resolve, self.db_schema, catalog)
-        return ResolvedSchema(resolved.schema, resolved.bindable or self.opened is not None)
+        return replace(resolved, bindable=resolved.bindable or self.opened is not None)
 
     def _fit(self, schema: Schema) -> TargetCheck | None:
         wanted = find_dialect(self.dialect) if self.dialect else None
