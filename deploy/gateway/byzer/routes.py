@@ -24,10 +24,10 @@ from ....udf.text2sql.checks.sandbox import locked_instance
 from ....workers.errors import RequestError
 from ....workers.messages import Failure, Request
 from ....workers.messages import Response as Answer
-from ..admission import Admitted, Spending, Visit, cost_ahead
+from ..admission import Admitted, RequestContext, Spending, cost_ahead
 from ..auth.usage_ledger import NOTHING
-from ..error_styles import speaking
-from ..errors import GatewayError, check_answered, too_slow
+from ..error_styles import route_class_with_errors
+from ..errors import GatewayError, raise_for_failure, timeout_error
 from .reply import answers_in, shown
 from .request_rows import table_of
 from .select_list import DATA, REQUEST_MACRO, Rewriting, models_called
@@ -44,7 +44,7 @@ def say(error: GatewayError) -> Response:
     return PlainTextResponse(f"{error.code}: {error.message}", error.status_code)
 
 
-router = APIRouter(tags=["byzer"], route_class=speaking(say))
+router = APIRouter(tags=["byzer"], route_class=route_class_with_errors(say))
 
 
 class PredictForm(BaseModel):
@@ -86,7 +86,7 @@ class Running:
         spending: what it may spend; it is told what it has.
     """
 
-    def __init__(self, visit: Visit, spending: Spending) -> None:
+    def __init__(self, visit: RequestContext, spending: Spending) -> None:
         self._visit, self._spending = visit, spending
         self._connection: Connection | None = None
         # Failed rows are told in the reply, and a warning would go to whoever reads the server's output.
@@ -105,7 +105,7 @@ class Running:
                 found = connection.execute(sql).fetchall()
                 names = [column[0] for column in connection.description]
         except duckdb.InterruptException as error:
-            raise too_slow(seconds) from error
+            raise timeout_error(seconds) from error
         except duckdb.Error as error:
             raise RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}") from error
         answers = [answer for row in found for cell in row for answer in answers_in(cell)]
@@ -157,4 +157,4 @@ def _stopped_after(connection: Connection, seconds: float) -> Iterator[None]:
 
 def _refuse_all(answer: dict[str, Any]) -> None:
     """Fail the request where every row of it failed: a client that asks one question looks at the status."""
-    check_answered(Answer(None, error=Failure(**answer["error"]), finish_reason=answer["finish_reason"]))
+    raise_for_failure(Answer(None, error=Failure(**answer["error"]), finish_reason=answer["finish_reason"]))
