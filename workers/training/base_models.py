@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..engines.transformers.engine import TransformersSettings
 from ..engines.transformers.loading import PATH_HINT, resolve_model_path, weight_options
+from ..engines.transformers.settings import TransformersSettings
 from ..errors import DeployError, MissingExtraError, TrainingError
 from .settings import FinetuneSettings, TrainingSettings
 

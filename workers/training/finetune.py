@@ -12,7 +12,8 @@ from .data.chat_encoding import ChatEncoder, encode_examples, require_examples
 from .data.chat_examples import Examples, read_examples
 from .data.data_files import BadRow
 from .data.dataset import dataset_of, fingerprint, pack
-from .run.run import TrainingJob, train
+from .run.job import TrainingJob
+from .run.run import train
 from .run_folder import DataReport, Trained, run_folder, start_or_resume
 from .settings import FinetuneSettings
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ...errors import DeployError, MissingExtraError, ProviderError, did_you_mean
 from ...messages import Message, Request, Response, Usage
 from ...options import Options
+from ..chat_template import RenderTurns, jinja_template, prompt_errors, prompt_text
 from ..provider_replies import CUT_OFF, thinking_apart
-from ..transformers.batching import plain_prompt
 from .server import EXTRA, QUIET_SETTINGS, LlamaServer
 
 TEMPLATE_KEY = b"tokenizer.chat_template"
@@ -99,8 +99,7 @@ class LlamaCppEngine:
         self.settings = settings
         self._server = LlamaServer(settings.parameters())
         self._starting = asyncio.Lock()
-        self._template: str | None = None
-        self._specials: dict[str, str] = {}
+        self._render: RenderTurns | None = None
 
     async def start(self) -> None:
         """Load the model, in a process of its own.
@@ -109,10 +108,12 @@ class LlamaCppEngine:
             MissingExtraError: xllamacpp or transformers is not installed.
             DeployError: there is no such file, or llama.cpp cannot load it, in its own words.
         """
-        self._template = await asyncio.to_thread(chat_template, self.settings.model_path)
+        template = await asyncio.to_thread(chat_template, self.settings.model_path)
         await self._server.start()
-        properties = await self._server.get("/props")
-        self._specials = {name: properties[name] for name in ("bos_token", "eos_token")}
+        if template is not None:
+            properties = await self._server.get("/props")
+            special_tokens = {name: properties[name] for name in ("bos_token", "eos_token")}
+            self._render = jinja_template(template, {**special_tokens, **self.settings.chat_template_kwargs})
 
     async def answer(self, request: Request) -> Response:
         """Answer one request.
@@ -172,26 +173,12 @@ class LlamaCppEngine:
 
     async def _tokens(self, server: LlamaServer, messages: tuple[Message, ...]) -> list[int]:
         """Return the tokens that the transformers engine would read."""
-        if any(message.images for message in messages):
-            raise ProviderError("this model reads no images", code="unsupported_option")
-        text = plain_prompt(messages) if self._template is None else self._rendered(messages)
+        with prompt_errors(messages):
+            text = prompt_text(messages, self._render)
         # A template writes the special tokens itself: a second beginning-of-text token would shift the answer.
-        reply = await server.post("/tokenize", {"content": text, "add_special": self._template is None})
+        reply = await server.post("/tokenize", {"content": text, "add_special": self._render is None})
         tokens: list[int] = reply["tokens"]
         return tokens
-
-    def _rendered(self, messages: tuple[Message, ...]) -> str:
-        import jinja2
-        from transformers.utils.chat_template_utils import render_jinja_template
-
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        more = {**self._specials, **self.settings.chat_template_kwargs}
-        try:
-            texts, _ = render_jinja_template([turns], chat_template=self._template, add_generation_prompt=True, **more)
-        except jinja2.TemplateError as error:
-            raise ProviderError(f"the model's chat template: {error}", code="chat_template") from error
-        text: str = texts[0]
-        return text
 
 
 def sampling_fields(options: Options) -> dict[str, Any]:

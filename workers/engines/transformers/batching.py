@@ -6,15 +6,14 @@ import asyncio
 import json
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import ProviderError
-from ...messages import Message, Request, Response, Usage
+from ...messages import Request, Response, Usage
 from ...options import Options
+from ..chat_template import max_new_tokens, prompt_errors, prompt_tokens
 from ..provider_replies import CUT_OFF, thinking_apart
-
-if TYPE_CHECKING:
-    from .engine import TransformersSettings
+from .settings import TransformersSettings
 
 UNSUPPORTED = ("response_format", "presence_penalty", "frequency_penalty")
 ONE_ANSWER_A_ROW = {"num_beams", "num_return_sequences"}
@@ -166,9 +165,10 @@ class LoadedModel:
     def _prepare(self, row: BatchRow) -> bool:
         """Tokenize a row; False where it cannot be asked."""
         try:
-            row.prompt = read_prompt(self.tokenizer, row.request.messages, self.settings.chat_template_kwargs)
-            wanted = row.request.options.max_tokens or self.settings.max_tokens
-            row.limit = max_new_tokens(wanted, len(row.prompt), self.context)
+            messages, limit = row.request.messages, row.request.options.max_tokens or self.settings.max_tokens
+            with prompt_errors(messages):
+                row.prompt = prompt_tokens(self.tokenizer, messages, self.settings.chat_template_kwargs)
+            row.limit = max_new_tokens(limit, len(row.prompt), self.context)
         except ProviderError as error:
             row.fail(error)
             return False
@@ -246,59 +246,3 @@ class RowStopping:
         tokens = input_ids[:, -1].tolist()
         ended = [self.batches.take(row, token) for row, token in zip(self.rows, tokens, strict=True)]
         return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)
-
-
-def max_new_tokens(wanted: int, count: int, context: int | None) -> int:
-    """Return how many tokens an answer may have.
-
-    Raises:
-        ProviderError: the prompt's `count` tokens leave no room for any.
-    """
-    if context is None:
-        return wanted
-    if count >= context:
-        raise ProviderError(
-            f"the prompt has {count} tokens, and the model reads and writes {context} in all",
-            code="context_length_exceeded",
-        )
-    return min(wanted, context - count)
-
-
-def read_prompt(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any]) -> list[int]:
-    """Return the tokens that ask a model for the next turn.
-
-    Raises:
-        ProviderError: there are images, or the model's chat template refuses the turns.
-    """
-    import jinja2
-
-    if any(message.images for message in messages):
-        raise ProviderError("this model reads no images", code="unsupported_option")
-    try:
-        return prompt_tokens(tokenizer, messages, chat_template_kwargs)
-    except jinja2.TemplateError as error:
-        raise ProviderError(f"the model's chat template: {error}", code="chat_template") from error
-
-
-def prompt_tokens(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any]) -> list[int]:
-    """Return the tokens that ask a model for the next turn; training uses the same."""
-    template = tokenizer.chat_template is not None
-    text = chat_text(tokenizer, messages, chat_template_kwargs, True) if template else plain_prompt(messages)
-    # A template writes the special tokens itself: a second beginning-of-text token would shift the answer.
-    ids: list[int] = tokenizer(text, add_special_tokens=not template)["input_ids"]
-    return ids
-
-
-def chat_text(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any], asks: bool) -> str:
-    """Return the conversation in the model's chat template, up to where the model is to speak if it `asks`."""
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asks, **chat_template_kwargs)
-    return text
-
-
-def plain_prompt(messages: tuple[Message, ...]) -> str:
-    """Return a prompt for a model without a chat template: one turn as it is, several with their roles before them."""
-    if len(messages) == 1:
-        return messages[0].content
-    turns = [f"{message.role}: {message.content}" for message in messages]
-    return "\n".join([*turns, "assistant:"])

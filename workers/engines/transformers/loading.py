@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import DeployError, MissingExtraError
 from .batching import LoadedModel
-
-if TYPE_CHECKING:
-    from .engine import TransformersSettings
+from .settings import TransformersSettings
 
 MODELSCOPE = "modelscope:"
 PATH_HINT = "write a folder with a config.json, a Hugging Face id such as Qwen/Qwen2.5-Coder-7B, or modelscope:ID"

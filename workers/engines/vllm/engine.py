@@ -11,39 +11,15 @@ from contextlib import aclosing, contextmanager
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel
 
 from ...errors import DeployError, ProviderError, did_you_mean
 from ...messages import Request, Response, Usage
+from ..chat_template import max_new_tokens, prompt_errors, prompt_tokens
 from ..provider_replies import CUT_OFF, thinking_apart
-from ..transformers.batching import max_new_tokens, read_prompt
 from .loading import load, shutdown
 from .sampling import LORA, sampling_fields
-
-
-class VllmSettings(BaseModel):
-    """Settings of `custom/auto` with `backend: vllm`. Any other is an argument of vLLM's `AsyncEngineArgs`."""
-
-    model_config = ConfigDict(extra="allow", protected_namespaces=())
-
-    model_path: str = Field(description="a folder, a Hugging Face id, or `modelscope:` and an id")
-    tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share the model; left out: `gpus_per_worker`")
-    lora_adapters: dict[str, str] = Field(
-        default_factory=dict, description="LoRA adapters by name: `{name: folder or Hugging Face id}`"
-    )
-    lora: str | None = Field(None, description="the adapter that answers where a request names none")
-    max_tokens: int = Field(1024, ge=1, description="the most tokens of an answer where a request gives none")
-    chat_template_kwargs: dict[str, Any] = Field(
-        default_factory=dict, description="passed to the chat template, e.g. {'enable_thinking': false}"
-    )
-
-    @field_validator("lora")
-    @classmethod
-    def _known_adapter(cls, name: str | None, info: ValidationInfo) -> str | None:
-        adapters = info.data.get("lora_adapters", {})
-        if name is not None and name not in adapters:
-            raise ValueError(f"no adapter has that name: {did_you_mean(name, adapters)}")
-        return name
+from .settings import VllmSettings
 
 
 class VllmEngine:
@@ -148,9 +124,10 @@ class VllmEngine:
         if llm.model_config.runner_type == "pooling":
             raise ProviderError("this model makes vectors and writes no text", code="no_generation", setup=True)
         more = self.settings.chat_template_kwargs
-        prompt = await self._read(lambda: read_prompt(llm.get_tokenizer(), request.messages, more))
-        wanted = request.options.max_tokens or self.settings.max_tokens
-        limit = max_new_tokens(wanted, len(prompt), llm.model_config.max_model_len)
+        with prompt_errors(request.messages):
+            prompt = await self._read(lambda: prompt_tokens(llm.get_tokenizer(), request.messages, more))
+        limit = request.options.max_tokens or self.settings.max_tokens
+        limit = max_new_tokens(limit, len(prompt), llm.model_config.max_model_len)
         with self._asked() as name:
             params = sampling_params(
                 llm, {**sampling_fields(request.options), "max_tokens": limit, "output_kind": kind}

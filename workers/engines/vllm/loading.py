@@ -12,13 +12,11 @@ from dataclasses import is_dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from ...errors import DeployError, MissingExtraError, did_you_mean
 from ..transformers.loading import resolve_model_path
-
-if TYPE_CHECKING:
-    from .engine import VllmSettings
+from .settings import VllmSettings
 
 EXTRA = 'pip install "quackllm[vllm]"'
 CHILD = "quackllm.workers.engines.vllm.child"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ...engines.transformers.batching import chat_text, prompt_tokens
+from ...engines.chat_template import prompt_tokens, render_messages, tokenizer_template
 from ...errors import TrainingError
 from .chat_examples import Examples, Messages, nothing_usable
 from .data_files import BadRow
@@ -78,11 +78,11 @@ class ChatEncoder:
 
     def _written(self, messages: Messages) -> str:
         """Return the last turn as the template writes it after the prompt, or as it is."""
-        content = messages[-1].content
-        if self.tokenizer.chat_template is None:
+        content, render = messages[-1].content, tokenizer_template(self.tokenizer, self.options)
+        if render is None:
             return content
-        prompt = chat_text(self.tokenizer, messages[:-1], self.options, asks=True)
-        whole = chat_text(self.tokenizer, messages, self.options, asks=False)
+        prompt = render_messages(messages[:-1], render, add_generation_prompt=True)
+        whole = render_messages(messages, render, add_generation_prompt=False)
         return whole.removeprefix(prompt) if whole.startswith(prompt) else content
 
     def _tokens(self, text: str) -> list[int]:

@@ -22,8 +22,9 @@ from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 from ...cluster.address import resolve_address
 from ...errors import QuackLLMError, SetupError, TrainingError
 from ..run_folder import FINAL
+from .job import TrainingJob
+from .local import train_in_process
 from .progress import ProgressFile, follow_progress
-from .run import TrainingJob, train_in_process
 
 KEPT, NOTES = ".ray", ".progress"
 """In the run's folder until it has ended: what Ray Train keeps, and how far the workers have come."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import MissingExtraError, TrainingError
 from ..base_models import INSTALL, first_line
-from .run import TrainingJob
+from .job import TrainingJob
 
 
 def make_trackers(job: TrainingJob) -> list[Any]:

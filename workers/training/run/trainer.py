@@ -15,8 +15,8 @@ from ..base_models import QUANTIZATION, device, load_base, load_tokenizer, new_m
 from ..run_folder import COMPLETE, last_checkpoint
 from ..settings import FinetuneSettings, PretrainSettings, TrainingSettings
 from .callbacks import ProgressCallback
+from .job import TrainingJob
 from .progress import ShowProgress
-from .run import TrainingJob
 from .trackers import make_trackers
 
 

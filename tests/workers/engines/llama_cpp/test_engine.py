@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 import pytest
 from quackllm.workers.engines import EmbeddingEngine, StreamingEngine
+from quackllm.workers.engines.chat_template import prompt_tokens
 from quackllm.workers.engines.llama_cpp.engine import LlamaCppEngine, LlamaCppSettings
-from quackllm.workers.engines.transformers.batching import prompt_tokens
 from quackllm.workers.errors import DeployError, MissingExtraError, ProviderError
 from quackllm.workers.messages import Message, Request, Response
 from quackllm.workers.options import Options

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from quackllm.workers.engines import EmbeddingEngine, StreamingEngine
-from quackllm.workers.engines.transformers.engine import TransformersEngine, TransformersSettings
+from quackllm.workers.engines.transformers.engine import TransformersEngine
+from quackllm.workers.engines.transformers.settings import TransformersSettings
 from quackllm.workers.errors import DeployError, MissingExtraError, ProviderError
 from quackllm.workers.messages import Message, Request, Response
 from quackllm.workers.options import Options
