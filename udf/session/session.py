@@ -19,7 +19,7 @@ from .statement import Statement
 from .transaction import ImplicitTransaction
 
 if TYPE_CHECKING:
-    from ...workers.mschema import Schema
+    from ...workers.database_schema import Schema
     from ..planner.estimate import ModelEstimate
 
 _NUMBERS = itertools.count(1)

@@ -14,9 +14,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from .. import event_loop
+from ..deployments.models_yaml import delete_model, read_models, save_model
 from ..deployments.spec import ModelSpec, map_secrets
 from ..errors import DeployError, QuackLLMError, SetupError
-from ..home import delete_model, home_folder, read_models, save_model
+from ..home import home_folder
 from ..secret_refs import resolve
 from .fleet import BUILTIN_MODELS, Fleet, ModelStatus, ReplicaStatus, unknown_model
 from .router import Router

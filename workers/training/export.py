@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from ..atomic_files import atomic_write, remove
 from ..engines.llama_cpp.server import EXTRA
 from ..errors import ExportError, MissingExtraError, did_you_mean
 from .run_folder import require_finished
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Progress = Callable[[int, int], None]
 """Told the weights written so far, and all there are, in bytes."""
-UNFINISHED = ".unfinished"
 GGUF_NEEDS = {"gguf": EXTRA, "xllamacpp": EXTRA, "torch": 'pip install "quackllm[local]"'}
 
 
@@ -100,7 +99,7 @@ def _export_safetensors(folder: Path, path: Path, dtype: str, max_shard_size: st
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise ExportError(f"{folder} cannot be loaded: {error}", hint="give the folder of a merged model") from error
-    with _renamed_when_done(path) as draft:
+    with _written(path) as draft:
         loaded.save_pretrained(draft, max_shard_size=max_shard_size)
         tokenizer.save_pretrained(draft)
     size = sum(file.stat().st_size for file in path.iterdir())
@@ -131,7 +130,7 @@ def _export_gguf(
     ends = _ends(config, GenerationConfig, folder)
     vocabulary = read_vocabulary(folder, config.vocab_size, ends)
     name = MODEL_ARCH_NAMES[architecture(config)]
-    with _renamed_when_done(path) as draft, closing(GGUFWriter(draft, name)) as writer:
+    with _written(path) as draft, closing(GGUFWriter(draft, name)) as writer:
         write_fields(writer, config, folder.resolve().name)
         writer.add_file_type(file_type(mix))
         vocabulary.write(writer)
@@ -221,27 +220,16 @@ def _quantize_tensor(name: str, weight: torch.Tensor, kind: GGMLQuantizationType
 
 
 @contextmanager
-def _renamed_when_done(path: Path) -> Iterator[Path]:
-    """Give a name to write to; it becomes the target's when all is written, and is removed where it is not."""
-    draft = path.with_name(path.name + UNFINISHED)
-    _remove(draft)
+def _written(path: Path) -> Iterator[Path]:
+    """Give a draft's name to write to; it takes the place of the target when all is written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield draft
-        if path.is_dir():
-            _remove(path)
-        draft.replace(path)
+        with atomic_write(path) as draft:
+            yield draft
+            if path.is_dir():
+                remove(path)
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error}", hint="is there room on the disk?") from error
-    finally:
-        _remove(draft)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _check_installed(packages: dict[str, str]) -> None:

@@ -20,17 +20,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ..atomic_files import atomic_write_text, draft_path
 from ..errors import TrainingError
 from .data.data_files import BadRow
 
-FINAL, DRAFT, COMPLETE, RUN, REPORT, CURVE = (
-    "final",
-    "final.unfinished",
-    "complete",
-    "run.json",
-    "training.json",
-    "loss.png",
-)
+FINAL, COMPLETE, RUN, REPORT, CURVE = "final", "complete", "run.json", "training.json", "loss.png"
+DRAFT = draft_path(Path(FINAL)).name
 MAY_CHANGE_ON_RESUME = {"resume", "ray_address", "report_to", "run_name", "max_failures"}
 """Settings that may differ when a run goes on."""
 
@@ -152,9 +147,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a file whole or not at all."""
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(json.dumps(value, ensure_ascii=False, indent=2), "utf-8")
-    draft.replace(path)
+    atomic_write_text(path, json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def require_finished(path: str) -> Path:

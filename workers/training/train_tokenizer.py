@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..atomic_files import atomic_write
+
 END, PADDING = "<|endoftext|>", "<|pad|>"
 
 
@@ -23,9 +25,8 @@ def train_tokenizer(documents: Iterable[str], vocab_size: int, length: int, fold
         show_progress=False,
     )
     tokenizer.train_from_iterator(documents, trainer)
-    draft = folder.with_name(folder.name + ".unfinished")
     whole = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token=END, pad_token=PADDING, model_max_length=length
     )
-    whole.save_pretrained(draft)
-    draft.rename(folder)
+    with atomic_write(folder) as draft:
+        whole.save_pretrained(draft)

@@ -23,6 +23,7 @@ from ....udf.text2sql.checks.sandbox import locked_instance
 from ....workers.errors import RequestError
 from ....workers.messages import Failure
 from ....workers.messages import Response as Answer
+from ....workers.sql_text import quote_identifier
 from ..admission import Admitted, Visit
 from ..error_styles import speaking
 from ..errors import GatewayError, check_answered, too_slow
@@ -109,7 +110,7 @@ class Running:
             session.variables = _variables(wishes)
             session.duckdb_progress_enabled = False
             duckdb.DuckDBPyConnection.register(connection, "given", rows)
-            names = ", ".join('"' + name.replace('"', '""') + '"' for name in rows.column_names) or "NULL AS feature"
+            names = ", ".join(map(quote_identifier, rows.column_names)) or "NULL AS feature"
             for statement in (f"CREATE TABLE {DATA} AS SELECT {names} FROM given", REQUEST_MACRO):
                 duckdb.DuckDBPyConnection.execute(connection, statement)
             duckdb.DuckDBPyConnection.unregister(connection, "given")

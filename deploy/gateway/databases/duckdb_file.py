@@ -12,8 +12,8 @@ import duckdb
 from ....udf.text2sql.checks.binder import refusal
 from ....udf.text2sql.checks.sandbox import CONFIG
 from ....udf.text2sql.schema.catalog import read_catalog
+from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError
-from ....workers.mschema import Schema
 from .database import STATEMENT_SECONDS, Rows, as_rows
 
 

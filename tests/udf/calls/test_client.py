@@ -14,9 +14,9 @@ import warnings
 
 import pytest
 from quackllm.udf.calls.store import CallStore
+from quackllm.workers.deployments.models_yaml import save_model
 from quackllm.workers.deployments.spec import make_spec
 from quackllm.workers.engines.echo import EchoEngine
-from quackllm.workers.home import save_model
 from quackllm.workers.messages import Request, Response
 
 import quackllm

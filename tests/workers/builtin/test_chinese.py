@@ -28,7 +28,7 @@ from quackllm.workers.builtin.text.tokens import (
     split_identifier,
     text_features,
 )
-from quackllm.workers.mschema import Column, Schema, Table
+from quackllm.workers.database_schema import Column, Schema, Table
 
 BOOKS = SchemaIndex(
     Schema(

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from quackllm.workers.builtin.network import weights
 from quackllm.workers.builtin.text import word_vectors
+from quackllm.workers.database_schema import Schema
 from quackllm.workers.deployments.spec import make_spec
 from quackllm.workers.engines.builtin import BuiltinEngine, BuiltinSettings, split_turns
 from quackllm.workers.errors import ProviderError, SetupError
 from quackllm.workers.messages import Message, Request, Response
-from quackllm.workers.mschema import Schema, format_mschema
+from quackllm.workers.mschema import format_mschema
 
 pytest_plugins = ["support.builtin_shop"]
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 import duckdb
 import sqlglot
 
-from ....workers.mschema import Column, Schema, Table, join_name
+from ....workers.database_schema import Column, Schema, Table, join_name
 from ..checks.sandbox import ask
 from .inferred_keys import Keys, add_keys
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property, lru_cache
 
-from ...mschema import Schema
+from ...database_schema import Schema
 from ..query.tree import LiteralValue
 from ..schema.schema_index import SchemaIndex, column_kind
 from ..text.lexicon import GENDER_NAMES, GENDERS, NUMBER_WORDS, PLAIN_WORDS, SCALES, SMALL_WORDS, YES_NO

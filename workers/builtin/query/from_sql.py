@@ -7,7 +7,7 @@ from typing import cast
 import sqlglot
 from sqlglot import expressions as exp
 
-from ...mschema import join_name
+from ...database_schema import join_name
 from ..schema.schema_index import SchemaIndex
 from .grammar import AGGREGATES
 from .tree import Joiner, LiteralValue, Operand, Order, Predicate, Query, SetOperator, Term

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from ...mschema import split_name
+from ...database_schema import split_name
+from ...sql_text import quote_identifier, quote_literal
 from ..schema.schema_index import ForeignKeyEdge, SchemaIndex, column_kind, join_tree
 from .implied_tables import table_of
 from .tree import LiteralValue, Operand, Predicate, Query, Term, terms_of
@@ -44,7 +45,7 @@ def quoted(name: str) -> str:
     """Return an identifier, in double quotes where SQL needs them."""
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _reserved():
         return name
-    return '"' + name.replace('"', '""') + '"'
+    return quote_identifier(name)
 
 
 class _Writer:
@@ -174,7 +175,7 @@ class _Writer:
         if self._kind(predicate.term) != "text":
             raise NotWritableError("only text is searched")
         pattern = PATTERN_FORMS[predicate.operator].format(value.text)
-        return f"{left} {'NOT ' if predicate.operator == 'LACKS' else ''}ILIKE {_text(pattern)}"
+        return f"{left} {'NOT ' if predicate.operator == 'LACKS' else ''}ILIKE {quote_literal(pattern)}"
 
     def _operand(self, operand: Operand, term: Term) -> str:
         if isinstance(operand, Term):
@@ -189,7 +190,7 @@ class _Writer:
         if kind == "other" or (kind == "date" and not is_date(operand.text)):
             raise NotWritableError("a constant does not suit its column")
         assert term.column is not None
-        return _text(self.spelling(term.column, operand.text))
+        return quote_literal(self.spelling(term.column, operand.text))
 
     def _whole_number(self, value: LiteralValue) -> str:
         if not re.fullmatch(r"\d{1,9}", value.text):
@@ -226,7 +227,3 @@ def _boolean(value: LiteralValue) -> str:
 def _size(text: str) -> tuple[float, str]:
     """What constants are ordered by: numbers by their size, texts (dates among them) as they are written."""
     return (0.0, text) if text.startswith("'") else (float(text), "")
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

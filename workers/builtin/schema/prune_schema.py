@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from ...mschema import Schema, Table, split_name
+from ...database_schema import Schema, Table, split_name
 from ..text.lexicon import IGNORED
 from ..text.tokens import name_words, read_words, stem
 from .schema_index import SchemaIndex

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from quackllm.workers.builtin.schema.prune_schema import MOST_COLUMNS, MOST_OF_TABLE, prune_schema
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex
-from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
+from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 
 pytest_plugins = ["support.builtin_shop"]
 
