@@ -17,7 +17,7 @@ from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import BudgetError, SetupError, StoreError
 from ...workers.home import home_folder
 from ...workers.messages import Message, Request, Response
-from ...workers.metrics import CACHE_HITS, MONEY
+from ...workers.metrics import CACHE_HITS, MONEY, series
 from ...workers.serving.fleet import Fleet
 from ...workers.serving.worker import worker_concurrency
 from ..session.statement import Statement
@@ -73,7 +73,7 @@ class CachingClient:
         async with self._looking_up:  # One after another, so that the first are sent while the next are looked up.
             answers = await self._known(wanted, statement, mode)
         statement.spent.cached += len(answers)
-        CACHE_HITS.add(len(answers.keys() - statement.uncached_responses.keys()), spec.name)
+        series(CACHE_HITS, spec.name).inc(len(answers.keys() - statement.uncached_responses.keys()))
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:
             fresh = await self._ask_unknown(spec, unknown, statement, mode)
             answers |= fresh
@@ -137,7 +137,7 @@ class CachingClient:
         (key,) = _keys(spec, [request])
         cached = (await self._known([key], statement, mode)).get(key)
         statement.spent.cached += cached is not None
-        CACHE_HITS.add(cached is not None, spec.name)
+        series(CACHE_HITS, spec.name).inc(cached is not None)
         said = ""
         if cached is None:
             with contextlib.ExitStack() as leaving:
@@ -278,7 +278,7 @@ class CachingClient:
         if call.payer:
             call.payer.spent.add(outcome, call.price)
         if call.price:
-            MONEY.add(call.price.cost(outcome.usage), call.spec.name)
+            series(MONEY, call.spec.name).inc(call.price.cost(outcome.usage))
         self._answered.append(call)
         if not self._settling:
             self._settling = True

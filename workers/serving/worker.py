@@ -14,7 +14,7 @@ from ..engines import EmbeddingEngine, StreamingEngine
 from ..errors import ProviderError, SetupError
 from ..log_events import log_answer
 from ..messages import Failure, Request, Response
-from ..metrics import RETRIES, WORKERS, count_answer
+from ..metrics import RETRIES, WORKERS, count_answer, series
 from .retry import Patience
 
 IndexedChunk = tuple[int, str | Response]
@@ -210,7 +210,7 @@ class Worker:
             error = response.error or Failure(
                 response.finish_reason, FAILURE_TEXTS.get(response.finish_reason, "no answer")
             )
-        RETRIES.add(self.patience.retries - self.counts.retries, self.model)
+        series(RETRIES, self.model).inc(self.patience.retries - self.counts.retries)
         self.counts.retries = self.patience.retries
         response = replace(response, model=self.spec.name, error=error, seconds=seconds)
         count_answer(self.model, response)
