@@ -12,11 +12,8 @@ from typing import Any
 from .messages import Request, Response
 
 LOG = logging.getLogger("quackllm")
-LEVEL = "QUACKLLM_LOG"
-"""The environment variable that says what is logged: debug (each answer), info (what failed, what began and
-ended), warning, error."""
-PROMPTS = "QUACKLLM_LOG_PROMPTS"
-"""The environment variable that, as 1, lets prompts, answers and providers' messages into the log."""
+LEVEL = "QUACKLLM_LOG"  # Environment variable: debug (each answer), info (failures, starts and ends), warning or error.
+PROMPTS = "QUACKLLM_LOG_PROMPTS"  # Environment variable: 1 also logs prompts, answers and providers' messages.
 
 
 class JsonFormatter(logging.Formatter):

@@ -22,8 +22,8 @@ class Message(Struct, frozen=True, gc=False):
     role: Role | Literal["tool"]
     content: str
     images: tuple[str, ...] = ()
+    # Further fields of the message that are passed to the service as they are, e.g. `tool_calls`: a JSON object.
     extra: str = ""
-    """Further fields of the message that are passed to the service as they are, e.g. `tool_calls`: a JSON object."""
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -35,8 +35,7 @@ class Request(Struct, frozen=True, gc=False):
     messages: tuple[Message, ...]
     options: Options = Options()
     kind: Literal["chat", "embed"] = "chat"
-    streamed: bool = False
-    """Whether somebody reads the answer while it grows; the answer is the same."""
+    streamed: bool = False  # Whether the answer is read in chunks as it is generated; the answer is the same.
 
     @staticmethod
     def of(text: str) -> Request:
@@ -63,8 +62,7 @@ class Failure(Struct, frozen=True, gc=False):
     code: str
     message: str
     retryable: bool = False
-    status: int | None = None
-    """The HTTP status of the provider's refusal, where there was one."""
+    status: int | None = None  # The HTTP status of the provider's refusal, where there was one.
 
 
 class Response(Struct, frozen=True, gc=False):
@@ -84,8 +82,8 @@ class Response(Struct, frozen=True, gc=False):
     seconds: float = 0.0
     request_id: str | None = None
     embedding: tuple[float, ...] | None = None
+    # The calls of tools that the model asks for, as the service's JSON; `output` is the same where it wrote no text.
     tool_calls: str | None = None
-    """The tools that the model wants called, as the service's JSON; `output` is the same where it said nothing."""
 
     @property
     def is_complete(self) -> bool:

@@ -10,13 +10,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from .errors import RequestError, did_you_mean
 
+# Byzer's names for the same options.
 ALIASES = {
     "max_length": "max_tokens",
     "stopping_sequences": "stop",
     "timeout_s": "timeout_seconds",
     "extra_request_params": "extra",
 }
-"""Byzer's names for the same options."""
 
 
 def _from_json(value: Any) -> Any:

@@ -19,6 +19,7 @@ from ...workers.home import home_folder
 from ...workers.messages import Message, Request, Response
 from ...workers.metrics import CACHE_HITS, MONEY, series
 from ...workers.serving.fleet import Fleet
+from ...workers.serving.router import RequestState
 from ...workers.serving.worker import worker_concurrency
 from ..session.statement import Statement
 from ..settings import StoreMode
@@ -213,7 +214,7 @@ class CachingClient:
         One that was streamed is stopped: whoever looked at it has seen enough.
         """
         call.waiting.remove(statement)
-        if not call.waiting and not call.result.done() and (call.request.streamed or not call.sent):
+        if not call.waiting and not call.result.done() and (call.request.streamed or call.state is RequestState.QUEUED):
             call.cancel()
             self._release_lease(call.key)
             self._finish(call, None)

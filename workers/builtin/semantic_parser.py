@@ -26,8 +26,8 @@ from .schema.schema_index import SchemaIndex
 VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
 VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
 BEAMS = 5
+# The model declines from this log-probability on; below it, its likeliest query is the answer.
 DECLINE_THRESHOLD = math.log(0.5)
-"""A decline counts from this probability on; below it the likeliest query does."""
 
 
 class NoSchemaError(ValueError):

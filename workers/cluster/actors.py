@@ -22,8 +22,8 @@ from .metrics_exporter import start_replica_observability
 NAMESPACE = "quackllm"
 DIRECTORY = "directory"
 KV_KEY, KV_NAMESPACE = b"deployments", b"quackllm"
+# Answers that complete within this time are sent in one message: a message for each costs more than its content.
 GATHER_SECONDS = 0.004
-"""Answers that complete within this time travel together: a message for each would cost more than it carries."""
 
 
 class RetiredError(QuackLLMError):

@@ -25,12 +25,12 @@ from .address import resolve_address
 from .metrics_exporter import start_exporter
 from .replicas import RayReplica, drain, live_replicas, rebalance_rates, replica_statuses, start_replicas
 
+# Where the directory and the call store run: they survive a lost worker node, and the store's file stays where it is.
 ON_HEAD = {"node:__internal_head__": 0.001}
-"""Where the directory and the call store run: a lost worker node takes neither, and a file stays where it is."""
+# How long the cluster's head may be silent, e.g. while it is restarted, before that is an error.
 ANSWER_SECONDS = float(os.environ.get("QUACKLLM_CLUSTER_SECONDS", 60))
-"""How long the cluster's head may be silent, e.g. while it is restarted, before that is an error."""
+# A replica has this many requests for each that it works on, so that it stays busy while answers go to the driver.
 QUEUE_FACTOR = 2.0
-"""While answers that came together travel to the driver, and it is busy with them, a replica works on as many more."""
 
 
 class RayFleet(Fleet):

@@ -21,12 +21,10 @@ from ..serving.router import ReplicaLostError
 from ..serving.worker import ChunkBatch
 from .actors import NAMESPACE, Deployment, ReplicaActor, RetiredError
 
-MAX_BATCHES = 1000
-"""Batches that one replica takes at once; the worker's own slots bound what is really under way."""
+MAX_BATCHES = 1000  # Batches that one replica accepts at once; the worker's slots bound the requests in flight.
+# How long a deployment may take to load its weights.
 START_SECONDS = float(os.environ.get("QUACKLLM_START_SECONDS", 1800))
-"""How long a deployment may take to load its weights."""
-PING_SECONDS = 5.0
-"""How long a replica may take to say that it is up."""
+PING_SECONDS = 5.0  # How long a replica may take to answer a ping.
 
 
 @dataclass(frozen=True, slots=True)

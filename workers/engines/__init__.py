@@ -21,8 +21,7 @@ class Engine(Protocol):
     """What answers requests. `Settings` checks the `infer_params` of a deployment without loading anything."""
 
     Settings: ClassVar[type[BaseModel]]
-    concurrency: ClassVar[int]
-    """How many requests one worker keeps under way unless the deployment says otherwise."""
+    concurrency: ClassVar[int]  # How many requests one worker keeps under way unless the deployment says otherwise.
 
     def __init__(self, settings: Any) -> None:
         """Keep the settings; nothing is loaded yet."""
@@ -49,8 +48,7 @@ class StreamingEngine(Protocol):
 class EmbeddingEngine(Protocol):
     """An engine that can turn texts into vectors."""
 
-    embed_batch: ClassVar[int]
-    """The most texts of one call."""
+    embed_batch: ClassVar[int]  # The most texts of one call.
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector a text, in order, all of one length."""

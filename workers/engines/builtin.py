@@ -16,10 +16,9 @@ from ..builtin.semantic_parser import DeclinedError, NoSchemaError, Parsed, pars
 from ..errors import ProviderError, SetupError
 from ..messages import Message, Request, Response, Usage
 
+# One BLAS thread: the matrices are small, and on busy cores several threads wait for each other (15 times slower).
 _LIBRARIES = ThreadpoolController()
-"""The matrices are small: several BLAS threads gain little, and on busy cores they wait for each other (15 times)."""
-_ALONE = threading.Lock()
-"""The limit holds for the whole process, so whoever sets it puts back what was there before the next one comes."""
+_ALONE = threading.Lock()  # The thread limit holds for the whole process: one thread at a time sets it and restores it.
 
 
 class BuiltinSettings(BaseModel):

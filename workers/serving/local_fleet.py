@@ -23,8 +23,7 @@ from .fleet import BUILTIN_MODELS, Fleet, ModelStatus, ReplicaStatus, unknown_mo
 from .router import Router
 from .worker import Worker, worker_concurrency
 
-CLOSING_SECONDS = 5.0
-"""How long the process waits at its end for engines to close."""
+CLOSING_SECONDS = 5.0  # How long the process waits for engines to close when it exits.
 
 
 @dataclass(eq=False, slots=True)

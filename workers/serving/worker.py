@@ -17,8 +17,7 @@ from ..messages import Failure, Request, Response
 from ..metrics import RETRIES, WORKERS, count_answer, series
 from .retry import Patience
 
-IndexedChunk = tuple[int, str | Response]
-"""An answer with its place in the batch that was asked, or a piece of a streamed one that is to come."""
+IndexedChunk = tuple[int, str | Response]  # An index in the batch, with its answer or the next chunk of it.
 ChunkBatch = list[IndexedChunk]
 _Task = asyncio.Task[ChunkBatch]
 

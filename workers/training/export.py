@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from .gguf.weights import Weight
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Progress = Callable[[int, int], None]
-"""Told the weights written so far, and all there are, in bytes."""
+Progress = Callable[[int, int], None]  # Takes the bytes of weights written so far, and of all weights.
 GGUF_NEEDS = {"gguf": EXTRA, "xllamacpp": EXTRA, "torch": 'pip install "quackllm[local]"'}
 
 

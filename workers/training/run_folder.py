@@ -26,8 +26,8 @@ from .data.data_files import BadRow
 
 FINAL, COMPLETE, RUN, REPORT, CURVE = "final", "complete", "run.json", "training.json", "loss.png"
 DRAFT = draft_path(Path(FINAL)).name
+# Settings that may differ when a run is resumed.
 MAY_CHANGE_ON_RESUME = {"resume", "ray_address", "report_to", "run_name", "max_failures"}
-"""Settings that may differ when a run goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.workers.errors import SetupError
 from quackllm.workers.messages import Request, Response
-from quackllm.workers.serving.router import ReplicaLostError, RoutedRequest, Router
+from quackllm.workers.serving.router import ReplicaLostError, RequestState, RoutedRequest, Router
 from quackllm.workers.serving.worker import ChunkBatch
 
 
@@ -50,13 +50,13 @@ class Waited(RoutedRequest):
         super().__init__(request=Request.of(prompt))
         self.answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
-    def may_go(self) -> bool:
+    def admit(self) -> bool:
         return True
 
-    def hear(self, piece: str) -> None:
+    def on_chunk(self, chunk: str) -> None:
         raise AssertionError("nothing is streamed here")
 
-    def landed(self, outcome: Response | BaseException) -> None:
+    def on_result(self, outcome: Response | BaseException) -> None:
         if isinstance(outcome, BaseException):
             self.answered.set_exception(outcome)
         else:
@@ -129,9 +129,9 @@ def test_a_request_that_was_taken_back_is_not_sent():
         jobs = submitted(router, [f"p{row}" for row in range(10)])
         await jobs[0].answered
         for job in jobs:
-            if not job.sent:
+            if job.state is RequestState.QUEUED:
                 job.cancel()
-        await asyncio.gather(*(job.answered for job in jobs if job.sent))
+        await asyncio.gather(*(job.answered for job in jobs if job.state is not RequestState.CANCELLED))
         await router.join()
 
     asyncio.run(run())

@@ -27,8 +27,7 @@ from ..query.grammar import (
 )
 from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, LinkedQuestion
 
-FIRST = len(KEYWORDS)
-"""The input at the first step, where no symbol stands before."""
+FIRST = len(KEYWORDS)  # The decoder's input at the first step, which has no symbol before it.
 MOST_COLUMNS = 36
 NEGATIVE_INFINITY = -1e9
 

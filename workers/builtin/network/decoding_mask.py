@@ -30,8 +30,7 @@ from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, LinkedQuestion
 
 LEGAL = np.array(legal_table(), dtype=bool)
 NUMBERS = {name: number for number, name in enumerate(STATES)}
-MAX_DEPTH = 14
-"""How many states may be open: about three subqueries inside of each other."""
+MAX_DEPTH = 14  # The most open states: about three nested subqueries.
 WIDE_MARKS = frozenset("，。？！；：")
 PART_OF = {COLUMN: COLUMNS, TABLE: TABLES, VALUE: VALUES, WORD: QUESTION}
 Mask = NDArray[np.bool_]

@@ -21,8 +21,7 @@ from .schema_linking import LinkedQuestion
 from .weights import WEIGHTS, Arrays, load_weights
 
 Array = NDArray[np.float32]
-FIRST = len(KEYWORDS)
-"""The decoder's input at the first step, where no symbol stands before."""
+FIRST = len(KEYWORDS)  # The decoder's input at the first step, which has no symbol before it.
 
 
 @dataclass(slots=True)

@@ -25,15 +25,14 @@ from ..text.tokens import Word, feature_hash, is_cjk, name_words, question_featu
 from ..text.word_vectors import EMPTY_VECTORS, word_vectors
 from .value_candidates import KINDS, Candidate, CellIndex, find_candidates
 
-QUESTION, EARLIER, SYMBOL, COLUMNS, TABLES, VALUES = range(6)
-"""The parts of the sequence of items."""
+QUESTION, EARLIER, SYMBOL, COLUMNS, TABLES, VALUES = range(6)  # The parts of the sequence of items.
 PARTS = 6
 MOST_WORDS = 60
 MOST_EARLIER = 30
 MOST_SYMBOLS = 40
 LONGEST_NAME = 12
+# Cosines from which a word counts as very similar to a word of a name, or as similar.
 HIGH_SIMILARITY, LOW_SIMILARITY = 0.6, 0.4
-"""From which cosine on a word is used much like a word of a name, or somewhat."""
 COLUMN_KINDS = ("number", "date", "boolean", "text", "other")
 SEGMENTS = 4 + len(COLUMN_KINDS) * 3 + len(KINDS)
 
@@ -77,8 +76,8 @@ _SPECIAL = (
     ),
 )
 RELATION_NUMBERS = {name: PARTS * PARTS + number for number, name in enumerate(_SPECIAL)}
+# Number of relations: one for each pair of parts by default, then the special ones.
 RELATIONS = PARTS * PARTS + len(_SPECIAL)
-"""Every relation: one for each two parts where nothing else holds, then the telling ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ PATTERN_FORMS = {"CONTAINS": "%{}%", "STARTS": "{}%", "ENDS": "%{}", "LACKS": "%
 DATE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})?[ T]?(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?")
 TRUE, FALSE = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
 SIGNS = {"!=": "<>"}
+# Takes a column's index and a text; returns the text as the column's cells spell it.
 SpellValue = Callable[[int, str], str]
-"""From a column's number and a text to that text as the column's cells spell it."""
 
 
 class NotWritableError(ValueError):

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from ..text.tokens import is_cjk
 
-ENDINGS = ("的id", "id", "编号", "代码", "号")
-"""What a column is called that identifies rows."""
+ENDINGS = ("的id", "id", "编号", "代码", "号")  # Endings of the names of columns that identify rows.
 
 
 def strip_id_suffix(name: str) -> str | None:

@@ -10,8 +10,7 @@ from ..text.lexicon import IGNORED
 from ..text.tokens import name_words, read_words, stem
 from .schema_index import SchemaIndex
 
-MOST_COLUMNS = 240
-"""Reading takes time with the square of this."""
+MOST_COLUMNS = 240  # The network's time grows with the square of this.
 MOST_OF_TABLE = 60
 
 

@@ -13,8 +13,8 @@ from functools import lru_cache
 from itertools import pairwise
 
 SPELLED, WIDE = 16384, 8192
+# Rows of the embedding table. Features are hashed into the first `SPELLED`, those of Chinese characters into the rest.
 BUCKETS = SPELLED + WIDE
-"""Rows of the embedding table: every feature is hashed into one of the first, of scripts without spaces of the last."""
 
 HAN = "\u3400-\u9fff\uf900-\ufaff"
 TOKEN = re.compile(rf"[{HAN}]|\d+(?:[.,:/-]\d+)*|(?:(?![{HAN}])[^\W\d_])+(?:['’](?:(?![{HAN}])[^\W\d_])+)?|[^\w\s]|\w")

@@ -20,11 +20,11 @@ from ..provider_replies import CUT_OFF, thinking_apart
 from .server import EXTRA, QUIET_SETTINGS, LlamaServer
 
 TEMPLATE_KEY = b"tokenizer.chat_template"
+# How a GGUF stores that field: the length of its name, its name, and the type 8 (text).
 TEMPLATE_FIELD = struct.pack("<Q", len(TEMPLATE_KEY)) + TEMPLATE_KEY + struct.pack("<I", 8)
-"""How a GGUF's field of that name begins: the name's length, the name, and the type of a text (8)."""
-HEAD_BYTES = 256 * 2**20
-"""A GGUF's fields stand before its weights; no vocabulary is longer than that."""
+HEAD_BYTES = 256 * 2**20  # A GGUF's fields come before its weights; no vocabulary is longer than this.
 
+# Fields of a request to llama.cpp's server that our options do not have. It silently ignores all others.
 EXTRA_OPTIONS = frozenset(
     {
         *("adaptive_decay", "adaptive_target", "cache_prompt", "dry_allowed_length", "dry_base", "dry_multiplier"),
@@ -34,7 +34,6 @@ EXTRA_OPTIONS = frozenset(
         *("xtc_probability", "xtc_threshold"),
     }
 )
-"""What llama.cpp's server reads of a request and our own options do not name; it would pass over any other."""
 
 
 ATTENTION = {

@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     import aiohttp
 
 EXTRA = 'pip install "quackllm[llama-cpp]"'
+# `0.00.001.458 E gguf_init_from_reader: invalid magic characters`
 LOG_LINE = re.compile(r"^[\d.]+ (?P<level>[EWID]) +(?P<words>.*)")
-"""`0.00.001.458 E gguf_init_from_reader: invalid magic characters`"""
+# Settings of every server: no web pages, no endpoint that shows prompts, only errors and warnings in its log.
 QUIET_SETTINGS = {"ui": False, "endpoint_slots": False, "verbosity": 2}
-"""Fields that every server has: no pages, no look at others' prompts, errors and warnings alone."""
-SECONDS_TO_END = 2.0
-"""How long a process that cannot be reached is given to say why."""
+SECONDS_TO_END = 2.0  # How long a process that cannot be reached has to log why.
 CHILD = "quackllm.workers.engines.llama_cpp.child"
 
 

@@ -16,8 +16,7 @@ from .batching import BatchRow, LoadedModel, sampling_of
 from .loading import load_model
 from .settings import TransformersSettings
 
-BATCH_WINDOW_SECONDS = 0.005
-"""How long the first request waits for others to share its batch."""
+BATCH_WINDOW_SECONDS = 0.005  # How long the first request waits for others to join its batch.
 
 
 class TransformersEngine:

@@ -20,23 +20,21 @@ from .settings import VllmSettings
 
 EXTRA = 'pip install "quackllm[vllm]"'
 CHILD = "quackllm.workers.engines.vllm.child"
+# Environment variables of vLLM's that are set unless the user has set them.
 DEFAULTS = {
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a process with DuckDB's threads cannot be forked safely
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # its own binding would put all workers of a machine on the same cores
     "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_NO_USAGE_STATS": "1",
 }
-"""Environment variables of vLLM's that are set unless the user has set them."""
 
 RESERVED_ARGUMENTS = {
     "model": "it is called model_path",
     "hf_token": "set HF_TOKEN in the environment of the process that loads the model",
 }
-GRACE_SECONDS = 8.0
-"""How long vLLM's processes have to end by themselves: they take 5."""
+GRACE_SECONDS = 8.0  # How long vLLM's processes have to end by themselves; they take 5 s.
 
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""The adapters' ranks that vLLM has room for (`max_lora_rank`)."""
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # The values that vLLM's `max_lora_rank` can have.
 CAUSE = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception): .+", re.MULTILINE)
 
 

@@ -9,10 +9,11 @@ from ...errors import ProviderError, did_you_mean
 from ...options import Options
 
 SAME_NAME_OPTIONS = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
+# Keys of a `response_format` that is not JSON, e.g. `{"choice": ["yes", "no"]}`; a grammar is EBNF.
 STRUCTURES = ("choice", "regex", "grammar")
-"""What a `response_format` may ask for in place of JSON, e.g. `{"choice": ["yes", "no"]}`; a grammar is EBNF."""
 
 LORA = "lora"
+# Keys of `extra`: vLLM's sampling parameters that change the text of one answer, and an adapter's name.
 EXTRA_OPTIONS = frozenset(
     {
         *("allowed_token_ids", "bad_words", "extra_args", "ignore_eos", "include_stop_str_in_output", "logit_bias"),
@@ -20,7 +21,6 @@ EXTRA_OPTIONS = frozenset(
         *("stop_token_ids", "structured_outputs", "thinking_token_budget", LORA),
     }
 )
-"""What `extra` may hold: those of vLLM's sampling parameters that change one answer's text, and an adapter's name."""
 
 
 def sampling_fields(options: Options) -> dict[str, Any]:

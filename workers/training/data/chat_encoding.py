@@ -11,8 +11,7 @@ from ...errors import TrainingError
 from .chat_examples import Examples, Messages, nothing_usable
 from .data_files import BadRow
 
-IGNORE_INDEX = -100
-"""The label of a token that the loss leaves out (transformers' convention)."""
+IGNORE_INDEX = -100  # The label of a token that the loss ignores (transformers' convention).
 
 
 @dataclass(slots=True)

@@ -25,8 +25,7 @@ ROLES: Mapping[str, Role] = {
 }
 MOSS_MARKS = re.compile(r"^\s*<\|(Human|MOSS|Inner Thoughts|Commands|Results)\|>:\s*|\s*<eo[a-z]>\s*$")
 KNOWN_FORMS = "a row has the keys messages, conversations (ShareGPT), instruction and output (Alpaca), or chat (Moss)"
-SHOWN = 5
-"""Bad rows that are named in a message."""
+SHOWN = 5  # Bad rows that are named in a message.
 
 Messages = tuple[Message, ...]
 

@@ -25,8 +25,7 @@ class BadRow:
         return f"line {self.line}: {self.reason}"
 
 
-Row = tuple[int, Any]
-"""A line's number and what it holds."""
+Row = tuple[int, Any]  # A line's number and its value.
 
 
 def read_data_rows(file: str | None, query: str | None = None, database: str | None = None) -> Iterator[Row | BadRow]:

@@ -12,8 +12,7 @@ from ...errors import TrainingError
 from .chat_examples import nothing_usable
 from .data_files import BadRow, Row, read_data_rows
 
-BATCH_SIZE = 1000
-"""Documents tokenized at once."""
+BATCH_SIZE = 1000  # Documents per tokenizer call.
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,15 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
+# Texts that no template contains.
 MARKS = {"system": "\u2402SYSTEM\u2403", "user": "\u2402USER\u2403", "assistant": "\u2402ASSISTANT\u2403"}
-"""Texts that no template holds itself."""
 CONVERSATIONS: tuple[tuple[str, ...], ...] = (
     ("user",),
     ("system", "user"),
     ("user", "assistant", "user"),
     ("system", "user", "assistant", "user", "assistant", "user"),
 )
-PLAIN = "{{ .Prompt }}"
-"""A model without a template reads a turn as it is."""
+PLAIN = "{{ .Prompt }}"  # The template of a model that has none: a message as it is.
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy
 
 PLAIN = {"F32": Kind.F32, "F16": Kind.F16, "BF16": Kind.BF16}
+# Each mix of types and the type of most of its weights, from the largest to the smallest.
 MIXES = {
     "Q8_0": Kind.Q8_0,
     "Q6_K": Kind.Q6_K,
@@ -41,14 +42,12 @@ MIXES = {
     "Q3_K_S": Kind.Q3_K,
     "Q2_K": Kind.Q2_K,
 }
-"""Each mix and its base type, from the largest to the smallest."""
 TYPES = {**PLAIN, **MIXES}
 
+# Types with blocks of 32 weights, for rows whose length is no multiple of 256.
 FALLBACKS = {Kind.Q6_K: Kind.Q8_0, Kind.Q5_K: Kind.Q5_1, Kind.Q4_K: Kind.Q5_0, Kind.IQ4_XS: Kind.IQ4_NL}
-"""For rows that no block of 256 weights divides; their own blocks have 32."""
 PART = re.compile(r"^(?:blk\.(?P<layer>\d+)\.)?(?P<part>\w+)\.(?:weight|bias)$")
-CHUNK_WEIGHTS = 2**24
-"""Weights that are quantized at a time by one thread."""
+CHUNK_WEIGHTS = 2**24  # Weights that are quantized at a time by one thread.
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,7 @@ class ModelShape:
     layers: int
     heads: int
     key_value_heads: int
-    tied: bool
-    """The token embeddings are the output's weights, too."""
+    tied: bool  # The token embeddings are the output's weights, too.
 
     def gets_more_bits(self, layer: int) -> bool:
         """Whether this layer is one that gets more bits: the first and last eighth, and every third between."""

@@ -26,6 +26,7 @@ PRE_TOKENIZERS = (
     *("smaug-bpe", "gpt-4o", "qwen35", "falcon", "viking", "seed-coder", "default"),
 )
 BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+# Texts that llama.cpp must split as the tokenizer does.
 PROBE_TEXTS = (
     "SELECT count(*) FROM singer WHERE age >= 18 AND name = 'O''Brien';",
     "How many singers are there in each country, and what's THEIR average age? I'LL say: we've 3.14, 1,234 or 98765",
@@ -38,7 +39,6 @@ PROBE_TEXTS = (
     '!!!...???---==="quoted" (a|b) <x> </x> http://a.b/c?d=e&f=%20',
     "a1b22c333d4444 0x1F 12345678901234567890",
 )
-"""What a tokenizer has to split as llama.cpp does."""
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ class Weight:
     source: str
     file: Path
     shape: tuple[int, ...]
+    # Attention heads by which the rows are reordered, for llama.cpp's rotary embedding; None: not reordered.
     heads: int | None = None
-    """Rows are to be ordered as llama.cpp's Llama rotates them: by this many heads."""
 
     def read(self) -> torch.Tensor:
         """Return the weight as it is stored, rows in llama.cpp's order."""

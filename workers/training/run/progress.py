@@ -13,12 +13,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+# Takes a step, the number of steps, and the metrics logged at that step, which may be empty.
 ShowProgress = Callable[[int, int, Mapping[str, Any]], None]
-"""Takes a step, the number of steps, and what was logged there: often nothing."""
 
 SHOWN = ("loss", "eval_loss", "learning_rate")
-SECONDS = 0.5
-"""The shortest time between two notes that hold no loss."""
+SECONDS = 0.5  # The shortest time between two entries without a loss.
 
 
 @contextmanager

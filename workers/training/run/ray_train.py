@@ -26,8 +26,8 @@ from .job import TrainingJob
 from .local import train_in_process
 from .progress import ProgressFile, follow_progress
 
+# In the run's folder until the run ends: Ray Train's files, and the workers' progress.
 KEPT, NOTES = ".ray", ".progress"
-"""In the run's folder until it has ended: what Ray Train keeps, and how far the workers have come."""
 
 
 def train_on_ray(job: TrainingJob) -> None:
