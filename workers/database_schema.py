@@ -17,9 +17,9 @@ class Column:
         name: as the catalog spells it, unquoted.
         type: the SQL type, e.g. 'BIGINT'; '' where unknown.
         primary_key: part of the table's primary key.
-        comment: what the catalog says of it.
+        comment: from the catalog.
         examples: a few of its values as text, shown in the prompt.
-        values: the distinct values known (more than `examples`), for matching a question's words; never shown whole.
+        values: distinct values (more than `examples`) to match a question's words with; never all in the prompt.
     """
 
     name: str

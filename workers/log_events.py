@@ -1,4 +1,4 @@
-"""Logs for programs: a line of JSON an event, without what was asked and answered unless somebody wants it."""
+"""Logs for programs: a line of JSON per event, without prompts and answers unless they are enabled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging() -> None:
-    """Write our logs to standard error, as JSON lines, from the level that the environment says."""
+    """Write our logs to standard error, as JSON lines, from the level in the environment."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     LOG.handlers = [handler]

@@ -68,7 +68,7 @@ class LoadCollector(Collector):
     """Reads the load of each model when it is collected."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield what waits and what is in flight, by model."""
+        """Yield the requests that wait and that are in flight, by model."""
         workers, routers = list(WORKERS), list(ROUTERS)
         yield _gauge("in_flight", "requests that an engine works on", [(w.model, w.in_flight) for w in workers])
         yield _gauge("queue_length", "requests that wait in a worker", [(w.model, w.queued) for w in workers])

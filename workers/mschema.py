@@ -41,7 +41,7 @@ def _write_column(column: Column, max_examples: int) -> str:
     if not column.comment:
         return f"({text}{rest})"
     plain = f"({text}, {column.comment}{rest})"
-    # A comment stands as it is wherever it reads back as itself: brackets and commas do, ', Primary Key' does not.
+    # A comment is unquoted if it reads back as itself: with brackets it does, with ', Primary Key' it does not.
     if column.comment.isprintable() and _read_column(plain).comment == column.comment:
         return plain
     return f"({text}, {_as_json(column.comment)}{rest})"
@@ -91,7 +91,7 @@ def parse_mschema(text: str) -> Schema:
 
 
 def _joined_lines(text: str) -> Iterator[str]:
-    """Yield the lines; one that goes on inside a column's brackets (a comment of two lines) is joined to it."""
+    """Yield the lines; a line break inside a column's brackets (in a comment) joins two lines."""
     pending = ""
     for line in (line.strip(" \t\r") for line in text.split("\n")):
         if pending and (line[:1] in ("(", "[", "]", "#", "【") or not line):

@@ -75,7 +75,7 @@ OPTION_NAMES = frozenset(Options.model_fields)
 
 
 def read_options(given: dict[str, Any]) -> Options:
-    """Return the options that a user's keys and values say.
+    """Return the options for a user's keys and values.
 
     Byzer's names are understood; `gen.x` and `generation.x` mean x, passed on as it is where x is
     no option of ours.
@@ -104,7 +104,7 @@ def read_options(given: dict[str, Any]) -> Options:
 
 @lru_cache(maxsize=1024)
 def options_from_json(text: str | None) -> Options:
-    """Return the options of a JSON text, as they stand in SQL; None and '' mean no options.
+    """Return the options of a JSON text, as SQL holds them; None and '' mean no options.
 
     Raises:
         RequestError: not a JSON object, an unknown key, or a value of the wrong type.

@@ -68,7 +68,7 @@ class SchemaContext:
         return SchemaLinks(self.names)
 
     def links_for(self, text: str, cells: list[tuple[int, str]]) -> SchemaLinks:
-        """Return the links of the schema, or of the part of a large one that a text is about; `cells` are known too."""
+        """Return the links of the schema, or of the part of a large one that a text names; `cells` are added."""
         schema = prune_schema(self.names, text, {number for number, _ in cells})
         links = self.links if schema is self.names.schema else SchemaLinks(SchemaIndex(schema))
         found = [(self._number_in(links.names, number), cell) for number, cell in cells]
@@ -90,7 +90,7 @@ class SchemaContext:
 
 @lru_cache(maxsize=16)
 def schema_context(text: str) -> SchemaContext:
-    """Return the prepared schema of an M-Schema text, kept for the next question.
+    """Return the prepared schema of an M-Schema text; cached for the next question.
 
     Raises:
         NoSchema: the text describes no table.

@@ -28,7 +28,7 @@ def read_models() -> dict[str, ModelSpec]:
 
 
 def save_model(spec: ModelSpec) -> None:
-    """Write the spec to `models.yaml`, in place of an earlier one of that name."""
+    """Write the spec to `models.yaml`; it replaces one of the same name."""
     with _locked():
         _write_models({**read_models(), spec.name: spec})
 
@@ -61,7 +61,7 @@ def _fields(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _externalize_secret(name: str, key: str, secret: SecretStr) -> str:
-    """Return what stands for the secret in the file; a key itself moves to a file that only its owner can read."""
+    """Return the secret's reference for `models.yaml`; a key itself moves to a file that only its owner can read."""
     if redact(secret) == secret.get_secret_value():
         return redact(secret)
     folder = home_folder() / "keys"

@@ -30,7 +30,7 @@ class BuiltinSettings(BaseModel):
 
 
 class BuiltinEngine:
-    """Answers a question about a database with one SELECT. It is no language model: it knows nothing else."""
+    """Answers a question about a database with one SELECT. It is no language model and can do nothing else."""
 
     Settings: ClassVar[type[BaseModel]] = BuiltinSettings
     concurrency: ClassVar[int] = 1
@@ -43,7 +43,7 @@ class BuiltinEngine:
         """Load the weights.
 
         Raises:
-            SetupError: the settings ask for other weights than these.
+            SetupError: the settings name other weights than these.
         """
         if self.settings.release != release_name():
             hint = "leave `release` out to use the weights that are installed"

@@ -45,7 +45,7 @@ class ModelStatus:
 
 
 class Fleet(ABC):
-    """What a connection asks of the place where its models run."""
+    """Where a connection's models run: this process, or a cluster."""
 
     description: str  # Where the models run, for messages: 'this process' or a cluster's address.
     address: str | None  # The cluster's address; None: the models run in this process alone.

@@ -64,7 +64,7 @@ class LocalFleet(Fleet):
         return running.router
 
     def _drain_and_close(self, running: _RunningModel | None) -> None:
-        """Let a worker of an earlier spec answer what it was asked, then close it."""
+        """Let a worker of an earlier spec finish its requests, then close it."""
 
         async def finish(old: _RunningModel) -> None:
             await old.router.join()
@@ -83,7 +83,7 @@ class LocalFleet(Fleet):
         return _RunningModel(spec, worker, Router(replicas, worker_concurrency(spec), model=spec.name))
 
     def deploy(self, spec: ModelSpec) -> str:
-        """Start the engine, and only if it starts keep the spec in `models.yaml`."""
+        """Start the engine, and save the spec in `models.yaml` only if it starts."""
         before = self.deployed().get(spec.name)
         if before and _with_secrets_resolved(before) == _with_secrets_resolved(spec):
             return "unchanged"
@@ -147,7 +147,7 @@ class LocalFleet(Fleet):
 
 
 def _with_secrets_resolved(spec: ModelSpec) -> tuple[ModelSpec, dict[str, Any]]:
-    """Return the spec with the keys that `models.yaml` keeps in files, to compare it with one that was just typed."""
+    """Return the spec with the keys from their files, to compare it with one that was just typed."""
 
     def opened(key: str, secret: SecretStr) -> str:
         text = secret.get_secret_value()

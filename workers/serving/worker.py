@@ -67,7 +67,7 @@ class Worker:
         """Start the engine, once however often this is called.
 
         Raises:
-            SetupError: the engine cannot start, in its own words.
+            SetupError: the engine cannot start; the message is the engine's.
         """
         if self._starting is None:
             self._starting = asyncio.create_task(self.engine.start())

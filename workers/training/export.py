@@ -36,7 +36,7 @@ class Exported:
         bytes: what it takes on disk.
         fallbacks: weights that got another type than the mix wants, because their rows do not fit its blocks, each
             with the type wanted and the one it got.
-        modelfile: Ollama's Modelfile, where one was asked for.
+        modelfile: Ollama's Modelfile, if one was written.
         template_left_out: why the Modelfile has no chat template, where it has none.
     """
 
@@ -57,7 +57,7 @@ def export(
     ollama: bool = False,
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
-    warn: Callable[[str], None] = lambda words: None,
+    warn: Callable[[str], None] = lambda message: None,
 ) -> Exported:
     """Write a model for other programs; nothing half-written is left under the target's name.
 
@@ -69,8 +69,8 @@ def export(
         max_shard_size: safetensors: the most of one file.
         ollama: GGUF: write a Modelfile beside it.
         overwrite: replace what is there.
-        progress: told how far the weights are.
-        warn: told, before anything is quantized, which weights fall back to another type.
+        progress: called with the bytes of weights written so far and in all.
+        warn: called, before anything is quantized, with the weights that fall back to another type.
 
     Raises:
         ExportError: the model is not one that can be written so, or something is there already.
@@ -120,9 +120,9 @@ def _export_gguf(
     weights = weights_of(folder, config)
     kinds = [tensor_type(weight.name, weight.shape, mix, quantization_shape(config)) for weight in weights]
     fallbacks = {
-        weight.name: (wanted.name, kind.name)
-        for weight, (kind, wanted) in zip(weights, kinds, strict=True)
-        if kind is not wanted
+        weight.name: (wanted.name, weight_type.name)
+        for weight, (weight_type, wanted) in zip(weights, kinds, strict=True)
+        if weight_type is not wanted
     }
     if fallbacks:
         warn(fallback_message(mix, fallbacks, len(weights)))
@@ -133,7 +133,7 @@ def _export_gguf(
         write_fields(writer, config, folder.resolve().name)
         writer.add_file_type(file_type(mix))
         vocabulary.write(writer)
-        _write_weights(writer, weights, [kind for kind, _ in kinds], rope_factors(config), progress)
+        _write_weights(writer, weights, [weight_type for weight_type, _ in kinds], rope_factors(config), progress)
     modelfile, left_out = None, None
     if ollama:
         from .gguf.modelfile import write_modelfile
@@ -143,13 +143,13 @@ def _export_gguf(
 
 
 def fallback_message(mix: str, fallbacks: dict[str, tuple[str, str]], count: int) -> str:
-    """Say which weights do not get the type that a mix wants for them."""
+    """Return which weights do not get the type that a mix has for them."""
     changes: dict[tuple[str, str], list[str]] = {}
     for name, change in fallbacks.items():
         changes.setdefault(change, []).append(name)
     lines = [
-        f"{wanted} becomes {kind} in {len(names)}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
-        for (wanted, kind), names in changes.items()
+        f"{wanted} becomes {weight_type} in {len(names)}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
+        for (wanted, weight_type), names in changes.items()
     ]
     head = f"{mix} packs 256 weights of a row together, and {len(fallbacks)} of {count} weights have other rows:"
     return "\n".join([head, *lines])
@@ -178,21 +178,21 @@ def _write_weights(
     if factors:
         numbers = np.array(factors, np.float32)
         writer.add_tensor_info("rope_freqs.weight", numbers.shape, numbers.dtype, numbers.nbytes)
-    sizes = [size_in_bytes(weight.shape, kind) for weight, kind in zip(weights, kinds, strict=True)]
-    for weight, kind, size in zip(weights, kinds, sizes, strict=True):
-        writer.add_tensor_info(weight.name, weight.shape, np.dtype(np.float32), size, raw_dtype=kind)
+    sizes = [size_in_bytes(weight.shape, weight_type) for weight, weight_type in zip(weights, kinds, strict=True)]
+    for weight, weight_type, size in zip(weights, kinds, sizes, strict=True):
+        writer.add_tensor_info(weight.name, weight.shape, np.dtype(np.float32), size, raw_dtype=weight_type)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     if factors:
         writer.write_tensor_data(numbers)
-    for number, (weight, kind) in enumerate(zip(weights, kinds, strict=True)):
+    for number, (weight, weight_type) in enumerate(zip(weights, kinds, strict=True)):
         progress(sum(sizes[:number]), sum(sizes))
-        writer.write_tensor_data(_quantize_tensor(weight.name, weight.read(), kind))
+        writer.write_tensor_data(_quantize_tensor(weight.name, weight.read(), weight_type))
     progress(sum(sizes), sum(sizes))
 
 
-def _quantize_tensor(name: str, weight: torch.Tensor, kind: GGMLQuantizationType) -> numpy.ndarray[Any, Any]:
+def _quantize_tensor(name: str, weight: torch.Tensor, weight_type: GGMLQuantizationType) -> numpy.ndarray[Any, Any]:
     """Return a weight in one of llama.cpp's types.
 
     Raises:
@@ -203,18 +203,18 @@ def _quantize_tensor(name: str, weight: torch.Tensor, kind: GGMLQuantizationType
 
     from .gguf.quantization import quantize
 
-    if kind is Kind.BF16:
+    if weight_type is Kind.BF16:
         numbers: numpy.ndarray[Any, Any] = weight.bfloat16().contiguous().view(torch.uint16).numpy()
         return numbers
     plain = weight.float().contiguous()
-    if kind is Kind.F32:
+    if weight_type is Kind.F32:
         numbers = plain.numpy()
-    elif kind is Kind.F16:
+    elif weight_type is Kind.F16:
         if plain.abs().max() > torch.finfo(torch.float16).max:
             raise ExportError(f"{name} has values that float16 cannot hold", hint="type: --type BF16")
         numbers = plain.half().numpy()
     else:
-        numbers = quantize(plain.numpy(), kind)
+        numbers = quantize(plain.numpy(), weight_type)
     return numbers
 
 

@@ -1,8 +1,8 @@
-"""The folder of a run: what it was told, its checkpoints, and, only when all is done, `final/`.
+"""The folder of a run: its settings, its checkpoints and, only when all is done, `final/`.
 
 output_dir/
-├── run.json            what the run was told, and a fingerprint of its data
-├── checkpoint-500/     a step to go on from; complete where it holds the file `complete`
+├── run.json            the run's settings, and a fingerprint of its data
+├── checkpoint-500/     a step to resume from; complete if it has the file `complete`
 ├── training.json       settings, data, losses, versions, seconds
 ├── loss.png            the losses as a curve
 └── final/              the adapter or model, renamed into place when everything above is written
@@ -32,7 +32,7 @@ MAY_CHANGE_ON_RESUME = {"resume", "ray_address", "report_to", "run_name", "max_f
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What came of a run.
+    """The result of a run.
 
     Args:
         folder: the finished adapter or model.
@@ -40,7 +40,7 @@ class Trained:
         loss: the last training loss that was logged, nats a token.
         eval_loss: the last loss on eval_file.
         seconds: time spent training, that before a resume included.
-        resumed_at: the step it went on from, None where it started fresh.
+        resumed_at: the step it resumed from; None: it started fresh.
         data: how many examples and tokens there were, and what was left out.
     """
 
@@ -71,7 +71,7 @@ class DataReport:
 
 
 def read_report(folder: Path, data: DataReport) -> Trained:
-    """Return what came of a run that has finished."""
+    """Return the result of a run that has finished."""
     fields = json.loads((folder / REPORT).read_text("utf-8"))
     names = ("steps", "loss", "eval_loss", "seconds", "resumed_at")
     return Trained(folder=folder / FINAL, data=data, **{name: fields[name] for name in names})
@@ -99,27 +99,27 @@ def run_folder(output_dir: str) -> Iterator[Path]:
 
 
 def start_or_resume(folder: Path, stage: str, settings: Mapping[str, Any], fingerprint: str) -> Path | None:
-    """Return the checkpoint to go on from; None for a fresh start, which is noted in the folder.
+    """Return the checkpoint to resume from; None for a fresh start, whose settings are saved in the folder.
 
-    A run that ended before its first checkpoint has nothing to lose, whatever it was told.
+    A run that ended before its first checkpoint has nothing to lose, whatever its settings.
 
     Raises:
-        TrainingError: the folder holds a run that was told something else.
+        TrainingError: the folder holds a run with other settings.
     """
     run = {
         "stage": stage,
         "data": fingerprint,
         "settings": {k: v for k, v in settings.items() if k not in MAY_CHANGE_ON_RESUME},
     }
-    noted = folder / RUN
+    run_file = folder / RUN
     checkpoint = last_checkpoint(folder)
-    if checkpoint and noted.is_file() and settings["resume"] == "auto":
-        _check_same(folder, json.loads(noted.read_text("utf-8")), json.loads(json.dumps(run)))
+    if checkpoint and run_file.is_file() and settings["resume"] == "auto":
+        _check_same(folder, json.loads(run_file.read_text("utf-8")), json.loads(json.dumps(run)))
         delete_partial(folder)
         return checkpoint
     for left in [*folder.glob("checkpoint-*"), folder / DRAFT]:
         shutil.rmtree(left, ignore_errors=True)
-    write_json(noted, run)
+    write_json(run_file, run)
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a training run is told: one model of fields a stage, read from a YAML file, from flags, or made in Python.
+"""The settings of a training run: one model of fields a stage, read from a YAML file, from flags, or made in Python.
 
 The names are those of the field: of transformers' TrainingArguments, peft's LoraConfig and XiYanSQL's script.
 """
@@ -101,7 +101,7 @@ class TrainingSettings(StageSettings):
 
 
 class FinetuneSettings(TrainingSettings):
-    """What `finetune` is told."""
+    """The settings of `finetune`."""
 
     model_name: str = setting(MODEL, ..., "the base: a folder, a Hugging Face id, or `modelscope:` and an id")
     train_file: str | None = setting(DATA, None, "questions and answers: .jsonl, .json, .parquet, also .gz")
@@ -127,7 +127,7 @@ class FinetuneSettings(TrainingSettings):
 
 
 class PretrainSettings(TrainingSettings):
-    """What `pretrain` is told."""
+    """The settings of `pretrain`."""
 
     model_name: str | None = setting(
         MODEL, None, "the base to go on with: a folder, a Hugging Face id, or `modelscope:` and an id"
@@ -148,7 +148,7 @@ class PretrainSettings(TrainingSettings):
 
 
 class MergeSettings(StageSettings):
-    """What `merge` is told."""
+    """The settings of `merge`."""
 
     adapter: str = setting(MODEL, ..., "the run's folder, its `final` folder, or any peft adapter")
     output_dir: str = setting(RUN, ..., "folder of the merged model; it may not exist yet")
@@ -202,7 +202,7 @@ def _yaml(file: Path) -> dict[str, Any]:
 
 
 def _explained(kind: type[StageSettings], error: ValidationError) -> tuple[str, str]:
-    """Return what is wrong with each field, and the names that may have been meant."""
+    """Return the fault of each field, with similar names for unknown ones."""
     problems, hints = [], []
     for problem in error.errors():
         name = ".".join(map(str, problem["loc"][:1]))

@@ -17,7 +17,7 @@ from quackllm.workers.mschema import format_mschema
 
 pytest_plugins = ["support.builtin_shop"]
 
-MOST_BYTES = 24_000_000
+MAX_BYTES = 24_000_000
 
 
 def ask(schema: str | None, *turns: str) -> Response:
@@ -114,7 +114,7 @@ def test_other_weights_are_another_model() -> None:
 
 def test_weights_are_small_and_whole() -> None:
     arrays, shape = weights.load_weights()
-    assert weights.WEIGHTS.stat().st_size + word_vectors.VECTORS.stat().st_size <= MOST_BYTES
+    assert weights.WEIGHTS.stat().st_size + word_vectors.VECTORS.stat().st_size <= MAX_BYTES
     assert arrays["keywords.weight"].shape[1] == shape["width"]
     assert weights.release_name() == weights.release_name(Path(weights.WEIGHTS))
 

@@ -221,7 +221,7 @@ class _Scope:
 
 
 def _short_group(grouped: list[int], items: tuple[Term, ...]) -> tuple[int, ...]:
-    """Leave out what the writer adds by itself: the plain selected columns, unless nothing else is grouped by."""
+    """Leave out the columns that the writer adds itself: the selected ones, unless they are all that is grouped by."""
     plain = {item.column for item in items if not item.aggregate}
     return tuple(column for column in grouped if column not in plain) or tuple(grouped[:1])
 

@@ -91,7 +91,7 @@ class _Writer:
         return f"{left} {query.operator} {f'({right})' if tail else right}"
 
     def _group(self) -> list[int]:
-        """Return the columns to group by: DuckDB wants every plain one that stands beside aggregates."""
+        """Return the columns to group by: DuckDB requires every selected column without an aggregate."""
         query = self.query
         terms = [*query.items, *(order.term for order in query.order), *(predicate.term for predicate in query.having)]
         plain = [term.column for term in terms if not term.aggregate and term.column is not None]
@@ -164,7 +164,7 @@ class _Writer:
         return bool(texts) and self._kind(predicate.term) == "date" and all(is_year(text) for text in texts)
 
     def _kind(self, term: Term) -> str:
-        """Return the kind of what a term gives."""
+        """Return the type of a term's values."""
         if term.column is None or term.aggregate in ("COUNT", "SUM", "AVG"):
             return "number"
         return column_kind(self.names.columns[term.column])
@@ -217,7 +217,7 @@ def _number(value: LiteralValue) -> str:
 
 
 def _boolean(value: LiteralValue) -> str:
-    """Return a truth value: the constants 1 and 0, and words that stand for them."""
+    """Return a truth value from the constants 1 and 0 or from a word."""
     word = value.text.casefold()
     if word not in TRUE and word not in FALSE:
         raise NotWritableError("a truth value is compared with what is none")

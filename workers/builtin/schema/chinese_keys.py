@@ -1,4 +1,4 @@
-"""Keys that Chinese names tell where none is declared: 获奖歌手id refers to the key of the table 歌手."""
+"""Foreign keys inferred from Chinese names where none is declared: 获奖歌手id refers to the key of table 歌手."""
 
 from __future__ import annotations
 

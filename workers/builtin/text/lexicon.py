@@ -1,4 +1,4 @@
-"""English and Chinese words that linking treats in ways of their own."""
+"""English and Chinese words with a special role in schema linking."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ how many much show find list give tell me all any each every most least more les
 they their them there name names id ids number count average total maximum minimum max min first last no different
 distinct same one other also please return i you we my as if so per type code date year age
 """
-_PLAIN_WIDE = (
+_PLAIN_CJK = (
     "的有哪是多少些个出呢么名们最什这他我列它所一在中了那和其每都不吗请给按为用里到以上下大小高低年月日号人学家数分时"
 )
 # Words that do not name a cell by themselves, unless they are capitalised inside a sentence.
-PLAIN_WORDS = frozenset([*_PLAIN.split(), *_PLAIN_WIDE])
+PLAIN_WORDS = frozenset([*_PLAIN.split(), *_PLAIN_CJK])
 
 _IGNORED = "of the a an in on to for and or by is are at with from as s what which who that"
 IGNORED = frozenset(_IGNORED.split())  # Words that do not name a column by themselves.
@@ -46,7 +46,7 @@ IGNORED = frozenset(_IGNORED.split())  # Words that do not name a column by them
 _FEMALE = ("f", "female", "woman", "women", "girls")
 _MALE = ("m", "male", "man", "men", "boys")
 YES_NO = ("是", "否")
-# The cells of a column such as `sex` that a word stands for.
+# The cells of a column such as `sex` that a word means.
 GENDERS = {
     "男": ("男", "男性", "m", "male"),
     "女": ("女", "女性", "f", "female"),

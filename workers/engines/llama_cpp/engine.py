@@ -79,7 +79,7 @@ class LlamaCppSettings(BaseModel):
             "n_batch": self.n_batch,
             "n_ubatch": self.n_batch,
             "flash_attn_type": ["llama_flash_attn_type", ATTENTION[self.flash_attention]],
-            # Templates are rendered here: llama.cpp would refuse a model whose template it cannot take apart.
+            # We render templates ourselves: llama.cpp refuses a model whose template it cannot parse.
             "use_jinja": False,
             "chat_template": "chatml",
             **QUIET_SETTINGS,
@@ -88,7 +88,7 @@ class LlamaCppSettings(BaseModel):
 
 
 class LlamaCppEngine:
-    """Answers with a GGUF model. Requests under way at once share llama.cpp's batches."""
+    """Answers with a GGUF model. Requests in flight at once share llama.cpp's batches."""
 
     Settings: ClassVar[type[BaseModel]] = LlamaCppSettings
     concurrency: ClassVar[int] = 8
@@ -105,7 +105,7 @@ class LlamaCppEngine:
 
         Raises:
             MissingExtraError: xllamacpp or transformers is not installed.
-            DeployError: there is no such file, or llama.cpp cannot load it, in its own words.
+            DeployError: there is no such file, or llama.cpp cannot load it; the message is llama.cpp's.
         """
         template = await asyncio.to_thread(chat_template, self.settings.model_path)
         await self._server.start()
@@ -188,8 +188,8 @@ def sampling_fields(options: Options) -> dict[str, Any]:
     """
     unknown = sorted(options.extra.keys() - EXTRA_OPTIONS)
     if unknown:
-        words = f"llama.cpp has no {', '.join(unknown)}: {did_you_mean(unknown[0], EXTRA_OPTIONS)}"
-        raise ProviderError(words, code="unsupported_option")
+        message = f"llama.cpp has no {', '.join(unknown)}: {did_you_mean(unknown[0], EXTRA_OPTIONS)}"
+        raise ProviderError(message, code="unsupported_option")
     names = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
     given = {name: value for name, value in ((name, getattr(options, name)) for name in names) if value is not None}
     if options.stop:
@@ -208,7 +208,7 @@ def _schema(response_format: Mapping[str, Any]) -> Any:
 
 
 def _response(reply: Mapping[str, Any], text: str, streamed: bool = False) -> Response:
-    """Return what the server's last words about an answer mean."""
+    """Return the Response for the server's last message about an answer."""
     usage = Usage(reply["tokens_evaluated"], reply["tokens_predicted"])
     output, reasoning = (text, None) if streamed else thinking_apart(text)
     if reply["stop_type"] == "limit":
@@ -219,7 +219,7 @@ def _response(reply: Mapping[str, Any], text: str, streamed: bool = False) -> Re
 def chat_template(path: str) -> str | None:
     """Return a GGUF's own chat template.
 
-    llama.cpp's server does not say whether a model has one: it puts ChatML in the place of none.
+    llama.cpp's server does not report whether a model has one: without one it uses ChatML.
 
     Raises:
         MissingExtraError: it has, and transformers, which reads it, is not installed.
@@ -232,10 +232,10 @@ def chat_template(path: str) -> str | None:
     if file.stat().st_size == 0:
         raise DeployError(f"{path} is empty", hint="was it copied to its end?")
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as head:
-        place = head.find(TEMPLATE_FIELD, 0, HEAD_BYTES)
-        if place < 0:
+        field_start = head.find(TEMPLATE_FIELD, 0, HEAD_BYTES)
+        if field_start < 0:
             return None
-        start = place + len(TEMPLATE_FIELD) + 8
+        start = field_start + len(TEMPLATE_FIELD) + 8
         (length,) = struct.unpack("<Q", head[start - 8 : start])
         text = head[start : start + length].decode(errors="replace")
     if find_spec("transformers") is None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from ...errors import ProviderError
 from ...messages import Request, Response
-from .batching import BatchRow, LoadedModel, sampling_of
+from .batching import BatchRow, LoadedModel, make_sampling
 from .loading import load_model
 from .settings import TransformersSettings
 
@@ -30,7 +30,7 @@ class TransformersEngine:
         self.settings = settings
         self._thread = ThreadPoolExecutor(1, "transformers")
         self._waiting: list[BatchRow] = []
-        self._under_way: list[BatchRow] = []
+        self._in_flight: list[BatchRow] = []
         self._arrived = asyncio.Event()
         self._batches: LoadedModel
         self._serving: asyncio.Task[None] | None = None
@@ -50,7 +50,7 @@ class TransformersEngine:
         """Answer one request.
 
         Raises:
-            ProviderError: it is too long for the model, asks for what the engine cannot do, or there is no memory.
+            ProviderError: it is too long for the model, asks for what the engine cannot do, or memory ran out.
         """
         return await self._enqueue(request).future
 
@@ -60,11 +60,11 @@ class TransformersEngine:
         Raises:
             ProviderError: as `answer` does.
         """
-        pieces: asyncio.Queue[str | None] = asyncio.Queue()
-        row = self._enqueue(request, pieces)
+        chunks: asyncio.Queue[str | None] = asyncio.Queue()
+        row = self._enqueue(request, chunks)
         try:
-            while (piece := await pieces.get()) is not None:
-                yield piece
+            while (chunk := await chunks.get()) is not None:
+                yield chunk
             yield await row.future
         finally:
             row.future.cancel()
@@ -81,7 +81,7 @@ class TransformersEngine:
         """Stop serving and let go of the weights."""
         if self._serving:
             self._serving.cancel()
-        for row in [*self._waiting, *self._under_way]:
+        for row in [*self._waiting, *self._in_flight]:
             row.fail(ProviderError("the model was closed", code="closed", retryable=True))
         # At the interpreter's exit its threads have ended before this is called, and none can be started.
         with contextlib.suppress(RuntimeError):
@@ -90,8 +90,8 @@ class TransformersEngine:
             self._batches.release()
             del self._batches
 
-    def _enqueue(self, request: Request, pieces: asyncio.Queue[str | None] | None = None) -> BatchRow:
-        row = BatchRow(request, sampling_of(request.options), asyncio.get_running_loop(), pieces)
+    def _enqueue(self, request: Request, chunks: asyncio.Queue[str | None] | None = None) -> BatchRow:
+        row = BatchRow(request, make_sampling(request.options), asyncio.get_running_loop(), chunks)
         self._waiting.append(row)
         self._arrived.set()
         return row
@@ -101,7 +101,7 @@ class TransformersEngine:
         while True:
             await self._arrived.wait()
             await asyncio.sleep(BATCH_WINDOW_SECONDS)
-            rows = self._under_way = self._next_rows()
+            rows = self._in_flight = self._next_rows()
             job = asyncio.get_running_loop().run_in_executor(self._thread, self._batches.run, rows)
             await asyncio.wait([job])
             failure = job.exception() or ProviderError("the model gave no answer", code="no_answer", retryable=True)

@@ -1,4 +1,4 @@
-"""How the vLLM engine is asked: our options as the fields of vLLM's `SamplingParams`."""
+"""Our options as the fields of vLLM's `SamplingParams`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sampling_fields(options: Options) -> dict[str, Any]:
     """Return the sampling parameters that a request sets.
 
     Raises:
-        ProviderError: `extra` holds what is not passed on.
+        ProviderError: `extra` has a key that is not passed on.
     """
     unknown = sorted(options.extra.keys() - EXTRA_OPTIONS)
     if unknown:

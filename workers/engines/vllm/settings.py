@@ -27,7 +27,7 @@ class VllmSettings(BaseModel):
 
     @field_validator("lora")
     @classmethod
-    def _known_adapter(cls, name: str | None, info: ValidationInfo) -> str | None:
+    def _has_adapter(cls, name: str | None, info: ValidationInfo) -> str | None:
         adapters = info.data.get("lora_adapters", {})
         if name is not None and name not in adapters:
             raise ValueError(f"no adapter has that name: {did_you_mean(name, adapters)}")

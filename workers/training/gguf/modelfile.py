@@ -1,7 +1,7 @@
 """Ollama's Modelfile for a GGUF, its chat template included.
 
-Ollama's templates are Go's, a model's is Jinja: one cannot be read as the other. So the Jinja template is asked what
-it writes around each turn, a Go template is put together from that, and kept only if it writes the same
+Ollama's templates are Go's, a model's is Jinja: one cannot be read as the other. So we render the Jinja template to
+see what it writes around each turn, a Go template is put together from that, and kept only if it writes the same
 conversations (Ollama's `docs/template.md`, `docs/modelfile.md`).
 """
 
@@ -26,7 +26,7 @@ PLAIN = "{{ .Prompt }}"  # The template of a model that has none: a message as i
 
 @dataclass(frozen=True, slots=True)
 class TemplateParts:
-    """What stands before and behind the turns of a conversation.
+    """The text before and behind the turns of a conversation.
 
     Args:
         head: before everything, where the conversation has no system message.
@@ -86,17 +86,17 @@ def _template(tokenizer: Any) -> tuple[str | None, str | None]:
 def _rendered(tokenizer: Any, roles: Sequence[str]) -> str:
     turns = [{"role": role, "content": MARKS[role]} for role in roles]
     text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    # Ollama puts it there itself, as the GGUF says.
+    # Ollama adds it itself, as the GGUF says.
     return text.removeprefix(tokenizer.bos_token or "")
 
 
 def _around(written: dict[tuple[str, ...], str]) -> TemplateParts | None:
-    """Take conversations apart at their marks; None where a mark is missing, or stands in another order."""
+    """Split conversations at their marks; None if a mark is missing or out of order."""
     between = [_between(text, roles) for roles, text in written.items()]
     if None in between:
         return None
     alone, _, _, (first, system_user, user_assistant, assistant_user, *_, asks) = cast(list[list[str]], between)
-    # What two turns share is cut where either has it, since the cut is not seen in what is written.
+    # The text that two turns share is given to either: where it is split does not change the result.
     opens_user = _beginning(*(text[::-1] for text in (alone[0], system_user, assistant_user)))[::-1]
     closes_user = _beginning(asks, user_assistant)
     turns = {
@@ -108,13 +108,13 @@ def _around(written: dict[tuple[str, ...], str]) -> TemplateParts | None:
 
 
 def _beginning(*texts: str) -> str:
-    """Return what the texts begin with, all of them."""
+    """Return the common prefix of the texts."""
     letters = zip(*texts, strict=False)
     return "".join(letter for letter, *_ in takewhile(lambda same: len(set(same)) == 1, letters))
 
 
 def _between(text: str, roles: Sequence[str]) -> list[str] | None:
-    """Return what stands before, between and behind the marks of these roles."""
+    """Return the texts before, between and behind the marks of these roles."""
     parts = []
     for role in roles:
         before, mark, text = text.partition(MARKS[role])

@@ -1,4 +1,4 @@
-"""What a weight becomes in a GGUF of some type: llama.cpp's mixes, and its own quantizer.
+"""The type of each weight in a GGUF: llama.cpp's mixes, and its own quantizer.
 
 A mix such as Q4_K_M gives most weights its base type and those that suffer more a finer one. The rules are those of
 llama.cpp (`src/llama-quant.cpp`, b11739) for dense models without an importance matrix.
@@ -52,7 +52,7 @@ CHUNK_WEIGHTS = 2**24  # Weights that are quantized at a time by one thread.
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """What the mixes ask of a model."""
+    """The properties of a model that the mixes depend on."""
 
     layers: int
     heads: int
@@ -120,7 +120,7 @@ def tensor_type(name: str, shape: tuple[int, ...], mix: str, model: ModelShape) 
         name: the weight's name in the GGUF, e.g. `blk.0.attn_v.weight`.
         shape: rows and columns.
         mix: one of TYPES.
-        model: what the mixes ask of the model.
+        model: the properties that the mixes depend on.
     """
     if len(shape) == 1 or name.endswith("_norm.weight"):
         return Kind.F32, Kind.F32

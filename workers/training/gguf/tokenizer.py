@@ -48,7 +48,7 @@ class Vocabulary:
     model: str
     split: str
     tokens: list[str]
-    kinds: list[int]
+    token_types: list[int]
     merges: list[str]
     scores: list[float]
     special: Mapping[str, int]
@@ -61,7 +61,7 @@ class Vocabulary:
         writer.add_tokenizer_model(self.model)
         writer.add_tokenizer_pre(self.split)
         writer.add_token_list(self.tokens)
-        writer.add_token_types(self.kinds)
+        writer.add_token_types(self.token_types)
         if self.model == "gpt2":
             writer.add_token_merges(self.merges)
         else:
@@ -80,7 +80,7 @@ def read_vocabulary(folder: Path, size: int, ends: Sequence[int]) -> Vocabulary:
 
     Args:
         folder: has the tokenizer.
-        size: how many tokens the model's embeddings have; what the tokenizer lacks is filled up.
+        size: tokens of the model's embeddings; those that the tokenizer lacks are padded.
         ends: the tokens that end an answer.
 
     Raises:
@@ -117,7 +117,9 @@ def _vocabulary(tokenizer: Any, whole: Mapping[str, Any], size: int, ends: Seque
         model="llama" if pieces else "gpt2",
         split="default" if pieces else PRE_TOKENIZERS[0],
         tokens=[texts.get(number, f"[PAD{number}]") for number in numbers],
-        kinds=[_kind(number, texts.get(number), added, model.get("unk_token"), pieces) for number in numbers],
+        token_types=[
+            _token_type(number, texts.get(number), added, model.get("unk_token"), pieces) for number in numbers
+        ],
         merges=[" ".join(part.replace(" ", "Ġ") for part in pair) for pair in merges],
         scores=[float(-ranks.get(texts.get(number, ""), len(merges))) for number in numbers],
         special={**special, **_ends(ends, tokenizer.eos_token_id)},
@@ -126,7 +128,7 @@ def _vocabulary(tokenizer: Any, whole: Mapping[str, Any], size: int, ends: Seque
     )
 
 
-def _kind(number: int, text: str | None, added: Mapping[int, Any], unknown: str | None, pieces: bool) -> int:
+def _token_type(number: int, text: str | None, added: Mapping[int, Any], unknown: str | None, pieces: bool) -> int:
     if text is None:
         return gguf.TokenType.UNUSED
     if text == unknown:
@@ -158,7 +160,7 @@ def _adds(tokenizer: Any) -> dict[str, bool]:
 
 
 def _candidates(vocabulary: Vocabulary, whole: Mapping[str, Any]) -> list[Vocabulary]:
-    """Return the ways to split text that may be this tokenizer's, the likelier ones first."""
+    """Return the pre-tokenizers that may be this tokenizer's, the likelier ones first."""
     if vocabulary.model == "llama":
         return [replace(vocabulary, space_first=first) for first in (True, False)]
     rules = json.dumps([whole.get("pre_tokenizer"), whole.get("normalizer")])

@@ -11,7 +11,7 @@ from .progress import progress_bar
 
 
 def train(job: TrainingJob) -> Trained:
-    """Train, here or in Ray's workers, and return what came of it.
+    """Train, in this process or in Ray's workers, and return the result.
 
     Raises:
         TrainingError: there is not enough memory, or the libraries refuse a setting.

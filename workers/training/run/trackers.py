@@ -11,7 +11,7 @@ from .job import TrainingJob
 
 
 def make_trackers(job: TrainingJob) -> list[Any]:
-    """Return the trainer's callbacks for the tracker that was asked for.
+    """Return the trainer's callbacks for the tracker of `report_to`.
 
     Raises:
         MissingExtraError: it is not installed.
