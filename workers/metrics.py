@@ -32,18 +32,29 @@ MONEY = _counter("money", "what calls cost, by prices.yaml")
 
 @cache
 def series(counter: Counter, *labels: str) -> Counter:
-    """Return a counter of these label values; looked up each time they would cost 8 % of the calls per second."""
+    """Return a counter of these label values; `labels` looks them up 5 times slower."""
     return counter.labels(*labels)
+
+
+@cache
+def _answer_series(model: str, finish_reason: str) -> tuple[Counter, Counter, Counter, Counter]:
+    return (
+        REQUESTS.labels(model, finish_reason),
+        TOKENS.labels(model, "input"),
+        TOKENS.labels(model, "output"),
+        SECONDS.labels(model),
+    )
 
 
 def count_answer(model: str, response: Response) -> None:
     """Count a request that was answered or failed."""
-    series(REQUESTS, model, response.finish_reason).inc()
+    requests, read, written, seconds = _answer_series(model, response.finish_reason)
+    requests.inc()
+    read.inc(response.usage.input_tokens)
+    written.inc(response.usage.output_tokens)
+    seconds.inc(response.seconds)
     if response.error:
         series(ERRORS, model, response.error.code).inc()
-    series(TOKENS, model, "input").inc(response.usage.input_tokens)
-    series(TOKENS, model, "output").inc(response.usage.output_tokens)
-    series(SECONDS, model).inc(response.seconds)
 
 
 class LoadSource(Protocol):

@@ -113,8 +113,8 @@ class ModelDirectory:
     """
 
     def __init__(self) -> None:
-        kept = _internal_kv_get(KV_KEY, namespace=KV_NAMESPACE)
-        self._deployments: dict[str, Deployment] = pickle.loads(kept) if kept else {}
+        saved = _internal_kv_get(KV_KEY, namespace=KV_NAMESPACE)
+        self._deployments: dict[str, Deployment] = pickle.loads(saved) if saved else {}
         self._starts: dict[str, int] = {name: 1 for found in self._deployments.values() for name in found.replicas}
 
     async def deployments(self) -> dict[str, Deployment]:
@@ -127,7 +127,7 @@ class ModelDirectory:
 
     async def remove(self, name: str) -> None:
         """Forget the model."""
-        self._save({kept: deployment for kept, deployment in self._deployments.items() if kept != name})
+        self._save({saved: deployment for saved, deployment in self._deployments.items() if saved != name})
 
     def _save(self, deployments: dict[str, Deployment]) -> None:
         _internal_kv_put(KV_KEY, pickle.dumps(deployments), overwrite=True, namespace=KV_NAMESPACE)

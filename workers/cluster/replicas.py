@@ -163,10 +163,10 @@ def check_capacity(spec: ModelSpec) -> None:
     have = ray.cluster_resources()
     each = {"GPU": spec.gpus_per_worker, "CPU": spec.cpus_per_worker, **spec.resources_per_worker}
     for resource, amount in each.items():
-        wanted, there = amount * spec.num_workers, have.get(resource, 0)
-        if wanted > there:
+        needed, available = amount * spec.num_workers, have.get(resource, 0)
+        if needed > available:
             raise DeployError(
-                f"{spec.name} was not deployed: it wants {wanted:g} {resource}s, the cluster has {there:g}",
+                f"{spec.name} was not deployed: it wants {needed:g} {resource}s, the cluster has {available:g}",
                 hint="fewer workers, less for each, or more machines",
             )
 

@@ -133,17 +133,17 @@ class LocalFleet(Fleet):
 
     def status(self, name: str) -> ModelStatus:
         """Return the model's worker, which is not there before the first request."""
-        known = {**BUILTIN_MODELS, **self.deployed()}
-        if name not in known:
-            raise unknown_model(name, known)
+        models = {**BUILTIN_MODELS, **self.deployed()}
+        if name not in models:
+            raise unknown_model(name, models)
         running = self._running.get(name)
         if running is None:
-            return ModelStatus(known[name])
+            return ModelStatus(models[name])
         counts = running.worker.counts
         replica = ReplicaStatus(
             f"{name}:0", True, 1, os.getpid(), "", counts.answered, counts.failed, counts.retries, counts.under_way
         )
-        return ModelStatus(known[name], (replica,))
+        return ModelStatus(models[name], (replica,))
 
 
 def _with_secrets_resolved(spec: ModelSpec) -> tuple[ModelSpec, dict[str, Any]]:

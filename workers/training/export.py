@@ -118,11 +118,11 @@ def _export_gguf(
 
     mix, config = read_type(type), read_config(folder)
     weights = weights_of(folder, config)
-    kinds = [tensor_type(weight.name, weight.shape, mix, quantization_shape(config)) for weight in weights]
+    tensor_types = [tensor_type(weight.name, weight.shape, mix, quantization_shape(config)) for weight in weights]
     fallbacks = {
-        weight.name: (wanted.name, weight_type.name)
-        for weight, (weight_type, wanted) in zip(weights, kinds, strict=True)
-        if weight_type is not wanted
+        weight.name: (preferred.name, weight_type.name)
+        for weight, (weight_type, preferred) in zip(weights, tensor_types, strict=True)
+        if weight_type is not preferred
     }
     if fallbacks:
         warn(fallback_message(mix, fallbacks, len(weights)))
@@ -133,13 +133,15 @@ def _export_gguf(
         write_fields(writer, config, folder.resolve().name)
         writer.add_file_type(file_type(mix))
         vocabulary.write(writer)
-        _write_weights(writer, weights, [weight_type for weight_type, _ in kinds], rope_factors(config), progress)
-    modelfile, left_out = None, None
+        _write_weights(
+            writer, weights, [weight_type for weight_type, _ in tensor_types], rope_factors(config), progress
+        )
+    modelfile, reason = None, None
     if ollama:
         from .gguf.modelfile import write_modelfile
 
-        modelfile, left_out = write_modelfile(path, folder)
-    return Exported(path, mix, path.stat().st_size, fallbacks, modelfile, left_out)
+        modelfile, reason = write_modelfile(path, folder)
+    return Exported(path, mix, path.stat().st_size, fallbacks, modelfile, reason)
 
 
 def fallback_message(mix: str, fallbacks: dict[str, tuple[str, str]], count: int) -> str:
@@ -148,8 +150,8 @@ def fallback_message(mix: str, fallbacks: dict[str, tuple[str, str]], count: int
     for name, change in fallbacks.items():
         changes.setdefault(change, []).append(name)
     lines = [
-        f"{wanted} becomes {weight_type} in {len(names)}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
-        for (wanted, weight_type), names in changes.items()
+        f"{preferred} becomes {weight_type} in {len(names)}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
+        for (preferred, weight_type), names in changes.items()
     ]
     head = f"{mix} packs 256 weights of a row together, and {len(fallbacks)} of {count} weights have other rows:"
     return "\n".join([head, *lines])
@@ -167,7 +169,7 @@ def _ends(config: Any, generation: Any, folder: Path) -> list[int]:
 def _write_weights(
     writer: GGUFWriter,
     weights: list[Weight],
-    kinds: list[GGMLQuantizationType],
+    tensor_types: list[GGMLQuantizationType],
     factors: list[float] | None,
     progress: Progress,
 ) -> None:
@@ -178,15 +180,17 @@ def _write_weights(
     if factors:
         numbers = np.array(factors, np.float32)
         writer.add_tensor_info("rope_freqs.weight", numbers.shape, numbers.dtype, numbers.nbytes)
-    sizes = [size_in_bytes(weight.shape, weight_type) for weight, weight_type in zip(weights, kinds, strict=True)]
-    for weight, weight_type, size in zip(weights, kinds, sizes, strict=True):
+    sizes = [
+        size_in_bytes(weight.shape, weight_type) for weight, weight_type in zip(weights, tensor_types, strict=True)
+    ]
+    for weight, weight_type, size in zip(weights, tensor_types, sizes, strict=True):
         writer.add_tensor_info(weight.name, weight.shape, np.dtype(np.float32), size, raw_dtype=weight_type)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     if factors:
         writer.write_tensor_data(numbers)
-    for number, (weight, weight_type) in enumerate(zip(weights, kinds, strict=True)):
+    for number, (weight, weight_type) in enumerate(zip(weights, tensor_types, strict=True)):
         progress(sum(sizes[:number]), sum(sizes))
         writer.write_tensor_data(_quantize_tensor(weight.name, weight.read(), weight_type))
     progress(sum(sizes), sum(sizes))
@@ -199,17 +203,17 @@ def _quantize_tensor(name: str, weight: torch.Tensor, weight_type: GGMLQuantizat
         ExportError: float16 cannot hold its values.
     """
     import torch
-    from gguf import GGMLQuantizationType as Kind
+    from gguf import GGMLQuantizationType as GGMLType
 
     from .gguf.quantization import quantize
 
-    if weight_type is Kind.BF16:
+    if weight_type is GGMLType.BF16:
         numbers: numpy.ndarray[Any, Any] = weight.bfloat16().contiguous().view(torch.uint16).numpy()
         return numbers
     plain = weight.float().contiguous()
-    if weight_type is Kind.F32:
+    if weight_type is GGMLType.F32:
         numbers = plain.numpy()
-    elif weight_type is Kind.F16:
+    elif weight_type is GGMLType.F16:
         if plain.abs().max() > torch.finfo(torch.float16).max:
             raise ExportError(f"{name} has values that float16 cannot hold", hint="type: --type BF16")
         numbers = plain.half().numpy()

@@ -71,7 +71,7 @@ def shutdown(llm: Any) -> None:
     llm.shutdown(GRACE_SECONDS)
 
 
-def check_arguments(settings: VllmSettings, vllm_fields: Mapping[str, Any]) -> None:
+def check_arguments(settings: VllmSettings, vllm_arguments: Mapping[str, Any]) -> None:
     """Refuse arguments that vLLM does not have.
 
     Raises:
@@ -80,9 +80,9 @@ def check_arguments(settings: VllmSettings, vllm_fields: Mapping[str, Any]) -> N
     given = settings.model_extra or {}
     for name in sorted(given.keys() & RESERVED_ARGUMENTS.keys()):
         raise DeployError(f"backend.{name} is not passed on to vLLM", hint=RESERVED_ARGUMENTS[name])
-    unknown = sorted(given.keys() - vllm_fields.keys())
+    unknown = sorted(given.keys() - vllm_arguments.keys())
     if unknown:
-        near = did_you_mean(unknown[0], {*vllm_fields, *type(settings).model_fields} - RESERVED_ARGUMENTS.keys())
+        near = did_you_mean(unknown[0], {*vllm_arguments, *type(settings).model_fields} - RESERVED_ARGUMENTS.keys())
         raise DeployError(f"vLLM has no argument {', '.join(unknown)}", hint=near)
 
 

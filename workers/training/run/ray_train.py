@@ -54,7 +54,7 @@ def train_on_ray(job: TrainingJob) -> None:
             with follow_progress(Path(job.folder, PROGRESS_FILE)):
                 trainer.fit()
         except TrainingFailedError as error:
-            raise _unwrap(error) from error
+            raise _worker_error(error) from error
         finally:
             shutil.rmtree(Path(job.folder, RAY_FOLDER), ignore_errors=True)
     if not Path(job.folder, FINAL).is_dir():
@@ -103,7 +103,7 @@ def _resources(workers: int) -> dict[str, float]:
     return have
 
 
-def _unwrap(error: TrainingFailedError) -> QuackLLMError:
+def _worker_error(error: TrainingFailedError) -> QuackLLMError:
     """Return a worker's own error out of Ray's wrapping."""
     failures = error.worker_failures.values() if isinstance(error, WorkerGroupError) else [error]
     causes = [failure.__cause__ or failure for failure in failures]
