@@ -11,10 +11,8 @@ from ..workers.messages import Message, Response
 from ..workers.sql_text import quote_identifier
 from .connection import Connection
 from .functions.arrow import RESPONSE_SQL, messages_of, responses_to_arrow
-from .session.session import execute_raw
-
-TURN_COMMENT = "a turn of a conversation"
-"""The comment on such a table: what has it may be replaced by the next turn, and is not asked about."""
+from .raw_sql import execute_raw
+from .text2sql.schema.catalog import TURN_COMMENT
 
 TABLES_AND_VIEWS = """
     SELECT table_name, comment FROM (

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .errors import RequestError, did_you_mean
+from .extra_fields import check_encodable, check_extra
 
 # Byzer's names for the same options.
 ALIASES = {
@@ -81,7 +82,7 @@ def read_options(given: dict[str, Any]) -> Options:
     no option of ours.
 
     Raises:
-        RequestError: an unknown key (with the near ones) or a value of the wrong type.
+        RequestError: an unknown key (with the near ones), a value of the wrong type, or one that cannot be sent.
     """
     known: dict[str, Any] = {}
     passed_on: dict[str, Any] = {}
@@ -97,9 +98,13 @@ def read_options(given: dict[str, Any]) -> Options:
             raise RequestError(f"unknown option {key!r}", hint=did_you_mean(key, OPTION_NAMES | ALIASES.keys()))
     try:
         options = Options(**known)
-        return options.model_copy(update={"extra": {**options.extra, **passed_on}}) if passed_on else options
     except (ValidationError, json.JSONDecodeError) as error:
         raise _wrong_value(error) from error
+    if passed_on:
+        options = options.model_copy(update={"extra": {**options.extra, **passed_on}})
+    check_extra(options.extra)
+    check_encodable(options.response_format, "response_format")
+    return options
 
 
 @lru_cache(maxsize=1024)

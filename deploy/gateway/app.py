@@ -11,7 +11,9 @@ from ... import __version__
 from .byzer.routes import router as byzer
 from .chat2db.routes import router as chat2db
 from .docs_pages import DESCRIPTION, add_pages
-from .errors import ERRORS, add_error_handlers
+from .error_handlers import add_error_handlers
+from .error_styles import error_styles
+from .errors import ERRORS
 from .health import router as health
 from .openai.chat import router as chat
 from .openai.embeddings import router as embeddings
@@ -49,6 +51,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         openapi_url=None,
     )
     app.state.gateway = gateway
+    app.state.error_styles = error_styles([route for router in ROUTERS for route in router.routes])
     add_error_handlers(app)
     app.add_middleware(Limits, settings=settings, metrics=gateway.metrics)
     for router in ROUTERS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -127,7 +126,7 @@ def check_answered(response: Response) -> None:
 
 
 def too_slow(seconds: float) -> GatewayError:
-    """Return what a client is told when its time is over; what was asked may still reach the call store."""
+    """Return what a client is told when its time is over."""
     return GatewayError(504, f"there was no answer within {seconds:g} s", code="timeout")
 
 
@@ -138,36 +137,6 @@ def _status(failure: Failure) -> int:
     if failure.status is None:
         return 502 if failure.retryable or failure.code in BROKEN else 400
     return failure.status if failure.status < 500 else 502
-
-
-def add_error_handlers(app: FastAPI) -> None:
-    """Let every error that leaves a route reach the client as OpenAI's error object."""
-
-    async def ours(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, QuackLLMError)
-        return as_gateway_error(error).response()
-
-    async def refused(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, GatewayError)
-        return error.response()
-
-    async def unreadable(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        return unreadable_body(error).response()
-
-    async def plain(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-        return GatewayError(error.status_code, str(error.detail), code=code).response()
-
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        return GatewayError(500, "the gateway failed; its log says more", code="server_error").response()
-
-    app.add_exception_handler(Exception, unforeseen)
-    app.add_exception_handler(QuackLLMError, ours)
-    app.add_exception_handler(GatewayError, refused)
-    app.add_exception_handler(RequestValidationError, unreadable)
-    app.add_exception_handler(HTTPException, plain)
 
 
 def unreadable_body(error: RequestValidationError) -> GatewayError:

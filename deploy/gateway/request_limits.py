@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .error_styles import reply_error
 from .errors import GatewayError
 from .metrics import Metrics
 from .settings import GatewaySettings
@@ -39,7 +40,7 @@ class Limits:
                 self._check(Headers(scope=scope))
                 await self._app(scope, exchange.receive, exchange.send)
             except GatewayError as error:
-                await error.response()(scope, receive, exchange.send)
+                await reply_error(scope, error)(scope, receive, exchange.send)
             finally:
                 self.held_bytes -= exchange.read
                 self._metrics.count(scope, exchange.status, perf_counter() - started)

@@ -11,7 +11,7 @@ from fastapi import Request as HttpRequest
 
 from ...udf.calls.async_store import store_for
 from ...udf.calls.client import CachingClient
-from ...udf.session.statement import Statement
+from ...udf.calls.scope import CallScope
 from ...udf.settings import StoreMode
 from ...workers import connect_fleet, event_loop
 from ...workers.deployments.spec import ModelSpec
@@ -84,16 +84,22 @@ class Gateway:
         self.under_way[key] -= 1
 
     async def ask(
-        self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode
+        self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
     ) -> list[Response]:
-        """Return one response a request, in order: `Caller.ask`, from whichever event loop this is."""
-        return await event_loop.run_inside_loop(self.caller.complete(spec, requests, statement, mode))
+        """Return one response a request, in order: `CachingClient.complete`, from whichever event loop this is."""
+        return await event_loop.run_inside_loop(self.caller.complete(spec, requests, scope, mode))
+
+    async def cached(
+        self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
+    ) -> list[Response | None]:
+        """Return what `ask` would return without a call; None for each request that needs one."""
+        return await event_loop.run_inside_loop(self.caller.cached(spec, requests, scope, mode))
 
     def stream(
-        self, spec: ModelSpec, request: Request, statement: Statement, mode: StoreMode
+        self, spec: ModelSpec, request: Request, scope: CallScope, mode: StoreMode
     ) -> AsyncGenerator[str | Response, None]:
         """Yield pieces of the answer, then the whole Response; closing it stops the engine."""
-        return event_loop.iterate_inside_loop(self.caller.stream(spec, request, statement, mode))
+        return event_loop.iterate_inside_loop(self.caller.stream(spec, request, scope, mode))
 
 
 def plain_name(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -15,8 +15,9 @@ from sqlglot.errors import SqlglotError
 
 from ...udf.settings import StoreMode
 from ...udf.text2sql.checks.transpile import find_dialect, translate
-from ...udf.text2sql.pipeline import TargetCheck, Text2SqlResult, generate_sql
+from ...udf.text2sql.pipeline import TargetCheck, generate_sql
 from ...udf.text2sql.prompts.formats import format_for_model
+from ...udf.text2sql.result import Text2SqlResult
 from ...udf.text2sql.schema.resolve import ResolvedSchema, resolve
 from ...workers.database_schema import Schema
 from ...workers.deployments.spec import ModelSpec
@@ -29,8 +30,8 @@ from .databases.database import fitted
 from .databases.registry import Opened
 from .error_styles import speaking
 from .errors import GatewayError, check_answered, too_slow
-from .openai.completion import store_mode
-from .openai.requests import Body
+from .openai.completion import ask_in_parts, store_mode
+from .openai.requests import RequestModel
 
 LONGEST_QUESTION, LONGEST_SCHEMA = 4_000, 200_000
 
@@ -44,7 +45,7 @@ def say(error: GatewayError) -> Response:
 router = APIRouter(tags=["text2sql"], route_class=speaking(say))
 
 
-class QuestionBody(Body):
+class QuestionBody(RequestModel):
     """The body of `POST /text2sql`: the first two fields are those of XiYan's service."""
 
     question: str = Field(min_length=1, max_length=LONGEST_QUESTION, description="in any language")
@@ -71,6 +72,8 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     messages = [Message("system", body.evidence)] if body.evidence else []
     detail = await asked.answer(Request((*messages, Message("user", body.question))), request)
     reply: dict[str, Any] = {"sql": detail.sql, "error": _told(detail.error), "bound": detail.bound}
+    if detail.left_out:
+        reply["left_out"] = list(detail.left_out)
     if body.run and opened and detail.sql is not None:
         reply |= await _rows(opened, detail.sql, body.max_rows)
     return reply
@@ -147,9 +150,8 @@ class Asked:
         except TimeoutError as error:
             raise too_slow(seconds) from error
 
-    async def _ask(self, mode: StoreMode | None, wanted: Request) -> Answer:
-        statement = self.visit.statement()
-        (answer,) = await self.visit.gateway.ask(self.spec, [wanted], statement, mode or statement.options.llm_store)
+    async def _ask(self, mode: StoreMode, wanted: Request) -> Answer:
+        (answer,), _ = await ask_in_parts(self.visit, self.spec, [wanted], mode)
         if answer.error and (answer.error.status or answer.error.retryable):
             check_answered(answer)  # The service failed; what a model says against the question is an answer.
         return answer
@@ -157,7 +159,7 @@ class Asked:
     async def _schema(self) -> ResolvedSchema:
         catalog = await self.opened.schema() if self.opened else Schema()
         resolved = await asyncio.to_thread(resolve, self.db_schema, catalog)
-        return ResolvedSchema(resolved.schema, resolved.bindable or self.opened is not None)
+        return replace(resolved, bindable=resolved.bindable or self.opened is not None)
 
     def _fit(self, schema: Schema) -> TargetCheck | None:
         wanted = find_dialect(self.dialect) if self.dialect else None

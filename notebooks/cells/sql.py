@@ -5,11 +5,14 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import duckdb
+
 from ... import Connection
 from ...udf.session.statement import FailedRowsWarning
 from ...workers.errors import RequestError
 from ..display.result_table import Result
 from ..notebook_connection import NotebookConnection
+from .byzer_sql import byzer_hint
 
 NOTHING: tuple[list[str], ...] = ([], ["Count"], ["Success"])
 """The columns of a result without rows where a statement has none: it made, set or wrote something."""
@@ -32,7 +35,12 @@ def sql(place: NotebookConnection, given: dict[str, str], text: str) -> Result |
     name = given.get("output")
     if name is not None and not name.isidentifier():
         raise RequestError(f"{name!r} cannot name a variable", hint="write --output df")
-    result = run(place.connection(), text)
+    try:
+        result = run(place.connection(), text)
+    except duckdb.Error as error:
+        if hint := byzer_hint(text):
+            raise RequestError(f"DuckDB: {error}", hint=hint) from error
+        raise
     if name is None or result is None:
         return result
     place.variables[name] = result.df()

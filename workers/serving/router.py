@@ -59,7 +59,11 @@ class RoutedRequest(ABC):
     request: Request
     state: RequestState = RequestState.QUEUED
     replica_losses: int = 0
-    stop: Callable[[], object] | None = None  # Stops the replica's work on a streamed request that was sent.
+    stoppable: bool = False  # Whether `cancel` stops it after it was sent; it then travels alone.
+    stop: Callable[[], object] | None = None  # Stops the replica's work on a request that was sent.
+
+    def __post_init__(self) -> None:
+        self.stoppable |= self.request.streamed
 
     @abstractmethod
     def admit(self) -> bool:
@@ -86,7 +90,7 @@ class RoutedRequest(ABC):
             self.on_result(outcome)
 
     def cancel(self) -> None:
-        """Drop the request: it is not sent if it waits, and stopped if it is streamed."""
+        """Drop the request: it is not sent if it waits, and stopped if it can be."""
         self.state = RequestState.CANCELLED
         if self.stop:
             self.stop()
@@ -162,9 +166,9 @@ class Router:
             if load.suspended:
                 continue
             taken = self._take(self._batch_size(load))
-            # A streamed request travels alone: stopping it stops the whole batch.
-            whole = [routed for routed in taken if not routed.request.streamed]
-            for batch in [whole, *([routed] for routed in taken if routed.request.streamed)]:
+            # Stopping a request stops its whole batch.
+            whole = [routed for routed in taken if not routed.stoppable]
+            for batch in [whole, *([routed] for routed in taken if routed.stoppable)]:
                 if batch:
                     self._send(load, batch)
 
@@ -172,7 +176,7 @@ class Router:
         load.in_flight.update(batch)
         task = self._start(self._receive(load, batch))
         task.add_done_callback(functools.partial(self._on_batch_end, load, batch))
-        if batch[0].request.streamed:
+        if batch[0].stoppable:
             batch[0].stop = task.cancel
 
     def _batch_size(self, load: _Load) -> int:

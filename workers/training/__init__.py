@@ -11,19 +11,19 @@ from ..lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from .data.chat_examples import Examples, read_examples
-    from .finetune import finetune
-    from .merge import merge
-    from .pretrain import pretrain
+    from .finetune_model import finetune
+    from .merge_adapter import merge
+    from .pretrain_model import pretrain
     from .run_folder import Trained
     from .settings import FinetuneSettings, MergeSettings, PretrainSettings
 
 _MODULES = {
     "Examples": "data.chat_examples",
     "read_examples": "data.chat_examples",
-    "finetune": "finetune",
-    "merge": "merge",
+    "finetune": "finetune_model",
+    "merge": "merge_adapter",
     "Trained": "run_folder",
-    "pretrain": "pretrain",
+    "pretrain": "pretrain_model",
     "FinetuneSettings": "settings",
     "MergeSettings": "settings",
     "PretrainSettings": "settings",

@@ -37,6 +37,12 @@ class Key(BaseModel):
     max_tokens: int | None = Field(None, ge=0, description="tokens, until `quackllm keys reset`")
     max_money: float | None = Field(None, ge=0, description="money by `prices.yaml`, until `quackllm keys reset`")
 
+    @property
+    def has_budget(self) -> bool:
+        """Whether what it spends is bounded, and so has to be reserved before."""
+        budgets = (self.max_calls, self.max_tokens, self.max_money, self.tokens_per_minute)
+        return any(budget is not None for budget in budgets)
+
 
 KEYS = TypeAdapter(dict[str, Key])
 

@@ -10,7 +10,7 @@ from ....workers.errors import StoreError
 from ....workers.home import home_folder
 from ..settings import GatewaySettings
 from .api_keys import Key
-from .usage_ledger import Cost, Ledger, Pass, Refusal
+from .usage_ledger import Allowance, Cost, Ledger, Pass, Refusal
 
 ACTOR = "gateway_ledger"
 
@@ -32,9 +32,14 @@ class SharedLedger:
         admitted: Pass | Refusal | None = await self._run("admit", digest)
         return admitted
 
-    async def charge(self, name: str, key: Key, cost: Cost) -> None:
+    async def reserve(self, name: str, key: Key, wanted: Cost) -> Allowance | Refusal:
+        """See `Ledger.reserve`."""
+        granted: Allowance | Refusal = await self._run("reserve", name, key, wanted)
+        return granted
+
+    async def charge(self, name: str, key: Key, cost: Cost, reserved: Cost) -> None:
         """See `Ledger.charge`."""
-        await self._run("charge", name, key, cost)
+        await self._run("charge", name, key, cost, reserved)
 
 
 def ledger_for(settings: GatewaySettings) -> SharedLedger:

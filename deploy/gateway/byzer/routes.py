@@ -16,23 +16,28 @@ from fastapi import APIRouter, Form
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from ....udf.connection import Connection, register, session_of
+from ....udf.connection import Connection, register
+from ....udf.session.session import session_of
 from ....udf.session.statement import FailedRowsWarning
 from ....udf.settings import StatementOptions
 from ....udf.text2sql.checks.sandbox import locked_instance
 from ....workers.errors import RequestError
-from ....workers.messages import Failure
+from ....workers.messages import Failure, Request
 from ....workers.messages import Response as Answer
 from ....workers.sql_text import quote_identifier
-from ..admission import Admitted, Visit
+from ..admission import Admitted, Spending, Visit, cost_ahead
+from ..auth.usage_ledger import NOTHING
 from ..error_styles import speaking
 from ..errors import GatewayError, check_answered, too_slow
 from .reply import answers_in, shown
 from .request_rows import table_of
-from .select_list import DATA, REQUEST_MACRO, Rewriting
+from .select_list import DATA, REQUEST_MACRO, Rewriting, models_called
 
 THREADS = ThreadPoolExecutor(64, thread_name_prefix="predict")
 """A statement waits in a thread for all its answers, and must not keep the event loop's few threads."""
+
+PROMPT = Request.of("x" * 1000)
+"""What a row is guessed to ask, before DuckDB has made its prompt."""
 
 
 def say(error: GatewayError) -> Response:
@@ -63,9 +68,15 @@ async def predict(form: Annotated[PredictForm, Form()], visit: Admitted) -> Resp
     models = await visit.gateway.models()
     allowed = {name for name in models if visit.may_ask(name)}
     sql = Rewriting(allowed, models.keys() - allowed).rewritten(form.sql)
-    running = Running(visit)
-    found = await asyncio.get_running_loop().run_in_executor(THREADS, running.rows_of, sql, rows)
-    return JSONResponse(found)
+    wanted = [cost_ahead(models[name], [PROMPT] * rows.num_rows) for name in models_called(sql, allowed)]
+    running = Running(visit, await visit.reserve(sum(wanted, NOTHING)))
+    work = asyncio.get_running_loop().run_in_executor(THREADS, running.rows_of, sql, rows)
+    try:
+        return JSONResponse(await asyncio.shield(work))
+    finally:
+        while not work.done():  # The client has gone; what was asked for it is counted before its slot is free.
+            running.stop()
+            await asyncio.wait({work}, timeout=0.1)
 
 
 class Running:
@@ -73,10 +84,12 @@ class Running:
 
     Args:
         visit: for whom.
+        spending: what it may spend; it is told what it has.
     """
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, visit: Visit, spending: Spending) -> None:
+        self._visit, self._spending = visit, spending
+        self._connection: Connection | None = None
         # Failed rows are told in the reply, and a warning would go to whoever reads the server's output.
         warnings.simplefilter("ignore", FailedRowsWarning)
 
@@ -101,13 +114,17 @@ class Running:
             _refuse_all(answers[0])
         return [{name: shown(cell) for name, cell in zip(names, row, strict=True)} for row in found]
 
+    def stop(self) -> None:
+        """Interrupt it where it runs."""
+        if connection := self._connection:
+            connection.interrupt()
+
     @contextmanager
     def _connected(self, rows: pa.Table) -> Iterator[Connection]:
-        wishes = self._visit.statement().options
         with closing(register(locked_instance(), cluster=self._visit.gateway.settings.cluster)) as connection:
             session = session_of(connection)
-            session.caller = self._visit.gateway.caller
-            session.variables = _variables(wishes)
+            session.client = self._visit.gateway.caller
+            session.variables = _variables(self._spending.scope.options)
             session.duckdb_progress_enabled = False
             duckdb.DuckDBPyConnection.register(connection, "given", rows)
             names = ", ".join(map(quote_identifier, rows.column_names)) or "NULL AS feature"
@@ -115,10 +132,12 @@ class Running:
                 duckdb.DuckDBPyConnection.execute(connection, statement)
             duckdb.DuckDBPyConnection.unregister(connection, "given")
             duckdb.DuckDBPyConnection.execute(connection, "SET lock_configuration = true")
+            self._connection = connection
             try:
                 yield connection
             finally:
-                self._visit.statements.append(session.statement)
+                self._connection = None
+                self._spending.scope = session.statement.scope
 
 
 def _variables(wishes: StatementOptions) -> dict[str, str]:

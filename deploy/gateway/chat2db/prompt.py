@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ....udf.text2sql.checks.transpile import find_dialect
 from ....udf.text2sql.schema.ddl import is_ddl
+from ....udf.text2sql.schema.ddl_tokens import PATH, unquoted_path
 from ....udf.text2sql.schema.inferred_keys import add_inferred_keys
-from ....udf.text2sql.schema.lenient_ddl import PATH, unquoted_path
 from ....workers.database_schema import Column, Schema, Table, join_name
 from ....workers.errors import RequestError
 from ....workers.mschema import format_mschema

@@ -14,11 +14,12 @@ from fastapi.responses import JSONResponse
 from ....workers.engines import EmbeddingEngine
 from ....workers.serving.retry import guess_tokens
 from ..admission import Admitted
+from ..error_styles import GatewayRoute
 from ..errors import OPENAI_ERRORS, GatewayError
 from .completion import CALLS, ask, store_mode
 from .requests import EmbeddingBody
 
-router = APIRouter(prefix="/v1", tags=["embeddings"], responses=OPENAI_ERRORS)
+router = APIRouter(prefix="/v1", tags=["embeddings"], responses=OPENAI_ERRORS, route_class=GatewayRoute)
 
 
 @router.post("/embeddings", summary="Turn texts into vectors")

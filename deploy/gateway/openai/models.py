@@ -8,9 +8,10 @@ from fastapi import APIRouter
 
 from ....workers.deployments.spec import ModelSpec
 from ..admission import Admitted
+from ..error_styles import GatewayRoute
 from ..errors import OPENAI_ERRORS
 
-router = APIRouter(prefix="/v1", tags=["models"], responses=OPENAI_ERRORS)
+router = APIRouter(prefix="/v1", tags=["models"], responses=OPENAI_ERRORS, route_class=GatewayRoute)
 
 
 @router.get("/models", summary="List the models")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator
 
-from fastapi import Request as HttpRequest
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -14,44 +12,60 @@ from ....udf.settings import StoreMode
 from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import QuackLLMError
 from ....workers.messages import Request, Response
-from ....workers.serving.retry import CHARACTERS_PER_TOKEN, guess_tokens
-from ..admission import Visit
+from ....workers.serving.retry import CHARACTERS_PER_TOKEN
+from ..admission import Spending, Visit
 from ..errors import GatewayError, as_gateway_error, check_answered, too_slow
 from .responses import Wire, error_event
 
-Result = TypeVar("Result")
-
 
 class Growing:
-    """One streamed answer: its pieces, and the whole Response last. Closing it stops the engine."""
+    """One streamed answer: its pieces, and the whole Response last. Closing it stops the engine.
 
-    def __init__(self, visit: Visit, spec: ModelSpec, request: Request, mode: StoreMode | None) -> None:
-        self.statement = visit.statement()
-        self.seconds = visit.gateway.settings.request_seconds
-        self._visit, self._request = visit, request
-        mode = mode or self.statement.options.llm_store
-        self._said = visit.gateway.stream(spec, request, self.statement, mode)
+    Args:
+        said: the pieces.
+        spending: what the answer costs.
+        seconds: how long it may take.
+    """
+
+    def __init__(self, said: AsyncGenerator[str | Response, None], spending: Spending, seconds: float) -> None:
+        self.seconds = seconds
+        self._said, self._spending = said, spending
         self._first: str | Response | None = None
         self._heard = 0
         self._ended = False
 
-    async def begin(self, client: HttpRequest) -> None:
-        """Wait for the first piece, so that what fails before it has a status of its own.
+    @classmethod
+    async def begin(cls, visit: Visit, spec: ModelSpec, request: Request, mode: StoreMode) -> Growing:
+        """Return the answer when its first piece is there, so that what fails before it has a status of its own.
+
+        Args:
+            visit: for whom.
+            spec: the model.
+            request: what to ask.
+            mode: how the call store is used.
 
         Raises:
-            GatewayError: there is no answer, the client has left, or it took too long.
+            GatewayError: there is no answer, or it took too long.
         """
+        spending, _ = await visit.begin(spec, [request], mode)
+        said = visit.gateway.stream(spec, request, spending.scope, mode)
+        growing = cls(said, spending, visit.gateway.settings.request_seconds)
         try:
-            async with asyncio.timeout(self.seconds):
-                self._first = self._note(await unless_gone(client, self._said))
-            if isinstance(self._first, Response):
-                check_answered(self._first)
-        except TimeoutError as error:
-            await self.close()
-            raise too_slow(self.seconds) from error
-        except (QuackLLMError, GatewayError):
-            await self.close()
+            async with asyncio.timeout(growing.seconds):
+                growing._first = growing._note(await anext(said))
+            if isinstance(growing._first, Response):
+                check_answered(growing._first)
+        except BaseException as error:
+            await growing.close()
+            if isinstance(error, TimeoutError):
+                raise too_slow(growing.seconds) from error
             raise
+        return growing
+
+    @property
+    def calls(self) -> int:
+        """How many calls of models it has cost."""
+        return self._spending.scope.usage.asked
 
     async def each(self) -> AsyncIterator[str | Response]:
         """Yield the pieces, then the Response."""
@@ -70,8 +84,8 @@ class Growing:
     async def close(self) -> None:
         """Stop the engine; what a stopped answer has cost nobody says, so that its tokens are guessed."""
         await self._said.aclose()
-        if self.statement.spent.asked and not self._ended:
-            self._visit.guessed_tokens += guess_tokens(self._request) + self._heard // CHARACTERS_PER_TOKEN
+        self._spending.stopped = not self._ended
+        self._spending.heard_tokens = self._heard // CHARACTERS_PER_TOKEN
 
 
 class EventStream(StreamingResponse):
@@ -107,29 +121,3 @@ class EventStream(StreamingResponse):
             yield error_event(error.body())
         except QuackLLMError as error:
             yield error_event(as_gateway_error(error).body())
-
-
-async def unless_gone(client: HttpRequest, values: AsyncIterator[Result]) -> Result:
-    """Return the next value, unless the client leaves before it.
-
-    Raises:
-        GatewayError: it has left.
-    """
-
-    async def next_one() -> Result:
-        return await anext(values)
-
-    async def leaves() -> None:
-        while (await client.receive())["type"] != "http.disconnect":
-            pass
-
-    waiting, leaving = asyncio.create_task(next_one()), asyncio.create_task(leaves())
-    try:
-        await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if waiting.done():
-            return waiting.result()
-        raise GatewayError(499, "the client has left", code="client_gone")
-    finally:
-        waiting.cancel()
-        leaving.cancel()
-        await asyncio.wait({waiting, leaving})

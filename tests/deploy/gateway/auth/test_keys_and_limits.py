@@ -111,7 +111,7 @@ def test_a_budget_of_calls_ends_and_what_is_known_is_free(gateway: str, home: Pa
 def test_one_request_cannot_ask_for_more_than_is_left(gateway: str, home: Path, service: StandIn) -> None:
     key = add_key(home / "keys.yaml", "alice", max_calls=2)
     with client_with(gateway, key) as client:
-        with pytest.raises(openai.RateLimitError, match="llm_max_calls = 2") as caught:
+        with pytest.raises(openai.RateLimitError, match="has spent 2 calls of the 2") as caught:
             client.completions.create(model="standin", prompt=[f"prompt {n}" for n in range(20)])
         assert caught.value.code == "insufficient_quota"
     assert service.count() == 2
