@@ -89,6 +89,11 @@ def undeploy(name: str, *, cluster: str | None = None) -> None:
 def scale(name: str, num_workers: int, *, cluster: str | None = None) -> str:
     """Give a model on a cluster more replicas, or fewer: surplus ones answer what they have taken, then end.
 
+    Args:
+        name: of the deployed model.
+        num_workers: replicas that it has afterwards, at least 1.
+        cluster: 'local', 'auto' or an address; None: this process.
+
     Returns:
         'scaled from 1 to 4', or 'unchanged'.
 

@@ -144,7 +144,13 @@ def tree_of(beam: Beam, linked: LinkedQuestion) -> Query:
 
 
 def sql_of(tree: Query, names: SchemaIndex, linked: LinkedQuestion) -> str | None:
-    """Return the SQL of a tree, texts as the cells spell them; None where no keys tie its tables."""
+    """Return the SQL of a tree, texts as the cells spell them; None where no keys tie its tables.
+
+    Args:
+        tree: the query.
+        names: of the schema.
+        linked: the question, whose candidates have the cells' spellings.
+    """
     cells = {one.value.text: one.cells for one in linked.candidates}
     try:
         return format_sql(tree, names, lambda column, text: cells.get(text, {}).get(column, text))

@@ -41,7 +41,13 @@ def jinja_template(template: str, variables: dict[str, Any]) -> RenderTurns:
 
 
 def render_messages(messages: tuple[Message, ...], render: RenderTurns, *, add_generation_prompt: bool) -> str:
-    """Return a conversation as the model's chat template writes it."""
+    """Return a conversation as the model's chat template writes it.
+
+    Args:
+        messages: the conversation.
+        render: from `tokenizer_template` or `jinja_template`.
+        add_generation_prompt: whether the assistant speaks next.
+    """
     turns = [{"role": message.role, "content": message.content} for message in messages]
     return render(turns, add_generation_prompt=add_generation_prompt)
 

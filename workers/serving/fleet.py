@@ -105,7 +105,13 @@ def find_model(fleet: Fleet, name: str) -> ModelSpec:
 
 
 def unknown_model(name: str, deployed: Mapping[str, ModelSpec], cluster: str | None = None) -> UnknownModelError:
-    """Return the error that a name which is not deployed, here or on that cluster, deserves."""
+    """Return the error that a name which is not deployed, here or on that cluster, deserves.
+
+    Args:
+        name: as it was typed.
+        deployed: all models, by name.
+        cluster: its address, for the hint.
+    """
     hint = f"type: quackllm list{f' --cluster {cluster}' if cluster else ''}   to see what is deployed"
     if difflib.get_close_matches(name, deployed):
         hint = did_you_mean(name, deployed)

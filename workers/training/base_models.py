@@ -155,6 +155,11 @@ def load_base(path: str, settings: TrainingSettings) -> Any:
 def new_model(config: str, tokenizer: Any, seed: int) -> Any:
     """Return a model of new weights, whose vocabulary is the tokenizer's.
 
+    Args:
+        config: path of a config.json.
+        tokenizer: Hugging Face's.
+        seed: of the random weights.
+
     Raises:
         TrainingError: the config cannot be read.
     """

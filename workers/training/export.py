@@ -145,7 +145,13 @@ def _export_gguf(
 
 
 def fallback_message(mix: str, fallbacks: dict[str, tuple[str, str]], count: int) -> str:
-    """Return which weights do not get the type that a mix has for them."""
+    """Return which weights do not get the type that a mix has for them.
+
+    Args:
+        mix: the GGUF type, e.g. `Q4_K_M`.
+        fallbacks: preferred and actual type, by the weight's name.
+        count: weights of the model.
+    """
     changes: dict[tuple[str, str], list[str]] = {}
     for name, change in fallbacks.items():
         changes.setdefault(change, []).append(name)

@@ -103,6 +103,12 @@ def start_or_resume(folder: Path, stage: str, settings: Mapping[str, Any], finge
 
     A run that ended before its first checkpoint has nothing to lose, whatever its settings.
 
+    Args:
+        folder: of the run.
+        stage: `finetune` or `pretrain`.
+        settings: the stage's, by name.
+        fingerprint: a hash of the data.
+
     Raises:
         TrainingError: the folder holds a run with other settings.
     """

@@ -38,7 +38,14 @@ Keywords = Annotated[dict[str, Any], BeforeValidator(_mapping)]
 
 
 def setting(panel: str, default: Any, description: str, **limits: Any) -> Any:
-    """Return a field that the command line shows in a panel of its help; `...` is no default."""
+    """Return a field that the command line shows in a panel of its help; `...` is no default.
+
+    Args:
+        panel: its title.
+        default: its value where none is given.
+        description: for `--help` and the documentation.
+        limits: pydantic's, e.g. `ge=1`.
+    """
     return Field(default, description=description, json_schema_extra={"panel": panel}, **limits)
 
 
@@ -177,6 +184,11 @@ def default_of(field: FieldInfo) -> str:
 
 def read_settings(kind: type[Kind], file: Path | None, flags: Mapping[str, Any]) -> Kind:
     """Return a stage's settings out of a YAML file and flags; a flag wins.
+
+    Args:
+        kind: the stage's class of settings.
+        file: YAML; None: flags alone.
+        flags: by name, as the command line gives them.
 
     Raises:
         RequestError: an unknown key, a value that cannot be, or a file that cannot be read.

@@ -128,7 +128,13 @@ STATE_NUMBERS = {name: number for number, name in enumerate(STATES)}
 
 
 def collate(thins: Sequence[Subset], wordless: float = 0.0, chance: random.Random | None = None) -> Batch:
-    """Return the tensors of some examples, padded to the longest."""
+    """Return the tensors of some examples, padded to the longest.
+
+    Args:
+        thins: the examples, each with the items that it keeps.
+        wordless: how often an item loses its spelling, 0 to 1.
+        chance: draws which; None: no item loses it.
+    """
     count, items = len(thins), max(len(thin.selected) for thin in thins)
     steps = max(len(thin.symbols) for thin in thins)
     bags: list[int] = []

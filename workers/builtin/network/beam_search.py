@@ -23,7 +23,14 @@ class Beam:
 
 
 def beam_search(network: Network, names: SchemaIndex, linked: LinkedQuestion, width: int = 5) -> list[Beam]:
-    """Return whole sequences, the likeliest first; at most `width`, none where every beam ran too long."""
+    """Return whole sequences, the likeliest first; at most `width`, none where every beam ran too long.
+
+    Args:
+        network: scores the next symbol.
+        names: of the schema.
+        linked: the question, linked to the schema.
+        width: beams kept after each step.
+    """
     memory, cache, legal = network.encode(linked), network.cache(width), DecodingMask(names, linked)
     beams, whole = [Beam((), 0.0, START_STACK)], list[Beam]()
     for _ in range(network.steps):

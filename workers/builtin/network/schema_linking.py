@@ -184,7 +184,13 @@ class SchemaLinks:
 
 
 def link(question: str, schema: SchemaLinks, earlier: PreviousTurn | None = None) -> LinkedQuestion:
-    """Return the network's input for a question about a schema, after an earlier turn."""
+    """Return the network's input for a question about a schema, after an earlier turn.
+
+    Args:
+        question: the newest.
+        schema: with its cells.
+        earlier: the turn before it, for a follow-up question.
+    """
     names = schema.names
     words = read_words(question)[:MAX_TOKENS]
     before = read_words(earlier.question)[-MAX_EARLIER_TOKENS:] if earlier else []
@@ -259,7 +265,7 @@ def _symbol_vectors(symbol: Symbol, schema: SchemaLinks) -> tuple[int, ...]:
 
 @lru_cache(maxsize=65536)
 def vector_rows(words: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the rows of the words that have a vector; NONE alone where none has."""
+    """Return the rows of the words that have a vector; EMPTY_VECTORS alone if none has."""
     word_table = word_vectors()
     return tuple(row for row in (word_table.row(word) for word in words) if row != EMPTY_VECTORS) or (EMPTY_VECTORS,)
 

@@ -114,7 +114,13 @@ class CellIndex:
 
 
 def find_candidates(question: str, cells: CellIndex, earlier: Sequence[LiteralValue] = ()) -> list[Candidate]:
-    """Return the constants that a question, its cells and the turns before it offer, each text once."""
+    """Return the constants that a question, its cells and the turns before it offer, each text once.
+
+    Args:
+        question: the user's.
+        cells: of the schema.
+        earlier: constants of the queries before it.
+    """
     words = read_words(question)
     found = [
         *_quoted(question, words),

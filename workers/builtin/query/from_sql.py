@@ -36,7 +36,7 @@ def parse_sql(sql: str, names: SchemaIndex) -> Query:
     """Return the query tree of a SELECT. Its `using` holds every table that only FROM names.
 
     Raises:
-        NotRead: the SQL does not parse, or has something that a tree does not hold.
+        UnsupportedSqlError: the SQL does not parse, or has something that a tree does not hold.
     """
     try:
         parsed = sqlglot.parse_one(sql, read="duckdb")

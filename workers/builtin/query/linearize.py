@@ -52,7 +52,7 @@ class Linearizer:
         """Return the symbols of a query, END last.
 
         Raises:
-            NotSayable: a value is not among the candidates.
+            NotExpressibleError: a value is not among the candidates.
         """
         symbols = [keyword("DISTINCT")] if query.distinct else []
         for item in query.items:
@@ -124,7 +124,13 @@ def _pointer(term: Term) -> list[Symbol]:
 
 
 def parse_symbols(symbols: Sequence[Symbol], candidates: Sequence[LiteralValue], words: Sequence[Word] = ()) -> Query:
-    """Return the query of a whole legal sequence."""
+    """Return the query of a whole legal sequence.
+
+    Args:
+        symbols: END last.
+        candidates: the constants that VALUE symbols number.
+        words: of the question, which WORD symbols number.
+    """
     return _Reader(symbols, candidates, words).query()
 
 

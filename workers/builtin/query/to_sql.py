@@ -27,8 +27,13 @@ class NotWritableError(ValueError):
 def format_sql(query: Query, names: SchemaIndex, spelling: SpellValue | None = None) -> str:
     """Return the SQL of a query in DuckDB's dialect.
 
+    Args:
+        query: the tree.
+        names: of the schema.
+        spelling: returns a text as the cells of a column spell it; None: as it is.
+
     Raises:
-        CannotWrite: no keys tie its tables together, or a value does not suit its column.
+        NotWritableError: no keys tie its tables together, or a value does not suit its column.
     """
     return _Writer(query, names, spelling or (lambda _, text: text)).whole()
 

@@ -212,6 +212,11 @@ def sampling_params(llm: Any, fields: dict[str, Any]) -> Any:
 def to_response(outputs: Sequence[Any], output: str, reasoning: str | None) -> Response:
     """Return the Response for vLLM's outputs for one request.
 
+    Args:
+        outputs: of one request, the last of which ends it.
+        output: the text.
+        reasoning: the text between thinking tags, if there is any.
+
     Raises:
         ProviderError: it was ended from this side.
     """

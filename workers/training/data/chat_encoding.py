@@ -125,6 +125,11 @@ def encode_examples(encoder: ChatEncoder, examples: Examples, max_length: int) -
 def require_examples(encoded: EncodedExamples, source: str, max_length: int) -> None:
     """Refuse data of which nothing is left.
 
+    Args:
+        encoded: the data.
+        source: its name, for the message.
+        max_length: the most tokens of a sequence.
+
     Raises:
         TrainingError: no example fits, or none is good.
     """

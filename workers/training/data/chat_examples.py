@@ -53,6 +53,11 @@ class BadRowError(ValueError):
 def read_examples(file: str | None, *, query: str | None = None, database: str | None = None) -> Examples:
     """Return the conversations of a file, or of a DuckDB query.
 
+    Args:
+        file: JSON, JSON lines or Parquet; None: a query is given.
+        query: a DuckDB SELECT whose rows are the examples.
+        database: the DuckDB file that it reads; None: an empty one.
+
     Raises:
         TrainingError: the file cannot be read, or holds no example; the first bad rows are named.
     """
@@ -81,7 +86,13 @@ def examples_of(rows: Iterable[Row | BadRow], source: str) -> Examples:
 
 
 def nothing_usable(source: str, bad: list[BadRow], hint: str = FORMATS_HINT) -> TrainingError:
-    """Return the error for data without one usable row."""
+    """Return the error for data without one usable row.
+
+    Args:
+        source: the data's name.
+        bad: the rows that cannot be used, of which the first are named.
+        hint: what to do.
+    """
     if not bad:
         return TrainingError(f"{source} is empty", hint=hint)
     named = "\n".join(map(str, bad[:MAX_SHOWN]))

@@ -108,7 +108,13 @@ def quantization_shape(config: Any) -> ModelShape:
 
 
 def write_fields(writer: gguf.GGUFWriter, config: Any, name: str) -> None:
-    """Write the fields that describe the model to llama.cpp."""
+    """Write the fields that describe the model to llama.cpp.
+
+    Args:
+        writer: of the file.
+        config: Hugging Face's.
+        name: of the model.
+    """
     writer.add_name(name)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.add_context_length(config.max_position_embeddings)

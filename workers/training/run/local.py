@@ -33,7 +33,14 @@ def train_in_process(job: TrainingJob, show: ShowProgress) -> None:
 
 
 def write_result(job: TrainingJob, trainer: Any, seconds: float, checkpoint: Path | None) -> None:
-    """Write the adapter or model, the report and the curve; `final/` appears when all of it is there."""
+    """Write the adapter or model, the report and the curve; `final/` appears when all of it is there.
+
+    Args:
+        job: the run.
+        trainer: trl's, after the last step.
+        seconds: time spent training.
+        checkpoint: the one that the run resumed from.
+    """
     folder = Path(job.folder)
     trainer.save_model(str(folder / DRAFT))
     trainer.accelerator.wait_for_everyone()
@@ -55,7 +62,13 @@ def write_result(job: TrainingJob, trainer: Any, seconds: float, checkpoint: Pat
 
 
 def report(job: TrainingJob, trained: Trained, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return what `training.json` holds."""
+    """Return what `training.json` holds.
+
+    Args:
+        job: the run.
+        trained: its result.
+        history: the trainer's log entries.
+    """
     losses = [entry for entry in history if "loss" in entry or "eval_loss" in entry]
     return {
         "stage": job.stage,

@@ -47,7 +47,13 @@ class ProgressFile:
         self._written = 0.0
 
     def show(self, step: int, steps: int, logs: Mapping[str, Any]) -> None:
-        """Note a step; those without a loss only now and then."""
+        """Note a step; those without a loss only now and then.
+
+        Args:
+            step: steps done.
+            steps: of the run.
+            logs: metrics of that step, which may be empty.
+        """
         metrics = {name: logs[name] for name in SHOWN_METRICS if name in logs}
         if metrics or perf_counter() - self._written > POLL_SECONDS:
             self._written = perf_counter()
