@@ -139,17 +139,15 @@ def _find(name: str) -> Any | None:
 def replica_statuses(names: Sequence[str], starts: dict[str, int]) -> tuple[ReplicaStatus, ...]:
     """Return each replica's state; all are queried at once, so that one that hangs delays no other."""
     calls = {name: actor.status.remote() for name in names if (actor := _find(name))}
-    reported = set(ray.wait(list(calls.values()), num_returns=len(calls), timeout=2 * PING_SECONDS)[0]) if calls else ()
+    ready = set(ray.wait(list(calls.values()), num_returns=len(calls), timeout=2 * PING_SECONDS)[0]) if calls else ()
     return tuple(
-        _status(name, calls[name] if calls.get(name) in reported else None, starts.get(name, 0)) for name in names
+        _status(name, calls[name] if calls.get(name) in ready else None, starts.get(name, 0)) for name in names
     )
 
 
-def _status(name: str, reported: Any | None, starts: int) -> ReplicaStatus:
+def _status(name: str, ready: Any | None, starts: int) -> ReplicaStatus:
     try:
-        return (
-            ReplicaStatus(name, True, starts, **ray.get(reported)) if reported else ReplicaStatus(name, False, starts)
-        )
+        return ReplicaStatus(name, True, starts, **ray.get(ready)) if ready else ReplicaStatus(name, False, starts)
     except RayActorError:
         return ReplicaStatus(name, False, starts)
 

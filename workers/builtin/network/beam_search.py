@@ -71,7 +71,6 @@ def _best(scores: Array, beams: list[Beam], legal: DecodingMask, width: int) -> 
         if np.isfinite(totals[row, position]):
             symbol = legal.symbol(int(position))
             beam = beams[row]
-            found.append(
-                (int(row), Beam((*beam.symbols, symbol), float(totals[row, position]), push(beam.stack, symbol)))
-            )
+            score = float(totals[row, position])
+            found.append((int(row), Beam((*beam.symbols, symbol), score, push(beam.stack, symbol))))
     return found

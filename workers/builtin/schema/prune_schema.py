@@ -25,10 +25,8 @@ def prune_schema(names: SchemaIndex, text: str, cells: Collection[int]) -> Schem
     if len(names.columns) <= MAX_COLUMNS:
         return schema
     stems = {stem(word.lower) for word in read_words(text)} - IGNORED
-    named_columns = {
-        number for number in range(len(names.columns)) if _is_named(names.columns[number].name, stems)
-    } | set(cells)
-    scores = [_score(names, number, stems, named_columns, cells) for number in range(len(names.tables))]
+    named = {number for number, column in enumerate(names.columns) if _is_named(column.name, stems)} | set(cells)
+    scores = [_score(names, number, stems, named, cells) for number in range(len(names.tables))]
     chosen: list[int] = []
     left = MAX_COLUMNS
     for number in sorted(range(len(names.tables)), key=lambda number: -scores[number]):
@@ -38,7 +36,7 @@ def prune_schema(names: SchemaIndex, text: str, cells: Collection[int]) -> Schem
             chosen += [number, *between]
             left -= cost
     keys = {edge.column for edge in names.edges} | {edge.other for edge in names.edges}
-    tables = tuple(_short_table(names, number, named_columns | keys) for number in sorted(chosen))
+    tables = tuple(_short_table(names, number, named | keys) for number in sorted(chosen))
     kept = {table.name for table in tables}
     links = tuple(key for key in schema.foreign_keys if key.table in kept and key.other_table in kept)
     return Schema(schema.name, tables, links)
@@ -49,17 +47,13 @@ def _is_named(name: str, stems: Collection[str]) -> bool:
 
 
 def _score(
-    names: SchemaIndex, number: int, stems: Collection[str], named_columns: Collection[int], cells: Collection[int]
+    names: SchemaIndex, number: int, stems: Collection[str], named: Collection[int], cells: Collection[int]
 ) -> float:
     """Return how much a table has to do with the question: its name counts most, then cells, then columns."""
     words = [stem(word) for word in name_words(split_name(names.tables[number].name)[-1])]
     own = names.columns_of[number]
-    named = sum(word in stems for word in words) / len(words)
-    return (
-        3 * named
-        + 2 * sum(column in cells for column in own)
-        + min(sum(column in named_columns for column in own), 4) / 2
-    )
+    share = sum(word in stems for word in words) / len(words)
+    return 3 * share + 2 * sum(column in cells for column in own) + min(sum(column in named for column in own), 4) / 2
 
 
 def _between(names: SchemaIndex, number: int, chosen: Collection[int]) -> list[int]:

@@ -90,21 +90,19 @@ def read_vocabulary(folder: Path, size: int, ends: Sequence[int]) -> Vocabulary:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        tokenizer_json = json.loads(tokenizer.backend_tokenizer.to_str())
+        definition = json.loads(tokenizer.backend_tokenizer.to_str())
     except (OSError, ValueError, AttributeError) as error:
         raise ExportError(f"{folder} has no tokenizer.json that can be read: {error}") from error
-    if tokenizer_json["model"]["type"] != "BPE":
-        raise ExportError(
-            f"llama.cpp has no tokenizer of the kind {tokenizer_json['model']['type']!r} for these models"
-        )
-    vocabulary = _vocabulary(tokenizer, tokenizer_json, size, ends)
+    if definition["model"]["type"] != "BPE":
+        raise ExportError(f"llama.cpp has no tokenizer of the type {definition['model']['type']!r} for these models")
+    vocabulary = _vocabulary(tokenizer, definition, size, ends)
     expected = {text: tokenizer(text, add_special_tokens=False)["input_ids"] for text in PROBE_TEXTS}
-    return asyncio.run(_first_equal(_candidates(vocabulary, tokenizer_json), expected, folder))
+    return asyncio.run(_first_equal(_candidates(vocabulary, definition), expected, folder))
 
 
-def _vocabulary(tokenizer: Any, tokenizer_json: Mapping[str, Any], size: int, ends: Sequence[int]) -> Vocabulary:
-    model = tokenizer_json["model"]
-    added = {token["id"]: token for token in tokenizer_json["added_tokens"]}
+def _vocabulary(tokenizer: Any, definition: Mapping[str, Any], size: int, ends: Sequence[int]) -> Vocabulary:
+    model = definition["model"]
+    added = {token["id"]: token for token in definition["added_tokens"]}
     texts = {number: text for text, number in model["vocab"].items()}
     texts |= {number: token["content"] for number, token in added.items()}
     if max(texts) >= size:
@@ -164,11 +162,11 @@ def _adds(tokenizer: Any) -> dict[str, bool]:
     return {"bos": bool(first), "eos": bool(last)}
 
 
-def _candidates(vocabulary: Vocabulary, tokenizer_json: Mapping[str, Any]) -> list[Vocabulary]:
+def _candidates(vocabulary: Vocabulary, definition: Mapping[str, Any]) -> list[Vocabulary]:
     """Return the pre-tokenizers that may be this tokenizer's, the likelier ones first."""
     if vocabulary.model == "llama":
         return [replace(vocabulary, space_first=first) for first in (True, False)]
-    rules = json.dumps([tokenizer_json.get("pre_tokenizer"), tokenizer_json.get("normalizer")])
+    rules = json.dumps([definition.get("pre_tokenizer"), definition.get("normalizer")])
     likely = "llama-bpe" if r"\\p{N}{1,3}" in rules else "qwen2" if r"\\p{N}|" in rules else "gpt-2"
     return [replace(vocabulary, split=split) for split in sorted(PRE_TOKENIZERS, key=lambda split: split != likely)]
 
