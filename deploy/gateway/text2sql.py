@@ -20,11 +20,11 @@ from ...udf.text2sql.pipeline import TargetCheck, generate_sql
 from ...udf.text2sql.prompts.formats import format_for_model
 from ...udf.text2sql.result import Text2SqlResult
 from ...udf.text2sql.schema.resolve import ResolvedSchema, resolve
+from ...workers.database_schema import Schema
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import DatabaseError, RequestError, SchemaError
 from ...workers.messages import Failure, Message, Request
 from ...workers.messages import Response as Answer
-from ...workers.mschema import Schema
 from ...workers.serving.fleet import BUILTIN_MODELS, BUILTIN_TEXT2SQL
 from .admission import Admitted, RequestContext
 from .databases.database import fitted

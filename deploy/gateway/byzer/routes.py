@@ -25,6 +25,7 @@ from ....udf.value_text import run_query
 from ....workers.errors import RequestError
 from ....workers.messages import Failure, Request
 from ....workers.messages import Response as Answer
+from ....workers.sql_text import quote_identifier
 from ..admission import Admitted, RequestContext, Spending, cost_ahead
 from ..auth.usage_ledger import NOTHING
 from ..error_styles import route_class_with_errors
@@ -127,7 +128,7 @@ class Running:
             session.variables = _variables(self._spending.scope.options)
             session.duckdb_progress_enabled = False
             duckdb.DuckDBPyConnection.register(connection, "given", rows)
-            names = ", ".join('"' + name.replace('"', '""') + '"' for name in rows.column_names) or "NULL AS feature"
+            names = ", ".join(map(quote_identifier, rows.column_names)) or "NULL AS feature"
             for statement in (f"CREATE TABLE {DATA} AS SELECT {names} FROM given", REQUEST_MACRO):
                 duckdb.DuckDBPyConnection.execute(connection, statement)
             duckdb.DuckDBPyConnection.unregister(connection, "given")

@@ -1,7 +1,8 @@
 import pytest
 from quackllm.udf.text2sql.schema.resolve import resolve
+from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 from quackllm.workers.errors import SchemaError
-from quackllm.workers.mschema import Column, ForeignKey, Schema, Table, format_mschema
+from quackllm.workers.mschema import format_mschema
 
 COLUMNS = (Column("id", "BIGINT"),)
 CATALOG = Schema(
