@@ -88,7 +88,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.conversation_tables": ("udf", "workers"),
     "udf.streaming": ("udf", "workers"),
     "notebooks.display": ("udf", "workers.errors", "workers.messages"),
-    "notebooks.cells": ("udf", "workers.errors", "workers.messages", "notebooks"),
+    "notebooks.cells": ("udf", "workers.errors", "workers.messages", "workers.sql_text", "notebooks"),
     "notebooks": ("udf", "workers.errors", "workers.messages", "notebooks"),
     "deploy.console": ("workers", "deploy.models_file"),
     "deploy.models_file": ("workers",),

@@ -20,17 +20,17 @@ from ...udf.text2sql.pipeline import TargetCheck, generate_sql
 from ...udf.text2sql.prompts.formats import format_for_model
 from ...udf.text2sql.result import Text2SqlResult
 from ...udf.text2sql.schema.resolve import ResolvedSchema, resolve
+from ...workers.database_schema import Schema
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import DatabaseError, RequestError, SchemaError
 from ...workers.messages import Failure, Message, Request
 from ...workers.messages import Response as Answer
-from ...workers.mschema import Schema
 from ...workers.serving.fleet import BUILTIN_MODELS, BUILTIN_TEXT2SQL
-from .admission import Admitted, Visit
+from .admission import Admitted, RequestContext
 from .databases.database import fitted
 from .databases.registry import Opened
-from .error_styles import speaking
-from .errors import GatewayError, check_answered, too_slow
+from .error_styles import route_class_with_errors
+from .errors import GatewayError, raise_for_failure, timeout_error
 from .openai.completion import ask_in_parts, store_mode
 from .openai.requests import RequestModel
 
@@ -43,7 +43,7 @@ def say(error: GatewayError) -> Response:
     return JSONResponse({"sql": None, "error": told, "bound": False}, error.status_code)
 
 
-router = APIRouter(tags=["text2sql"], route_class=speaking(say))
+router = APIRouter(tags=["text2sql"], route_class=route_class_with_errors(say))
 
 
 class QuestionBody(RequestModel):
@@ -88,7 +88,7 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     )
 
 
-def open_for(visit: Visit, name: str | None, db_schema: str | None) -> Opened | None:
+def open_for(visit: RequestContext, name: str | None, db_schema: str | None) -> Opened | None:
     """Return the database that is meant: the one named, or the only one where the request brings no schema.
 
     Raises:
@@ -108,7 +108,7 @@ def open_for(visit: Visit, name: str | None, db_schema: str | None) -> Opened | 
     return databases.open(names[0])
 
 
-async def text2sql_model(visit: Visit, name: str | None) -> ModelSpec:
+async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
     """Return the model for a question: the one named, else the only one deployed that may be asked, else the built-in.
 
     Raises:
@@ -134,7 +134,7 @@ class Asked:
         dialect: the SQL to write; None: the database's, or DuckDB's.
     """
 
-    visit: Visit
+    visit: RequestContext
     spec: ModelSpec
     opened: Opened | None
     db_schema: str
@@ -157,12 +157,12 @@ class Asked:
                 fit = self._fit(schema.schema)
                 return await generate_sql(question, schema, format_for_model(self.spec), ask, fit=fit)
         except TimeoutError as error:
-            raise too_slow(seconds) from error
+            raise timeout_error(seconds) from error
 
     async def _ask(self, mode: StoreMode, wanted: Request) -> Answer:
         (answer,), _ = await ask_in_parts(self.visit, self.spec, [wanted], mode)
         if answer.error and (answer.error.status or answer.error.retryable):
-            check_answered(answer)  # The service failed; what a model says against the question is an answer.
+            raise_for_failure(answer)  # The service failed; what a model says against the question is an answer.
         return answer
 
     async def _schema(self) -> ResolvedSchema:

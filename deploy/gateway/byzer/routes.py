@@ -25,10 +25,11 @@ from ....udf.value_text import run_query
 from ....workers.errors import RequestError
 from ....workers.messages import Failure, Request
 from ....workers.messages import Response as Answer
-from ..admission import Admitted, Spending, Visit, cost_ahead
+from ....workers.sql_text import quote_identifier
+from ..admission import Admitted, RequestContext, Spending, cost_ahead
 from ..auth.usage_ledger import NOTHING
-from ..error_styles import speaking
-from ..errors import GatewayError, check_answered, too_slow
+from ..error_styles import route_class_with_errors
+from ..errors import GatewayError, raise_for_failure, timeout_error
 from .reply import answers_in, rows_as_json
 from .request_rows import table_of
 from .select_list import DATA, REQUEST_MACRO, Rewriting, models_called
@@ -45,7 +46,7 @@ def say(error: GatewayError) -> Response:
     return PlainTextResponse(f"{error.code}: {error.message}", error.status_code)
 
 
-router = APIRouter(tags=["byzer"], route_class=speaking(say))
+router = APIRouter(tags=["byzer"], route_class=route_class_with_errors(say))
 
 
 class PredictForm(BaseModel):
@@ -87,7 +88,7 @@ class Running:
         spending: what it may spend; it is told what it has.
     """
 
-    def __init__(self, visit: Visit, spending: Spending) -> None:
+    def __init__(self, visit: RequestContext, spending: Spending) -> None:
         self._visit, self._spending = visit, spending
         self._connection: Connection | None = None
         # Failed rows are told in the reply, and a warning would go to whoever reads the server's output.
@@ -105,7 +106,7 @@ class Running:
             with self._connected(rows) as connection, _stopped_after(connection, seconds):
                 found = run_query(connection, sql)
         except duckdb.InterruptException as error:
-            raise too_slow(seconds) from error
+            raise timeout_error(seconds) from error
         except duckdb.Error as error:
             raise RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}") from error
         assert found is not None, "a SELECT has a result"
@@ -127,7 +128,7 @@ class Running:
             session.variables = _variables(self._spending.scope.options)
             session.duckdb_progress_enabled = False
             duckdb.DuckDBPyConnection.register(connection, "given", rows)
-            names = ", ".join('"' + name.replace('"', '""') + '"' for name in rows.column_names) or "NULL AS feature"
+            names = ", ".join(map(quote_identifier, rows.column_names)) or "NULL AS feature"
             for statement in (f"CREATE TABLE {DATA} AS SELECT {names} FROM given", REQUEST_MACRO):
                 duckdb.DuckDBPyConnection.execute(connection, statement)
             duckdb.DuckDBPyConnection.unregister(connection, "given")
@@ -158,4 +159,4 @@ def _stopped_after(connection: Connection, seconds: float) -> Iterator[None]:
 
 def _refuse_all(answer: dict[str, Any]) -> None:
     """Fail the request where every row of it failed: a client that asks one question looks at the status."""
-    check_answered(Answer(None, error=Failure(**answer["error"]), finish_reason=answer["finish_reason"]))
+    raise_for_failure(Answer(None, error=Failure(**answer["error"]), finish_reason=answer["finish_reason"]))

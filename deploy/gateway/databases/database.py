@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from sqlglot.errors import SqlglotError
 
 from ....udf.text2sql.checks.transpile import translate
+from ....workers.database_schema import Schema
 from ....workers.messages import Failure
-from ....workers.mschema import Schema
 
 STATEMENT_SECONDS = 30.0
 """How long a statement may run."""

@@ -13,8 +13,8 @@ from ....udf.text2sql.checks.binder import refusal
 from ....udf.text2sql.checks.sandbox import CONFIG
 from ....udf.text2sql.schema.catalog import read_catalog
 from ....udf.value_text import json_rows, run_query
+from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError
-from ....workers.mschema import Schema
 from .database import STATEMENT_SECONDS, Rows
 
 

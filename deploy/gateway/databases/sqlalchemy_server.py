@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlglot.errors import SqlglotError
 
 from ....udf.text2sql.checks.transpile import limited
+from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError, MissingExtraError, SetupError
-from ....workers.mschema import Schema
 from .database import STATEMENT_SECONDS, Rows, as_rows
 from .reflection import read_schema
 

@@ -59,6 +59,12 @@ def test_sound_ddl_is_bound_and_answered_in_the_dialect_that_is_wanted() -> None
     assert asked({**question, "dialect": "MySQL"})["sql"] == "SELECT COUNT(*) FROM `singer`"
 
 
+def test_what_of_the_ddl_was_left_out_stands_in_the_reply() -> None:
+    reply = asked({"question": "How many singers are there?", "db_schema": f"{DDL};\nCREATE TABLE t LIKE other"})
+    assert reply["left_out"][0] == "line 2: t has the columns of other, which the text does not create"
+    assert reply["bound"] is False
+
+
 @pytest.mark.parametrize("value", [value for value in EXAMPLES if "get_type" not in value])
 def test_every_value_of_a_duckdb_file_is_written_as_its_to_json(home: Path, tmp_path: Path, value: str) -> None:
     select = ", ".join(f"{form} AS c{place}" for place, form in enumerate(nested(value)))

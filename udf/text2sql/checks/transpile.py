@@ -9,8 +9,8 @@ from sqlglot import expressions as exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from ....workers.database_schema import Schema, Table, split_name
 from ....workers.errors import RequestError, did_you_mean
-from ....workers.mschema import Schema, Table, split_name
 from .date_types import type_of
 from .guard import paths_of
 from .server_dates import MYSQL, POSTGRES

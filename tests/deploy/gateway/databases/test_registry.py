@@ -16,8 +16,9 @@ from quackllm.deploy.gateway.databases.registry import Databases, open_database
 from quackllm.udf.text2sql.evaluation.datasets import load_questions
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
 from quackllm.udf.text2sql.evaluation.scoring import rows_of, same_rows
+from quackllm.workers.database_schema import Schema
 from quackllm.workers.errors import DatabaseError, RequestError, SetupError
-from quackllm.workers.mschema import Schema, format_mschema
+from quackllm.workers.mschema import format_mschema
 from sqlalchemy import create_engine
 
 from support.spider_on_servers import copy_database
