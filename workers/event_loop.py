@@ -66,7 +66,7 @@ async def run_inside_loop(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 async def iterate_inside_loop(values: AsyncGenerator[Result, None]) -> AsyncGenerator[Result, None]:
-    """Yield what the generator yields in the loop, in whichever event loop this is; who leaves closes it."""
+    """Yield what a generator yields in the loop, from any event loop; leaving the iteration closes it."""
     if in_loop():
         async with aclosing(values):
             async for value in values:

@@ -34,6 +34,6 @@ async def readyz(request: HttpRequest) -> dict[str, str]:
 
 
 @router.get("/metrics", summary="Numbers for Prometheus", response_class=PlainTextResponse)
-async def metrics(visit: Admitted) -> str:
+async def metrics(context: Admitted) -> str:
     """Return what this process has counted of its requests and models; it takes a key where there are keys."""
-    return visit.gateway.metrics.render()
+    return context.gateway.metrics.render()

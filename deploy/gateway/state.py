@@ -62,11 +62,11 @@ class Gateway:
         """
         for fresh in (False, True):
             models = await self.models(fresh)
-            if found := models.get(name) or models.get(plain_name(name)):
+            if found := models.get(name) or models.get(normalize_model_name(name)):
                 return found
         raise unknown_model(name, models)
 
-    def enter(self, key: str | None, most: int | None) -> None:
+    def acquire_slot(self, key: str | None, most: int | None) -> None:
         """Count a request in.
 
         Raises:
@@ -79,7 +79,7 @@ class Gateway:
             raise GatewayError(429, message, code="too_many_at_once", retry_after_seconds=1)
         self.under_way[key] += 1
 
-    def leave(self, key: str | None) -> None:
+    def release_slot(self, key: str | None) -> None:
         """Count a request out."""
         self.under_way[key] -= 1
 
@@ -102,7 +102,7 @@ class Gateway:
         return event_loop.iterate_inside_loop(self.caller.stream(spec, request, scope, mode))
 
 
-def plain_name(name: str) -> str:
+def normalize_model_name(name: str) -> str:
     """Return the name under which a model of that name at Hugging Face would be deployed."""
     return "".join(letter if letter.isalnum() else "_" for letter in name.lower())
 

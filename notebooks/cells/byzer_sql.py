@@ -160,7 +160,8 @@ def _checked(connection: Connection, table: str) -> str:
     Raises:
         RequestError: it is the name of a table that no such cell has made.
     """
-    from ...udf.conversation_tables import TABLES_AND_VIEWS, quote_identifier
+    from ...udf.conversation_tables import TABLES_AND_VIEWS
+    from ...workers.sql_text import quote_identifier
 
     for name, comment in connection.execute(TABLES_AND_VIEWS).fetchall():
         if name.lower() == table.lower() and comment != COMMENT:

@@ -14,8 +14,9 @@ from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import BudgetError, SetupError, StoreError
 from ...workers.home import home_folder
 from ...workers.messages import Message, Request, Response
-from ...workers.metrics import CACHE_HITS, MONEY
+from ...workers.metrics import CACHE_HITS, MONEY, series
 from ...workers.serving.fleet import Fleet
+from ...workers.serving.router import RequestState
 from ...workers.serving.worker import worker_concurrency
 from ..settings import StoreMode
 from .async_store import AsyncCallStore
@@ -73,7 +74,7 @@ class CachingClient:
         async with self._looking_up:  # One after another, so that the first are sent while the next are looked up.
             answers = await self._known(wanted, scope, mode)
         scope.usage.cached += len(answers)
-        CACHE_HITS.add(len(answers.keys() - scope.uncached_responses.keys()), spec.name)
+        series(CACHE_HITS, spec.name).inc(len(answers.keys() - scope.uncached_responses.keys()))
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:
             fresh = await self._ask_unknown(spec, unknown, scope, mode)
             answers |= fresh
@@ -137,7 +138,7 @@ class CachingClient:
         (key,) = _keys(spec, [request])
         cached = (await self._known([key], scope, mode)).get(key)
         scope.usage.cached += cached is not None
-        CACHE_HITS.add(cached is not None, spec.name)
+        series(CACHE_HITS, spec.name).inc(cached is not None)
         said = ""
         if cached is None:
             with contextlib.ExitStack() as leaving:
@@ -215,7 +216,7 @@ class CachingClient:
         One that was streamed, or asked for a client that has gone, is stopped: nobody wants more of it.
         """
         call.waiting.remove(scope)
-        if not call.waiting and not call.result.done() and (call.stoppable or not call.sent):
+        if not call.waiting and not call.result.done() and (call.stoppable or call.state is RequestState.QUEUED):
             call.cancel()
             self.leases.release(call.key)
             self._finish(call, None)
@@ -265,7 +266,7 @@ class CachingClient:
         if call.payer:
             call.payer.usage.add(outcome, call.price)
         if call.price:
-            MONEY.add(call.price.cost(outcome.usage), call.spec.name)
+            series(MONEY, call.spec.name).inc(call.price.cost(outcome.usage))
         if call.cacheable:
             self._log.append(_as_recorded(call))
         self._answered.append(call)

@@ -51,9 +51,9 @@ class InFlightCall(RoutedRequest):
         """Hand the outcome to the client, which stores the answer."""
         self.owner.on_result(self, outcome)
 
-    def on_chunk(self, piece: str) -> None:
-        """Take in one more piece of the answer."""
-        self.pieces.append(piece)
+    def on_chunk(self, chunk: str) -> None:
+        """Receive the next chunk of the answer."""
+        self.pieces.append(chunk)
         self.notify()
 
     def notify(self) -> None:

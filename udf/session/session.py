@@ -23,7 +23,7 @@ from .statement import Statement
 from .transaction import ImplicitTransaction
 
 if TYPE_CHECKING:
-    from ...workers.mschema import Schema
+    from ...workers.database_schema import Schema
 
 _NUMBERS = itertools.count(1)
 _SESSIONS: dict[int, Session] = {}

@@ -14,16 +14,16 @@ from typing import Any
 from pydantic import SecretStr
 
 from .. import event_loop
+from ..deployments.models_yaml import delete_model, read_models, save_model
 from ..deployments.spec import ModelSpec, map_secrets
 from ..errors import DeployError, QuackLLMError, SetupError
-from ..home import delete_model, home_folder, read_models, save_model
+from ..home import home_folder
 from ..secret_refs import resolve
 from .fleet import BUILTIN_MODELS, Fleet, ModelStatus, ReplicaStatus, unknown_model
 from .router import Router
 from .worker import Worker, worker_concurrency
 
-CLOSING_SECONDS = 5.0
-"""How long the process waits at its end for engines to close."""
+CLOSING_SECONDS = 5.0  # How long the process waits for engines to close when it exits.
 
 
 @dataclass(eq=False, slots=True)
@@ -65,7 +65,7 @@ class LocalFleet(Fleet):
         return running.router
 
     def _drain_and_close(self, running: _RunningModel | None) -> None:
-        """Let a worker of an earlier spec answer what it was asked, then close it."""
+        """Let a worker of an earlier spec finish its requests, then close it."""
 
         async def finish(old: _RunningModel) -> None:
             await old.router.join()
@@ -84,7 +84,7 @@ class LocalFleet(Fleet):
         return _RunningModel(spec, worker, Router(replicas, worker_concurrency(spec), model=spec.name))
 
     def deploy(self, spec: ModelSpec) -> str:
-        """Start the engine, and only if it starts keep the spec in `models.yaml`."""
+        """Start the engine, and save the spec in `models.yaml` only if it starts."""
         before = self.deployed().get(spec.name)
         if before and _with_secrets_resolved(before) == _with_secrets_resolved(spec):
             return "unchanged"
@@ -141,21 +141,21 @@ class LocalFleet(Fleet):
 
     def status(self, name: str) -> ModelStatus:
         """Return the model's worker, which is not there before the first request."""
-        known = {**BUILTIN_MODELS, **self.deployed()}
-        if name not in known:
-            raise unknown_model(name, known)
+        models = {**BUILTIN_MODELS, **self.deployed()}
+        if name not in models:
+            raise unknown_model(name, models)
         running = self._running.get(name)
         if running is None:
-            return ModelStatus(known[name])
+            return ModelStatus(models[name])
         counts = running.worker.counts
         replica = ReplicaStatus(
             f"{name}:0", True, 1, os.getpid(), "", counts.answered, counts.failed, counts.retries, counts.under_way
         )
-        return ModelStatus(known[name], (replica,))
+        return ModelStatus(models[name], (replica,))
 
 
 def _with_secrets_resolved(spec: ModelSpec) -> tuple[ModelSpec, dict[str, Any]]:
-    """Return the spec with the keys that `models.yaml` keeps in files, to compare it with one that was just typed."""
+    """Return the spec with the keys from their files, to compare it with one that was just typed."""
 
     def opened(key: str, secret: SecretStr) -> str:
         text = secret.get_secret_value()
