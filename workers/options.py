@@ -11,13 +11,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from .errors import RequestError, did_you_mean
 from .extra_fields import check_encodable, check_extra
 
+# Byzer's names for the same options.
 ALIASES = {
     "max_length": "max_tokens",
     "stopping_sequences": "stop",
     "timeout_s": "timeout_seconds",
     "extra_request_params": "extra",
 }
-"""Byzer's names for the same options."""
 
 
 def _from_json(value: Any) -> Any:
@@ -76,7 +76,7 @@ OPTION_NAMES = frozenset(Options.model_fields)
 
 
 def read_options(given: dict[str, Any]) -> Options:
-    """Return the options that a user's keys and values say.
+    """Return the options for a user's keys and values.
 
     Byzer's names are understood; `gen.x` and `generation.x` mean x, passed on as it is where x is
     no option of ours.
@@ -109,7 +109,7 @@ def read_options(given: dict[str, Any]) -> Options:
 
 @lru_cache(maxsize=1024)
 def options_from_json(text: str | None) -> Options:
-    """Return the options of a JSON text, as they stand in SQL; None and '' mean no options.
+    """Return the options of a JSON text, as SQL holds them; None and '' mean no options.
 
     Raises:
         RequestError: not a JSON object, an unknown key, or a value of the wrong type.

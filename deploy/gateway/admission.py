@@ -19,7 +19,7 @@ from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Usage
 from ...workers.serving.retry import guess_tokens
 from .auth.api_keys import Key, key_digest
-from .auth.usage_ledger import NOTHING, Admission, Allowance, Cost, Refusal
+from .auth.usage_ledger import NOTHING, Admission, Allowance, Cost, Ledger, Refusal
 from .errors import GatewayError
 from .state import Gateway, gateway_of
 
@@ -120,7 +120,7 @@ class RequestContext:
         if self.admitted and self.admitted.key.has_budget:
             allowed: Allowance | Refusal = Allowance(NOTHING)
             if wanted.calls:
-                allowed = await self.gateway.ledger.reserve(self.admitted.name, self.admitted.key, wanted)
+                allowed = await self.gateway.ledger.call(Ledger.reserve, self.admitted.name, self.admitted.key, wanted)
             if isinstance(allowed, Refusal):
                 raise refused(allowed)
             spending.reserved = allowed.reserved
@@ -133,7 +133,7 @@ class RequestContext:
         self.spending.remove(spending)
         if self.admitted:
             name, key = self.admitted.name, self.admitted.key
-            await self.gateway.ledger.charge(name, key, spending.cost, spending.reserved)
+            await self.gateway.ledger.call(Ledger.charge, name, key, spending.cost, spending.reserved)
 
 
 def cost_ahead(spec: ModelSpec, requests: Sequence[Request]) -> Cost:
@@ -175,7 +175,7 @@ async def admit_request(
         GatewayError: 401, or 429 with when to come back.
     """
     gateway = gateway_of(request)
-    admitted = await gateway.ledger.admit(key_digest(shown.credentials.strip()) if shown else None)
+    admitted = await gateway.ledger.call(Ledger.admit, key_digest(shown.credentials.strip()) if shown else None)
     if isinstance(admitted, Refusal):
         raise refused(admitted)
     context = RequestContext(gateway, admitted)

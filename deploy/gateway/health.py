@@ -8,6 +8,7 @@ from fastapi.responses import PlainTextResponse
 
 from ...workers.errors import QuackLLMError
 from .admission import Admitted
+from .auth.usage_ledger import Ledger
 from .errors import OPENAI_ERRORS, GatewayError
 from .state import gateway_of
 
@@ -26,7 +27,7 @@ async def readyz(request: HttpRequest) -> dict[str, str]:
     gateway = gateway_of(request)
     try:
         await gateway.models()
-        await gateway.ledger.admit(None)
+        await gateway.ledger.call(Ledger.admit, None)
     except QuackLLMError as error:
         raise GatewayError(503, str(error), code="not_ready") from error
     return {"status": "ready"}

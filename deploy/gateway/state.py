@@ -9,7 +9,7 @@ from time import monotonic
 
 from fastapi import Request as HttpRequest
 
-from ...udf.calls.async_store import store_for
+from ...udf.calls.async_store import open_store
 from ...udf.calls.client import CachingClient
 from ...udf.calls.scope import CallScope
 from ...udf.settings import StoreMode
@@ -33,8 +33,8 @@ class Gateway:
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
         self.fleet: Fleet = connect_fleet(settings.cluster)
-        self.caller = CachingClient(self.fleet, store_for(self.fleet))
-        self.ledger = open_shared_ledger(settings)
+        self.caller = CachingClient(self.fleet, open_store(self.fleet))
+        self.ledger = open_shared_ledger(settings.keys_path, settings.cluster)
         self.metrics = Metrics()
         self.databases = Databases(settings.databases_path)
         self.under_way: Counter[str | None] = Counter()

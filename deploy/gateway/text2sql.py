@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,11 +20,11 @@ from ...udf.text2sql.pipeline import TargetCheck, generate_sql
 from ...udf.text2sql.prompts.formats import format_for_model
 from ...udf.text2sql.result import Text2SqlResult
 from ...udf.text2sql.schema.resolve import ResolvedSchema, resolve
+from ...workers.database_schema import Schema
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import DatabaseError, RequestError, SchemaError
 from ...workers.messages import Failure, Message, Request
 from ...workers.messages import Response as Answer
-from ...workers.mschema import Schema
 from ...workers.serving.fleet import BUILTIN_MODELS, BUILTIN_TEXT2SQL
 from .admission import Admitted, RequestContext
 from .databases.database import fitted
@@ -63,7 +64,7 @@ class QuestionBody(RequestModel):
 
 
 @router.post("/text2sql", summary="A question to SQL")
-async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) -> dict[str, Any]:
+async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) -> Response:
     """Return the SQL that answers a question, and whether the database took it; with `run`, its first rows."""
     opened = open_for(visit, body.database, body.db_schema)
     if body.run and opened is None:
@@ -74,9 +75,17 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     reply: dict[str, Any] = {"sql": detail.sql, "error": _told(detail.error), "bound": detail.bound}
     if detail.left_out:
         reply["left_out"] = list(detail.left_out)
-    if body.run and opened and detail.sql is not None:
-        reply |= await _rows(opened, detail.sql, body.max_rows)
-    return reply
+    if not (body.run and opened and detail.sql is not None):
+        return JSONResponse(reply)
+    try:
+        rows = await asyncio.to_thread(opened.database.run, detail.sql, body.max_rows)
+    except DatabaseError as error:
+        return JSONResponse(reply | {"error": {"code": "database", "message": error.message, "retryable": False}})
+    text = json.dumps({**reply, "columns": rows.columns}, ensure_ascii=False).removesuffix("}")
+    truncated = json.dumps(rows.truncated)
+    return Response(
+        f'{text}, "rows": [{", ".join(rows.rows)}], "truncated": {truncated}}}', media_type="application/json"
+    )
 
 
 def open_for(visit: RequestContext, name: str | None, db_schema: str | None) -> Opened | None:
@@ -179,14 +188,6 @@ def _translating(schema: Schema, dialect: str) -> TargetCheck:
             return sql, Failure("dialect", f"it cannot be said in the dialect {dialect}: {error}")
 
     return fit
-
-
-async def _rows(opened: Opened, sql: str, most: int) -> dict[str, Any]:
-    try:
-        rows = await asyncio.to_thread(opened.database.run, sql, most)
-    except DatabaseError as error:
-        return {"error": {"code": "database", "message": error.message, "retryable": False}}
-    return {"columns": rows.columns, "rows": rows.rows, "truncated": rows.truncated}
 
 
 def _told(failure: Failure | None) -> dict[str, Any] | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...udf.conversation_tables import TABLES_AND_VIEWS, quote_identifier
+from ...udf.conversation_tables import TABLES_AND_VIEWS
 from ...workers.errors import RequestError, did_you_mean
+from ...workers.sql_text import quote_identifier
 from .byzer_sql import AS_MODEL, SELECTS, first_word, parse_options, parse_select, split_statements
 from .sql import run
 

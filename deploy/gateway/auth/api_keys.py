@@ -12,6 +12,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ....udf.settings import load_yaml
+from ....workers.atomic_files import atomic_write_text
 from ....workers.errors import RequestError, did_you_mean
 
 PREFIX = "qk-"
@@ -108,7 +109,4 @@ def _write(path: Path, keys: dict[str, Key]) -> None:
     import yaml
 
     entries = {name: key.model_dump(mode="json", exclude_none=True) for name, key in keys.items()}
-    draft = path.with_name(path.name + ".new")
-    draft.touch(mode=0o600)
-    draft.write_text(yaml.safe_dump(entries, allow_unicode=True, sort_keys=False), "utf-8")
-    draft.replace(path)
+    atomic_write_text(path, yaml.safe_dump(entries, allow_unicode=True, sort_keys=False), mode=0o600)

@@ -78,7 +78,8 @@ def application_of(settings: GatewaySettings) -> serve.Application:
         SetupError: no cluster answers.
     """
     connect_fleet(settings.cluster)
-    open_shared_ledger(settings)  # The keys' file lies on this machine, and so the ledger is made here.
+    # The keys' file lies on this machine, and so the ledger is made here.
+    open_shared_ledger(settings.keys_path, settings.cluster)
     deployment: Any = Replica  # What the decorators have made of it.
     replicas = deployment.options(
         num_replicas=settings.replicas,

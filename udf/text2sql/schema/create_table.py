@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ....workers.mschema import join_name
+from ....workers.database_schema import join_name
 from .ddl_tokens import Group, Node, split, table_path
 
 NO_COLUMNS = "by options tblproperties with properties cluster key index hash distkey sortkey columns tag values select"

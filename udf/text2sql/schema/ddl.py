@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import duckdb
 
-from ....workers.mschema import Column, Schema, Table, join_name, split_name
+from ....workers.database_schema import Column, Schema, Table, join_name, split_name
 from ..checks.sandbox import ask, locked_instance
 from .catalog import read_declared_schema
 from .ddl_tokens import PATH, without_comments

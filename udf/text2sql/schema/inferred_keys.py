@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from ....workers.mschema import Column, ForeignKey, Schema, Table, join_name, split_name
+from ....workers.database_schema import Column, ForeignKey, Schema, Table, join_name, split_name
 
 KEY_LINE = re.compile(
     r"^[ \t]*(?:--)?[ \t]*(primary|foreign)[ \t]+key[ \t]*:[ \t]*([^\n]*?)[ \t;]*$", re.IGNORECASE | re.MULTILINE

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 
-from ....workers.mschema import Column, Schema, Table, join_name
+from ....workers.database_schema import Column, Schema, Table, join_name
 from .column_types import duckdb_type, written
 from .create_table import Body, columns_of_query, copied_tables, find_body, name_of_item, partition_items
 from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split, table_path

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from ....workers import mschema
+from ....workers.database_schema import Schema
 from ....workers.errors import SchemaError
-from ....workers.mschema import Schema
 from .ddl import is_ddl, read_ddl
 from .select_tables import select_tables
 

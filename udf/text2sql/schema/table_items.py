@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 
-from ....workers.mschema import Column, join_name
+from ....workers.database_schema import Column, join_name
 from .column_types import duckdb_type, is_known
 from .ddl_tokens import Group, Node, read_path, split, table_path
 from .inferred_keys import Keys

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.udf.text2sql.schema.ddl import _read_by_duckdb, _read_plain, is_ddl, read_ddl
-from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
+from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 
 FAULTY = """CREATE TABLE "bi"."output" ( "id" varchar(32) COLLATE "pg_catalog"."default" NOT NULL DEFAULT
 nextval('"bi".output_id_seq'::regclass), "at" timestamp(6), "village_code" varchar(32) COLLATE "pg_catalog"."default",

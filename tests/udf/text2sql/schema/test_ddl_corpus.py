@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from quackllm.udf.text2sql.schema.ddl import Ddl, read_ddl
 from quackllm.udf.text2sql.schema.lenient_ddl import parse_lenient
-from quackllm.workers.mschema import Column, Table
+from quackllm.workers.database_schema import Column, Table
 
 FOLDER = Path(__file__).parent / "ddl_corpus"
 ENTRY = re.compile(r"(?P<ddl>.+?)\n(?P<told>(?:=> [^\n]*\n)+)\s*", re.DOTALL)

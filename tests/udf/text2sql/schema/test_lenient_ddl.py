@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.udf.text2sql.schema.lenient_ddl import MOST_NOTES, parse_lenient
-from quackllm.workers.mschema import Column, Table, join_name
+from quackllm.workers.database_schema import Column, Table, join_name
 
 
 @dataclass(frozen=True)
