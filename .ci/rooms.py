@@ -54,6 +54,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workers.training.run": (*LEAVES, "workers.training", "workers.cluster.address"),
     "udf.settings": ("workers",),
     "udf.raw_sql": (),
+    "udf.value_text": (),
     "udf.variables": ("udf.raw_sql", "udf.settings", "workers"),
     "udf.calls": ("udf.settings", "workers"),
     "udf.text2sql.checks": LEAVES,
@@ -65,9 +66,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.text2sql.training_data": ("workers", "udf.text2sql"),
     "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
     "udf.session": ("udf.calls", "udf.settings", "udf.text2sql.result", "workers"),
-    "udf.planner": ("udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.text2sql", "workers"),
+    "udf.planner": (
+        *("udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.value_text", "udf.text2sql", "workers"),
+    ),
     "udf.functions": (
-        *("udf.planner", "udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.text2sql.result", "workers"),
+        *("udf.planner", "udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.value_text", "workers"),
+        "udf.text2sql.result",
     ),
     "udf.statement_hooks": (
         *(

@@ -18,8 +18,8 @@ from ...udf.settings import StatementOptions, StoreMode, load_settings
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Usage
 from ...workers.serving.retry import guess_tokens
-from .auth.api_keys import Key, digest_of
-from .auth.usage_ledger import NOTHING, Allowance, Cost, Pass, Refusal
+from .auth.api_keys import Key, key_digest
+from .auth.usage_ledger import NOTHING, Admission, Allowance, Cost, Ledger, Refusal
 from .errors import GatewayError
 from .state import Gateway, gateway_of
 
@@ -37,7 +37,7 @@ class Spending:
     price: Price | None = None
     input_tokens: int = 0
     """A guess, for each call."""
-    heard_tokens: int = 0
+    received_tokens: int = 0
     """Of an answer that was stopped while it was read."""
     stopped: bool = False
 
@@ -46,18 +46,18 @@ class Spending:
         """What it has spent by now; what the call store knew costs nothing."""
         spent = self.scope.usage
         stopped = spent.asked - spent.answered - spent.failed if self.stopped else 0
-        guessed = Usage(stopped * self.input_tokens, self.heard_tokens if stopped else 0)
+        guessed = Usage(stopped * self.input_tokens, self.received_tokens if stopped else 0)
         tokens = spent.input_tokens + spent.output_tokens + guessed.input_tokens + guessed.output_tokens
         money = (spent.money or 0.0) + (self.price.cost(guessed) if self.price else 0.0)
         return Cost(spent.asked, tokens, money)
 
 
 @dataclass(eq=False)
-class Visit:
+class RequestContext:
     """One admitted request: what it may ask, and what it spends."""
 
     gateway: Gateway
-    admitted: Pass | None
+    admitted: Admission | None
     """None: the gateway has no keys, and whoever reaches it may ask."""
     spending: list[Spending] = field(default_factory=list)
 
@@ -120,7 +120,7 @@ class Visit:
         if self.admitted and self.admitted.key.has_budget:
             allowed: Allowance | Refusal = Allowance(NOTHING)
             if wanted.calls:
-                allowed = await self.gateway.ledger.reserve(self.admitted.name, self.admitted.key, wanted)
+                allowed = await self.gateway.ledger.call(Ledger.reserve, self.admitted.name, self.admitted.key, wanted)
             if isinstance(allowed, Refusal):
                 raise refused(allowed)
             spending.reserved = allowed.reserved
@@ -133,7 +133,7 @@ class Visit:
         self.spending.remove(spending)
         if self.admitted:
             name, key = self.admitted.name, self.admitted.key
-            await self.gateway.ledger.charge(name, key, spending.cost, spending.reserved)
+            await self.gateway.ledger.call(Ledger.charge, name, key, spending.cost, spending.reserved)
 
 
 def cost_ahead(spec: ModelSpec, requests: Sequence[Request]) -> Cost:
@@ -166,28 +166,28 @@ def refused(refusal: Refusal) -> GatewayError:
 BEARER = HTTPBearer(auto_error=False, description="made by `quackllm keys add`; none where the gateway has no keys")
 
 
-async def visit(
+async def admit_request(
     request: HttpRequest, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
-) -> AsyncIterator[Visit]:
+) -> AsyncIterator[RequestContext]:
     """Admit a request or refuse it, and charge its key for what it spent once the answer was sent.
 
     Raises:
         GatewayError: 401, or 429 with when to come back.
     """
     gateway = gateway_of(request)
-    admitted = await gateway.ledger.admit(digest_of(shown.credentials.strip()) if shown else None)
+    admitted = await gateway.ledger.call(Ledger.admit, key_digest(shown.credentials.strip()) if shown else None)
     if isinstance(admitted, Refusal):
         raise refused(admitted)
-    here = Visit(gateway, admitted)
+    context = RequestContext(gateway, admitted)
     name = admitted.name if admitted else None
-    gateway.enter(name, admitted.key.most_at_once if admitted else None)
+    gateway.acquire_slot(name, admitted.key.most_at_once if admitted else None)
     try:
-        yield here
+        yield context
     finally:
-        gateway.leave(name)
-        for spending in [*here.spending]:
-            await here.settle(spending)
+        gateway.release_slot(name)
+        for spending in [*context.spending]:
+            await context.settle(spending)
 
 
-Admitted = Annotated[Visit, Depends(visit)]
+Admitted = Annotated[RequestContext, Depends(admit_request)]
 """The parameter of a route that asks models: `async def route(visit: Admitted, …)`."""

@@ -13,7 +13,7 @@ from .errors import GatewayError
 Result = TypeVar("Result")
 
 
-async def unless_gone(client: Request, work: Awaitable[Result]) -> Result:
+async def unless_disconnected(client: Request, work: Awaitable[Result]) -> Result:
     """Return what the work returns; it is cancelled when the client leaves before.
 
     Args:

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Scope
 
-from .disconnects import unless_gone
+from .disconnects import unless_disconnected
 from .errors import GatewayError
 from .json_body import JsonRequest
 
@@ -33,12 +33,12 @@ class GatewayRoute(APIRoute):
         async def answered(request: Request) -> Response:
             read = JsonRequest(request.scope, request.receive)
             await read.body()
-            return await unless_gone(read, handle(read))
+            return await unless_disconnected(read, handle(read))
 
         return answered
 
 
-def speaking(say: Callable[[GatewayError], Response]) -> type[GatewayRoute]:
+def route_class_with_errors(say: Callable[[GatewayError], Response]) -> type[GatewayRoute]:
     """Return the class of routes whose errors are replied as `say` puts them: `APIRouter(route_class=…)`."""
     return type("GatewayRoute", (GatewayRoute,), {"say": staticmethod(say)})
 

@@ -21,7 +21,7 @@ from ...workers.errors import (
 )
 from ...workers.messages import Failure, Response
 
-KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+OPENAI_ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 RETRY_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """What OpenAI's client tries again by itself, and these but for 425."""
 
@@ -83,7 +83,9 @@ class GatewayError(HTTPException):
 
     def body(self) -> dict[str, Any]:
         """Return OpenAI's error object."""
-        kind = KINDS.get(self.status_code) or ("invalid_request_error" if self.status_code < 500 else "server_error")
+        kind = OPENAI_ERROR_TYPES.get(self.status_code) or (
+            "invalid_request_error" if self.status_code < 500 else "server_error"
+        )
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
     def response(self) -> JSONResponse:
@@ -113,7 +115,7 @@ def as_gateway_error(error: QuackLLMError) -> GatewayError:
     return GatewayError(500, error.message, code="server_error", retryable=error.retryable)
 
 
-def check_answered(response: Response) -> None:
+def raise_for_failure(response: Response) -> None:
     """Let an answer pass that is whole, cut off or withheld, which its finish reason says.
 
     Raises:
@@ -125,7 +127,7 @@ def check_answered(response: Response) -> None:
         raise GatewayError(_status(failure), failure.message, code=failure.code, retryable=failure.retryable)
 
 
-def too_slow(seconds: float) -> GatewayError:
+def timeout_error(seconds: float) -> GatewayError:
     """Return what a client is told when its time is over."""
     return GatewayError(504, f"there was no answer within {seconds:g} s", code="timeout")
 

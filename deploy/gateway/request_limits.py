@@ -17,7 +17,7 @@ from .settings import GatewaySettings
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
-class Limits:
+class RequestLimitsMiddleware:
     """ASGI middleware around all routes."""
 
     def __init__(self, app: ASGIApp, settings: GatewaySettings, metrics: Metrics) -> None:
@@ -33,7 +33,7 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(self, receive, send)
+        exchange = LimitedExchange(self, receive, send)
         started = perf_counter()
         with self._metrics.under_way.track_inprogress():
             try:
@@ -79,10 +79,10 @@ class Limits:
             raise GatewayError(503, "too much is under way", code="overloaded", retry_after_seconds=1)
 
 
-class Exchange:
+class LimitedExchange:
     """One request's messages, counted and timed."""
 
-    def __init__(self, limits: Limits, receive: Receive, send: Send) -> None:
+    def __init__(self, limits: RequestLimitsMiddleware, receive: Receive, send: Send) -> None:
         self.status = 0
         self.read = 0
         self._limits, self._receive, self._send = limits, receive, send

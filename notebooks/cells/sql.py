@@ -9,6 +9,7 @@ import duckdb
 
 from ... import Connection
 from ...udf.session.statement import FailedRowsWarning
+from ...udf.value_text import run_query
 from ...workers.errors import RequestError
 from ..display.result_table import Result
 from ..notebook_connection import NotebookConnection
@@ -52,9 +53,7 @@ def run(connection: Connection, text: str, values: Any = None) -> Result | None:
     """Run SQL and read its last result; what it warns of is told with it. None: it gave none."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FailedRowsWarning)
-        warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
-        connection.execute(text, values)
-        table = connection.to_arrow_table() if connection.description else None
+        table = run_query(connection, text, values)
     notes = [str(one.message) for one in caught if issubclass(one.category, FailedRowsWarning)]
     for other in caught:
         if not issubclass(other.category, FailedRowsWarning):

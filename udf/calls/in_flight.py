@@ -11,6 +11,7 @@ from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Response
 from ...workers.serving.router import RoutedRequest
 from .prices import Price
+from .request_key import Key
 from .scope import CallScope
 
 
@@ -29,7 +30,7 @@ class InFlightCall(RoutedRequest):
     """A call under way in this process: one for each distinct request, however many wait for it."""
 
     owner: CallOwner
-    key: str
+    key: Key
     spec: ModelSpec
     cacheable: bool
     price: Price | None

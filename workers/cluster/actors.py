@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import pickle
 from collections.abc import AsyncIterator, Sequence
@@ -22,6 +23,11 @@ from .metrics_exporter import start_replica_observability
 NAMESPACE = "quackllm"
 DIRECTORY = "directory"
 KV_KEY, KV_NAMESPACE = b"deployments", b"quackllm"
+# Where the classes of a directory that commit d85c759 wrote are now.
+MOVED_MODULES = {
+    "quackllm.workers.actor": "quackllm.workers.cluster.actors",
+    "quackllm.workers.spec": "quackllm.workers.deployments.spec",
+}
 # Answers that complete within this time are sent in one message: a message for each costs more than its content.
 GATHER_SECONDS = 0.004
 
@@ -106,6 +112,19 @@ class ReplicaActor:
         return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()[:8], **asdict(self.worker.counts)}
 
 
+class _Unpickler(pickle.Unpickler):
+    """Reads what an earlier release wrote, whose classes lay in other modules."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the class, wherever it lies now."""
+        return super().find_class(MOVED_MODULES.get(module, module), name)
+
+
+def _read_deployments(pickled: bytes) -> dict[str, Deployment]:
+    found: dict[str, Deployment] = _Unpickler(io.BytesIO(pickled)).load()
+    return found
+
+
 class ModelDirectory:
     """The actor that records which generation of each model answers, and how often each replica was started.
 
@@ -114,7 +133,7 @@ class ModelDirectory:
 
     def __init__(self) -> None:
         saved = _internal_kv_get(KV_KEY, namespace=KV_NAMESPACE)
-        self._deployments: dict[str, Deployment] = pickle.loads(saved) if saved else {}
+        self._deployments: dict[str, Deployment] = _read_deployments(saved) if saved else {}
         self._starts: dict[str, int] = {name: 1 for found in self._deployments.values() for name in found.replicas}
 
     async def deployments(self) -> dict[str, Deployment]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ..deployments.spec import ModelSpec
 from ..errors import SetupError, UnknownModelError
@@ -162,8 +163,17 @@ def _attach(address: str | None) -> Any:
     return detached_actor(ModelDirectory, DIRECTORY)
 
 
-def detached_actor(kind: type, name: str) -> Any:
-    """Return the cluster's one actor of that name, made if need be; every call of it may be repeated."""
+def detached_actor(kind: type, name: str, *args: Any, on_this_node: bool = False, **kwargs: Any) -> Any:
+    """Return the cluster's one actor of that name, made if need be; every call of it may be repeated.
+
+    Args:
+        kind: its class.
+        name: its name in the cluster.
+        on_this_node: it reads a file that lies here; else it is on the head.
+        args, kwargs: what its class is made with.
+    """
     kept = {"name": name, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
-    options = {**kept, "num_cpus": 0, "resources": ON_HEAD, "max_restarts": -1, "max_task_retries": -1}
-    return ray.remote(kind).options(**options).remote()
+    node = ray.get_runtime_context().get_node_id
+    where = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node(), soft=True)} if on_this_node else {}
+    options = {**kept, **(where or {"resources": ON_HEAD}), "num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+    return ray.remote(kind).options(**options).remote(*args, **kwargs)

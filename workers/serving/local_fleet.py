@@ -43,6 +43,7 @@ class LocalFleet(Fleet):
 
     def __init__(self) -> None:
         self._running: dict[str, _RunningModel] = {}
+        self._parent_workers: dict[str, _RunningModel] = {}
         self._lock = threading.Lock()
         self._read: tuple[object, dict[str, ModelSpec]] = (None, {})
 
@@ -123,6 +124,8 @@ class LocalFleet(Fleet):
     def close(self) -> None:
         """Close every worker."""
         closing, self._running = self._running, {}
+        if not closing:
+            return
 
         async def close_all() -> None:
             for running in closing.values():
@@ -130,6 +133,11 @@ class LocalFleet(Fleet):
 
         with contextlib.suppress(TimeoutError):
             event_loop.submit(close_all()).result(timeout=CLOSING_SECONDS)
+
+    def reset_after_fork(self) -> None:
+        """Begin without workers in a forked child: those that run are its parent's, and are not closed here."""
+        self._parent_workers, self._running = self._running, {}
+        self._lock = threading.Lock()
 
     def status(self, name: str) -> ModelStatus:
         """Return the model's worker, which is not there before the first request."""
@@ -161,4 +169,5 @@ def local_fleet() -> LocalFleet:
     """Return this process's fleet."""
     fleet = LocalFleet()
     atexit.register(fleet.close)
+    event_loop.after_fork(fleet.reset_after_fork)
     return fleet

@@ -47,7 +47,7 @@ class Key(BaseModel):
 KEYS = TypeAdapter(dict[str, Key])
 
 
-def digest_of(key: str) -> str:
+def key_digest(key: str) -> str:
     """Return what the file keeps of a key."""
     return "sha256:" + sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -83,7 +83,7 @@ def add_key(path: Path, name: str, **limits: object) -> str:
         if name in keys:
             raise RequestError(f"a key is called {name!r} already", hint=f"type: quackllm keys remove {name}")
         given = {limit: value for limit, value in limits.items() if value is not None}
-        _write(path, {**keys, name: Key.model_validate({"hash": digest_of(key), **given})})
+        _write(path, {**keys, name: Key.model_validate({"hash": key_digest(key), **given})})
     return key
 
 

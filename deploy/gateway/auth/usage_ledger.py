@@ -16,7 +16,7 @@ import psutil
 
 from .api_keys import Key, find_key, read_keys
 
-LAYOUT = """
+SCHEMA = """
 PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
 CREATE TABLE IF NOT EXISTS spent (
     name TEXT PRIMARY KEY, calls INTEGER NOT NULL, tokens INTEGER NOT NULL, money REAL NOT NULL) WITHOUT ROWID;
@@ -59,7 +59,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class Admission:
     """A request is admitted: under which key."""
 
     name: str
@@ -81,7 +81,7 @@ class Allowance:
     money: float | None = None
 
 
-class Bucket:
+class TokenBucket:
     """A rate: a minute's worth may be taken at once, then it fills again steadily; it may go below empty."""
 
     def __init__(self, per_minute: float) -> None:
@@ -112,11 +112,11 @@ class Ledger:
     def __init__(self, keys: Path, file: Path) -> None:
         self.path = keys
         self._file = sqlite3.connect(file, timeout=30, isolation_level=None, check_same_thread=False)
-        self._file.executescript(LAYOUT)
-        self._buckets: dict[tuple[str, str, float], Bucket] = {}
+        self._file.executescript(SCHEMA)
+        self._buckets: dict[tuple[str, str, float], TokenBucket] = {}
         self._process = _process_name()
 
-    def admit(self, digest: str | None) -> Pass | Refusal | None:
+    def admit(self, digest: str | None) -> Admission | Refusal | None:
         """Return under which key a request goes on, or why it does not; None where there are no keys at all.
 
         Args:
@@ -134,7 +134,7 @@ class Ledger:
         if name is None:
             return Refusal(401, "invalid_api_key", "this API key is not known here")
         key = keys[name]
-        return _over_budget(name, key, self.spent(name)) or self._too_fast(name, key) or Pass(name, key)
+        return _over_budget(name, key, self.spent(name)) or self._too_fast(name, key) or Admission(name, key)
 
     def _too_fast(self, name: str, key: Key) -> Refusal | None:
         requests = self._bucket(name, "requests", key.requests_per_minute)
@@ -146,8 +146,8 @@ class Ledger:
     def _too_many_tokens(self, name: str, key: Key) -> Refusal | None:
         return _empty(name, "tokens", self._bucket(name, "tokens", key.tokens_per_minute))
 
-    def _bucket(self, name: str, unit: str, per_minute: float | None) -> Bucket | None:
-        return self._buckets.setdefault((name, unit, per_minute), Bucket(per_minute)) if per_minute else None
+    def _bucket(self, name: str, unit: str, per_minute: float | None) -> TokenBucket | None:
+        return self._buckets.setdefault((name, unit, per_minute), TokenBucket(per_minute)) if per_minute else None
 
     def reserve(self, name: str, key: Key, wanted: Cost) -> Allowance | Refusal:
         """Set aside what calls may cost before they are made, so that requests under way together share one budget.
@@ -266,7 +266,7 @@ def _granted(key: Key, used: Cost, wanted: Cost) -> Cost:
     return Cost(calls, math.ceil(wanted.tokens * share), wanted.money * share)
 
 
-def _empty(name: str, unit: str, bucket: Bucket | None) -> Refusal | None:
+def _empty(name: str, unit: str, bucket: TokenBucket | None) -> Refusal | None:
     if bucket and (pause := bucket.seconds_until_one()):
         message = f"the key {name} has used its {unit} of this minute; come back in {pause:.1f} s"
         return Refusal(429, "rate_limit_exceeded", message, pause)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import duckdb
 import pyarrow as pa
 from fastapi import APIRouter, Form
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ....udf.connection import Connection, register
@@ -21,15 +21,16 @@ from ....udf.session.session import session_of
 from ....udf.session.statement import FailedRowsWarning
 from ....udf.settings import StatementOptions
 from ....udf.text2sql.checks.sandbox import locked_instance
+from ....udf.value_text import run_query
 from ....workers.errors import RequestError
 from ....workers.messages import Failure, Request
 from ....workers.messages import Response as Answer
 from ....workers.sql_text import quote_identifier
-from ..admission import Admitted, Spending, Visit, cost_ahead
+from ..admission import Admitted, RequestContext, Spending, cost_ahead
 from ..auth.usage_ledger import NOTHING
-from ..error_styles import speaking
-from ..errors import GatewayError, check_answered, too_slow
-from .reply import answers_in, shown
+from ..error_styles import route_class_with_errors
+from ..errors import GatewayError, raise_for_failure, timeout_error
+from .reply import answers_in, rows_as_json
 from .request_rows import table_of
 from .select_list import DATA, REQUEST_MACRO, Rewriting, models_called
 
@@ -45,7 +46,7 @@ def say(error: GatewayError) -> Response:
     return PlainTextResponse(f"{error.code}: {error.message}", error.status_code)
 
 
-router = APIRouter(tags=["byzer"], route_class=speaking(say))
+router = APIRouter(tags=["byzer"], route_class=route_class_with_errors(say))
 
 
 class PredictForm(BaseModel):
@@ -72,7 +73,7 @@ async def predict(form: Annotated[PredictForm, Form()], visit: Admitted) -> Resp
     running = Running(visit, await visit.reserve(sum(wanted, NOTHING)))
     work = asyncio.get_running_loop().run_in_executor(THREADS, running.rows_of, sql, rows)
     try:
-        return JSONResponse(await asyncio.shield(work))
+        return Response(await asyncio.shield(work), media_type="application/json")
     finally:
         while not work.done():  # The client has gone; what was asked for it is counted before its slot is free.
             running.stop()
@@ -87,14 +88,14 @@ class Running:
         spending: what it may spend; it is told what it has.
     """
 
-    def __init__(self, visit: Visit, spending: Spending) -> None:
+    def __init__(self, visit: RequestContext, spending: Spending) -> None:
         self._visit, self._spending = visit, spending
         self._connection: Connection | None = None
         # Failed rows are told in the reply, and a warning would go to whoever reads the server's output.
         warnings.simplefilter("ignore", FailedRowsWarning)
 
-    def rows_of(self, sql: str, rows: pa.Table) -> list[dict[str, Any]]:
-        """Return the rows of a SELECT over `data`.
+    def rows_of(self, sql: str, rows: pa.Table) -> str:
+        """Return the rows of a SELECT over `data`, as JSON.
 
         Raises:
             RequestError: DuckDB refuses it.
@@ -103,16 +104,16 @@ class Running:
         seconds = self._visit.gateway.settings.request_seconds
         try:
             with self._connected(rows) as connection, _stopped_after(connection, seconds):
-                found = connection.execute(sql).fetchall()
-                names = [column[0] for column in connection.description]
+                found = run_query(connection, sql)
         except duckdb.InterruptException as error:
-            raise too_slow(seconds) from error
+            raise timeout_error(seconds) from error
         except duckdb.Error as error:
             raise RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}") from error
-        answers = [answer for row in found for cell in row for answer in answers_in(cell)]
+        assert found is not None, "a SELECT has a result"
+        answers = answers_in(found)
         if answers and all(answer["error"] for answer in answers):
             _refuse_all(answers[0])
-        return [{name: shown(cell) for name, cell in zip(names, row, strict=True)} for row in found]
+        return rows_as_json(found)
 
     def stop(self) -> None:
         """Interrupt it where it runs."""
@@ -158,4 +159,4 @@ def _stopped_after(connection: Connection, seconds: float) -> Iterator[None]:
 
 def _refuse_all(answer: dict[str, Any]) -> None:
     """Fail the request where every row of it failed: a client that asks one question looks at the status."""
-    check_answered(Answer(None, error=Failure(**answer["error"]), finish_reason=answer["finish_reason"]))
+    raise_for_failure(Answer(None, error=Failure(**answer["error"]), finish_reason=answer["finish_reason"]))

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from quackllm.deploy.gateway.auth.api_keys import add_key, digest_of, read_keys
+from quackllm.deploy.gateway.auth.api_keys import add_key, key_digest, read_keys
 from quackllm.deploy.gateway.auth.usage_ledger import Allowance, Cost, Ledger, Refusal
 
 import quackllm
@@ -152,4 +152,4 @@ def test_what_a_killed_gateway_had_reserved_is_free(home: Path) -> None:
     refusal = ledger.reserve("alice", key, Cost(1))
     assert isinstance(refusal, Refusal)
     assert refusal.retry_after_seconds is None
-    assert isinstance(ledger.admit(digest_of("none")), Refusal)
+    assert isinstance(ledger.admit(key_digest("none")), Refusal)

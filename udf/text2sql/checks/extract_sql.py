@@ -26,15 +26,18 @@ SQL_MARK = re.compile(
 )
 FINAL = re.compile(r"final|correct|answer|最终|最后|正确|答案", re.IGNORECASE)
 """Says of a line that its SQL is the one that is meant, not a draft."""
-LABEL = r"(?:\W*\b(?:the\s+)?(?:final\s+)?(?:sql|query|answer)(?:\s*(?:query|statement|语句|查询))?\W*[:：][\W_]*?)?"
+LABEL = (
+    r"(?:\W{0,20}\b(?:the\s+)?(?:final\s+)?(?:sql|query|answer)(?:\s?(?:query|statement|语句|查询))?"
+    r"\W{0,20}[:：][\W_]{0,20}?)?"
+)
 # How a SELECT begins: words that English begins a sentence with too count only where SQL follows them.
 SELECT = (
-    r"(?P<sql>\(*\s*(?:SELECT\b(?!\s+(?:the|your|this|that|an|only|one|from the)\s(?!\w+\s*[,(]))"
+    r"(?P<sql>[(\s]{0,40}(?:SELECT\b(?!\s+(?:the|your|this|that|an|only|one|from the)\s(?!\w+\s*[,(]))"
     r"|WITH\s+(?:RECURSIVE\s+)?(?:\w+|\"[^\"]+\")\s*(?:\([^)]*\)\s*)?AS\s*(?:(?:NOT\s+)?MATERIALIZED\s*)?\("
     r"|(?-i:FROM)\s+[\w\"(]|(?-i:VALUES)\s*\())"
 )
-AT_LINE_START = re.compile(rf"^[ \t>*-]*{LABEL}[`\s]*{SELECT}", re.IGNORECASE | re.MULTILINE)
-BEHIND_COLON = re.compile(rf"[:：][\s`]*{SELECT}", re.IGNORECASE)
+AT_LINE_START = re.compile(rf"^[ \t>*-]{{0,20}}{LABEL}[`\s]{{0,20}}{SELECT}", re.IGNORECASE | re.MULTILINE)
+BEHIND_COLON = re.compile(rf"[:：][\s`]{{0,20}}{SELECT}", re.IGNORECASE)
 ANYWHERE = re.compile(r"(?P<sql>\bSELECT\b.+?\bFROM\b)", re.DOTALL)
 VERB = re.compile(
     r"\s*(?:SELECT|WITH|FROM|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|DROP|CREATE|ALTER|TRUNCATE|ATTACH|DETACH|COPY"
@@ -46,7 +49,7 @@ QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|FROM|VALUES|TABLE|PIVOT|UNPIVOT)\b", r
 CHANGES = re.compile(r"\)\s*(?:INSERT\s+INTO|UPDATE\s+\w|DELETE\s+FROM|MERGE\s+INTO)\b", re.IGNORECASE)
 SQL_TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
 # What stands behind SQL and is none: chat markers, the training data's next section, the end of a block.
-MARK = re.compile(r"<\|[^|]*\||</?s>|\[/?(?:INST|SQL|QUESTION)\]|```|~~~|###+ |\n\s*(?:\*\*\w|【)")
+MARK = re.compile(r"<\|[^|]*\||</?s>|\[/?(?:INST|SQL|QUESTION)\]|```|~~~|###+ |\n\s{0,20}(?:\*\*\w|【)")
 # How a line goes on with a statement: such a line is never cut off, or a fault in it would become another query.
 GOES_ON = re.compile(
     r"\s*(?:[^\w\s\u2e80-\uffff>*#-]|(?:WHERE|GROUP|ORDER|HAVING|LIMIT|OFFSET|JOIN|LEFT|RIGHT|INNER|OUTER|FULL|CROSS|ASOF|ON"
