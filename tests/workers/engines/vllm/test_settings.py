@@ -1,4 +1,4 @@
-"""The parts of the vLLM engine that need no vLLM: its settings, its sampling parameters, its processes' first module."""
+"""The parts of the vLLM engine that need no vLLM: its settings, its sampling, its processes' first module."""
 
 from __future__ import annotations
 
