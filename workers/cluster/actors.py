@@ -23,7 +23,7 @@ from .metrics_exporter import start_replica_observability
 NAMESPACE = "quackllm"
 DIRECTORY = "directory"
 KV_KEY, KV_NAMESPACE = b"deployments", b"quackllm"
-# Where the classes of a directory that commit d85c759 wrote lie now.
+# Where the classes of a directory that commit d85c759 wrote are now.
 MOVED_MODULES = {
     "quackllm.workers.actor": "quackllm.workers.cluster.actors",
     "quackllm.workers.spec": "quackllm.workers.deployments.spec",
