@@ -22,6 +22,11 @@ stdout = Console()
 stderr = Console(stderr=True)
 
 
+def print_line(text: str, *, to: Console = stdout, style: str | None = None) -> None:
+    """Print a line exactly as it is, so that it can be copied: not wrapped, not highlighted, no markup read."""
+    to.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
 def show_error(message: str, hint: str) -> None:
     """Print what happened and what to type."""
     text = escape(message)
@@ -35,7 +40,7 @@ def plain_warnings() -> Iterator[None]:
     """Print warnings as a line on the standard error, each time, without the place in the code."""
 
     def show(message: Warning | str, *place: Any, **more: Any) -> None:
-        stderr.print(f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        print_line(f"warning: {message}", to=stderr, style="yellow")
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -58,9 +63,9 @@ def show_outcome(outcome: Outcome) -> None:
     screen = stderr if failed else stdout
     why = f": {outcome.why}" if outcome.why else ""
     style = "red" if failed else None
-    screen.print(f"{outcome.name}: {outcome.outcome}{why}", style=style, highlight=False, markup=False, soft_wrap=True)
+    print_line(f"{outcome.name}: {outcome.outcome}{why}", to=screen, style=style)
     for line in outcome.hint.splitlines():
-        screen.print(f"  {line}", style="bold", highlight=False, markup=False, soft_wrap=True)
+        print_line(f"  {line}", to=screen, style="bold")
 
 
 def show_next_step(name: str, *, writes_sql: bool, cluster: str | None) -> None:
@@ -72,7 +77,7 @@ def show_next_step(name: str, *, writes_sql: bool, cluster: str | None) -> None:
     elif cluster:
         lines[1] += f"   after quackllm.connect(cluster={cluster!r}), or in quackllm sql{there}"
     for line in lines:
-        stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(line)
 
 
 def show_models(statuses: Sequence[ModelStatus]) -> None:

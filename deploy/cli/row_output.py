@@ -13,24 +13,24 @@ from ..console import stdout
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Form = Literal["table", "json", "csv"]
-MOST_ROWS = 40
-"""What a terminal shows of a result; a file gets all of it."""
+OutputFormat = Literal["table", "json", "csv"]
+# In a terminal; a file or pipe gets all rows.
+MAX_ROWS = 40
 
 
-def form_of(*, json: bool, csv: bool) -> Form:
-    """Return the form that the flags say."""
+def output_format(*, json: bool, csv: bool) -> OutputFormat:
+    """Return the format that the flags --json and --csv choose."""
     return "json" if json else "csv" if csv else "table"
 
 
-def show_rows(rows: pa.Table, form: Form) -> None:
+def show_rows(rows: pa.Table, output_format: OutputFormat) -> None:
     """Print rows; values look as DuckDB writes them."""
     with duckdb.connect() as plain:
-        if form == "table":
+        if output_format == "table":
             terminal = stdout.is_terminal
-            most = MOST_ROWS if terminal else max(rows.num_rows, 1)
-            plain.from_arrow(rows).show(max_rows=most, max_width=stdout.width if terminal else 100_000)
-        elif form == "json":
+            max_rows = MAX_ROWS if terminal else max(rows.num_rows, 1)
+            plain.from_arrow(rows).show(max_rows=max_rows, max_width=stdout.width if terminal else 100_000)
+        elif output_format == "json":
             print("[" + ",\n ".join(_objects(plain, rows)) + "]")
         else:
             writer = csv.writer(sys.stdout, lineterminator="\n")

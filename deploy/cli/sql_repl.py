@@ -7,10 +7,10 @@ import sys
 
 from ...udf.connection import Connection
 from ...workers.errors import QuackLLMError
-from ..console import show_error, stdout
-from .commands.sql import run_script
+from ..console import print_line, show_error
 from .line_input import read_inputs
-from .row_output import Form
+from .row_output import OutputFormat
+from .run_sql import run_script
 
 HELP = """\
 A statement ends with a semicolon and may take several lines.
@@ -29,14 +29,14 @@ WORDS = """
 """
 
 
-def run_repl(connection: Connection, form: Form) -> None:
+def run_repl(connection: Connection, output_format: OutputFormat) -> None:
     """Read statements and run them, until Ctrl-D or `.quit`; an error ends its statement only."""
     words = [word for (word,) in connection.execute(WORDS).fetchall()]
-    stdout.print("DuckDB with LLM functions. .help says what there is, .quit leaves.", highlight=False)
+    print_line("DuckDB with LLM functions. .help says what there is, .quit leaves.")
     for text in read_inputs("sql", "quackllm> ", "     ...> ", _is_complete, words):
         if not text.startswith("."):
-            _run(connection, text, form)
-        elif not _run_dot_command(connection, text.strip(), form):
+            _run(connection, text, output_format)
+        elif not _run_dot_command(connection, text.strip(), output_format):
             return
 
 
@@ -46,20 +46,20 @@ def _is_complete(text: str) -> bool:
     return text.startswith(".") or sqlite3.complete_statement(text)
 
 
-def _run_dot_command(connection: Connection, command: str, form: Form) -> bool:
+def _run_dot_command(connection: Connection, command: str, output_format: OutputFormat) -> bool:
     """Do what a dot command says; return whether to go on."""
     if command in (".quit", ".exit", ".q"):
         return False
     if command == ".tables":
-        _run(connection, "SHOW TABLES", form)
+        _run(connection, "SHOW TABLES", output_format)
     else:
-        stdout.print(HELP, highlight=False, markup=False)
+        print_line(HELP)
     return True
 
 
-def _run(connection: Connection, text: str, form: Form) -> None:
+def _run(connection: Connection, text: str, output_format: OutputFormat) -> None:
     try:
-        run_script(connection, text, form)
+        run_script(connection, text, output_format)
     except QuackLLMError as error:
         show_error(error.message, error.hint)
     except KeyboardInterrupt:

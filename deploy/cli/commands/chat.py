@@ -118,13 +118,13 @@ class Conversation:
 
 def _show_outcome(response: Response, json: bool) -> bool:
     """Print what is left to say of an answer; return whether it is whole."""
-    from ...console import show_json, stderr
+    from ...console import print_line, show_json, stderr
 
     if json:
         show_json(response_fields(response))
     elif response.error:
         text = f"{response.error.code}: {response.error.message}"
-        stderr.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+        print_line(text, to=stderr, style="red")
     return response.is_complete
 
 
@@ -139,10 +139,10 @@ def response_fields(response: Response) -> dict[str, Any]:
 def _repl(talk: Conversation) -> None:
     """Read turns until Ctrl-D or /quit; an error ends its turn only."""
     from ....workers.errors import QuackLLMError
-    from ...console import show_error, stdout
+    from ...console import print_line, show_error
     from ..line_input import read_inputs
 
-    stdout.print("/help says what there is, /quit leaves.", highlight=False)
+    print_line("/help says what there is, /quit leaves.")
     for line in read_inputs("chat", "> ", "... ", lambda text: not text.endswith("\\")):
         text = line.replace("\\\n", "\n").strip()
         if text.startswith("/"):
@@ -159,7 +159,7 @@ def _repl(talk: Conversation) -> None:
 
 def _run_command(talk: Conversation, text: str) -> bool:
     """Do what a command says; return whether to go on."""
-    from ...console import stdout
+    from ...console import print_line
 
     command, _, rest = text.partition(" ")
     if command in ("/quit", "/exit", "/bye"):
@@ -169,5 +169,5 @@ def _run_command(talk: Conversation, text: str) -> bool:
     elif command == "/system":
         talk.system = rest.strip() or None
     else:
-        stdout.print(HELP, highlight=False, markup=False)
+        print_line(HELP)
     return True

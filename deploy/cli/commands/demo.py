@@ -22,7 +22,7 @@ from ....udf.connection import Connection, connect
 from ....udf.session.statement import FailedRowsWarning
 from ....udf.text2sql.evaluation.datasets import Question, load_questions, open_database
 from ....udf.text2sql.evaluation.runner import RIGHT, judge
-from ...console import stdout
+from ...console import print_line, stdout
 
 COUNT = 10
 CONVERSATIONS = 3
@@ -64,10 +64,8 @@ def show_demo(database: str, seed: int) -> None:
         _ask(connection, drawn)
     stdout.print(Rule())
     tally = f"{right} of {len(drawn)} in this process, {on_ray} of {len(drawn)} through Ray, {conversations}"
-    stdout.print(f"Right: {tally}.", highlight=False)
-    stdout.print(
-        "Drawn, not chosen: other draws are other tallies. On all of them: quackllm evaluate spider", highlight=False
-    )
+    print_line(f"Right: {tally}.")
+    print_line("Drawn, not chosen: other draws are other tallies. On all of them: quackllm evaluate spider")
 
 
 @contextmanager
@@ -96,7 +94,7 @@ def _in_this_process(connection: Connection, drawn: Sequence[Question]) -> int:
     answers = _answers(connection, drawn)
     seconds = perf_counter() - began
     right = sum(_show(connection, question, sql, number) for number, (question, sql) in enumerate(answers, 1))
-    stdout.print(f"{len(drawn)} questions in {seconds:.1f} s\n", highlight=False)
+    print_line(f"{len(drawn)} questions in {seconds:.1f} s\n")
     return right
 
 
@@ -138,7 +136,7 @@ def _on_ray(database: str, drawn: Sequence[Question]) -> int:
     stdout.print(Rule("The same through Ray: two replicas of a named actor"))
     began = perf_counter()
     workers.deploy(MODEL, "builtin/text2sql", num_workers=2, cluster="local")
-    stdout.print(f"Ray started and {MODEL!r} deployed in {perf_counter() - began:.1f} s", highlight=False)
+    print_line(f"Ray started and {MODEL!r} deployed in {perf_counter() - began:.1f} s")
     with closing(connect(model=MODEL, cluster="local")) as connection:
         _fill(connection, database)
         connection.execute("SET VARIABLE llm_store = 'refresh'")
@@ -148,7 +146,7 @@ def _on_ray(database: str, drawn: Sequence[Question]) -> int:
         right = sum(judge(connection, question, sql).outcome == RIGHT for question, sql in answers)
     replicas = workers.status(MODEL, cluster="local").replicas
     shares = ", ".join(f"process {replica.pid} answered {replica.answered}" for replica in replicas)
-    stdout.print(f"{len(drawn)} questions in {seconds:.1f} s: {right} right; {shares}\n", highlight=False)
+    print_line(f"{len(drawn)} questions in {seconds:.1f} s: {right} right; {shares}\n")
     return right
 
 

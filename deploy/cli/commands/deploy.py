@@ -11,7 +11,16 @@ import typer
 
 from .... import workers
 from ....workers.errors import RequestError
-from ...console import show_json, show_models, show_next_step, show_outcome, show_status, status_fields, stdout
+from ...console import (
+    print_line,
+    show_json,
+    show_models,
+    show_next_step,
+    show_outcome,
+    show_status,
+    status_fields,
+    stdout,
+)
 from ..arguments import parse_params
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json, Name, deployed_names
@@ -105,7 +114,7 @@ def deploy(
     if json:
         show_json({"name": chosen, "outcome": outcome})
     else:
-        stdout.print(f"{chosen}: {outcome}", highlight=False)
+        print_line(f"{chosen}: {outcome}")
         show_next_step(chosen, writes_sql="prompt_form" in params, cluster=cluster)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...console import show_json, stdout
+from ...console import print_line, show_json, stdout
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, DefaultModel, Json
 
@@ -44,7 +44,7 @@ def doctor(
     if json:
         show_json([asdict(finding) for finding in findings])
     else:
-        stdout.print("Nothing is broken." if not broken else f"{broken} broken", highlight=False)
+        print_line("Nothing is broken." if not broken else f"{broken} broken")
     if broken:
         raise typer.Exit(1)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ...console import stderr, stdout
+from ...console import print_line, stderr
 
 
 def export(
@@ -56,10 +56,10 @@ def export(
             ollama=ollama,
             overwrite=overwrite,
             progress=lambda written, total: progress.update(bar, completed=written, total=total),
-            warn=lambda words: stderr.print(words, highlight=False, markup=False),
+            warn=lambda words: print_line(words, to=stderr),
         )
     for line in result_lines(done.path, done.type, done.bytes, done.modelfile, done.template_left_out):
-        stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(line)
 
 
 def result_lines(path: Path, type: str, size: int, modelfile: Path | None, template_left_out: str | None) -> list[str]:

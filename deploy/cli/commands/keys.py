@@ -13,7 +13,7 @@ from ....udf.calls.prices import price_of
 from ....workers.errors import RequestError
 from ....workers.home import home_folder
 from ....workers.serving.local_fleet import local_fleet
-from ...console import show_json, stderr, stdout
+from ...console import print_line, show_json, stderr, stdout
 from ...gateway.auth.api_keys import add_key, read_keys, remove_key
 from ...gateway.auth.usage_ledger import Ledger
 
@@ -62,14 +62,14 @@ def keys(
         )
         if max_money is not None:
             _warn_of_prices(name, model)
-        stdout.print(f"{name}'s key, which is not shown again:", highlight=False, markup=False)
+        print_line(f"{name}'s key, which is not shown again:")
         print(key)
     elif action == "remove":
         remove_key(path, name)
-        stdout.print(f"{name}: removed", highlight=False, markup=False)
+        print_line(f"{name}: removed")
     else:
         _ledger(path).reset(name)
-        stdout.print(f"{name}: begins anew", highlight=False, markup=False)
+        print_line(f"{name}: begins anew")
 
 
 def _warn_of_prices(name: str, models: list[str] | None) -> None:
@@ -77,9 +77,7 @@ def _warn_of_prices(name: str, models: list[str] | None) -> None:
     deployed = local_fleet().deployed()
     if unknown := [model for model in models or deployed if model in deployed and price_of(deployed[model]) is None]:
         told = f"no request of {name}'s is answered by {', '.join(unknown)}, whose price is not in"
-        stderr.print(
-            f"{told} {home_folder() / 'prices.yaml'}", style="yellow", highlight=False, markup=False, soft_wrap=True
-        )
+        print_line(f"{told} {home_folder() / 'prices.yaml'}", to=stderr, style="yellow")
 
 
 def _ledger(path: Path) -> Ledger:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ....workers.errors import RequestError, SetupError
 from ....workers.messages import Message
-from ...console import stderr, stdout
+from ...console import print_line, stderr, stdout
 
 if TYPE_CHECKING:
     from ....udf.text2sql.evaluation.datasets import Question
@@ -150,9 +150,9 @@ def _write_all(examples: Sequence[ChatExample], output: Path, share: float, eval
         if some:
             _write(path, (example.row for example in some))
             databases = len({(one.question.db, one.question.schema, one.question.columns) for one in some})
-            stdout.print(f"{path}: {len(some):,} examples of {databases:,} schemas", highlight=False)
+            print_line(f"{path}: {len(some):,} examples of {databases:,} schemas")
     training_line = f"quackllm finetune --model-name FOLDER --train-file {output} --output-dir runs/sql"
-    stdout.print(f"Train on it: {training_line}", highlight=False, markup=False, soft_wrap=True)
+    print_line(f"Train on it: {training_line}")
 
 
 def _write(path: Path, rows: Iterable[object]) -> None:
@@ -179,9 +179,7 @@ def _show_left_out(missing: Sequence[tuple[str, SkippedRow]], named_in: Path | N
     stdout.print(table)
     told = [(name, one) for name, one in missing if one.kind not in ("duplicate", "tested", "language")]
     for name, one in told[:SHOWN]:
-        stdout.print(
-            f"{name}, line {one.line}: {one.why.splitlines()[0]}", highlight=False, markup=False, soft_wrap=True
-        )
+        print_line(f"{name}, line {one.line}: {one.why.splitlines()[0]}")
     rest = len(missing) - min(len(told), SHOWN)
     if rest and not named_in:
-        stdout.print(f"--left-out FILE names the other {rest:,} too", highlight=False)
+        print_line(f"--left-out FILE names the other {rest:,} too")

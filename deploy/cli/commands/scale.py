@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .... import workers
-from ...console import show_json, stdout
+from ...console import print_line, show_json
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json, Name
 
@@ -31,4 +31,4 @@ def scale(
     if json:
         show_json({"name": name, "outcome": outcome})
     else:
-        stdout.print(f"{name}: {outcome}", highlight=False)
+        print_line(f"{name}: {outcome}")

@@ -85,7 +85,7 @@ def _rows(connection: Connection, detail: dict[str, Any], max_rows: int) -> pa.T
         RequestError: it was not checked against the database.
         SetupError: DuckDB refused it.
     """
-    from .sql import sql_errors
+    from ...sql_errors import sql_errors
 
     if not detail["bound"]:
         raise RequestError(f"the SQL could not be checked, and was not run: {detail['sql']}")

@@ -14,7 +14,7 @@ from ....workers.training import FinetuneSettings, MergeSettings, PretrainSettin
 from ....workers.training.data.chat_examples import Example, Examples, ends_with_answer, nothing_usable
 from ....workers.training.data.data_files import BadRow, read_data_rows
 from ....workers.training.settings import PANELS, StageSettings, default_of, help_panel, read_settings
-from ...console import stderr, stdout
+from ...console import print_line, stderr
 
 SHOWN = 5
 """Bad rows that are named."""
@@ -162,28 +162,25 @@ def _show(trained: Trained, merging: str) -> None:
     _show_left_out("too long, and left out", too_long)
     _show_left_out("of eval_file left out", data.eval_bad)
     if trained.resumed_at is not None:
-        _tell(f"It went on at step {trained.resumed_at}.")
+        print_line(f"It went on at step {trained.resumed_at}.")
     losses = f"loss {trained.loss:.4f}" + (f", eval_loss {trained.eval_loss:.4f}" if trained.eval_loss else "")
-    _tell(f"{trained.folder}: {trained.steps} steps, {losses}, {trained.seconds:.0f} s")
-    _tell(f"The curve: {trained.folder.parent / 'loss.png'}")
+    print_line(f"{trained.folder}: {trained.steps} steps, {losses}, {trained.seconds:.0f} s")
+    print_line(f"The curve: {trained.folder.parent / 'loss.png'}")
     if merging:
-        _tell(f"Merge it: {merging}")
+        print_line(f"Merge it: {merging}")
     else:
         _show_next(trained.folder)
 
 
 def _show_left_out(why: str, rows: Sequence[BadRow]) -> None:
     if rows:
-        stderr.print(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {why}:", highlight=False)
+        print_line(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {why}:", to=stderr)
         for row in rows[:SHOWN]:
-            stderr.print(f"  {row}", highlight=False, markup=False)
+            print_line(f"  {row}", to=stderr)
 
 
 def _show_next(folder: Path) -> None:
-    _tell(f"Deploy it: quackllm deploy my_sql custom/auto --model-path {folder}")
-    _tell("           and  -p prompt_form=FORM  where its examples were made by quackllm prepare --prompt-form FORM")
-
-
-def _tell(text: str) -> None:
-    """Print a line that may be copied: nothing in it is broken or coloured."""
-    stdout.print(text, highlight=False, markup=False, soft_wrap=True)
+    print_line(f"Deploy it: quackllm deploy my_sql custom/auto --model-path {folder}")
+    print_line(
+        "           and  -p prompt_form=FORM  where its examples were made by quackllm prepare --prompt-form FORM"
+    )

@@ -25,7 +25,7 @@ def help_of(name: str) -> str:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_summary_is_how_the_commands_own_help_begins(name: str) -> None:
     later = COMMANDS[name]
-    documentation = inspect.getdoc(getattr(import_module(f"quackllm.deploy.{later.module}"), later.function))
+    documentation = inspect.getdoc(getattr(import_module(f"quackllm.deploy.cli.commands.{later.module}"), later.function))
     assert documentation
     assert documentation.startswith(later.summary.removesuffix("."))
 
