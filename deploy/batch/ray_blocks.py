@@ -109,7 +109,7 @@ def _run_block(job: BatchJob, number: int, ranges: list[RowRange]) -> dict[str, 
     result = {"number": number, "part": b"", "rows": 0, "failures": list[str](), "error": b""}
     with (
         tempfile.TemporaryDirectory(prefix="quackllm-block-") as folder,
-        warnings.catch_warnings(record=True) as caught,
+        warnings.catch_warnings(record=True) as seen,
     ):
         warnings.simplefilter("always", FailedRowsWarning)
         part = Path(folder) / "part.parquet"
