@@ -55,7 +55,7 @@ COMMANDS = {
     ),
     "status": LazyCommand("deploy", "status", MODELS, "Show a model: its settings and each replica. Keys are hidden."),
     "scale": LazyCommand("scale", "scale", MODELS, "Give a model on a cluster more replicas, or fewer."),
-    "chat": LazyCommand("chat", "chat", ASKING, "Talk to a model; the answer is shown as it comes."),
+    "chat": LazyCommand("chat", "chat", ASKING, "Talk to a model; the answer is printed as it arrives."),
     "sql": LazyCommand("sql", "sql", ASKING, "Run SQL with the LLM functions: a prompt, a statement, or a script."),
     "text2sql": LazyCommand("text2sql", "text2sql", ASKING, "Turn a question about a database into SQL, and run it."),
     "run": LazyCommand("run", "run", ASKING, "Run a batch of SQL: a script, or one SELECT from a file to a file."),

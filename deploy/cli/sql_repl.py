@@ -14,13 +14,13 @@ from .run_sql import run_script
 
 HELP = """\
 A statement ends with a semicolon and may take several lines.
-  SELECT llm_result(qianwen_chat('hello'));      ask a model by its name
+  SELECT llm_result(qianwen_chat('hello'));      call a model by its name
   SELECT text2sql('How many singers are there?');  a question about the tables, as SQL
   FROM ask('How many singers are there?');         … and its answer
-  FROM llm_models();  FROM llm_usage();            what is deployed, and what was spent
+  FROM llm_models();  FROM llm_usage();            the deployed models, and their usage
 .help   this          .tables   the tables          .quit   leave (or Ctrl-D)
-Ctrl-C stops the running statement, or drops the lines typed so far."""
-WORDS = """
+Ctrl-C stops the running statement, or discards the lines typed so far."""
+COMPLETIONS = """
     SELECT keyword_name FROM duckdb_keywords()
     UNION SELECT table_name FROM duckdb_tables()
     UNION SELECT view_name FROM duckdb_views() WHERE NOT internal
@@ -31,30 +31,22 @@ WORDS = """
 
 def run_repl(connection: Connection, output_format: OutputFormat) -> None:
     """Read statements and run them, until Ctrl-D or `.quit`; an error ends its statement only."""
-    words = [word for (word,) in connection.execute(WORDS).fetchall()]
-    print_line("DuckDB with LLM functions. .help says what there is, .quit leaves.")
+    words = [word for (word,) in connection.execute(COMPLETIONS).fetchall()]
+    print_line("DuckDB with LLM functions. Type .help for help, .quit to leave.")
     for text in read_inputs("sql", "quackllm> ", "     ...> ", _is_complete, words):
-        if not text.startswith("."):
-            _run(connection, text, output_format)
-        elif not _run_dot_command(connection, text.strip(), output_format):
+        command = text.strip()
+        if command in (".quit", ".exit", ".q"):
             return
+        elif command.startswith(".") and command != ".tables":
+            print_line(HELP)
+        else:
+            _run(connection, "SHOW TABLES" if command == ".tables" else text, output_format)
 
 
 def _is_complete(text: str) -> bool:
-    """Whether a statement has its semicolon, or it is a command that begins with a dot."""
+    """Whether a statement has its semicolon, or the text is a dot command."""
     # SQLite's test: it knows strings and comments, and does not parse.
     return text.startswith(".") or sqlite3.complete_statement(text)
-
-
-def _run_dot_command(connection: Connection, command: str, output_format: OutputFormat) -> bool:
-    """Do what a dot command says; return whether to go on."""
-    if command in (".quit", ".exit", ".q"):
-        return False
-    if command == ".tables":
-        _run(connection, "SHOW TABLES", output_format)
-    else:
-        print_line(HELP)
-    return True
 
 
 def _run(connection: Connection, text: str, output_format: OutputFormat) -> None:

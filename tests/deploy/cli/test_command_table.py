@@ -24,9 +24,9 @@ def help_of(name: str) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_summary_is_how_the_commands_own_help_begins(name: str) -> None:
-    later = COMMANDS[name]
+    command = COMMANDS[name]
     documentation = inspect.getdoc(
-        getattr(import_module(f"quackllm.deploy.cli.commands.{later.module}"), later.function)
+        getattr(import_module(f"quackllm.deploy.cli.commands.{command.module}"), command.function)
     )
     assert documentation
     assert documentation.startswith(command.summary.removesuffix("."))
