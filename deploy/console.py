@@ -80,12 +80,20 @@ def show_next_step(name: str, *, writes_sql: bool, cluster: str | None) -> None:
         print_line(line)
 
 
+def make_table(*columns: str, numbers_from: int = 1) -> Table:
+    """Return an empty table, whose cells are wrapped and never cut off; the columns from a number on hold numbers."""
+    table = Table(box=None, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number >= numbers_from else "left", overflow="fold")
+    return table
+
+
 def show_models(statuses: Sequence[ModelStatus]) -> None:
     """Print one line a model."""
     if not statuses:
         stdout.print("No model is deployed here. Type: quackllm deploy --help")
         return
-    table = _table("name", "type", "workers", "alive", "restarts", "answered", "failed")
+    table = make_table("name", "type", "workers", "alive", "restarts", "answered", "failed", numbers_from=2)
     for status in statuses:
         replicas = status.replicas
         table.add_row(
@@ -100,7 +108,8 @@ def show_models(statuses: Sequence[ModelStatus]) -> None:
 
 def show_status(status: ModelStatus) -> None:
     """Print one model: what it was deployed with, and its replicas."""
-    settings = Table(show_header=False, box=None)
+    settings = make_table("setting", "value", numbers_from=2)
+    settings.show_header = False
     fields = status.spec.model_dump(mode="json", exclude_none=True)
     params = fields.pop("infer_params")
     for name, value in {**fields, **params}.items():
@@ -109,14 +118,8 @@ def show_status(status: ModelStatus) -> None:
     if not status.replicas:
         stdout.print("Its worker starts with the first request, in the process that asks.")
         return
-    table = _table("replica", "alive", "starts", "pid", "node", "answered", "failed", "retries", "under way")
+    columns = ("replica", "alive", "starts", "pid", "node", "answered", "failed", "retries", "in flight")
+    table = make_table(*columns, numbers_from=2)
     for replica in status.replicas:
         table.add_row(*(escape(str(value)) for value in asdict(replica).values()))
     stdout.print(table)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < 2 else "right")
-    return table

@@ -33,6 +33,8 @@ class MagicCommand:
     examples: str = ""
     accepts_passthrough: bool = False
     """Whether it takes `gen.NAME` too."""
+    flags: frozenset[str] = frozenset()
+    """Options without a value."""
 
     @property
     def help(self) -> str:
@@ -56,7 +58,7 @@ class MagicCommand:
         place = 0
         while option := OPTION.match(line, place):
             name = self.option(option["name"])
-            value, place = _value(line, option.end(), name)
+            value, place = ("on", option.end()) if name in self.flags else _value(line, option.end(), name)
             if name in given:
                 raise RequestError(f"--{name} is there twice", hint="leave one of them out")
             given[name] = value
@@ -190,6 +192,7 @@ QUACKLLM = MagicCommand(
         "model": "the default model",
         "cluster": "where models answer: 'local', 'auto' or an address of a Ray cluster; 'none': in this process",
         "connection": "the variable that holds the notebook's connection",
+        "read_only": "open the file for reading only, as other processes do at the same time",
         "debug": "'on': errors with their tracebacks; 'off': as one panel",
     },
     examples="""
@@ -198,5 +201,6 @@ QUACKLLM = MagicCommand(
     %quackllm --model kimi_chat                    another default model; the connection and its tables stay
     %quackllm --connection con                     the connection that the variable con holds
 """,
+    flags=frozenset({"read_only"}),
 )
 """Its text, a path, may stand before the options too."""

@@ -118,8 +118,11 @@ class Magics:
             self.place.debug = SWITCH[debug]
         if (name := given.pop("connection", None)) is not None:
             self.place.select(name)
+        read_only = bool(given.pop("read_only", ""))
         if path:
-            self.place.open(path, given.get("model"), given.get("cluster"))
+            self.place.open(path, given.get("model"), given.get("cluster"), read_only=read_only)
+        elif read_only:
+            raise RequestError("--read-only opens a file", hint="type: %quackllm shop.duckdb --read-only")
         elif given:
             self.place.configure(given.get("model"), given.get("cluster"))
         from .cells.status import Status

@@ -66,11 +66,27 @@ class NotebookConnection:
         self.name = name
         return value if isinstance(value, Connection) else register(value)
 
-    def open(self, path: str, model: str | None = None, cluster: str | None = None) -> Connection:
-        """Open a database as the notebook's connection, and leave it in a variable for Python's cells."""
-        from .. import Connection, connect
+    def open(
+        self, path: str, model: str | None = None, cluster: str | None = None, *, read_only: bool = False
+    ) -> Connection:
+        """Open a database as the notebook's connection, and assign it to a variable for Python's cells.
 
-        connection = connect(path, model=model, cluster=cluster)
+        Args:
+            path: a DuckDB file, or ':memory:'.
+            model: the default model.
+            cluster: the Ray cluster that has the models; None: this process.
+            read_only: open the file for reading only.
+
+        Raises:
+            SetupError: DuckDB cannot open the file.
+        """
+        from .. import Connection, connect
+        from ..udf.open_errors import open_error
+
+        try:
+            connection = connect(path, model=model, cluster=cluster, read_only=read_only)
+        except duckdb.Error as error:
+            raise open_error(path, error, f": %quackllm {path} --read-only") from error
         free = [name for name in OPENED if isinstance(self.variables.get(name, connection), Connection)]
         self.name = free[0] if free else OPENED[-1]
         self.variables[self.name] = connection

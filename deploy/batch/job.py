@@ -12,6 +12,7 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.tokenizer_core import TokenType
 
 from ...udf.connection import Connection, connect
+from ...udf.open_errors import open_error
 from ...udf.session.progress_log import log_line
 from ...workers.errors import RequestError
 from ..sql_errors import sql_errors
@@ -30,6 +31,7 @@ class BatchJob:
         database: the DuckDB file to work in, or ':memory:'.
         model: the default model.
         cluster: the Ray cluster that has the models; None: this process.
+        read_only: open the database for reading only.
     """
 
     sql: str
@@ -38,6 +40,7 @@ class BatchJob:
     database: str
     model: str | None
     cluster: str | None
+    read_only: bool = False
 
 
 def run_job(job: BatchJob) -> int:
@@ -65,8 +68,15 @@ def run_job(job: BatchJob) -> int:
 
 
 def open_connection(job: BatchJob) -> Connection:
-    """Return the job's connection; without a terminal, its progress is logged line by line."""
-    connection = connect(job.database, model=job.model, cluster=job.cluster)
+    """Return the job's connection; without a terminal, its progress is logged line by line.
+
+    Raises:
+        SetupError: the database cannot be opened.
+    """
+    try:
+        connection = connect(job.database, model=job.model, cluster=job.cluster, read_only=job.read_only)
+    except duckdb.Error as error:
+        raise open_error(job.database, error, ": --read-only") from error
     if not sys.stderr.isatty():
         connection.execute("SET VARIABLE llm_progress = 'log'")
     return connection

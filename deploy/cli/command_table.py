@@ -35,9 +35,12 @@ class LazyCommand:
 
     def load(self, name: str) -> Any:
         """Return the command itself."""
-        one = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-        one.command(name)(getattr(import_module(f".commands.{self.module}", __package__), self.function))
-        return typer.main.get_command(one)
+        from .command_help import CommandWithHelp
+
+        app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        function = getattr(import_module(f".commands.{self.module}", __package__), self.function)
+        app.command(name, cls=CommandWithHelp)(function)
+        return typer.main.get_command(app)
 
 
 COMMANDS = {

@@ -8,16 +8,14 @@ from rich.table import Table
 
 from ...udf.text2sql.evaluation.report import Report
 from ...udf.text2sql.evaluation.scoring import OUTCOMES
+from ..console import make_table
 from .fields import part_fields
 
 
 def accuracy_table(reports: Sequence[Report]) -> Table:
     """Return the accuracy in percent of each part of the questions, one column per model."""
-    table = Table(title=reports[0].title, box=None, header_style="bold", title_justify="left")
-    table.add_column("questions")
-    table.add_column("of", justify="right")
-    for report in reports:
-        table.add_column(f"{report.model}, %", justify="right")
+    table = make_table("questions", "of", *(f"{report.model}, %" for report in reports))
+    table.title, table.title_justify = reports[0].title, "left"
     parts = [report.parts() for report in reports]
     for name, part in parts[0].items():
         percents = [f"{100 * part_fields(of_model.get(name, ()))['accuracy']:.1f}" for of_model in parts]
@@ -27,7 +25,7 @@ def accuracy_table(reports: Sequence[Report]) -> Table:
 
 def outcome_table(reports: Sequence[Report]) -> Table:
     """Return how often each outcome occurs, one column per model."""
-    table = _table_of_models("came out", reports)
+    table = make_table("outcome", *(report.model for report in reports))
     counts = [report.counts() for report in reports]
     for outcome in OUTCOMES:
         if any(count[outcome] for count in counts):
@@ -37,7 +35,7 @@ def outcome_table(reports: Sequence[Report]) -> Table:
 
 def cost_table(reports: Sequence[Report]) -> Table:
     """Return tokens, cost and seconds, one column per model."""
-    table = _table_of_models("cost", reports)
+    table = make_table("cost", *(report.model for report in reports))
     rows = {
         "tokens read, written": ["{:,}, {:,}".format(*r.tokens()) for r in reports],
         "money": ["not known" if r.money is None else f"{r.money:.4g}" for r in reports],
@@ -47,12 +45,4 @@ def cost_table(reports: Sequence[Report]) -> Table:
     }
     for name, cells in rows.items():
         table.add_row(name, *cells)
-    return table
-
-
-def _table_of_models(title: str, reports: Sequence[Report]) -> Table:
-    table = Table(box=None, header_style="bold")
-    table.add_column(title)
-    for report in reports:
-        table.add_column(report.model, justify="right")
     return table

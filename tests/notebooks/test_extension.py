@@ -33,19 +33,19 @@ def test_loading_is_quick_because_it_loads_little(tmp_path: Path):
 
 
 def test_unloading_takes_everything_away_and_loading_again_brings_it_back(notebook):
-    notebook.well("%unload_ext quackllm.notebooks")
+    notebook.run_ok("%unload_ext quackllm.notebooks")
     assert not notebook.run("%chat hello").success
     assert not notebook.run("--%chat\n\nhello").success
     assert "UsageError" in notebook.run("%sql SELECT 1").printed
-    notebook.well("%load_ext quackllm.notebooks")
-    notebook.well("%load_ext quackllm.notebooks")
-    assert "echo: hello" in notebook.well("%chat hello").text
+    notebook.run_ok("%load_ext quackllm.notebooks")
+    notebook.run_ok("%load_ext quackllm.notebooks")
+    assert "echo: hello" in notebook.run_ok("%chat hello").text
 
 
 def test_other_cells_are_left_alone(notebook):
-    assert notebook.well("x = 5\nx --x").value == 10
-    assert notebook.well("'''\n--%chat\n'''").value == "\n--%chat\n"
-    assert notebook.well("'<b>'").html == ""
+    assert notebook.run_ok("x = 5\nx --x").value == 10
+    assert notebook.run_ok("'''\n--%chat\n'''").value == "\n--%chat\n"
+    assert notebook.run_ok("'<b>'").html == ""
 
 
 def cells_of(path: Path, cells: list[str], **client: object):

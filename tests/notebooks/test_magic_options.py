@@ -66,18 +66,18 @@ def test_a_line_is_read_or_refused(line: str):
 
 @pytest.mark.parametrize("name", ["chat", "sql", "text2sql", "ask", "quackllm"])
 def test_a_question_mark_shows_help_with_examples(notebook, name: str):
-    shown = notebook.well(f"%{name}?").printed
+    shown = notebook.run_ok(f"%{name}?").printed
     assert f"%{name}" in shown
     assert "Options stand before the text:" in shown
 
 
 @pytest.mark.usefixtures("chat_model")
 def test_a_question_that_ends_with_a_question_mark_is_asked(notebook, service):
-    notebook.well("%chat What is my name?")
-    notebook.well("if True:\n    %chat And mine??")
+    notebook.run_ok("%chat What is my name?")
+    notebook.run_ok("if True:\n    %chat And mine??")
     assert service.prompts() == ["What is my name?", "And mine??"]
-    assert notebook.well('text = """\n%chat What?\n"""\ntext').value == "\n%chat What?\n"
-    assert "Docstring" in notebook.well("x = 1\nx?").printed
+    assert notebook.run_ok('text = """\n%chat What?\n"""\ntext').value == "\n%chat What?\n"
+    assert "Docstring" in notebook.run_ok("x = 1\nx?").printed
 
 
 def offered(notebook, text: str) -> list[str]:
@@ -87,7 +87,7 @@ def offered(notebook, text: str) -> list[str]:
 
 @pytest.mark.usefixtures("both_models")
 def test_tab_offers_options_and_names(notebook):
-    notebook.well("%chat --model kimi_chat --output q1 hello")
+    notebook.run_ok("%chat --model kimi_chat --output q1 hello")
     assert offered(notebook, "%chat --temp") == ["--temperature"]
     assert {"--model", "--input", "--system", "--seed"} <= set(offered(notebook, "%%chat --"))
     assert offered(notebook, "%chat --model ") == ["kimi_chat", "qianwen_chat"]

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.table import Table
 
 from ....udf.calls.prices import price_of
 from ....workers.errors import RequestError
 from ....workers.home import home_folder
 from ....workers.serving.local_fleet import local_fleet
-from ...console import print_line, show_json, stderr, stdout
+from ...console import make_table, print_line, show_json, stderr, stdout
 from ...gateway.auth.api_keys import add_key, read_keys, remove_key
 from ...gateway.auth.usage_ledger import Ledger
 
@@ -91,7 +90,7 @@ def _show(path: Path, as_json: bool) -> None:
         shown = {name: key.model_dump(mode="json", exclude={"hash"}, exclude_none=True) for name, key in found.items()}
         show_json({name: {**fields, "spent": asdict(ledger.spent(name))} for name, fields in shown.items()})
         return
-    table = Table("name", "made", "models", "limits", "spent")
+    table = make_table("name", "made", "models", "limits", "spent", numbers_from=5)
     for name, key in found.items():
         limits = key.model_dump(exclude={"hash", "made", "models"}, exclude_none=True)
         spent = ledger.spent(name)

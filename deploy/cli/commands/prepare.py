@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ....workers.errors import RequestError, SetupError
 from ....workers.messages import Message
-from ...console import print_line, stderr, stdout
+from ...console import make_table, print_line, stderr, stdout
 
 if TYPE_CHECKING:
     from ....udf.text2sql.evaluation.datasets import Question
@@ -170,10 +169,8 @@ def _show_left_out(missing: Sequence[tuple[str, SkippedRow]], named_in: Path | N
     """Print how many lines were left out and why, and name the first ones."""
     if not missing:
         return
-    table = Table("left out", box=None, header_style="bold")
+    table = make_table("left out", "why", "lines", numbers_from=2)
     kinds = Counter((name, one.kind) for name, one in missing)
-    table.add_column("why")
-    table.add_column("lines", justify="right")
     for (name, kind), count in kinds.most_common():
         table.add_row(name, kind, str(count))
     stdout.print(table)

@@ -34,6 +34,7 @@ def run(
         int | None, typer.Option(min=1, help="Split --in, Parquet, into so many parts over the cluster.")
     ] = None,
     database: Annotated[str, typer.Option(help="A DuckDB file to work in.")] = ":memory:",
+    read_only: Annotated[bool, typer.Option("--read-only", help="Change nothing in the database.")] = False,
     model: DefaultModel = None,
     cluster: Cluster = None,
 ) -> None:
@@ -54,7 +55,7 @@ def run(
 
     Exit codes: 0; 1 when it failed; 3 when it is finished and some rows got no whole answer.
     """
-    job = BatchJob(_read_sql(script, sql), source, target, database, model, resolve_cluster(cluster))
+    job = BatchJob(_read_sql(script, sql), source, target, database, model, resolve_cluster(cluster), read_only)
     started, failures = monotonic(), list[str]()
     with _collect_failures(failures):
         if blocks:

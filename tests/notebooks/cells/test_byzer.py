@@ -34,8 +34,8 @@ def chats(service: StandIn) -> list[list[dict[str, str]]]:
 
 @pytest.mark.usefixtures("both_models")
 def test_the_quickstarts_two_cells_run_unchanged(notebook, service: StandIn):
-    notebook.well(TOLD)
-    assert "你是祝威廉。" in notebook.well(ASKED).text
+    notebook.run_ok(TOLD)
+    assert "你是祝威廉。" in notebook.run_ok(ASKED).text
     first, second = chats(service)
     name = "你好，请记住我的名字，我叫祝威廉。如果记住了，请说记住。"
     assert first == [{"role": "user", "content": name}]
@@ -44,8 +44,10 @@ def test_the_quickstarts_two_cells_run_unchanged(notebook, service: StandIn):
     assert service.requests()[0]["body"]["parameters"]["temperature"] == 0
     rows = notebook.names["connection"].execute("SELECT llm_result(q) FROM q2").fetchall()
     assert rows == [("你是祝威廉。",)]
-    assert "你是祝威廉。" in notebook.well("%sql SELECT llm_result(qianwen_chat(llm_stack(q, '我是谁'))) FROM q1").text
-    notebook.well(TOLD)
+    assert (
+        "你是祝威廉。" in notebook.run_ok("%sql SELECT llm_result(qianwen_chat(llm_stack(q, '我是谁'))) FROM q1").text
+    )
+    notebook.run_ok(TOLD)
     assert service.count() == 3, "nothing is asked twice"
 
 
@@ -62,7 +64,7 @@ def test_every_other_key_is_an_option_as_byzer_passes_it(notebook, service: Stan
 one
 --%two
 """
-    notebook.well(cell)
+    notebook.run_ok(cell)
     (asked,) = chats(service)
     assert asked == [{"role": "system", "content": 'It\'s "brief"; DROP TABLE x; --'},
                      {"role": "user", "content": "one\n--%two"}]  # fmt: skip
@@ -72,18 +74,18 @@ one
 
 @pytest.mark.usefixtures("both_models")
 def test_byzer_and_our_own_cells_continue_each_other_and_chains_branch(notebook):
-    notebook.well("--%chat\n--%model=kimi_chat\n--%output=q0\nmy name is Ann")
-    notebook.well("--%chat\n--%model=kimi_chat\n--%input=q0\n--%output=q1\nmy name is Bob")
-    notebook.well("%chat --model kimi_chat --input q1 --output q2 who am I")
+    notebook.run_ok("--%chat\n--%model=kimi_chat\n--%output=q0\nmy name is Ann")
+    notebook.run_ok("--%chat\n--%model=kimi_chat\n--%input=q0\n--%output=q1\nmy name is Bob")
+    notebook.run_ok("%chat --model kimi_chat --input q1 --output q2 who am I")
     assert notebook.names["q2"].output == "Your name is Bob."
-    notebook.well("--%chat\n--%model=kimi_chat\n--%input=q0\n--%output=q7\nwho am I")
+    notebook.run_ok("--%chat\n--%model=kimi_chat\n--%input=q0\n--%output=q7\nwho am I")
     assert notebook.names["q7"].output == "Your name is Ann."
 
 
 @pytest.mark.usefixtures("both_models")
 def test_html_is_shown_in_a_frame_where_nothing_runs(notebook, service: StandIn):
     service.script([{"fault": "reply", "text": '<h1>Hi</h1><script>alert("x")</script>'}])
-    ran = notebook.well("--%chat\n--%model=kimi_chat\n--%format=html\nhello")
+    ran = notebook.run_ok("--%chat\n--%model=kimi_chat\n--%format=html\nhello")
     assert '<iframe sandbox=""' in ran.html
     assert "<script>" not in ran.html
     assert "did you mean" in notebook.panel("--%chat\n--%model=kimi_chat\n--%format=htm\nhello")

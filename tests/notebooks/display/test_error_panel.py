@@ -51,13 +51,13 @@ NASTY = """it's "quoted" '''thrice''' \"\"\"and\"\"\" \\n $HOME {x} {{ }} %d ðŸ¦
     ],
 )
 def test_bad_input_is_a_panel_that_says_what_to_type(notebook, service: StandIn, cell: str, said: str):
-    notebook.well("%sql CREATE TABLE numbers AS SELECT 1 AS n")
-    notebook.well("%sql CREATE VIEW shown AS SELECT 1 AS n")
-    notebook.well("%sql CREATE TABLE several AS SELECT {'history': NULL} AS r FROM range(2)")
-    notebook.well("%sql CREATE TABLE nobody (history INTEGER)")
+    notebook.run_ok("%sql CREATE TABLE numbers AS SELECT 1 AS n")
+    notebook.run_ok("%sql CREATE VIEW shown AS SELECT 1 AS n")
+    notebook.run_ok("%sql CREATE TABLE several AS SELECT {'history': NULL} AS r FROM range(2)")
+    notebook.run_ok("%sql CREATE TABLE nobody (history INTEGER)")
     assert said in notebook.panel(cell)
     assert service.count() == 0
-    assert notebook.well("%sql SELECT n + 41 FROM numbers").value.arrow.to_pydict() == {"(n + 41)": [42]}
+    assert notebook.run_ok("%sql SELECT n + 41 FROM numbers").value.arrow.to_pydict() == {"(n + 41)": [42]}
 
 
 def test_several_models_and_no_default(notebook, both_models, service: StandIn):
@@ -67,14 +67,14 @@ def test_several_models_and_no_default(notebook, both_models, service: StandIn):
 
 @pytest.mark.usefixtures("chat_model")
 def test_quotes_emoji_and_sql_arrive_as_they_are_and_change_nothing(notebook, service: StandIn):
-    notebook.well("%chat --output q1 hello")
+    notebook.run_ok("%chat --output q1 hello")
     notebook.names["nasty"] = NASTY
-    notebook.well(f"%%chat --input q1 --output q2\n{NASTY}")
-    notebook.well("%%chat --input q1 --output q3 --system {{nasty}}\n<{{nasty}}>")
+    notebook.run_ok(f"%%chat --input q1 --output q2\n{NASTY}")
+    notebook.run_ok("%%chat --input q1 --output q3 --system {{nasty}}\n<{{nasty}}>")
     *_, whole, filled = [request["body"]["messages"] for request in service.requests()]
     assert whole[-1]["content"] == NASTY
     assert [message["content"] for message in (filled[0], filled[-1])] == [NASTY, f"<{NASTY}>"]
-    assert notebook.well("q3").shown
+    assert notebook.run_ok("q3").shown
     ((history,),) = notebook.names["connection"].execute("SELECT history FROM q2").fetchall()
     assert history[2]["content"] == NASTY
     assert notebook.names["connection"].execute("SELECT count(*) FROM q1").fetchall() == [(1,)]
@@ -84,7 +84,7 @@ def test_quotes_emoji_and_sql_arrive_as_they_are_and_change_nothing(notebook, se
 def test_a_cell_of_a_megabyte_is_asked(notebook, service: StandIn):
     service.script([{"fault": "reply", "text": "short"}])
     text = "x" * 1_000_000
-    assert "short" in notebook.well(f"%%chat --output q1\n{text}").text
+    assert "short" in notebook.run_ok(f"%%chat --output q1\n{text}").text
     assert service.prompts() == [text]
     assert notebook.names["connection"].execute("SELECT len(history[1].content) FROM q1").fetchall() == [(1_000_000,)]
     service.script([{"fault": "context"}])
@@ -108,12 +108,12 @@ def test_the_services_own_words_are_in_the_panel(notebook, service: StandIn, fau
 
 def test_debug_shows_tracebacks_and_plain_pythons_errors_keep_theirs(notebook):
     assert "ZeroDivisionError" in notebook.run("1 / 0").printed
-    notebook.well("%sql SELECT 1")
+    notebook.run_ok("%sql SELECT 1")
     assert "Traceback" in notebook.run("connection.execute('SELEC 1')").printed
     assert "Traceback" in notebook.run("raise KeyboardInterrupt").printed
-    notebook.well("%quackllm --debug on")
+    notebook.run_ok("%quackllm --debug on")
     assert "Traceback" in notebook.run("%chat --nothing 1 x").printed
-    notebook.well("%quackllm --debug off")
+    notebook.run_ok("%quackllm --debug off")
     assert "Traceback" not in notebook.run("%chat --nothing 1 x").printed
 
 

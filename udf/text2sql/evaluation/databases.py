@@ -34,7 +34,7 @@ def open_source(name: str) -> duckdb.DuckDBPyConnection:
             open_database(connection, name if known else str(path.resolve()))
             return connection
     except duckdb.Error as error:
-        raise SetupError(f"the database {name!r} cannot be opened: {error}", hint="name a DuckDB file") from error
+        raise open_error(name, error) from error
     raise SetupError(f"there is no database {name!r}", hint=did_you_mean(name, list_databases()))
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 import quackllm
 from standin.fixtures import StandIn
+from support.locked_database import opened_elsewhere
 from support.terminal import CTRL_C, CTRL_D, ENTER, TAB, UP, Terminal
 
 PROMPT = "quackllm>"
@@ -175,3 +176,26 @@ def test_ctrl_c_stops_a_statement_and_not_the_prompt() -> None:
     assert "42" in terminal.enter("SELECT 42 AS answer;")
     terminal.type(".quit" + ENTER)
     assert terminal.wait_for_end() == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["sql", "-c", "FROM item", "-d"], ["run", "--sql", "FROM item", "--database"], ["text2sql", "how many?", "-d"]],
+)
+def test_a_database_that_another_process_has_open(words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "shop.duckdb"
+    with opened_elsewhere(path) as pid:
+        result = CliRunner().invoke(app, [*words, str(path)])
+    text = " ".join(result.stderr.replace("│", " ").split())
+    assert result.exit_code == 1, result.output
+    assert f"is open in the process {pid}" in text
+    assert "for reading only: --read-only" in text
+    assert "Could not set lock" not in text
+
+
+@pytest.mark.parametrize("words", [["sql", "-c", "FROM item", "-d"], ["run", "--sql", "FROM item", "--database"]])
+def test_several_processes_read_one_database(words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "shop.duckdb"
+    with opened_elsewhere(path, "reading"):
+        assert CliRunner().invoke(app, [*words, str(path)]).exit_code == 1
+        assert CliRunner().invoke(app, [*words, str(path), "--read-only"]).exit_code == 0
