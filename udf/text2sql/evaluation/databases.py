@@ -10,6 +10,7 @@ import duckdb
 
 from ....workers.errors import SetupError, did_you_mean
 from ....workers.mschema import Column, Schema, Table, format_mschema
+from ...open_errors import open_error
 from ..schema.catalog import read_catalog
 from ..schema.resolve import ResolvedSchema, resolve
 from .datasets import Question, data_folder, list_databases, open_database
