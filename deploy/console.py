@@ -27,6 +27,11 @@ def print_line(text: str, *, to: Console = stdout, style: str | None = None) -> 
     to.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
+def pluralize(count: int, noun: str) -> str:
+    """Return a count with its noun: '1 row', '2,000 rows'."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def show_error(message: str, hint: str) -> None:
     """Print what happened and what to type."""
     text = escape(message)

@@ -15,6 +15,7 @@ from ...udf.connection import Connection, connect
 from ...udf.open_errors import open_error
 from ...udf.session.progress_log import log_line
 from ...workers.errors import RequestError
+from ..console import pluralize
 from ..sql_errors import sql_errors
 
 FETCH_ROWS = 100_000
@@ -63,7 +64,7 @@ def run_job(job: BatchJob) -> int:
                     rows = write_result(connection, statement.query, job.target)
                 else:
                     rows = _execute(connection, statement)
-            log_line(f"{label}: {rows:,} rows in {monotonic() - started:,.1f} s")
+            log_line(f"{label}: {pluralize(rows, 'row')} in {monotonic() - started:,.1f} s")
     return rows
 
 

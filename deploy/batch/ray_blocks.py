@@ -17,6 +17,7 @@ from ...udf.session.progress_log import log_line
 from ...udf.session.statement import FailedRowsWarning
 from ...workers import connect_fleet
 from ...workers.errors import QuackLLMError, RequestError
+from ..console import pluralize
 from .job import BatchJob, create_input, parquet_glob, quote_literal, write_result
 from .splittable import check_splittable
 
@@ -94,7 +95,7 @@ def _run_blocks(job: BatchJob, blocks: list[list[RowRange]]) -> Iterator[tuple[i
     for done, result in enumerate(tasks.iter_rows(), 1):
         if result["error"]:
             raise ray.cloudpickle.loads(result["error"])
-        rows = f"block {result['number']} has {result['rows']:,} rows"
+        rows = f"block {result['number']} has {pluralize(result['rows'], 'row')}"
         log_line(f"{done} of {len(blocks)} blocks in {monotonic() - started:,.1f} s: {rows}")
         yield result["number"], result
 

@@ -24,7 +24,7 @@ from ...udf.text2sql.evaluation.suites import Suite, Turns, load_suite
 from ...workers import connect_fleet
 from ...workers.errors import SetupError
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, find_model
-from ..console import print_line, show_json, stderr, stdout
+from ..console import pluralize, print_line, show_json, stderr, stdout
 from .fields import answer_fields, report_fields
 from .page import render_page
 from .tables import accuracy_table, cost_table, outcome_table
@@ -189,4 +189,4 @@ def _show(reports: Sequence[Report], compared: Sequence[Comparison]) -> None:
         print_line(f"and {len(left_out) - MAX_LEFT_OUT} more lines left out")
     for report in reports:
         if report.unasked:
-            print_line(f"stopped: {report.unasked} questions were not scored; the answers so far are stored")
+            print_line(f"stopped: {pluralize(report.unasked, 'question')} not scored; the answers so far are stored")

@@ -10,6 +10,7 @@ from ...udf.conversation_tables import check_turn_name, history_of, save_turn
 from ...udf.functions.text2sql import DETAIL_SQL
 from ...udf.text2sql.schema.ddl import is_ddl
 from ...workers.errors import ProviderError, RequestError
+from ..display.answers import format_tokens
 from ..display.charts import chart_for
 from ..display.html import FAINT, MONO, WRAP, Bundle, div, mime_bundle, muted
 from ..display.result_table import Result
@@ -59,7 +60,7 @@ class QuestionAnswer:
         attempts, usage = self.detail["attempts"], self.detail["usage"]
         parts = [self.detail["model"], f"{attempts} attempts" if attempts != 1 else "1 attempt"]
         if usage["input_tokens"]:
-            parts.append(f"{usage['input_tokens']:,} tokens in, {usage['output_tokens']:,} out")
+            parts.append(format_tokens(usage["input_tokens"], usage["output_tokens"]))
         return " · ".join(parts)
 
 

@@ -56,7 +56,7 @@ def usage_line(response: Response, *, known: bool = False, money: float | None =
     usage = response.usage
     parts = [response.model]
     if usage.input_tokens or usage.output_tokens:
-        parts.append(f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out")
+        parts.append(format_tokens(usage.input_tokens, usage.output_tokens))
     if response.seconds:
         parts.append(f"{response.seconds:.1f} s")
     if known:
@@ -64,6 +64,11 @@ def usage_line(response: Response, *, known: bool = False, money: float | None =
     elif money is not None:
         parts.append(f"cost {money:.4g}")
     return " · ".join(parts)
+
+
+def format_tokens(input_tokens: int, output_tokens: int) -> str:
+    """Return the tokens of a request: '12 tokens in, 3 out'."""
+    return f"{input_tokens:,} {'token' if input_tokens == 1 else 'tokens'} in, {output_tokens:,} out"
 
 
 def format_conversation(response: Response) -> Bundle:

@@ -115,6 +115,8 @@ def deploy(
         show_json({"name": chosen, "outcome": outcome})
     else:
         print_line(f"{chosen}: {outcome}")
+        if num_workers > 1 and resolve_cluster(cluster) is None:
+            print_line(f"It has one worker in this process; {num_workers} workers need a cluster: --cluster auto")
         show_next_step(chosen, writes_sql="prompt_form" in params, cluster=cluster)
 
 

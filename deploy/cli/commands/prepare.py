@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ....workers.errors import RequestError, SetupError
 from ....workers.messages import Message
-from ...console import make_table, print_line, stderr, stdout
+from ...console import make_table, pluralize, print_line, stderr, stdout
 
 if TYPE_CHECKING:
     from ....udf.text2sql.evaluation.datasets import Question
@@ -70,7 +70,8 @@ def prepare(
     if not examples:
         _show_left_out(missing)
         raise SetupError("no line makes an example", hint="its SQL is checked: see above why each was left out")
-    _write_all(examples, output, eval_share, eval_out or output.with_suffix(f".eval{output.suffix}"), seed)
+    eval_out = eval_out or output.with_suffix(f".eval{output.suffix}")
+    _write_all(examples, prompt_form, output, eval_share, eval_out, seed)
     if left_out:
         rows = ({"source": name, "line": one.line, "kind": one.kind, "why": one.why} for name, one in missing)
         _write(left_out, rows)
@@ -141,15 +142,17 @@ def _prepared(
     return examples[:limit], missing
 
 
-def _write_all(examples: Sequence[ChatExample], output: Path, share: float, eval_out: Path, seed: int) -> None:
+def _write_all(
+    examples: Sequence[ChatExample], prompt_form: str, output: Path, share: float, eval_out: Path, seed: int
+) -> None:
     from ....udf.text2sql.training_data import split_by_database
 
     training, watching = split_by_database(examples, share, seed)
     for path, some in ((output, training), (eval_out, watching)):
         if some:
-            _write(path, (example.row for example in some))
+            _write(path, ({**example.row, "prompt_form": prompt_form} for example in some))
             databases = len({(one.question.db, one.question.schema, one.question.columns) for one in some})
-            print_line(f"{path}: {len(some):,} examples of {databases:,} schemas")
+            print_line(f"{path}: {pluralize(len(some), 'example')} of {pluralize(databases, 'schema')}")
     training_line = f"quackllm finetune --model-name FOLDER --train-file {output} --output-dir runs/sql"
     print_line(f"Train on it: {training_line}")
 

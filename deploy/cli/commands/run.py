@@ -15,7 +15,7 @@ from ....udf.session.progress_log import log_line
 from ....udf.session.statement import FailedRowsWarning
 from ....workers.errors import RequestError
 from ...batch.job import BatchJob, run_job
-from ...console import print_line
+from ...console import pluralize, print_line
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, DefaultModel
 
@@ -66,7 +66,7 @@ def run(
             rows = run_job(job)
     for failure in failures:
         log_line(failure)
-    summary = f"{target or 'done'}: {rows:,} rows in {monotonic() - started:,.1f} s"
+    summary = f"{target or 'done'}: {pluralize(rows, 'row')} in {monotonic() - started:,.1f} s"
     print_line(summary)
     if failures:
         raise typer.Exit(EXIT_ROWS_FAILED)
