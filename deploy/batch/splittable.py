@@ -82,9 +82,10 @@ def _joins(select: exp.Select, source: exp.Expr | None) -> Iterator[str]:
     joins = select.args.get("joins") or []
     own = joins.index(source) if source in joins else -1
     for join in joins[max(own, 0) :]:
-        if join is source and (join.kind.upper() in ("SEMI", "ANTI") or join.method.upper() == "ASOF"):
+        is_right = join is source
+        if is_right and (join.kind.upper() in ("SEMI", "ANTI") or join.method.upper() == "ASOF"):
             yield f"{(join.method or join.kind).upper()} JOIN against `input`"
-        elif join.side.upper() not in ("", "RIGHT" if join is source else "LEFT"):
+        elif join.side.upper() not in ("", "RIGHT" if is_right else "LEFT"):
             yield f"{join.side.upper()} JOIN gives rows that are not in `input`"
 
 

@@ -132,7 +132,7 @@ class Conversation:
         Raises:
             UnknownModelError: it is not deployed.
         """
-        from ....udf.connection import session_of
+        from ....udf.session.session import session_of
 
         session_of(self.connection).model_for(model)
         self.model = model

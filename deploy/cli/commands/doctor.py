@@ -53,8 +53,8 @@ def _show(finding: Finding) -> None:
 
     line = Text.assemble((f"{LABELS[finding.state]:8}", COLOURS[finding.state]), (f"{finding.subject}: ", "bold"))
     stdout.print(line + Text(finding.message), soft_wrap=True)
-    for line in finding.fix.splitlines():
-        print_line(f"{'':8}{line}", style="bold")
+    for fix in finding.fix.splitlines():
+        print_line(f"{'':8}{fix}", style="bold")
 
 
 def _run_all_checks(model: str | None, cluster: str | None, ask: bool) -> Iterator[Finding]:
