@@ -95,7 +95,7 @@ def test_tab_offers_options_and_names(notebook):
     assert offered(notebook, "%%text2sql --input ") == ["q1"]
     assert offered(notebook, "%chat --format h") == ["html"]
     assert "--model" not in offered(notebook, "x = '--mod")
-    place = notebook.shell.magics_manager.magics["line"]["chat"]._magics.place
-    assert completions(place, "--%chat\n--%mod", "--%mod") == ["--%model"]
-    assert completions(place, "--%chat\n--%model=k", "--%model=k") == ["kimi_chat"]
-    assert completions(place, "SELECT 1 --%mod", "SELECT 1 --%mod") is None
+    connection = notebook.shell.magics_manager.magics["line"]["chat"]._magics.notebook
+    assert completions(connection, "--%chat\n--%mod", "--%mod") == ["--%model"]
+    assert completions(connection, "--%chat\n--%model=k", "--%model=k") == ["kimi_chat"]
+    assert completions(connection, "SELECT 1 --%mod", "SELECT 1 --%mod") is None

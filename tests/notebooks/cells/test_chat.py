@@ -32,7 +32,7 @@ def test_a_line_is_asked_and_shown_with_what_it_took(notebook, service: StandIn,
     assert "cost 5" in ran.text
     assert "Is  1 &lt; 2, &amp; 'why'?" in ran.html
     again = notebook.run_ok("%chat Is  1 < 2, & 'why'?")
-    assert "answered before: nothing was asked or paid" in again.text
+    assert "cached: no request was sent" in again.text
     assert service.count() == 1
 
 

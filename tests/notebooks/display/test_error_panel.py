@@ -23,8 +23,8 @@ NASTY = """it's "quoted" '''thrice''' \"\"\"and\"\"\" \\n $HOME {x} {{ }} %d ðŸ¦
         ("%chat --model kimi_chat --model kimi_chat hi", "--model is there twice"),
         ("%chat --system 'no end hello", "no closing quote"),
         ('%chat --response_format {"type": hello', "is not JSON"),
-        ("%chat", "there is nothing to ask"),
-        ("%%chat --model kimi_chat\n\n", "there is nothing to ask"),
+        ("%chat", "there is no question"),
+        ("%%chat --model kimi_chat\n\n", "there is no question"),
         ("%chat --input nowhere hello", "there is no table nowhere to continue"),
         ("%chat --input numbers hello", "holds no turn"),
         ("%chat --input several hello", "has several rows"),
@@ -47,7 +47,7 @@ NASTY = """it's "quoted" '''thrice''' \"\"\"and\"\"\" \\n $HOME {x} {{ }} %d ðŸ¦
         ("%quackllm --debug perhaps", "'on' or 'off'"),
         ("%quackllm --model nobody", "no model is called 'nobody'"),
         ("%quackllm /no/such/folder/x.duckdb", "/no/such/folder"),
-        ("--%chat\n--%model=kimi_chat", "there is nothing to ask"),
+        ("--%chat\n--%model=kimi_chat", "there is no question"),
     ],
 )
 def test_bad_input_is_a_panel_that_says_what_to_type(notebook, service: StandIn, cell: str, said: str):
