@@ -20,7 +20,7 @@ NASTY = """it's "quoted" '''thrice''' \"\"\"and\"\"\" \\n $HOME {x} {{ }} %d ðŸ¦
         ("%chat --temprature 1 hello", "did you mean 'temperature'?"),
         ("%chat --temperature hot hello", "temperature"),
         ("%chat --temperature", "--temperature has no value"),
-        ("%chat --model kimi_chat --model kimi_chat hi", "--model is there twice"),
+        ("%chat --model kimi_chat --model kimi_chat hi", "--model occurs twice"),
         ("%chat --system 'no end hello", "no closing quote"),
         ('%chat --response_format {"type": hello', "is not JSON"),
         ("%chat", "there is no question"),

@@ -245,7 +245,7 @@ def test_errors(line: str, happened: str) -> None:
 def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
     result = run(f"evaluate {write(tmp_path / 'own.jsonl', [{'asked': '?'}])}")
     assert result.exit_code == 1
-    assert "holds no question" in result.stderr
+    assert "contains no question" in result.stderr
     assert "line 1" in result.stderr
 
 

@@ -95,7 +95,7 @@ def test_a_failed_run_leaves_the_earlier_file(chat: None, rows: str, tmp_path: P
         (["--sql", "SELECT nothing(1)"], "statement 1 of 1, SELECT"),
         (["--sql", "SELECT 1; SELECT chat('x'"], "syntax error"),
         (["--sql", "FROM input", "--in", "/nowhere/*.parquet"], "--in cannot be read"),
-        (["--sql", "FROM input", "--blocks", "2"], "--blocks reads --in and writes --out"),
+        (["--sql", "FROM input", "--blocks", "2"], "--blocks needs --in and --out"),
         (["--sql", "SELECT sum(i) FROM input", "--blocks", "2"], "cannot be split into blocks: sum(…) over many rows"),
     ],
 )
