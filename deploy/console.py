@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, JSON for programs, and one panel for an error."""
+"""Output of the command line: lines, tables, JSON, and one panel for an error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pluralize(count: int, noun: str) -> str:
 
 
 def show_error(message: str, hint: str) -> None:
-    """Print what happened and what to type."""
+    """Print an error panel: what happened, and what to type."""
     text = escape(message)
     if hint:
         text += f"\n\n[bold]{escape(hint)}[/bold]"
@@ -42,9 +42,9 @@ def show_error(message: str, hint: str) -> None:
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Print warnings as a line on the standard error, each time, without the place in the code."""
+    """Print each warning as a line on the standard error, without the position in the code."""
 
-    def show(message: Warning | str, *place: Any, **more: Any) -> None:
+    def show(message: Warning | str, *position: Any, **rest: Any) -> None:
         print_line(f"warning: {message}", to=stderr, style="yellow")
 
     with warnings.catch_warnings():
@@ -53,34 +53,40 @@ def plain_warnings() -> Iterator[None]:
 
 
 def show_json(value: Any) -> None:
-    """Print JSON for a program to read."""
+    """Print JSON."""
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def status_fields(status: ModelStatus) -> dict[str, Any]:
-    """Return a model and its replicas as JSON can hold them; keys are hidden."""
+    """Return a model and its replicas as JSON values; API keys are hidden."""
     return {**status.spec.model_dump(mode="json"), "replicas": [asdict(replica) for replica in status.replicas]}
 
 
 def show_outcome(outcome: Outcome) -> None:
-    """Print what happened to one model; a failure on the standard error, with what to type."""
+    """Print what happened to one model; a failure goes to the standard error."""
     failed = outcome.outcome == "failed"
-    screen = stderr if failed else stdout
+    console = stderr if failed else stdout
     why = f": {outcome.why}" if outcome.why else ""
     style = "red" if failed else None
-    print_line(f"{outcome.name}: {outcome.outcome}{why}", to=screen, style=style)
+    print_line(f"{outcome.name}: {outcome.outcome}{why}", to=console, style=style)
     for line in outcome.hint.splitlines():
-        print_line(f"  {line}", to=screen, style="bold")
+        print_line(f"  {line}", to=console, style="bold")
 
 
 def show_next_step(name: str, *, writes_sql: bool, cluster: str | None) -> None:
-    """Print how a model that was deployed is asked."""
-    there = f" --cluster {cluster}" if cluster else ""
-    lines = [f"Ask it: quackllm chat {name} hello{there}", f"In SQL: SELECT llm_result({name}('hello'));"]
+    """Print the commands that use a newly deployed model.
+
+    Args:
+        name: the model.
+        writes_sql: it answers questions about a database.
+        cluster: where it is deployed; None: in this process.
+    """
+    option = f" --cluster {cluster}" if cluster else ""
+    lines = [f"Ask it: quackllm chat {name} hello{option}", f"In SQL: SELECT llm_result({name}('hello'));"]
     if writes_sql:
-        lines = [f'Ask it: quackllm text2sql "How many are there?" --model {name} --database FILE{there}']
+        lines = [f'Ask it: quackllm text2sql "How many are there?" --model {name} --database FILE{option}']
     elif cluster:
-        lines[1] += f"   after quackllm.connect(cluster={cluster!r}), or in quackllm sql{there}"
+        lines[1] += f"   after quackllm.connect(cluster={cluster!r}), or in quackllm sql{option}"
     for line in lines:
         print_line(line)
 
@@ -94,7 +100,7 @@ def make_table(*columns: str, numbers_from: int = 1) -> Table:
 
 
 def show_models(statuses: Sequence[ModelStatus]) -> None:
-    """Print one line a model."""
+    """Print one line per model."""
     if not statuses:
         stdout.print("No model is deployed here. Type: quackllm deploy --help")
         return
@@ -103,7 +109,7 @@ def show_models(statuses: Sequence[ModelStatus]) -> None:
         replicas = status.replicas
         table.add_row(
             *(status.spec.name, status.spec.type, str(status.spec.num_workers)),
-            str(sum(replica.alive for replica in replicas)) if replicas else "when asked",
+            str(sum(replica.alive for replica in replicas)) if replicas else "on request",
             str(sum(max(0, replica.starts - 1) for replica in replicas)),
             str(sum(replica.answered for replica in replicas)),
             str(sum(replica.failed for replica in replicas)),
@@ -112,7 +118,7 @@ def show_models(statuses: Sequence[ModelStatus]) -> None:
 
 
 def show_status(status: ModelStatus) -> None:
-    """Print one model: what it was deployed with, and its replicas."""
+    """Print one model: its settings and its replicas."""
     settings = make_table("setting", "value", numbers_from=2)
     settings.show_header = False
     fields = status.spec.model_dump(mode="json", exclude_none=True)
@@ -121,7 +127,7 @@ def show_status(status: ModelStatus) -> None:
         settings.add_row(f"[bold]{escape(name)}[/bold]", escape(str(value)))
     stdout.print(settings)
     if not status.replicas:
-        stdout.print("Its worker starts with the first request, in the process that asks.")
+        stdout.print("Its worker starts with the first request, in the requesting process.")
         return
     columns = ("replica", "alive", "starts", "pid", "node", "answered", "failed", "retries", "in flight")
     table = make_table(*columns, numbers_from=2)

@@ -1,4 +1,4 @@
-"""Rows on the screen as DuckDB draws them, or as JSON or CSV for a program."""
+"""Rows as a table that DuckDB draws, as JSON or as CSV."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ def output_format(*, json: bool, csv: bool) -> OutputFormat:
 
 
 def show_rows(rows: pa.Table, output_format: OutputFormat) -> None:
-    """Print rows; values look as DuckDB writes them."""
-    with duckdb.connect() as plain:
+    """Print rows; values are formatted by DuckDB."""
+    with duckdb.connect() as duck:
         if output_format == "table":
             terminal = stdout.is_terminal
             max_rows = MAX_ROWS if terminal else max(rows.num_rows, 1)
-            plain.from_arrow(rows).show(max_rows=max_rows, max_width=stdout.width if terminal else 100_000)
+            duck.from_arrow(rows).show(max_rows=max_rows, max_width=stdout.width if terminal else 100_000)
         elif output_format == "json":
-            print("[" + ",\n ".join(_objects(plain, rows)) + "]")
+            print("[" + ",\n ".join(_json_objects(duck, rows)) + "]")
         else:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(rows.column_names)
-            writer.writerows(plain.execute("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM rows").fetchall())
+            writer.writerows(duck.execute("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM rows").fetchall())
 
 
 def row_objects(rows: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows as JSON can hold them."""
+    """Return the rows as JSON values."""
     import json
 
-    with duckdb.connect() as plain:
-        return [json.loads(text) for text in _objects(plain, rows)]
+    with duckdb.connect() as duck:
+        return [json.loads(text) for text in _json_objects(duck, rows)]
 
 
-def _objects(plain: duckdb.DuckDBPyConnection, rows: pa.Table) -> list[str]:
+def _json_objects(duck: duckdb.DuckDBPyConnection, rows: pa.Table) -> list[str]:
     # The alias is a name that no column has: to_json of a column's name would give that column alone.
-    return [text for (text,) in plain.execute("SELECT to_json(quackllm_row) FROM rows quackllm_row").fetchall()]
+    return [text for (text,) in duck.execute("SELECT to_json(quackllm_row) FROM rows quackllm_row").fetchall()]

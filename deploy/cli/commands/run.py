@@ -1,4 +1,4 @@
-"""`quackllm run`: a batch of SQL, from files to a file, with its progress in a log and an exit code."""
+"""`quackllm run`: a batch of SQL, from files to a file, with progress in the log and an exit code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(
     source: Annotated[
         str | None, typer.Option("--in", help="A file, or a pattern of files, that SQL calls `input`.")
     ] = None,
-    target: Annotated[str | None, typer.Option("--out", help="Where the rows of the last SELECT go.")] = None,
+    target: Annotated[str | None, typer.Option("--out", help="The file for the rows of the last SELECT.")] = None,
     blocks: Annotated[
         int | None, typer.Option(min=1, help="Split --in, Parquet, into so many parts over the cluster.")
     ] = None,
@@ -46,14 +46,14 @@ def run(
         quackllm run --in 'reviews/*.parquet' --out answers.parquet \\
           --sql "SELECT id, llm_result(qianwen_chat(body)) AS answer FROM input"
 
-    As a job of a Ray cluster, over which --blocks spreads more rows than one DuckDB should hold:
+    As a job of a Ray cluster; --blocks spreads the rows over its nodes:
 
         ray job submit -- quackllm run nightly.sql
         ray job submit -- quackllm run --blocks 16 --in ... --out ... --sql ...
 
-    Stopped and typed again, it pays only for what was not answered yet. The file takes its name when it is complete.
+    Stopped and typed again, it pays only for the missing answers. The file gets its name when it is complete.
 
-    Exit codes: 0; 1 when it failed; 3 when it is finished and some rows got no whole answer.
+    Exit codes: 0; 1: it failed; 3: it is finished, and some rows have no complete answer.
     """
     job = BatchJob(_read_sql(script, sql), source, target, database, model, resolve_cluster(cluster), read_only)
     started, failures = monotonic(), list[str]()

@@ -14,7 +14,7 @@ from ..options import Cluster, Json, Name
 
 def scale(
     name: Name,
-    num_workers: Annotated[int, typer.Argument(min=1, help="How many replicas there shall be.")],
+    num_workers: Annotated[int, typer.Argument(min=1, help="The number of replicas.")],
     cluster: Cluster = None,
     json: Json = False,
 ) -> None:
@@ -24,8 +24,8 @@ def scale(
 
         quackllm scale qianwen_chat 4 --cluster auto
 
-    New replicas answer as soon as they have started; surplus ones answer what they have taken, then end.
-    Running statements notice within seconds.
+    New replicas answer as soon as they have started; surplus ones finish the requests that they have, then end.
+    Running statements use the new number within seconds.
     """
     outcome = workers.scale(name, num_workers, cluster=resolve_cluster(cluster) or "auto")
     if json:

@@ -23,7 +23,7 @@ def messages(service: StandIn, place: int = -1) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_a_line_is_asked_and_shown_with_what_it_took(notebook, service: StandIn, home):
+def test_a_line_is_asked_and_shown_with_what_it_took(notebook, service: StandIn, home) -> None:
     (home / "prices.yaml").write_text("kimi_chat: {input: 1000000, output: 0}")
     ran = notebook.run_ok("%chat   Is  1 < 2, & 'why'?  ")
     assert messages(service) == [{"role": "user", "content": "Is  1 < 2, & 'why'?"}]
@@ -37,7 +37,7 @@ def test_a_line_is_asked_and_shown_with_what_it_took(notebook, service: StandIn,
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_the_text_grows_in_one_place(notebook, service: StandIn):
+def test_the_text_grows_in_one_place(notebook, service: StandIn) -> None:
     service.script([{"fault": "slow", "piece_seconds": 0.05}])
     ran = notebook.run_ok(f"%chat {LONG}")
     texts = [one["text/plain"] for one in ran.drawn]
@@ -47,7 +47,7 @@ def test_the_text_grows_in_one_place(notebook, service: StandIn):
 
 
 @pytest.mark.usefixtures("both_models")
-def test_every_option_reaches_the_service_and_carries_over_to_no_other_turn(notebook, service: StandIn):
+def test_every_option_reaches_the_service_and_carries_over_to_no_other_turn(notebook, service: StandIn) -> None:
     notebook.run_ok('%%chat --model kimi_chat --temperature 0.3 --max-tokens 50 --stop ["END", "\\n\\n"] --seed=7 '
                   '--gen.enable_search true --system "Be \\"brief\\"." --output a1\nHello')  # fmt: skip
     body = service.requests()[-1]["body"]
@@ -63,7 +63,7 @@ def test_every_option_reaches_the_service_and_carries_over_to_no_other_turn(note
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_turns_are_tables_and_variables_that_branch_and_go_on_in_sql(notebook, service: StandIn):
+def test_turns_are_tables_and_variables_that_branch_and_go_on_in_sql(notebook, service: StandIn) -> None:
     notebook.run_ok("%%chat --output q1 --system 'be brief'\nMy name is William.")
     notebook.run_ok("%chat --input q1 --output q2 What is my name?")
     notebook.run_ok("%chat --input q1 --output other What is the weather?")
@@ -82,7 +82,7 @@ def test_turns_are_tables_and_variables_that_branch_and_go_on_in_sql(notebook, s
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_a_variable_continues_where_no_table_could_be_written(notebook, tmp_path):
+def test_a_variable_continues_where_no_table_could_be_written(notebook, tmp_path) -> None:
     quackllm.connect(tmp_path / "shop.duckdb").close()
     notebook.names["connection"] = quackllm.connect(tmp_path / "shop.duckdb", read_only=True)
     assert "open for reading only" in notebook.panel("%chat --output q1 hello")
@@ -91,7 +91,9 @@ def test_a_variable_continues_where_no_table_could_be_written(notebook, tmp_path
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_a_conversation_in_a_file_goes_on_in_another_process_and_pays_nothing_again(notebook, service, tmp_path):
+def test_a_conversation_in_a_file_goes_on_in_another_process_and_pays_nothing_again(
+    notebook, service, tmp_path
+) -> None:
     path = tmp_path / "talk.duckdb"
     notebook.run_ok(f"%quackllm {path}")
     notebook.run_ok("%chat --output q1 My name is William.")
@@ -104,7 +106,7 @@ def test_a_conversation_in_a_file_goes_on_in_another_process_and_pays_nothing_ag
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_stop_keeps_the_part_that_came_and_marks_it(notebook, service: StandIn):
+def test_stop_keeps_the_part_that_came_and_marks_it(notebook, service: StandIn) -> None:
     service.script([{"fault": "slow", "piece_seconds": 0.2}])
     pressed: list[float] = []
 
@@ -133,7 +135,7 @@ def test_stop_keeps_the_part_that_came_and_marks_it(notebook, service: StandIn):
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_an_answer_that_is_cut_off_says_so_and_one_that_failed_is_kept_as_failed(notebook, service: StandIn):
+def test_an_answer_that_is_cut_off_says_so_and_one_that_failed_is_kept_as_failed(notebook, service: StandIn) -> None:
     assert "cut off: --max_tokens allows more" in notebook.run_ok(f"%chat --max_tokens 3 {LONG}").text
     service.script([{"fault": "bad_request"}])
     panel = notebook.panel("%chat --output q1 hello")
@@ -144,7 +146,7 @@ def test_an_answer_that_is_cut_off_says_so_and_one_that_failed_is_kept_as_failed
 
 
 @pytest.mark.usefixtures("both_models")
-def test_images_go_along_from_a_file_or_an_address(notebook, service: StandIn, tmp_path):
+def test_images_go_along_from_a_file_or_an_address(notebook, service: StandIn, tmp_path) -> None:
     (tmp_path / "dot.png").write_bytes(b"\x89PNG")
     notebook.run_ok(f"%chat --model kimi_chat --image {tmp_path / 'dot.png'} What is it?")
     parts = messages(service)[0]["content"]
@@ -154,12 +156,12 @@ def test_images_go_along_from_a_file_or_an_address(notebook, service: StandIn, t
     assert "cannot be read" in notebook.panel("%chat --image nothing.png What is it?")
 
 
-def test_with_no_model_the_echo_says_that_it_is_one(notebook):
+def test_with_no_model_the_echo_says_that_it_is_one(notebook) -> None:
     assert "no model is deployed: the echo engine answered" in notebook.run_ok("%chat hello").text
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_a_terminal_gets_plain_text_once(ipython, service: StandIn):
+def test_a_terminal_gets_plain_text_once(ipython, service: StandIn) -> None:
     service.script([{"fault": "reply", "text": "**bold** \x1b[31mred\x07 <b>", "reasoning": "hm"}])
     ran = ipython.run_ok("%chat hello")
     assert ran.drawn == []
@@ -176,12 +178,12 @@ def test_a_terminal_gets_plain_text_once(ipython, service: StandIn):
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_a_response_shows_its_conversation(notebook):
+def test_a_response_shows_its_conversation(notebook) -> None:
     notebook.run_ok("%%chat --output q1 --system 'be brief'\nMy name is <William>.")
     notebook.run_ok("%chat --input q1 --output q2 say it")
     ran = notebook.run_ok("q2")
-    for said in ("system:    be brief", "user:      My name is <William>.", "assistant: answer to: say it"):
-        assert said in ran.text
+    for message in ("system:    be brief", "user:      My name is <William>.", "assistant: answer to: say it"):
+        assert message in ran.text
     assert "&lt;William&gt;" in ran.html
     assert ran.html.count('class="quackllm-user"') == 2
     assert notebook.run_ok("%sql FROM q2").shown == ran.shown

@@ -8,7 +8,7 @@ import pytest
 import quackllm
 
 
-def test_a_script_runs_and_its_last_result_is_shown(notebook):
+def test_a_script_runs_and_its_last_result_is_shown(notebook) -> None:
     ran = notebook.run_ok("%%sql\nCREATE TABLE t AS SELECT i, '<b>' || i AS text FROM range(3) r(i);\nFROM t; -- done")
     assert "&lt;b&gt;2" in ran.html
     assert "3 rows" in ran.html
@@ -18,7 +18,7 @@ def test_a_script_runs_and_its_last_result_is_shown(notebook):
     assert notebook.run_ok("%sql CREATE TABLE nothing (i INTEGER)").value is None
 
 
-def test_a_result_is_a_value_in_python_and_a_dataframe_where_one_is_wanted(notebook):
+def test_a_result_is_a_value_in_python_and_a_dataframe_where_one_is_wanted(notebook) -> None:
     notebook.run_ok("rows = %sql SELECT 1 AS a, NULL AS b")
     assert list(notebook.names["rows"].df().columns) == ["a", "b"]
     ran = notebook.run_ok("%%sql --output df\nSELECT * FROM range(5) t(n)")
@@ -28,7 +28,7 @@ def test_a_result_is_a_value_in_python_and_a_dataframe_where_one_is_wanted(noteb
     assert notebook.run_ok("%sql SELECT sum(b) AS s FROM rows").success
 
 
-def test_many_rows_are_counted_and_some_shown(notebook):
+def test_many_rows_are_counted_and_some_shown(notebook) -> None:
     ran = notebook.run_ok("%sql SELECT i, repeat('x', 5000) AS long FROM range(1000) t(i)")
     assert "1,000 rows, the first 50 of them" in ran.html
     assert ran.html.count("<tr>") == 51
@@ -36,7 +36,7 @@ def test_many_rows_are_counted_and_some_shown(notebook):
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_failed_rows_are_told_with_the_result_and_responses_are_readable(notebook, service):
+def test_failed_rows_are_told_with_the_result_and_responses_are_readable(notebook, service) -> None:
     service.script([{"fault": "bad_request", "marker": "poison"}])
     cell = "%sql SELECT llm_chat(food) AS response FROM (VALUES ('rice & beans'), ('poison')) t(food)"
     ran = notebook.run_ok(cell)
@@ -48,7 +48,7 @@ def test_failed_rows_are_told_with_the_result_and_responses_are_readable(noteboo
 
 
 @pytest.mark.usefixtures("both_models")
-def test_models_and_usage_look_like_what_they_are(notebook):
+def test_models_and_usage_look_like_what_they_are(notebook) -> None:
     notebook.run_ok("%sql SELECT llm_chat('kimi_chat', 'hello'), llm_chat('qianwen_chat', 'hello you')")
     assert "qianwen_chat" in notebook.run_ok("%sql FROM llm_models()").html
     usage = notebook.run_ok("%sql FROM llm_usage()")
@@ -58,7 +58,7 @@ def test_models_and_usage_look_like_what_they_are(notebook):
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_the_planner_shows_how_far_it_is(notebook, service):
+def test_the_planner_shows_how_far_it_is(notebook, service) -> None:
     service.script([{"fault": "slow", "seconds": 0.8}])
     notebook.run_ok("%sql SET VARIABLE llm_progress = 'on'")
     ran = notebook.run_ok("%sql SELECT count(llm_chat('row ' || i)) AS n FROM range(20) t(i)")
@@ -66,7 +66,7 @@ def test_the_planner_shows_how_far_it_is(notebook, service):
     assert ran.value.arrow.to_pydict() == {"n": [20]}
 
 
-def test_the_notebooks_connection_is_its_variable(notebook, tmp_path):
+def test_the_notebooks_connection_is_its_variable(notebook, tmp_path) -> None:
     notebook.run_ok("%sql CREATE TABLE here AS SELECT 1")
     opened = notebook.names["connection"]
     assert opened.execute("FROM here").fetchall() == [(1,)]
@@ -82,14 +82,14 @@ def test_the_notebooks_connection_is_its_variable(notebook, tmp_path):
     notebook.run_ok("%sql FROM there")
 
 
-def test_of_several_connections_one_must_be_chosen(notebook):
+def test_of_several_connections_one_must_be_chosen(notebook) -> None:
     notebook.names["one"], notebook.names["two"] = quackllm.connect(), quackllm.connect()
     panel = notebook.panel("%sql SELECT 1")
     assert "there are several connections: one, two" in panel
     assert "%quackllm --connection one" in panel
 
 
-def test_a_name_that_is_taken_is_left_alone(notebook):
+def test_a_name_that_is_taken_is_left_alone(notebook) -> None:
     notebook.names["connection"] = "mine"
     notebook.run_ok("%sql SELECT 1")
     assert notebook.names["connection"] == "mine"
@@ -97,7 +97,7 @@ def test_a_name_that_is_taken_is_left_alone(notebook):
 
 
 @pytest.mark.usefixtures("both_models")
-def test_quackllm_says_what_there_is_and_changes_the_default_model(notebook, tmp_path):
+def test_quackllm_says_what_there_is_and_changes_the_default_model(notebook, tmp_path) -> None:
     assert "in memory" in notebook.run_ok("%quackllm").text
     notebook.run_ok("%sql CREATE TABLE kept AS SELECT 1")
     ran = notebook.run_ok("%quackllm --model kimi_chat")

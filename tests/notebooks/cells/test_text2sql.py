@@ -18,7 +18,7 @@ def says(sql: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_the_sql_can_be_edited_and_its_rows_make_a_chart(notebook, service: StandIn):
+def test_the_sql_can_be_edited_and_its_rows_make_a_chart(notebook, service: StandIn) -> None:
     notebook.run_ok(SINGERS)
     service.script(says(BY_COUNTRY))
     ran = notebook.run_ok("%%text2sql\nHow many singers are there in each country?")
@@ -35,7 +35,7 @@ def test_the_sql_can_be_edited_and_its_rows_make_a_chart(notebook, service: Stan
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_the_next_question_refines_the_one_before(notebook, service: StandIn):
+def test_the_next_question_refines_the_one_before(notebook, service: StandIn) -> None:
     notebook.run_ok(SINGERS)
     notebook.shell.rl_next_input = None
     service.script(says(BY_COUNTRY))
@@ -57,22 +57,22 @@ def test_the_next_question_refines_the_one_before(notebook, service: StandIn):
 
 @pytest.mark.usefixtures("chat_model")
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         ("DROP TABLE singer", "may not run"),
         ("SELECT nothing FROM singer", "nothing"),
         ("SELECT * FROM read_csv('/etc/passwd')", "may not run"),
     ],
 )
-def test_sql_that_may_not_run_is_a_panel(notebook, service: StandIn, answer: str, said: str):
+def test_sql_that_may_not_run_is_a_panel(notebook, service: StandIn, answer: str, message: str) -> None:
     notebook.run_ok(SINGERS)
     service.script(says(answer))
-    assert said in notebook.panel("%ask Who?")
+    assert message in notebook.panel("%ask Who?")
     assert notebook.run_ok("%sql SELECT count(*) AS n FROM singer").value.arrow.to_pydict() == {"n": [3]}
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_sql_for_a_schema_that_is_only_described_is_not_run(notebook, service: StandIn):
+def test_sql_for_a_schema_that_is_only_described_is_not_run(notebook, service: StandIn) -> None:
     notebook.run_ok(SINGERS)
     service.script(says("SELECT name FROM singer"))
     ran = notebook.run_ok("%ask --schema 'CREATE TABLE singer (name VARCHAR)' Who sings?")
@@ -81,16 +81,16 @@ def test_sql_for_a_schema_that_is_only_described_is_not_run(notebook, service: S
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_rows_are_limited(notebook, service: StandIn):
+def test_rows_are_limited(notebook, service: StandIn) -> None:
     notebook.run_ok(SINGERS)
     service.script(says("SELECT name FROM singer ORDER BY name"))
     assert notebook.run_ok("%ask --rows 1 Who sings?").value.rows.arrow.to_pydict() == {"name": ["Ann"]}
 
 
-def test_the_built_in_model_answers_without_any_other(notebook):
+def test_the_built_in_model_answers_without_any_other(notebook) -> None:
     notebook.run_ok(SINGERS)
     assert notebook.run_ok("%ask How many singers are there?").value.rows.arrow.to_pylist()[0].values() is not None
 
 
-def test_with_no_table_there_is_nothing_to_ask_about(notebook):
+def test_with_no_table_there_is_nothing_to_ask_about(notebook) -> None:
     assert "there is no table to ask about" in notebook.panel("%ask How many singers are there?")

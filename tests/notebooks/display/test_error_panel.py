@@ -14,7 +14,7 @@ NASTY = """it's "quoted" '''thrice''' \"\"\"and\"\"\" \\n $HOME {x} {{ }} %d ðŸ¦
 
 @pytest.mark.usefixtures("chat_model")
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "message"),
     [
         ("%chat --model nobody hello", "no model is called 'nobody'"),
         ("%chat --temprature 1 hello", "did you mean 'temperature'?"),
@@ -50,23 +50,23 @@ NASTY = """it's "quoted" '''thrice''' \"\"\"and\"\"\" \\n $HOME {x} {{ }} %d ðŸ¦
         ("--%chat\n--%model=kimi_chat", "there is no question"),
     ],
 )
-def test_bad_input_is_a_panel_that_says_what_to_type(notebook, service: StandIn, cell: str, said: str):
+def test_bad_input_is_a_panel_that_says_what_to_type(notebook, service: StandIn, cell: str, message: str) -> None:
     notebook.run_ok("%sql CREATE TABLE numbers AS SELECT 1 AS n")
     notebook.run_ok("%sql CREATE VIEW shown AS SELECT 1 AS n")
     notebook.run_ok("%sql CREATE TABLE several AS SELECT {'history': NULL} AS r FROM range(2)")
     notebook.run_ok("%sql CREATE TABLE nobody (history INTEGER)")
-    assert said in notebook.panel(cell)
+    assert message in notebook.panel(cell)
     assert service.count() == 0
     assert notebook.run_ok("%sql SELECT n + 41 FROM numbers").value.arrow.to_pydict() == {"(n + 41)": [42]}
 
 
-def test_several_models_and_no_default(notebook, both_models, service: StandIn):
+def test_several_models_and_no_default(notebook, both_models, service: StandIn) -> None:
     assert "there are several models (kimi_chat, qianwen_chat)" in notebook.panel("%chat hello")
     assert service.count() == 0
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_quotes_emoji_and_sql_arrive_as_they_are_and_change_nothing(notebook, service: StandIn):
+def test_quotes_emoji_and_sql_arrive_as_they_are_and_change_nothing(notebook, service: StandIn) -> None:
     notebook.run_ok("%chat --output q1 hello")
     notebook.names["nasty"] = NASTY
     notebook.run_ok(f"%%chat --input q1 --output q2\n{NASTY}")
@@ -81,7 +81,7 @@ def test_quotes_emoji_and_sql_arrive_as_they_are_and_change_nothing(notebook, se
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_a_cell_of_a_megabyte_is_asked(notebook, service: StandIn):
+def test_a_cell_of_a_megabyte_is_asked(notebook, service: StandIn) -> None:
     service.script([{"fault": "reply", "text": "short"}])
     text = "x" * 1_000_000
     assert "short" in notebook.run_ok(f"%%chat --output q1\n{text}").text
@@ -93,7 +93,7 @@ def test_a_cell_of_a_megabyte_is_asked(notebook, service: StandIn):
 
 @pytest.mark.usefixtures("chat_model")
 @pytest.mark.parametrize("fault", ["wrong_key", "quota", "unknown_model"])
-def test_the_services_own_words_are_in_the_panel(notebook, service: StandIn, fault: str):
+def test_the_services_own_words_are_in_the_panel(notebook, service: StandIn, fault: str) -> None:
     service.script([{"fault": fault}])
     words = {
         "wrong_key": "Incorrect API key",
@@ -106,7 +106,7 @@ def test_the_services_own_words_are_in_the_panel(notebook, service: StandIn, fau
     assert "q1" not in notebook.names
 
 
-def test_debug_shows_tracebacks_and_plain_pythons_errors_keep_theirs(notebook):
+def test_debug_shows_tracebacks_and_plain_pythons_errors_keep_theirs(notebook) -> None:
     assert "ZeroDivisionError" in notebook.run("1 / 0").printed
     notebook.run_ok("%sql SELECT 1")
     assert "Traceback" in notebook.run("connection.execute('SELEC 1')").printed
@@ -117,14 +117,14 @@ def test_debug_shows_tracebacks_and_plain_pythons_errors_keep_theirs(notebook):
     assert "Traceback" not in notebook.run("%chat --nothing 1 x").printed
 
 
-def test_our_errors_in_pythons_cells_are_panels_too(notebook):
+def test_our_errors_in_pythons_cells_are_panels_too(notebook) -> None:
     notebook.names["quackllm"] = quackllm
     assert "no model is called 'nobody'" in notebook.panel("quackllm.connect(model='nobody')")
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(line=st.text(max_size=60), cell=st.text(min_size=1, max_size=60))
-def test_whatever_is_written_ends_well_or_in_a_panel(notebook, line: str, cell: str):
+def test_whatever_is_written_ends_well_or_in_a_panel(notebook, line: str, cell: str) -> None:
     line = line.replace("\n", " ").replace("\r", " ")
     ran = notebook.run(f"%%chat {line}\n{cell}")
     assert ran.success or ran.html.count('class="quackllm-error"') == 1

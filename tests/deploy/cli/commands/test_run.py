@@ -16,16 +16,13 @@ from typer.testing import CliRunner, Result
 
 import quackllm
 from standin.fixtures import StandIn
+from support.command_line import error_text
 
 QUESTION = "SELECT i, llm_result(chat(s)) AS answer FROM input"
 
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(app, ["run", *words])
-
-
-def words_of(result: Result) -> str:
-    return " ".join(result.stderr.replace("│", " ").split())
 
 
 @pytest.fixture
@@ -102,7 +99,7 @@ def test_a_failed_run_leaves_the_earlier_file(chat: None, rows: str, tmp_path: P
 def test_what_cannot_run_says_why(words: list[str], says: str) -> None:
     result = run(*words)
     assert result.exit_code == 1, result.output
-    assert says in words_of(result)
+    assert says in error_text(result)
 
 
 def test_killed_and_typed_again_it_pays_only_the_rest(service: StandIn, tmp_path: Path, home: Path) -> None:

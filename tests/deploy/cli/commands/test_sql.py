@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 import quackllm
 from standin.fixtures import StandIn
+from support.command_line import error_text
 from support.locked_database import opened_elsewhere
 from support.terminal import CTRL_C, CTRL_D, ENTER, TAB, UP, Terminal
 
@@ -122,10 +123,10 @@ def test_the_sample_can_be_asked() -> None:
 )
 def test_what_cannot_be_run_says_what_to_type(words: list[str], happened: str, hint: str) -> None:
     result = sql(*words)
-    told = " ".join(result.stderr.replace("│", " ").split())
+    text = error_text(result)
     assert result.exit_code == 1
-    assert happened in told
-    assert hint in told
+    assert happened in text
+    assert hint in text
 
 
 def test_what_is_read_only_is_not_changed(tmp_path: Path) -> None:
@@ -186,7 +187,7 @@ def test_a_database_that_another_process_has_open(words: list[str], tmp_path: Pa
     path = tmp_path / "shop.duckdb"
     with opened_elsewhere(path) as pid:
         result = CliRunner().invoke(app, [*words, str(path)])
-    text = " ".join(result.stderr.replace("│", " ").split())
+    text = error_text(result)
     assert result.exit_code == 1, result.output
     assert f"is open in the process {pid}" in text
     assert "for reading only: --read-only" in text
