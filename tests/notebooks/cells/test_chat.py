@@ -91,9 +91,7 @@ def test_a_variable_continues_where_no_table_could_be_written(notebook, tmp_path
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_a_conversation_in_a_file_goes_on_in_another_process_and_pays_nothing_again(
-    notebook, service, tmp_path
-) -> None:
+def test_a_conversation_in_a_file_goes_on_in_another_process_for_nothing(notebook, service, tmp_path) -> None:
     path = tmp_path / "talk.duckdb"
     notebook.run_ok(f"%quackllm {path}")
     notebook.run_ok("%chat --output q1 My name is William.")
