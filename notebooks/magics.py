@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 ON_OFF = {"on": True, "off": False}
-BYZER_HELP = "A chat cell as Byzer's notebooks have it: a cell that begins with `--%chat` is given to this magic."
+BYZER_HELP = """A cell as Byzer's notebooks have it: a chat that begins with `--%chat`, or Byzer's SQL.
+
+That is `select … as table1;`, `run command as LLM…` and `!byzerllm …`. Cells that can be nothing else are given to
+this magic by themselves."""
 
 
 class Magic:
@@ -81,19 +84,30 @@ class Magics:
         question = "\n".join(part for part in (text, (cell or "").strip("\n")) if part)
         chat(self.shell, self.notebook, *fill_templates(self.notebook, given, question))
 
-    def byzer(self, line: str, cell: str | None) -> None:
-        """A cell that begins with `--%chat`; its text is not a template."""
-        from .cells.byzer import COLUMN, parse_cell
+    def byzer(self, line: str, cell: str | None) -> Any:
+        """A cell of Byzer's; its text is not a template."""
+        from .cells.byzer import COLUMN, is_chat, parse_cell
+        from .cells.byzer_sql import run_byzer_sql
         from .cells.chat import chat
 
+        if not is_chat(cell or ""):
+            return run_byzer_sql(self.notebook, cell or "")
         chat(self.shell, self.notebook, *parse_cell(cell or ""), column=COLUMN)
+        return None
 
     def sql(self, line: str, cell: str | None) -> Any:
         """`%sql` and `%%sql`."""
+        from .cells.byzer_sql import byzer_hint
         from .cells.sql import sql
 
         given, text = magic_options.SQL.read(line)
-        return sql(self.notebook, given, "\n".join(part for part in (text, cell or "") if part))
+        script = "\n".join(part for part in (text, cell or "") if part)
+        try:
+            return sql(self.notebook, given, script)
+        except duckdb.Error as error:
+            if hint := byzer_hint(script):
+                raise RequestError(f"DuckDB: {error}", hint=hint) from error
+            raise
 
     def text2sql(self, line: str, cell: str | None) -> Any:
         """`%text2sql` and `%%text2sql`."""

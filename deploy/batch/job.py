@@ -14,7 +14,9 @@ from sqlglot.tokenizer_core import TokenType
 from ...udf.connection import Connection, connect
 from ...udf.open_errors import open_error
 from ...udf.session.progress_log import log_line
+from ...workers.atomic_files import atomic_write
 from ...workers.errors import RequestError
+from ...workers.sql_text import quote_literal
 from ..console import pluralize
 from ..sql_errors import sql_errors
 
@@ -131,13 +133,8 @@ def write_result(connection: Connection, select: str, target: str) -> int:
         return _copy(connection, query, target)
     path = Path(target)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".draft-{path.name}")
-    try:
-        rows = _copy(connection, query, str(draft))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return rows
+    with atomic_write(path) as draft:
+        return _copy(connection, query, str(draft))
 
 
 def _without_semicolon(statement: str) -> str:
@@ -154,8 +151,3 @@ def _copy(connection: Connection, select: str, target: str) -> int:
 def parquet_glob(source: str) -> str:
     """Return a pattern that DuckDB reads: for a folder, all Parquet files below it."""
     return str(Path(source) / "**" / "*.parquet") if "://" not in source and Path(source).is_dir() else source
-
-
-def quote_literal(text: str) -> str:
-    """Return the text as a SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"

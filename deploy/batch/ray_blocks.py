@@ -17,8 +17,9 @@ from ...udf.session.progress_log import log_line
 from ...udf.session.statement import FailedRowsWarning
 from ...workers import connect_fleet
 from ...workers.errors import QuackLLMError, RequestError
+from ...workers.sql_text import quote_literal
 from ..console import pluralize
-from .job import BatchJob, create_input, parquet_glob, quote_literal, write_result
+from .job import BatchJob, create_input, parquet_glob, write_result
 from .splittable import check_splittable
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
-import duckdb
-
+from ...udf.value_text import json_objects, text_rows, written
 from ..console import stdout
 
 if TYPE_CHECKING:
@@ -24,28 +24,21 @@ def output_format(*, json: bool, csv: bool) -> OutputFormat:
 
 
 def show_rows(rows: pa.Table, output_format: OutputFormat) -> None:
-    """Print rows; values are formatted by DuckDB."""
-    with duckdb.connect() as duck:
-        if output_format == "table":
-            terminal = stdout.is_terminal
-            max_rows = MAX_ROWS if terminal else max(rows.num_rows, 1)
-            duck.from_arrow(rows).show(max_rows=max_rows, max_width=stdout.width if terminal else 100_000)
-        elif output_format == "json":
-            print("[" + ",\n ".join(_json_objects(duck, rows)) + "]")
-        else:
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(rows.column_names)
-            writer.writerows(duck.execute("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM rows").fetchall())
+    """Print rows of `run_query`."""
+    if output_format == "json":
+        print("[" + ",\n ".join(json_objects(rows)) + "]")
+    elif output_format == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(rows.column_names)
+        writer.writerows(text_rows(rows))
+    else:
+        is_terminal = stdout.is_terminal
+        max_rows = MAX_ROWS if is_terminal else max(rows.num_rows, 1)
+        with written(rows) as relation:
+            relation.show(max_rows=max_rows, max_width=stdout.width if is_terminal else 100_000)
 
 
-def row_objects(rows: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows as JSON values."""
-    import json
-
-    with duckdb.connect() as duck:
-        return [json.loads(text) for text in _json_objects(duck, rows)]
-
-
-def _json_objects(duck: duckdb.DuckDBPyConnection, rows: pa.Table) -> list[str]:
-    # The alias is a name that no column has: to_json of a column's name would give that column alone.
-    return [text for (text,) in duck.execute("SELECT to_json(quackllm_row) FROM rows quackllm_row").fetchall()]
+def show_with_rows(fields: dict[str, Any], rows: pa.Table) -> None:
+    """Print a JSON object of these fields and the rows, whose numbers keep all their digits."""
+    text = json.dumps(fields, ensure_ascii=False, indent=2).removesuffix("\n}")
+    print(f'{text},\n  "rows": [' + ",".join(f"\n    {row}" for row in json_objects(rows)) + "\n  ]\n}")

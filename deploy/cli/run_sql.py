@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 from ..sql_errors import sql_errors
@@ -45,10 +44,10 @@ def run_statement(connection: Connection, statement: duckdb.Statement, output_fo
     """
     from duckdb import ExpectedResultType
 
+    from ...udf.value_text import run_query
+
     # Not .sql(): binding its relation would send a constant request, and running it would send a failed one again.
-    connection.execute(statement.query)
-    warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
-    if connection.description is None or (rows := connection.to_arrow_table()) is None:
+    if (rows := run_query(connection, statement.query)) is None:
         return
     expected = statement.expected_result_type
     has_rows = ExpectedResultType.QUERY_RESULT in expected and (len(expected) == 1 or rows.column_names != ["Count"])

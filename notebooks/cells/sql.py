@@ -7,6 +7,7 @@ from typing import Any
 
 from ... import Connection
 from ...udf.session.statement import FailedRowsWarning
+from ...udf.value_text import run_query
 from ...workers.errors import RequestError
 from ..display.result_table import Result
 from ..notebook_connection import NotebookConnection
@@ -44,9 +45,7 @@ def run(connection: Connection, text: str, values: Any = None) -> Result | None:
     """Run SQL and return its last result with its warnings; None: it has no rows to show."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FailedRowsWarning)
-        warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
-        connection.execute(text, values)
-        table = connection.to_arrow_table() if connection.description else None
+        table = run_query(connection, text, values)
     notes = [str(warning.message) for warning in caught if issubclass(warning.category, FailedRowsWarning)]
     for warning in caught:
         if not issubclass(warning.category, FailedRowsWarning):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ... import Connection, Response
+from ...udf.value_text import run_query, text_rows
 from ...workers.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def _run_query(connection: Connection, query: str) -> pa.Table:
     if len(statements) != 1:
         raise RequestError(f"{{{{{query}}}}} contains {len(statements)} statements", hint="write one SELECT")
     select = statements[0].query.strip().rstrip(";")
-    return connection.sql(f"SELECT * FROM ({select}\n) LIMIT {MAX_ROWS + 1}").to_arrow_table()
+    table = run_query(connection, f"SELECT * FROM ({select}\n) LIMIT {MAX_ROWS + 1}")
+    assert table is not None, "a SELECT has a result"
+    return table
 
 
 def _format_rows(source: str, table: pa.Table) -> str:
@@ -90,14 +93,13 @@ def _format_rows(source: str, table: pa.Table) -> str:
     if table.num_rows > MAX_ROWS:
         hint = "write a LIMIT, or ask about each row: SELECT llm_chat('…' || column) FROM …"
         raise RequestError(f"{{{{{source}}}}} gives more than {MAX_ROWS:,} rows", hint=hint)
-    rows = table.to_pylist()
+    rows = text_rows(table)
     if table.num_rows == table.num_columns == 1:
-        (value,) = rows[0].values()
-        text = "" if value is None else str(value)
+        text = rows[0][0] or ""
     else:
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerows([table.column_names, *(row.values() for row in rows)])
+        writer.writerows([table.column_names, *rows])
         text = buffer.getvalue().rstrip("\n")
     if len(text) > MAX_CHARACTERS:
         raise RequestError(

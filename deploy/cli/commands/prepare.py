@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ....workers.atomic_files import atomic_write
 from ....workers.errors import RequestError, SetupError
 from ....workers.messages import Message
 from ...console import make_table, pluralize, print_line, stderr, stdout
@@ -167,11 +168,9 @@ def _write_all(
 
 def _write(path: Path, rows: Iterable[object]) -> None:
     """Write JSON lines, completely or not at all."""
-    draft = path.with_name(path.name + ".new")
     try:
-        with draft.open("w", encoding="utf-8") as file:
+        with atomic_write(path) as draft, draft.open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        draft.replace(path)
     except OSError as error:
         raise SetupError(f"{path} cannot be written: {error}", hint="does its folder exist?") from error
 

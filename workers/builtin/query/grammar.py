@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-KEYWORD, COLUMN, TABLE, VALUE, WORD = range(5)
-"""The kinds of symbols."""
+KEYWORD, COLUMN, TABLE, VALUE, WORD = range(5)  # The types of symbols.
 
 Symbol: TypeAlias = tuple[int, int]
 

@@ -51,7 +51,7 @@ class Query:
 
     Args:
         items: what is selected, at least one.
-        using: tables that no other part names, and key columns that say which key a join goes along.
+        using: tables that no other part names, and key columns that say which key a join uses.
         group: columns; plain selected columns are grouped by as well.
         limit: None, or how many rows.
         operator, right: a set operation with another query.

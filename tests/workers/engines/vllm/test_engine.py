@@ -17,8 +17,10 @@ from typing import Any
 import psutil
 import pytest
 from quackllm.workers import event_loop
-from quackllm.workers.engines.transformers.engine import TransformersEngine, TransformersSettings
-from quackllm.workers.engines.vllm.engine import VllmEngine, VllmSettings
+from quackllm.workers.engines.transformers.engine import TransformersEngine
+from quackllm.workers.engines.transformers.settings import TransformersSettings
+from quackllm.workers.engines.vllm.engine import VllmEngine
+from quackllm.workers.engines.vllm.settings import VllmSettings
 from quackllm.workers.errors import DeployError, ProviderError
 from quackllm.workers.messages import Message, Request, Response
 from quackllm.workers.options import Options

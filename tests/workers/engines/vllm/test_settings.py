@@ -18,9 +18,10 @@ import psutil
 import pytest
 from quackllm.workers.deployments.spec import ModelSpec, make_spec
 from quackllm.workers.engines import EmbeddingEngine, StreamingEngine
-from quackllm.workers.engines.vllm.engine import VllmEngine, VllmSettings
+from quackllm.workers.engines.vllm.engine import VllmEngine
 from quackllm.workers.engines.vllm.loading import arguments, as_config, check_arguments, failure_message
 from quackllm.workers.engines.vllm.sampling import sampling_fields
+from quackllm.workers.engines.vllm.settings import VllmSettings
 from quackllm.workers.errors import DeployError, MissingExtraError, ProviderError, SetupError
 from quackllm.workers.options import Options
 

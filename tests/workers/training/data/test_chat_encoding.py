@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.workers.engines.transformers.batching import prompt_tokens
+from quackllm.workers.engines.chat_template import prompt_tokens
 from quackllm.workers.messages import Message, Role
 from quackllm.workers.training.data.chat_encoding import IGNORE_INDEX, ChatEncoder, encode_examples
 from quackllm.workers.training.data.chat_examples import Example, Examples

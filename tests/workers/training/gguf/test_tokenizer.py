@@ -79,7 +79,7 @@ def test_pieces_with_bytes_are_split_alike(tmp_path: Path) -> None:
     vocabulary = read_vocabulary(folder, 600, [2])
     assert (vocabulary.model, vocabulary.split, vocabulary.space_first) == ("llama", "default", True)
     assert vocabulary.adds == {"bos": True, "eos": False}
-    assert vocabulary.kinds[:4] == [2, 3, 3, 3] or vocabulary.kinds[3] == 6
+    assert vocabulary.token_types[:4] == [2, 3, 3, 3] or vocabulary.token_types[3] == 6
 
 
 def test_a_rule_that_llama_cpp_does_not_have_is_refused_with_a_text_that_shows_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Fine-tuning on conversations: LoRA, QLoRA or all weights; the loss falls on what the assistant says.
+"""Fine-tuning on conversations: LoRA, QLoRA or all weights; the loss counts the assistant's messages.
 
 quackllm finetune --model-name /models/Qwen2.5-Coder-7B --train-file train.jsonl --output-dir runs/sql
 """
@@ -12,7 +12,8 @@ from .data.chat_encoding import ChatEncoder, encode_examples, require_examples
 from .data.chat_examples import Examples, read_examples
 from .data.data_files import BadRow
 from .data.dataset import dataset_of, fingerprint, pack
-from .run.run import TrainingJob, train
+from .run.job import TrainingJob
+from .run.run import train
 from .run_folder import DataReport, Trained, run_folder, start_or_resume
 from .settings import FinetuneSettings
 
@@ -22,7 +23,7 @@ def finetune(
 ) -> Trained:
     """Fine-tune a base on questions and answers.
 
-    A run that was killed goes on at its last complete checkpoint when it is started again with the same settings.
+    A run that was killed resumes at its last complete checkpoint when it is started again with the same settings.
 
     Args:
         settings: what to train, on what, and how.
