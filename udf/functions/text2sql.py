@@ -1,4 +1,4 @@
-"""Questions in SQL: text2sql over the columns of a chunk, and the statement that `ask` runs."""
+"""text2sql as SQL functions: questions of a chunk of rows to SQL, and the statement that `ask` runs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,15 @@ def text2sql_detail(
     models: list[str | None],
     mode: StoreMode,
 ) -> pa.Array:
-    """Return a column of `DETAIL_SQL`: each distinct question answered once, NULL for a NULL question."""
+    """Return a column of `DETAIL_SQL`; each distinct question is answered once.
+
+    Args:
+        session: the connection's session.
+        questions: one question for each row; None gives NULL.
+        schemas: DDL, M-Schema or names of tables for each row; None: the connection's catalog.
+        models: the model's name for each row; None: the default.
+        mode: whether the call store is read and written.
+    """
     distinct: dict[QuestionKey, int] = {}
     places: list[int | None] = []
     for question, schema, model in zip(questions, schemas, models, strict=True):
@@ -60,10 +68,17 @@ def text2sql_detail(
 def ask_sql(
     session: Session, question: Request | None, model: str | None, limits: tuple[int, float], mode: StoreMode
 ) -> str:
-    """Return the statement for `query()`: the generated SQL, held to a number of rows and seconds.
+    """Return the statement for `query()`: the generated SQL with a limit of rows, and set the time limit.
+
+    Args:
+        session: the connection's session.
+        question: the question.
+        model: the model's name; None: the default.
+        limits: maximum rows, and maximum seconds.
+        mode: whether the call store is read and written.
 
     Raises:
-        Text2SQLError: no SQL was found.
+        Text2SQLError: the question is NULL, or no SQL was found that passed all checks.
     """
     if question is None:
         raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")
