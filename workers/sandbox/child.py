@@ -1,0 +1,202 @@
+"""The child process of a sandbox: it runs one function of ours after another, each within limits of memory and time.
+
+Frames go both ways over its standard input and output.
+"""
+
+from __future__ import annotations
+
+import importlib
+import mmap
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from threading import Event, Timer
+from time import monotonic
+from typing import Any, BinaryIO
+
+from .frames import MAX_RESULT_BYTES, read_frame, write_frame
+
+try:
+    import resource
+except ModuleNotFoundError:  # Windows: the parent watches the memory.
+    resource = None  # type: ignore[assignment]
+
+MEGABYTE = 1 << 20
+STATM = "/proc/self/statm"
+INTERRUPT_EVERY_SECONDS = 0.1
+"""An interrupt that comes between two statements is lost, so that it is repeated."""
+ORPHAN_SECONDS = 2.0
+"""How long past its limit a child lives whose parent is gone and cannot end it."""
+
+
+class Clock:
+    """Counts the seconds of one call, except those in which it waits for the parent, and interrupts it at their end."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._since = 0.0
+        self._timer = Timer(0, lambda: None)
+        self._ended = Event()
+        self.expired = False
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let the time of the block count."""
+        self._resume()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            self._pause()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the time of the block not count."""
+        self._pause()
+        try:
+            yield
+        finally:
+            self._resume()
+
+    def _resume(self) -> None:
+        self._since = monotonic()
+        self._timer = Timer(max(self._left, 0), self._expire)
+        self._timer.daemon = True
+        self._timer.start()
+        _set_alarm(max(self._left, 0) + ORPHAN_SECONDS)
+
+    def _pause(self) -> None:
+        _set_alarm(0)
+        self._timer.cancel()
+        self._left -= monotonic() - self._since
+
+    def _expire(self) -> None:
+        self.expired = True
+        while not self._ended.is_set():
+            for stop in list(_STOPS):
+                stop()
+            self._ended.wait(INTERRUPT_EVERY_SECONDS)
+
+
+_STOPS: list[Callable[[], None]] = []
+_STREAMS: list[BinaryIO] = []
+_CLOCKS: list[Clock] = []
+
+
+@contextmanager
+def interruptible(stop: Callable[[], None]) -> Iterator[None]:
+    """Let the time limit call `stop` while the block runs, so that its work ends and the process does not have to.
+
+    Nothing calls it in a process that is no sandbox's child.
+    """
+    _STOPS.append(stop)
+    try:
+        yield
+    finally:
+        _STOPS.remove(stop)
+
+
+def call_parent(question: Any) -> Any:
+    """Return the parent's answer to a plain value that the running function asks; its time does not count.
+
+    Raises:
+        Exception: whatever the parent's answer was.
+    """
+    source, sink = _STREAMS
+    with _CLOCKS[-1].paused():
+        write_frame(sink, pickle.dumps(("ask", question), protocol=5))
+        failed, answer = pickle.loads(read_frame(source))
+    if failed:
+        raise answer
+    return answer
+
+
+def main() -> None:
+    """Serve calls until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's.
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # What a library prints must not come between the frames.
+    _STREAMS[:] = source, sink
+    with suppress(EOFError, BrokenPipeError):
+        for module in pickle.loads(read_frame(source)):
+            importlib.import_module(module)
+        _give_way()
+        write_frame(sink, pickle.dumps(("ready", limits_hold())))
+        while True:
+            write_frame(sink, _bounded_result(*pickle.loads(read_frame(source))))
+    os._exit(0)  # A thread that still computes would keep the process.
+
+
+def limits_hold() -> bool:
+    """Whether this platform keeps a process from taking more memory than `setrlimit` allows it; tried, not guessed."""
+    if not os.path.exists(STATM):
+        return False
+    with _memory_limit(16):
+        try:
+            mmap.mmap(-1, 64 * MEGABYTE).close()
+        except (OSError, MemoryError):
+            return True
+    return False
+
+
+def _bounded_result(function: str, arguments: tuple[Any, ...], megabytes: int, seconds: float) -> bytes:
+    """Return what a function gives as ('result', value), or how it failed, all of plain values, as a frame."""
+    clock = Clock(seconds)
+    _CLOCKS[:] = [clock]
+    try:
+        run = _find(function)
+        with clock.running(), _memory_limit(megabytes):
+            reply = pickle.dumps(("result", run(*arguments)), protocol=5)
+    except BaseException as error:
+        reply = pickle.dumps(("limit", "time") if clock.expired else _failure(error), protocol=5)
+    return reply if len(reply) <= MAX_RESULT_BYTES else pickle.dumps(("limit", "size"))
+
+
+def _failure(error: BaseException) -> tuple[str, Any]:
+    """Return an error as plain values: its class, its words, and such fields as a frame can hold."""
+    kind = type(error)
+    if isinstance(error, MemoryError) or kind.__name__ == "OutOfMemoryException":
+        return "limit", "memory"
+    fields = {name: value for name, value in vars(error).items() if isinstance(value, str | int | float | None)}
+    return "error", (kind.__module__, kind.__name__, str(error), fields)
+
+
+@lru_cache(maxsize=64)
+def _find(path: str) -> Callable[..., Any]:
+    module, name = path.split(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _give_way() -> None:
+    """Leave no core dumps, and be the first that the kernel ends where memory is short."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@contextmanager
+def _memory_limit(megabytes: int) -> Iterator[None]:
+    """Let the process take so much more memory than it has now; the kernel refuses what is beyond."""
+    if not os.path.exists(STATM):
+        yield
+        return
+    with open(STATM) as statm:
+        taken = int(statm.read().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (taken + megabytes * MEGABYTE, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _set_alarm(seconds: float) -> None:
+    """Let the kernel end this process then, whatever it computes; 0: not any more."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
