@@ -10,8 +10,8 @@ from filelock import FileLock
 from platformdirs import user_data_path
 from pydantic import SecretStr
 
+from .deployments.spec import ModelSpec, read_spec, shown, with_secrets
 from .errors import SetupError
-from .spec import ModelSpec, read_spec, shown, with_secrets
 
 
 def home() -> Path:

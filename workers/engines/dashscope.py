@@ -14,10 +14,10 @@ from dashscope.client.base_api import BaseAioApi
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ..errors import ProviderError
-from ..secrets import resolve
-from ..values import Message, Request, Response, Usage
+from ..messages import Message, Request, Response, Usage
+from ..secret_refs import resolve
 from .openai import SECONDS, option_fields
-from .replies import Growing, broken, empty_choice, finished, harmless, lost_connection, refusal, thinking
+from .provider_replies import Growing, broken, empty_choice, finished, harmless, lost_connection, refusal, thinking
 
 CHAT = {"task_group": "aigc", "task": "text-generation", "function": "generation"}
 CHAT_WITH_IMAGES = {"task_group": "aigc", "task": "multimodal-generation", "function": "generation"}

@@ -11,10 +11,10 @@ import openai
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ..errors import ProviderError
+from ..messages import Message, Request, Response, Usage
 from ..options import Options
-from ..secrets import resolve
-from ..values import Message, Request, Response, Usage
-from .replies import Growing, broken, empty_choice, finished, harmless, lost_connection, refusal, thinking
+from ..secret_refs import resolve
+from .provider_replies import Growing, broken, empty_choice, finished, harmless, lost_connection, refusal, thinking
 
 SECONDS = 600.0
 """How long a reply may take where neither the request nor the worker says so."""
