@@ -8,19 +8,16 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from ...workers.errors import GuardError, RequestError
+from ...workers.errors import RequestError
 from ...workers.messages import Failure, Message, Request, Response, Usage
-from .checks.binder import bind
-from .checks.extract_sql import declined, reduce_answer
-from .checks.guard import check
-from .checks.sandbox import parser_error
+from .checks.check_answer import check_answer
+from .checks.verify import NO_SQL
 from .prompts.formats import PromptForm
 from .prompts.value_matching import match_values
 from .schema.resolve import ResolvedSchema
 
 Ask = Callable[[Request], Awaitable[Response]]
 Fit = Callable[[str], tuple[str, Failure | None]]
-NO_SQL = Failure("no_sql", "the answer holds no SQL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,8 @@ class Detail:
     Args:
         sql: the query, or None.
         error: why there is none: a service's own code, or 'parser', 'binder', 'catalog' (and DuckDB's other words),
-            'guard', 'no_sql', 'declined'. None exactly where there is a query.
+            'guard', 'no_sql', 'declined', 'memory' or 'time' (what it takes to plan it is
+            bounded). None exactly where there is a query.
         attempts: how often the model was asked.
         bound: whether DuckDB itself took the query; False where the schema cannot be bound.
         model: who answered.
@@ -76,8 +74,8 @@ async def answer_question(
     if not request.messages or request.messages[-1].role != "user":
         raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
     values = await asyncio.to_thread(match_values, request.messages[-1].content, schema.schema)
-    messages: tuple[Message, ...] | None = form.ask(request.messages, schema.schema, values)
-    detail = Detail(None, NO_SQL, 0, False, "", request.messages[:-1], Usage(), 0.0)
+    messages: tuple[Message, ...] | None = await asyncio.to_thread(form.ask, request.messages, schema.schema, values)
+    detail = Detail(None, Failure(*NO_SQL), 0, False, "", request.messages[:-1], Usage(), 0.0)
     while messages is not None and detail.attempts <= max_repairs:
         response = await ask(structs.replace(request, messages=messages))
         detail = _counted(detail, response)
@@ -86,7 +84,7 @@ async def answer_question(
         output = response.output or ""
         if form.read is not None:
             output = await asyncio.to_thread(form.read, output, request.messages, schema.schema, values)
-        sql, failure = await asyncio.to_thread(_judged, output, schema)
+        sql, failure = await asyncio.to_thread(check_answer, output, schema)
         if fit and not failure:
             sql, failure = await asyncio.to_thread(fit, sql)
         if failure is None:
@@ -109,22 +107,6 @@ def _counted(detail: Detail, response: Response) -> Detail:
         model=response.model or detail.model,
         seconds=detail.seconds + response.seconds,
     )
-
-
-def _judged(output: str, schema: ResolvedSchema) -> tuple[str, Failure | None]:
-    """Return the SQL of an answer as it may run, or as it was written and what is wrong with it."""
-    sql = reduce_answer(output)
-    if sql is None:
-        reason = declined(output)
-        return "", NO_SQL if reason is None else Failure("declined", reason)
-    if message := parser_error(sql):
-        return sql, Failure("parser", message)
-    try:
-        checked = check(sql, schema.schema, strict=not schema.bindable)
-    except GuardError as error:
-        return sql, Failure("guard", str(error))
-    unbound = bind(checked, schema.schema) if schema.bindable else None
-    return (sql, Failure(unbound.kind, unbound.message)) if unbound else (checked, None)
 
 
 def _with_query(failure: Failure, sql: str) -> Failure:

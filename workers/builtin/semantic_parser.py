@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from ..binder import Binder
 from ..mschema import read
-from .binder import Binder
 from .network.beam_search import Beam, search
 from .network.numpy_network import Network
 from .network.schema_linking import Earlier, Linked, SchemaLinks, link

@@ -35,12 +35,12 @@ class Sandbox:
     Safe to use from several threads, and after a fork, where it begins anew.
 
     Args:
-        preload: modules that a child imports before its first call.
+        start: of a module that a child can import; a child calls it before it takes calls.
         processes: the most children, and so the most calls at once; others wait.
     """
 
-    def __init__(self, *preload: str, processes: int = PROCESSES) -> None:
-        self._preload = preload
+    def __init__(self, start: Callable[[], None] | None = None, *, processes: int = PROCESSES) -> None:
+        self._start = path_of(start) if start else ""
         self._processes = processes
         self._begin()
         _SANDBOXES.add(self)
@@ -48,13 +48,14 @@ class Sandbox:
     def _begin(self) -> None:
         self._lock = Lock()
         self._idle: list[ChildProcess] = []
+        self._busy = 0
         self._slots = Semaphore(self._processes)
 
     def call(
         self,
         function: Callable[..., Result],
         *arguments: Any,
-        limits: Limits = Limits(),  # noqa: B008 - it is frozen
+        limits: Limits = Limits(),
         answer: Callable[[Any], Any] | None = None,
     ) -> Result:
         """Run a function in a child process and return what it returns: plain values, no objects.
@@ -70,9 +71,9 @@ class Sandbox:
             QuackLLMError: whatever the function raised; what is none of ours is a RuntimeError.
             SetupError: no child can be started.
         """
-        name = f"{function.__module__}:{function.__qualname__}"
+        call = path_of(function), arguments, limits.megabytes, limits.seconds
         with self._child() as child:
-            return cast(Result, child.call((name, arguments, limits.megabytes, limits.seconds), answer))
+            return cast(Result, child.call(call, answer))
 
     def close(self) -> None:
         """End the children that are idle; the next call starts new ones."""
@@ -97,16 +98,26 @@ class Sandbox:
                 if child.busy:
                     child.end()
                 with self._lock:
-                    # The next call shall not wait for a start: what replaces a child that was ended starts now.
-                    self._idle.append(child if child.alive else ChildProcess(self._preload))
+                    self._busy -= 1
+                    self._idle.append(child if child.alive() else ChildProcess(self._start))
 
     def _take(self) -> ChildProcess:
+        """Return a child that is free, one that has started before one that has not, and leave another waiting.
+
+        After a child was ended the next call finds one that has started long ago.
+        """
         with self._lock:
-            while self._idle:
-                child = self._idle.pop()
-                if child.alive:
-                    return child
-            return ChildProcess(self._preload)
+            self._idle = sorted(filter(ChildProcess.alive, self._idle), key=lambda child: child.ready)
+            child = self._idle.pop() if self._idle else ChildProcess(self._start)
+            self._busy += 1
+            if not self._idle and self._busy < self._processes:
+                self._idle.append(ChildProcess(self._start))
+            return child
+
+
+def path_of(function: Callable[..., Any]) -> str:
+    """Return what a child finds a function by."""
+    return f"{function.__module__}:{function.__qualname__}"
 
 
 _SANDBOXES: weakref.WeakSet[Sandbox] = weakref.WeakSet()

@@ -19,7 +19,7 @@ from .watchdog import WATCHDOG, Watch
 CODE = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
 START_SECONDS = 60.0
 """How long a child may take to start."""
-GRACE_SECONDS = 0.4
+GRACE_SECONDS = 0.25
 """How long a child that was interrupted at its limit may take to end its work, before it is ended itself."""
 UNLIMITED_MEGABYTES = 1 << 30
 ON_SIZE = "read fewer rows or shorter values"
@@ -29,10 +29,10 @@ class ChildProcess:
     """A child that takes one call after another.
 
     Args:
-        preload: modules that it imports before the first.
+        start: the path of a function that it calls before the first; '' for none.
     """
 
-    def __init__(self, preload: tuple[str, ...]) -> None:
+    def __init__(self, start: str) -> None:
         # Its own group: Ctrl-C in a terminal goes to every process of the one in front.
         own_group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
         self._process = subprocess.Popen(
@@ -44,15 +44,15 @@ class ChildProcess:
         )
         self._source = cast(IO[bytes], self._process.stdout)
         self._sink = cast(IO[bytes], self._process.stdin)
-        self._ready = False
+        self.ready = False
+        """Whether it has started, as far as anybody has looked."""
         self._watch = Watch(self._process)
         self.busy = False
         """Whether a call is under way; after one that was given up nobody knows what the child does."""
         self.end = weakref.finalize(self, _end, self._process, os.getpid())
         with suppress(OSError):  # Who calls it first hears that it is gone.
-            write_frame(self._sink, pickle.dumps(preload))
+            write_frame(self._sink, pickle.dumps(start))
 
-    @property
     def alive(self) -> bool:
         """Whether it can take a call."""
         return self._process.poll() is None
@@ -68,6 +68,9 @@ class ChildProcess:
                 with self._watch.paused():
                     answered = _answered(answer, value)
                 kind, value = self._exchange(answered)
+            _, rests = self._receive()
+        if not rests:
+            self.end()
         self.busy = False
         if kind == "result":
             return value
@@ -81,7 +84,7 @@ class ChildProcess:
             stream.close()
 
     def _wait_until_ready(self) -> None:
-        if self._ready:
+        if self.ready:
             return
         with WATCHDOG.watching(self._watch, UNLIMITED_MEGABYTES, START_SECONDS):
             try:
@@ -90,12 +93,16 @@ class ChildProcess:
                 self.end()
                 message = f"the process that checks generated SQL did not start (exit {self._process.returncode})"
                 raise SetupError(message, hint=f"type: {sys.executable} -c 'import {__package__}.child'") from error
-        self._ready = True
+        self.ready = True
 
     def _exchange(self, value: Any) -> tuple[str, Any]:
         """Send a value and return what the child says to it."""
-        try:
+        with suppress(OSError):  # What became of the child is said where its answer is read.
             write_frame(self._sink, pickle.dumps(value, protocol=5))
+        return self._receive()
+
+    def _receive(self) -> tuple[str, Any]:
+        try:
             kind, said = plain_value(read_frame(self._source, MAX_RESULT_BYTES))
         except (EOFError, OSError, ValueError, TypeError, pickle.UnpicklingError) as error:
             self.end()

@@ -19,10 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from ....udf.connection import Connection, register, session_behind
 from ....udf.session.statement import FailedRowsWarning
 from ....udf.settings import Wishes
-from ....udf.text2sql.checks.sandbox import locked_instance
 from ....workers.errors import RequestError
 from ....workers.messages import Failure
 from ....workers.messages import Response as Answer
+from ....workers.sandbox.locked_duckdb import sandboxed_duckdb
 from ..admission import Admitted, Visit
 from ..error_styles import speaking
 from ..errors import GatewayError, check_answered, too_slow
@@ -103,7 +103,7 @@ class Running:
     @contextmanager
     def _connected(self, rows: pa.Table) -> Iterator[Connection]:
         wishes = self._visit.statement().wishes
-        with closing(register(locked_instance(), cluster=self._visit.gateway.settings.cluster)) as connection:
+        with closing(register(sandboxed_duckdb(), cluster=self._visit.gateway.settings.cluster)) as connection:
             session = session_behind(connection)
             session.caller = self._visit.gateway.caller
             session.variables = _variables(wishes)

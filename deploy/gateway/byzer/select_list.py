@@ -9,7 +9,7 @@ import sqlglot
 from sqlglot import expressions as exp
 from sqlglot.errors import ParseError, SqlglotError
 
-from ....udf.text2sql.checks.guard import check
+from ....udf.text2sql.checks.guard import check_sql
 from ....workers.errors import RequestError
 from ..errors import GatewayError
 
@@ -62,7 +62,7 @@ class Rewriting:
                 call.set("expressions", [_request(_only(call))])
         tree.set("expressions", [self._item(item) for item in tree.expressions])
         sql = tree.from_(DATA).sql(dialect="duckdb", comments=False, normalize_functions=False)
-        return check(sql, functions={*self.models, *PLAIN, *BY_NAME, REQUEST})
+        return check_sql(sql, functions={*self.models, *PLAIN, *BY_NAME, REQUEST})
 
     def _check(self, call: exp.Anonymous) -> None:
         name = ALIASES.get(call.name.lower(), call.name.lower())

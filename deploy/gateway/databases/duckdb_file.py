@@ -9,11 +9,11 @@ from threading import Timer
 
 import duckdb
 
-from ....udf.text2sql.checks.binder import refusal
-from ....udf.text2sql.checks.sandbox import CONFIG
 from ....udf.text2sql.schema.catalog import read_catalog
+from ....workers.binder import bind_error
 from ....workers.errors import DatabaseError
 from ....workers.mschema import Schema
+from ....workers.sandbox.locked_duckdb import CONFIG
 from .database import STATEMENT_SECONDS, Rows, as_rows
 
 
@@ -38,7 +38,7 @@ class DuckDBFile:
     def explain(self, sql: str) -> str | None:
         """See `Database`."""
         with self._open() as connection:
-            refused = refusal(connection, sql)
+            refused = bind_error(connection, sql)
             return refused.message if refused else None
 
     def run(self, sql: str, most_rows: int) -> Rows:

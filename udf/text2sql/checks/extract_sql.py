@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from .sandbox import parser_error
+from ....workers.sandbox.locked_duckdb import parser_error
 
 THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>|^.*</think(?:ing)?>|<think(?:ing)?>.*$", re.DOTALL | re.I)
 TAGGED = re.compile(r"<(sql|answer|solution|query)>(.*?)</\1>|\[SQL\](.*?)(?:\[/SQL\]|$)", re.DOTALL | re.I)
@@ -45,7 +45,7 @@ CANNOT = re.compile(
 )
 
 
-def reduce_answer(text: str) -> str | None:
+def extract_sql(text: str) -> str | None:
     """Return the SQL that an answer holds, without the comments before and the semicolons behind it, or None.
 
     A block marked as SQL is taken before one that is not, the last of several before the others (a model that thinks

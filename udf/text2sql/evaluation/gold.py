@@ -6,8 +6,8 @@ from threading import Lock
 
 import duckdb
 
+from ....workers.binder import ReusedBinder
 from ....workers.errors import SetupError
-from ..checks.binder import OneByOne
 from .databases import Sources
 from .datasets import Question
 from .question_rows import LeftOut
@@ -22,7 +22,7 @@ class Gold:
         self.seconds = seconds
         self._rows: dict[tuple[str, str], Rows] = {}
         self._bad: dict[tuple[Question, int], LeftOut | None] = {}
-        self._copies = OneByOne()
+        self._copies = ReusedBinder()
         self._lock = Lock()
 
     def fault(self, question: Question) -> LeftOut | None:

@@ -12,7 +12,7 @@ import duckdb
 import sqlglot
 
 from ....workers.mschema import Column, Schema, Table, join_name
-from ..checks.sandbox import ask, locked_instance
+from ....workers.sandbox.locked_duckdb import query, sandboxed_duckdb
 from .catalog import read_declared
 from .inferred_keys import Keys, read_key_lines, with_inferred_keys, with_keys
 from .lenient_ddl import PATH, read_tolerantly, unquoted_path, without_comments
@@ -91,13 +91,13 @@ def _plain_name(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _keywords() -> frozenset[str]:
-    rows = ask("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'")
+    rows = query("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'")
     return frozenset(str(name) for (name,) in rows)
 
 
 def _read_by_duckdb(text: str) -> Schema | None:
     """Return the schema as DuckDB reads it, or None where it does not."""
-    with locked_instance() as connection:
+    with sandboxed_duckdb() as connection:
         try:
             for found in CREATE_TABLE.finditer(text):
                 _create_places(connection, unquoted_path(found["name"])[:-1])

@@ -12,7 +12,7 @@ import duckdb
 import sqlglot
 
 from ....workers.mschema import Column, Schema, Table, join_name
-from ..checks.sandbox import ask
+from ....workers.sandbox.locked_duckdb import query
 from .inferred_keys import Keys, with_keys
 
 NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|[\w$]+)'
@@ -150,7 +150,7 @@ def _duckdb_type(text: str) -> str:
         if kind.this not in (sqlglot.exp.DType.DECIMAL, sqlglot.exp.DType.ENUM) and not kind.args.get("nested"):
             kind.set("expressions", None)  # int(11) and varchar(32): the width says nothing in DuckDB.
         try:
-            return str(ask(f"SELECT typeof(NULL::{kind.sql('duckdb')})")[0][0])
+            return str(query(f"SELECT typeof(NULL::{kind.sql('duckdb')})")[0][0])
         except duckdb.Error:
             continue
     return text.upper()

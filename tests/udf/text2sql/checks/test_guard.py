@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.checks.guard import check
+from quackllm.udf.text2sql.checks.guard import check_sql
 from quackllm.workers.errors import GuardError
 from quackllm.workers.mschema import Column, Schema, Table
 
@@ -221,13 +221,13 @@ SELECT $$ it's; -- text $$
 def test_refused(sql):
     sql = sql.replace(r"\n", "\n")
     with pytest.raises(GuardError):
-        check(sql)
+        check_sql(sql)
 
 
 @pytest.mark.parametrize("sql", ALLOWED.split("\n"))
 def test_allowed_as_it_is(sql):
-    assert check(sql) == sql
-    assert check(f"  {sql} ;\n;") == sql
+    assert check_sql(sql) == sql
+    assert check_sql(f"  {sql} ;\n;") == sql
 
 
 @pytest.mark.parametrize(
@@ -239,23 +239,23 @@ def test_allowed_as_it_is(sql):
 )
 def test_nesting_hides_nothing(sql, around):
     with pytest.raises(GuardError):
-        check(around.replace("{}", sql))
+        check_sql(around.replace("{}", sql))
 
 
 def test_comments_do_not_come_back():
-    assert check("SELECT /* a */ name -- b\nFROM singer -- c") == "SELECT  name  FROM singer"
-    assert check("-- 注释\nSELECT '北京' /* ；*/ AS 城市;") == "SELECT '北京'  AS 城市"
+    assert check_sql("SELECT /* a */ name -- b\nFROM singer -- c") == "SELECT  name  FROM singer"
+    assert check_sql("-- 注释\nSELECT '北京' /* ；*/ AS 城市;") == "SELECT '北京'  AS 城市"
 
 
 def test_what_the_error_says():
     with pytest.raises(GuardError, match="the function getenv is not allowed"):
-        check("SELECT GetEnv('HOME')")
+        check_sql("SELECT GetEnv('HOME')")
     with pytest.raises(GuardError, match="it holds 2 statements"):
-        check("SELECT 1; SELECT 2")
+        check_sql("SELECT 1; SELECT 2")
     with pytest.raises(GuardError, match="syntax error at or near"):
-        check("SELECT FROM WHERE")
+        check_sql("SELECT FROM WHERE")
     with pytest.raises(GuardError, match="DELETE QUERY is not allowed"):
-        check("WITH x AS (DELETE FROM singer RETURNING *) SELECT * FROM x")
+        check_sql("WITH x AS (DELETE FROM singer RETURNING *) SELECT * FROM x")
 
 
 ODD = Schema(
@@ -265,9 +265,9 @@ ODD = Schema(
 
 
 def test_a_table_of_the_schema_may_have_any_name():
-    assert check('SELECT * FROM "orders.csv", duckdb_notes, data.csv', ODD)
+    assert check_sql('SELECT * FROM "orders.csv", duckdb_notes, data.csv', ODD)
     with pytest.raises(GuardError, match="no table of the schema"):
-        check('SELECT * FROM "others.csv"', ODD)
+        check_sql('SELECT * FROM "others.csv"', ODD)
 
 
 def test_strict_refuses_every_other_table():
@@ -277,28 +277,28 @@ def test_strict_refuses_every_other_table():
         "WITH t AS (SELECT 1) FROM t",
         "FROM shop.data.csv",
     ):
-        assert check(sql, ODD, strict=True) == sql
+        assert check_sql(sql, ODD, strict=True) == sql
     for sql in (
         "SELECT * FROM frame",
         "WITH frame AS (SELECT * FROM frame) FROM frame",
         "FROM frame, (WITH frame AS (SELECT 1) FROM frame)",
     ):
         with pytest.raises(GuardError, match="frame is no table of the schema"):
-            check(sql, ODD, strict=True)
+            check_sql(sql, ODD, strict=True)
 
 
 def test_deep_nesting_is_refused_and_does_no_harm():
     with pytest.raises(GuardError):
-        check("SELECT " + "(" * 20_000 + "1" + ")" * 20_000)
+        check_sql("SELECT " + "(" * 20_000 + "1" + ")" * 20_000)
     with pytest.raises(GuardError):
-        check("SELECT " + "+".join("1" for _ in range(50_000)))
+        check_sql("SELECT " + "+".join("1" for _ in range(50_000)))
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_checked_or_refused(text):
     for sql in (text, f"SELECT {text}"):
         with suppress(GuardError):
-            assert check(check(sql)) == check(sql)
+            assert check_sql(check_sql(sql)) == check_sql(sql)
 
 
 DATA = Path(os.environ.get("QUACKLLM_DATA") or Path(__file__).parents[5] / "shared/data/text2sql")
@@ -309,4 +309,4 @@ SAMPLE = Path(__file__).parents[4] / "udf/text2sql/sample"
 def test_every_right_answer_passes(path):
     for line in path.read_text().splitlines():
         sql = json.loads(line)["sql"]
-        assert check(sql) == sql
+        assert check_sql(sql) == sql

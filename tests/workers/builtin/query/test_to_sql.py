@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-from quackllm.workers.builtin.binder import Binder
+from quackllm.workers.binder import Binder
 from quackllm.workers.builtin.query.degenerate import says_nothing
 from quackllm.workers.builtin.query.from_sql import NotRead, read_sql
 from quackllm.workers.builtin.query.implied_tables import shortened
