@@ -84,7 +84,7 @@ async def answer_question(
         output = response.output or ""
         if form.read is not None:
             output = await asyncio.to_thread(form.read, output, request.messages, schema.schema, values)
-        sql, failure = await asyncio.to_thread(check_answer, output, schema)
+        sql, failure = await asyncio.to_thread(check_answer, output, schema.schema, schema.bindable)
         if fit and not failure:
             sql, failure = await asyncio.to_thread(fit, sql)
         if failure is None:

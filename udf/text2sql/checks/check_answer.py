@@ -6,7 +6,6 @@ from ....workers.errors import SandboxLimitError
 from ....workers.messages import Failure
 from ....workers.mschema import Column, Schema, Table
 from ....workers.sandbox import Limits, Sandbox
-from ..schema.resolve import ResolvedSchema
 from .verify import verify, warm_up
 
 LIMITS = Limits(megabytes=512, seconds=5.0)
@@ -14,16 +13,19 @@ SANDBOX = Sandbox(warm_up)
 """Where text2sql computes what others wrote."""
 
 
-def check_answer(output: str, resolved: ResolvedSchema, limits: Limits = LIMITS) -> tuple[str, Failure | None]:
+def check_answer(
+    output: str, schema: Schema, bindable: bool, limits: Limits = LIMITS
+) -> tuple[str, Failure | None]:
     """Return the SQL of an answer as it may run, or as it was written and what is wrong with it; nothing is run.
 
     Args:
         output: what a model wrote.
-        resolved: what it was asked of.
+        schema: what it was asked of.
+        bindable: whether an empty copy of the schema can be made.
         limits: of the memory and time in which it is parsed and bound and its constants are computed.
     """
     written = [""]
-    arguments = output, _bare(resolved.schema), resolved.bindable
+    arguments = output, _bare(schema), bindable
     try:
         sql, failure = SANDBOX.call(verify, *arguments, limits=limits, answer=written.append)
     except SandboxLimitError as error:

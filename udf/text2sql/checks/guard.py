@@ -122,7 +122,8 @@ def _check_kind(node: Tree) -> None:
 def _check_function(node: Tree, functions: Collection[str], schemas: Collection[str]) -> None:
     name = node["function_name"].lower()
     # In `column.lower()` the column stands where a schema would: a name that no schema has is one.
-    if node.get("catalog") or str(node.get("schema", "")).lower() in schemas:
+    schema = str(node.get("schema") or "").lower()
+    if node.get("catalog") or (schema and schema in schemas):
         raise _refuse(f"the function {name} is called through a schema", hint=f"write {name}(…)")
     if not is_allowed(name) and name not in functions:
         raise _refuse(f"the function {name} is not allowed")

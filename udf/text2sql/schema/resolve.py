@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ....workers import mschema
 from ....workers.errors import SchemaError
 from ....workers.mschema import Schema
-from .ddl import is_ddl, read_ddl
+from .bounded_ddl import read_ddl
+from .ddl import is_ddl
 from .select_tables import only
 
 LONG_GAP = re.compile(r"\s{40,}")

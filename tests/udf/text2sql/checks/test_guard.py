@@ -320,6 +320,15 @@ def test_a_table_of_the_schema_may_have_any_name():
         check_sql('SELECT * FROM "others.csv"', ODD)
 
 
+def test_a_name_before_a_function_is_a_column_unless_a_schema_has_it():
+    nameless = Schema("", (Table("singer", (Column("name"),)), Table("old.singer", (Column("name"),))))
+    sql = "SELECT name.lower(), count(*) FROM singer GROUP BY ALL"
+    assert check_sql(sql, nameless) == sql
+    for name in ("main", "old", "system", "temp", "pg_catalog"):
+        with pytest.raises(GuardError, match="called through a schema"):
+            check_sql(f"SELECT {name}.lower('x') FROM singer", nameless)
+
+
 def test_strict_refuses_every_other_table():
     for sql in (
         "SELECT * FROM duckdb_notes",
