@@ -36,7 +36,7 @@ class Gateway:
         self.caller = Caller(self.fleet, store_for(self.fleet))
         self.ledger = ledger_for(settings)
         self.metrics = Metrics()
-        self.databases = Databases(settings.databases_path)
+        self.databases = Databases(settings.databases_path, settings.statement_limits)
         self.under_way: Counter[str | None] = Counter()
         """Requests under way in this process, by the name of their key."""
         self._models: Mapping[str, ModelSpec] = {}

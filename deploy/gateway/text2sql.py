@@ -25,7 +25,6 @@ from ...workers.messages import Response as Answer
 from ...workers.mschema import Schema
 from ...workers.serving.fleet import ALWAYS_THERE, BUILT_IN
 from .admission import Admitted, Visit
-from .databases.database import fitted
 from .databases.registry import Opened
 from .error_styles import speaking
 from .errors import GatewayError, check_answered, too_slow
@@ -166,7 +165,7 @@ class Asked:
         database = self.opened.database
         if wanted not in (None, database.dialect):
             raise RequestError(f"{database.kind} does not speak {self.dialect}", hint="leave out `dialect`")
-        return lambda sql: fitted(database, sql, schema)
+        return lambda sql: database.fit(sql, schema)
 
 
 def _translating(schema: Schema, dialect: str) -> Fit:

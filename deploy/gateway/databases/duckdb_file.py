@@ -13,6 +13,7 @@ from ....udf.text2sql.schema.catalog import read_catalog
 from ....workers.binder import bind_error
 from ....workers.errors import DatabaseError
 from ....workers.mschema import Schema
+from ....workers.sandbox import interruptible
 from ....workers.sandbox.locked_duckdb import CONFIG
 from .database import STATEMENT_SECONDS, Rows, as_rows
 
@@ -59,7 +60,8 @@ class DuckDBFile:
                 timer = Timer(STATEMENT_SECONDS, connection.interrupt)
                 timer.start()
                 try:
-                    yield connection
+                    with interruptible(connection.interrupt):
+                        yield connection
                 finally:
                     timer.cancel()
         except duckdb.Error as error:

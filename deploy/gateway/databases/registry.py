@@ -7,18 +7,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr, TypeAdapter
 
 from ....udf.settings import read_yaml
 from ....workers.errors import MissingExtraError, RequestError, SetupError, near_names
 from ....workers.mschema import Schema
+from ....workers.sandbox import Limits
 from ....workers.secret_refs import resolve
-from .database import Database
+from .database import STATEMENT_SECONDS, Database
 from .duckdb_file import DuckDBFile
+from .in_sandbox import SandboxedDatabase
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 URLS = TypeAdapter(dict[str, SecretStr])
 EXAMPLE = "shop: postgresql://reader:env:SHOP_PASSWORD@db.example.org/shop"
+LIMITS = Limits(megabytes=512, seconds=STATEMENT_SECONDS)
 SCHEMA_SECONDS = 60.0
 """How long a schema that was read is believed."""
 
@@ -27,7 +34,7 @@ SCHEMA_SECONDS = 60.0
 class Opened:
     """A database, and its schema as it was read last."""
 
-    database: Database
+    database: SandboxedDatabase
     lock: Lock = field(default_factory=Lock)
     _schema: Schema | None = None
     _read_at: float = 0.0
@@ -52,10 +59,12 @@ class Databases:
 
     Args:
         path: a YAML file of names and URLs; read again when it has changed.
+        limits: of the memory and time of one query.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits = LIMITS) -> None:
         self._path = path
+        self._limits = limits
         self._opened: dict[str, tuple[SecretStr, Opened]] = {}
         self._lock = Lock()
 
@@ -83,7 +92,7 @@ class Databases:
             if opened is None or url != urls[name]:
                 if opened:
                     opened.database.close()
-                opened = Opened(open_database(urls[name], name))
+                opened = Opened(open_database(urls[name], name, self._limits))
                 self._opened[name] = urls[name], opened
             return opened
 
@@ -98,32 +107,49 @@ class Databases:
         return read_yaml(self._path, URLS, EXAMPLE)
 
 
-def open_database(url: SecretStr, name: str) -> Database:
+def open_database(url: SecretStr, name: str, limits: Limits = LIMITS) -> SandboxedDatabase:
     """Return the database of a URL; nothing is asked of it yet.
 
     Args:
         url: as SQLAlchemy writes it, or `duckdb:///PATH`; it, or the password in it, may be `env:NAME` or `file:PATH`.
         name: whose it is, for the errors.
+        limits: of the memory and time of one query.
 
     Raises:
         SetupError: it is no URL, or its database is none that can be read.
         MissingExtraError: SQLAlchemy or the driver is not installed.
     """
+    resolved = _resolved(url, name)
+    return SandboxedDatabase(open_url(resolved, name), resolved, limits)
+
+
+def open_url(url: SecretStr, name: str) -> Database:
+    """Return the database of a URL in which nothing is a reference; see `open_database`."""
+    from .sqlalchemy_server import Server
+
+    address = _address(url, name)
+    if address.get_backend_name() == "duckdb":
+        return DuckDBFile(Path(address.database or "").expanduser())
+    return Server(address)
+
+
+def _resolved(url: SecretStr, name: str) -> SecretStr:
+    """Return a URL with what its references stand for."""
+    address = _address(SecretStr(resolve(url, f"the URL of the database {name}")), name)
+    if address.password is not None:
+        password = resolve(SecretStr(str(address.password)), f"the password of the database {name}")
+        address = address.set(password=password)
+    return SecretStr(address.render_as_string(hide_password=False))
+
+
+def _address(url: SecretStr, name: str) -> URL:
     try:
         from sqlalchemy.engine import make_url
         from sqlalchemy.exc import ArgumentError
-
-        from .sqlalchemy_server import Server
     except ModuleNotFoundError as error:
         hint = "type: pip install 'quackllm[databases]'"
         raise MissingExtraError(f"databases need the package {error.name}", hint=hint) from error
     try:
-        address = make_url(resolve(url, f"the URL of the database {name}"))
+        return make_url(url.get_secret_value())
     except ArgumentError as error:
         raise SetupError(f"the URL of the database {name} cannot be read", hint=f"write e.g. {EXAMPLE}") from error
-    if address.get_backend_name() == "duckdb":
-        return DuckDBFile(Path(address.database or "").expanduser())
-    if address.password is not None:
-        password = resolve(SecretStr(str(address.password)), f"the password of the database {name}")
-        address = address.set(password=password)
-    return Server(address)

@@ -13,9 +13,7 @@ SANDBOX = Sandbox(warm_up)
 """Where text2sql computes what others wrote."""
 
 
-def check_answer(
-    output: str, schema: Schema, bindable: bool, limits: Limits = LIMITS
-) -> tuple[str, Failure | None]:
+def check_answer(output: str, schema: Schema, bindable: bool, limits: Limits = LIMITS) -> tuple[str, Failure | None]:
     """Return the SQL of an answer as it may run, or as it was written and what is wrong with it; nothing is run.
 
     Args:

@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 from pydantic import SecretStr
-from quackllm.deploy.gateway.databases.database import Database, fitted
-from quackllm.deploy.gateway.databases.registry import Databases, open_database
+from quackllm.deploy.gateway.databases.database import Database
+from quackllm.deploy.gateway.databases.registry import Databases, open_database, open_url
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
 from quackllm.udf.text2sql.evaluation.datasets import questions
 from quackllm.udf.text2sql.evaluation.scoring import rows_of, same
@@ -60,7 +60,7 @@ def test_the_right_queries_are_taken_by_its_own_explain_and_give_the_right_rows(
     with duckdb.connect() as connection:
         fill(connection, NAME)
         for question in [question for question in questions("spider") if question.db == NAME][::3]:
-            sql, refused = fitted(database, question.sql, schema)
+            sql, refused = database.fit(question.sql, schema)
             assert refused is None, (question.sql, refused)
             rows = database.run(sql, 10_000)
             assert not rows.truncated
@@ -94,7 +94,7 @@ def test_what_is_no_query_is_refused_whatever_the_guard_said_before(
 def test_the_connection_itself_cannot_write_to_sqlite(tmp_path: Path) -> None:
     from quackllm.deploy.gateway.databases.sqlalchemy_server import Server
 
-    server = open_database(SecretStr(f"sqlite:///{sqlite_file(tmp_path)}"), NAME)
+    server = open_url(SecretStr(f"sqlite:///{sqlite_file(tmp_path)}"), NAME)
     assert isinstance(server, Server)
     assert "readonly" in (server.explain("SELECT 1; ") or "readonly")
     with server._connected() as connection, pytest.raises(Exception, match="readonly"):
@@ -119,7 +119,7 @@ def test_a_statement_that_runs_for_ever_is_stopped(database: Database, monkeypat
 
 
 def test_its_own_words_say_what_is_wrong_with_a_query(database: Database) -> None:
-    sql, refused = fitted(database, "SELECT shoe_size FROM singer", Schema())
+    sql, refused = database.fit("SELECT shoe_size FROM singer", Schema())
     assert refused is not None
     assert refused.code == "database"
     assert "shoe_size" in refused.message

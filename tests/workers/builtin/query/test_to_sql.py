@@ -168,8 +168,8 @@ def test_the_binder_reaches_no_file(shop: Schema) -> None:
     binder = Binder(shop)
     assert not binder.binds("SELECT * FROM read_csv('/etc/hostname')")
     assert not binder.binds("SELECT nothing FROM customers")
-    with pytest.raises(duckdb.Error):
-        binder.connection.execute("SET enable_external_access = true")
+    with binder.cursor() as cursor, pytest.raises(duckdb.Error):
+        cursor.execute("SET enable_external_access = true")
 
 
 def test_halves_that_are_equal_say_nothing(names: Names) -> None:
