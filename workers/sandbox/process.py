@@ -64,16 +64,19 @@ class ChildProcess:
         *_, megabytes, seconds = call
         with WATCHDOG.watching(self._watch, megabytes, seconds + GRACE_SECONDS):
             kind, value = self._exchange(call)
+            failed, answered = False, None
             while kind == "ask" and answer is not None:
                 with self._watch.paused():
-                    answered = _answered(answer, value)
-                kind, value = self._exchange(answered)
+                    failed, answered = _answered(answer, value)
+                kind, value = self._exchange((failed, answered))
             _, rests = self._receive()
         if not rests:
             self.end()
         self.busy = False
         if kind == "result":
             return value
+        if failed and kind == "error":
+            raise cast(QuackLLMError, answered)  # As it was: the child knows its words only.
         raise _limit_error(value) if kind == "limit" else _rebuilt(*value)
 
     def let_go(self) -> None:

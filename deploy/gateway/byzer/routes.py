@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from threading import Timer
@@ -17,19 +18,24 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ....udf.connection import Connection, register, session_behind
-from ....udf.session.statement import FailedRowsWarning
+from ....udf.session.statement import FailedRowsWarning, Statement
 from ....udf.settings import Wishes
-from ....workers.errors import RequestError
+from ....workers import event_loop
+from ....workers.deployments.spec import ModelSpec
+from ....workers.errors import CancelledError, RequestError, SandboxLimitError
 from ....workers.messages import Failure
 from ....workers.messages import Response as Answer
+from ....workers.sandbox import Limits
 from ....workers.sandbox.locked_duckdb import sandboxed_duckdb
 from ..admission import Admitted, Visit
 from ..error_styles import speaking
 from ..errors import GatewayError, check_answered, too_slow
-from .reply import answers_in, shown
+from .in_sandbox import SANDBOX, read_requests, rewrite, rows_of
 from .request_rows import table_of
-from .select_list import DATA, REQUEST_MACRO, Rewriting
+from .statement import load_rows, reply_rows
 
+Found = tuple[list[dict[str, Any]], dict[str, Any] | None]
+"""The rows of a reply, and the first answer where all of them failed."""
 THREADS = ThreadPoolExecutor(64, thread_name_prefix="predict")
 """A statement waits in a thread for all its answers, and must not keep the event loop's few threads."""
 
@@ -58,47 +64,83 @@ class PredictForm(BaseModel):
 @router.post("/model/predict", summary="Byzer's REST", response_model=None)
 async def predict(form: Annotated[PredictForm, Form()], visit: Admitted) -> Response:
     """Return one object a row; an answer is a list of JSON texts: `json.loads(reply[0]["value"][0])["output"]`."""
-    rows = table_of(form.data, form.dataType)
     models = await visit.gateway.models()
-    allowed = {name for name in models if visit.may_ask(name)}
-    sql = Rewriting(allowed, models.keys() - allowed).rewritten(form.sql)
-    running = Running(visit)
-    found = await asyncio.get_running_loop().run_in_executor(THREADS, running.rows_of, sql, rows)
-    return JSONResponse(found)
+    allowed = frozenset(name for name in models if visit.may_ask(name))
+    statement = PredictStatement(visit, {name: models[name] for name in allowed})
+    run = functools.partial(statement.rows_of, form, models.keys() - allowed)
+    return JSONResponse(await asyncio.get_running_loop().run_in_executor(THREADS, run))
 
 
-class Running:
+class PredictStatement:
     """One statement, in an empty DuckDB that holds the request's rows and reaches nothing but the models.
+
+    A select list that computes is run in a sandbox's child; one that only asks models is run here.
 
     Args:
         visit: for whom.
+        models: what may be asked, by name.
     """
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, models: Mapping[str, ModelSpec]) -> None:
         self._visit = visit
+        self._models = models
+        self._seconds = visit.gateway.settings.request_seconds
+        self._limits = visit.gateway.settings.statement_limits
         # Failed rows are told in the reply, and a warning would go to whoever reads the server's output.
         warnings.simplefilter("ignore", FailedRowsWarning)
 
-    def rows_of(self, sql: str, rows: pa.Table) -> list[dict[str, Any]]:
-        """Return the rows of a SELECT over `data`.
+    def rows_of(self, form: PredictForm, others: Collection[str]) -> list[dict[str, Any]]:
+        """Return the rows of a select list over `data`.
+
+        Args:
+            form: what was posted.
+            others: the names of models that may not be asked.
 
         Raises:
-            RequestError: DuckDB refuses it.
+            RequestError: it cannot be read, DuckDB refuses it, or it goes past its limits.
             GatewayError: no answer was given at all, or it took too long.
         """
-        seconds = self._visit.gateway.settings.request_seconds
+        rows = table_of(form.data, form.dataType)
         try:
-            with self._connected(rows) as connection, _stopped_after(connection, seconds):
+            rewritten = SANDBOX.call(rewrite, form.sql, frozenset(self._models), frozenset(others), limits=self._limits)
+            if isinstance(rewritten, str):
+                raise GatewayError(403, rewritten, code="model_not_allowed")
+            sql, is_little = rewritten
+            found, failed = self._run_here(sql, rows) if is_little else self._run_in_sandbox(sql, rows)
+        except SandboxLimitError as error:
+            raise RequestError(f"the select list: {error.message}", hint=_limit_hint(error, self._limits)) from error
+        if failed:
+            _refuse_all(failed)
+        return found
+
+    def _run_in_sandbox(self, sql: str, rows: pa.Table) -> Found:
+        statement = self._visit.statement()
+        timer = Timer(self._seconds, statement.cancel)
+        timer.start()
+        try:
+            answer = functools.partial(self._answer, statement)
+            return SANDBOX.call(rows_of, sql, rows, tuple(self._models), limits=self._limits, answer=answer)
+        except CancelledError as error:
+            raise too_slow(self._seconds) from error
+        finally:
+            timer.cancel()
+
+    def _answer(self, statement: Statement, question: tuple[str, Any]) -> list[Answer]:
+        """Ask a model what a child's select list asks; the child is not trusted with more than its names."""
+        name, given = question
+        requests = read_requests(given)
+        asked = self._visit.gateway.caller.ask(self._models[name], requests, statement, statement.wishes.llm_store)
+        return statement.wait(event_loop.start(asked))
+
+    def _run_here(self, sql: str, rows: pa.Table) -> Found:
+        try:
+            with self._connected(rows) as connection, _stopped_after(connection, self._seconds):
                 found = connection.execute(sql).fetchall()
-                names = [column[0] for column in connection.description]
+                return reply_rows(found, [column[0] for column in connection.description])
         except duckdb.InterruptException as error:
-            raise too_slow(seconds) from error
+            raise too_slow(self._seconds) from error
         except duckdb.Error as error:
             raise RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}") from error
-        answers = [answer for row in found for cell in row for answer in answers_in(cell)]
-        if answers and all(answer["error"] for answer in answers):
-            _refuse_all(answers[0])
-        return [{name: shown(cell) for name, cell in zip(names, row, strict=True)} for row in found]
 
     @contextmanager
     def _connected(self, rows: pa.Table) -> Iterator[Connection]:
@@ -108,16 +150,16 @@ class Running:
             session.caller = self._visit.gateway.caller
             session.variables = _variables(wishes)
             session.duckdb_draws = False
-            duckdb.DuckDBPyConnection.register(connection, "given", rows)
-            names = ", ".join('"' + name.replace('"', '""') + '"' for name in rows.column_names) or "NULL AS feature"
-            for statement in (f"CREATE TABLE {DATA} AS SELECT {names} FROM given", REQUEST_MACRO):
-                duckdb.DuckDBPyConnection.execute(connection, statement)
-            duckdb.DuckDBPyConnection.unregister(connection, "given")
-            duckdb.DuckDBPyConnection.execute(connection, "SET lock_configuration = true")
+            load_rows(connection, rows)
             try:
                 yield connection
             finally:
                 self._visit.statements.append(session.statement)
+
+
+def _limit_hint(error: SandboxLimitError, limits: Limits) -> str:
+    most = {"time": f"{limits.seconds:g} s", "memory": f"{limits.megabytes} MB", "size": "8 MB of rows"}[error.limit]
+    return f"it may take {most} beside the models' own time"
 
 
 def _variables(wishes: Wishes) -> dict[str, str]:

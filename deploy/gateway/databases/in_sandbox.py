@@ -29,7 +29,7 @@ class SandboxedDatabase:
     def __init__(self, database: Database, url: SecretStr, limits: Limits) -> None:
         self.kind, self.dialect = database.kind, database.dialect
         self._database = database
-        self._url = url
+        self.url = url
         self._limits = limits
 
     def read_schema(self) -> Schema:
@@ -54,7 +54,7 @@ class SandboxedDatabase:
         self._database.close()
 
     def _call(self, function: Any, *arguments: Any) -> Any:
-        url = self._url.get_secret_value()
+        url = self.url.get_secret_value()
         try:
             return SANDBOX.call(function, url, *arguments, limits=self._limits)
         except SandboxLimitError as error:

@@ -11,12 +11,14 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 from quackllm.deploy.gateway.databases.database import Database
+from quackllm.deploy.gateway.databases.in_sandbox import SandboxedDatabase
 from quackllm.deploy.gateway.databases.registry import Databases, open_database, open_url
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
 from quackllm.udf.text2sql.evaluation.datasets import questions
 from quackllm.udf.text2sql.evaluation.scoring import rows_of, same
 from quackllm.workers.errors import DatabaseError, RequestError, SetupError
 from quackllm.workers.mschema import Schema, write
+from quackllm.workers.sandbox import Limits
 from sqlalchemy import create_engine
 
 from support.spider_on_servers import copy_database
@@ -109,13 +111,30 @@ def test_a_query_gives_no_more_rows_than_wanted_and_says_that_there_are_more(dat
     assert not database.run("SELECT Name FROM singer ORDER BY Singer_ID LIMIT 2", 2).truncated
 
 
-def test_a_statement_that_runs_for_ever_is_stopped(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("server", "duckdb_file"):
-        monkeypatch.setattr(f"quackllm.deploy.gateway.databases.{module}.STATEMENT_SECONDS", 0.2)
+def test_a_query_that_runs_for_ever_is_ended_and_the_next_one_is_answered(database: Any) -> None:
+    hurried = SandboxedDatabase(database, database.url, Limits(seconds=0.5))
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    with pytest.raises(DatabaseError, match=r"(?i)interrupt"):
-        database.run(endless, 1)
-    assert database.run("SELECT 1 AS one", 1).rows == ((1,),)
+    with pytest.raises(DatabaseError, match=r"takes longer than 0\.5 s"):
+        hurried.run(endless, 1)
+    assert database.run("SELECT 1 AS one", 1).columns == ("one",)
+
+
+def test_a_query_that_takes_too_much_memory_is_ended_and_the_next_one_is_answered(database: Any) -> None:
+    narrow = SandboxedDatabase(database, database.url, Limits(megabytes=128))
+    sql = {
+        "SQLite": "SELECT length(replace(hex(zeroblob(200000000)), '0', 'xx')) AS n",
+        "DuckDB": "SELECT len(list_transform(range(1000000), lambda x: repeat('x', 1000000))) AS n",
+    }
+    with pytest.raises(DatabaseError, match=r"(?i)memory|too big"):
+        narrow.run(sql[database.kind], 1)
+    assert database.run("SELECT 1 AS one", 1).columns == ("one",)
+
+
+def test_rows_that_are_too_large_are_not_sent(database: Database) -> None:
+    text = {"SQLite": "hex(zeroblob(3000000))", "DuckDB": "repeat('x', 6000000)"}[database.kind]
+    with pytest.raises(DatabaseError, match="too large"):
+        database.run(f"SELECT {text} AS t FROM singer", 10)
+    assert database.run("SELECT 1 AS one", 1).columns == ("one",)
 
 
 def test_its_own_words_say_what_is_wrong_with_a_query(database: Database) -> None:

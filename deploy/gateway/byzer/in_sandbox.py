@@ -1,0 +1,122 @@
+"""A select list in a sandbox's child: what it computes is computed there, and the parent asks the models it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import Any, cast
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from ....udf.connection import Connection, register, session_behind
+from ....udf.functions.macros import name_models
+from ....udf.functions.text2sql import Question
+from ....udf.session.session import Session, plain
+from ....udf.settings import StoreMode, Wishes
+from ....udf.text2sql.pipeline import Detail
+from ....workers.deployments.spec import ModelSpec
+from ....workers.errors import RequestError
+from ....workers.messages import Request, Response
+from ....workers.options import options_from_json
+from ....workers.sandbox import Sandbox, call_parent, interruptible
+from ....workers.sandbox.locked_duckdb import sandboxed_duckdb
+from ....workers.serving.fleet import Fleet
+from ..errors import GatewayError
+from .select_list import Rewriting, computes_little
+from .statement import load_rows, reply_rows
+
+PROCESSES = 16
+"""A child waits with its select list for the models' answers, so that there may be more than there are cores."""
+
+
+def rewrite(text: str, models: frozenset[str], others: frozenset[str]) -> tuple[str, bool] | str:
+    """Return the SELECT that a select list means and whether it computes little; or which model may not be asked."""
+    try:
+        sql = Rewriting(models, others).rewritten(text)
+    except GatewayError as error:
+        return error.message
+    return sql, computes_little(sql, models)
+
+
+def rows_of(sql: str, rows: pa.Table, models: tuple[str, ...]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """Return the rows of a SELECT over `data`, and the first answer where all of them failed.
+
+    Args:
+        sql: as `rewrite` returned it.
+        rows: the request's.
+        models: whose names are functions.
+
+    Raises:
+        RequestError: DuckDB refuses it.
+        QuackLLMError: no row can succeed.
+    """
+    with closing(register(sandboxed_duckdb())) as connection:
+        session = session_behind(connection)
+        session.fleet = cast(Fleet, _Names({name: ModelSpec(name=name, type="echo") for name in models}))
+        session.statement.asker = _Parent()
+        session.statement.read_wishes = lambda: Wishes(llm_progress="off")
+        name_models(connection, session)
+        load_rows(connection, rows)
+        try:
+            return _run(connection, sql)
+        except duckdb.Error as error:
+            refused = RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}")
+            raise session.statement.error or refused from error
+
+
+def _run(connection: Connection, sql: str) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    with interruptible(lambda: duckdb.DuckDBPyConnection.interrupt(connection)):
+        found = plain(connection, sql)
+        return reply_rows(found, [column[0] for column in connection.description])
+
+
+def plain_requests(requests: Sequence[Request]) -> Any:
+    """Return requests as plain values."""
+    return msgspec.to_builtins(list(requests), enc_hook=lambda options: options.canonical)
+
+
+def read_requests(given: Any) -> list[Request]:
+    """Return the requests of plain values.
+
+    Raises:
+        msgspec.ValidationError, RequestError: they are none.
+    """
+    return msgspec.convert(given, list[Request], dec_hook=lambda _, text: options_from_json(text))
+
+
+class _Names:
+    """The names of the models, in place of the models."""
+
+    def __init__(self, specs: Mapping[str, ModelSpec]) -> None:
+        self._specs = specs
+
+    def deployed(self) -> Mapping[str, ModelSpec]:
+        """See `Fleet`."""
+        return self._specs
+
+
+class _Parent:
+    """Lets the parent answer what the select list asks."""
+
+    def responses(
+        self, session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
+    ) -> Sequence[Response | None]:
+        """See `Asker`."""
+        found: list[Response] = call_parent((spec.name, plain_requests(requests)))
+        return found
+
+    def details(self, session: Session, questions: list[Question], mode: StoreMode) -> Sequence[Detail | None]:
+        """See `Asker`; the guard has refused whatever asks for SQL."""
+        raise RequestError("text2sql cannot be called here", hint="post the question to /text2sql")
+
+
+def warm_up() -> None:
+    """Do what the first select list would wait for."""
+    rewrite("select 1", frozenset(), frozenset())
+    with closing(register(sandboxed_duckdb())):
+        pass
+
+
+SANDBOX = Sandbox(warm_up, processes=PROCESSES)
