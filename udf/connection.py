@@ -113,8 +113,12 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         with _running(self, query, planned=False):
-            session_behind(self).statement.runs = False
-            return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)
+            statement = session_behind(self).statement
+            statement.runs = False
+            try:
+                return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)
+            finally:
+                statement.stop_clock()
 
 
 def _read_whole(connection: Connection) -> None:
@@ -246,6 +250,15 @@ def _interrupt(connection: weakref.ref[Connection]) -> None:
         duckdb.DuckDBPyConnection.interrupt(alive)
 
 
+def _buffered_bytes(connection: weakref.ref[Connection]) -> int:
+    """Return how much memory DuckDB's buffers hold; its own memory limit holds for them."""
+    if (alive := connection()) is None:
+        return 0
+    with duckdb.DuckDBPyConnection.cursor(alive) as cursor:
+        ((held,),) = cursor.execute("SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()").fetchall()
+        return int(held or 0)
+
+
 @contextlib.contextmanager
 def _running(connection: Connection, query: Any, parameters: Any = None, *, planned: bool = True) -> Iterator[None]:
     """Prepare for a statement, ask what it will ask, and watch it run."""
@@ -253,7 +266,8 @@ def _running(connection: Connection, query: Any, parameters: Any = None, *, plan
     text = query if isinstance(query, str) else getattr(query, "query", "")
     with session.lock:
         session.statement.end()
-        session.statement = Statement(functools.partial(_interrupt, weakref.ref(connection)))
+        this = weakref.ref(connection)
+        session.statement = Statement(functools.partial(_interrupt, this), functools.partial(_buffered_bytes, this))
         with _watching(session):
             if planned:
                 session.own_transaction.undo(connection)

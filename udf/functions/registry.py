@@ -27,7 +27,7 @@ from .arrow import (
     sql_name,
 )
 from .params import stacked
-from .text2sql import DETAIL_SQL, ask_sql, detail
+from .text2sql import DETAIL_SQL, AskLimits, ask_sql, detail
 
 Column: TypeAlias = pa.ChunkedArray
 _REGISTERING = threading.Lock()
@@ -127,9 +127,11 @@ def text2sql(session: Session, questions: Column, schemas: Column, models: Colum
     )
 
 
-def ask(session: Session, questions: Column, models: Column, rows: Column, seconds: Column, mode: Column) -> pa.Array:
+def ask(
+    session: Session, questions: Column, models: Column, rows: Column, seconds: Column, megabytes: Column, mode: Column
+) -> pa.Array:
     """`FROM ask(question)` → the SQL that `query()` then runs; there is no row to hold an error, so it is raised."""
-    limits = (int(rows[0].as_py()), float(seconds[0].as_py()))
+    limits = AskLimits(int(rows[0].as_py()), float(seconds[0].as_py()), int(megabytes[0].as_py()))
     request = requests_of(questions, "ask")[0]
     return pa.array([ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
 

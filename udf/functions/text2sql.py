@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -64,16 +65,41 @@ def detail(
     return spread(pa.array([found and _row(found) for found in answers], DETAIL), places)
 
 
-def ask_sql(
-    session: Session, question: Request | None, model: str | None, limits: tuple[int, float], mode: StoreMode
-) -> str:
-    """Return the statement for `query()`: the generated SQL, held to a number of rows and seconds.
+@dataclass(frozen=True, slots=True)
+class AskLimits:
+    """What `ask` may give and take.
+
+    Args:
+        rows: of the answer.
+        seconds: from the question on, the model's time included.
+        megabytes: that the process may grow by while the SQL runs, DuckDB's own buffers aside.
+    """
+
+    rows: int
+    seconds: float
+    megabytes: int
+
+
+def ask_sql(session: Session, question: Request | None, model: str | None, limits: AskLimits, mode: StoreMode) -> str:
+    """Return the statement for `query()`: the generated SQL, held to its limits.
+
+    Args:
+        session: whose catalog is asked of, and whose running statement the limits are for.
+        question: the newest turn last.
+        model: its name; None for the default.
+        limits: of the whole of `ask`.
+        mode: whether answers come from the call store.
 
     Raises:
         Text2SQLError: no SQL was found.
+        GuardError: the SQL takes too much, or nothing could stop it.
     """
+    from ..text2sql.checks.own_process import query_for_ask
+
     if question is None:
         raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")
+    statement = session.statement
+    statement.limit(limits.seconds)
     (found,) = answer_all(session, [(question, None, model)], mode)
     if found.sql is None:
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
@@ -83,10 +109,11 @@ def ask_sql(
         )
     if not found.bound:
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
-    rows, seconds = limits
-    session.statement.tell_sql(found.sql)
-    session.statement.limit(seconds)
-    return f"SELECT * FROM ({found.sql}) AS answer LIMIT {int(rows)}"
+    statement.tell_sql(found.sql)
+    preparing = asyncio.to_thread(query_for_ask, found.sql, session.known_catalog(), limits.rows)
+    query = statement.wait(event_loop.start(preparing))
+    statement.limit_memory(limits.megabytes)
+    return query
 
 
 def answer_all(session: Session, questions: list[Question], mode: StoreMode) -> list[Detail]:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
-from ...workers.errors import CancelledError, QuackLLMError, TimeLimitError
+from ...workers.errors import CancelledError, QuackLLMError
 from ...workers.messages import Failure, Response
 from ..calls.answer_cache import Memory
 from ..calls.budget import Spent
 from ..planner.modes import ASKING, Asker
 from ..settings import Wishes, settings
+from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from ...workers.deployments.spec import ModelSpec
@@ -53,9 +54,10 @@ class Statement:
 
     Args:
         interrupt: stops DuckDB's own work on the statement.
+        buffers: says how much memory DuckDB's buffers hold, in bytes.
     """
 
-    def __init__(self, interrupt: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, interrupt: Callable[[], None] = lambda: None, buffers: Callable[[], int] = lambda: 0) -> None:
         self.remembered: dict[str, Response] = {}
         self.memory = Memory()
         self.rooms: dict[str, asyncio.Semaphore] = {}
@@ -73,11 +75,12 @@ class Statement:
         """Not where it is only bound: a relation runs later, in statements of its own."""
         self.error: QuackLLMError | None = None
         self._interrupt = interrupt
+        self._buffers = buffers
         self._cancelled = threading.Event()
         self._pressed = False
         self._drawing = threading.Lock()
-        self._too_slow: TimeLimitError | None = None
-        self._timer: threading.Timer | None = None
+        self._exceeded: QuackLLMError | None = None
+        self._watchdog: Watchdog | None = None
         self._bar: Bar | LogLines | None = None
         self._watched = 0
         self._asking_since: float | None = None
@@ -185,32 +188,35 @@ class Statement:
         return self._cancelled.is_set() or self.error is not None
 
     def limit(self, seconds: float) -> None:
-        """Cancel the statement unless it ends within so many seconds."""
+        """Stop the statement unless it ends within so many seconds of its first limit."""
+        if self._watchdog is None:
+            self._watchdog = Watchdog(self._exceed, seconds, self._buffers)
 
-        def expire() -> None:
-            hint = f"write FROM ask('…', seconds := {seconds * 10:g})"
-            self._too_slow = TimeLimitError(f"the answer took longer than {seconds:g} s", hint=hint)
-            self.cancel()
+    def limit_memory(self, megabytes: int) -> None:
+        """Stop the statement when the process has grown so much from now on, DuckDB's own buffers aside."""
+        if self._watchdog:
+            self._watchdog.limit_memory(megabytes)
 
-        self._stop_clock()
-        self._timer = threading.Timer(seconds, expire)
-        self._timer.daemon = True
-        self._timer.start()
+    def _exceed(self, error: QuackLLMError) -> None:
+        self._exceeded = error
+        self.cancel()
 
     def end(self) -> None:
         """Stop the clock, and say what was asked: all rows were read, the next statement begins, or all is closed."""
-        self._stop_clock()
+        self.stop_clock()
         if self._bar:
             self._bar.end()
 
-    def _stop_clock(self) -> None:
-        if self._timer:
-            self._timer.cancel()
+    def stop_clock(self) -> None:
+        """Let the statement take what it takes: it has ended."""
+        if self._watchdog:
+            self._watchdog.end()
+            self._watchdog = None
 
     def reason(self, error: Exception) -> BaseException:
         """Return what really happened when DuckDB says that the statement failed."""
-        if self._too_slow:
-            return self._too_slow
+        if self._exceeded:
+            return self._exceeded
         if self._pressed:
             return KeyboardInterrupt()
         if self._cancelled.is_set():

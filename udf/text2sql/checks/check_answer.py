@@ -23,7 +23,7 @@ def check_answer(output: str, schema: Schema, bindable: bool, limits: Limits = L
         limits: of the memory and time in which it is parsed and bound and its constants are computed.
     """
     written = [""]
-    arguments = output, _bare(schema), bindable
+    arguments = output, bare_schema(schema), bindable
     try:
         sql, failure = SANDBOX.call(verify, *arguments, limits=limits, answer=written.append)
     except SandboxLimitError as error:
@@ -38,7 +38,7 @@ def limit_failure(error: SandboxLimitError, limits: Limits) -> Failure:
     return Failure("memory", f"to plan it, with its constants, takes more memory than {limits.megabytes} MB")
 
 
-def _bare(schema: Schema) -> Schema:
+def bare_schema(schema: Schema) -> Schema:
     """Return the names and types of a schema: what binding needs of it, and what is sent to the child."""
     tables = (Table(table.name, tuple(Column(c.name, c.type) for c in table.columns)) for table in schema.tables)
     return Schema(schema.name, tuple(tables))

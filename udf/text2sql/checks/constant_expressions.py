@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from ....workers.sandbox.locked_duckdb import query
-from .sql_tree import Tree, serialize, to_sql
+from .sql_tree import Tree, arguments, nodes, serialize, to_sql
 
 CONSTANT_CLASSES = frozenset(
     {
@@ -30,14 +30,58 @@ def compute(cursor: duckdb.DuckDBPyConnection, statement: Tree) -> None:
     Raises:
         duckdb.OutOfMemoryException, duckdb.InterruptException, MemoryError: they take more than may be taken.
     """
-    if not (expressions := constant_expressions(statement)):
-        return
+    # Their hashes: a value itself would be made one of Python's.
+    _select(cursor, "hash(1)", constant_expressions(statement))
+
+
+def largest_constant(cursor: duckdb.DuckDBPyConnection, statement: Tree) -> int:
+    """Return how long the longest constant of a statement is, as text; those that `unnest` makes rows of aside.
+
+    Raises:
+        duckdb.OutOfMemoryException, duckdb.InterruptException, MemoryError: as `compute`.
+    """
+    rows = {id(node) for call in _unnested(statement) for node in arguments(call)}
+    repeated = [node for node in constant_expressions(statement) if id(node) not in rows]
+    return max((int(size or 0) for size in _select(cursor, "strlen(CAST(1 AS VARCHAR))", repeated)), default=0)
+
+
+def _select(cursor: duckdb.DuckDBPyConnection, around: str, expressions: list[Tree]) -> tuple[Any, ...]:
+    """Return a function of each expression; nothing where DuckDB cannot compute one of them."""
+    if not expressions:
+        return ()
+    statement: Tree = _template(around)
+    call = statement["node"]["select_list"][0]
+    calls = [_around(call, expression | {"alias": ""}) for expression in expressions]
     try:
-        cursor.execute(_hashes(expressions)).fetchall()
+        sql = to_sql(statement | {"node": statement["node"] | {"select_list": calls}})
+        return tuple(cursor.execute(sql).fetchall()[0])
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise
     except duckdb.Error:
-        return  # A cast that fails, perhaps in a branch that is never taken: for the query itself to say.
+        return ()  # A cast that fails, perhaps in a branch that is never taken: for the query itself to say.
+
+
+@lru_cache(maxsize=4)
+def _template(around: str) -> Tree:
+    statement: Tree = serialize(f"SELECT {around}")["statements"][0]
+    return statement
+
+
+def _around(value: Any, expression: Tree) -> Any:
+    """Return a tree with the expression in place of its number 1."""
+    if isinstance(value, list):
+        return [_around(item, expression) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("class") == "CONSTANT":
+        return expression
+    return {key: _around(child, expression) for key, child in value.items()}
+
+
+def _unnested(statement: Tree) -> Iterator[Tree]:
+    for node, _ in nodes(statement):
+        if node.get("class") == "FUNCTION" and node["function_name"].lower() == "unnest":
+            yield node
 
 
 def is_constant(node: Tree, parameters: frozenset[str] = frozenset()) -> bool:
@@ -47,7 +91,7 @@ def is_constant(node: Tree, parameters: frozenset[str] = frozenset()) -> bool:
     if node["class"] not in CONSTANT_CLASSES or _depends_on_rows(node):
         return False
     if node["class"] == "LAMBDA":
-        parameters |= {name.lower() for name in _names(node["lhs"])}
+        parameters |= lambda_parameters(node)
     return all(is_constant(child, parameters) for child in _children(node))
 
 
@@ -79,9 +123,10 @@ def _children(node: Tree) -> Iterator[Tree]:
                 pending += value.values()
 
 
-def _names(lambda_parameters: Any) -> Iterator[str]:
-    for child in (lambda_parameters, *_children(lambda_parameters)):
-        yield from child.get("column_names", ())
+def lambda_parameters(node: Tree) -> frozenset[str]:
+    """Return the names of a lambda's parameters."""
+    left = node["lhs"]
+    return frozenset(name.lower() for part in (left, *_children(left)) for name in part.get("column_names", ()))
 
 
 def _calls(node: Tree) -> bool:
@@ -103,20 +148,3 @@ def per_row_functions() -> frozenset[str]:
         "WHERE function_type IN ('aggregate', 'window') OR stability = 'VOLATILE'"
     )
     return frozenset({str(name).lower() for (name,) in rows} | {"unnest", "unpivot_list"})
-
-
-def _hashes(expressions: list[Tree]) -> str:
-    """Return a SELECT of the expressions' hashes: the values themselves would become Python's."""
-    statement = _hash_of_one()
-    function = statement["node"]["select_list"][0]
-    argument = function["arguments"][0]
-    calls = [
-        function | {"arguments": [argument | {"expression": expression | {"alias": ""}}]} for expression in expressions
-    ]
-    return to_sql(statement | {"node": statement["node"] | {"select_list": calls}})
-
-
-@lru_cache(maxsize=1)
-def _hash_of_one() -> Tree:
-    statement: Tree = serialize("SELECT hash(1)")["statements"][0]
-    return statement
