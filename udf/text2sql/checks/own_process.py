@@ -20,7 +20,7 @@ from .sql_tree import to_sql
 
 LIMITS = Limits(megabytes=256, seconds=2.0)
 """What planning may take in the user's process too, where nothing can stop it."""
-EMPTY_LIMITS = Limits(megabytes=512, seconds=1.0)
+EMPTY_LIMITS = Limits(megabytes=512, seconds=2.0)
 """What running without rows may take; what an interrupt ends after that may run on at home."""
 FETCHED_ROWS = 1000
 
