@@ -14,7 +14,7 @@ from threading import Lock
 
 import duckdb
 
-from .mschema import Column, Schema, Table, join_name, split_name, sql_name
+from .mschema import Column, Schema, Table, join_name, quote_path, split_name
 from .sandbox.locked_duckdb import query, sandboxed_duckdb
 
 MAX_BINDERS = 32
@@ -102,7 +102,7 @@ class ReusedBinder:
             return bind(sql, schema)
         if schema != self._schema:
             for table in self._schema.tables:
-                self._instance.execute(f"DROP TABLE IF EXISTS {sql_name(table.name)}")
+                self._instance.execute(f"DROP TABLE IF EXISTS {quote_path(table.name)}")
             _create_all(self._instance, [table for table in schema.tables if table.columns])
             self._schema = schema
         return bind_error(self._instance, sql)
@@ -184,7 +184,7 @@ def _statement(table: Table) -> str:
     for column in table.columns:
         columns.setdefault(column.name.lower(), column)
     texts = [f"{_quoted(column.name)} {_type(column.type)}" for column in columns.values()]
-    return f"CREATE TABLE IF NOT EXISTS {sql_name(table.name)} ({', '.join(texts)})"
+    return f"CREATE TABLE IF NOT EXISTS {quote_path(table.name)} ({', '.join(texts)})"
 
 
 def _is_type(text: str) -> bool:

@@ -11,8 +11,8 @@ from fastapi import Depends
 from fastapi import Request as HttpRequest
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from ...udf.session.statement import Statement
-from ...udf.settings import Wishes, settings
+from ...udf.calls.scope import CallScope
+from ...udf.settings import StatementOptions, load_settings
 from ...workers.deployments.spec import ModelSpec
 from .auth.api_keys import digest_of
 from .auth.usage_ledger import Cost, Pass, Refusal
@@ -27,7 +27,7 @@ class Visit:
     gateway: Gateway
     admitted: Pass | None
     """None: the gateway has no keys, and whoever reaches it may ask."""
-    statements: list[Statement] = field(default_factory=list)
+    statements: list[CallScope] = field(default_factory=list)
     guessed_tokens: int = 0
     """Those of answers that were stopped, of which nobody says what they cost."""
 
@@ -49,25 +49,25 @@ class Visit:
         """Whether the key's list of models has this one."""
         return self.admitted is None or self.admitted.key.models is None or name in self.admitted.key.models
 
-    def statement(self) -> Statement:
+    def statement(self) -> CallScope:
         """Return a statement to ask on behalf of, which may spend what is left of the key's budget."""
-        statement = Statement()
-        statement.read_wishes = functools.partial(_wishes, self.admitted)
+        statement = CallScope()
+        statement.load_options = functools.partial(_wishes, self.admitted)
         self.statements.append(statement)
         return statement
 
     @property
     def cost(self) -> Cost:
         """What its statements have spent by now; what the call store knew costs nothing."""
-        spent = [statement.spent for statement in self.statements]
+        spent = [statement.usage for statement in self.statements]
         tokens = sum(each.input_tokens + each.output_tokens for each in spent)
         tokens += self.guessed_tokens
         return Cost(sum(each.asked for each in spent), tokens, sum(each.money or 0.0 for each in spent))
 
 
-def _wishes(admitted: Pass | None) -> Wishes:
+def _wishes(admitted: Pass | None) -> StatementOptions:
     """Return what the user's settings allow one statement, less where the key has less left."""
-    own = settings()
+    own = load_settings()
     if admitted is None:
         return own
     key, spent = admitted.key, admitted.spent
@@ -80,7 +80,7 @@ def _wishes(admitted: Pass | None) -> Wishes:
     for name, most in left.items():
         if most is not None:
             given[name] = most if given[name] is None else min(most, given[name])
-    return Wishes(**{name: given[name] for name in Wishes.model_fields})
+    return StatementOptions(**{name: given[name] for name in StatementOptions.model_fields})
 
 
 BEARER = HTTPBearer(auto_error=False, description="made by `quackllm keys add`; none where the gateway has no keys")

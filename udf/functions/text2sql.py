@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ...workers import event_loop
 from ...workers.errors import Text2SQLError
-from ...workers.messages import Request, Response
+from ...workers.messages import Request
+from ..planner.questions import bounded_query, resolve_questions
+from ..session.session import Session
 from ..settings import StoreMode
+from ..text2sql.result import QuestionKey, Text2SqlResult
 from .arrow import (
     ERROR,
     ERROR_SQL,
@@ -25,10 +25,6 @@ from .arrow import (
     spread,
 )
 
-if TYPE_CHECKING:
-    from ..session.session import Session
-    from ..text2sql.pipeline import Detail
-
 DETAIL_SQL = (
     f"STRUCT(sql VARCHAR, error {ERROR_SQL}, attempts INTEGER, bound BOOLEAN, model VARCHAR, history {MESSAGES_SQL}, "
     f"usage {USAGE_SQL}, seconds DOUBLE)"
@@ -39,13 +35,9 @@ DETAIL = pa.struct(
         **{"history": MESSAGES, "usage": USAGE, "seconds": pa.float64()},
     }
 )
-Question = tuple[Request, str | None, str | None]
-"""A question with its conversation, the schema's text, and the model's name."""
-AT_ONCE = 2048
-"""Questions that are worked on together."""
 
 
-def detail(
+def text2sql_detail(
     session: Session,
     questions: list[Request | None],
     schemas: list[str | None],
@@ -53,12 +45,12 @@ def detail(
     mode: StoreMode,
 ) -> pa.Array:
     """Return a column of `DETAIL_SQL`: each distinct question answered once, NULL for a NULL question."""
-    distinct: dict[Question, int] = {}
+    distinct: dict[QuestionKey, int] = {}
     places: list[int | None] = []
     for question, schema, model in zip(questions, schemas, models, strict=True):
-        place = distinct.setdefault((question, schema, model), len(distinct)) if question else None
+        place = distinct.setdefault(QuestionKey(question, schema, model), len(distinct)) if question else None
         places.append(place)
-    answers = session.statement.asker.details(session, list(distinct), mode)
+    answers = session.answers.sql_results(list(distinct), mode)
     for asked, found in zip(distinct, answers, strict=True):
         if found is not None:
             session.statement.note_failure(asked, found.error)
@@ -94,13 +86,11 @@ def ask_sql(session: Session, question: Request | None, model: str | None, limit
         Text2SQLError: no SQL was found.
         GuardError: the SQL takes too much, or nothing could stop it.
     """
-    from ..text2sql.checks.own_process import query_for_ask
-
     if question is None:
         raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")
     statement = session.statement
-    statement.limit(limits.seconds)
-    (found,) = answer_all(session, [(question, None, model)], mode)
+    statement.set_time_limit(limits.seconds)
+    (found,) = resolve_questions(session, [QuestionKey(question, model=model)], mode)
     if found.sql is None:
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
         raise Text2SQLError(
@@ -109,45 +99,13 @@ def ask_sql(session: Session, question: Request | None, model: str | None, limit
         )
     if not found.bound:
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
-    statement.tell_sql(found.sql)
-    preparing = asyncio.to_thread(query_for_ask, found.sql, session.known_catalog(), limits.rows)
-    query = statement.wait(event_loop.start(preparing))
-    statement.limit_memory(limits.megabytes)
+    statement.announce_sql(found.sql)
+    query = bounded_query(session, found.sql, limits.rows)
+    statement.set_memory_limit(limits.megabytes)
     return query
 
 
-def answer_all(session: Session, questions: list[Question], mode: StoreMode) -> list[Detail]:
-    """Answer the questions at once; one that the statement has asked before is not answered again."""
-    details = session.statement.details
-
-    async def all_of_them() -> None:
-        new = [question for question in questions if question not in details]
-        for start in range(0, len(new), AT_ONCE):
-            part = new[start : start + AT_ONCE]
-            found = await asyncio.gather(*(_answer(session, question, mode) for question in part))
-            details.update(zip(part, found, strict=True))
-
-    session.statement.wait(event_loop.start(all_of_them()))
-    return [details[question] for question in questions]
-
-
-async def _answer(session: Session, question: Question, mode: StoreMode) -> Detail:
-    from ..text2sql.pipeline import answer_question
-    from ..text2sql.prompts.formats import form_of
-    from ..text2sql.schema.resolve import resolve
-
-    request, schema_text, name = question
-    spec = session.text2sql_model_for(name)
-    schema = resolve(schema_text, session.known_catalog())
-
-    async def ask(step: Request) -> Response:
-        (response,) = await session.caller.ask(spec, [step], session.statement, mode)
-        return response
-
-    return await answer_question(request, schema, form_of(spec), ask)
-
-
-def _row(found: Detail) -> dict[str, object]:
+def _row(found: Text2SqlResult) -> dict[str, object]:
     return {
         "sql": found.sql,
         "error": failure_to_row(found.error),

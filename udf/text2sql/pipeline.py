@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from msgspec import structs
 
@@ -12,50 +12,24 @@ from ...workers.errors import RequestError
 from ...workers.messages import Failure, Message, Request, Response, Usage
 from .checks.check_answer import check_answer
 from .checks.verify import NO_SQL
-from .prompts.formats import PromptForm
+from .prompts.formats import PromptFormat
 from .prompts.value_matching import match_values
+from .result import Text2SqlResult
 from .schema.resolve import ResolvedSchema
 
 Ask = Callable[[Request], Awaitable[Response]]
-Fit = Callable[[str], tuple[str, Failure | None]]
+TargetCheck = Callable[[str], tuple[str, Failure | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """What came of a question.
-
-    Args:
-        sql: the query, or None.
-        error: why there is none: a service's own code, or 'parser', 'binder', 'catalog' (and DuckDB's other words),
-            'guard', 'no_sql', 'declined', 'memory' or 'time' (what it takes to plan it is
-            bounded). None exactly where there is a query.
-        attempts: how often the model was asked.
-        bound: whether DuckDB itself took the query; False where the schema cannot be bound.
-        model: who answered.
-        history: bare questions and SQL, the newest last, for a follow-up; after a failure the last good one.
-        usage: tokens of all attempts.
-        seconds: of all attempts.
-    """
-
-    sql: str | None
-    error: Failure | None
-    attempts: int
-    bound: bool
-    model: str
-    history: tuple[Message, ...]
-    usage: Usage
-    seconds: float
-
-
-async def answer_question(
+async def generate_sql(
     question: str | Request,
     schema: ResolvedSchema,
-    form: PromptForm,
+    form: PromptFormat,
     ask: Ask,
     *,
     max_repairs: int = 3,
-    fit: Fit | None = None,
-) -> Detail:
+    fit: TargetCheck | None = None,
+) -> Text2SqlResult:
     """Return the SQL that answers a question.
 
     Args:
@@ -75,10 +49,10 @@ async def answer_question(
         raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
     values = await asyncio.to_thread(match_values, request.messages[-1].content, schema.schema)
     messages: tuple[Message, ...] | None = await asyncio.to_thread(form.ask, request.messages, schema.schema, values)
-    detail = Detail(None, Failure(*NO_SQL), 0, False, "", request.messages[:-1], Usage(), 0.0)
+    detail = Text2SqlResult(None, Failure(*NO_SQL), 0, False, "", request.messages[:-1], Usage(), 0.0)
     while messages is not None and detail.attempts <= max_repairs:
         response = await ask(structs.replace(request, messages=messages))
-        detail = _counted(detail, response)
+        detail = _add_attempt(detail, response)
         if response.error is not None:
             return replace(detail, error=response.error)
         output = response.output or ""
@@ -95,7 +69,7 @@ async def answer_question(
     return detail
 
 
-def _counted(detail: Detail, response: Response) -> Detail:
+def _add_attempt(detail: Text2SqlResult, response: Response) -> Text2SqlResult:
     usage = Usage(
         detail.usage.input_tokens + response.usage.input_tokens,
         detail.usage.output_tokens + response.usage.output_tokens,

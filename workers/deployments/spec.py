@@ -13,15 +13,15 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer, field_validator
 
 from ..engines import Engine, find_engine
-from ..errors import RequestError, SetupError, near_names
-from .file_fingerprints import stamps
+from ..errors import RequestError, SetupError, did_you_mean
+from .file_fingerprints import file_fingerprints
 from .providers import find_service
 
 NAME_PATTERN = re.compile(r"[a-z_][a-z0-9_]*")
 SECRET_NAME = re.compile(r"(KEY|TOKEN|PASSWORD|SECRET|CREDENTIALS?)$", re.IGNORECASE)
 PREFIXES = ("saas.", "backend.")
 HIDDEN = "(hidden)"
-OPERATIONAL = frozenset(
+NOT_IN_IDENTITY = frozenset(
     {
         *("proxy", "organization", "device", "max_batch_size"),
         *("n_parallel", "n_threads", "n_gpu_layers", "n_batch", "flash_attention"),
@@ -46,7 +46,7 @@ class Limits(BaseModel):
 
 
 @dataclass(frozen=True)
-class Plan:
+class EnginePlan:
     """A spec that was read: the engine's class, its validated settings, and the limits."""
 
     engine: type[Engine]
@@ -104,7 +104,7 @@ class ModelSpec(BaseModel):
 
     @field_serializer("infer_params")
     def _show(self, params: dict[str, Any]) -> dict[str, Any]:
-        return with_secrets(params, lambda _, secret: shown(secret))
+        return map_secrets(params, lambda _, secret: redact(secret))
 
     @property
     def prompt_form(self) -> str | None:
@@ -112,7 +112,7 @@ class ModelSpec(BaseModel):
         form: str | None = self.infer_params.get("prompt_form")
         return form
 
-    def plan(self) -> Plan:
+    def plan(self) -> EnginePlan:
         """Return the engine and its settings.
 
         Raises:
@@ -132,16 +132,18 @@ class ModelSpec(BaseModel):
             engine = find_engine(family)
         if self.gpus_per_worker > 1 and "tensor_parallel_size" in engine.Settings.model_fields:
             settings.setdefault("tensor_parallel_size", int(self.gpus_per_worker))
-        return Plan(engine, _validated(engine.Settings, settings, self), _validated(Limits, limits, self))
+        return EnginePlan(engine, _validated(engine.Settings, settings, self), _validated(Limits, limits, self))
 
     @cached_property
     def identity(self) -> str:
         """A hash of all that can change an answer: engine, settings and local files, not secrets, name and limits."""
         plan = self.plan()
         dumped = plan.settings.model_dump(mode="json")
-        settings = {name: value for name, value in dumped.items() if not is_secret(name) and name not in OPERATIONAL}
+        settings = {
+            name: value for name, value in dumped.items() if not is_secret(name) and name not in NOT_IN_IDENTITY
+        }
         places = [dumped.get("model_path"), *dumped.get("lora_adapters", {}).values()]
-        files = [stamp for place in places if place for stamp in stamps(place)]
+        files = [stamp for place in places if place for stamp in file_fingerprints(place)]
         text = json.dumps([plan.engine.__name__, settings, *files], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -151,13 +153,13 @@ def is_secret(key: str) -> bool:
     return key.rpartition(".")[2] in ("api_key", "token", "password", "headers")
 
 
-def shown(secret: SecretStr) -> str:
+def redact(secret: SecretStr) -> str:
     """Return what may be shown of a secret: a reference as it is, a key itself never."""
     text = secret.get_secret_value()
     return text if text.startswith(("env:", "file:")) else HIDDEN
 
 
-def with_secrets(params: dict[str, Any], replace: Callable[[str, SecretStr], str]) -> dict[str, Any]:
+def map_secrets(params: dict[str, Any], replace: Callable[[str, SecretStr], str]) -> dict[str, Any]:
     """Return the parameters with `replace(key, secret)` in place of each secret, inner ones included."""
 
     def replaced(key: str, value: Any) -> Any:
@@ -176,7 +178,7 @@ def _hidden(key: str, value: Any) -> Any:
     return SecretStr(value) if isinstance(value, str) else value
 
 
-def read_spec(**fields: Any) -> ModelSpec:
+def make_spec(**fields: Any) -> ModelSpec:
     """Return the spec of these fields.
 
     Raises:
@@ -186,7 +188,7 @@ def read_spec(**fields: Any) -> ModelSpec:
     try:
         spec = ModelSpec(**fields)
     except ValidationError as error:
-        raise RequestError(f"the model cannot be deployed: {_complaints(error, ModelSpec)}") from error
+        raise RequestError(f"the model cannot be deployed: {_format_validation_errors(error, ModelSpec)}") from error
     spec.plan()
     return spec
 
@@ -201,14 +203,14 @@ def _validated(model: type[Model], values: dict[str, Any], spec: ModelSpec) -> M
     try:
         return model(**values)
     except ValidationError as error:
-        raise SetupError(f"{spec.name} ({spec.type}): {_complaints(error, model)}") from error
+        raise SetupError(f"{spec.name} ({spec.type}): {_format_validation_errors(error, model)}") from error
 
 
-def _complaints(error: ValidationError, model: type[BaseModel]) -> str:
+def _format_validation_errors(error: ValidationError, model: type[BaseModel]) -> str:
     """Say what is wrong with each field; never the value, which may be a secret."""
     lines = []
     for complaint in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in complaint["loc"])
-        hint = f" ({near_names(name, model.model_fields)})" if complaint["type"] == "extra_forbidden" else ""
+        hint = f" ({did_you_mean(name, model.model_fields)})" if complaint["type"] == "extra_forbidden" else ""
         lines.append(f"{name}: {complaint['msg']}{hint}")
     return "; ".join(lines)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from threading import Event, Timer
 from time import monotonic
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from .frames import MAX_RESULT_BYTES, read_frame, write_frame
 
@@ -85,7 +85,7 @@ class Clock:
 
 
 _STOPS: list[Callable[[], None]] = []
-_STREAMS: list[BinaryIO] = []
+_STREAMS: list[IO[bytes]] = []
 _CLOCKS: list[Clock] = []
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 import pickle
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 HEADER = struct.Struct("!Q")
 MAX_RESULT_BYTES = 8 << 20
 """A larger result is refused: the parent, which must not grow, would hold it several times over."""
 
 
-def read_frame(stream: BinaryIO, most: int | None = None) -> bytes:
+def read_frame(stream: IO[bytes], most: int | None = None) -> bytes:
     """Return the next frame.
 
     Raises:
@@ -30,7 +30,7 @@ def read_frame(stream: BinaryIO, most: int | None = None) -> bytes:
     return body
 
 
-def write_frame(stream: BinaryIO, body: bytes) -> None:
+def write_frame(stream: IO[bytes], body: bytes) -> None:
     """Send a frame."""
     stream.write(HEADER.pack(len(body)) + body)
     stream.flush()

@@ -10,12 +10,12 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from ....udf.connection import Connection, register, session_behind
-from ....udf.functions.macros import name_models
-from ....udf.functions.text2sql import Question
-from ....udf.session.session import Session, plain
-from ....udf.settings import StoreMode, Wishes
-from ....udf.text2sql.pipeline import Detail
+from ....udf.connection import Connection, register
+from ....udf.functions.macros import sync_model_macros
+from ....udf.raw_sql import execute_raw
+from ....udf.session.session import session_of
+from ....udf.settings import StatementOptions, StoreMode
+from ....udf.text2sql.result import QuestionKey, Text2SqlResult
 from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import RequestError
 from ....workers.messages import Request, Response
@@ -53,11 +53,11 @@ def rows_of(sql: str, rows: pa.Table, models: tuple[str, ...]) -> tuple[list[dic
         QuackLLMError: no row can succeed.
     """
     with closing(register(sandboxed_duckdb())) as connection:
-        session = session_behind(connection)
+        session = session_of(connection)
         session.fleet = cast(Fleet, _Names({name: ModelSpec(name=name, type="echo") for name in models}))
-        session.statement.asker = _Parent()
-        session.statement.read_wishes = lambda: Wishes(llm_progress="off")
-        name_models(connection, session)
+        session.answers = _Parent()
+        session.statement.scope.load_options = lambda: StatementOptions(llm_progress="off")
+        sync_model_macros(connection, session)
         load_rows(connection, rows)
         try:
             return _run(connection, sql)
@@ -68,7 +68,7 @@ def rows_of(sql: str, rows: pa.Table, models: tuple[str, ...]) -> tuple[list[dic
 
 def _run(connection: Connection, sql: str) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     with interruptible(lambda: duckdb.DuckDBPyConnection.interrupt(connection)):
-        found = plain(connection, sql)
+        found = execute_raw(connection, sql)
         return reply_rows(found, [column[0] for column in connection.description])
 
 
@@ -100,15 +100,13 @@ class _Names:
 class _Parent:
     """Lets the parent answer what the select list asks."""
 
-    def responses(
-        self, session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
-    ) -> Sequence[Response | None]:
-        """See `Asker`."""
+    def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
+        """See `AnswerSource`."""
         found: list[Response] = call_parent((spec.name, plain_requests(requests)))
         return found
 
-    def details(self, session: Session, questions: list[Question], mode: StoreMode) -> Sequence[Detail | None]:
-        """See `Asker`; the guard has refused whatever asks for SQL."""
+    def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
+        """See `AnswerSource`; the guard has refused whatever asks for SQL."""
         raise RequestError("text2sql cannot be called here", hint="post the question to /text2sql")
 
 

@@ -6,9 +6,10 @@ import asyncio
 import functools
 import warnings
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from threading import Timer
+from time import monotonic
 from typing import Annotated, Any
 
 import duckdb
@@ -17,9 +18,11 @@ from fastapi import APIRouter, Form
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from ....udf.connection import Connection, register, session_behind
-from ....udf.session.statement import FailedRowsWarning, Statement
-from ....udf.settings import Wishes
+from ....udf.calls.scope import CallScope
+from ....udf.connection import Connection, register
+from ....udf.session.session import session_of
+from ....udf.session.statement import FailedRowsWarning
+from ....udf.settings import StatementOptions
 from ....workers import event_loop
 from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import CancelledError, RequestError, SandboxLimitError
@@ -114,23 +117,23 @@ class PredictStatement:
         return found
 
     def _run_in_sandbox(self, sql: str, rows: pa.Table) -> Found:
-        statement = self._visit.statement()
-        timer = Timer(self._seconds, statement.cancel)
-        timer.start()
+        answer = functools.partial(self._answer, self._visit.statement(), monotonic() + self._seconds)
         try:
-            answer = functools.partial(self._answer, statement)
             return SANDBOX.call(rows_of, sql, rows, tuple(self._models), limits=self._limits, answer=answer)
         except CancelledError as error:
             raise too_slow(self._seconds) from error
-        finally:
-            timer.cancel()
 
-    def _answer(self, statement: Statement, question: tuple[str, Any]) -> list[Answer]:
+    def _answer(self, scope: CallScope, deadline: float, question: tuple[str, Any]) -> list[Answer]:
         """Ask a model what a child's select list asks; the child is not trusted with more than its names."""
         name, given = question
-        requests = read_requests(given)
-        asked = self._visit.gateway.caller.ask(self._models[name], requests, statement, statement.wishes.llm_store)
-        return statement.wait(event_loop.start(asked))
+        client = self._visit.gateway.caller
+        asked = client.complete(self._models[name], read_requests(given), scope, scope.options.llm_store)
+        future = event_loop.submit(asked)
+        done, _ = wait([future], deadline - monotonic())
+        if not done:
+            future.cancel()
+            raise CancelledError("the models took too long")
+        return future.result()
 
     def _run_here(self, sql: str, rows: pa.Table) -> Found:
         try:
@@ -144,17 +147,17 @@ class PredictStatement:
 
     @contextmanager
     def _connected(self, rows: pa.Table) -> Iterator[Connection]:
-        wishes = self._visit.statement().wishes
+        wishes = self._visit.statement().options
         with closing(register(sandboxed_duckdb(), cluster=self._visit.gateway.settings.cluster)) as connection:
-            session = session_behind(connection)
-            session.caller = self._visit.gateway.caller
+            session = session_of(connection)
+            session.client = self._visit.gateway.caller
             session.variables = _variables(wishes)
-            session.duckdb_draws = False
+            session.duckdb_progress_enabled = False
             load_rows(connection, rows)
             try:
                 yield connection
             finally:
-                self._visit.statements.append(session.statement)
+                self._visit.statements.append(session.statement.scope)
 
 
 def _limit_hint(error: SandboxLimitError, limits: Limits) -> str:
@@ -162,7 +165,7 @@ def _limit_hint(error: SandboxLimitError, limits: Limits) -> str:
     return f"it may take {most} beside the models' own time"
 
 
-def _variables(wishes: Wishes) -> dict[str, str]:
+def _variables(wishes: StatementOptions) -> dict[str, str]:
     """Return what a statement may spend, as the SQL variables that say so."""
     given = wishes.model_dump(exclude_none=True) | {"llm_progress": "off"}
     return {name: str(value) for name, value in given.items()}

@@ -13,6 +13,7 @@ from ....workers.messages import Failure
 from ....workers.mschema import Schema
 from ....workers.sandbox import Limits, Sandbox
 from .database import Database, Rows, fitted
+from .urls import open_url
 
 Result = TypeVar("Result")
 
@@ -38,7 +39,8 @@ class SandboxedDatabase:
 
     def explain(self, sql: str) -> str | None:
         """See `Database`."""
-        return self._call(_explain, sql)
+        words: str | None = self._call(_explain, sql)
+        return words
 
     def fit(self, sql: str, schema: Schema) -> tuple[str, Failure | None]:
         """Return DuckDB's SQL as the database takes it; see `fitted`."""
@@ -79,8 +81,6 @@ def _limit_words(error: SandboxLimitError, limits: Limits) -> str:
 
 @lru_cache(maxsize=16)
 def _opened(url: str) -> Database:
-    from .registry import open_url
-
     return open_url(SecretStr(url), "")
 
 

@@ -7,24 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from pydantic import SecretStr, TypeAdapter
 
-from ....udf.settings import read_yaml
-from ....workers.errors import MissingExtraError, RequestError, SetupError, near_names
+from ....udf.settings import load_yaml
+from ....workers.errors import RequestError, did_you_mean
 from ....workers.mschema import Schema
 from ....workers.sandbox import Limits
-from ....workers.secret_refs import resolve
-from .database import STATEMENT_SECONDS, Database
-from .duckdb_file import DuckDBFile
+from .database import STATEMENT_SECONDS
 from .in_sandbox import SandboxedDatabase
-
-if TYPE_CHECKING:
-    from sqlalchemy import URL
+from .urls import EXAMPLE, open_url, resolve_url
 
 URLS = TypeAdapter(dict[str, SecretStr])
-EXAMPLE = "shop: postgresql://reader:env:SHOP_PASSWORD@db.example.org/shop"
 LIMITS = Limits(megabytes=512, seconds=STATEMENT_SECONDS)
 SCHEMA_SECONDS = 60.0
 """How long a schema that was read is believed."""
@@ -85,7 +79,7 @@ class Databases:
         """
         urls = self._urls()
         if name not in urls:
-            hint = near_names(name, urls) or f"write e.g. {EXAMPLE} in {self._path}"
+            hint = did_you_mean(name, urls) or f"write e.g. {EXAMPLE} in {self._path}"
             raise RequestError(f"no database is called {name!r}", hint=hint)
         with self._lock:
             url, opened = self._opened.get(name, (None, None))
@@ -104,7 +98,7 @@ class Databases:
             self._opened.clear()
 
     def _urls(self) -> dict[str, SecretStr]:
-        return read_yaml(self._path, URLS, EXAMPLE)
+        return load_yaml(self._path, URLS, EXAMPLE)
 
 
 def open_database(url: SecretStr, name: str, limits: Limits = LIMITS) -> SandboxedDatabase:
@@ -119,37 +113,5 @@ def open_database(url: SecretStr, name: str, limits: Limits = LIMITS) -> Sandbox
         SetupError: it is no URL, or its database is none that can be read.
         MissingExtraError: SQLAlchemy or the driver is not installed.
     """
-    resolved = _resolved(url, name)
+    resolved = resolve_url(url, name)
     return SandboxedDatabase(open_url(resolved, name), resolved, limits)
-
-
-def open_url(url: SecretStr, name: str) -> Database:
-    """Return the database of a URL in which nothing is a reference; see `open_database`."""
-    from .sqlalchemy_server import Server
-
-    address = _address(url, name)
-    if address.get_backend_name() == "duckdb":
-        return DuckDBFile(Path(address.database or "").expanduser())
-    return Server(address)
-
-
-def _resolved(url: SecretStr, name: str) -> SecretStr:
-    """Return a URL with what its references stand for."""
-    address = _address(SecretStr(resolve(url, f"the URL of the database {name}")), name)
-    if address.password is not None:
-        password = resolve(SecretStr(str(address.password)), f"the password of the database {name}")
-        address = address.set(password=password)
-    return SecretStr(address.render_as_string(hide_password=False))
-
-
-def _address(url: SecretStr, name: str) -> URL:
-    try:
-        from sqlalchemy.engine import make_url
-        from sqlalchemy.exc import ArgumentError
-    except ModuleNotFoundError as error:
-        hint = "type: pip install 'quackllm[databases]'"
-        raise MissingExtraError(f"databases need the package {error.name}", hint=hint) from error
-    try:
-        return make_url(url.get_secret_value())
-    except ArgumentError as error:
-        raise SetupError(f"the URL of the database {name} cannot be read", hint=f"write e.g. {EXAMPLE}") from error

@@ -44,12 +44,12 @@ async def ask(
     seconds = visit.gateway.settings.request_seconds
     try:
         async with asyncio.timeout(seconds):
-            responses = await visit.gateway.ask(spec, requests, statement, mode or statement.wishes.llm_store)
+            responses = await visit.gateway.ask(spec, requests, statement, mode or statement.options.llm_store)
     except TimeoutError as error:
         raise too_slow(seconds) from error
     for response in responses:
         check_answered(response)
-    return responses, statement.spent.asked
+    return responses, statement.usage.asked
 
 
 @dataclass
@@ -77,5 +77,5 @@ class Answering:
             raise GatewayError(400, "a stream holds one answer to one prompt", code="invalid_request", param="stream")
         growing = Growing(self.visit, self.spec, self.requests[0], self.mode)
         await growing.begin(request)
-        headers = {CALLS: str(growing.statement.spent.asked), "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        headers = {CALLS: str(growing.statement.usage.asked), "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         return EventStream(growing, self.wire, include_usage, headers)

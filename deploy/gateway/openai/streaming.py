@@ -29,7 +29,7 @@ class Growing:
         self.statement = visit.statement()
         self.seconds = visit.gateway.settings.request_seconds
         self._visit, self._request = visit, request
-        mode = mode or self.statement.wishes.llm_store
+        mode = mode or self.statement.options.llm_store
         self._said = visit.gateway.stream(spec, request, self.statement, mode)
         self._first: str | Response | None = None
         self._heard = 0
@@ -70,7 +70,7 @@ class Growing:
     async def close(self) -> None:
         """Stop the engine; what a stopped answer has cost nobody says, so that its tokens are guessed."""
         await self._said.aclose()
-        if self.statement.spent.asked and not self._ended:
+        if self.statement.usage.asked and not self._ended:
             self._visit.guessed_tokens += guess_tokens(self._request) + self._heard // CHARACTERS_PER_TOKEN
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from quackllm.deploy.models_file import read_models_file
-from quackllm.workers.deployments.spec import ModelSpec, with_secrets
+from quackllm.workers.deployments.spec import ModelSpec, map_secrets
 
 import quackllm
 from support.deploy_files import DEPLOY, ROOT
@@ -21,7 +21,7 @@ def test_an_example_of_models_is_read_and_holds_no_key(path: Path) -> None:
     assert all(isinstance(spec, ModelSpec) for spec in specs)
     secrets: list[str] = []
     for spec in specs:
-        with_secrets(spec.infer_params, lambda _, secret: secrets.append(secret.get_secret_value()) or "")
+        map_secrets(spec.infer_params, lambda _, secret: secrets.append(secret.get_secret_value()) or "")
     assert all(secret.startswith("env:") for secret in secrets)
 
 
