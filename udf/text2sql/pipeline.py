@@ -20,6 +20,9 @@ from .schema.resolve import ResolvedSchema
 Ask = Callable[[Request], Awaitable[Response]]
 TargetCheck = Callable[[str], tuple[str, Failure | None]]
 
+# Failures that no other try mends: a model's own refusal, and what has used up the time that a question may compute.
+FINAL = ("declined", "memory", "time")
+
 
 async def generate_sql(
     question: str | Request,
@@ -65,7 +68,7 @@ async def generate_sql(
             history = (*request.messages, Message("assistant", sql))
             return replace(detail, sql=sql, error=None, bound=schema.bindable, history=history)
         detail = replace(detail, error=_with_query(failure, sql))
-        messages = None if failure.code == "declined" else form.repair(messages, sql, failure.message)
+        messages = None if failure.code in FINAL else form.repair(messages, sql, failure.message)
     return detail
 
 

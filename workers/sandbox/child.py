@@ -155,13 +155,27 @@ def _bounded_result(function: str, arguments: tuple[Any, ...], megabytes: int, s
     """Return what a function gives as ('result', value), or how it failed, all of plain values, as a frame."""
     clock = Clock(seconds)
     _CLOCKS[:] = [clock]
-    try:
+    reply = b""
+    with _Outcome() as outcome:
         run = _find(function)
         with clock.running(), _memory_limit(megabytes):
             reply = pickle.dumps(("result", run(*arguments)), protocol=5)
-    except BaseException as error:
-        reply = pickle.dumps(("limit", "time") if clock.expired else _failure(error), protocol=5)
+    if outcome.error:
+        reply = pickle.dumps(("limit", "time") if clock.expired else _failure(outcome.error), protocol=5)
     return reply if len(reply) <= MAX_RESULT_BYTES else pickle.dumps(("limit", "size"))
+
+
+class _Outcome:
+    """Keeps whatever ends a block: at a process's border every error is told to the other side."""
+
+    error: BaseException | None = None
+
+    def __enter__(self) -> _Outcome:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        self.error = error
+        return True
 
 
 def _failure(error: BaseException) -> tuple[str, Any]:

@@ -74,7 +74,7 @@ def _run(connection: Connection, sql: str) -> tuple[list[dict[str, Any]], dict[s
 
 def plain_requests(requests: Sequence[Request]) -> Any:
     """Return requests as plain values."""
-    return msgspec.to_builtins(list(requests), enc_hook=lambda options: options.canonical)
+    return msgspec.to_builtins(list(requests), enc_hook=lambda options: options.canonical_json)
 
 
 def read_requests(given: Any) -> list[Request]:
