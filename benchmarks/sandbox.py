@@ -129,7 +129,7 @@ def gateway(folder: Path) -> Iterator[str]:
         connection.execute(TABLE)
     databases = folder / "databases.yaml"
     databases.write_text(f"t: duckdb:///{folder}/t.duckdb\n")
-    with serving(GatewaySettings(port=0, databases=databases, statement_seconds=SECONDS)) as address:
+    with serving(GatewaySettings(port=0, databases=databases, statement_seconds=SECONDS)) as (address, *_):
         yield address
 
 
