@@ -1,8 +1,8 @@
 """What the sandbox costs a plain question, and what 118 bombs do: `python benchmarks/sandbox.py [cost] [WAY …]`.
 
-Ways: text2sql, gateway (POST /text2sql with `run`), predict (POST /model/predict), ask. A model that writes the bombs is
-asked for each; after each a plain question is asked. Printed for each way: how many were ended and by when, how far the
-process that serves grew over its size at rest, and how long the plain question took then. Memory and time: 512 MB, 5 s.
+Ways: text2sql, gateway (POST /text2sql with `run`), predict (POST /model/predict), ask. A model that writes the bombs
+is asked for each, and after each for something plain. Printed: how long each took, how far the process that serves grew
+over its size at rest, and how long the plain question took then. Memory and time: 512 MB, 5 s.
 """
 
 from __future__ import annotations

@@ -75,10 +75,16 @@ def binder_for(schema: Schema) -> Binder:
 
 
 def bind_error(cursor: duckdb.DuckDBPyConnection, sql: str) -> BindError | None:
-    """Return why a query does not bind on a connection, or None where it does; nothing is run."""
+    """Return why a query does not bind on a connection, or None where it does; nothing is run.
+
+    Raises:
+        duckdb.OutOfMemoryException, duckdb.InterruptException: to bind it takes more than may be taken.
+    """
     try:
         # A relation is bound and not run. EXPLAIN would also fold the constants, which can take minutes.
         cursor.sql(sql)
+    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+        raise  # It says nothing about the schema.
     except duckdb.Error as error:
         return BindError(_kind(error), str(error))
     return None

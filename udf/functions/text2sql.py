@@ -64,7 +64,7 @@ class AskLimits:
     Args:
         rows: of the answer.
         seconds: from the question on, the model's time included.
-        megabytes: that the process may grow by while the SQL runs, DuckDB's own buffers aside.
+        megabytes: that the process may grow by while the SQL runs, what DuckDB keeps of files aside.
     """
 
     rows: int

@@ -44,10 +44,10 @@ class Statement:
 
     Args:
         interrupt: stops DuckDB's own work on the statement.
-        buffers: says how much memory DuckDB's buffers hold, in bytes.
+        cached: says how much DuckDB keeps of the user's files in memory, in bytes.
     """
 
-    def __init__(self, interrupt: Callable[[], None] = lambda: None, buffers: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, interrupt: Callable[[], None] = lambda: None, cached: Callable[[], int] = lambda: 0) -> None:
         self.scope = CallScope()
         self.failed: dict[Hashable, str] = {}
         self.warnings: dict[str, None] = {}
@@ -60,7 +60,7 @@ class Statement:
         """Not where it is only bound: a relation runs later, in statements of its own."""
         self.error: QuackLLMError | None = None
         self._interrupt = interrupt
-        self._buffers = buffers
+        self._cached = cached
         self._cancelled = threading.Event()
         self._pressed = False
         self._drawing = threading.Lock()
@@ -170,10 +170,10 @@ class Statement:
     def set_time_limit(self, seconds: float) -> None:
         """Stop the statement unless it ends within so many seconds of its first limit."""
         if self._watchdog is None:
-            self._watchdog = Watchdog(self._exceed, seconds, self._buffers)
+            self._watchdog = Watchdog(self._exceed, seconds, self._cached)
 
     def set_memory_limit(self, megabytes: int) -> None:
-        """Stop the statement when the process has grown so much from now on, DuckDB's own buffers aside."""
+        """Stop the statement when the process has grown so much from now on, what DuckDB keeps of files aside."""
         if self._watchdog:
             self._watchdog.limit_memory(megabytes)
 

@@ -21,16 +21,16 @@ class Watchdog:
         stop: stops the statement, and says why; it is called again and again until the statement has ended, for an
             interrupt that comes between two steps of DuckDB's is lost.
         seconds: how long the statement may take from now on.
-        buffers: how much memory DuckDB's own buffers hold, in bytes: its memory limit holds for them.
+        cached: how much DuckDB keeps of the user's files in memory, in bytes: it gives that back where it must.
     """
 
     def __init__(
-        self, stop: Callable[[QuackLLMError], None], seconds: float, buffers: Callable[[], int] = lambda: 0
+        self, stop: Callable[[QuackLLMError], None], seconds: float, cached: Callable[[], int] = lambda: 0
     ) -> None:
         self._stop = stop
         self._seconds = seconds
         self._deadline = monotonic() + seconds
-        self._buffers = buffers
+        self._cached = cached
         self._most_bytes = 0
         self._megabytes = 0
         self._ended = Event()
@@ -38,9 +38,9 @@ class Watchdog:
         Thread(target=self._watch, name="quackllm-watchdog", daemon=True).start()
 
     def limit_memory(self, megabytes: int) -> None:
-        """Stop the statement when the process has grown so much from now on, DuckDB's buffers aside."""
+        """Stop the statement when the process has grown so much from now on, what it keeps of files aside."""
         self._megabytes = megabytes
-        self._most_bytes = _resident() - self._buffers() + megabytes * MEGABYTE
+        self._most_bytes = _resident() - self._cached() + megabytes * MEGABYTE
 
     def end(self) -> None:
         """Let the statement be: it has ended."""
@@ -60,8 +60,8 @@ class Watchdog:
         if monotonic() > self._deadline:
             hint = f"write FROM ask('…', seconds := {self._seconds * 10:g})"
             return TimeLimitError(f"the answer took longer than {self._seconds:g} s", hint=hint)
-        # Asking DuckDB for its buffers costs more than asking for the whole, and is seldom needed.
-        if self._most_bytes and _resident() > self._most_bytes and _resident() - self._buffers() > self._most_bytes:
+        # Asking DuckDB for its cache costs more than asking for the whole, and is seldom needed.
+        if self._most_bytes and _resident() > self._most_bytes and _resident() - self._cached() > self._most_bytes:
             hint = f"write FROM ask('…', max_memory_mb := {self._megabytes * 10})"
             return MemoryLimitError(f"the answer took more than {self._megabytes} MB of memory", hint=hint)
         return None

@@ -58,8 +58,8 @@ def rows_of(sql: str, rows: pa.Table, models: tuple[str, ...]) -> tuple[list[dic
         session.answers = _Parent()
         session.statement.scope.load_options = lambda: StatementOptions(llm_progress="off")
         sync_model_macros(connection, session)
-        load_rows(connection, rows)
         try:
+            load_rows(connection, rows)
             return _run(connection, sql)
         except duckdb.Error as error:
             refused = RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}")
