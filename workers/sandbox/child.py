@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from threading import Event, Timer
+from threading import TIMEOUT_MAX, Condition, Thread
 from time import monotonic
 from typing import IO, Any
 
@@ -36,24 +36,33 @@ ORPHAN_SECONDS = 2.0
 
 
 class Clock:
-    """Counts the seconds of one call, except those in which it waits for the parent, and interrupts it at their end."""
+    """Counts the seconds of one call, except those in which it waits for the parent, and interrupts it at their end.
+
+    Args:
+        seconds: that the call may take.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._left = seconds
-        self._since = 0.0
-        self._timer = Timer(0, lambda: None)
-        self._ended = Event()
+        self._since: float | None = None
+        """When the time began to count; None: it does not."""
+        self._changed = Condition()
+        self._ended = False
         self.expired = False
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Let the time of the block count."""
+        # Its thread is there before the call's memory is limited: later there may be no room for it.
+        Thread(target=self._run, daemon=True).start()
         self._resume()
         try:
             yield
         finally:
-            self._ended.set()
             self._pause()
+            with self._changed:
+                self._ended = True
+                self._changed.notify()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -65,23 +74,31 @@ class Clock:
             self._resume()
 
     def _resume(self) -> None:
-        self._since = monotonic()
-        self._timer = Timer(max(self._left, 0), self._expire)
-        self._timer.daemon = True
-        self._timer.start()
         _set_alarm(max(self._left, 0) + ORPHAN_SECONDS)
+        with self._changed:
+            self._since = monotonic()
+            self._changed.notify()
 
     def _pause(self) -> None:
         _set_alarm(0)
-        self._timer.cancel()
-        self._left -= monotonic() - self._since
+        with self._changed:
+            self._left -= monotonic() - (self._since or monotonic())
+            self._since = None
+            self._changed.notify()
 
-    def _expire(self) -> None:
-        self.expired = True
-        while not self._ended.is_set():
-            for stop in _STOPS:
-                stop()
-            self._ended.wait(INTERRUPT_EVERY_SECONDS)
+    def _run(self) -> None:
+        with self._changed:
+            while not self._ended and (rest := self._rest()) > 0:
+                self._changed.wait(rest)
+            while not self._ended:
+                self.expired = True
+                for stop in list(_STOPS):
+                    stop()
+                self._changed.wait(INTERRUPT_EVERY_SECONDS)
+
+    def _rest(self) -> float:
+        """Return how long to wait for the end of the time, or for a change."""
+        return TIMEOUT_MAX if self._since is None else self._left - (monotonic() - self._since)
 
 
 _STOPS: list[Callable[[], None]] = []

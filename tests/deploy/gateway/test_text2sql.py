@@ -14,6 +14,7 @@ from quackllm.deploy.gateway.auth.api_keys import add_key
 
 from quackllm import deploy
 from standin.fixtures import StandIn
+from support.bombs import CONSTANTS
 from support.gateway_in_process import XIYAN_BODY, client, configure
 
 DDL = "CREATE TABLE singer (id INTEGER PRIMARY KEY, name VARCHAR, country VARCHAR, age INTEGER)"
