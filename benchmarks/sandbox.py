@@ -144,7 +144,7 @@ def over_http(address: str, path: str) -> Callable[[str], str]:
     def predict(question: str) -> str:
         found = QUESTION.search(question)
         inner = re.sub(r"\bt\b", "data", BOMBS[int(found[1])]) if found else "SELECT count(*) FROM data"
-        rows = [{"n": i, "big": i * 10**8, "name": f"name {i}", "body": "ab" * 500} for i in range(2000)]
+        rows = [{"n": i, "big": i * 10**8, "name": f"name {i}", "body": "ab" * 500} for i in range(500)]
         form = {"sql": f"select ({inner}) as value", "data": json.dumps(rows), "dataType": "row"}
         return httpx.post(f"{address}/model/predict", data=form, timeout=60).text[:200]
 

@@ -92,7 +92,7 @@ class Clock:
                 self._changed.wait(rest)
             while not self._ended:
                 self.expired = True
-                for stop in list(_STOPS):
+                for stop in _STOPS.copy():
                     stop()
                 self._changed.wait(INTERRUPT_EVERY_SECONDS)
 

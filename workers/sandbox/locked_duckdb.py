@@ -37,10 +37,16 @@ def query(sql: str, values: object = None) -> list[tuple[object, ...]]:
 
 
 def parser_error(sql: str) -> str | None:
-    """Return what DuckDB's parser says against a text, or None where it is SQL."""
+    """Return what DuckDB's parser says against a text, or None where it is SQL.
+
+    Raises:
+        duckdb.OutOfMemoryException: to parse it takes more than may be taken.
+    """
     with _shared().cursor() as cursor:
         try:
             cursor.extract_statements(sql)
+        except duckdb.OutOfMemoryException:
+            raise
         except duckdb.Error as error:
             return str(error)
     return None
