@@ -27,7 +27,7 @@ from quackllm.deploy.gateway.serving.server import serving
 from quackllm.deploy.gateway.settings import GatewaySettings
 from quackllm.udf.text2sql.checks.check_answer import check_answer
 from quackllm.workers.binder import bind
-from quackllm.workers.mschema import Column, Schema, Table
+from quackllm.workers.database_schema import Column, Schema, Table
 
 import quackllm
 

@@ -14,7 +14,7 @@ from threading import Lock
 
 import duckdb
 
-from .mschema import Column, Schema, Table, join_name, quote_path, split_name
+from .database_schema import Column, Schema, Table, join_name, quote_path, split_name
 from .sandbox.locked_duckdb import query, sandboxed_duckdb
 
 MAX_BINDERS = 32

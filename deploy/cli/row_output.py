@@ -1,51 +1,44 @@
-"""Rows on the screen as DuckDB draws them, or as JSON or CSV for a program."""
+"""Rows as a table that DuckDB draws, as JSON or as CSV."""
 
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
-import duckdb
-
+from ...udf.value_text import json_objects, text_rows, written
 from ..console import stdout
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Form = Literal["table", "json", "csv"]
-MOST_ROWS = 40
-"""What a terminal shows of a result; a file gets all of it."""
+OutputFormat = Literal["table", "json", "csv"]
+# In a terminal; a file or pipe gets all rows.
+MAX_ROWS = 40
 
 
-def form_of(*, json: bool, csv: bool) -> Form:
-    """Return the form that the flags say."""
+def output_format(*, json: bool, csv: bool) -> OutputFormat:
+    """Return the format that the flags --json and --csv choose."""
     return "json" if json else "csv" if csv else "table"
 
 
-def show_rows(rows: pa.Table, form: Form) -> None:
-    """Print rows; values look as DuckDB writes them."""
-    with duckdb.connect() as plain:
-        if form == "table":
-            terminal = stdout.is_terminal
-            most = MOST_ROWS if terminal else max(rows.num_rows, 1)
-            plain.from_arrow(rows).show(max_rows=most, max_width=stdout.width if terminal else 100_000)
-        elif form == "json":
-            print("[" + ",\n ".join(_objects(plain, rows)) + "]")
-        else:
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(rows.column_names)
-            writer.writerows(plain.execute("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM rows").fetchall())
+def show_rows(rows: pa.Table, output_format: OutputFormat) -> None:
+    """Print rows of `run_query`."""
+    if output_format == "json":
+        print("[" + ",\n ".join(json_objects(rows)) + "]")
+    elif output_format == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(rows.column_names)
+        writer.writerows(text_rows(rows))
+    else:
+        is_terminal = stdout.is_terminal
+        max_rows = MAX_ROWS if is_terminal else max(rows.num_rows, 1)
+        with written(rows) as relation:
+            relation.show(max_rows=max_rows, max_width=stdout.width if is_terminal else 100_000)
 
 
-def row_objects(rows: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows as JSON can hold them."""
-    import json
-
-    with duckdb.connect() as plain:
-        return [json.loads(text) for text in _objects(plain, rows)]
-
-
-def _objects(plain: duckdb.DuckDBPyConnection, rows: pa.Table) -> list[str]:
-    # The alias is a name that no column has: to_json of a column's name would give that column alone.
-    return [text for (text,) in plain.execute("SELECT to_json(quackllm_row) FROM rows quackllm_row").fetchall()]
+def show_with_rows(fields: dict[str, Any], rows: pa.Table) -> None:
+    """Print a JSON object of these fields and the rows, whose numbers keep all their digits."""
+    text = json.dumps(fields, ensure_ascii=False, indent=2).removesuffix("\n}")
+    print(f'{text},\n  "rows": [' + ",".join(f"\n    {row}" for row in json_objects(rows)) + "\n  ]\n}")

@@ -14,11 +14,10 @@ from ..engines import EmbeddingEngine, StreamingEngine
 from ..errors import ProviderError, SetupError
 from ..log_events import log_answer
 from ..messages import Failure, Request, Response
-from ..metrics import RETRIES, WORKERS, count_answer
+from ..metrics import RETRIES, WORKERS, count_answer, series
 from .retry import Patience
 
-IndexedChunk = tuple[int, str | Response]
-"""An answer with its place in the batch that was asked, or a piece of a streamed one that is to come."""
+IndexedChunk = tuple[int, str | Response]  # An index in the batch, with its answer or the next chunk of it.
 ChunkBatch = list[IndexedChunk]
 _Task = asyncio.Task[ChunkBatch]
 
@@ -68,7 +67,7 @@ class Worker:
         """Start the engine, once however often this is called.
 
         Raises:
-            SetupError: the engine cannot start, in its own words.
+            SetupError: the engine cannot start; the message is the engine's.
         """
         if self._starting is None:
             self._starting = asyncio.create_task(self.engine.start())
@@ -210,7 +209,7 @@ class Worker:
             error = response.error or Failure(
                 response.finish_reason, FAILURE_TEXTS.get(response.finish_reason, "no answer")
             )
-        RETRIES.add(self.patience.retries - self.counts.retries, self.model)
+        series(RETRIES, self.model).inc(self.patience.retries - self.counts.retries)
         self.counts.retries = self.patience.retries
         response = replace(response, model=self.spec.name, error=error, seconds=seconds)
         count_answer(self.model, response)

@@ -10,9 +10,8 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from ....udf.connection import Connection, register
+from ....udf.connection import register
 from ....udf.functions.macros import sync_model_macros
-from ....udf.raw_sql import execute_raw
 from ....udf.session.session import session_of
 from ....udf.settings import StatementOptions, StoreMode
 from ....udf.text2sql.result import QuestionKey, Text2SqlResult
@@ -24,24 +23,27 @@ from ....workers.sandbox import Sandbox, call_parent, interruptible
 from ....workers.sandbox.locked_duckdb import sandboxed_duckdb
 from ....workers.serving.fleet import Fleet
 from ..errors import GatewayError
-from .select_list import Rewriting, computes_little
-from .statement import load_rows, reply_rows
+from .select_list import Rewriting, computes_little, models_called
+from .statement import Reply, load_rows, reply_to
 
 PROCESSES = 16
 """A child waits with its select list for the models' answers, so that there may be more than there are cores."""
 
 
-def rewrite(text: str, models: frozenset[str], others: frozenset[str]) -> tuple[str, bool] | str:
-    """Return the SELECT that a select list means and whether it computes little; or which model may not be asked."""
+def rewrite(text: str, models: frozenset[str], others: frozenset[str]) -> tuple[str, list[str], bool] | str:
+    """Return the SELECT that a select list means, the model of each call and whether it computes little.
+
+    A text alone says which model may not be asked.
+    """
     try:
         sql = Rewriting(models, others).rewritten(text)
     except GatewayError as error:
         return error.message
-    return sql, computes_little(sql, models)
+    return sql, models_called(sql, models), computes_little(sql, models)
 
 
-def rows_of(sql: str, rows: pa.Table, models: tuple[str, ...]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """Return the rows of a SELECT over `data`, and the first answer where all of them failed.
+def run(sql: str, rows: pa.Table, models: tuple[str, ...]) -> Reply:
+    """Return the reply to a SELECT over `data`.
 
     Args:
         sql: as `rewrite` returned it.
@@ -58,18 +60,16 @@ def rows_of(sql: str, rows: pa.Table, models: tuple[str, ...]) -> tuple[list[dic
         session.answers = _Parent()
         session.statement.scope.load_options = lambda: StatementOptions(llm_progress="off")
         sync_model_macros(connection, session)
+        # A plain connection again: its hooks would let the statement ask the models of this process.
+        plain = cast(duckdb.DuckDBPyConnection, connection)
+        plain.__class__ = duckdb.DuckDBPyConnection
         try:
-            load_rows(connection, rows)
-            return _run(connection, sql)
+            load_rows(plain, rows)
+            with interruptible(plain.interrupt):
+                return reply_to(plain, sql)
         except duckdb.Error as error:
             refused = RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}")
             raise session.statement.error or refused from error
-
-
-def _run(connection: Connection, sql: str) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    with interruptible(lambda: duckdb.DuckDBPyConnection.interrupt(connection)):
-        found = execute_raw(connection, sql)
-        return reply_rows(found, [column[0] for column in connection.description])
 
 
 def plain_requests(requests: Sequence[Request]) -> Any:

@@ -8,17 +8,16 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
-from threading import Timer
+from threading import Event, Timer
 from time import monotonic
 from typing import Annotated, Any
 
 import duckdb
 import pyarrow as pa
 from fastapi import APIRouter, Form
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from ....udf.calls.scope import CallScope
 from ....udf.connection import Connection, register
 from ....udf.session.session import session_of
 from ....udf.session.statement import FailedRowsWarning
@@ -26,21 +25,24 @@ from ....udf.settings import StatementOptions
 from ....workers import event_loop
 from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import CancelledError, RequestError, SandboxLimitError
-from ....workers.messages import Failure
+from ....workers.messages import Failure, Request
 from ....workers.messages import Response as Answer
 from ....workers.sandbox import Limits
 from ....workers.sandbox.locked_duckdb import sandboxed_duckdb
-from ..admission import Admitted, Visit
-from ..error_styles import speaking
-from ..errors import GatewayError, check_answered, too_slow
-from .in_sandbox import SANDBOX, read_requests, rewrite, rows_of
+from ..admission import Admitted, RequestContext, Spending, cost_ahead
+from ..auth.usage_ledger import NOTHING
+from ..error_styles import route_class_with_errors
+from ..errors import GatewayError, raise_for_failure, timeout_error
+from .in_sandbox import SANDBOX, read_requests, rewrite, run
 from .request_rows import table_of
-from .statement import load_rows, reply_rows
+from .statement import Reply, load_rows, reply_to
 
-Found = tuple[list[dict[str, Any]], dict[str, Any] | None]
-"""The rows of a reply, and the first answer where all of them failed."""
 THREADS = ThreadPoolExecutor(64, thread_name_prefix="predict")
 """A statement waits in a thread for all its answers, and must not keep the event loop's few threads."""
+
+POLL_SECONDS = 0.1
+PROMPT = Request.of("x" * 1000)
+"""What a row is guessed to ask, before DuckDB has made its prompt."""
 
 
 def say(error: GatewayError) -> Response:
@@ -48,7 +50,7 @@ def say(error: GatewayError) -> Response:
     return PlainTextResponse(f"{error.code}: {error.message}", error.status_code)
 
 
-router = APIRouter(tags=["byzer"], route_class=speaking(say))
+router = APIRouter(tags=["byzer"], route_class=route_class_with_errors(say))
 
 
 class PredictForm(BaseModel):
@@ -67,102 +69,128 @@ class PredictForm(BaseModel):
 @router.post("/model/predict", summary="Byzer's REST", response_model=None)
 async def predict(form: Annotated[PredictForm, Form()], visit: Admitted) -> Response:
     """Return one object a row; an answer is a list of JSON texts: `json.loads(reply[0]["value"][0])["output"]`."""
+    rows = table_of(form.data, form.dataType)
     models = await visit.gateway.models()
-    allowed = frozenset(name for name in models if visit.may_ask(name))
-    statement = PredictStatement(visit, {name: models[name] for name in allowed})
-    run = functools.partial(statement.rows_of, form, models.keys() - allowed)
-    return JSONResponse(await asyncio.get_running_loop().run_in_executor(THREADS, run))
+    allowed = {name: model for name, model in models.items() if visit.may_ask(name)}
+    loop, limits = asyncio.get_running_loop(), visit.gateway.settings.statement_limits
+    rewriting = functools.partial(_rewritten, form.sql, allowed.keys(), models.keys() - allowed.keys(), limits)
+    sql, called, is_little = await loop.run_in_executor(THREADS, rewriting)
+    wanted = [cost_ahead(models[name], [PROMPT] * rows.num_rows) for name in called]
+    statement = PredictStatement(visit, await visit.reserve(sum(wanted, NOTHING)), allowed)
+    work = loop.run_in_executor(THREADS, statement.reply, sql, rows, is_little)
+    try:
+        return Response(await asyncio.shield(work), media_type="application/json")
+    finally:
+        while not work.done():  # The client has gone; what was asked for it is counted before its slot is free.
+            statement.stop()
+            await asyncio.wait({work}, timeout=0.1)
+
+
+def _rewritten(
+    text: str, models: Collection[str], others: Collection[str], limits: Limits
+) -> tuple[str, list[str], bool]:
+    """Return the SELECT that a select list means, read in the sandbox; see `rewrite`."""
+    try:
+        found = SANDBOX.call(rewrite, text, frozenset(models), frozenset(others), limits=limits)
+    except SandboxLimitError as error:
+        raise _too_much(error, limits) from error
+    if isinstance(found, str):
+        raise GatewayError(403, found, code="model_not_allowed")
+    return found
 
 
 class PredictStatement:
     """One statement, in an empty DuckDB that holds the request's rows and reaches nothing but the models.
 
-    A select list that computes is run in a sandbox's child; one that only asks models is run here.
+    A select list that computes is run in the sandbox; one that only asks models is run here.
 
     Args:
         visit: for whom.
-        models: what may be asked, by name.
+        spending: what it may spend; it is told what it has.
+        models: what it may ask, by name.
     """
 
-    def __init__(self, visit: Visit, models: Mapping[str, ModelSpec]) -> None:
-        self._visit = visit
-        self._models = models
+    def __init__(self, visit: RequestContext, spending: Spending, models: Mapping[str, ModelSpec]) -> None:
+        self._visit, self._spending, self._models = visit, spending, models
+        self._connection: Connection | None = None
+        self._stopped = Event()
         self._seconds = visit.gateway.settings.request_seconds
         self._limits = visit.gateway.settings.statement_limits
         # Failed rows are told in the reply, and a warning would go to whoever reads the server's output.
         warnings.simplefilter("ignore", FailedRowsWarning)
 
-    def rows_of(self, form: PredictForm, others: Collection[str]) -> list[dict[str, Any]]:
-        """Return the rows of a select list over `data`.
+    def reply(self, sql: str, rows: pa.Table, is_little: bool) -> str:
+        """Return the rows of a SELECT over `data`, as JSON.
 
         Args:
-            form: what was posted.
-            others: the names of models that may not be asked.
+            sql: as `rewrite` made it.
+            rows: the request's.
+            is_little: whether it may run here.
 
         Raises:
-            RequestError: it cannot be read, DuckDB refuses it, or it goes past its limits.
+            RequestError: DuckDB refuses it, or it goes past its limits.
             GatewayError: no answer was given at all, or it took too long.
         """
-        rows = table_of(form.data, form.dataType)
-        try:
-            rewritten = SANDBOX.call(rewrite, form.sql, frozenset(self._models), frozenset(others), limits=self._limits)
-            if isinstance(rewritten, str):
-                raise GatewayError(403, rewritten, code="model_not_allowed")
-            sql, is_little = rewritten
-            found, failed = self._run_here(sql, rows) if is_little else self._run_in_sandbox(sql, rows)
-        except SandboxLimitError as error:
-            raise RequestError(f"the select list: {error.message}", hint=_limit_hint(error, self._limits)) from error
+        text, failed = self._run_here(sql, rows) if is_little else self._run_in_sandbox(sql, rows)
         if failed:
             _refuse_all(failed)
-        return found
+        return text
 
-    def _run_in_sandbox(self, sql: str, rows: pa.Table) -> Found:
-        answer = functools.partial(self._answer, self._visit.statement(), monotonic() + self._seconds)
+    def stop(self) -> None:
+        """Interrupt it where it runs."""
+        self._stopped.set()
+        if connection := self._connection:
+            connection.interrupt()
+
+    def _run_in_sandbox(self, sql: str, rows: pa.Table) -> Reply:
+        answer = functools.partial(self._answer, monotonic() + self._seconds)
         try:
-            return SANDBOX.call(rows_of, sql, rows, tuple(self._models), limits=self._limits, answer=answer)
+            return SANDBOX.call(run, sql, rows, tuple(self._models), limits=self._limits, answer=answer)
         except CancelledError as error:
-            raise too_slow(self._seconds) from error
+            raise timeout_error(self._seconds) from error
+        except SandboxLimitError as error:
+            raise _too_much(error, self._limits) from error
 
-    def _answer(self, scope: CallScope, deadline: float, question: tuple[str, Any]) -> list[Answer]:
+    def _answer(self, deadline: float, question: tuple[str, Any]) -> list[Answer]:
         """Ask a model what a child's select list asks; the child is not trusted with more than its names."""
         name, given = question
-        client = self._visit.gateway.caller
+        scope, client = self._spending.scope, self._visit.gateway.caller
         asked = client.complete(self._models[name], read_requests(given), scope, scope.options.llm_store)
         future = event_loop.submit(asked)
-        done, _ = wait([future], deadline - monotonic())
-        if not done:
-            future.cancel()
-            raise CancelledError("the models took too long")
+        while not wait([future], POLL_SECONDS).done:
+            if self._stopped.is_set() or monotonic() > deadline:
+                future.cancel()
+                raise CancelledError("nobody waits for the answers any more")
         return future.result()
 
-    def _run_here(self, sql: str, rows: pa.Table) -> Found:
+    def _run_here(self, sql: str, rows: pa.Table) -> Reply:
         try:
             with self._connected(rows) as connection, _stopped_after(connection, self._seconds):
-                found = connection.execute(sql).fetchall()
-                return reply_rows(found, [column[0] for column in connection.description])
+                return reply_to(connection, sql)
         except duckdb.InterruptException as error:
-            raise too_slow(self._seconds) from error
+            raise timeout_error(self._seconds) from error
         except duckdb.Error as error:
             raise RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}") from error
 
     @contextmanager
     def _connected(self, rows: pa.Table) -> Iterator[Connection]:
-        wishes = self._visit.statement().options
         with closing(register(sandboxed_duckdb(), cluster=self._visit.gateway.settings.cluster)) as connection:
             session = session_of(connection)
             session.client = self._visit.gateway.caller
-            session.variables = _variables(wishes)
+            session.variables = _variables(self._spending.scope.options)
             session.duckdb_progress_enabled = False
             load_rows(connection, rows)
+            self._connection = connection
             try:
                 yield connection
             finally:
-                self._visit.statements.append(session.statement.scope)
+                self._connection = None
+                self._spending.scope = session.statement.scope
 
 
-def _limit_hint(error: SandboxLimitError, limits: Limits) -> str:
+def _too_much(error: SandboxLimitError, limits: Limits) -> RequestError:
     most = {"time": f"{limits.seconds:g} s", "memory": f"{limits.megabytes} MB", "size": "8 MB of rows"}[error.limit]
-    return f"it may take {most} beside the models' own time"
+    return RequestError(f"the select list: {error.message}", hint=f"it may take {most} beside the models' own time")
 
 
 def _variables(wishes: StatementOptions) -> dict[str, str]:
@@ -183,4 +211,4 @@ def _stopped_after(connection: Connection, seconds: float) -> Iterator[None]:
 
 def _refuse_all(answer: dict[str, Any]) -> None:
     """Fail the request where every row of it failed: a client that asks one question looks at the status."""
-    check_answered(Answer(None, error=Failure(**answer["error"]), finish_reason=answer["finish_reason"]))
+    raise_for_failure(Answer(None, error=Failure(**answer["error"]), finish_reason=answer["finish_reason"]))

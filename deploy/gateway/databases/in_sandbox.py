@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError, SandboxLimitError
 from ....workers.messages import Failure
-from ....workers.mschema import Schema
 from ....workers.sandbox import Limits, Sandbox
 from .database import Database, Rows, fitted
 from .urls import open_url

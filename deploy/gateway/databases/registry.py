@@ -11,8 +11,8 @@ from time import monotonic
 from pydantic import SecretStr, TypeAdapter
 
 from ....udf.settings import load_yaml
+from ....workers.database_schema import Schema
 from ....workers.errors import RequestError, did_you_mean
-from ....workers.mschema import Schema
 from ....workers.sandbox import Limits
 from .database import STATEMENT_SECONDS
 from .in_sandbox import SandboxedDatabase

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ....workers.database_schema import Column, Schema, Table
 from ....workers.errors import SandboxLimitError
 from ....workers.messages import Failure
-from ....workers.mschema import Column, Schema, Table
 from ....workers.sandbox import Limits, Sandbox
 from .verify import verify, warm_up
 

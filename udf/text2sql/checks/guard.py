@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import duckdb
 
+from ....workers.database_schema import Schema, split_name
 from ....workers.errors import GuardError, did_you_mean
-from ....workers.mschema import Schema, split_name
 from .allowlist import (
     EXPRESSIONS,
     FILE_LIKE,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import duckdb
 
 from ....workers.binder import bind_error, binder_for
+from ....workers.database_schema import Schema
 from ....workers.errors import GuardError, SandboxLimitError
-from ....workers.mschema import Schema
 from ....workers.sandbox import Limits, interruptible
 from .bounded_sql import MAX_VALUE, bounded
 from .check_answer import SANDBOX, bare_schema

@@ -6,8 +6,8 @@ It imports little: a child starts as fast as this module does.
 from __future__ import annotations
 
 from ....workers.binder import bind_error, binder_for
+from ....workers.database_schema import Column, Schema, Table
 from ....workers.errors import GuardError
-from ....workers.mschema import Column, Schema, Table
 from ....workers.sandbox import call_parent, interruptible
 from ....workers.sandbox.locked_duckdb import parser_error
 from .constant_expressions import compute

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 import pytest
 from quackllm.udf.text2sql.checks.check_answer import check_answer
-from quackllm.workers.mschema import Column, Schema, Table
+from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.sandbox import Limits
 
 from support.bombs import CONSTANTS, OF_THE_PARSER, WITHOUT_ROWS

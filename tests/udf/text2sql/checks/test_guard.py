@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quackllm.udf.text2sql.checks.allowlist import FUNCTIONS, TABLE_FUNCTIONS, is_allowed
 from quackllm.udf.text2sql.checks.guard import check_sql
+from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.errors import GuardError
-from quackllm.workers.mschema import Column, Schema, Table
 
 REFUSED = r"""
 DROP TABLE singer
