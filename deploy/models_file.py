@@ -15,7 +15,8 @@ from ..workers.errors import QuackLLMError, RequestError, SetupError
 from ..workers.fleet import Fleet
 from ..workers.local import LocalFleet
 from ..workers.names import check_name
-from ..workers.spec import HIDDEN, ModelSpec, read_spec, shown, with_secrets
+from ..workers.secret_refs import HIDDEN, map_secrets, redact
+from ..workers.spec import ModelSpec, read_spec
 
 EXAMPLE = "write e.g. qianwen_chat: {type: saas/qianwen, infer_params: {saas.model: qwen-max}}"
 
@@ -127,5 +128,5 @@ def _failure(name: str, error: QuackLLMError) -> Outcome:
 
 def _holds_key(params: Mapping[str, Any]) -> bool:
     secrets: list[SecretStr] = []
-    with_secrets(dict(params), lambda _, secret: secrets.append(secret) or "")  # type: ignore[func-returns-value]
-    return any(shown(secret) == HIDDEN for secret in secrets)
+    map_secrets(dict(params), lambda _, secret: secrets.append(secret) or "")  # type: ignore[func-returns-value]
+    return any(redact(secret) == HIDDEN for secret in secrets)

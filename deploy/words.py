@@ -51,7 +51,7 @@ def read_params(words: Iterable[str]) -> dict[str, Any]:
 
 
 def _param(word: str) -> tuple[str, Any]:
-    from ..workers.spec import is_secret
+    from ..workers.secret_refs import is_secret
 
     key, equals, text = word.partition("=")
     if not equals:
@@ -82,18 +82,21 @@ def secret_in(word: str) -> str | None:
     names, equals, value = word.partition("=")
     if not equals:
         return None
-    from ..workers.spec import is_secret
+    from ..workers.secret_refs import holds_secret, is_secret
 
     while equals:
-        if is_secret(names.removeprefix("-p").lstrip("-")):
+        key = names.removeprefix("-p").lstrip("-")
+        if is_secret(key):
             return value if value.strip() and not value.startswith(("env:", "file:")) else None
+        if holds_secret(key, _typed(value)):
+            return value
         names, equals, value = value.partition("=")
     return None
 
 
 def without_secrets(text: str, words: Iterable[str]) -> str:
     """Return the text with the keys that stand among the words of the command line hidden."""
-    from ..workers.spec import HIDDEN
+    from ..workers.secret_refs import HIDDEN
 
     for word in words:
         if secret := secret_in(word):

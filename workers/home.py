@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from filelock import FileLock
 from platformdirs import user_data_path
 from pydantic import SecretStr
 
 from .errors import SetupError
-from .spec import ModelSpec, read_spec, shown, with_secrets
+from .secret_refs import map_secrets, redact
+from .spec import ModelSpec, read_spec
 
 
 def home() -> Path:
@@ -23,7 +25,7 @@ def home() -> Path:
     named = os.environ.get("QUACKLLM_HOME")
     path = Path(named).expanduser() if named else user_data_path("quackllm", appauthor=False)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         hint = "type: export QUACKLLM_HOME=/a/folder/of/yours"
         raise SetupError(f"the folder for models and answers cannot be made: {error}", hint=hint) from error
@@ -68,24 +70,30 @@ def _write_models(specs: dict[str, ModelSpec]) -> None:
 
     entries = {spec.name: _fields(spec) for spec in specs.values()}
     draft = home() / "models.yaml.new"
-    draft.write_text(yaml.safe_dump(entries, allow_unicode=True, sort_keys=False), "utf-8")
+    write_private(draft, yaml.safe_dump(entries, allow_unicode=True, sort_keys=False))
     draft.replace(home() / "models.yaml")
 
 
 def _fields(spec: ModelSpec) -> dict[str, Any]:
     fields = spec.model_dump(exclude_defaults=True, exclude={"name"}, mode="json")
     if spec.infer_params:
-        fields["infer_params"] = with_secrets(spec.infer_params, lambda *secret: _as_reference(spec.name, *secret))
+        fields["infer_params"] = map_secrets(spec.infer_params, lambda *secret: _as_reference(spec.name, *secret))
     return fields
 
 
 def _as_reference(name: str, key: str, secret: SecretStr) -> str:
     """Return what stands for the secret in the file; a key itself moves to a file that only its owner can read."""
-    if shown(secret) == secret.get_secret_value():
-        return shown(secret)
+    if redact(secret) == secret.get_secret_value():
+        return redact(secret)
     folder = home() / "keys"
     folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{name}.{key}"
-    path.touch(mode=0o600)
-    path.write_text(secret.get_secret_value())
+    path = folder / f"{name}.{quote(key, safe='')}"
+    write_private(path, secret.get_secret_value())
     return f"file:{path}"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whatever the umask says."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        path.chmod(0o600)
+        file.write(text)

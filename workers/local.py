@@ -18,8 +18,8 @@ from .errors import DeployError, QuackLLMError, SetupError
 from .fleet import ALWAYS_THERE, Fleet, ModelStatus, ReplicaStatus, unknown_model
 from .home import forget_model, home, keep_model, read_models
 from .router import Router
-from .secrets import resolve
-from .spec import ModelSpec, with_secrets
+from .secret_refs import map_secrets, resolve_secret
+from .spec import ModelSpec
 from .worker import Worker, concurrency
 
 CLOSING_SECONDS = 5.0
@@ -151,9 +151,9 @@ def _opened(spec: ModelSpec) -> tuple[ModelSpec, dict[str, Any]]:
 
     def opened(key: str, secret: SecretStr) -> str:
         text = secret.get_secret_value()
-        return resolve(secret, f"{spec.name}: {key}") if text.startswith("file:") else text
+        return resolve_secret(secret, f"{spec.name}: {key}") if text.startswith("file:") else text
 
-    return spec.model_copy(update={"infer_params": {}}), with_secrets(spec.infer_params, opened)
+    return spec.model_copy(update={"infer_params": {}}), map_secrets(spec.infer_params, opened)
 
 
 @cache

@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from ...workers.errors import QuackLLMError, SetupError
 from ...workers.fleet import ALWAYS_THERE, unknown_model
-from ...workers.secrets import resolve
+from ...workers.secret_refs import resolve_secret
 from ...workers.spec import ModelSpec
 from .findings import Finding
 from .machine import THIS_MACHINE, caught_by_proxy
@@ -63,7 +63,7 @@ def _keys(spec: ModelSpec, settings: BaseModel, place: Place) -> Iterator[Findin
     for key, secret in secrets.items():
         reference = secret.get_secret_value()
         try:
-            value = resolve(secret, key)
+            value = resolve_secret(secret, key)
         except SetupError as error:
             if place.cluster and reference.startswith(("env:", "file:")):
                 yield Finding(

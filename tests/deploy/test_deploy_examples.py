@@ -8,7 +8,8 @@ import pytest
 import quackllm
 from deploy_files import DEPLOY, ROOT
 from quackllm.deploy.models_file import read_models_file
-from quackllm.workers.spec import ModelSpec, with_secrets
+from quackllm.workers.secret_refs import map_secrets
+from quackllm.workers.spec import ModelSpec
 
 EXAMPLES = DEPLOY / "examples"
 
@@ -20,7 +21,7 @@ def test_an_example_of_models_is_read_and_holds_no_key(path: Path) -> None:
     assert all(isinstance(spec, ModelSpec) for spec in specs)
     secrets: list[str] = []
     for spec in specs:
-        with_secrets(spec.infer_params, lambda _, secret: secrets.append(secret.get_secret_value()) or "")
+        map_secrets(spec.infer_params, lambda _, secret: secrets.append(secret.get_secret_value()) or "")
     assert all(secret.startswith("env:") for secret in secrets)
 
 

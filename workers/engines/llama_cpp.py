@@ -16,7 +16,8 @@ from ..errors import DeployError, MissingExtraError, ProviderError, near_names
 from ..options import Options
 from ..values import Message, Request, Response, Usage
 from .llama_cpp_process import EXTRA, QUIET, LlamaServer
-from .replies import CUT_OFF, thinking_apart
+from .provider_replies import CUT_OFF
+from .reply_fields import split_reasoning
 from .transformers_batch import plain_prompt
 
 TEMPLATE_KEY = b"tokenizer.chat_template"
@@ -224,7 +225,7 @@ def _schema(response_format: Mapping[str, Any]) -> Any:
 def _response(reply: Mapping[str, Any], text: str, streamed: bool = False) -> Response:
     """Return what the server's last words about an answer mean."""
     usage = Usage(reply["tokens_evaluated"], reply["tokens_predicted"])
-    output, reasoning = (text, None) if streamed else thinking_apart(text)
+    output, reasoning = (text, None) if streamed else split_reasoning(text)
     if reply["stop_type"] == "limit":
         return Response(output, reasoning, CUT_OFF, finish_reason="length", usage=usage)
     return Response(output, reasoning, usage=usage)

@@ -1,4 +1,7 @@
-"""The OpenAI engine: every service that speaks OpenAI's chat protocol, through the official client."""
+"""The OpenAI engine: every service that speaks OpenAI's chat protocol.
+
+Source of the protocol: OpenAI's API reference, chat completions and embeddings, as public in November 2026.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,18 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-import httpx2
-import openai
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ..errors import ProviderError
 from ..options import Options
-from ..secrets import resolve
-from ..values import Message, Request, Response, Usage
-from .replies import Growing, broken, empty_choice, finished, harmless, lost_connection, refusal, thinking
+from ..secret_refs import resolve_all, resolve_secret, secrets_of, token_like
+from ..values import Message, Request, Response
+from .http_client import HttpClient
+from .provider_replies import OPENAI, ReplyReader, read_vectors
+from .reply_events import ReplyEvent
 
-SECONDS = 600.0
-"""How long a reply may take where neither the request nor the worker says so."""
-
-LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=1000, keepalive_expiry=4.0)
-"""An idle connection is kept for less than uvicorn's 5 s, so that none is used while the server closes it."""
+STREAM_OPTIONS = "stream_options"
+"""Asks for the tokens at a stream's end; some services refuse a field that they do not know."""
 
 
 class OpenAISettings(BaseModel):
@@ -31,10 +31,13 @@ class OpenAISettings(BaseModel):
     model: str = Field(description="the model's name at the service")
     base_url: str = Field("https://api.openai.com/v1", description="the service's address, up to and with its version")
     api_key: SecretStr | None = Field(None, description="`env:NAME`, `file:PATH`, or the key; none for a local server")
-    proxy: str | None = Field(None, description="an HTTP proxy's address")
+    proxy: SecretStr | None = Field(None, description="an HTTP proxy's address")
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="sent with every request")
+    query: dict[str, SecretStr] = Field(default_factory=dict, description="parameters of the address, e.g. a key")
     organization: str | None = Field(None, description="OpenAI's organization id")
-    extra: dict[str, Any] = Field(default_factory=dict, description="body fields sent with every request")
+    extra: dict[str, Any] = Field(
+        default_factory=dict, description="body fields sent with every request; null leaves one out that is sent else"
+    )
     default_temperature: float | None = Field(0.0, description="sent where a request gives none; null: none is sent")
     max_tokens_field: str = Field("max_tokens", description="how the service calls the most tokens of an answer")
 
@@ -49,29 +52,31 @@ class OpenAIEngine:
 
     def __init__(self, settings: OpenAISettings) -> None:
         self.settings = settings
-        self._key = ""
-        self._client: openai.AsyncOpenAI
+        self._client: HttpClient
+        self._extra: dict[str, Any] = {}
+        self._takes_stream_options = True
 
     async def start(self) -> None:
-        """Read the key and open the client; nothing is sent yet.
+        """Read the key and open the connections; nothing is sent yet.
 
         Raises:
-            SetupError: the key is not there.
+            SetupError: a key is not there, or the address is none.
         """
         given = self.settings
-        if given.api_key:
-            self._key = resolve(given.api_key, f"the API key of {given.model}")
-        self._client = openai.AsyncOpenAI(
-            # A key of our own making keeps the client from sending OPENAI_API_KEY to whoever listens at base_url.
-            api_key=self._key or "none",
-            base_url=given.base_url,
-            organization=given.organization,
-            default_headers={name: resolve(value, f"the header {name}") for name, value in given.headers.items()},
-            max_retries=0,
-            timeout=SECONDS,
-            # The client's own aiohttp transport: half its default's time per call at 64 connections, a sixth at 512.
-            http_client=openai.DefaultAioHttpClient(limits=LIMITS, proxy=given.proxy),
+        headers: dict[str, str] = resolve_all(given.headers, "the header ")
+        if given.api_key and "authorization" not in {name.lower() for name in headers}:
+            headers["Authorization"] = f"Bearer {resolve_secret(given.api_key, f'the API key of {given.model}')}"
+        if given.organization:
+            headers["OpenAI-Organization"] = given.organization
+        self._extra = resolve_all(given.extra, "the body field ")
+        self._client = HttpClient(
+            given.base_url,
+            headers,
+            query=resolve_all(given.query, "the parameter "),
+            proxy=given.proxy and resolve_secret(given.proxy, "the proxy"),
+            secrets=(*secrets_of(given.api_key, given.extra), *token_like(self._extra)),
         )
+        self._client.open()
 
     async def answer(self, request: Request) -> Response:
         """Answer one request.
@@ -79,18 +84,13 @@ class OpenAIEngine:
         Raises:
             ProviderError: the service refused, or did not answer.
         """
-        body = await self._post("/chat/completions", self._fields(request), request.options.timeout_seconds)
-        choice = self._first_choice(body)
-        message = choice.get("message") or {}
-        return finished(
-            choice.get("finish_reason") or "stop",
-            message.get("content"),
-            reasoning=thinking(message),
-            words=message.get("refusal"),
-            usage=_usage(body),
-            request_id=_request_id(body),
-            tool_calls=message.get("tool_calls"),
-        )
+        with self._client.redactor.errors():
+            fields, seconds = self._fields(request), request.options.timeout_seconds
+            events, headers = await self._client.post("/chat/completions", fields, seconds)
+            reader = ReplyReader(OPENAI, headers)
+            for event in events:
+                reader.add(event)
+            return reader.response(request)
 
     async def stream(self, request: Request) -> AsyncIterator[str | Response]:
         """Yield pieces of the answer, then the whole Response.
@@ -98,54 +98,46 @@ class OpenAIEngine:
         Raises:
             ProviderError: the service refused, or broke off.
         """
-        fields = {**self._fields(request), "stream": True, "stream_options": {"include_usage": True}}
-        growing = Growing()
-        try:
-            async with await self._client.post(
-                "/chat/completions",
-                body=fields,
-                cast_to=object,
-                options=_within(request.options.timeout_seconds),
-                stream=True,
-                stream_cls=openai.AsyncStream[object],
-            ) as chunks:
-                async for chunk in chunks:
-                    piece = _add(growing, chunk)
-                    if piece:
-                        yield piece
-        except (openai.OpenAIError, ValueError) as error:
-            raise self._failure(error) from harmless(error, self._key)
-        yield growing.response()
+        with self._client.redactor.errors():
+            reader: ReplyReader | None = None
+            async for event, headers in self._events(request):
+                reader = reader or ReplyReader(OPENAI, headers)
+                if piece := reader.add(event):
+                    yield piece
+            reader = reader or ReplyReader(OPENAI, {})
+            if piece := reader.last_piece():
+                yield piece
+            yield reader.response(request)
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one vector a text, in order.
+    async def embed(self, texts: Sequence[str]) -> list[tuple[float, ...] | None]:
+        """Return one vector a text, in order; None for a text whose vector is none.
 
         Raises:
             ProviderError: the service refused, or did not answer.
         """
-        given = self.settings
-        fields = {"model": given.model, "input": list(texts), "encoding_format": "float", **given.extra}
-        items = (await self._post("/embeddings", fields, None)).get("data") or []
-        if len(items) != len(texts):
-            raise broken(f"the service answered with {len(items)} vectors for {len(texts)} texts")
-        return [item["embedding"] for item in sorted(items, key=lambda item: item["index"])]
+        with self._client.redactor.errors():
+            fields = {"model": self.settings.model, "input": list(texts), "encoding_format": "float", **self._extra}
+            events, headers = await self._client.post("/embeddings", without_nulls(fields))
+            return read_vectors(events, len(texts), OPENAI, headers)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
-    async def _post(self, path: str, fields: dict[str, Any], seconds: float | None) -> dict[str, Any]:
-        """Send one body and return the reply's.
-
-        The client's typed methods walk through every field of both for a quarter of a call's time.
-        """
+    async def _events(self, request: Request) -> AsyncIterator[tuple[ReplyEvent, Mapping[str, str]]]:
+        """Yield the values of a stream; a service that refuses `stream_options` is asked without it from then on."""
+        fields = {"stream": True, STREAM_OPTIONS: {"include_usage": True}, **self._fields(request)}
+        if self._extra.get(STREAM_OPTIONS, True) is None or not self._takes_stream_options:
+            del fields[STREAM_OPTIONS]
         try:
-            body = await self._client.post(path, body=fields, cast_to=object, options=_within(seconds))
-        except (openai.OpenAIError, ValueError) as error:
-            raise self._failure(error) from harmless(error, self._key)
-        if not isinstance(body, dict):
-            raise broken(f"the service's reply is no JSON object: {str(body)[:200]!r}")
-        return body
+            async for event in self._client.stream("/chat/completions", fields, request.options.timeout_seconds):
+                yield event
+        except ProviderError as error:
+            if STREAM_OPTIONS not in fields or error.status not in (400, 422) or not _blames(error, STREAM_OPTIONS):
+                raise
+            self._takes_stream_options = False
+            async for event in self._events(request):
+                yield event
 
     def _fields(self, request: Request) -> dict[str, Any]:
         options, given = request.options, self.settings
@@ -156,28 +148,12 @@ class OpenAIEngine:
         fields["messages"] = [_message(message) for message in request.messages]
         if options.top_k is not None:
             fields["top_k"] = options.top_k
-        return {**fields, **given.extra, **options.extra}
+        return without_nulls({**fields, **self._extra, **options.extra})
 
-    def _failure(self, error: openai.OpenAIError | ValueError) -> ProviderError:
-        if isinstance(error, openai.APIConnectionError):
-            return lost_connection(error.__cause__ or error)  # the client's own words are no more than a name
-        if isinstance(error, openai.APIError):
-            status = error.status_code if isinstance(error, openai.APIStatusError) else None
-            headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
-            words, code = _said(error.body)
-            return refusal(words or error.message, code=code, status=status, headers=headers, secret=self._key)
-        return broken(f"the service's reply cannot be read: {error}")
 
-    def _first_choice(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Some services answer with status 200 and put what went wrong beside an empty list of choices."""
-        if body.get("choices"):
-            choice: dict[str, Any] = body["choices"][0]
-            return choice
-        if not body.get("error"):
-            raise empty_choice()
-        words, code = _said(body["error"])
-        status = int(code) if code and code.isdigit() and len(code) == 3 else None
-        raise refusal(words, code=code, status=status, secret=self._key)
+def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body fields that are sent: null leaves one out."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def option_fields(options: Options, default_temperature: float | None) -> dict[str, Any]:
@@ -191,11 +167,11 @@ def option_fields(options: Options, default_temperature: float | None) -> dict[s
     if options.stop:
         fields["stop"] = list(options.stop)
     if options.response_format is not None:
-        fields["response_format"] = wanted_format(options.response_format)
+        fields["response_format"] = response_format_field(options.response_format)
     return fields
 
 
-def wanted_format(given: dict[str, Any]) -> dict[str, Any]:
+def response_format_field(given: dict[str, Any]) -> dict[str, Any]:
     """Return a response_format: the service's own object as it is, a bare JSON schema wrapped."""
     if given.get("type") in ("json_object", "json_schema", "text"):
         return given
@@ -212,39 +188,5 @@ def _message(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": content, **(json.loads(message.extra) if message.extra else {})}
 
 
-def _add(growing: Growing, chunk: Any) -> str | None:
-    """Add one chunk of a stream; return its piece of the output."""
-    growing.request_id = growing.request_id or _request_id(chunk)
-    if chunk.get("usage"):
-        growing.usage = _usage(chunk)
-    if not chunk.get("choices"):
-        return None
-    choice = chunk["choices"][0]
-    return growing.add(choice.get("delta") or {}, choice.get("finish_reason"))
-
-
-def _usage(body: dict[str, Any]) -> Usage:
-    usage = body.get("usage") or {}
-    return Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
-
-
-def _request_id(body: dict[str, Any]) -> str | None:
-    return body.get("request_id") or body.get("id")
-
-
-def _within(seconds: float | None) -> Any:
-    return {} if seconds is None else {"timeout": seconds}
-
-
-def _said(body: object) -> tuple[str, str | None]:
-    """Return the words and the code of an error's body, of which each service has its own shape."""
-    if isinstance(body, list) and body:
-        return _said(body[0])
-    if not isinstance(body, Mapping):
-        return str(body or ""), None
-    inner = body.get("error")
-    if inner:
-        return _said(inner)
-    words = body.get("message") or body.get("msg") or body.get("detail") or json.dumps(dict(body), ensure_ascii=False)
-    code = body.get("code") or body.get("type")
-    return str(words), str(code) if code else None
+def _blames(error: ProviderError, field: str) -> bool:
+    return field in error.message or field in error.code

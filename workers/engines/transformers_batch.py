@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ProviderError
 from ..options import Options
 from ..values import Message, Request, Response, Usage
-from .replies import CUT_OFF, thinking_apart
+from .provider_replies import CUT_OFF
+from .reply_fields import split_reasoning
 
 if TYPE_CHECKING:
     from .transformers import TransformersSettings
@@ -225,7 +226,7 @@ class Batches:
         return text
 
     def _finish(self, row: Row, text: str, reason: Any) -> None:
-        apart, reasoning = thinking_apart(text)
+        apart, reasoning = split_reasoning(text)
         output = apart if row.pieces is None else text
         usage = Usage(len(row.prompt), len(row.ids))
         failure = CUT_OFF if reason == "length" else None

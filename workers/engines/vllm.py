@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from ..errors import DeployError, ProviderError, near_names
 from ..values import Request, Response, Usage
-from .replies import CUT_OFF, thinking_apart
+from .provider_replies import CUT_OFF
+from .reply_fields import split_reasoning
 from .transformers_batch import answer_limit, read_prompt
 from .vllm_load import end, load
 from .vllm_sampling import LORA, sampling_fields
@@ -84,7 +85,7 @@ class VllmEngine:
         from vllm.sampling_params import RequestOutputKind
 
         outputs = [output async for output in self._generate(request, RequestOutputKind.FINAL_ONLY)]
-        output, reasoning = thinking_apart(outputs[-1].outputs[0].text)
+        output, reasoning = split_reasoning(outputs[-1].outputs[0].text)
         return response(outputs, output, reasoning)
 
     async def stream(self, request: Request) -> AsyncIterator[str | Response]:

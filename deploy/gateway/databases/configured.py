@@ -13,7 +13,7 @@ from pydantic import SecretStr, TypeAdapter
 from ....udf.settings import read_yaml
 from ....workers.errors import MissingExtraError, RequestError, SetupError, near_names
 from ....workers.mschema import Schema
-from ....workers.secrets import resolve
+from ....workers.secret_refs import resolve_secret
 from .database import Database
 from .duckdb_file import DuckDBFile
 
@@ -118,12 +118,12 @@ def open_database(url: SecretStr, name: str) -> Database:
         hint = "type: pip install 'quackllm[databases]'"
         raise MissingExtraError(f"databases need the package {error.name}", hint=hint) from error
     try:
-        address = make_url(resolve(url, f"the URL of the database {name}"))
+        address = make_url(resolve_secret(url, f"the URL of the database {name}"))
     except ArgumentError as error:
         raise SetupError(f"the URL of the database {name} cannot be read", hint=f"write e.g. {EXAMPLE}") from error
     if address.get_backend_name() == "duckdb":
         return DuckDBFile(Path(address.database or "").expanduser())
     if address.password is not None:
-        password = resolve(SecretStr(str(address.password)), f"the password of the database {name}")
+        password = resolve_secret(SecretStr(str(address.password)), f"the password of the database {name}")
         address = address.set(password=password)
     return Server(address)
