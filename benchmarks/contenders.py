@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 import openai
 import pyarrow as pa
-import quackllm
 from fixtures import KEY, StandIn
-from quackllm.udf.text2sql.data import open_database
+from quackllm.udf.text2sql.evaluation.datasets import open_database
 from queries import Query, plain
+
+import quackllm
 
 PLAIN = "a plain UDF, one call a row"
 POOL = "an Arrow UDF with a thread pool"

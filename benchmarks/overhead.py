@@ -20,8 +20,9 @@ from time import perf_counter
 os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ENABLE_UV_RUN_RUNTIME_ENV="0")
 
 import duckdb
-import quackllm
 from report import Panel, draw, keep, tell
+
+import quackllm
 
 BATCH, LISTS_AT_ONCE = 64, 16
 

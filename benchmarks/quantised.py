@@ -86,13 +86,14 @@ def contenders(options: argparse.Namespace, folder: Path) -> Iterator[Contender]
 
 def measured(contender: Contender, options: argparse.Namespace) -> Measured:
     """Deploy a form, ask it every question, and end it."""
+    from quackllm.udf.session.statement import FailedRowsWarning
+    from quackllm.udf.text2sql.evaluation.client import SqlFunctions
+    from quackllm.udf.text2sql.evaluation.databases import Sources
+    from quackllm.udf.text2sql.evaluation.gold import Gold
+    from quackllm.udf.text2sql.evaluation.runner import evaluate_suite
+    from quackllm.udf.text2sql.evaluation.suites import load_suite
+
     import quackllm
-    from quackllm.udf.statement import FailedRowsWarning
-    from quackllm.udf.text2sql.asking import SqlFunctions
-    from quackllm.udf.text2sql.evaluate import evaluate_suite
-    from quackllm.udf.text2sql.gold import Gold
-    from quackllm.udf.text2sql.sources import Sources
-    from quackllm.udf.text2sql.suites import load_suite
 
     name = "quantised_model"
     quackllm.deploy(name, "custom/auto", infer_params=contender.infer_params)

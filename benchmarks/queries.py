@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "standin"))
 
 import duckdb
 import yaml
-from quackllm.udf.text2sql.data import open_database
+from quackllm.udf.text2sql.evaluation.datasets import open_database
 from standin_answers import answer_to
 
 FILE = Path(__file__).with_name("queries.yaml")

@@ -19,8 +19,9 @@ from time import perf_counter
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 
 import psutil
-import quackllm
 from report import keep, tell
+
+import quackllm
 
 PROCESSES = {
     "ray::Replica": "replicas",

@@ -24,7 +24,7 @@ from contenders import DIRECT, OURS, PLAIN, POOL, WITHOUT, Contender, contenders
 from fixtures import StandIn, running_service
 from peers.jobs import peer_measured
 from peers.run import SCRIPTS
-from quackllm.udf.prices import PRICES
+from quackllm.udf.calls.prices import PRICES
 from quackllm.udf.settings import read_yaml
 from queries import Query, load, plain
 from report import Panel, draw, keep, short, tell

@@ -27,9 +27,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "standin"))
 
 import aiohttp
 import openai
-import quackllm
 from fixtures import KEY, StandIn, running_service
 from report import Panel, draw, keep, tell
+
+import quackllm
 
 VENDOR = "openai client, asyncio.gather"
 Contender = Callable[[str], None]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from quackllm.udf.prices import Price
+from quackllm.udf.calls.prices import Price
 from queries import Query
 from report import short
 

@@ -11,12 +11,12 @@ import yaml
 from pydantic import SecretStr
 
 from ..workers import fleet_at
+from ..workers.deployments.model_names import check_name
+from ..workers.deployments.spec import ModelSpec, read_spec
 from ..workers.errors import QuackLLMError, RequestError, SetupError
-from ..workers.fleet import Fleet
-from ..workers.local import LocalFleet
-from ..workers.names import check_name
 from ..workers.secret_refs import HIDDEN, map_secrets, redact
-from ..workers.spec import ModelSpec, read_spec
+from ..workers.serving.fleet import Fleet
+from ..workers.serving.local_fleet import LocalFleet
 
 EXAMPLE = "write e.g. qianwen_chat: {type: saas/qianwen, infer_params: {saas.model: qwen-max}}"
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from . import commands
-from .place import Place
+from . import magic_options
+from .notebook_connection import Place
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -45,34 +45,34 @@ def offers(place: Place, cell: str, line: str) -> list[str] | None:
     return None
 
 
-def _command(cell: str, line: str) -> tuple[commands.Command | None, str]:
+def _command(cell: str, line: str) -> tuple[magic_options.Command | None, str]:
     """Return the command whose options the line holds, and what an option begins with there."""
     if "--%" in line and cell.lstrip().startswith("--%"):
-        return commands.chat_command(), "--%"
+        return magic_options.chat_command(), "--%"
     magic = MAGIC.match(line)
     known = {
-        "quackllm": commands.QUACKLLM,
-        "sql": commands.SQL,
-        "text2sql": commands.TEXT2SQL,
-        "ask": commands.ASK,
+        "quackllm": magic_options.QUACKLLM,
+        "sql": magic_options.SQL,
+        "text2sql": magic_options.TEXT2SQL,
+        "ask": magic_options.ASK,
     }
     if magic is None:
         return None, ""
-    return known.get(magic[1]) or commands.chat_command(), "--"
+    return known.get(magic[1]) or magic_options.chat_command(), "--"
 
 
 def _values(place: Place, option: str) -> Iterable[str] | None:
     if option == "format":
-        from .chat import FORMATS
+        from .cells.chat import FORMATS
 
         return FORMATS
     if option == "model":
-        from .sql import run
+        from .cells.sql import run
 
         models = run(place.connection(), MODELS)
         return models.arrow.column(0).to_pylist() if models else []
     if option == "input":
-        from ..udf.turns import turn_names
+        from ..udf.conversation_tables import turn_names
 
         return turn_names(place.connection())
     return None

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from ..udf.errors import QuackLLMError
-from .byzer import as_magic
+from ..workers.errors import QuackLLMError
+from .cells.byzer import as_magic
 from .completion import completing
-from .lines import QuestionLine
 from .magics import Magics
-from .place import Place
+from .notebook_connection import Place
+from .question_lines import QuestionLine
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -38,7 +38,7 @@ def load(shell: InteractiveShell) -> None:
     shell.Completer.custom_matchers.append(completer)
     shell.set_custom_exc(SHOWN, partial(_show_error, magics))
     formatter = shell.display_formatter.mimebundle_formatter
-    formatter.for_type_by_name("quackllm.workers.values", "Response", _show_response)
+    formatter.for_type_by_name("quackllm.workers.messages", "Response", _show_response)
 
     def unload() -> None:
         for name, (kind, _) in magics.all().items():
@@ -48,7 +48,7 @@ def load(shell: InteractiveShell) -> None:
         shell.input_transformer_manager.token_transformers.remove(QuestionLine)
         shell.Completer.custom_matchers.remove(completer)
         shell.set_custom_exc((), None)
-        formatter.pop("quackllm.workers.values.Response", None)
+        formatter.pop("quackllm.workers.messages.Response", None)
 
     _LOADED[id(shell)] = unload
 
@@ -67,7 +67,7 @@ def _show_error(
     tb_offset: int | None = None,
 ) -> None:
     """Show one panel for an error of ours, or of DuckDB in a magic; anything else as IPython does."""
-    from .panels import show_panel
+    from .display.error_panel import show_panel
 
     ours = isinstance(error, QuackLLMError) or error is magics.failed
     if magics.place.debug or not ours:
@@ -77,6 +77,6 @@ def _show_error(
 
 
 def _show_response(response: Any) -> dict[str, str]:
-    from .looks import conversation
+    from .display.answers import conversation
 
     return conversation(response)

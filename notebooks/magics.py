@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from ..udf.errors import QuackLLMError, RequestError
-from . import commands
-from .place import Place
+from ..workers.errors import QuackLLMError, RequestError
+from . import magic_options
+from .notebook_connection import Place
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -65,46 +65,46 @@ class Magics:
     def all(self) -> dict[str, tuple[str, Magic]]:
         """Return every magic by name: 'line', 'cell' or 'line_cell', and what does it."""
         return {
-            "quackllm": ("line", Magic(self, self.quackllm, lambda: commands.QUACKLLM.help)),
-            "chat": ("line_cell", Magic(self, self.chat, lambda: commands.chat_command().help)),
-            "sql": ("line_cell", Magic(self, self.sql, lambda: commands.SQL.help)),
-            "text2sql": ("line_cell", Magic(self, self.text2sql, lambda: commands.TEXT2SQL.help)),
-            "ask": ("line_cell", Magic(self, self.ask, lambda: commands.ASK.help)),
+            "quackllm": ("line", Magic(self, self.quackllm, lambda: magic_options.QUACKLLM.help)),
+            "chat": ("line_cell", Magic(self, self.chat, lambda: magic_options.chat_command().help)),
+            "sql": ("line_cell", Magic(self, self.sql, lambda: magic_options.SQL.help)),
+            "text2sql": ("line_cell", Magic(self, self.text2sql, lambda: magic_options.TEXT2SQL.help)),
+            "ask": ("line_cell", Magic(self, self.ask, lambda: magic_options.ASK.help)),
             "byzer": ("cell", Magic(self, self.byzer, lambda: BYZER_HELP)),
         }
 
     def chat(self, line: str, cell: str | None) -> None:
         """`%chat` and `%%chat`."""
-        from .chat import chat, filled
+        from .cells.chat import chat, filled
 
-        given, text = commands.chat_command().read(line)
+        given, text = magic_options.chat_command().read(line)
         whole = "\n".join(part for part in (text, (cell or "").strip("\n")) if part)
         chat(self.shell, self.place, *filled(self.place, given, whole))
 
     def byzer(self, line: str, cell: str | None) -> None:
         """A cell that begins with `--%chat`; what it says is taken as it is written."""
-        from .byzer import COLUMN, read_cell
-        from .chat import chat
+        from .cells.byzer import COLUMN, read_cell
+        from .cells.chat import chat
 
         chat(self.shell, self.place, *read_cell(cell or ""), column=COLUMN)
 
     def sql(self, line: str, cell: str | None) -> Any:
         """`%sql` and `%%sql`."""
-        from .sql import sql
+        from .cells.sql import sql
 
-        given, text = commands.SQL.read(line)
+        given, text = magic_options.SQL.read(line)
         return sql(self.place, given, "\n".join(part for part in (text, cell or "") if part))
 
     def text2sql(self, line: str, cell: str | None) -> Any:
         """`%text2sql` and `%%text2sql`."""
-        return self._question(commands.TEXT2SQL, line, cell, edit=True)
+        return self._question(magic_options.TEXT2SQL, line, cell, edit=True)
 
     def ask(self, line: str, cell: str | None) -> Any:
         """`%ask` and `%%ask`."""
-        return self._question(commands.ASK, line, cell, edit=False)
+        return self._question(magic_options.ASK, line, cell, edit=False)
 
-    def _question(self, command: commands.Command, line: str, cell: str | None, *, edit: bool) -> Any:
-        from .questions import question
+    def _question(self, command: magic_options.Command, line: str, cell: str | None, *, edit: bool) -> Any:
+        from .cells.text2sql import question
 
         given, text = command.read(line)
         return question(self.shell, self.place, given, f"{text}\n{cell or ''}", edit=edit)
@@ -122,7 +122,7 @@ class Magics:
             self.place.open(path, given.get("model"), given.get("cluster"))
         elif given:
             self.place.use(given.get("model"), given.get("cluster"))
-        from .about import About
+        from .cells.status import About
 
         return About(self.place)
 
@@ -130,7 +130,7 @@ class Magics:
 def _path(line: str) -> tuple[str, dict[str, str]]:
     """Return the database that a line names, before its options or behind them, and the options."""
     before, dashes, _ = line.strip().partition("--")
-    given, after = commands.QUACKLLM.read(line.strip()[len(before) :] if dashes else "")
+    given, after = magic_options.QUACKLLM.read(line.strip()[len(before) :] if dashes else "")
     if before and after:
         raise RequestError(f"{after!r} stands behind the options", hint=f"type: %quackllm {before.strip()} --model …")
     return (before.strip() or after).strip("\"'"), given

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quackllm.workers.deployments.providers import SERVICES
+
 import quackllm
-from quackllm.workers.services import SERVICES
 from standin.fixtures import KEY, StandIn
 
 ROOT = Path(__file__).parents[1]

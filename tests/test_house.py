@@ -12,18 +12,19 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import quackllm
-from quackllm.udf import macros
+from quackllm.udf.functions import macros
 from quackllm.udf.settings import Settings
 from quackllm.workers import errors
+from quackllm.workers.deployments.spec import Limits, ModelSpec
 from quackllm.workers.options import Options
-from quackllm.workers.spec import Limits, ModelSpec
+
+import quackllm
 
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "workers": {"workers"},
     "udf": {"udf", "workers"},
-    "notebooks": {"notebooks", "udf"},
+    "notebooks": {"notebooks", "udf", "workers"},
     "deploy": {"deploy", "udf", "workers"},
 }
 FOLDERS = tuple(MAY_IMPORT)

@@ -11,7 +11,7 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "docs" / "story"
 
 
-@pytest.mark.filterwarnings("ignore::quackllm.udf.statement.FailedRowsWarning")
+@pytest.mark.filterwarnings("ignore::quackllm.udf.session.statement.FailedRowsWarning")
 def test_a_model_of_ones_own_learns_english_then_chinese_and_answers_the_same_sql(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,13 +14,13 @@ import duckdb
 
 from ..workers import fleet_at
 from ..workers.errors import CancelledError
-from .asking import ASKS
-from .functions import register_functions
-from .interrupts import on_interrupt
-from .macros import make_macros, name_models
-from .session import Session, begin_session, end_session, plain
-from .statement import Statement
-from .wishes import read_variables, wishes_of
+from .functions.macros import make_macros, name_models
+from .functions.registry import register_functions
+from .planner.modes import ASKS
+from .session.interrupts import on_interrupt
+from .session.session import Session, begin_session, end_session, plain
+from .session.statement import Statement
+from .variables import read_variables, wishes_of
 
 if TYPE_CHECKING:
     from .planner.estimate import ModelEstimate
@@ -295,7 +295,7 @@ def _prepare(connection: Connection, session: Session, text: str, parameters: An
     if SETS_VARIABLE.search(text):
         session.variables = None
     if READS_CATALOG.search(text):
-        from .text2sql.catalog import read_catalog
+        from .text2sql.schema.catalog import read_catalog
 
         session.catalog = read_catalog(connection)
     if ESTIMATES.search(text):

@@ -8,13 +8,13 @@ import queue
 from collections.abc import Iterator
 from concurrent.futures import Future
 
-from ..workers import loop
-from ..workers.values import Failure, Request, Response
-from ..workers.worker import OUTCOMES
+from ..workers import event_loop
+from ..workers.messages import Failure, Request, Response
+from ..workers.serving.worker import OUTCOMES
 from .connection import Connection, session_behind
+from .session.statement import Statement
 from .settings import StoreMode
-from .statement import Statement
-from .wishes import read_variables, wishes_of
+from .variables import read_variables, wishes_of
 
 
 class Streaming:
@@ -46,7 +46,7 @@ class Streaming:
         self.statement.read_wishes = functools.partial(wishes_of, read_variables(connection))
         self._caller, self._store = session.caller, store
         self._heard: queue.SimpleQueue[str | Response | BaseException] = queue.SimpleQueue()
-        self._asking = loop.start(self._ask())
+        self._asking = event_loop.start(self._ask())
         self._asking.add_done_callback(self._tell_error)
 
     async def _ask(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import RequestError
 
 if TYPE_CHECKING:  # Who needs an error's class alone does not wait for pydantic.
-    from .fleet import Fleet, ModelStatus
+    from .serving.fleet import Fleet, ModelStatus
 
 
 def fleet_at(cluster: str | None) -> Fleet:
@@ -17,10 +17,10 @@ def fleet_at(cluster: str | None) -> Fleet:
         SetupError: no cluster answers there.
     """
     if cluster is None:
-        from .local import local_fleet
+        from .serving.local_fleet import local_fleet
 
         return local_fleet()
-    from .cluster import ray_fleet
+    from .cluster.ray_fleet import ray_fleet
 
     return ray_fleet(None if cluster == "local" else cluster)
 
@@ -59,8 +59,8 @@ def deploy(
         SetupError: an unknown type or setting.
         DeployError: the engine did not start; nothing was left behind.
     """
-    from .names import check_name
-    from .spec import read_spec
+    from .deployments.model_names import check_name
+    from .deployments.spec import read_spec
 
     spec = read_spec(
         name=name,

@@ -11,9 +11,9 @@ from filelock import FileLock
 from platformdirs import user_data_path
 from pydantic import SecretStr
 
+from .deployments.spec import ModelSpec, read_spec
 from .errors import SetupError
 from .secret_refs import map_secrets, redact
-from .spec import ModelSpec, read_spec
 
 
 def home() -> Path:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from weakref import WeakSet
 
 from .errors import MissingExtraError
-from .values import Response
+from .messages import Response
 
 PREFIX = "quackllm_"
 

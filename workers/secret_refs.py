@@ -7,12 +7,13 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.request import getproxies
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from .errors import QuackLLMError, SetupError
 
@@ -247,25 +248,25 @@ def _pattern(form: str) -> str:
     return re.escape(form) if len(form) >= SHORT else rf"(?<!\w){re.escape(form)}(?!\w)"
 
 
-def secrets_of(*values: Any) -> list[str]:
-    """Return every secret in these values, as text, those that can be read here: what an error may not show."""
+def secrets_of_settings(settings: BaseModel) -> list[str]:
+    """Return what no error about a model may show: its secrets, those that can be read here, and what looks like one."""
+    fields = settings.model_dump()
     found: list[str] = []
 
     def note(_: str, secret: SecretStr) -> None:
-        try:
+        with suppress(SetupError):  # It is not there, so that nothing can show it.
             found.append(resolve_secret(secret, ""))
-        except SetupError:
-            pass  # It is not there, so that nothing can show it.
 
-    for value in values:
-        map_secrets(value, note)
-    return found
+    map_secrets(fields, note)
+    addresses = [fields.get("base_url"), *found, *getproxies().values()]
+    found += [text for address in addresses if isinstance(address, str) for text in secrets_in_address(address)]
+    return found + _token_like(fields.get("extra"))
 
 
-def token_like(value: Any) -> list[str]:
+def _token_like(value: Any) -> list[str]:
     """Return the texts in a value that look like keys though nothing says so."""
     if isinstance(value, Mapping):
-        return [text for inner in value.values() for text in token_like(inner)]
+        return [text for inner in value.values() for text in _token_like(inner)]
     if isinstance(value, list | tuple):
-        return [text for inner in value for text in token_like(inner)]
+        return [text for inner in value for text in _token_like(inner)]
     return [value] if isinstance(value, str) and TOKEN_LIKE.fullmatch(value) else []

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 from fixtures import KEY, StandIn
-from quackllm.udf.text2sql.data import open_database
+from quackllm.udf.text2sql.evaluation.datasets import open_database
 from queries import Query, Step, plain
 from totals import Measured
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ...workers import fleet_at
-from ...workers.spec import ModelSpec
-from .findings import Finding
-from .reach import host_and_port, why_unreachable
+from ...workers.deployments.spec import ModelSpec
+from .connectivity import host_and_port, why_unreachable
+from .finding import Finding
 
 MODE, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH"
 TOKENS = ("RAY_AUTH_TOKEN", TOKEN_PATH)

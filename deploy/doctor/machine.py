@@ -10,8 +10,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import psutil
 
-from .findings import Finding
-from .reach import why_unreachable
+from .connectivity import why_unreachable
+from .finding import Finding
 
 PORTS = {
     6379: ("Ray's head", "gcs_server", "ray start --head --port=6380"),

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import QuackLLMError, SetupError
-from ...workers.fleet import ALWAYS_THERE, unknown_model
 from ...workers.secret_refs import resolve_secret
-from ...workers.spec import ModelSpec
-from .findings import Finding
+from ...workers.serving.fleet import ALWAYS_THERE, unknown_model
+from .connectivity import why_unreachable
+from .finding import Finding
 from .machine import THIS_MACHINE, caught_by_proxy
 from .packages import version_of
-from .reach import why_unreachable
 
 EXTRAS = {"transformers": "local", "llama_cpp": "llama-cpp", "vllm": "vllm"}
 """The extra that an engine needs."""

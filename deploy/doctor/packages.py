@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from .findings import Finding, State
+from .finding import Finding, State
 from .machine import gpus
 
 NAMED = ("duckdb", "ray", "torch", "transformers", "vllm")

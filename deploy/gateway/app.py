@@ -8,18 +8,18 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from ... import __version__
-from .byzer import router as byzer
-from .chat import router as chat
-from .chat2db import router as chat2db
-from .embeddings import router as embeddings
+from .byzer.routes import router as byzer
+from .chat2db.routes import router as chat2db
+from .docs_pages import DESCRIPTION, add_pages
 from .errors import ERRORS, add_error_handlers
 from .health import router as health
-from .limits import Limits
-from .models import router as models
-from .pages import DESCRIPTION, add_pages
-from .questions import router as questions
+from .openai.chat import router as chat
+from .openai.embeddings import router as embeddings
+from .openai.models import router as models
+from .request_limits import Limits
 from .settings import GatewaySettings
 from .state import Gateway
+from .text2sql import router as questions
 
 ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer)
 """Each of a file of its own; a route that asks models takes `visit: Admitted`."""

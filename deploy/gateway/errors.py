@@ -20,7 +20,7 @@ from ...workers.errors import (
     SetupError,
     UnknownModelError,
 )
-from ...workers.values import Failure, Response
+from ...workers.messages import Failure, Response
 
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 RETRY_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})

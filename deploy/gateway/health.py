@@ -7,7 +7,7 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import PlainTextResponse
 
 from ...workers.errors import QuackLLMError
-from .access import Admitted
+from .admission import Admitted
 from .errors import OPENAI_ERRORS, GatewayError
 from .state import gateway_of
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...workers.errors import SetupError
 from ...workers.home import home
-from .keys import read_keys
+from .auth.api_keys import read_keys
 
 
 class GatewaySettings(BaseModel):

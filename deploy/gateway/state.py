@@ -9,19 +9,19 @@ from time import monotonic
 
 from fastapi import Request as HttpRequest
 
-from ...udf.caller import Caller
+from ...udf.calls.async_store import store_for
+from ...udf.calls.client import Caller
+from ...udf.session.statement import Statement
 from ...udf.settings import StoreMode
-from ...udf.shared_store import store_for
-from ...udf.statement import Statement
-from ...workers import fleet_at, loop
-from ...workers.fleet import ALWAYS_THERE, Fleet, unknown_model
-from ...workers.spec import ModelSpec
-from ...workers.values import Request, Response
-from .databases.configured import Databases
+from ...workers import event_loop, fleet_at
+from ...workers.deployments.spec import ModelSpec
+from ...workers.messages import Request, Response
+from ...workers.serving.fleet import ALWAYS_THERE, Fleet, unknown_model
+from .auth.async_ledger import ledger_for
+from .databases.registry import Databases
 from .errors import GatewayError
 from .metrics import Metrics
 from .settings import GatewaySettings
-from .shared_ledger import ledger_for
 
 MODELS_SECONDS = 0.5
 """How long a list of the deployed models is believed."""
@@ -87,13 +87,13 @@ class Gateway:
         self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode
     ) -> list[Response]:
         """Return one response a request, in order: `Caller.ask`, from whichever event loop this is."""
-        return await loop.inside(self.caller.ask(spec, requests, statement, mode))
+        return await event_loop.inside(self.caller.ask(spec, requests, statement, mode))
 
     def stream(
         self, spec: ModelSpec, request: Request, statement: Statement, mode: StoreMode
     ) -> AsyncGenerator[str | Response, None]:
         """Yield pieces of the answer, then the whole Response; closing it stops the engine."""
-        return loop.each_inside(self.caller.stream(spec, request, statement, mode))
+        return event_loop.each_inside(self.caller.stream(spec, request, statement, mode))
 
 
 def plain_name(name: str) -> str:

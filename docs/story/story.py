@@ -23,12 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import quackllm
 import typer
 from invented import invented
-from quackllm.deploy.cli import app
-from quackllm.udf.text2sql.data import questions
-from quackllm.udf.text2sql.linked import INDEX_TOKENS
+from quackllm.deploy.cli.main import app
+from quackllm.udf.text2sql.evaluation.datasets import questions
+from quackllm.udf.text2sql.prompts.schema_linking import INDEX_TOKENS
+
+import quackllm
 
 Row = dict[str, Any]
 HERE = Path(__file__).parent

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import quackllm
-from lab import RUN_SECONDS, Lab, Notebook, running_lab
 from playwright.sync_api import BrowserContext, expect, sync_playwright
+
+import quackllm
 from standin.fixtures import StandIn
+from support.jupyter_lab import RUN_SECONDS, Lab, Notebook, Open, running_lab
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-Open = Callable[[Sequence[str]], Notebook]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

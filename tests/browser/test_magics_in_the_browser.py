@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 
-from conftest import Open
-from lab import Lab, Notebook
 from playwright.sync_api import expect
+
 from standin.fixtures import StandIn
+from support.jupyter_lab import LONG_PROMPT, SLOW_ANSWER, Lab, Notebook, Open
 
 LOAD = "%load_ext quackllm.notebooks\n%quackllm --model chat"
-LONG = "Tell a long story of ducks: " + ", ".join(f"the duck number {number}" for number in range(40))
-SLOW = {"fault": "slow", "piece_seconds": 0.15, "marker": "long story"}
 SEED = (
     "--%chat\n--%model=qianwen_chat\n--%output=q1\n\n你好，请记住我的名字，我叫祝威廉。如果记住了，请说记住。",
     "--%chat\n--%model=qianwen_chat\n--%input=q1\n--%output=q2\n\n请问我叫什么名字？",
@@ -39,8 +37,8 @@ def _within(seconds: float, happens: Callable[[], bool]) -> bool:
 
 
 def test_an_answer_grows_while_it_comes(opened: Open, service: StandIn) -> None:
-    service.script([SLOW])
-    notebook = opened([LOAD, f"%%chat\n{LONG}"])
+    service.script([SLOW_ANSWER])
+    notebook = opened([LOAD, f"%%chat\n{LONG_PROMPT}"])
     notebook.run(0)
     notebook.start(1)
     expect(notebook.output(1)).to_contain_text("answer to")
@@ -53,8 +51,10 @@ def test_an_answer_grows_while_it_comes(opened: Open, service: StandIn) -> None:
 
 
 def test_the_stop_button_stops_within_a_second_and_keeps_what_came(opened: Open, service: StandIn) -> None:
-    service.script([SLOW])
-    notebook = opened([LOAD, f"%%chat --output q1\n{LONG}", "%sql SELECT q1.finish_reason, q1.output FROM q1", "q1"])
+    service.script([SLOW_ANSWER])
+    notebook = opened(
+        [LOAD, f"%%chat --output q1\n{LONG_PROMPT}", "%sql SELECT q1.finish_reason, q1.output FROM q1", "q1"]
+    )
     notebook.run(0)
     notebook.start(1)
     expect(notebook.output(1)).to_contain_text("the duck number 3")

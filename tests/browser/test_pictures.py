@@ -9,10 +9,9 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Open
-from lab import Notebook
+
 from standin.fixtures import StandIn
-from test_magics_in_the_browser import LONG, SLOW
+from support.jupyter_lab import LONG_PROMPT, SLOW_ANSWER, Notebook, Open
 
 LOOKS = Path(__file__).with_name("looks.js").read_text("utf-8")
 CHAT = (
@@ -24,7 +23,7 @@ CHAT = (
 )
 QUESTIONS = (
     "%load_ext quackllm.notebooks\n"
-    "from quackllm.udf.text2sql.data import open_database\n\n"
+    "from quackllm.udf.text2sql.evaluation.datasets import open_database\n\n"
     "%quackllm --model builtin_text2sql\nopen_database(connection, 'world_1')",
     "%%text2sql --output t1\nShow names and populations of the 8 countries with the largest population.",
 )
@@ -73,8 +72,8 @@ def test_everything_can_be_read(scene: str, opened: Open, service: StandIn, fold
 
 
 def test_a_stopped_answer_can_be_read(opened: Open, service: StandIn, folder: Path) -> None:
-    service.script([SLOW])
-    notebook = opened([CHAT[0], f"%%chat --model chat --output q1\n{LONG}"])
+    service.script([SLOW_ANSWER])
+    notebook = opened([CHAT[0], f"%%chat --model chat --output q1\n{LONG_PROMPT}"])
     notebook.run(0)
     notebook.start(1)
     notebook.output(1).get_by_text("the duck number 5").wait_for()

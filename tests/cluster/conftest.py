@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 import quackllm
-from grounds import Grounds, wait_until
+from support.ray_cluster import Grounds, wait_until
 
 __all__ = ["connection", "wait_until"]
 

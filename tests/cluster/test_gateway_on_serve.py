@@ -15,11 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 import openai
 import psutil
 import pytest
+from quackllm.deploy.gateway.auth.api_keys import add_key
+
 import quackllm
-from grounds import MARKS, Grounds, command, running_cluster, wait_until
-from heads import free_port
-from quackllm.deploy.gateway.keys import add_key
 from standin.fixtures import StandIn
+from support.ray_cluster import MARKS, Grounds, command, running_cluster, wait_until
+from support.ray_heads import free_port
 
 pytestmark = MARKS
 

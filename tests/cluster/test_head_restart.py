@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from grounds import MARKS, Program, command, wait_until
-from heads import HERE, Node, free_port, running_redis
+
+from support.ray_cluster import MARKS, Program, command, wait_until
+from support.ray_heads import HERE, Node, free_port, running_redis
 
 pytestmark = MARKS
 SILENCE = {"QUACKLLM_CLUSTER_SECONDS": "15"}

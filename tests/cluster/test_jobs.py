@@ -9,9 +9,10 @@ from pathlib import Path
 import duckdb
 import psutil
 import pytest
+
 import quackllm
-from grounds import BIN, MARKS, Grounds, command, running_cluster, wait_until
 from standin.fixtures import StandIn
+from support.ray_cluster import BIN, MARKS, Grounds, command, running_cluster, wait_until
 
 pytestmark = MARKS
 SQL = "SELECT i, llm_result(chat(s)) AS answer FROM input WHERE i % 7 > 0"

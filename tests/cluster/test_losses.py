@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+
 import quackllm
-from grounds import MARKS, Grounds, command, running_cluster, wait_until
 from standin.fixtures import KEY, StandIn
+from support.ray_cluster import MARKS, Grounds, command, running_cluster, wait_until
 
 pytestmark = MARKS
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import openai
 import pytest
-from grounds import MARKS, Grounds, running_cluster
-from heads import HERE, free_port
-from quackllm.deploy.gateway.keys import add_key
+from quackllm.deploy.gateway.auth.api_keys import add_key
 from quackllm.workers.errors import DeployError, SetupError
+
+from support.ray_cluster import MARKS, Grounds, running_cluster
+from support.ray_heads import HERE, free_port
 
 pytestmark = MARKS
 
@@ -22,7 +23,7 @@ def grounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds]:
 
 
 def test_the_service_deploys_its_models_and_then_answers(grounds: Grounds, tmp_path: Path) -> None:
-    from quackllm.deploy.gateway.ray_service import application
+    from quackllm.deploy.gateway.serving.ray_service import application
     from ray import serve
 
     models, keys, port = tmp_path / "models.yaml", tmp_path / "keys.yaml", free_port()

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 import quackllm
-from grounds import MARKS, Grounds, Program, command, running_cluster
 from standin.fixtures import StandIn
+from support.ray_cluster import MARKS, Grounds, Program, command, running_cluster
 
 pytestmark = MARKS
 SECRET = "sk-planted-9f8e7d6c5b4a"

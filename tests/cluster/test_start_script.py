@@ -12,8 +12,9 @@ from pathlib import Path
 import openai
 import psutil
 import pytest
-from grounds import BIN, MARKS, STORE_BYTES, wait_until
-from heads import HERE, free_port
+
+from support.ray_cluster import BIN, MARKS, STORE_BYTES, wait_until
+from support.ray_heads import HERE, free_port
 
 pytestmark = MARKS
 

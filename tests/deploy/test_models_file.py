@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-import quackllm
 import yaml
-from quackllm.deploy.cli import app
-from standin.fixtures import KEY, StandIn
+from quackllm.deploy.cli.main import app
 from typer.testing import CliRunner, Result
+
+import quackllm
+from standin.fixtures import KEY, StandIn
 
 TWO = {"parrot": {"type": "echo"}, "slow": {"type": "echo", "infer_params": {"delay_seconds": 0.1}}}
 

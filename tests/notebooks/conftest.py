@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import quackllm
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.terminal.interactiveshell import TerminalInteractiveShell
 from IPython.utils.capture import capture_output
-from standin.fixtures import StandIn
 from traitlets.config import Config
+
+import quackllm
+from standin.fixtures import StandIn
 
 
 @dataclass

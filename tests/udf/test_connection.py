@@ -12,8 +12,9 @@ import weakref
 import duckdb
 import pyarrow as pa
 import pytest
-import quackllm
 from quackllm.workers.errors import TimeLimitError
+
+import quackllm
 from standin.fixtures import StandIn
 
 SAY = "SELECT llm_result(chat('hello'))"

@@ -8,8 +8,9 @@ import stat
 from pathlib import Path
 
 import pytest
+from quackllm.workers.deployments.spec import read_spec
+
 import quackllm
-from quackllm.workers.spec import read_spec
 from standin.fixtures import KEY, StandIn
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import quackllm
 from quackllm.udf.settings import settings
 from quackllm.workers.errors import SetupError
+
+import quackllm
 from standin.fixtures import StandIn
 
 

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-import quackllm
 from quackllm.udf.streaming import Streaming
 from quackllm.workers.errors import BudgetError, SetupError, UnknownModelError
-from quackllm.workers.values import Message, Request, Response
+from quackllm.workers.messages import Message, Request, Response
+
+import quackllm
 from standin.fixtures import StandIn
 
 LONG = "a question that is long enough to come in a good many pieces"

@@ -8,9 +8,10 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-import quackllm
 from prometheus_client.parser import text_string_to_metric_families
-from quackllm.workers import logs, metrics
+from quackllm.workers import log_events, metrics
+
+import quackllm
 from standin.fixtures import KEY, StandIn
 
 
@@ -54,13 +55,13 @@ def test_requests_errors_tokens_money_and_hits_are_counted(service: StandIn, hom
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """What a replica would write at the level of debugging."""
-    before = (logs.LOG.handlers, logs.LOG.level, logs.LOG.propagate)
+    before = (log_events.LOG.handlers, log_events.LOG.level, log_events.LOG.propagate)
     written = io.StringIO()
     monkeypatch.setenv("QUACKLLM_LOG", "debug")
     monkeypatch.setattr("sys.stderr", written)
-    logs.write_logs()
+    log_events.write_logs()
     yield written
-    logs.LOG.handlers, logs.LOG.level, logs.LOG.propagate = before[0], before[1], before[2]
+    log_events.LOG.handlers, log_events.LOG.level, log_events.LOG.propagate = before[0], before[1], before[2]
     logging.getLogger("quackllm").setLevel(before[1])
 
 

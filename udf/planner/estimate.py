@@ -11,25 +11,25 @@ import duckdb
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
-from ...workers import loop
+from ...workers import event_loop
+from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import RequestError
-from ...workers.patience import guess_tokens
-from ...workers.spec import ModelSpec
-from ...workers.values import Request, Response, Usage
-from ..asking import ASKING, KNOWN_ONLY
-from ..prices import price_of
-from ..session import Session
+from ...workers.messages import Request, Response, Usage
+from ...workers.serving.retry import estimate_tokens
+from ..calls.prices import price_of
+from ..calls.store import key_of
+from ..session.session import Session
 from ..settings import StoreMode
-from ..store import key_of
-from .conditions import asks
-from .doubts import doubt
-from .opened import opened
+from .eligibility import doubt
+from .modes import ASKING, KNOWN_ONLY
+from .parse import read_statement
+from .predicates import asks
 from .prefetch import Prefetch, in_transaction
-from .reading import read_statement
+from .relax import opened
 
 if TYPE_CHECKING:
-    from ..questions import Question
-    from ..text2sql.flow import Detail
+    from ..functions.text2sql import Question
+    from ..text2sql.pipeline import Detail
 
 ANSWER_TOKENS = 100
 """Taken for the length of an answer where the model has given none yet and the request says no `max_tokens`."""
@@ -91,7 +91,7 @@ class Estimating:
             return
         found.to_ask += 1
         length = self._answer_tokens.get(spec.name) or request.options.max_tokens or ANSWER_TOKENS
-        usage = Usage(guess_tokens(request), 0 if request.kind == "embed" else round(length))
+        usage = Usage(estimate_tokens(request), 0 if request.kind == "embed" else round(length))
         found.input_tokens = (found.input_tokens or 0) + usage.input_tokens
         found.output_tokens = (found.output_tokens or 0) + usage.output_tokens
         if price := price_of(spec):
@@ -128,7 +128,7 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
             f"the statement cannot be estimated: {reason}", hint="write FROM llm_estimate('SELECT chat(…) FROM …')"
         )
     rewritten = opened(reading.tree, reading.is_call)
-    session.statement.asker = asker = Estimating(loop.run(_answer_tokens(session)))
+    session.statement.asker = asker = Estimating(event_loop.run(_answer_tokens(session)))
     own = session.own_transaction
     if not in_transaction(connection):
         own.begin(connection)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from .conditions import IsCall, all_of, asks, conjuncts, has_unnumbered, parted
-from .pushing import push_down
+from .predicates import IsCall, all_of, asks, conjuncts, has_unnumbered, parted
+from .pushdown import push_down
 
 
 def guarded(query: exp.Query, is_call: IsCall) -> exp.Query:

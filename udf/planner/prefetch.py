@@ -11,14 +11,14 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
-from ..asking import ASKING, KNOWN, KNOWN_ONLY
-from ..session import Session, plain
-from .conditions import asks
-from .doubts import doubt, reads_once
+from ..session.session import Session, plain
+from .dry_run import Rehearsal
+from .eligibility import doubt, reads_once
 from .guards import guarded
-from .reading import Reading, read_statement
-from .rehearsal import Rehearsal
-from .waves import TAKES_NULL, Waves, waves_of
+from .limit_batches import TAKES_NULL, Waves, waves_of
+from .modes import ASKING, KNOWN, KNOWN_ONLY
+from .parse import Reading, read_statement
+from .predicates import asks
 
 LOG = logging.getLogger("quackllm")
 ROWS = 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from ..mschema import Schema, Table, split_name
-from .sql_write import quoted
+from .query.to_sql import quoted
 
 
 class Binder:

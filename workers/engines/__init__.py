@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from ..errors import SetupError, near_names
-from ..values import Request, Response
+from ..messages import Request, Response
 
 
 class Engine(Protocol):
@@ -69,9 +69,9 @@ BUILT_IN = {
     "echo": "quackllm.workers.engines.echo:EchoEngine",
     "openai": "quackllm.workers.engines.openai:OpenAIEngine",
     "dashscope": "quackllm.workers.engines.dashscope:DashscopeEngine",
-    "transformers": "quackllm.workers.engines.transformers:TransformersEngine",
-    "vllm": "quackllm.workers.engines.vllm:VllmEngine",
-    "llama_cpp": "quackllm.workers.engines.llama_cpp:LlamaCppEngine",
+    "transformers": "quackllm.workers.engines.transformers.engine:TransformersEngine",
+    "vllm": "quackllm.workers.engines.vllm.engine:VllmEngine",
+    "llama_cpp": "quackllm.workers.engines.llama_cpp.engine:LlamaCppEngine",
     "builtin": "quackllm.workers.engines.builtin:BuiltinEngine",
 }
 

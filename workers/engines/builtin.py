@@ -10,11 +10,11 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import ThreadpoolController
 
-from ..builtin.network import Network, load_network
-from ..builtin.parser import Declined, NoSchema, Parsed, parse
-from ..builtin.weights import release_of
+from ..builtin.network.numpy_network import Network, load_network
+from ..builtin.network.weights import release_of
+from ..builtin.semantic_parser import Declined, NoSchema, Parsed, parse
 from ..errors import ProviderError, SetupError
-from ..values import Message, Request, Response, Usage
+from ..messages import Message, Request, Response, Usage
 
 _LIBRARIES = ThreadpoolController()
 """The matrices are small: several BLAS threads gain little, and on busy cores they wait for each other (15 times)."""

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from ..secret_refs import resolve_all, resolve_secret, secrets_of, token_like
-from ..values import Message, Request, Response
+from ..messages import Message, Request, Response
+from ..secret_refs import Redactor, resolve_all, resolve_secret, secrets_of_settings
 from .http_client import HttpClient
 from .openai import option_fields, without_nulls
 from .provider_replies import DASHSCOPE, ReplyReader, read_vectors
@@ -75,7 +75,7 @@ class DashscopeEngine:
             headers,
             query=resolve_all(given.query, "the parameter "),
             proxy=given.proxy and resolve_secret(given.proxy, "the proxy"),
-            secrets=(*secrets_of(given.api_key, given.extra), *token_like(self._extra)),
+            redactor=Redactor(secrets_of_settings(given)),
         )
         self._client.open()
 

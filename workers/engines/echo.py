@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..values import Request, Response, Usage
+from ..messages import Request, Response, Usage
 
 
 class EchoSettings(BaseModel):

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from ..errors import ProviderError, SetupError
-from ..secret_refs import Redactor, origin_of, secrets_in_address
+from ..secret_refs import Redactor, origin_of
 from .reply_errors import broken_reply_error, connection_error, read_error_body, refusal_error, timeout_error
 from .reply_events import Decompressor, EventReader, FramingError, ReplyEvent, TooLargeError, read_events
 
@@ -41,7 +41,7 @@ class HttpClient:
         headers: sent with every request, secrets resolved.
         query: parameters of the address, secrets resolved.
         proxy: an HTTP proxy's address; None: the environment's (`HTTPS_PROXY`, `NO_PROXY`).
-        secrets: what no error may show, beside the headers, the query and the addresses' passwords.
+        redactor: hides the model's secrets in errors.
 
     Raises:
         SetupError: the address or a header cannot be sent.
@@ -54,7 +54,7 @@ class HttpClient:
         *,
         query: Mapping[str, str] | None = None,
         proxy: str | None = None,
-        secrets: tuple[str, ...] = (),
+        redactor: Redactor,
     ) -> None:
         self._base = checked_address(base_url)
         self._query = query or {}
@@ -62,9 +62,7 @@ class HttpClient:
         self._headers |= {"Accept-Encoding": "gzip, deflate", "User-Agent": "quackllm"}
         self._headers |= checked_headers(headers)
         self._proxy = proxy or environment_proxy(base_url)
-        addresses = [base_url, self._proxy or ""]
-        hidden = [*headers.values(), *self._query.values(), *secrets]
-        self.redactor = Redactor([*hidden, *(text for address in addresses for text in secrets_in_address(address))])
+        self.redactor = redactor
         self._session: aiohttp.ClientSession | None = None
 
     def open(self) -> None:
@@ -92,7 +90,11 @@ class HttpClient:
             await self._session.close()
 
     async def post(
-        self, path: str, fields: Mapping[str, Any], seconds: float | None = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        fields: Mapping[str, Any],
+        seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[list[ReplyEvent], Mapping[str, str]]:
         """Send one body; return the values of the whole reply, and its headers.
 
@@ -110,7 +112,11 @@ class HttpClient:
             return read_events(body, reply.charset), reply.headers
 
     async def stream(
-        self, path: str, fields: Mapping[str, Any], seconds: float | None = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        fields: Mapping[str, Any],
+        seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[tuple[ReplyEvent, Mapping[str, str]]]:
         """Send one body; yield the values of the reply as they arrive, each with the headers.
 
@@ -177,7 +183,9 @@ class HttpClient:
             return
         if 300 <= reply.status < 400:
             where = origin_of(_target(reply, self._base)) or "another address"
-            words = f"the service answers with a redirect (HTTP status {reply.status}) to {where}, which is not followed"
+            words = (
+                f"the service answers with a redirect (HTTP status {reply.status}) to {where}, which is not followed"
+            )
             hint = "deploy the model with the address itself: saas.base_url=…"
             raise ProviderError(words, code="redirect", setup=True, status=reply.status, hint=hint)
         try:
@@ -221,7 +229,9 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """
     for name, value in headers.items():
         if not f"{name}{value}".isprintable() or not name.isascii():
-            raise SetupError(f"the header {name!a} holds a character that no header can", hint="was the key copied whole?")
+            raise SetupError(
+                f"the header {name!a} holds a character that no header can", hint="was the key copied whole?"
+            )
     return dict(headers)
 
 
@@ -277,5 +287,3 @@ async def _chunks(reply: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             yield piece
     if rest := decompressor.close():
         yield rest
-
-

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ..errors import ProviderError
+from ..messages import Message, Request, Response
 from ..options import Options
-from ..secret_refs import resolve_all, resolve_secret, secrets_of, token_like
-from ..values import Message, Request, Response
+from ..secret_refs import Redactor, resolve_all, resolve_secret, secrets_of_settings
 from .http_client import HttpClient
 from .provider_replies import OPENAI, ReplyReader, read_vectors
 from .reply_events import ReplyEvent
@@ -74,7 +74,7 @@ class OpenAIEngine:
             headers,
             query=resolve_all(given.query, "the parameter "),
             proxy=given.proxy and resolve_secret(given.proxy, "the proxy"),
-            secrets=(*secrets_of(given.api_key, given.extra), *token_like(self._extra)),
+            redactor=Redactor(secrets_of_settings(given)),
         )
         self._client.open()
 

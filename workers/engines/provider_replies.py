@@ -13,7 +13,7 @@ from typing import Any, get_args
 from msgspec.structs import replace
 
 from ..errors import ProviderError
-from ..values import Failure, FinishReason, Request, Response, Usage
+from ..messages import Failure, FinishReason, Request, Response, Usage
 from .reply_errors import (
     MAX_CODE,
     MAX_MESSAGE,
@@ -301,7 +301,7 @@ def checked_response(given: object) -> Response:
     if output and not reasoning and "</" in output:
         output, reasoning = split_reasoning(output)
     reason: FinishReason = given.finish_reason if given.finish_reason in FINISH_REASONS else "stop"
-    error = _checked_failure(given.error)
+    error = None if given.error is None else checked_failure(given.error)
     if error and reason == "stop":
         reason = "error"
     if error is None and reason == "stop" and output is None and given.embedding is None:
@@ -349,9 +349,8 @@ def _checked_text(value: object) -> str | None:
     return valid_text(text_of(value)[0])
 
 
-def _checked_failure(error: object) -> Failure | None:
-    if error is None:
-        return None
+def checked_failure(error: object) -> Failure:
+    """Return why an engine did not answer, each field of it checked."""
     if not isinstance(error, Failure):
         return Failure("engine_error", (_checked_text(error) or "")[:MAX_MESSAGE])
     code, message = _checked_text(error.code), _checked_text(error.message)

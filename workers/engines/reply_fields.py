@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ..values import Usage
+from ..messages import Usage
 from .reply_events import FramingError, parse_json
 
 SURROGATE = re.compile("[\ud800-\udfff]")

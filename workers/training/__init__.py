@@ -9,20 +9,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .examples import Examples, read_examples
-    from .finetuning import finetune
-    from .merging import merge
-    from .output import Trained
-    from .pretraining import pretrain
+    from .data.chat_examples import Examples, read_examples
+    from .finetune import finetune
+    from .merge import merge
+    from .pretrain import pretrain
+    from .run_folder import Trained
     from .settings import FinetuneSettings, MergeSettings, PretrainSettings
 
 _HOMES = {
-    "Examples": "examples",
-    "read_examples": "examples",
-    "finetune": "finetuning",
-    "merge": "merging",
-    "Trained": "output",
-    "pretrain": "pretraining",
+    "Examples": "data.chat_examples",
+    "read_examples": "data.chat_examples",
+    "finetune": "finetune",
+    "merge": "merge",
+    "Trained": "run_folder",
+    "pretrain": "pretrain",
     "FinetuneSettings": "settings",
     "MergeSettings": "settings",
     "PretrainSettings": "settings",

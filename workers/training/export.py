@@ -10,16 +10,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from ..engines.llama_cpp_process import EXTRA
+from ..engines.llama_cpp.server import EXTRA
 from ..errors import ExportError, MissingExtraError, near_names
-from .output import finished
+from .run_folder import finished
 
 if TYPE_CHECKING:
     import numpy
     import torch
     from gguf import GGMLQuantizationType, GGUFWriter
 
-    from .gguf_model import Weight
+    from .gguf.weights import Weight
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Progress = Callable[[int, int], None]
@@ -114,9 +114,9 @@ def _export_gguf(
     from gguf import MODEL_ARCH_NAMES, GGUFWriter
     from transformers import GenerationConfig
 
-    from .gguf_model import architecture, read_config, rope_factors, shape_of, weights_of, write_fields
-    from .gguf_types import file_type, kind_of, read_type
-    from .gguf_vocabulary import read_vocabulary
+    from .gguf.quantization import file_type, kind_of, read_type
+    from .gguf.tokenizer import read_vocabulary
+    from .gguf.weights import architecture, read_config, rope_factors, shape_of, weights_of, write_fields
 
     mix, config = read_type(type), read_config(folder)
     weights = weights_of(folder, config)
@@ -138,7 +138,7 @@ def _export_gguf(
         _write_weights(writer, weights, [kind for kind, _ in kinds], rope_factors(config), progress)
     modelfile, left_out = None, None
     if ollama:
-        from .gguf_ollama import write_modelfile
+        from .gguf.modelfile import write_modelfile
 
         modelfile, left_out = write_modelfile(path, folder)
     return Exported(path, mix, path.stat().st_size, fallbacks, modelfile, left_out)
@@ -175,7 +175,7 @@ def _write_weights(
 ) -> None:
     import numpy as np
 
-    from .gguf_types import size_in_bytes
+    from .gguf.quantization import size_in_bytes
 
     if factors:
         numbers = np.array(factors, np.float32)
@@ -203,7 +203,7 @@ def _as_kind(name: str, weight: torch.Tensor, kind: GGMLQuantizationType) -> num
     import torch
     from gguf import GGMLQuantizationType as Kind
 
-    from .gguf_types import quantized
+    from .gguf.quantization import quantized
 
     if kind is Kind.BF16:
         numbers: numpy.ndarray[Any, Any] = weight.bfloat16().contiguous().view(torch.uint16).numpy()

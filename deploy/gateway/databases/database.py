@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from sqlglot.errors import SqlglotError
 
-from ....udf.text2sql.dialect import translate
+from ....udf.text2sql.checks.transpile import translate
+from ....workers.messages import Failure
 from ....workers.mschema import Schema
-from ....workers.values import Failure
 
 STATEMENT_SECONDS = 30.0
 """How long a statement may run."""

@@ -9,9 +9,9 @@ from threading import Timer
 
 import duckdb
 
-from ....udf.text2sql.binding import refusal
-from ....udf.text2sql.catalog import read_catalog
-from ....udf.text2sql.private import CONFIG
+from ....udf.text2sql.checks.binder import refusal
+from ....udf.text2sql.checks.sandbox import CONFIG
+from ....udf.text2sql.schema.catalog import read_catalog
 from ....workers.errors import DatabaseError
 from ....workers.mschema import Schema
 from .database import STATEMENT_SECONDS, Rows, as_rows

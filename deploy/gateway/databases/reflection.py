@@ -12,9 +12,9 @@ from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.exc import CompileError, SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
-from ....udf.text2sql.keys import Keys, read_key_lines, with_inferred_keys, with_keys
-from ....udf.text2sql.samples import Cells, can_sample, sampled
-from ....udf.text2sql.tolerant import read_type
+from ....udf.text2sql.schema.column_samples import Cells, can_sample, sampled
+from ....udf.text2sql.schema.inferred_keys import Keys, read_key_lines, with_inferred_keys, with_keys
+from ....udf.text2sql.schema.lenient_ddl import read_type
 from ....workers.mschema import Column, Schema, Table, join_name, split_name
 
 SYSTEM_SCHEMAS = ("information_schema", "pg_catalog", "pg_toast")

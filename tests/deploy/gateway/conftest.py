@@ -8,9 +8,10 @@ from typing import Any
 
 import openai
 import pytest
+
 import quackllm
-from in_process import OPENED
 from standin.fixtures import StandIn
+from support.gateway_in_process import OPENED
 
 Serve = Callable[..., str]
 
@@ -26,7 +27,7 @@ def gateways_closed() -> Iterator[None]:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Serve with these settings until the test ends; return the address."""
-    from quackllm.deploy.gateway.server import serving
+    from quackllm.deploy.gateway.serving.server import serving
     from quackllm.deploy.gateway.settings import GatewaySettings
 
     with ExitStack() as running:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from sql_cases import case_of
-from statements import tally, verdicts
-from two_sides import two_sides
+
+from support.sql_cases import case_of
+from support.sql_statements import tally, verdicts
+from support.two_sides import two_sides
 
 PARTS, IN_EACH = 10, 51
 FIRST_SEED = 1_000

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quackllm.workers.deployments.providers import ALIASES, SERVICES
 from quackllm.workers.engines import Engine, find_engine
-from quackllm.workers.services import ALIASES, SERVICES
-from quackllm.workers.values import Request
+from quackllm.workers.messages import Request
 
 PAGE = (Path(__file__).parents[3] / "docs" / "engines.md").read_text()
 

@@ -9,7 +9,7 @@ import pytest
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama of random weights with a chat template."""
     pytest.importorskip("trl")
-    from tiny_llama import make_model
+    from support.tiny_llama import make_model
 
     return make_model(tmp_path_factory.mktemp("base") / "tiny")
 
@@ -18,6 +18,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plain_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same without a chat template."""
     pytest.importorskip("trl")
-    from tiny_llama import make_model
+    from support.tiny_llama import make_model
 
     return make_model(tmp_path_factory.mktemp("base") / "plain", template=None)

@@ -1,7 +1,0 @@
-"""`python -m quackllm`: the command line."""
-
-from __future__ import annotations
-
-from .deploy.cli import app
-
-app()

@@ -1,0 +1,179 @@
+"""`quackllm demo`: questions to a real database, answered by the built-in model, in this process and through Ray."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import groupby
+from time import perf_counter
+from typing import Annotated
+
+import typer
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.table import Table
+
+from .... import workers
+from ....udf.connection import Connection, connect
+from ....udf.session.statement import FailedRowsWarning
+from ....udf.text2sql.evaluation.datasets import Question, open_database, questions
+from ....udf.text2sql.evaluation.runner import RIGHT, judge
+from ...console import out
+
+COUNT = 10
+CONVERSATIONS = 3
+MOST_ROWS = 4
+MODEL = "builtin_demo"
+ASK = "SELECT question, text2sql(question) FROM (SELECT unnest($questions) AS question)"
+FOLLOW_UP = "SELECT text2sql(llm_stack(text2sql_detail($first), $second))"
+
+
+def demo(
+    database: Annotated[str, typer.Option(help="One of the sample's databases.")] = "concert_singer",
+    seed: Annotated[int, typer.Option(help="Another one draws other questions.")] = 1,
+) -> None:
+    """Ask a real database ten questions, in this process and through Ray, with no key and no download.
+
+    It works in a folder of its own and leaves your models and call store alone.
+    """
+    show_demo(database, seed)
+
+
+def show_demo(database: str, seed: int) -> None:
+    """Ask the questions that the seed draws, compare each answer with the right one, and count.
+
+    Args:
+        database: one of the databases of the sample.
+        seed: another one draws other questions.
+
+    Raises:
+        SetupError: there is no such database.
+    """
+    with _home_of_its_own(), closing(connect()) as connection:
+        _fill(connection, database)
+        drawn = _draw(database, seed)
+        out.print(f"Spider's database {database!r}, {len(drawn)} of its questions, drawn by the seed {seed}.")
+        out.print("The built-in model answers: no key, no download, no GPU.\n")
+        right = _in_this_process(connection, drawn)
+        on_ray = _on_ray(database, drawn)
+        conversations = _follow_ups(connection, database, seed)
+        _ask(connection, drawn)
+    out.print(Rule())
+    tally = f"{right} of {len(drawn)} in this process, {on_ray} of {len(drawn)} through Ray, {conversations}"
+    out.print(f"Right: {tally}.", highlight=False)
+    out.print(
+        "Drawn, not chosen: other draws are other tallies. On all of them: quackllm evaluate spider", highlight=False
+    )
+
+
+@contextmanager
+def _home_of_its_own() -> Iterator[None]:
+    """Leave the user's models and call store alone; what Ray starts inherits the settings."""
+    quiet = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FailedRowsWarning)
+        os.environ.update(quiet, QUACKLLM_HOME=folder)
+        yield
+
+
+def _fill(connection: Connection, database: str) -> None:
+    connection.execute("SET enable_progress_bar = false")
+    open_database(connection, database)
+
+
+def _draw(database: str, seed: int) -> list[Question]:
+    asked = [question for question in questions("spider") if question.db == database]
+    return random.Random(seed).sample(asked, min(COUNT, len(asked)))
+
+
+def _in_this_process(connection: Connection, drawn: Sequence[Question]) -> int:
+    out.print(Rule("In this process: SELECT text2sql(question) FROM questions"))
+    began = perf_counter()
+    answers = _answers(connection, drawn)
+    seconds = perf_counter() - began
+    right = sum(_show(connection, question, sql, number) for number, (question, sql) in enumerate(answers, 1))
+    out.print(f"{len(drawn)} questions in {seconds:.1f} s\n", highlight=False)
+    return right
+
+
+def _answers(connection: Connection, drawn: Sequence[Question]) -> list[tuple[Question, str | None]]:
+    rows = connection.execute(ASK, {"questions": [question.question for question in drawn]}).fetchall()
+    found = dict(rows)
+    return [(question, found[question.question]) for question in drawn]
+
+
+def _show(connection: Connection, question: Question, sql: str | None, number: int) -> bool:
+    """Print a question with its SQL and rows; return whether they are the right ones."""
+    outcome = judge(connection, question, sql).outcome
+    out.print(f"[bold]{number}. {question.question}[/bold]", highlight=False)
+    if sql is not None:
+        out.print(Syntax(sql, "sql", word_wrap=True, background_color="default"))
+        out.print(_rows(connection, sql))
+    out.print(outcome, style="green" if outcome == RIGHT else "red")
+    if outcome != RIGHT:
+        out.print(Syntax(f"{question.sql} -- the right one", "sql", word_wrap=True, background_color="default"))
+    out.print()
+    return outcome == RIGHT
+
+
+def _rows(connection: Connection, sql: str) -> Table:
+    """Return the first rows of a query as a table."""
+    connection.execute(sql)
+    names = [column[0] for column in connection.description or ()]
+    rows = connection.fetchmany(MOST_ROWS + 1)
+    table = Table(*names, box=None, header_style="dim", caption_justify="left", min_width=16)
+    for row in rows[:MOST_ROWS]:
+        table.add_row(*(str(value) for value in row))
+    if len(rows) > MOST_ROWS:
+        table.caption = "and more rows"
+    return table
+
+
+def _on_ray(database: str, drawn: Sequence[Question]) -> int:
+    """Ask the same of two replicas on a Ray of this machine, past the call store, which knows the answers already."""
+    out.print(Rule("The same through Ray: two replicas of a named actor"))
+    began = perf_counter()
+    workers.deploy(MODEL, "builtin/text2sql", num_workers=2, cluster="local")
+    out.print(f"Ray started and {MODEL!r} deployed in {perf_counter() - began:.1f} s", highlight=False)
+    with closing(connect(model=MODEL, cluster="local")) as connection:
+        _fill(connection, database)
+        connection.execute("SET VARIABLE llm_store = 'refresh'")
+        began = perf_counter()
+        answers = _answers(connection, drawn)
+        seconds = perf_counter() - began
+        right = sum(judge(connection, question, sql).outcome == RIGHT for question, sql in answers)
+    replicas = workers.status(MODEL, cluster="local").replicas
+    shares = ", ".join(f"process {replica.pid} answered {replica.answered}" for replica in replicas)
+    out.print(f"{len(drawn)} questions in {seconds:.1f} s: {right} right; {shares}\n", highlight=False)
+    return right
+
+
+def _follow_ups(connection: Connection, database: str, seed: int) -> str:
+    """Print two turns each of drawn conversations, the second needs the first; return how many were right."""
+    turns = [turn for turn in questions("sparc") if turn.db == database]
+    dialogues = [list(group) for _, group in groupby(turns, key=lambda turn: turn.dialogue)]
+    longer = [turns for turns in dialogues if len(turns) > 1]
+    drawn = random.Random(seed).sample(longer, min(CONVERSATIONS, len(longer)))
+    out.print(Rule("Follow-up questions: text2sql(llm_stack(text2sql_detail(first), second))"))
+    right = 0
+    for number, (first, second, *_) in enumerate(drawn):
+        (opening,) = connection.execute("SELECT text2sql(?)", [first.question]).fetchone() or (None,)
+        right += _show(connection, first, opening, 2 * number + 1)
+        asked = {"first": first.question, "second": second.question}
+        (followed,) = connection.execute(FOLLOW_UP, asked).fetchone() or (None,)
+        right += _show(connection, second, followed, 2 * number + 2)
+    return f"{right} of {2 * len(drawn)} in conversations"
+
+
+def _ask(connection: Connection, drawn: Sequence[Question]) -> None:
+    """Print what `FROM ask(…)` gives for the first drawn question that has an answer."""
+    question = next(question for question, sql in _answers(connection, drawn) if sql)
+    statement = "FROM ask('{}')".format(question.question.replace("'", "''"))
+    out.print(Rule("The answer itself"))
+    out.print(Syntax(statement, "sql", word_wrap=True, background_color="default"))
+    out.print(_rows(connection, statement))
+    out.print()

@@ -1,0 +1,201 @@
+"""`quackllm deploy`, `undeploy`, `list` and `status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .... import workers
+from ....workers.errors import RequestError
+from ...console import out, show_json, show_models, show_next, show_outcome, show_status, status_fields
+from ..arguments import read_params
+from ..cluster_option import lasting
+from ..options import Cluster, Json, Name, deployed_names
+
+if TYPE_CHECKING:
+    from ...models_file import Outcome
+
+
+def deploy(
+    name: Annotated[str | None, typer.Argument(help="The model's name in SQL, e.g. qianwen_chat.")] = None,
+    type: Annotated[str | None, typer.Argument(help="saas/SERVICE, custom/auto, builtin/text2sql or echo.")] = None,
+    model: Annotated[str | None, typer.Option(help="The same as NAME.", rich_help_panel="Byzer's spelling")] = None,
+    pretrained_model_type: Annotated[
+        str | None, typer.Option(help="The same as TYPE.", rich_help_panel="Byzer's spelling")
+    ] = None,
+    infer_params: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--infer-params", "-p", metavar="KEY=VALUE...", help="Settings of the engine: saas.X, backend.X, limits.X."
+        ),
+    ] = None,
+    infer_backend: Annotated[
+        str | None, typer.Option(help="What runs a local model: transformers, llama_cpp or vllm.")
+    ] = None,
+    model_path: Annotated[
+        str | None, typer.Option(help="A local model: a folder, a Hugging Face id, or modelscope:ID.")
+    ] = None,
+    num_workers: Annotated[int, typer.Option(min=1, help="Replicas on a cluster.")] = 1,
+    worker_concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Requests under way at once in one worker.")
+    ] = None,
+    gpus_per_worker: Annotated[float, typer.Option(min=0, help="What Ray reserves for one worker.")] = 0,
+    cpus_per_worker: Annotated[float, typer.Option(min=0, help="What Ray reserves for one worker.")] = 0.01,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Deploy the models of this YAML file, by name.")
+    ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="With --file: undeploy what it does not hold.")] = False,
+    cluster: Cluster = None,
+    json: Json = False,
+) -> None:
+    """Deploy a model under a name, or all the models of a file.
+
+    A service, whose key is read from the environment where the model runs:
+
+        export DASHSCOPE_API_KEY=...
+        quackllm deploy qianwen_chat saas/qianwen -p saas.model=qwen-max
+
+    A local model:
+
+        quackllm deploy zephyr_7b_chat custom/auto --gpus-per-worker 1 \\
+          --model-path /models/zephyr-7b
+
+    Two replicas on the Ray cluster of this machine, in Byzer's spelling:
+
+        quackllm deploy --pretrained_model_type saas/qianwen --num_workers 2 \\
+          --infer_params saas.api_key=${TOKEN} saas.model=qwen-max \\
+          --model qianwen_chat --ray_address auto
+
+    The models of a file, each with the fields that are flags here; keys stand there as env:NAME:
+
+        quackllm deploy -f models.yaml --cluster auto
+        quackllm deploy -f models.yaml --prune
+
+    The name is a SQL function from then on. Deploying it again with other settings rolls them out; with the same ones
+    nothing changes. Exit code 1: a model was not deployed.
+    """
+    if file:
+        _refuse_beside_file(name or model, type or pretrained_model_type, infer_params, infer_backend, model_path)
+        from ...models_file import apply
+
+        _show_outcomes(apply(file, lasting(cluster), prune=prune), json)
+        return
+    if prune:
+        raise RequestError("--prune goes by a file", hint="type: quackllm deploy -f models.yaml --prune")
+    params = read_params(infer_params or [])
+    if infer_backend:
+        params["backend"] = infer_backend
+    if model_path:
+        params["model_path"] = model_path
+    chosen = _one("name", name, "--model", model, "qianwen_chat")
+    outcome = workers.deploy(
+        chosen,
+        _one("type", type, "--pretrained_model_type", pretrained_model_type, "saas/qianwen"),
+        num_workers=num_workers,
+        worker_concurrency=worker_concurrency,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        infer_params=params,
+        cluster=lasting(cluster),
+    )
+    if json:
+        show_json({"name": chosen, "outcome": outcome})
+    else:
+        out.print(f"{chosen}: {outcome}", highlight=False)
+        show_next(chosen, writes_sql="prompt_form" in params, cluster=cluster)
+
+
+def _refuse_beside_file(*given: str | list[str] | None) -> None:
+    if any(given):
+        raise RequestError("the file says which models, with which settings", hint="leave out all but --file")
+
+
+def _show_outcomes(outcomes: Iterable[Outcome], json: bool) -> None:
+    """Print a line for each model when it is done; what failed ends the command with exit code 1."""
+    seen = []
+    for outcome in outcomes:
+        seen.append(outcome)
+        if not json:
+            show_outcome(outcome)
+    if json:
+        show_json([asdict(outcome) for outcome in seen])
+    elif not seen:
+        out.print("The file holds no model.")
+    if any(outcome.outcome == "failed" for outcome in seen):
+        raise typer.Exit(1)
+
+
+def undeploy(
+    names: Annotated[list[str], typer.Argument(help="The models' names.", autocompletion=deployed_names)],
+    cluster: Cluster = None,
+    json: Json = False,
+) -> None:
+    """Undeploy models: they answer what they have taken, then end.
+
+    In this process, and on a cluster:
+
+        quackllm undeploy qianwen_chat
+        quackllm undeploy qianwen_chat kimi_chat --cluster auto
+
+    Exit code 1: one of them was not there; the others are undeployed.
+    """
+    from ...models_file import undeployed
+
+    _show_outcomes(undeployed(names, lasting(cluster)), json)
+
+
+def models(cluster: Cluster = None, json: Json = False) -> None:
+    """List what is deployed, with its replicas as they are now.
+
+    In this process, and on a cluster for a program:
+
+        quackllm list
+        quackllm list --cluster auto --json
+
+    JSON holds each model's settings too.
+    """
+    statuses = workers.models(cluster=lasting(cluster))
+    if json:
+        show_json([status_fields(status) for status in statuses])
+    else:
+        show_models(statuses)
+
+
+def status(name: Name, cluster: Cluster = None, json: Json = False) -> None:
+    """Show a model: its settings and each replica. Keys are hidden.
+
+    In this process, and on a cluster for a program:
+
+        quackllm status qianwen_chat
+        quackllm status qianwen_chat --cluster auto --json
+
+    A replica that was started more than once has died and come back.
+    """
+    found = workers.status(name, cluster=lasting(cluster))
+    if json:
+        show_json(status_fields(found))
+    else:
+        show_status(found)
+
+
+def _one(what: str, word: str | None, flag: str, flagged: str | None, example: str) -> str:
+    """Return what was said in one of two ways.
+
+    Raises:
+        RequestError: neither was used, or both were and differ.
+    """
+    if word and flagged and word != flagged:
+        raise RequestError(
+            f"the {what} is {word!r} and, with {flag}, {flagged!r}", hint=f"leave one out: {flag} is the same"
+        )
+    chosen = word or flagged
+    if not chosen:
+        raise RequestError(
+            f"the model's {what} is missing",
+            hint=f"type: quackllm deploy qianwen_chat saas/qianwen, or {flag} {example}",
+        )
+    return chosen

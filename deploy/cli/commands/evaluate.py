@@ -1,0 +1,59 @@
+"""`quackllm evaluate`: its flags; what it does is in `evaluate.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ..cluster_option import lasting
+from ..options import Cluster, Json
+
+
+def evaluate(
+    suite: Annotated[str, typer.Argument(help="spider, sparc, wikisql, chase_zh …, or a file of your own.")],
+    model: Annotated[
+        list[str] | None, typer.Option(help="A deployed model; several are compared. Left out: text2sql's default.")
+    ] = None,
+    database: Annotated[str, typer.Option(help="A DuckDB file, for the questions that name none.")] = "",
+    turns: Annotated[
+        Literal["first", "all"] | None, typer.Option(help="Of conversations. Left out: all, and chase_zh's first.")
+    ] = None,
+    history: Annotated[
+        Literal["own", "gold"], typer.Option(help="What later turns are told: the model's own SQL, or the right one.")
+    ] = "own",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions or conversations.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draw them; left out, they are evenly spread.")] = None,
+    store: Annotated[
+        Literal["on", "off", "refresh"] | None, typer.Option(help="The call store: refresh asks everything again.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with pictures and every question here.")] = None,
+    folder: Annotated[Path | None, typer.Option("--out", help="Write report.json and results.jsonl here.")] = None,
+    cluster: Cluster = None,
+    json: Json = False,
+) -> None:
+    """Count how many questions of a suite are answered right, asked through the function text2sql.
+
+    Right is SQL whose rows are those of the reference's SQL, or that says the same where there are no rows.
+    The suites are the sample's, or those of the folder that QUACKLLM_DATA names:
+
+        quackllm evaluate spider
+        quackllm evaluate sparc --limit 50 --model qianwen_chat
+        quackllm evaluate spider --model small --model tuned --html report.html
+        quackllm evaluate questions.jsonl --database shop.duckdb
+
+    Stopped and typed again, it asks only what was not answered yet.
+    """
+    from ...evaluation.run import Outputs, show_accuracy
+
+    exit_code = show_accuracy(
+        *(suite, model or [], lasting(cluster), Outputs(json, folder, html)),
+        database=database,
+        turns=turns,
+        gold_history=history == "gold",
+        limit=limit,
+        seed=seed,
+        store=store,
+    )
+    raise typer.Exit(exit_code)

@@ -1,0 +1,185 @@
+"""`quackllm prepare`: training data in chat form, of suites and files of questions and SQL."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ....workers.errors import RequestError, SetupError
+from ....workers.messages import Message
+from ...console import err, out
+
+if TYPE_CHECKING:
+    from ....udf.text2sql.evaluation.datasets import Question
+    from ....udf.text2sql.evaluation.question_rows import LeftOut
+    from ....udf.text2sql.training_data import ChatExample, HeldOut
+
+SHOWN = 10
+"""Lines left out that are named."""
+ELSEWHERE = "another source says the same"
+Source = tuple[str, "Question | LeftOut"]
+
+
+def prepare(
+    files: Annotated[
+        list[str] | None, typer.Argument(help="JSON lines, a JSON list or Parquet: question, sql, schema or db.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--out", help="Where the examples go, JSON lines.")] = Path("train.jsonl"),
+    suite: Annotated[list[str] | None, typer.Option(help="spider, wikisql … of the folder in QUACKLLM_DATA.")] = None,
+    split: Annotated[str, typer.Option(help="The suites' part: train.")] = "train",
+    query: Annotated[str | None, typer.Option(help="A DuckDB query that gives such rows.")] = None,
+    database: Annotated[str, typer.Option(help="A DuckDB file: for --query, and for rows that name none.")] = "",
+    prompt_form: Annotated[str, typer.Option(help="The model's: chat, xiyan, sqlcoder, sqlcoder_7b_2 …")] = "chat",
+    language: Annotated[list[str] | None, typer.Option(help="Only questions in these: en, zh.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many examples.")] = None,
+    seed: Annotated[int, typer.Option(help="Another one shuffles otherwise.")] = 0,
+    eval_share: Annotated[float, typer.Option(min=0, max=0.5, help="Whole databases kept for watching.")] = 0.0,
+    eval_out: Annotated[Path | None, typer.Option(help="Where those go. Left out: beside --out.")] = None,
+    drop_empty: Annotated[bool, typer.Option(help="Leave out SQL that gives no rows.")] = False,
+    exclude_databases_of: Annotated[
+        list[str] | None, typer.Option(help="Test files of your own, whose databases are left out too.")
+    ] = None,
+    left_out: Annotated[Path | None, typer.Option(help="Write every line that was left out here, with why.")] = None,
+) -> None:
+    """Make training data for `quackllm finetune`: questions in the model's own prompt form, with SQL that runs.
+
+    Each question is asked exactly as text2sql will ask it, and its SQL is checked by DuckDB. Databases and
+    questions of the test sets (`dev`) are left out.
+
+        quackllm prepare --suite spider --suite wikisql --out train.jsonl
+        quackllm prepare questions.jsonl --database shop.duckdb --prompt-form xiyan
+        quackllm prepare sql_create_context_v4.json --prompt-form sqlcoder --eval-share 0.05
+    """
+    if split == "dev":
+        raise RequestError("dev is what models are tested on: it is not trained on", hint="type: --split train")
+    if unknown := set(language or []) - {"en", "zh"}:
+        raise RequestError(f"no language is called {min(unknown)!r}", hint="type: --language en, --language zh")
+    sources = list(_read(files or [], suite or [], split, query, database))
+    if not sources:
+        raise RequestError("there is nothing to prepare", hint="type: quackllm prepare --suite spider, or name a file")
+    examples, missing = _prepared(
+        sources, prompt_form, _held_out(exclude_databases_of or [], database), drop_empty, language or [], limit, seed
+    )
+    if not examples:
+        _show_left_out(missing)
+        raise SetupError("no line makes an example", hint="its SQL is checked: see above why each was left out")
+    _write_all(examples, output, eval_share, eval_out or output.with_suffix(f".eval{output.suffix}"), seed)
+    if left_out:
+        rows = ({"source": name, "line": one.line, "kind": one.kind, "why": one.why} for name, one in missing)
+        _write(left_out, rows)
+    _show_left_out(missing, left_out)
+
+
+def _read(
+    files: Sequence[str], suites: Sequence[str], split: str, query: str | None, database: str
+) -> Iterable[Source]:
+    """Yield the questions of every source, with its name."""
+    from ....udf.text2sql.evaluation.datasets import questions
+    from ....udf.text2sql.evaluation.question_rows import read_question
+    from ....workers.training.data.data_files import read_rows
+
+    for name in suites:
+        yield from ((name, question) for question in questions(name, split))
+    for file in files:
+        yield from ((file, read_question(row, database)) for row in read_rows(file))
+    if query:
+        yield from (("--query", read_question(row, database)) for row in read_rows(None, query, database or None))
+
+
+def _held_out(files: Sequence[str], database: str) -> HeldOut:
+    from ....udf.text2sql.evaluation.suites import load_suite
+    from ....udf.text2sql.training_data import HeldOut, held_out
+
+    own = HeldOut.of(question for file in files for question in load_suite(file, database=database).questions)
+    always = held_out()
+    return HeldOut(always.databases | own.databases, always.asked | own.asked)
+
+
+def _prepared(
+    sources: Sequence[Source],
+    form: str,
+    tested: HeldOut,
+    drop_empty: bool,
+    languages: Sequence[str],
+    limit: int | None,
+    seed: int,
+) -> tuple[list[ChatExample], list[tuple[str, LeftOut]]]:
+    """Return the examples, shuffled, and what was left out with its source."""
+    from ....udf.text2sql.evaluation.datasets import Question
+    from ....udf.text2sql.evaluation.question_rows import LeftOut
+    from ....udf.text2sql.training_data import prepare_examples, shuffled
+
+    missing = [(name, one) for name, one in sources if not isinstance(one, Question)]
+    examples: list[ChatExample] = []
+    seen: set[tuple[Message, ...]] = set()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        for name in dict.fromkeys(name for name, _ in sources):
+            asked = [one for source, one in sources if source == name and isinstance(one, Question)]
+            # Without a limit all are made, faster database by database, and shuffled afterwards.
+            asked = shuffled(asked, seed) if limit else asked
+            bar = progress.add_task(name, total=len(asked))
+
+            def advance(bar: object = bar) -> None:
+                progress.advance(bar)  # type: ignore[arg-type]
+
+            made, left_out = prepare_examples(
+                asked, form, tested=tested, drop_empty=drop_empty, languages=languages, limit=limit, progress=advance
+            )
+            repeated = [LeftOut(one.question.line, "duplicate", ELSEWHERE) for one in made if one.messages in seen]
+            examples += [one for one in made if one.messages not in seen]
+            seen |= {one.messages for one in made}
+            missing += [(name, one) for one in (*left_out, *repeated)]
+    random.Random(seed).shuffle(examples)
+    return examples[:limit], missing
+
+
+def _write_all(examples: Sequence[ChatExample], output: Path, share: float, eval_out: Path, seed: int) -> None:
+    from ....udf.text2sql.training_data import split_by_database
+
+    training, watching = split_by_database(examples, share, seed)
+    for path, some in ((output, training), (eval_out, watching)):
+        if some:
+            _write(path, (example.row for example in some))
+            databases = len({(one.question.db, one.question.schema, one.question.columns) for one in some})
+            out.print(f"{path}: {len(some):,} examples of {databases:,} schemas", highlight=False)
+    training_line = f"quackllm finetune --model-name FOLDER --train-file {output} --output-dir runs/sql"
+    out.print(f"Train on it: {training_line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _write(path: Path, rows: Iterable[object]) -> None:
+    """Write JSON lines, whole or not at all."""
+    draft = path.with_name(path.name + ".new")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        draft.replace(path)
+    except OSError as error:
+        raise SetupError(f"{path} cannot be written: {error}", hint="does its folder exist?") from error
+
+
+def _show_left_out(missing: Sequence[tuple[str, LeftOut]], named_in: Path | None = None) -> None:
+    """Print how many lines were left out and why, and name the first ones."""
+    if not missing:
+        return
+    table = Table("left out", box=None, header_style="bold")
+    kinds = Counter((name, one.kind) for name, one in missing)
+    table.add_column("why")
+    table.add_column("lines", justify="right")
+    for (name, kind), count in kinds.most_common():
+        table.add_row(name, kind, str(count))
+    out.print(table)
+    told = [(name, one) for name, one in missing if one.kind not in ("duplicate", "tested", "language")]
+    for name, one in told[:SHOWN]:
+        out.print(f"{name}, line {one.line}: {one.why.splitlines()[0]}", highlight=False, markup=False, soft_wrap=True)
+    rest = len(missing) - min(len(told), SHOWN)
+    if rest and not named_in:
+        out.print(f"--left-out FILE names the other {rest:,} too", highlight=False)

@@ -1,0 +1,34 @@
+"""`quackllm scale`: more replicas of a model on a cluster, or fewer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .... import workers
+from ...console import out, show_json
+from ..cluster_option import lasting
+from ..options import Cluster, Json, Name
+
+
+def scale(
+    name: Name,
+    num_workers: Annotated[int, typer.Argument(min=1, help="How many replicas there shall be.")],
+    cluster: Cluster = None,
+    json: Json = False,
+) -> None:
+    """Give a model on a cluster more replicas, or fewer.
+
+    On the Ray cluster of this machine:
+
+        quackllm scale qianwen_chat 4 --cluster auto
+
+    New replicas answer as soon as they have started; surplus ones answer what they have taken, then end.
+    Running statements notice within seconds.
+    """
+    outcome = workers.scale(name, num_workers, cluster=lasting(cluster) or "auto")
+    if json:
+        show_json({"name": name, "outcome": outcome})
+    else:
+        out.print(f"{name}: {outcome}", highlight=False)

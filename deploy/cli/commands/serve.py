@@ -1,0 +1,92 @@
+"""`quackllm serve`: the gateway, in one process or on a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ....workers.errors import MissingExtraError
+from ...console import out
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on; others than this machine's need a key.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="The port; 0: any that is free.")] = 8000,
+    keys: Annotated[
+        Path | None, typer.Option(help="The file of API keys. Left out: keys.yaml in QUACKLLM_HOME.")
+    ] = None,
+    databases: Annotated[
+        Path | None, typer.Option(help="Names and URLs of databases. Left out: databases.yaml in QUACKLLM_HOME.")
+    ] = None,
+    host_name: Annotated[
+        list[str] | None, typer.Option(help="A further name of this host, where a proxy stands before it.")
+    ] = None,
+    replicas: Annotated[int, typer.Option(min=1, help="Gateways, on a cluster.")] = 2,
+    most_body_bytes: Annotated[int, typer.Option(help="A larger body is refused.")] = 8 << 20,
+    most_at_once: Annotated[int, typer.Option(help="Requests under way in one process.")] = 2000,
+    request_seconds: Annotated[float, typer.Option(help="How long an answer may take.")] = 600.0,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", "--ray-address", help="Ray's address, or 'auto'. Left out: one process, no Ray."),
+    ] = None,
+) -> None:
+    """Serve every deployed model over HTTP: OpenAI's dialect, text2sql, Byzer's REST and Chat2DB's.
+
+    For this machine:
+
+        quackllm serve
+        curl http://127.0.0.1:8000/v1/models
+
+    For others than this machine, with a key for each:
+
+        quackllm keys add alice --max-calls 1000
+        quackllm serve --host 0.0.0.0
+
+    As replicas of Ray Serve on the cluster where the models are deployed:
+
+        quackllm serve --cluster auto --replicas 4
+
+    `/docs` shows every route, `/docs/zh` in Chinese.
+    """
+    settings_class, run = _gateway(on_ray=cluster is not None)
+    settings = settings_class(
+        host=host,
+        port=port,
+        keys=keys,
+        databases=databases,
+        host_names=tuple(host_name or ()),
+        replicas=replicas,
+        most_body_bytes=most_body_bytes,
+        most_at_once=most_at_once,
+        request_seconds=request_seconds,
+        cluster=cluster,
+    )
+    settings.check()
+    run(settings, lambda address: out.print(f"quackllm serves {address}   ({address}/docs)", highlight=False))
+
+
+def _gateway(on_ray: bool) -> tuple[Any, Any]:
+    """Return the settings' class and what serves.
+
+    Raises:
+        MissingExtraError: the gateway's packages are not installed.
+    """
+    try:
+        from ...gateway.settings import GatewaySettings
+
+        if on_ray:
+            from ...gateway.serving.ray_serve import serve_on_ray
+
+            return GatewaySettings, serve_on_ray
+        from ...gateway.serving.server import serve_here
+
+        return GatewaySettings, serve_here
+    except ImportError as error:
+        extra = "gateway,cluster" if on_ray else "gateway"
+        raise MissingExtraError(
+            f"the gateway needs more packages: {error}", hint=f"type: pip install 'quackllm[{extra}]'"
+        ) from error

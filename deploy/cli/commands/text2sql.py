@@ -1,0 +1,114 @@
+"""`quackllm text2sql`: a question about a database as SQL, and its rows."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ....workers.errors import RequestError
+from ..cluster_option import lasting
+from ..options import Cluster, DatabaseFile, DefaultModel, Json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ....udf.connection import Connection
+
+ASK = "SELECT text2sql_detail($question, schema := $schema) AS detail"
+SHOWN = ("sql", "error", "attempts", "bound", "model", "usage", "seconds")
+
+
+def text2sql(
+    question: Annotated[str, typer.Argument(help="In English or Chinese, or what else the model reads.")],
+    database: DatabaseFile = None,
+    schema: Annotated[
+        str | None,
+        typer.Option(help="Names of tables; or DDL or M-Schema, as text or a file. Left out: all of the database."),
+    ] = None,
+    run: Annotated[bool, typer.Option("--run", help="Run the SQL and show its rows.")] = False,
+    max_rows: Annotated[int, typer.Option(min=1, help="The most rows of --run.")] = 10_000,
+    model: DefaultModel = None,
+    cluster: Cluster = None,
+    json: Json = False,
+) -> None:
+    """Turn a question about a database into SQL, and run it.
+
+    About the database that comes with quackllm, and about one of your own:
+
+        quackllm text2sql "How many singers are from France?" --database :sample
+        quackllm text2sql "How many singers are from France?" --database :sample --run
+        quackllm text2sql "上个月卖了多少？" --database shop.duckdb --schema sale,product --model qianwen_chat
+
+    Without --model the only one deployed answers; where there are several or none, the built-in one. Without a
+    database, about tables that are only described:
+
+        quackllm text2sql "Who is the oldest?" --schema "CREATE TABLE singer (name VARCHAR, age INTEGER)"
+
+    The database is opened for reading, and the SQL passes the guard: one SELECT, no files, no network.
+    :sample is a database that comes with quackllm; :pets_1, :world_1 … are others. Exit code 1: no SQL was found.
+    """
+    from ..database import opened
+
+    if database is None and schema is None:
+        raise RequestError(
+            "there is nothing to ask about",
+            hint="type: --database shop.duckdb, or :sample, or --schema 'CREATE TABLE …'",
+        )
+    if run and database is None:
+        raise RequestError("--run needs rows", hint="type: --database shop.duckdb, or :sample")
+    with opened(database, model=model, cluster=lasting(cluster), read_only=True) as connection:
+        detail = _answered(connection, question, schema)
+        rows = _rows(connection, detail, max_rows) if run and detail["sql"] else None
+    _show(question, detail, rows, json)
+    if detail["sql"] is None:
+        raise typer.Exit(1)
+
+
+def _answered(connection: Connection, question: str, schema: str | None) -> dict[str, Any]:
+    from ....udf.session.statement import FailedRowsWarning
+
+    warnings.simplefilter("ignore", FailedRowsWarning)  # There is one question, and what came of it is shown.
+    text = Path(schema).read_text("utf-8") if schema and os.path.isfile(schema) else schema
+    rows = connection.execute(ASK, {"question": question, "schema": text}).fetchall()
+    detail: dict[str, Any] = rows[0][0]
+    return detail
+
+
+def _rows(connection: Connection, detail: dict[str, Any], max_rows: int) -> pa.Table:
+    """Run the SQL.
+
+    Raises:
+        RequestError: it was not checked against the database.
+        SetupError: DuckDB refused it.
+    """
+    from .sql import sql_errors
+
+    if not detail["bound"]:
+        raise RequestError(f"the SQL could not be checked, and was not run: {detail['sql']}")
+    with sql_errors("the SQL failed"):
+        return connection.sql(f"SELECT * FROM ({detail['sql']}) AS answer LIMIT {max_rows}").to_arrow_table()
+
+
+def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bool) -> None:
+    from ...console import out, show_error, show_json
+    from ..row_output import row_objects, show_rows
+
+    if json:
+        found = {"question": question, **{name: detail[name] for name in SHOWN}}
+        show_json(found if rows is None else {**found, "rows": row_objects(rows)})
+    elif detail["sql"] is None:
+        code, message = detail["error"]["code"], detail["error"]["message"]
+        hint = "ask in other words, or another --model, as builtin_text2sql"
+        show_error(f"{detail['model']} found no SQL ({code}): {message}", hint)
+    elif out.is_terminal:
+        from rich.syntax import Syntax
+
+        out.print(Syntax(detail["sql"], "sql", word_wrap=True, background_color="default"))
+    else:
+        print(detail["sql"])
+    if rows is not None and not json:
+        show_rows(rows, "table")

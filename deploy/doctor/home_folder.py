@@ -1,0 +1,87 @@
+"""QUACKLLM_HOME: whether it can be written, has room, and holds files that can be read."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from ...udf.calls.prices import add_money
+from ...udf.calls.store import CallStore
+from ...udf.settings import settings
+from ...workers.errors import QuackLLMError, SetupError, StoreError
+from ...workers.home import home
+from ..gateway.auth.api_keys import read_keys
+from .finding import Finding, State
+
+LEAST_BYTES, FEW_BYTES = 64 << 20, 1 << 30
+"""Free space below which answers may soon not be kept, and below which that is near."""
+ANOTHER = "export QUACKLLM_HOME=/a/folder/of/yours"
+LOCK_SECONDS = 2.0
+
+
+def check_folder() -> Iterator[Finding]:
+    """Look at the folder, its disk, its settings and the call store."""
+    try:
+        folder = home()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except SetupError as error:
+        yield Finding("QUACKLLM_HOME", "broken", error.message, error.hint)
+        return
+    except OSError as error:
+        yield Finding("QUACKLLM_HOME", "broken", f"nothing can be written there: {error}", ANOTHER)
+        return
+    yield from _disk(folder)
+    yield from _keys(folder)
+    yield from _readable("settings.yaml", settings)
+    yield from _readable("prices.yaml", lambda: add_money([]))
+    yield from _readable("keys.yaml", lambda: read_keys(folder / "keys.yaml"))
+    yield from _store(folder / "calls.sqlite")
+
+
+def _disk(folder: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(folder).free
+    text = f"{folder}, {free / 1e9:,.1f} GB free"
+    if free < FEW_BYTES:
+        state: State = "broken" if free < LEAST_BYTES else "warning"
+        yield Finding("disk", state, f"little room: {text}", f"delete something, or {ANOTHER}")
+    else:
+        yield Finding("QUACKLLM_HOME", "ok", text)
+
+
+def _keys(folder: Path) -> Iterator[Finding]:
+    for path in sorted((folder / "keys").glob("*")):
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield Finding("keys", "warning", f"others than you can read the key in {path}", f"chmod 600 '{path}'")
+
+
+def _readable(name: str, read: Callable[[], object]) -> Iterator[Finding]:
+    try:
+        read()
+    except QuackLLMError as error:
+        yield Finding(name, "broken", error.message, error.hint)
+
+
+def _store(path: Path) -> Iterator[Finding]:
+    """Look at whether the call store can be opened and written; a lock is waited for shortly only."""
+    try:
+        if path.is_file():
+            with closing(sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)) as file:
+                file.execute("BEGIN IMMEDIATE")
+                file.execute("ROLLBACK")
+        CallStore(path, max_bytes=sys.maxsize)  # What settings.yaml says of that was looked at before.
+    except StoreError as error:
+        yield Finding("call store", "broken", error.message, error.hint)
+    except sqlite3.Error as error:
+        locked = "locked" in str(error)
+        text = f"{path} is locked by another process" if locked else f"{path} cannot be used: {error}"
+        how = f"fuser '{path}'   shows which one" if locked else f"mv '{path}' '{path}.broken'   to begin a new one"
+        yield Finding("call store", "broken", text, how)
+    else:
+        yield Finding("call store", "ok", f"{path}, {path.stat().st_size / 1e6:,.1f} MB")

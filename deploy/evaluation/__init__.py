@@ -1,0 +1,1 @@
+"""An evaluation as tables, JSON and a page."""

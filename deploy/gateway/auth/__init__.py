@@ -1,0 +1,1 @@
+"""Keys, their limits, and what they have used."""

@@ -1,0 +1,108 @@
+"""API keys: shown once, kept as a hash with what each may do, in a YAML file that may be edited by hand."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from ....udf.settings import read_yaml
+from ....workers.errors import RequestError, near_names
+
+PREFIX = "qk-"
+
+
+class Key(BaseModel):
+    """What the file keeps of one key.
+
+    A key is 256 random bits, so that one round of SHA-256 hides it: nobody can try them all, and each request
+    is checked in microseconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hash: str = Field(pattern=r"^sha256:[0-9a-f]{64}$", description="of the key itself, which is kept nowhere")
+    made: date = Field(default_factory=date.today, description="the day it was made")
+    models: tuple[str, ...] | None = Field(None, description="the models that it may ask; left out: all")
+    requests_per_minute: float | None = Field(None, gt=0, description="requests a minute; more get 429")
+    tokens_per_minute: float | None = Field(None, gt=0, description="tokens a minute, read and written")
+    most_at_once: int | None = Field(None, ge=1, description="its requests under way in one gateway process")
+    max_calls: int | None = Field(None, ge=0, description="calls of models, until `quackllm keys reset`")
+    max_tokens: int | None = Field(None, ge=0, description="tokens, until `quackllm keys reset`")
+    max_money: float | None = Field(None, ge=0, description="money by `prices.yaml`, until `quackllm keys reset`")
+
+
+KEYS = TypeAdapter(dict[str, Key])
+
+
+def digest_of(key: str) -> str:
+    """Return what the file keeps of a key."""
+    return "sha256:" + sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def read_keys(path: Path) -> dict[str, Key]:
+    """Return the keys of a file, by name; none where there is no file. It is read again when it has changed.
+
+    Raises:
+        SetupError: it cannot be read.
+    """
+    return read_yaml(path, KEYS, "alice: {hash: 'sha256:…', max_calls: 1000}")
+
+
+def find_key(keys: dict[str, Key], digest: str) -> str | None:
+    """Return the name of the key with that digest; takes as long whichever it is, and where it is none."""
+    found = None
+    for name, key in keys.items():
+        if hmac.compare_digest(key.hash, digest):
+            found = name
+    return found
+
+
+def add_key(path: Path, name: str, **limits: object) -> str:
+    """Make a key and keep its hash; return the key, which cannot be shown again.
+
+    Raises:
+        RequestError: the name is taken.
+        SetupError: the file cannot be read.
+    """
+    key = PREFIX + secrets.token_urlsafe(32)
+    with _locked(path):
+        keys = read_keys(path)
+        if name in keys:
+            raise RequestError(f"a key is called {name!r} already", hint=f"type: quackllm keys remove {name}")
+        given = {limit: value for limit, value in limits.items() if value is not None}
+        _write(path, {**keys, name: Key.model_validate({"hash": digest_of(key), **given})})
+    return key
+
+
+def remove_key(path: Path, name: str) -> None:
+    """Take a key out of the file: it is refused from then on.
+
+    Raises:
+        RequestError: there is none of that name.
+    """
+    with _locked(path):
+        keys = read_keys(path)
+        if name not in keys:
+            raise RequestError(f"no key is called {name!r}", hint=near_names(name, keys))
+        _write(path, {kept: key for kept, key in keys.items() if kept != name})
+
+
+def _locked(path: Path) -> FileLock:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path.with_name(path.name + ".lock"))
+
+
+def _write(path: Path, keys: dict[str, Key]) -> None:
+    import yaml
+
+    entries = {name: key.model_dump(mode="json", exclude_none=True) for name, key in keys.items()}
+    draft = path.with_name(path.name + ".new")
+    draft.touch(mode=0o600)
+    draft.write_text(yaml.safe_dump(entries, allow_unicode=True, sort_keys=False), "utf-8")
+    draft.replace(path)

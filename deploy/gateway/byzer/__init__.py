@@ -1,0 +1,1 @@
+"""Byzer's REST protocol."""

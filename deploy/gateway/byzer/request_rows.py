@@ -1,0 +1,56 @@
+"""The `data` of Byzer's `/model/predict`, made a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from ....workers.errors import RequestError
+
+MOST_ROWS = 10_000
+
+
+def table_of(data: str, kind: str) -> pa.Table:
+    """Return the rows of a request.
+
+    Args:
+        data: a JSON array, as text.
+        kind: 'string': each element is a `feature`; 'row': an object whose keys are the columns.
+
+    Raises:
+        RequestError: they cannot be read.
+    """
+    try:
+        given = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"`data` is no JSON: {error}", hint="write a JSON array, as text") from error
+    if not isinstance(given, list) or len(given) > MOST_ROWS:
+        raise RequestError(f"`data` is a JSON array of at most {MOST_ROWS:,} elements", hint='write ["…"]')
+    if kind == "string":
+        return pa.table({"feature": pa.array([_text(element) for element in given], pa.string())})
+    if kind != "row" or not all(isinstance(element, dict) for element in given):
+        raise RequestError("`dataType` is `string`, or `row` with an array of objects", hint="write dataType=string")
+    return _columns(given)
+
+
+def _columns(given: Sequence[dict[str, Any]]) -> pa.Table:
+    names = dict.fromkeys(name for row in given for name in row)
+    if len({name.lower() for name in names}) < len(names) or not all(names):
+        raise RequestError("two keys of `data` would be one column, or one has no name", hint="DuckDB minds no case")
+    try:
+        return pa.table({name: pa.array([_flat(row.get(name)) for row in given]) for name in names})
+    except (pa.ArrowException, OverflowError) as error:
+        raise RequestError(f"the rows of `data` do not make columns: {error}", hint="give a key one type") from error
+
+
+def _text(element: Any) -> str | None:
+    if element is None or isinstance(element, str):
+        return element
+    return json.dumps(element, ensure_ascii=False)
+
+
+def _flat(value: Any) -> Any:
+    return _text(value) if isinstance(value, list | dict) else value

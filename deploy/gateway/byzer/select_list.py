@@ -1,0 +1,147 @@
+"""The select list of Byzer's `/model/predict`, made a SELECT of ours: which model functions it calls, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import expressions as exp
+from sqlglot.errors import ParseError, SqlglotError
+
+from ....udf.text2sql.checks.guard import check
+from ....workers.errors import RequestError
+from ..errors import GatewayError
+
+DATA = "data"
+"""The table that holds the request's `data`."""
+REQUEST = "quackllm_byzer_request"
+"""The macro that reads an element of Byzer's `array(…)`: a JSON object of `llm_param`'s keys, or a plain text."""
+REQUEST_MACRO = f"""
+    CREATE TEMP MACRO {REQUEST}(given) AS CASE
+        WHEN coalesce(json_type(CASE WHEN json_valid(given::VARCHAR) THEN given::VARCHAR END) = 'OBJECT', false)
+        THEN llm_param(given::VARCHAR::JSON::MAP(VARCHAR, VARCHAR))
+        ELSE llm_param(MAP {{'instruction': given::VARCHAR}})
+    END
+"""
+MAKE_REQUESTS = ("llm_param", "llm_stack")
+BY_NAME = ("llm_chat", "llm_embed")
+"""Functions whose first argument names the model."""
+PLAIN = (*MAKE_REQUESTS, "llm_result")
+ALIASES = {"llm_response_predict": "llm_result"}
+HINT = "write e.g. select qianwen_chat(array(feature)) as value"
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """What a select list may call.
+
+    Args:
+        models: the names of the models that may be asked, each also a function.
+        others: the names of those that may not.
+    """
+
+    models: Collection[str]
+    others: Collection[str]
+
+    def rewritten(self, text: str) -> str:
+        """Return the SELECT over the table `data` that a select list means.
+
+        `model(array(a, b))` becomes a list of one answer each; Byzer asks both and returns the first.
+
+        Raises:
+            RequestError: it is no select list.
+            GatewayError: it calls a model that may not be asked.
+            GuardError: it reaches for more than the data and the models.
+        """
+        tree = _select(text)
+        calls = list(tree.find_all(exp.Anonymous))
+        for call in reversed(calls):  # The inner ones first.
+            self._check(call)
+            if call.name in self.models and not _is_item(call, tree):
+                call.set("expressions", [_request(_only(call))])
+        tree.set("expressions", [self._item(item) for item in tree.expressions])
+        sql = tree.from_(DATA).sql(dialect="duckdb", comments=False, normalize_functions=False)
+        return check(sql, functions={*self.models, *PLAIN, *BY_NAME, REQUEST})
+
+    def _check(self, call: exp.Anonymous) -> None:
+        name = ALIASES.get(call.name.lower(), call.name.lower())
+        call.set("this", name)
+        if name in BY_NAME:
+            named = call.expressions[0] if len(call.expressions) == 2 else None
+            if not (isinstance(named, exp.Literal) and named.is_string) or isinstance(call.parent, exp.Dot):
+                raise RequestError(f"{name} takes a model's name and a request here", hint=f"write {name}('model', …)")
+            self._refuse_others(named.name, named.name not in self.models)
+        elif (name.startswith("llm_") and name not in PLAIN) or name.startswith("quackllm"):
+            raise RequestError(f"{name} cannot be called here", hint=HINT)
+        self._refuse_others(name, name in self.others)
+
+    def _refuse_others(self, name: str, refused: bool) -> None:
+        if refused:
+            message = f"the model {name} is not deployed, or this key may not ask it"
+            raise GatewayError(403, message, code="model_not_allowed")
+
+    def _item(self, item: exp.Expr) -> exp.Expr:
+        """Return a column: a model's call as the list of its requests with their answers."""
+        call = item.unalias()
+        if not (isinstance(call, exp.Anonymous) and call.name in self.models):
+            return item
+        answers = [
+            exp.Struct(
+                expressions=[
+                    exp.PropertyEQ(this=exp.to_identifier("request"), expression=_request(given)),
+                    exp.PropertyEQ(
+                        this=exp.to_identifier("response"),
+                        expression=exp.Anonymous(this=call.name, expressions=[_request(given)]),
+                    ),
+                ]
+            )
+            for given in _given(call)
+        ]
+        return exp.alias_(exp.Array(expressions=answers), item.alias_or_name or "value", quoted=True)
+
+
+def _is_item(call: exp.Anonymous, tree: exp.Select) -> bool:
+    return any(call is item.unalias() for item in tree.expressions)
+
+
+def _select(text: str) -> exp.Select:
+    text = text.strip().rstrip("; \n")
+    if not text.lower().startswith(("select", "with")):
+        text = f"select {text}"
+    complaint = ""
+    for dialect in ("spark", "duckdb"):  # The seeds' SQL is Spark's: "text" in double quotes, map("k", "v").
+        try:
+            tree = sqlglot.parse_one(text, read=dialect)
+        except (SqlglotError, RecursionError) as error:
+            words = error.errors[0]["description"] if isinstance(error, ParseError) and error.errors else str(error)
+            complaint = complaint or str(words)
+            continue
+        if not isinstance(tree, exp.Select) or tree.args.get("from_") or not tree.expressions:
+            raise RequestError("`sql` is a select list over `data`, without FROM", hint=HINT)
+        return tree
+    raise RequestError(f"`sql` cannot be read: {complaint}", hint=HINT)
+
+
+def _given(call: exp.Anonymous) -> list[exp.Expr]:
+    """Return what a model is asked, one by one."""
+    arguments = call.expressions
+    if len(arguments) == 1 and isinstance(arguments[0], exp.Array):
+        return list(arguments[0].expressions)
+    if len(arguments) != 1:
+        raise RequestError(f"{call.name} takes one argument", hint=HINT)
+    return [arguments[0]]
+
+
+def _only(call: exp.Anonymous) -> exp.Expr:
+    given = _given(call)
+    if len(given) != 1:
+        raise RequestError(f"{call.name} takes one element where its answer is used further", hint=HINT)
+    return given[0]
+
+
+def _request(given: exp.Expr) -> exp.Expr:
+    """Return an argument as a request; one that makes a request already is left as it is."""
+    if isinstance(given, exp.Anonymous) and given.name in (*MAKE_REQUESTS, REQUEST):
+        return given.copy()
+    return exp.Anonymous(this=REQUEST, expressions=[given.copy()])

@@ -1,0 +1,1 @@
+"""Chat2DB's custom AI."""

@@ -1,0 +1,77 @@
+"""The prompts that Chat2DB sends, taken apart: `buildPrompt` of its ChatController, 2023."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ....udf.text2sql.checks.transpile import find_dialect
+from ....udf.text2sql.schema.ddl import is_ddl
+from ....udf.text2sql.schema.inferred_keys import with_inferred_keys
+from ....udf.text2sql.schema.lenient_ddl import PATH, unquoted_path
+from ....workers.errors import RequestError
+from ....workers.mschema import Column, Schema, Table, join_name, write
+
+TASK = re.compile(r"请根据以下\s?(?:table properties和)?\s?SQL input(?P<task>[^.。\n]{0,40})")
+TABLES, INPUT, TARGET = "SQL tables, with their properties:", "SQL input:", "目标SQL类型:"
+"""What stands before each part; the patterns are short, because anyone may send half a megabyte of prompt."""
+OTHER_TASKS = ("解释", "优化", "转换", "explain", "optimi", "convert sql")
+TO_SQL = ("自然语言", "natural language")
+TABLE_LINE = re.compile(rf"\s*({PATH})\s*\(([^()]*)\)\s*\Z")
+STATEMENT = re.compile(
+    r"\b(?:CREATE\b[^;]{0,60}?\bTABLE|ALTER\s{1,9}TABLE|COMMENT\s{1,9}ON)\b.*?(?:;|\n\s*\n|\n\s*#|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a prompt asks.
+
+    Args:
+        question: in the user's own words.
+        schema: of its tables, as DDL or M-Schema text; '' where it brings none.
+        dialect: sqlglot's name of the SQL that is wanted; None: not said, or not known.
+        wants_sql: it asks for SQL, not for an explanation or an improvement of some.
+    """
+
+    question: str
+    schema: str = ""
+    dialect: str | None = None
+    wants_sql: bool = True
+
+
+def read_prompt(text: str) -> Prompt:
+    """Return what a prompt asks: Chat2DB's, a question behind CREATE TABLE statements, or a question alone."""
+    before, found, asked = text.partition(INPUT)
+    if not found:
+        ddl = "\n".join(statement[0] for statement in STATEMENT.finditer(text))
+        question = " ".join(STATEMENT.sub(" ", text).split()) if ddl else text.strip()
+        return Prompt(question or text.strip(), ddl)
+    told = TASK.search(text)
+    task = told["task"].lower() if told else ""
+    wants_sql = any(word in task for word in TO_SQL) or not any(word in task for word in OTHER_TASKS)
+    heading, _, tables = before.partition(TABLES)
+    kind = heading.rpartition("\n")[2].strip("# ") if tables else ""
+    return Prompt(asked.partition(TARGET)[0].strip("# \n"), _schema(tables.rstrip("# \n")), _dialect(kind), wants_sql)
+
+
+def _schema(tables: str) -> str:
+    """Return the tables as text2sql reads them: newer versions send DDL, older ones `singer(name, age)`."""
+    if is_ddl(tables):
+        return "\n".join(line.removeprefix("#").strip() for line in tables.splitlines())
+    found = [TABLE_LINE.match(line.strip("# \t")) for line in tables.splitlines()]
+    schema = Schema(tables=tuple(_table(line[1], line[2]) for line in found if line))
+    return write(with_inferred_keys(schema)) if schema.tables else ""
+
+
+def _table(name: str, columns: str) -> Table:
+    names = (column.strip().strip('`"[]') for column in columns.split(","))
+    return Table(join_name(unquoted_path(name)), tuple(Column(column) for column in names if column))
+
+
+def _dialect(kind: str) -> str | None:
+    try:
+        return find_dialect(kind) if kind.strip() else None
+    except RequestError:
+        return None

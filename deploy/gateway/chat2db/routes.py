@@ -1,0 +1,108 @@
+"""`POST /`: Chat2DB's custom AI, and what else speaks to ChatGLM's `api.py`; the reply is a bare JSON string."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from fastapi.responses import JSONResponse, Response
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from ....udf.text2sql.prompts.formats import form_of
+from ....workers.errors import RequestError
+from ....workers.messages import Message, Request
+from ....workers.options import Options, read_options
+from ..admission import Admitted
+from ..error_styles import speaking
+from ..errors import GatewayError
+from ..openai.completion import ask, store_mode
+from ..text2sql import LONGEST_QUESTION, LONGEST_SCHEMA, Asked, open_for, text2sql_model
+from .prompt import Prompt, read_prompt
+
+AS_IT_IS = "chat"
+"""The prompt form of the models that are sent a prompt as it is; others were trained on a form of their own."""
+SQL_ALONE = ("builtin", "linked")
+"""The forms of those that are no language models and cannot explain or improve SQL."""
+
+
+def say(error: GatewayError) -> Response:
+    """Return an error as a bare string: Chat2DB shows the body, whatever the status."""
+    return JSONResponse(error.message, error.status_code)
+
+
+router = APIRouter(tags=["chat2db"], route_class=speaking(say))
+
+
+class Turn(BaseModel):
+    """A message of the conversation before."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class PromptBody(BaseModel):
+    """What Chat2DB sends. Each of its versions sends other fields as well; those that are not known are left alone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    prompt: str = Field(
+        min_length=1,
+        max_length=LONGEST_SCHEMA,
+        validation_alias=AliasChoices("prompt", "question"),
+        description="a question with its tables, as Chat2DB writes it; some versions call it `question`",
+    )
+    history: list[tuple[str, str] | Turn] | None = Field(
+        None, max_length=200, description="earlier turns: [question, answer], or {role, content}"
+    )
+    max_length: int | None = Field(None, ge=1, description="the most tokens of the answer")
+    top_p: float | None = Field(None, gt=0, le=1)
+    temperature: float | None = Field(None, ge=0, le=2)
+
+    def options(self) -> Options:
+        """Return the options that the body says."""
+        given = {name: getattr(self, name) for name in ("max_length", "top_p", "temperature")}
+        return read_options({name: value for name, value in given.items() if value is not None})
+
+    def earlier(self) -> tuple[Message, ...]:
+        """Return the conversation before the prompt."""
+        turns: list[Message] = []
+        for turn in self.history or ():
+            if isinstance(turn, Turn):
+                turns.append(Message(turn.role, turn.content))
+            else:
+                turns += [Message("user", turn[0]), Message("assistant", turn[1])]
+        return tuple(turns)
+
+
+@router.post("/", summary="Chat2DB's custom AI", response_model=str)
+async def chat2db(
+    body: PromptBody, visit: Admitted, request: HttpRequest, model: str | None = None, database: str | None = None
+) -> Any:
+    """Return a bare JSON string; a chat model gets the prompt as it is, others its question in their own form."""
+    spec = await text2sql_model(visit, model)
+    form, prompt = form_of(spec).name, read_prompt(body.prompt)
+    if form == AS_IT_IS or not (prompt.wants_sql or form in SQL_ALONE):
+        wanted = Request((*body.earlier(), Message("user", body.prompt)), body.options())
+        (answer,), _ = await ask(visit, spec, [wanted], store_mode(request))
+        return answer.output or ""
+    if not prompt.wants_sql:
+        raise RequestError(f"{spec.name} writes SQL and nothing else", hint="deploy a chat model to explain SQL")
+    opened = open_for(visit, database, prompt.schema)
+    asked = Asked(visit, spec, opened, prompt.schema, None if opened else prompt.dialect)
+    detail = await asked.answer(_question(prompt, body), request)
+    if detail.sql is None:
+        words = detail.error.message if detail.error else ""
+        raise GatewayError(422, f"{spec.name} found no SQL for this question: {words}", code="no_sql")
+    return f"{detail.sql};"
+
+
+def _question(prompt: Prompt, body: PromptBody) -> Request:
+    """Return the question with the questions before it, without the tables that each was sent with."""
+    if len(prompt.question) > LONGEST_QUESTION:
+        raise RequestError(f"the question is longer than {LONGEST_QUESTION:,} letters")
+    earlier = (
+        Message(turn.role, read_prompt(turn.content).question if turn.role == "user" else turn.content.rstrip("; "))
+        for turn in body.earlier()
+    )
+    return Request((*earlier, Message("user", prompt.question)), body.options())

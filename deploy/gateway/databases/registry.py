@@ -1,0 +1,129 @@
+"""The databases that `databases.yaml` names, each opened when it is first asked about."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+
+from pydantic import SecretStr, TypeAdapter
+
+from ....udf.settings import read_yaml
+from ....workers.errors import MissingExtraError, RequestError, SetupError, near_names
+from ....workers.mschema import Schema
+from ....workers.secret_refs import resolve_secret
+from .database import Database
+from .duckdb_file import DuckDBFile
+
+URLS = TypeAdapter(dict[str, SecretStr])
+EXAMPLE = "shop: postgresql://reader:env:SHOP_PASSWORD@db.example.org/shop"
+SCHEMA_SECONDS = 60.0
+"""How long a schema that was read is believed."""
+
+
+@dataclass(eq=False)
+class Opened:
+    """A database, and its schema as it was read last."""
+
+    database: Database
+    lock: Lock = field(default_factory=Lock)
+    _schema: Schema | None = None
+    _read_at: float = 0.0
+
+    async def schema(self) -> Schema:
+        """Return the schema, read anew once a minute.
+
+        Raises:
+            DatabaseError: the database cannot be reached.
+        """
+        return await asyncio.to_thread(self._known)
+
+    def _known(self) -> Schema:
+        with self.lock:
+            if self._schema is None or monotonic() - self._read_at > SCHEMA_SECONDS:
+                self._schema, self._read_at = self.database.read_schema(), monotonic()
+            return self._schema
+
+
+class Databases:
+    """The databases of a file.
+
+    Args:
+        path: a YAML file of names and URLs; read again when it has changed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened: dict[str, tuple[SecretStr, Opened]] = {}
+        self._lock = Lock()
+
+    def names(self) -> list[str]:
+        """Return what can be asked about.
+
+        Raises:
+            SetupError: the file cannot be read.
+        """
+        return list(self._urls())
+
+    def open(self, name: str) -> Opened:
+        """Return the database of that name.
+
+        Raises:
+            RequestError: none has that name.
+            SetupError: it cannot be opened: its URL, its password or its driver is missing.
+        """
+        urls = self._urls()
+        if name not in urls:
+            hint = near_names(name, urls) or f"write e.g. {EXAMPLE} in {self._path}"
+            raise RequestError(f"no database is called {name!r}", hint=hint)
+        with self._lock:
+            url, opened = self._opened.get(name, (None, None))
+            if opened is None or url != urls[name]:
+                if opened:
+                    opened.database.close()
+                opened = Opened(open_database(urls[name], name))
+                self._opened[name] = urls[name], opened
+            return opened
+
+    def close(self) -> None:
+        """Close what was opened."""
+        with self._lock:
+            for _, opened in self._opened.values():
+                opened.database.close()
+            self._opened.clear()
+
+    def _urls(self) -> dict[str, SecretStr]:
+        return read_yaml(self._path, URLS, EXAMPLE)
+
+
+def open_database(url: SecretStr, name: str) -> Database:
+    """Return the database of a URL; nothing is asked of it yet.
+
+    Args:
+        url: as SQLAlchemy writes it, or `duckdb:///PATH`; it, or the password in it, may be `env:NAME` or `file:PATH`.
+        name: whose it is, for the errors.
+
+    Raises:
+        SetupError: it is no URL, or its database is none that can be read.
+        MissingExtraError: SQLAlchemy or the driver is not installed.
+    """
+    try:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        from .sqlalchemy_server import Server
+    except ModuleNotFoundError as error:
+        hint = "type: pip install 'quackllm[databases]'"
+        raise MissingExtraError(f"databases need the package {error.name}", hint=hint) from error
+    try:
+        address = make_url(resolve_secret(url, f"the URL of the database {name}"))
+    except ArgumentError as error:
+        raise SetupError(f"the URL of the database {name} cannot be read", hint=f"write e.g. {EXAMPLE}") from error
+    if address.get_backend_name() == "duckdb":
+        return DuckDBFile(Path(address.database or "").expanduser())
+    if address.password is not None:
+        password = resolve_secret(SecretStr(str(address.password)), f"the password of the database {name}")
+        address = address.set(password=password)
+    return Server(address)

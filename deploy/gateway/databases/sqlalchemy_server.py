@@ -1,0 +1,189 @@
+"""A database that SQLAlchemy reaches: PostgreSQL, MySQL, MariaDB, SQLite; it is only ever read."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any, cast
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlglot.errors import SqlglotError
+
+from ....udf.text2sql.checks.transpile import limited
+from ....workers.errors import DatabaseError, MissingExtraError, SetupError
+from ....workers.mschema import Schema
+from .database import STATEMENT_SECONDS, Rows, as_rows
+from .reflection import read_schema
+
+CONNECT_SECONDS = 10
+SQLITE_STEPS = 10_000
+"""After so many steps of its machine SQLite looks at the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What differs between the databases.
+
+    Args:
+        kind: what people call it.
+        dialect: what sqlglot calls its SQL.
+        driver: what SQLAlchemy reaches it by.
+        arguments: of the driver's connect.
+        settle: makes a new connection one that cannot write and does not run for ever.
+    """
+
+    kind: str
+    dialect: str
+    driver: str
+    arguments: dict[str, Any]
+    settle: Callable[[Any], None]
+
+
+def _settle_postgres(connection: Any) -> None:
+    _all(
+        connection,
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+        f"SET statement_timeout = {int(STATEMENT_SECONDS * 1000)}",
+        "SET standard_conforming_strings = on",
+    )
+
+
+def _settle_mysql(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT version()")
+        is_mariadb = "mariadb" in cursor.fetchone()[0].lower()
+    milliseconds = int(STATEMENT_SECONDS * 1000)
+    limit = f"max_statement_time = {STATEMENT_SECONDS}" if is_mariadb else f"max_execution_time = {milliseconds}"
+    # Quotes and backslashes must mean what the translated SQL means by them, whatever the server's mode.
+    mode = "sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'"
+    _all(connection, "SET SESSION TRANSACTION READ ONLY", f"SET SESSION {limit}", f"SET SESSION {mode}")
+
+
+def _settle_sqlite(connection: Any) -> None:
+    _all(connection, "PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF")
+    if sys.version_info >= (3, 12):  # A name in double quotes that is none would be a text.
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DQS_DML, False)
+    # Another file could be read through ATTACH, however this one was opened.
+    refused = (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)
+    connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action in refused else sqlite3.SQLITE_OK)
+
+
+def _all(connection: Any, *statements: str) -> None:
+    cursor = connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+    cursor.close()
+    connection.commit()
+
+
+MYSQL_ARGUMENTS = {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4"}
+FAMILIES = {
+    "postgresql": Family(
+        "PostgreSQL", "postgres", "postgresql+psycopg", {"connect_timeout": CONNECT_SECONDS}, _settle_postgres
+    ),
+    "mysql": Family("MySQL", "mysql", "mysql+pymysql", MYSQL_ARGUMENTS, _settle_mysql),
+    "mariadb": Family("MariaDB", "mysql", "mariadb+pymysql", MYSQL_ARGUMENTS, _settle_mysql),
+    "sqlite": Family("SQLite", "sqlite", "sqlite", {}, _settle_sqlite),
+}
+"""By what stands first in the URL."""
+
+
+class Server:
+    """A database behind SQLAlchemy.
+
+    Args:
+        url: with the password in it.
+
+    Raises:
+        SetupError: no such database is known here, or the URL names no file.
+        MissingExtraError: its driver is not installed.
+    """
+
+    def __init__(self, url: URL) -> None:
+        family = FAMILIES.get(url.get_backend_name())
+        if family is None:
+            hint = f"there is: duckdb, {', '.join(FAMILIES)}"
+            raise SetupError(f"no database is read through {url.drivername}://", hint=hint)
+        self._family, self.kind, self.dialect = family, family.kind, family.dialect
+        self._engine = _engine(url, family)
+
+    def read_schema(self) -> Schema:
+        """See `Database`."""
+        with self._connected() as connection:
+            return read_schema(connection)
+
+    def explain(self, sql: str) -> str | None:
+        """See `Database`."""
+        with self._connected() as connection:
+            try:
+                connection.exec_driver_sql(f"EXPLAIN {sql}")
+            except SQLAlchemyError as error:
+                return _words(error)
+        return None
+
+    def run(self, sql: str, most_rows: int) -> Rows:
+        """See `Database`."""
+        try:
+            query = limited(sql, self.dialect, most_rows + 1)
+        except SqlglotError as error:
+            raise DatabaseError(f"only queries are run here: {error}") from error
+        with self._connected() as connection:
+            found = connection.exec_driver_sql(query)
+            return as_rows(list(found.keys()), found.fetchmany(most_rows + 1), most_rows)
+
+    def close(self) -> None:
+        """See `Database`."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Yield a connection; its transaction is rolled back."""
+        try:
+            with self._engine.connect() as connection:
+                # Without it a `%` in the SQL would be a parameter to the driver.
+                connection.execution_options(no_parameters=True)
+                if self._family.dialect == "sqlite":
+                    _limit_sqlite(cast(sqlite3.Connection, connection.connection.driver_connection))
+                yield connection
+        except SQLAlchemyError as error:
+            raise DatabaseError(_words(error)) from error
+
+
+def _engine(url: URL, family: Family) -> Engine:
+    given = {"pool_pre_ping": True}
+    try:
+        if family.dialect == "sqlite":
+            engine = create_engine("sqlite://", creator=_sqlite_opener(url), **given)
+        else:
+            url = url.set(drivername=family.driver)
+            engine = create_engine(url, connect_args=family.arguments, pool_timeout=CONNECT_SECONDS, **given)
+    except ModuleNotFoundError as error:
+        hint = "type: pip install 'quackllm[databases]'"
+        raise MissingExtraError(f"{family.kind} needs the package {error.name}", hint=hint) from error
+    event.listen(engine, "connect", lambda connection, _: family.settle(connection))
+    return engine
+
+
+def _sqlite_opener(url: URL) -> Callable[[], sqlite3.Connection]:
+    if not url.database or url.database == ":memory:":
+        raise SetupError("the URL names no SQLite file", hint="write sqlite:////the/path/of/shop.sqlite")
+    address = f"{Path(url.database).expanduser().resolve().as_uri()}?mode=ro"
+    return lambda: sqlite3.connect(address, uri=True, check_same_thread=False)
+
+
+def _limit_sqlite(connection: sqlite3.Connection) -> None:
+    deadline = monotonic() + STATEMENT_SECONDS
+    connection.set_progress_handler(lambda: monotonic() > deadline, SQLITE_STEPS)
+
+
+def _words(error: SQLAlchemyError) -> str:
+    """Return what the database itself said; MySQL's words come behind a number."""
+    words = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    arguments = words.args
+    return str(arguments[1] if len(arguments) == 2 and isinstance(arguments[0], int) else words).strip()

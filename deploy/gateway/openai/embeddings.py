@@ -1,0 +1,56 @@
+"""`/v1/embeddings`: texts become vectors, as numbers or in base64."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from fastapi.responses import JSONResponse
+
+from ....workers.engines import EmbeddingEngine
+from ....workers.serving.retry import estimate_tokens
+from ..admission import Admitted
+from ..errors import OPENAI_ERRORS, GatewayError
+from .completion import CALLS, ask, store_mode
+from .requests import EmbeddingBody
+
+router = APIRouter(prefix="/v1", tags=["embeddings"], responses=OPENAI_ERRORS)
+
+
+@router.post("/embeddings", summary="Turn texts into vectors")
+async def embed(body: EmbeddingBody, request: HttpRequest, visit: Admitted) -> JSONResponse:
+    """Return one vector a text, in order; `usage` is a guess by the texts' lengths, since engines do not say."""
+    spec = await visit.model(body.model)
+    if not isinstance(spec.plan().engine, EmbeddingEngine):
+        message = f"{spec.name} ({spec.type}) makes no embeddings"
+        raise GatewayError(400, message, code="embeddings_not_supported", param="model")
+    requests = body.requests()
+    responses, calls = await ask(visit, spec, requests, store_mode(request))
+    vectors = [response.embedding or () for response in responses]
+    _check_dimensions(body.dimensions, len(vectors[0]))
+    tokens = sum(estimate_tokens(each) for each in requests)
+    reply = {
+        "object": "list",
+        "data": [_item(place, vector, body.encoding_format) for place, vector in enumerate(vectors)],
+        "model": body.model,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
+    return JSONResponse(reply, headers={CALLS: str(calls)})
+
+
+def _item(place: int, vector: Sequence[float], encoding: str) -> dict[str, Any]:
+    """Return one vector; base64 holds 32-bit floats, the lowest byte first."""
+    written: Any = vector
+    if encoding == "base64":
+        written = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    return {"object": "embedding", "index": place, "embedding": written}
+
+
+def _check_dimensions(wanted: int | None, made: int) -> None:
+    if wanted not in (None, made):
+        message = f"the model's vectors have {made} dimensions; another number is set where it is deployed"
+        raise GatewayError(400, message, code="invalid_dimensions", param="dimensions")

@@ -1,0 +1,1 @@
+"""Where the application runs: in one process, or on Ray Serve."""

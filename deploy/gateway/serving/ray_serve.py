@@ -1,0 +1,88 @@
+"""The gateway on a cluster: the same application as several replicas of a Ray Serve deployment."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ray import serve
+from ray.serve.config import HTTPOptions
+from ray.serve.context import _get_global_client
+from ray.serve.schema import LoggingConfig
+
+from ....workers import fleet_at
+from ....workers.errors import SetupError
+from ....workers.home import home
+from ..app import create_app
+from ..auth.async_ledger import ledger_for
+from ..settings import GatewaySettings
+
+APP = "quackllm"
+
+
+@serve.deployment(name="gateway")
+@serve.ingress()
+class Replica:
+    """One replica; Ray Serve starts another when it dies."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.settings = settings
+
+    def __serve_build_asgi_app__(self) -> Any:
+        """Return the application, made where it runs."""
+        return create_app(self.settings)
+
+
+def serve_on_ray(settings: GatewaySettings, tell: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; the replicas go on if this process is killed.
+
+    Raises:
+        SetupError: no cluster answers.
+    """
+    settings = settings.model_copy(update={"keys": settings.keys_path.absolute()})
+    begin(settings)
+    tell(f"http://{settings.host}:{settings.port}")
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    while not ended.wait(1.0):
+        pass
+    serve.delete(APP)
+    if not serve.status().applications:
+        serve.shutdown()  # The next gateway may listen elsewhere.
+
+
+def begin(settings: GatewaySettings) -> None:
+    """Start the replicas, and return when they answer.
+
+    Raises:
+        SetupError: no cluster answers, or Ray Serve listens at another address there.
+    """
+    options = HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=settings.request_seconds)
+    application = application_of(settings)
+    serve.start(http_options=options, logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False))
+    listens = _get_global_client().http_config
+    if (listens.host, listens.port) != (settings.host, settings.port):
+        # Also because it might be open to the network, which was not asked for.
+        hint = f"type: quackllm serve --host {listens.host} --port {listens.port}, or end it: serve shutdown"
+        raise SetupError(f"Ray Serve listens on {listens.host} port {listens.port} of this cluster already", hint=hint)
+    serve.run(application, name=APP, route_prefix="/")
+
+
+def application_of(settings: GatewaySettings) -> serve.Application:
+    """Return what Ray Serve runs.
+
+    Raises:
+        SetupError: no cluster answers.
+    """
+    fleet_at(settings.cluster)
+    ledger_for(settings)  # The keys' file lies on this machine, and so the ledger is made here.
+    deployment: Any = Replica  # What the decorators have made of it.
+    replicas = deployment.options(
+        num_replicas=settings.replicas,
+        max_ongoing_requests=settings.most_at_once,
+        ray_actor_options={"num_cpus": 0.01, "runtime_env": {"env_vars": {"QUACKLLM_HOME": str(home())}}},
+    )
+    return replicas.bind(settings)

@@ -1,0 +1,60 @@
+"""The gateway as an application that Ray Serve itself starts: what `import_path` names in a KubeRay RayService."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from ray.serve import Application
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from ....workers import fleet_at
+from ....workers.cluster.replicas import check_room
+from ....workers.deployments.spec import ModelSpec
+from ....workers.errors import DeployError
+from ...models_file import apply, read_models_file
+from ..settings import GatewaySettings
+from .ray_serve import application_of
+
+MACHINES_SECONDS = 900
+"""How long the machines of a new cluster may take to join it."""
+
+
+class ServiceSettings(GatewaySettings):
+    """The `args` of the application: the gateway's settings, and the models to deploy before it answers."""
+
+    cluster: str | None = "auto"
+    host: str = "0.0.0.0"
+    models: Path | None = Field(None, description="a file of models, as for `quackllm deploy -f`")
+
+
+def application(args: dict[str, Any]) -> Application:
+    """Deploy the models of the file, and return the gateway over them.
+
+    A new cluster of a RayService gets the requests when this has returned and the replicas answer: a change of models
+    or image fails no request.
+
+    Raises:
+        DeployError: a model did not start.
+        SetupError: no cluster answers, the file cannot be read, or there is no API key.
+        ValidationError: an argument that there is not, or of the wrong type.
+    """
+    settings = ServiceSettings.model_validate(args)
+    settings.check()
+    if settings.models:
+        _deploy(settings.models, settings.cluster)
+    return application_of(settings)
+
+
+def _deploy(models: Path, cluster: str | None) -> None:
+    fleet_at(cluster)
+    specs = [spec for spec in read_models_file(models).values() if isinstance(spec, ModelSpec)]
+    joining = retry_if_exception_type(DeployError)
+    for attempt in Retrying(retry=joining, wait=wait_fixed(1), stop=stop_after_delay(MACHINES_SECONDS), reraise=True):
+        with attempt:
+            for spec in specs:
+                check_room(spec)
+    for model in apply(models, cluster):
+        if model.outcome == "failed":
+            raise DeployError(f"{model.name}: {model.why}", hint=model.hint)

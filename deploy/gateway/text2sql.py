@@ -1,0 +1,191 @@
+"""`POST /text2sql`: a question about a schema or a configured database → SQL, and on demand its rows."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from fastapi.responses import JSONResponse, Response
+from pydantic import Field
+from sqlglot.errors import SqlglotError
+
+from ...udf.settings import StoreMode
+from ...udf.text2sql.checks.transpile import find_dialect, translate
+from ...udf.text2sql.pipeline import Detail, Fit, answer_question
+from ...udf.text2sql.prompts.formats import form_of
+from ...udf.text2sql.schema.resolve import ResolvedSchema, resolve
+from ...workers.deployments.spec import ModelSpec
+from ...workers.errors import DatabaseError, RequestError, SchemaError
+from ...workers.messages import Failure, Message, Request
+from ...workers.messages import Response as Answer
+from ...workers.mschema import Schema
+from ...workers.serving.fleet import ALWAYS_THERE, BUILT_IN
+from .admission import Admitted, Visit
+from .databases.database import fitted
+from .databases.registry import Opened
+from .error_styles import speaking
+from .errors import GatewayError, check_answered, too_slow
+from .openai.completion import store_mode
+from .openai.requests import Body
+
+LONGEST_QUESTION, LONGEST_SCHEMA = 4_000, 200_000
+
+
+def say(error: GatewayError) -> Response:
+    """Return an error as the service's own reply."""
+    told = {"code": error.code, "message": error.message, "retryable": error.retryable}
+    return JSONResponse({"sql": None, "error": told, "bound": False}, error.status_code)
+
+
+router = APIRouter(tags=["text2sql"], route_class=speaking(say))
+
+
+class QuestionBody(Body):
+    """The body of `POST /text2sql`: the first two fields are those of XiYan's service."""
+
+    question: str = Field(min_length=1, max_length=LONGEST_QUESTION, description="in any language")
+    db_schema: str | None = Field(
+        None,
+        max_length=LONGEST_SCHEMA,
+        description="DDL or M-Schema text; of a database also names of its tables; left out: all of it",
+    )
+    database: str | None = Field(None, description="one of `databases.yaml`; left out: the only one there")
+    dialect: str | None = Field(None, description="the SQL to write, for a `db_schema`; left out: DuckDB's")
+    evidence: str | None = Field(None, max_length=LONGEST_QUESTION, description="what else the model should know")
+    model: str | None = Field(None, description="left out: the only one deployed, else the built-in one")
+    run: bool = Field(False, description="run the SQL on the database, which it cannot change")
+    max_rows: int = Field(100, ge=1, le=10_000, description="the most rows that `run` returns")
+
+
+@router.post("/text2sql", summary="A question to SQL")
+async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) -> dict[str, Any]:
+    """Return the SQL that answers a question, and whether the database took it; with `run`, its first rows."""
+    opened = open_for(visit, body.database, body.db_schema)
+    if body.run and opened is None:
+        raise RequestError("there is nothing to run on", hint="name a `database` of databases.yaml")
+    asked = Asked(visit, await text2sql_model(visit, body.model), opened, body.db_schema or "", body.dialect)
+    messages = [Message("system", body.evidence)] if body.evidence else []
+    detail = await asked.answer(Request((*messages, Message("user", body.question))), request)
+    reply: dict[str, Any] = {"sql": detail.sql, "error": _told(detail.error), "bound": detail.bound}
+    if body.run and opened and detail.sql is not None:
+        reply |= await _rows(opened, detail.sql, body.max_rows)
+    return reply
+
+
+def open_for(visit: Visit, name: str | None, db_schema: str | None) -> Opened | None:
+    """Return the database that is meant: the one named, or the only one where the request brings no schema.
+
+    Raises:
+        RequestError: none has the name, or it is not said which is meant.
+        SchemaError: there is none.
+    """
+    databases = visit.gateway.databases
+    if name:
+        return databases.open(name)
+    if (db_schema or "").strip():
+        return None
+    names = databases.names()
+    if not names:
+        raise SchemaError("there is no schema to ask about", hint="send `db_schema`, or fill databases.yaml")
+    if len(names) > 1:
+        raise RequestError(f"there are several databases: {', '.join(names)}", hint="say which: `database`")
+    return databases.open(names[0])
+
+
+async def text2sql_model(visit: Visit, name: str | None) -> ModelSpec:
+    """Return the model for a question: the one named, else the only one deployed that may be asked, else the built-in.
+
+    Raises:
+        UnknownModelError: it is not deployed.
+        GatewayError: the key may not ask it.
+    """
+    if name:
+        return await visit.model(name)
+    models = await visit.gateway.models()
+    deployed = [known for known in models if known not in ALWAYS_THERE and visit.may_ask(known)]
+    return await visit.model(deployed[0] if len(deployed) == 1 else BUILT_IN.name)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a question is asked of.
+
+    Args:
+        visit: for whom.
+        spec: the model.
+        opened: the database; None: the schema's text alone.
+        db_schema: DDL, M-Schema, names of tables, or '' for all of the database.
+        dialect: the SQL to write; None: the database's, or DuckDB's.
+    """
+
+    visit: Visit
+    spec: ModelSpec
+    opened: Opened | None
+    db_schema: str
+    dialect: str | None
+
+    async def answer(self, question: Request, request: HttpRequest) -> Detail:
+        """Return the SQL, in the dialect of its database and bound by it, or why there is none.
+
+        Raises:
+            RequestError: the dialect is not the database's.
+            SchemaError: the schema cannot be read.
+            DatabaseError: the database cannot be reached.
+            GatewayError: the model gave no answer.
+        """
+        schema = await self._schema()
+        seconds = self.visit.gateway.settings.request_seconds
+        ask = functools.partial(self._ask, store_mode(request))
+        try:
+            async with asyncio.timeout(seconds):
+                fit = self._fit(schema.schema)
+                return await answer_question(question, schema, form_of(self.spec), ask, fit=fit)
+        except TimeoutError as error:
+            raise too_slow(seconds) from error
+
+    async def _ask(self, mode: StoreMode | None, wanted: Request) -> Answer:
+        statement = self.visit.statement()
+        (answer,) = await self.visit.gateway.ask(self.spec, [wanted], statement, mode or statement.wishes.llm_store)
+        if answer.error and (answer.error.status or answer.error.retryable):
+            check_answered(answer)  # The service failed; what a model says against the question is an answer.
+        return answer
+
+    async def _schema(self) -> ResolvedSchema:
+        catalog = await self.opened.schema() if self.opened else Schema()
+        resolved = await asyncio.to_thread(resolve, self.db_schema, catalog)
+        return ResolvedSchema(resolved.schema, resolved.bindable or self.opened is not None)
+
+    def _fit(self, schema: Schema) -> Fit | None:
+        wanted = find_dialect(self.dialect) if self.dialect else None
+        if self.opened is None:
+            return _translating(schema, wanted) if wanted else None
+        database = self.opened.database
+        if wanted not in (None, database.dialect):
+            raise RequestError(f"{database.kind} does not speak {self.dialect}", hint="leave out `dialect`")
+        return lambda sql: fitted(database, sql, schema)
+
+
+def _translating(schema: Schema, dialect: str) -> Fit:
+    def fit(sql: str) -> tuple[str, Failure | None]:
+        try:
+            return translate(sql, schema, dialect), None
+        except SqlglotError as error:
+            return sql, Failure("dialect", f"it cannot be said in the dialect {dialect}: {error}")
+
+    return fit
+
+
+async def _rows(opened: Opened, sql: str, most: int) -> dict[str, Any]:
+    try:
+        rows = await asyncio.to_thread(opened.database.run, sql, most)
+    except DatabaseError as error:
+        return {"error": {"code": "database", "message": error.message, "retryable": False}}
+    return {"columns": rows.columns, "rows": rows.rows, "truncated": rows.truncated}
+
+
+def _told(failure: Failure | None) -> dict[str, Any] | None:
+    return {"code": failure.code, "message": failure.message, "retryable": failure.retryable} if failure else None

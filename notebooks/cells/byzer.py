@@ -1,0 +1,41 @@
+"""Byzer's chat cells: lines like `--%model=qianwen_chat` at the top, and the question below them.
+
+Read as byzer-notebook reads them, which is said in Byzer's documentation (docs.byzer.org).
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import takewhile
+
+from ..magic_options import chat_command
+
+HEADER = re.compile(r"(?:--|#)%\s*(?P<key>[A-Za-z_][\w.-]*)\s*(?:=(?P<value>.*))?$")
+COLUMN = "q"
+"""The one column of the tables that these cells make, as Byzer calls it."""
+
+
+def as_magic(lines: list[str]) -> list[str]:
+    """Put `%%byzer` before a cell that begins as a chat cell of Byzer's does; every other cell stays as it is."""
+    rest = [line for line in lines if line.strip()]
+    headers = [header for line in rest if (header := HEADER.match(line.rstrip()))]
+    first = len(list(takewhile(lambda line: HEADER.match(line.rstrip()), rest)))
+    if any(header["key"] == "chat" for header in headers[:first]):
+        return ["%%byzer\n", *lines]
+    return lines
+
+
+def read_cell(cell: str) -> tuple[dict[str, str], str]:
+    """Return the options that a cell's header lines give, and the question.
+
+    Raises:
+        RequestError: an option that there is not.
+    """
+    given: dict[str, str] = {}
+    lines = cell.splitlines(keepends=True)
+    place = 0
+    while place < len(lines) and (not lines[place].strip() or HEADER.match(lines[place].rstrip())):
+        if (header := HEADER.match(lines[place].rstrip())) and header["key"] != "chat":
+            given[chat_command().option(header["key"])] = (header["value"] or "").strip()
+        place += 1
+    return {name: value for name, value in given.items() if value}, "".join(lines[place:]).strip()

@@ -1,0 +1,56 @@
+"""`%sql`: a script on the notebook's connection, and its last result."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from ... import Connection
+from ...udf.session.statement import FailedRowsWarning
+from ...workers.errors import RequestError
+from ..display.result_table import Result
+from ..notebook_connection import Place
+
+NOTHING: tuple[list[str], ...] = ([], ["Count"], ["Success"])
+"""The columns of a result without rows where a statement has none: it made, set or wrote something."""
+
+
+def sql(place: Place, given: dict[str, str], text: str) -> Result | None:
+    """Run SQL; return its result, or None where there is none to show.
+
+    Args:
+        place: whose connection and variables.
+        given: perhaps `output`, a variable that gets a DataFrame.
+        text: one or more statements.
+
+    Raises:
+        QuackLLMError, duckdb.Error: what the connection raises.
+        RequestError: there is no SQL, or `output` is no name of a variable.
+    """
+    if not text.strip():
+        raise RequestError("there is no SQL", hint="write %sql FROM llm_models()   or a %%sql cell")
+    name = given.get("output")
+    if name is not None and not name.isidentifier():
+        raise RequestError(f"{name!r} cannot name a variable", hint="write --output df")
+    result = run(place.connection(), text)
+    if name is None or result is None:
+        return result
+    place.variables[name] = result.df()
+    print(f"{name}: {len(result):,} rows, {result.arrow.num_columns} columns", *result.notes, sep="\n")
+    return None
+
+
+def run(connection: Connection, text: str, values: Any = None) -> Result | None:
+    """Run SQL and read its last result; what it warns of is told with it. None: it gave none."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", FailedRowsWarning)
+        warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
+        connection.execute(text, values)
+        table = connection.to_arrow_table() if connection.description else None
+    notes = [str(one.message) for one in caught if issubclass(one.category, FailedRowsWarning)]
+    for other in caught:
+        if not issubclass(other.category, FailedRowsWarning):
+            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    if table is None or (table.num_rows == 0 and table.column_names in NOTHING):
+        return None
+    return Result(table, notes)

@@ -1,0 +1,45 @@
+"""What `%quackllm` shows: the connection, its default model, and the models that are deployed."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import pyarrow as pa
+
+from ...udf.connection import session_behind
+from ...udf.session.session import plain
+from ..display.html import Bundle, block, bundle
+from ..display.result_table import Result
+from ..notebook_connection import Place
+from .sql import run
+
+NONE = "No model is deployed yet: quackllm.deploy(…), or quackllm deploy --help in a terminal."
+WHERE = "SELECT database_name, path FROM duckdb_databases() WHERE database_name = current_database()"
+
+
+class About:
+    """The notebook's connection as it is now."""
+
+    def __init__(self, place: Place) -> None:
+        connection = place.connection()
+        ((database, path),) = plain(connection, WHERE)
+        self.lines = {
+            "connection": f"the variable {place.name}",
+            "database": path or f"{database}, in memory",
+            "default model": session_behind(connection).model or "none: the only one deployed, or --model",
+        }
+        self.models = run(connection, "FROM llm_models()") or Result(pa.table({}))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+        return self.bundle()
+
+    def __repr__(self) -> str:
+        return self.bundle()["text/plain"]
+
+    def bundle(self) -> Bundle:
+        """Return a line for each, and the models as a table."""
+        models = self.models.bundle() if len(self.models) else bundle(block(NONE), NONE)
+        html = "".join(block(f"<b>{name}</b> {escape(said)}") for name, said in self.lines.items())
+        text = "\n".join(f"{name}: {said}" for name, said in self.lines.items())
+        return bundle(block(html + models["text/html"], kind="about"), f"{text}\n{models['text/plain']}")

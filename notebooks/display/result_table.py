@@ -1,0 +1,147 @@
+"""The result of a SQL cell: shown as a table, and what we know the meaning of as what it is."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from ... import Failure, Response, Usage
+from ...udf.conversation_tables import is_turn
+from ...udf.functions.arrow import RESPONSE, messages_of
+from ...udf.functions.introspection import USAGE
+from .answers import MARKS, conversation
+from .html import AMBER, LINE, WRAP, Bundle, block, bundle, dim
+
+if TYPE_CHECKING:
+    import pandas
+
+MOST_ROWS = 50
+"""How many rows a notebook shows; all of them are there."""
+MOST_CHARACTERS = 2000
+"""How much of one value."""
+LONGEST_NUMBER = 9
+CELL = f"padding: .25em .7em; border-bottom: 1px solid {LINE}; vertical-align: top; max-width: 36em; {WRAP}"
+
+
+class Result:
+    """The rows of a statement.
+
+    Args:
+        arrow: the rows, as an Arrow table.
+        notes: what the statement's warnings said.
+    """
+
+    def __init__(self, arrow: pa.Table, notes: Iterable[str] = ()) -> None:
+        self.arrow = arrow
+        self.notes = [*notes]
+
+    def df(self) -> pandas.DataFrame:
+        """Return the rows as a pandas DataFrame."""
+        return self.arrow.to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the rows as other libraries take them."""
+        return self.arrow.__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return int(self.arrow.num_rows)
+
+    def __repr__(self) -> str:
+        return self.bundle()["text/plain"]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+        return self.bundle()
+
+    def bundle(self) -> Bundle:
+        """Return how it looks: a single turn as its conversation, what was spent with a picture, else a table."""
+        names = set(self.arrow.column_names)
+        if names == {field.name for field in RESPONSE} and len(self) == 1:
+            return _noted(conversation(response_of(self.arrow.to_pylist()[0])), self.notes)
+        picture = _spent(self.arrow) if names == {field.name for field in USAGE} and len(self) else ""
+        return _noted(bundle(picture + table_html(self.arrow), table_text(self.arrow)), self.notes)
+
+
+def response_of(row: dict[str, Any]) -> Response:
+    """Return the Response that a STRUCT of one holds."""
+    usage, error = row["usage"] or {}, row["error"]
+    return Response(
+        output=row["output"],
+        reasoning=row["reasoning"],
+        error=Failure(error["code"], error["message"], bool(error["retryable"])) if error else None,
+        model=row["model"] or "",
+        history=messages_of(row["history"]),
+        finish_reason=row["finish_reason"],
+        usage=Usage(usage.get("input_tokens") or 0, usage.get("output_tokens") or 0),
+        seconds=row["seconds"] or 0.0,
+    )
+
+
+def _noted(what: Bundle, notes: list[str]) -> Bundle:
+    html = "".join(block(escape(note), f"color: {AMBER}; {WRAP}", "note") for note in notes)
+    text = "".join(f"\nwarning: {note}" for note in notes)
+    return bundle(what["text/html"] + html, what["text/plain"] + text)
+
+
+def table_text(table: pa.Table) -> str:
+    """Return a table as DuckDB draws it."""
+    with duckdb.connect() as plain:
+        return str(plain.from_arrow(table)).rstrip("\n")
+
+
+def table_html(table: pa.Table) -> str:
+    """Return a table's first rows as HTML, and how many there are."""
+    head = "".join(f'<th style="{CELL}; text-align: left">{escape(name)}</th>' for name in table.column_names)
+    shown = table.slice(0, MOST_ROWS)
+    numeric = [
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        for kind in table.schema.types
+    ]
+    columns = [column.to_pylist() for column in shown.columns]
+    rows = "".join(f"<tr>{''.join(map(_cell, row, numeric))}</tr>" for row in zip(*columns, strict=True))
+    count = "1 row" if table.num_rows == 1 else f"{table.num_rows:,} rows"
+    said = f"{count}, the first {MOST_ROWS} of them" if table.num_rows > MOST_ROWS else count
+    framed = f'<table style="border-collapse: collapse"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return block(block(framed, "overflow-x: auto") + dim(said), kind="table")
+
+
+def _cell(value: Any, is_number: bool) -> str:
+    return f'<td style="{CELL}; text-align: {"right" if is_number else "left"}">{_value(value)}</td>'
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return '<span style="opacity: .5">NULL</span>'
+    if is_turn(value) and "finish_reason" in value:
+        mark = MARKS.get(value["finish_reason"], "")
+        said = value["error"]["message"] if value["error"] else mark
+        return _clipped(value["output"] or "") + (f'<div style="color: {AMBER}">{escape(said)}</div>' if mark else "")
+    if isinstance(value, dict | list):
+        return _clipped(json.dumps(value, ensure_ascii=False, default=str))
+    return _clipped(_number(value) if isinstance(value, float) else str(value))
+
+
+def _number(value: float) -> str:
+    """Return a number as a person reads it; all its digits are in the Arrow table."""
+    written = repr(value)
+    if len(written) <= LONGEST_NUMBER or not math.isfinite(value):
+        return written
+    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.2f}"
+
+
+def _clipped(text: str) -> str:
+    return escape(text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + " …")
+
+
+def _spent(table: pa.Table) -> str:
+    """Return a picture of the tokens of each model."""
+    from .charts import bars
+
+    rows = table.to_pydict()
+    tokens = {name.replace("_", " "): [n or 0 for n in rows[name]] for name in ("input_tokens", "output_tokens")}
+    return bars(rows["model"], tokens)

@@ -1,0 +1,77 @@
+"""The table of commands: what the help says without loading them, and how fast."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from quackllm.deploy.cli.command_table import COMMANDS
+from quackllm.deploy.cli.main import app
+from typer.testing import CliRunner
+
+SCRIPT = Path(sys.executable).with_name("quackllm")
+HEAVY = {"pydantic", "duckdb", "pyarrow", "numpy", "ray", "torch", "openai", "sqlglot"}
+
+
+def help_of(name: str) -> str:
+    return CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_summary_is_how_the_commands_own_help_begins(name: str) -> None:
+    later = COMMANDS[name]
+    documentation = inspect.getdoc(getattr(import_module(f"quackllm.deploy.{later.module}"), later.function))
+    assert documentation
+    assert documentation.startswith(later.summary.removesuffix("."))
+
+
+@pytest.mark.parametrize("name", [name for name, later in COMMANDS.items() if not later.hidden and name != "demo"])
+def test_the_help_teaches_by_examples_that_can_be_copied(name: str) -> None:
+    lines = [line.strip() for line in help_of(name).splitlines()]
+    assert any(re.match(rf"(.*\| )?quackllm {name}\b", line) for line in lines)
+    assert not [line for line in lines if line.count(f"quackllm {name} ") > 1], (
+        "typer joins examples that follow the summary"
+    )
+
+
+def test_the_help_loads_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom quackllm.deploy.cli.main import app\n"
+        "try: app(['--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert "text2sql" in done.stdout
+    assert not HEAVY & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", [[SCRIPT], [sys.executable, "-m", "quackllm"]], ids=["script", "module"])
+def test_it_runs_by_its_name_and_as_a_module(command: list[str]) -> None:
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.startswith("quackllm ")
+
+
+def test_a_command_that_is_not_there_names_the_near_one() -> None:
+    result = CliRunner().invoke(app, ["deplyo"])
+    assert result.exit_code == 2
+    assert "deploy" in result.stderr
+
+
+def test_the_shell_completes_commands_and_the_names_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    CliRunner().invoke(app, ["deploy", "parrot", "echo"])
+    for words, expected in (
+        ("quackllm te", "text2sql"),
+        ("quackllm chat pa", "parrot"),
+        ("quackllm undeploy ", "parrot"),
+    ):
+        asked = {"_QUACKLLM_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        result = CliRunner().invoke(app, [], env=asked, prog_name="quackllm")
+        assert expected in result.output.split()
+
+
+def test_completion_is_offered() -> None:
+    assert "--install-completion" in CliRunner().invoke(app, ["--help"]).output

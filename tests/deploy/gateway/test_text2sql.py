@@ -1,0 +1,200 @@
+"""`POST /text2sql`: XiYan's body, schemas as text, configured databases, rows, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from quackllm.deploy.gateway.auth.api_keys import add_key
+
+from quackllm import deploy
+from standin.fixtures import StandIn
+from support.gateway_in_process import XIYAN_BODY, client, configure
+
+DDL = "CREATE TABLE singer (id INTEGER PRIMARY KEY, name VARCHAR, country VARCHAR, age INTEGER)"
+
+
+@pytest.fixture
+def gateway() -> TestClient:
+    """One gateway for all examples of a property."""
+    return client()
+
+
+def asked(body: dict[str, Any], status: int = 200, **headers: str) -> Any:
+    reply = client().post("/text2sql", json=body, headers=headers)
+    assert reply.status_code == status, reply.text
+    return reply.json()
+
+
+def test_xiyan_s_sample_body_is_answered_to_the_letter_and_said_to_be_unbound(service: StandIn) -> None:
+    by_built_in = asked(XIYAN_BODY)
+    assert (by_built_in["sql"], by_built_in["bound"], by_built_in["error"]["code"]) == (None, False, "declined")
+    deploy("xiyansql", "saas/openai", infer_params=service.openai_params())
+    sql = "SELECT second_industry, first_industry FROM bi.bi_industry_statistics WHERE statistics_year = '2024'"
+    service.script([{"fault": "reply", "text": f"{sql}\n```"}])
+    assert asked(XIYAN_BODY) == {"sql": sql, "error": None, "bound": False}
+    (prompt,) = service.prompts()
+    assert "【用户问题】\n统计2024年1月份的第二产值、第一产值、第三产值" in prompt
+    assert "(third_industry:DECIMAL, 第三产业产值(单位:元))" in prompt
+
+
+def test_sound_ddl_is_bound_and_answered_in_the_dialect_that_is_wanted() -> None:
+    question = {"question": "How many singers are there?", "db_schema": DDL}
+    assert asked(question) == {"sql": "SELECT COUNT(*) FROM singer", "error": None, "bound": True}
+    assert asked({**question, "dialect": "MySQL"})["sql"] == "SELECT COUNT(*) FROM `singer`"
+
+
+def test_a_configured_database_is_asked_about_bound_by_its_own_explain_and_run(home: Path) -> None:
+    configure(home, "concert_singer")
+    reply = asked({"question": "How many singers are there?", "run": True})
+    assert (reply["error"], reply["bound"]) == (None, True)
+    assert reply["rows"] == [[6]]
+    assert reply["truncated"] is False
+    named = asked(
+        {"question": "Show the names of all singers.", "database": "concert_singer", "run": True, "max_rows": 2}
+    )
+    assert len(named["rows"]) == 2
+    assert named["truncated"] is True
+
+
+def test_a_part_of_a_database_is_asked_about_by_its_tables_names(home: Path) -> None:
+    configure(home, "concert_singer")
+    assert asked({"question": "How many stadiums are there?", "db_schema": "stadium", "database": "concert_singer"})[
+        "bound"
+    ]
+    reply = asked({"question": "How many?", "db_schema": "stadion", "database": "concert_singer"}, 400)
+    assert "did you mean 'stadium'" in reply["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"question": "How many?"}, "no schema"),
+        ({"question": "How many?", "database": "shop"}, "no database is called 'shop'"),
+        ({"question": "How many?", "db_schema": DDL, "dialect": "mysqk"}, "did you mean 'mysql'"),
+        ({"question": "How many?", "db_schema": DDL, "run": True}, "nothing to run on"),
+        ({"question": "How many?", "db_schma": DDL}, "db_schema"),
+        ({"question": "", "db_schema": DDL}, "question"),
+        ({"question": "x" * 4001, "db_schema": DDL}, "4000"),
+        ({}, "question"),
+    ],
+)
+def test_a_body_that_asks_nothing_is_refused_in_the_service_s_own_form(body: dict[str, Any], words: str) -> None:
+    reply = asked(body, 400)
+    assert reply["sql"] is None
+    assert reply["bound"] is False
+    assert words in reply["error"]["message"]
+
+
+def test_of_several_databases_one_must_be_named_and_its_dialect_be_its_own(home: Path) -> None:
+    configure(home, "concert_singer", "pets_1")
+    assert "several databases" in asked({"question": "How many?"}, 400)["error"]["message"]
+    body = {"question": "How many pets?", "database": "pets_1", "dialect": "postgres"}
+    assert "SQLite does not speak postgres" in asked(body, 400)["error"]["message"]
+
+
+def test_a_database_that_cannot_be_reached_is_a_bad_gateway(home: Path) -> None:
+    (home / "databases.yaml").write_text("gone: sqlite:////nowhere/gone.sqlite\n")
+    assert asked({"question": "How many?"}, 502)["error"]["code"] == "database"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ("DELETE FROM singer", "guard"),
+        ("DROP TABLE singer", "guard"),
+        ("WITH gone AS (DELETE FROM singer RETURNING *) SELECT * FROM gone", "guard"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "guard"),
+        ("ATTACH 'other.sqlite' AS other", "guard"),
+        ("SELECT nothing FROM singer", "binder"),
+        ("I would rather talk of something else.", "no_sql"),
+    ],
+)
+def test_a_write_or_a_reach_beyond_the_database_is_refused_whatever_a_model_says(
+    home: Path, service: StandIn, answer: str, code: str
+) -> None:
+    configure(home, "concert_singer")
+    deploy("chatty", "saas/openai", infer_params=service.openai_params())
+    service.script([{"fault": "reply", "text": answer}])
+    reply = asked({"question": "Remove all singers.", "run": True})
+    assert reply["sql"] is None
+    assert reply["error"]["code"] == code
+    assert "rows" not in reply
+    service.reset()
+    assert asked({"question": "How many singers are there?", "model": "builtin_text2sql", "run": True})["rows"] == [[6]]
+
+
+def test_the_database_s_own_words_go_back_to_the_model_which_may_correct_itself(home: Path, service: StandIn) -> None:
+    configure(home, "concert_singer")
+    deploy("chatty", "saas/openai", infer_params=service.openai_params())
+    service.script(
+        [
+            {"fault": "reply", "text": "SELECT list_transform([1], lambda x: x + 1) FROM singer", "times": 1},
+            {"fault": "reply", "text": "```sql\nSELECT count(*) FROM singer\n```", "times": 1},
+        ]
+    )
+    reply = asked({"question": "How many singers?", "evidence": "singers are people"})
+    assert reply["sql"] == 'SELECT COUNT(*) FROM "singer"'
+    assert "SQLite refuses it" in service.prompts()[-1]
+    (first, _) = service.requests()
+    assert "singers are people" in first["body"]["messages"][0]["content"]
+
+
+def test_a_service_that_refuses_is_told_with_its_own_status_and_code(service: StandIn) -> None:
+    deploy("chatty", "saas/openai", infer_params=service.openai_params(limits__max_attempts=1))
+    service.script([{"fault": "rate_limit", "times": 9}])
+    reply = asked({"question": "How many?", "db_schema": DDL}, 429)
+    assert reply["error"]["retryable"] is True
+
+
+def test_a_key_may_ask_its_own_models_only(home: Path) -> None:
+    key = add_key(home / "keys.yaml", "alice", models=["other"])
+    question = {"question": "How many singers are there?", "db_schema": DDL}
+    assert asked(question, 401)["error"]["code"] == "missing_api_key"
+    assert asked(question, 401, Authorization="Bearer qk-wrong")["error"]["code"] == "invalid_api_key"
+    assert asked(question, 403, Authorization=f"Bearer {key}")["error"]["code"] == "model_not_allowed"
+    key = add_key(home / "keys.yaml", "bob")
+    assert asked(question, 200, Authorization=f"Bearer {key}")["bound"] is True
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+SCHEMAS = st.sampled_from(
+    [DDL, "CREATE TABLE", "CREATE TABLE t (", "# Table: t\n[\n(a:INT", "singer", "CREATE TABLE a (b" * 9]
+)
+BODIES = st.fixed_dictionaries(
+    {"question": st.text(max_size=60) | VALUES},
+    optional={
+        "db_schema": SCHEMAS | st.text(max_size=80) | VALUES,
+        "dialect": st.sampled_from(["mysql", "postgres", "duckdb", ""]) | VALUES,
+        "database": st.text(max_size=5) | VALUES,
+        "evidence": VALUES,
+        "model": VALUES,
+        "run": VALUES,
+        "max_rows": VALUES,
+    },
+)
+
+
+@given(BODIES | VALUES)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_body_of_a_question_is_the_server_s_fault(gateway: TestClient, body: Any) -> None:
+    reply = gateway.post("/text2sql", content=json.dumps(body), headers={"Content-Type": "application/json"})
+    assert reply.status_code < 500, reply.text
+    assert set(reply.json()) >= {"sql", "error", "bound"}
+
+
+@given(st.binary(max_size=60))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_bytes_that_are_no_json_are_refused(gateway: TestClient, body: bytes) -> None:
+    for path in ("/text2sql", "/", "/model/predict"):
+        reply = gateway.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert 400 <= reply.status_code < 500, (path, reply.text)

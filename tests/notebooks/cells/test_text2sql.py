@@ -1,0 +1,96 @@
+"""`%%text2sql` and `%ask`: the SQL to edit, its rows, a chart, and a conversation of questions."""
+
+from __future__ import annotations
+
+import pytest
+from quackllm.udf.text2sql.schema.catalog import read_catalog
+
+from standin.fixtures import StandIn
+
+SINGERS = """%%sql
+CREATE TABLE singer (id INTEGER PRIMARY KEY, name VARCHAR, country VARCHAR, age INTEGER);
+INSERT INTO singer VALUES (1, 'Ann', '法国', 32), (2, 'Bo', '中国', 27), (3, 'Cy', '法国', 45)"""
+BY_COUNTRY = "SELECT country, count(*) AS singers FROM singer GROUP BY country ORDER BY country"
+
+
+def says(sql: str) -> list[dict[str, str]]:
+    return [{"fault": "reply", "text": f"```sql\n{sql}\n```"}]
+
+
+@pytest.mark.usefixtures("chat_model")
+def test_the_sql_can_be_edited_and_its_rows_make_a_chart(notebook, service: StandIn):
+    notebook.well(SINGERS)
+    service.script(says(BY_COUNTRY))
+    ran = notebook.well("%%text2sql\nHow many singers are there in each country?")
+    assert notebook.shell.rl_next_input == f"%%sql\n{BY_COUNTRY}"
+    assert 'class="quackllm-sql"' in ran.html
+    assert 'class="quackllm-chart"' in ran.html
+    assert "currentColor" in ran.html
+    assert "中国" in ran.html
+    assert BY_COUNTRY in ran.text
+    assert ran.value.rows.arrow.to_pydict() == {"country": ["中国", "法国"], "singers": [1, 2]}
+    notebook.shell.rl_next_input = None
+    notebook.well("%%text2sql\nHow many singers are there in each country?")
+    assert notebook.shell.rl_next_input is None, "offered once"
+
+
+@pytest.mark.usefixtures("chat_model")
+def test_the_next_question_refines_the_one_before(notebook, service: StandIn):
+    notebook.well(SINGERS)
+    notebook.shell.rl_next_input = None
+    service.script(says(BY_COUNTRY))
+    notebook.well("%ask --output t1 How many singers are there in each country?")
+    assert notebook.shell.rl_next_input is None
+    service.script(says("SELECT name FROM singer WHERE age > 30"))
+    ran = notebook.well('%%ask --input t1 --output t2\nOnly those over 30, it\'s "them"; DROP TABLE singer')
+    sent = service.requests()[-1]["body"]["messages"]
+    assert any(BY_COUNTRY in message["content"] for message in sent if message["role"] == "assistant")
+    assert "Ann" in ran.text
+    assert "Bo" not in ran.html
+    assert "quackllm-chart" not in ran.html
+    connection = notebook.names["connection"]
+    assert connection.execute("SELECT sql FROM t2").fetchall() == [("SELECT name FROM singer WHERE age > 30",)]
+    (more,) = connection.execute("SELECT (text2sql_detail(llm_stack(t2, 'again'))).sql FROM t2").fetchone()
+    assert more == "SELECT name FROM singer WHERE age > 30"
+    assert [table.name for table in read_catalog(connection).tables] == ["singer"], "turns are not asked about"
+
+
+@pytest.mark.usefixtures("chat_model")
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("DROP TABLE singer", "may not run"),
+        ("SELECT nothing FROM singer", "nothing"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "may not run"),
+    ],
+)
+def test_sql_that_may_not_run_is_a_panel(notebook, service: StandIn, answer: str, said: str):
+    notebook.well(SINGERS)
+    service.script(says(answer))
+    assert said in notebook.panel("%ask Who?")
+    assert notebook.well("%sql SELECT count(*) AS n FROM singer").value.arrow.to_pydict() == {"n": [3]}
+
+
+@pytest.mark.usefixtures("chat_model")
+def test_sql_for_a_schema_that_is_only_described_is_not_run(notebook, service: StandIn):
+    notebook.well(SINGERS)
+    service.script(says("SELECT name FROM singer"))
+    ran = notebook.well("%ask --schema 'CREATE TABLE singer (name VARCHAR)' Who sings?")
+    assert "not run" in ran.text
+    assert "Ann" not in ran.text
+
+
+@pytest.mark.usefixtures("chat_model")
+def test_rows_are_limited(notebook, service: StandIn):
+    notebook.well(SINGERS)
+    service.script(says("SELECT name FROM singer ORDER BY name"))
+    assert notebook.well("%ask --rows 1 Who sings?").value.rows.arrow.to_pydict() == {"name": ["Ann"]}
+
+
+def test_the_built_in_model_answers_without_any_other(notebook):
+    notebook.well(SINGERS)
+    assert notebook.well("%ask How many singers are there?").value.rows.arrow.to_pylist()[0].values() is not None
+
+
+def test_with_no_table_there_is_nothing_to_ask_about(notebook):
+    assert "there is no table to ask about" in notebook.panel("%ask How many singers are there?")

@@ -1,0 +1,116 @@
+"""What is shown is safe, whoever wrote it, and follows the page's theme."""
+
+from __future__ import annotations
+
+import datetime
+from html.parser import HTMLParser
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quackllm.notebooks.display.answers import answer, conversation, panel
+from quackllm.notebooks.display.charts import chart_of
+from quackllm.notebooks.display.html import markdown
+from quackllm.notebooks.display.result_table import table_html
+
+from quackllm import Failure, Message, Response
+
+ABUSE = """<script>alert(1)</script> <img src=x onerror=alert(1)> ![x](https://evil.example/?q=1)
+[a](javascript:alert(1)) <https://ok.example> `<b>` &lt;i&gt;
+
+<iframe src="https://evil.example"></iframe>
+
+| a | b |
+|---|---|
+| <script> | 1 |
+
+```html
+<script>alert(2)</script>
+```
+"""
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: dict[str, list[str]] = {}
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attributes:
+            self.attributes.setdefault(name, []).append(value or "")
+
+
+def tags(html: str) -> Tags:
+    found = Tags()
+    found.feed(html)
+    return found
+
+
+def test_a_models_markdown_can_run_and_fetch_nothing():
+    found = tags(markdown(ABUSE))
+    assert not found.tags & {"script", "img", "iframe", "style", "object"}
+    assert not [url for url in found.attributes["href"] if not url.startswith("https://")]
+    assert {"table", "pre", "code"} <= found.tags
+    assert "&lt;script&gt;alert(2)" in markdown(ABUSE)
+
+
+@settings(deadline=None)
+@given(st.text(), st.sampled_from(["markdown", "text", "html"]))
+def test_whatever_a_model_says_adds_no_tag_of_its_own(text: str, look: str):
+    response = Response(f"<script>{text}", "<b>", Failure("<i>", text), f"<u>{text}", (Message("user", text),), "error")
+    for html in (answer(response, text, look)["text/html"], conversation(response)["text/html"]):
+        assert not tags(html).tags & {"script", "img", "b", "i", "u"}
+    assert not tags(panel(f"<i>{text}", text, f"<b>{text}")["text/html"]).tags - {"div", "span"}
+
+
+@pytest.mark.parametrize("formula", [r"\(x_1 + y_1\)", r"\[ \frac{a}{b} \]", "$a_{1} + b_{2}$"])
+def test_formulas_reach_the_page_as_they_are(formula: str):
+    assert formula in markdown(f"Let {formula} be.")
+
+
+def test_a_picture_that_is_elsewhere_is_named_and_not_fetched():
+    images = ("https://evil.example/a.png", "data:image/png;base64,iVBORw==", 'data:image/png;"><script>')
+    html = conversation(Response("x", history=(Message("user", "look", images),)))["text/html"]
+    assert tags(html).attributes["src"] == [images[1], images[2]]
+    assert "script" not in tags(html).tags
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.text(), st.none() | st.text() | st.just("<script>")), max_size=4))
+def test_a_tables_values_are_text(rows: list[tuple[str, str | None]]):
+    table = pa.table({"<script>": [a for a, _ in rows], "b": pa.array([b for _, b in rows], pa.string())})
+    assert not tags(table_html(table)).tags & {"script"}
+    assert f"{len(rows)} row" in table_html(table)
+
+
+@pytest.mark.parametrize(
+    ("columns", "charted"),
+    [
+        ({"country": ["中国", "法国"], "n": [1, 2]}, True),
+        ({"day": [datetime.date(2024, 1, 1), datetime.date(2024, 1, 2)], "n": [1.5, None]}, False),
+        ({"day": [datetime.date(2024, 1, day) for day in (3, 1, 2)], "n": [1.5, 2.5, 3.0]}, True),
+        ({"year": [2023, 2024], "n": [1, 2]}, True),
+        ({"country": ["a", "a"], "n": [1, 2]}, False),
+        ({"country": ["a"], "n": [1]}, False),
+        ({"a": ["a", "b"], "b": ["c", "d"]}, False),
+        ({"a": ["a", "b"], "n": [1, 2], "m": [1, 2]}, False),
+        ({"a": [str(n) for n in range(41)], "n": range(41)}, False),
+        ({"a": ["$x$ <b>", None], "n": [-1, None]}, True),
+    ],
+)
+def test_a_label_and_a_number_make_a_chart(columns: dict[str, list[object]], charted: bool):
+    chart = chart_of(pa.table(columns))
+    assert (chart is not None) == charted
+    if chart is not None:
+        assert "currentColor" in chart
+        assert "<b>" not in chart
+
+
+def test_a_charts_letters_are_text_and_no_pictures_of_letters():
+    chart = chart_of(pa.table({"country": ["中国", "法国"], "n": [1, 2]}))
+    assert chart is not None
+    assert "中国" in chart
+    assert "#010203" not in chart

@@ -1,0 +1,312 @@
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from quackllm.udf.text2sql.checks.guard import check
+from quackllm.workers.errors import GuardError
+from quackllm.workers.mschema import Column, Schema, Table
+
+REFUSED = r"""
+DROP TABLE singer
+DELETE FROM singer
+UPDATE singer SET age = 1
+INSERT INTO singer VALUES (1)
+INSERT OR REPLACE INTO singer SELECT 1
+MERGE INTO singer USING t ON (a = b) WHEN MATCHED THEN DELETE
+TRUNCATE singer
+CREATE TABLE x AS SELECT 1
+CREATE OR REPLACE VIEW v AS SELECT 1
+CREATE MACRO f(a) AS a
+CREATE SECRET s (TYPE s3)
+ALTER TABLE singer ADD COLUMN b INT
+COMMENT ON TABLE singer IS 'x'
+COPY singer TO '/tmp/x.csv'
+COPY (SELECT 1) TO '/tmp/x.csv'
+EXPORT DATABASE '/tmp/x'
+IMPORT DATABASE '/tmp/x'
+ATTACH '/tmp/x.db'
+DETACH x
+INSTALL httpfs
+LOAD httpfs
+SET memory_limit = '1GB'
+RESET memory_limit
+PRAGMA database_list
+CALL pragma_version()
+VACUUM
+CHECKPOINT
+BEGIN
+COMMIT
+USE x
+EXPLAIN SELECT 1
+EXPLAIN ANALYZE SELECT 1
+PREPARE p AS SELECT 1
+EXECUTE p
+DESCRIBE singer
+SHOW TABLES
+SUMMARIZE singer
+SELECT * FROM (DESCRIBE singer)
+SELECT * FROM (SUMMARIZE singer)
+FROM (SHOW ALL TABLES)
+PIVOT singer ON country USING count(*)
+SELECT 1; SELECT 2
+SELECT 1; DROP TABLE singer
+SELECT 1; -- nothing \n DROP TABLE singer
+SELECT 1 /* ; */ ; /* x */ DELETE FROM singer
+SELECT 1 INTO x
+SELECT * FROM singer FOR UPDATE
+SELECT * FROM singer AT (VERSION => 1)
+SELECT $1
+SELECT ?
+SELECT * FROM 'data.csv'
+SELECT * FROM "data.parquet"
+SELECT * FROM '/etc/passwd'
+SELECT * FROM 'https://example.org/x.json'
+SELECT * FROM 's3://bucket/*.parquet'
+SELECT * FROM '*.db'
+SELECT * FROM 'C:\secret.txt'
+FROM '/etc/passwd'
+WITH "/etc/passwd" AS (SELECT 1) SELECT * FROM "/etc/passwd"
+SELECT * FROM main."x.csv"
+SELECT * FROM read_csv('/etc/passwd')
+SELECT * FROM "read_csv"('/etc/passwd')
+SELECT * FROM READ_CSV_AUTO('/etc/passwd')
+SELECT * FROM read_csv/**/('/etc/passwd')
+SELECT * FROM system.main.read_text('/etc/passwd')
+SELECT (SELECT content FROM read_text('/etc/passwd'))
+WITH a AS (SELECT * FROM read_blob('/etc/passwd')) SELECT * FROM a
+SELECT * FROM singer WHERE name IN (SELECT a FROM read_parquet('x'))
+SELECT * FROM singer, LATERAL (SELECT * FROM read_json(singer.name))
+SELECT 1 UNION ALL SELECT content FROM read_text('x')
+SELECT 1 ORDER BY (SELECT count(*) FROM glob('/*'))
+SELECT 1 LIMIT (SELECT count(*) FROM glob('/*'))
+SELECT * FROM parquet_scan('x')
+SELECT * FROM parquet_metadata('x')
+SELECT * FROM sniff_csv('x')
+SELECT * FROM glob('*')
+SELECT * FROM query('SELECT 1')
+SELECT * FROM query_table('singer')
+SELECT * FROM histogram_values('singer', 'age')
+SELECT * FROM json_execute_serialized_sql('{}')
+SELECT json_serialize_plan('SELECT * FROM read_csv(''x'')')
+SELECT * FROM duckdb_secrets()
+SELECT * FROM duckdb_settings()
+SELECT * FROM duckdb_tables()
+SELECT * FROM duckdb_tables
+SELECT * FROM which_secret('x', 's3')
+SELECT * FROM pragma_table_info('singer')
+SELECT * FROM pragma_database_list
+SELECT * FROM information_schema.tables
+SELECT * FROM pg_catalog.pg_class
+SELECT * FROM pg_tables
+SELECT * FROM sqlite_master
+SELECT * FROM checkpoint()
+SELECT * FROM enable_logging()
+SELECT * FROM seq_scan('singer')
+SELECT * FROM repeat_row(1, num_rows = 10000000)
+SELECT * FROM test_all_types()
+SELECT * FROM python_map_function()
+SELECT getenv('HOME')
+SELECT current_setting('memory_limit')
+SELECT getvariable('x')
+SELECT nextval('s')
+SELECT currval('s')
+SELECT setseed(0.5)
+SELECT write_log('x')
+SELECT sleep_ms(100000)
+SELECT pg_sleep(100)
+SELECT error('x')
+SELECT current_query()
+SELECT version()
+SELECT llm_chat('qianwen_chat', 'hello')
+SELECT llm_chat('hello')
+SELECT qianwen_chat('hello')
+SELECT text2sql('all singers')
+SELECT * FROM ask('all singers')
+SELECT * FROM llm_calls()
+SELECT my_macro(1)
+SELECT main.lower('x')
+SELECT system.main.getenv('x')
+SELECT count(*) FILTER (WHERE getenv('x') = 'y') FROM singer
+SELECT sum(age) OVER (ORDER BY nextval('s')) FROM singer
+SELECT list_transform([1], lambda x: nextval('s'))
+SELECT CASE WHEN true THEN getenv('x') END
+SELECT * FROM range(nextval('s'))
+SELECT * EXCLUDE (a) REPLACE (getenv('x') AS b) FROM singer
+SELECT * FROM singer TABLESAMPLE 10% JOIN read_csv('x') ON true
+SELECT repeat('x', 10000000000)
+SELECT repeat(repeat('x', 100000), 100000)
+SELECT range(1000000000)
+SELECT repeat('x', '10000000000')
+SELECT repeat('x', 1e10::BIGINT)
+SELECT repeat('x', 100000 * 100000)
+WITH x AS (INSERT INTO singer VALUES (1) RETURNING *) SELECT * FROM x
+WITH x AS (DELETE FROM singer RETURNING *) SELECT * FROM x
+WITH x AS (UPDATE singer SET a = 1 RETURNING *) SELECT * FROM x
+""".strip()
+
+ALLOWED = """
+SELECT * FROM singer
+select count(*) from singer
+FROM singer
+FROM singer SELECT name WHERE age > 3
+TABLE singer
+VALUES (1), (2)
+SELECT 1
+SELECT DISTINCT name FROM singer ORDER BY age DESC NULLS LAST LIMIT 3 OFFSET 1
+SELECT DISTINCT ON (country) name FROM singer ORDER BY ALL
+SELECT country, avg(age), max(age) - min(age) FROM singer GROUP BY country HAVING count(*) > 1
+SELECT country, count(*) FROM singer GROUP BY ALL
+SELECT a, b, sum(c) FROM t GROUP BY GROUPING SETS ((a), (a, b), ())
+SELECT a, grouping(a) FROM t GROUP BY CUBE (a, b)
+SELECT t1.name FROM singer AS t1 JOIN concert AS t2 ON t1.id = t2.singer_id
+SELECT * FROM a LEFT JOIN b USING (id)
+SELECT * FROM a NATURAL JOIN b
+SELECT * FROM a CROSS JOIN b
+SELECT * FROM a SEMI JOIN b USING (id)
+SELECT * FROM a ASOF JOIN b ON a.at >= b.at
+SELECT * FROM a POSITIONAL JOIN b
+SELECT * FROM a, LATERAL (SELECT a.x + 1)
+SELECT name FROM singer WHERE id NOT IN (SELECT singer_id FROM concert)
+SELECT name FROM singer WHERE EXISTS (SELECT 1 FROM concert WHERE singer_id = singer.id)
+SELECT name FROM singer WHERE age > ALL (SELECT age FROM singer WHERE country = 'France')
+SELECT name FROM singer WHERE age = (SELECT max(age) FROM singer)
+SELECT name FROM a UNION SELECT name FROM b EXCEPT SELECT name FROM c
+SELECT name FROM a UNION ALL BY NAME SELECT name FROM b
+SELECT name FROM a INTERSECT SELECT name FROM b
+WITH a AS (SELECT 1 AS x), b AS MATERIALIZED (SELECT x FROM a) SELECT * FROM b
+WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT sum(n) FROM r
+SELECT row_number() OVER (PARTITION BY country ORDER BY age) FROM singer
+SELECT sum(a) OVER w, lag(a, 1) OVER w FROM t WINDOW w AS (ORDER BY b ROWS BETWEEN 3 PRECEDING AND CURRENT ROW)
+SELECT * FROM singer QUALIFY rank() OVER (ORDER BY age) = 1
+SELECT name LIKE 'A%', name ILIKE '%b', name NOT LIKE 'c', name SIMILAR TO 'd.*', name GLOB 'e*' FROM singer
+SELECT CASE WHEN age > 18 THEN 'adult' ELSE 'child' END FROM singer
+SELECT coalesce(a, 0), nullif(a, b), ifnull(a, 1), a IS NULL, a IS DISTINCT FROM b FROM t
+SELECT a BETWEEN 1 AND 2, a IN (1, 2), NOT b, a AND b OR c FROM t
+SELECT CAST(a AS INTEGER), a::DATE, TRY_CAST(a AS DOUBLE), TRY(1 / a) FROM t
+SELECT strftime(d, '%Y-%m'), date_trunc('month', d), extract(year FROM d), year(d), d + INTERVAL 3 DAY FROM t
+SELECT date_diff('day', a, b), datepart('month', a), age(a), current_date, now(), today() FROM t
+SELECT upper(a) || lower(b), substr(a, 1, 3), trim(a), replace(a, 'x', 'y'), length(a), concat_ws(',', a, b) FROM t
+SELECT string_agg(name, ', ' ORDER BY name), array_agg(name), group_concat(name) FROM singer
+SELECT median(a), quantile_cont(a, 0.5), stddev(a), mode(a), corr(a, b), any_value(c), arg_max(a, b) FROM t
+SELECT count(DISTINCT a), count(*) FILTER (WHERE b > 1), sum(DISTINCT a) FROM t
+SELECT round(a, 2), abs(a), ceil(a), floor(a), sqrt(a), a % 2, a // 2, a ** 2, ln(a), greatest(a, b), random() FROM t
+SELECT regexp_matches(a, 'x'), regexp_extract(a, 'x(.)', 1), regexp_replace(a, 'x', 'y'), a ~ 'z' FROM t
+SELECT {'a': 1, 'b': [1, 2]}, [1, 2][1], MAP {'k': 'v'}['k'], struct_pack(a := 1), list_value(1, 2) FROM t
+SELECT [x + 1 FOR x IN l IF x > 2], list_transform(l, lambda x: x + 1), list_filter(l, lambda x: x > 1) FROM t
+SELECT unnest(tags), s.field, l[1:2], j->>'$.name', json_extract_string(j, '$.a') FROM t
+SELECT * FROM unnest([1, 2]) AS u(x)
+SELECT * FROM range(10), generate_series(1, 5)
+SELECT unnest(generate_series(DATE '2024-01-01', DATE '2024-12-31', INTERVAL 1 DAY))
+SELECT * EXCLUDE (a) REPLACE (b + 1 AS b), COLUMNS('c.*') FROM t
+SELECT * FROM t PIVOT (sum(amount) FOR year IN (2023, 2024) GROUP BY country)
+SELECT * FROM t UNPIVOT (value FOR name IN (a, b))
+SELECT * FROM t USING SAMPLE 10 ROWS
+SELECT name COLLATE NOCASE FROM singer
+SELECT jaro_winkler_similarity(a, 'x'), levenshtein(a, b) FROM t
+SELECT "weird name", "select" FROM "my table" AS "t t"
+SELECT 书名 FROM 图书 WHERE 作者 = '鲁迅'
+SELECT * FROM shop.main.orders
+SELECT 'DROP TABLE x; -- ' AS "read_csv('x')"
+SELECT lpad(a, 10, '0'), repeat('-', 20) FROM t
+SELECT $$ it's; -- text $$
+((SELECT 1) UNION (SELECT 2)) ORDER BY 1
+""".strip()
+
+
+@pytest.mark.parametrize("sql", REFUSED.split("\n"))
+def test_refused(sql):
+    sql = sql.replace(r"\n", "\n")
+    with pytest.raises(GuardError):
+        check(sql)
+
+
+@pytest.mark.parametrize("sql", ALLOWED.split("\n"))
+def test_allowed_as_it_is(sql):
+    assert check(sql) == sql
+    assert check(f"  {sql} ;\n;") == sql
+
+
+@pytest.mark.parametrize(
+    "around",
+    ["({})", "SELECT * FROM ({})", "WITH a AS ({}) SELECT * FROM a", "SELECT 1 WHERE 1 IN ({})", "{} UNION {}"],
+)
+@pytest.mark.parametrize(
+    "sql", ["SELECT * FROM read_csv('x')", "SELECT getenv('x')", "SELECT * FROM 'x.csv'", "SELECT llm_chat('x')"]
+)
+def test_nesting_hides_nothing(sql, around):
+    with pytest.raises(GuardError):
+        check(around.replace("{}", sql))
+
+
+def test_comments_do_not_come_back():
+    assert check("SELECT /* a */ name -- b\nFROM singer -- c") == "SELECT  name  FROM singer"
+    assert check("-- 注释\nSELECT '北京' /* ；*/ AS 城市;") == "SELECT '北京'  AS 城市"
+
+
+def test_what_the_error_says():
+    with pytest.raises(GuardError, match="the function getenv is not allowed"):
+        check("SELECT GetEnv('HOME')")
+    with pytest.raises(GuardError, match="it holds 2 statements"):
+        check("SELECT 1; SELECT 2")
+    with pytest.raises(GuardError, match="syntax error at or near"):
+        check("SELECT FROM WHERE")
+    with pytest.raises(GuardError, match="DELETE QUERY is not allowed"):
+        check("WITH x AS (DELETE FROM singer RETURNING *) SELECT * FROM x")
+
+
+ODD = Schema(
+    "shop",
+    (Table("data.csv", (Column("a"),)), Table('"orders.csv"', (Column("a"),)), Table("duckdb_notes", (Column("a"),))),
+)
+
+
+def test_a_table_of_the_schema_may_have_any_name():
+    assert check('SELECT * FROM "orders.csv", duckdb_notes, data.csv', ODD)
+    with pytest.raises(GuardError, match="no table of the schema"):
+        check('SELECT * FROM "others.csv"', ODD)
+
+
+def test_strict_refuses_every_other_table():
+    for sql in (
+        "SELECT * FROM duckdb_notes",
+        "SELECT * FROM shop.duckdb_notes",
+        "WITH t AS (SELECT 1) FROM t",
+        "FROM shop.data.csv",
+    ):
+        assert check(sql, ODD, strict=True) == sql
+    for sql in (
+        "SELECT * FROM frame",
+        "WITH frame AS (SELECT * FROM frame) FROM frame",
+        "FROM frame, (WITH frame AS (SELECT 1) FROM frame)",
+    ):
+        with pytest.raises(GuardError, match="frame is no table of the schema"):
+            check(sql, ODD, strict=True)
+
+
+def test_deep_nesting_is_refused_and_does_no_harm():
+    with pytest.raises(GuardError):
+        check("SELECT " + "(" * 20_000 + "1" + ")" * 20_000)
+    with pytest.raises(GuardError):
+        check("SELECT " + "+".join("1" for _ in range(50_000)))
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_checked_or_refused(text):
+    for sql in (text, f"SELECT {text}"):
+        with suppress(GuardError):
+            assert check(check(sql)) == check(sql)
+
+
+DATA = Path(os.environ.get("QUACKLLM_DATA") or Path(__file__).parents[5] / "shared/data/text2sql")
+SAMPLE = Path(__file__).parents[4] / "udf/text2sql/sample"
+
+
+@pytest.mark.parametrize("path", [*DATA.glob("dev/spider*.jsonl"), *SAMPLE.glob("dev/*.jsonl")], ids=str)
+def test_every_right_answer_passes(path):
+    for line in path.read_text().splitlines():
+        sql = json.loads(line)["sql"]
+        assert check(sql) == sql

@@ -1,0 +1,62 @@
+import pytest
+from quackllm.udf.text2sql.schema.resolve import resolve
+from quackllm.workers.errors import SchemaError
+from quackllm.workers.mschema import Column, ForeignKey, Schema, Table, write
+
+COLUMNS = (Column("id", "BIGINT"),)
+CATALOG = Schema(
+    "shop",
+    (Table("orders", COLUMNS), Table("customers", COLUMNS), Table("old.orders", COLUMNS), Table("a,b.t", COLUMNS)),
+    (ForeignKey("orders", "id", "customers", "id"),),
+)
+
+
+def names(text, catalog=CATALOG):
+    return [table.name for table in resolve(text, catalog).schema.tables]
+
+
+@pytest.mark.parametrize("text", [None, "", "  \n"])
+def test_nothing_said_means_the_catalog(text):
+    assert resolve(text, CATALOG).schema == CATALOG
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("orders", ["orders"]),
+        (" Orders , customers ", ["orders", "customers"]),
+        ("shop.orders", ["orders"]),
+        ("shop.main.orders", ["orders"]),
+        ("shop", ["orders", "customers"]),
+        ("old", ["old.orders"]),
+        ("old.orders,orders", ["orders", "old.orders"]),
+        ('"a,b".t', ["a,b.t"]),
+        ("t", ["a,b.t"]),
+    ],
+)
+def test_names_of_tables_and_databases(text, expected):
+    assert names(text) == expected
+
+
+def test_keys_between_chosen_tables_stay():
+    assert resolve("orders, customers", CATALOG).schema.foreign_keys == CATALOG.foreign_keys
+    assert resolve("orders", CATALOG).schema.foreign_keys == ()
+
+
+def test_an_unknown_name_names_the_near_one():
+    with pytest.raises(SchemaError, match="'ordres'") as caught:
+        resolve("ordres", CATALOG)
+    assert "'orders'" in caught.value.hint
+
+
+def test_an_empty_catalog_says_what_to_type():
+    with pytest.raises(SchemaError) as caught:
+        resolve(None, Schema("memory"))
+    assert "schema := 'CREATE TABLE" in caught.value.hint
+
+
+def test_ddl_and_mschema_need_no_catalog():
+    assert names("CREATE TABLE t (a INT)", Schema()) == ["t"]
+    assert resolve(write(CATALOG), Schema()).schema == CATALOG
+    assert resolve(write(CATALOG), Schema()).bindable
+    assert not resolve("# Table: t\n[\n(a),\n(b)\n]", Schema()).bindable

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import duckdb
+import pytest
+from quackllm.workers.builtin.binder import Binder
+from quackllm.workers.builtin.query.degenerate import says_nothing
+from quackllm.workers.builtin.query.from_sql import NotRead, read_sql
+from quackllm.workers.builtin.query.implied_tables import shortened
+from quackllm.workers.builtin.query.to_sql import CannotWrite, quoted, write_sql
+from quackllm.workers.builtin.query.tree import Predicate, Query, Term, Value
+from quackllm.workers.builtin.schema.schema_index import Names, join_tree
+from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
+
+pytest_plugins = ["support.builtin_shop"]
+
+SAYABLE = [
+    "SELECT name, age FROM customers WHERE city = 'Paris' AND age > 30",
+    "SELECT DISTINCT city FROM customers WHERE name ILIKE '%ann%' OR name ILIKE 'Bob%'",
+    "SELECT COUNT(*) FROM orders WHERE amount BETWEEN 5 AND 10",
+    "SELECT COUNT(DISTINCT city) FROM customers",
+    "SELECT city, COUNT(*) FROM customers GROUP BY city HAVING COUNT(*) >= 2 ORDER BY COUNT(*) DESC LIMIT 3",
+    "SELECT customers.name FROM customers JOIN orders ON orders.customer_id = customers.id WHERE orders.amount > 7.5",
+    "SELECT name FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)",
+    "SELECT name FROM customers WHERE age > (SELECT AVG(age) FROM customers)",
+    "SELECT name FROM customers WHERE city = 'Paris' EXCEPT SELECT name FROM customers WHERE age < 20",
+    "SELECT name FROM customers WHERE city IS NOT NULL ORDER BY age DESC, name",
+    "SELECT * FROM products WHERE title NOT ILIKE '%food%'",
+    "SELECT ordered_on FROM orders WHERE ordered_on > '2024-01-31'",
+]
+
+
+@pytest.mark.parametrize("sql", SAYABLE)
+def test_sql_is_read_and_written_back(sql: str, names: Names) -> None:
+    tree = shortened(read_sql(sql, names), names)
+    assert write_sql(tree, names) == sql
+
+
+@pytest.mark.parametrize("sql", SAYABLE)
+def test_what_is_written_binds(sql: str, names: Names, shop: Schema) -> None:
+    assert Binder(shop).binds(write_sql(read_sql(sql, names), names))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT a.name FROM customers a JOIN customers b ON a.id = b.id",
+        "SELECT name FROM (SELECT name FROM customers)",
+        "WITH x AS (SELECT 1) SELECT name FROM customers",
+        "SELECT name FROM customers LEFT JOIN orders ON orders.customer_id = customers.id",
+        "SELECT amount * 2 FROM orders",
+        "SELECT name FROM nowhere",
+        "SELECT nothing FROM customers",
+        "not SQL at all (",
+        "DELETE FROM customers",
+    ],
+)
+def test_what_a_tree_does_not_hold_is_not_read(sql: str, names: Names) -> None:
+    with pytest.raises(NotRead):
+        read_sql(sql, names)
+
+
+def test_joins_go_through_the_table_between(names: Names) -> None:
+    query = Query((Term(names.find_column("customers", "name")), Term(names.find_column("products", "title"))))
+    assert write_sql(query, names) == (
+        "SELECT customers.name, products.title FROM customers JOIN orders ON orders.customer_id = customers.id"
+        " JOIN products ON orders.product_id = products.id"
+    )
+
+
+def test_tables_without_a_key_are_not_joined(names: Names) -> None:
+    query = Query((Term(names.find_column("customers", "name")), Term(names.find_column("remarks", "text"))))
+    with pytest.raises(CannotWrite):
+        write_sql(query, names)
+
+
+def test_a_named_key_says_which_way_a_join_goes() -> None:
+    flights = Table("flights", (Column("id", "BIGINT"), Column("start", "BIGINT"), Column("goal", "BIGINT")))
+    airports = Table("airports", (Column("id", "BIGINT", primary_key=True), Column("city", "VARCHAR")))
+    keys = tuple(ForeignKey("flights", column, "airports", "id") for column in ("start", "goal"))
+    names = Names(Schema("", (flights, airports), keys))
+    query = Query((Term(table=0, aggregate="COUNT"), Term(names.find_column("airports", "city"))))
+    assert "ON flights.start = airports.id" in write_sql(query, names)
+    through = Query(query.items, using=(Term(names.find_column("flights", "goal")),))
+    assert "ON flights.goal = airports.id" in write_sql(through, names)
+
+
+def test_equal_names_tie_tables_that_declare_no_key() -> None:
+    teams = Table("teams", (Column("team_id", "BIGINT"), Column("name", "VARCHAR")))
+    players = Table("players", (Column("player_id", "BIGINT"), Column("team_id", "BIGINT"), Column("name", "VARCHAR")))
+    names = Names(Schema("", (teams, players)))
+    assert [(edge.column, edge.other) for edge in names.edges] == [(3, 0)]
+    assert join_tree(names, [0, 1]) is not None
+
+
+def test_plain_columns_beside_aggregates_are_grouped_by(names: Names, shop: Schema) -> None:
+    city = names.find_column("customers", "city")
+    query = Query((Term(city), Term(table=0, aggregate="COUNT")))
+    assert write_sql(query, names) == "SELECT city, COUNT(*) FROM customers GROUP BY city"
+
+
+def test_texts_are_spelled_as_the_cells_are(names: Names) -> None:
+    city = names.find_column("customers", "city")
+    query = Query((Term(city),), where=(Predicate(Term(city), "=", (Value("paris"),)),))
+    spelled = write_sql(query, names, lambda column, text: {"paris": "Paris"}[text])
+    assert spelled == "SELECT city FROM customers WHERE city = 'Paris'"
+
+
+def test_a_quote_in_a_text_stays_inside_it(names: Names) -> None:
+    name = names.find_column("customers", "name")
+    query = Query((Term(name),), where=(Predicate(Term(name), "=", (Value("O'Hara'; DROP TABLE x"),)),))
+    assert write_sql(query, names).endswith("name = 'O''Hara''; DROP TABLE x'")
+
+
+def test_between_puts_the_smaller_first(names: Names) -> None:
+    age = names.find_column("customers", "age")
+    query = Query((Term(age),), where=(Predicate(Term(age), "BETWEEN", (Value("10", True), Value("5", True))),))
+    assert write_sql(query, names).endswith("BETWEEN 5 AND 10")
+
+
+def test_a_number_column_is_not_compared_with_a_text(names: Names) -> None:
+    age = names.find_column("customers", "age")
+    with pytest.raises(CannotWrite):
+        write_sql(Query((Term(age),), where=(Predicate(Term(age), "=", (Value("Paris"),)),)), names)
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [("2024", "year(ordered_on) > 2024"), ("2024-05-01", "ordered_on > '2024-05-01'"), ("3", None), ("Paris", None)],
+)
+def test_dates_are_compared_with_dates_and_years(names: Names, shop: Schema, text: str, condition: str | None) -> None:
+    day = names.find_column("orders", "ordered_on")
+    query = Query((Term(day),), where=(Predicate(Term(day), ">", (Value(text),)),))
+    if condition is None:
+        with pytest.raises(CannotWrite):
+            write_sql(query, names)
+    else:
+        assert write_sql(query, names) == f"SELECT ordered_on FROM orders WHERE {condition}"
+        assert Binder(shop).binds(write_sql(query, names))
+
+
+def test_constants_suit_truth_values_and_nested_columns() -> None:
+    columns = (Column("ok", "BOOLEAN"), Column("tags", "VARCHAR[]"))
+    names = Names(Schema("", (Table("items", columns),)))
+    truth = Query((Term(0),), where=(Predicate(Term(0), "=", (Value("Yes"),)),))
+    assert write_sql(truth, names) == "SELECT ok FROM items WHERE ok = true"
+    for column in (0, 1):
+        with pytest.raises(CannotWrite):
+            write_sql(Query((Term(0),), where=(Predicate(Term(column), "=", (Value("10:00"),)),)), names)
+
+
+def test_names_are_quoted_only_where_needed() -> None:
+    assert quoted("name") == "name"
+    assert quoted("order") == '"order"'
+    assert quoted("two words") == '"two words"'
+    assert quoted('a"b') == '"a""b"'
+
+
+def test_tables_of_other_databases_and_odd_names_bind() -> None:
+    one = Table("lake.main.order", (Column("id", "BIGINT", primary_key=True), Column("two words", "VARCHAR")))
+    two = Table('lake.main."a.b"', (Column("order_id", "BIGINT"), Column("mood", "ENUM_OF_THE_USERS")))
+    schema = Schema("", (one, two), (ForeignKey('lake.main."a.b"', "order_id", "lake.main.order", "id"),))
+    names = Names(schema)
+    sql = write_sql(Query((Term(1), Term(3))), names)
+    assert Binder(schema).binds(sql), sql
+
+
+def test_the_binder_reaches_no_file(shop: Schema) -> None:
+    binder = Binder(shop)
+    assert not binder.binds("SELECT * FROM read_csv('/etc/hostname')")
+    assert not binder.binds("SELECT nothing FROM customers")
+    with pytest.raises(duckdb.Error):
+        binder.connection.execute("SET enable_external_access = true")
+
+
+def test_halves_that_are_equal_say_nothing(names: Names) -> None:
+    alike = read_sql("SELECT name FROM customers INTERSECT SELECT name FROM customers", names)
+    assert says_nothing(alike)
+    every = read_sql("SELECT name FROM customers WHERE id NOT IN (SELECT id FROM customers)", names)
+    assert says_nothing(shortened(every, names))
+    some = read_sql("SELECT name FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)", names)
+    assert not says_nothing(shortened(some, names))

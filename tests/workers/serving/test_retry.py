@@ -1,0 +1,122 @@
+"""Retries, Retry-After, rates and time limits."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+import pytest
+from quackllm.workers.deployments.spec import Limits
+from quackllm.workers.errors import ProviderError
+from quackllm.workers.messages import Message, Request, Usage
+from quackllm.workers.serving.retry import RetryPolicy
+
+
+class Service:
+    """Fails as told, then answers; keeps when it was called."""
+
+    def __init__(self, *failures: ProviderError) -> None:
+        self.failures = list(failures)
+        self.called: list[float] = []
+
+    async def __call__(self, request: Request) -> str:
+        self.called.append(monotonic())
+        if self.failures:
+            raise self.failures.pop(0)
+        return "done"
+
+
+def failure(**fields: object) -> ProviderError:
+    return ProviderError("try later", **{"code": "busy", "retryable": True, **fields})  # type: ignore[arg-type]
+
+
+def ask(service: Service, limits: Limits, count: int = 1) -> list[str]:
+    async def all_of_them() -> list[str]:
+        policy = RetryPolicy(limits)
+        return await asyncio.gather(*(policy.call(service, Request.of("x")) for _ in range(count)))
+
+    return asyncio.run(all_of_them())
+
+
+def test_what_may_pass_is_tried_again():
+    service = Service(failure(), failure())
+    assert ask(service, Limits()) == ["done"]
+    assert len(service.called) == 3
+
+
+def test_what_will_not_pass_is_not_tried_again():
+    service = Service(failure(retryable=False))
+    with pytest.raises(ProviderError, match="try later"):
+        ask(service, Limits())
+    assert len(service.called) == 1
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+def test_attempts_are_counted(attempts: int):
+    service = Service(*[failure() for _ in range(10)])
+    with pytest.raises(ProviderError):
+        ask(service, Limits(max_attempts=attempts))
+    assert len(service.called) == attempts
+
+
+def test_retry_after_holds_back_every_request_of_the_worker():
+    service = Service(failure(retry_after_seconds=0.4))
+
+    async def two_after_one_another() -> None:
+        policy = RetryPolicy(Limits())
+        first = asyncio.create_task(policy.call(service, Request.of("refused")))
+        await asyncio.sleep(0.05)
+        await asyncio.gather(first, policy.call(service, Request.of("another")))
+
+    asyncio.run(two_after_one_another())
+    assert len(service.called) == 3
+    assert service.called[1] - service.called[0] >= 0.4, "nobody asked during the pause"
+
+
+def test_an_attempt_that_takes_too_long_is_given_up_and_tried_again():
+    calls = 0
+
+    async def slow_at_first(request: Request) -> str:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await asyncio.sleep(30)
+        return "done"
+
+    answer = asyncio.run(RetryPolicy(Limits(timeout_seconds=0.05)).answer(slow_at_first, Request.of("x")))
+    assert (answer, calls) == ("done", 2)
+
+
+def test_a_service_that_was_never_reached_is_a_matter_of_the_set_up():
+    nowhere = Service(*[failure(code="connection") for _ in range(10)])
+    with pytest.raises(ProviderError) as caught:
+        ask(nowhere, Limits())
+    assert caught.value.setup
+    assert len(nowhere.called) == 3
+
+
+def test_a_service_that_was_reached_before_is_waited_for():
+    service = Service(failure(code="overloaded"), failure(code="connection"), failure(code="connection"))
+    assert ask(service, Limits(max_attempts=4)) == ["done"]
+    assert len(service.called) == 4
+
+
+def test_requests_a_minute_are_kept():
+    service = Service()
+    ask(service, Limits(requests_per_minute=600), count=15)
+    assert service.called[-1] - service.called[0] >= 0.4, "10 at once, then 10 a second"
+
+
+def test_tokens_a_minute_count_what_was_really_used():
+    service = Service()
+
+    async def run() -> float:
+        policy = RetryPolicy(Limits(tokens_per_minute=6000))
+        started = monotonic()
+        request = Request((Message("user", "x" * 30),))
+        await policy.call(service, request)
+        await policy.charge_tokens(request, Usage(50, 60))
+        await policy.call(service, request)
+        return monotonic() - started
+
+    assert asyncio.run(run()) >= 0.1, "the answer used up this second's hundred tokens"

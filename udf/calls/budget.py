@@ -1,0 +1,66 @@
+"""What a statement has spent, and whether its budget lets it go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...workers.errors import BudgetError
+from ...workers.messages import Response
+from ..settings import Wishes
+from .prices import Price
+
+
+@dataclass(slots=True)
+class Spent:
+    """The calls of one statement; written in the event loop only.
+
+    `asked` counts calls that went to a worker, `answered` and `failed` those that came back; `known` answers
+    found in the call store, as often as they were looked up; `shared` those that another statement paid for.
+    """
+
+    asked: int = 0
+    answered: int = 0
+    failed: int = 0
+    known: int = 0
+    shared: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    money: float | None = None
+    """None: no price is known of what was asked."""
+
+    @property
+    def done(self) -> int:
+        """How many of the statement's requests have come back."""
+        return self.answered + self.failed + self.shared
+
+    def add(self, response: Response, price: Price | None) -> None:
+        """Count an answer that the statement paid for."""
+        self.answered += response.whole
+        self.failed += not response.whole
+        self.input_tokens += response.usage.input_tokens
+        self.output_tokens += response.usage.output_tokens
+        if price:
+            self.money = (self.money or 0.0) + price.of(response.usage)
+
+    def over(self, wishes: Wishes) -> BudgetError | None:
+        """Return the error that stops the statement, once one of its limits is reached."""
+        tokens = self.input_tokens + self.output_tokens
+        if (limit := wishes.llm_max_calls) is not None and self.asked >= limit:
+            return _reached("llm_max_calls", limit, self.asked, "calls")
+        if (limit := wishes.llm_max_tokens) is not None and tokens >= limit:
+            return _reached("llm_max_tokens", limit, tokens, "tokens")
+        if (most := wishes.llm_max_money) is not None and (self.money or 0.0) >= most:
+            return _reached("llm_max_money", most, self.money or 0.0, "of money")
+        return None
+
+
+def _reached(variable: str, limit: float, spent: float, unit: str) -> BudgetError:
+    raised = limit * 2 or 1000
+    return BudgetError(
+        f"the statement stopped at its budget {variable} = {limit:.12g}: it spent {spent:,.12g} {unit}; "
+        "what was answered is kept",
+        variable=variable,
+        limit=limit,
+        spent=spent,
+        hint=f"type: SET VARIABLE {variable} = {raised:.12g}   and run it again: it goes on where it stopped",
+    )

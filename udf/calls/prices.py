@@ -1,0 +1,62 @@
+"""What tokens cost: a table that the user writes, `prices.yaml` in QUACKLLM_HOME."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from ...workers.deployments.spec import ModelSpec
+from ...workers.home import home
+from ...workers.messages import Usage
+from ...workers.serving.fleet import ALWAYS_THERE
+from ..settings import read_yaml
+
+
+class Price(BaseModel):
+    """What a model takes for a million tokens, in the user's own currency."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0, description="money for 1,000,000 input tokens")
+    output: float = Field(ge=0, description="money for 1,000,000 output tokens")
+
+    def of(self, usage: Usage) -> float:
+        """Return what these tokens cost."""
+        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1e6
+
+
+PRICES = TypeAdapter(dict[str, Price])
+
+
+def price_of(spec: ModelSpec) -> Price | None:
+    """Return the model's price; None where none is known. What is always there costs nothing.
+
+    Raises:
+        SetupError: the file cannot be read.
+    """
+    if any(spec.type == free.type for free in ALWAYS_THERE.values()):
+        return Price(input=0, output=0)
+    prices = _prices()
+    return prices.get(spec.name) or prices.get(spec.type)
+
+
+def add_money(rows: list[dict[str, Any]]) -> None:
+    """Add `money` to each row: its tokens' price by its model's name, else by its type; None where none is known.
+
+    Raises:
+        SetupError: the file cannot be read.
+    """
+    prices = _prices()
+    for row in rows:
+        row["money"] = _money(row, prices.get(row["model"]) or prices.get(row["engine"]))
+
+
+def _money(row: dict[str, Any], price: Price | None) -> float | None:
+    if price is None:
+        return None
+    return price.of(Usage(row["input_tokens"] or 0, row["output_tokens"] or 0))
+
+
+def _prices() -> dict[str, Price]:
+    return read_yaml(home() / "prices.yaml", PRICES, "qianwen_chat: {input: 2.4, output: 9.6}")

@@ -1,0 +1,160 @@
+"""The SQL types of our values, and the one place where Arrow becomes a Request and a Response becomes Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain
+from typing import Any
+
+import pyarrow as pa
+
+from ...workers.errors import RequestError
+from ...workers.messages import Failure, Message, Request, Response
+from ...workers.options import options_from_json
+from .params import read_params
+
+MESSAGES_SQL = "STRUCT(role VARCHAR, content VARCHAR, images VARCHAR[])[]"
+ERROR_SQL = "STRUCT(code VARCHAR, message VARCHAR, retryable BOOLEAN)"
+USAGE_SQL = "STRUCT(input_tokens BIGINT, output_tokens BIGINT)"
+REQUEST_SQL = f"STRUCT(messages {MESSAGES_SQL}, options JSON)"
+RESPONSE_SQL = (
+    f"STRUCT(output VARCHAR, reasoning VARCHAR, error {ERROR_SQL}, model VARCHAR, history {MESSAGES_SQL}, "
+    f"finish_reason VARCHAR, usage {USAGE_SQL}, seconds DOUBLE)"
+)
+
+TEXT = pa.string()
+MESSAGES = pa.list_(pa.struct({"role": TEXT, "content": TEXT, "images": pa.list_(TEXT)}))
+ERROR = pa.struct({"code": TEXT, "message": TEXT, "retryable": pa.bool_()})
+USAGE = pa.struct({"input_tokens": pa.int64(), "output_tokens": pa.int64()})
+REQUEST = pa.struct({"messages": MESSAGES, "options": TEXT})
+RESPONSE = pa.struct(
+    {
+        "output": TEXT,
+        "reasoning": TEXT,
+        "error": ERROR,
+        "model": TEXT,
+        "history": MESSAGES,
+        "finish_reason": TEXT,
+        "usage": USAGE,
+        "seconds": pa.float64(),
+    }
+)
+
+NOTHING = Response(None)
+
+
+def requests_of(column: pa.ChunkedArray, wanted_by: str) -> list[Request | None]:
+    """Return one Request a row; NULL rows, and rows whose prompt is NULL, are None.
+
+    Args:
+        column: VARCHAR, a Request STRUCT, or what `llm_param` takes.
+        wanted_by: the SQL function, for the error.
+
+    Raises:
+        RequestError: another type, or a request that cannot be read.
+    """
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return [None if text is None else Request.of(text) for text in column.to_pylist()]
+    if pa.types.is_null(kind):
+        return [None] * len(column)
+    if pa.types.is_struct(kind) and {"messages", "options"} <= {field.name for field in kind}:
+        return [None if row is None else _request(row) for row in column.to_pylist()]
+    if pa.types.is_struct(kind) or pa.types.is_map(kind):
+        typed = pa.types.is_struct(kind)
+        return [None if row is None else read_params(dict(row), typed=typed) for row in column.to_pylist()]
+    raise RequestError(
+        f"{wanted_by} takes a text or a request, not {sql_name(kind)}",
+        hint="write a VARCHAR (CAST(… AS VARCHAR)), or llm_param({'instruction': …})",
+    )
+
+
+def _request(row: dict[str, Any]) -> Request | None:
+    if not row["messages"]:
+        return None
+    return Request(messages_of(row["messages"]), options_from_json(row["options"]))
+
+
+def messages_of(rows: Iterable[dict[str, Any]] | None) -> tuple[Message, ...]:
+    """Return the messages of a list of STRUCTs; images may be missing."""
+    return tuple(
+        Message(row["role"], row["content"] or "", tuple(row.get("images") or ())) for row in rows or () if row
+    )
+
+
+def requests_to_arrow(requests: Iterable[Request | None]) -> pa.Array:
+    """Return the requests as a column of `REQUEST_SQL`."""
+    rows = list(requests)
+    messages = messages_to_arrow([row.messages if row else () for row in rows])
+    options = [row.options.canonical if row else None for row in rows]
+    return _structs(REQUEST, [messages, options], rows)
+
+
+def responses_to_arrow(responses: Iterable[Response | None]) -> pa.Array:
+    """Return the responses as a column of `RESPONSE_SQL`; None is NULL."""
+    rows = list(responses)
+    there = [row or NOTHING for row in rows]
+    columns = [
+        [row.output for row in there],
+        [row.reasoning for row in there],
+        [failure_to_row(row.error) for row in there],
+        [row.model for row in there],
+        messages_to_arrow([row.history for row in there]),
+        [row.finish_reason for row in there],
+        _structs(USAGE, [[row.usage.input_tokens for row in there], [row.usage.output_tokens for row in there]]),
+        [row.seconds for row in there],
+    ]
+    return _structs(RESPONSE, columns, rows)
+
+
+def messages_to_arrow(conversations: Sequence[Sequence[Message]]) -> pa.Array:
+    """Return conversations as a column of `MESSAGES_SQL`.
+
+    Column by column: every row of a table passes here, and rows of dicts take several times as long.
+    """
+    messages = [message for conversation in conversations for message in conversation]
+    images = [message.images for message in messages]
+    parts = [
+        [message.role for message in messages],
+        [message.content for message in messages],
+        _lists(images, pa.array(chain.from_iterable(images), TEXT)),
+    ]
+    return _lists(conversations, _structs(MESSAGES.value_type, parts))
+
+
+def _lists(rows: Sequence[Sequence[object]], values: pa.Array) -> pa.Array:
+    """Return a column of lists, as long as the rows are, from the values of all of them."""
+    return pa.ListArray.from_arrays(pa.array(accumulate(map(len, rows), initial=0), pa.int32()), values)
+
+
+def _structs(kind: pa.StructType, columns: Sequence[Any], rows: Sequence[object] | None = None) -> pa.Array:
+    """Return a column of STRUCTs from one column a field; a row that is None is NULL."""
+    arrays = [
+        column if isinstance(column, pa.Array) else pa.array(column, field.type)
+        for column, field in zip(columns, kind, strict=True)
+    ]
+    absent = None if rows is None else pa.array([row is None for row in rows], pa.bool_())
+    return pa.StructArray.from_arrays(arrays, fields=list(kind), mask=absent)
+
+
+def messages_to_rows(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """Return messages as the rows of `MESSAGES_SQL`."""
+    return [{"role": m.role, "content": m.content, "images": list(m.images)} for m in messages]
+
+
+def failure_to_row(failure: Failure | None) -> dict[str, Any] | None:
+    """Return a failure as a row of `ERROR_SQL`."""
+    return {"code": failure.code, "message": failure.message, "retryable": failure.retryable} if failure else None
+
+
+def spread(distinct: pa.Array, places: list[int | None]) -> pa.Array:
+    """Return a column whose row i is `distinct[places[i]]`, or NULL."""
+    return distinct.take(pa.array(places, pa.int32()))
+
+
+def sql_name(kind: pa.DataType) -> str:
+    """Return what SQL calls an Arrow type, near enough for an error."""
+    names = {pa.int32(): "INTEGER", pa.int64(): "BIGINT", pa.binary(): "BLOB", pa.bool_(): "BOOLEAN"}
+    if pa.types.is_list(kind):
+        return f"{sql_name(kind.value_type)}[]"
+    return names.get(kind, str(kind).upper())

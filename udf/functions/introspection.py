@@ -1,0 +1,113 @@
+"""What `FROM llm_models()`, `llm_calls()` and `llm_usage()` show, and `llm_forget`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from ...workers import event_loop
+from ...workers.errors import RequestError
+from ...workers.serving.fleet import ModelStatus
+from ..calls.prices import add_money
+from ..session.session import Session
+
+MODELS_SQL = (
+    "STRUCT(name VARCHAR, type VARCHAR, workers INTEGER, alive INTEGER, restarts INTEGER, under_way BIGINT, "
+    "answered BIGINT, failed BIGINT, is_default BOOLEAN, place VARCHAR)[]"
+)
+CALLS_SQL = (
+    "STRUCT(id BIGINT, asked_at TIMESTAMP, model VARCHAR, engine VARCHAR, prompt VARCHAR, finish_reason VARCHAR, "
+    "code VARCHAR, input_tokens BIGINT, output_tokens BIGINT, seconds DOUBLE, request_id VARCHAR, money DOUBLE)[]"
+)
+USAGE_SQL = (
+    "STRUCT(model VARCHAR, engine VARCHAR, calls BIGINT, failed BIGINT, input_tokens BIGINT, output_tokens BIGINT, "
+    "seconds DOUBLE, money DOUBLE)[]"
+)
+ESTIMATE_SQL = (
+    "STRUCT(model VARCHAR, rows BIGINT, calls BIGINT, known BIGINT, to_ask BIGINT, input_tokens BIGINT, "
+    "output_tokens BIGINT, money DOUBLE, at_most BOOLEAN)[]"
+)
+NUMBER, TEXT = pa.int64(), pa.string()
+COUNTS = {"input_tokens": NUMBER, "output_tokens": NUMBER, "seconds": pa.float64()}
+MODEL = pa.struct(
+    {
+        **{"name": TEXT, "type": TEXT, "workers": pa.int32(), "alive": pa.int32(), "restarts": pa.int32()},
+        **{"under_way": NUMBER, "answered": NUMBER, "failed": NUMBER, "is_default": pa.bool_(), "place": TEXT},
+    }
+)
+CALL = pa.struct(
+    {
+        **{"id": NUMBER, "asked_at": pa.timestamp("us"), "model": TEXT, "engine": TEXT, "prompt": TEXT},
+        **{"finish_reason": TEXT, "code": TEXT, **COUNTS, "request_id": TEXT, "money": pa.float64()},
+    }
+)
+USAGE = pa.struct({"model": TEXT, "engine": TEXT, "calls": NUMBER, "failed": NUMBER, **COUNTS, "money": pa.float64()})
+ESTIMATE = pa.struct(
+    {
+        **{"model": TEXT, "rows": NUMBER, "calls": NUMBER, "known": NUMBER, "to_ask": NUMBER},
+        **{"input_tokens": NUMBER, "output_tokens": NUMBER, "money": pa.float64(), "at_most": pa.bool_()},
+    }
+)
+
+
+def models(session: Session) -> pa.Array:
+    """Return every deployed model with its workers as they are now."""
+    fleet = session.fleet
+    rows = [_model(session, fleet.status(name)) for name in sorted(fleet.deployed())]
+    return pa.array([rows], pa.list_(MODEL))
+
+
+def _model(session: Session, status: ModelStatus) -> dict[str, Any]:
+    replicas, spec = status.replicas, status.spec
+    return {
+        "name": spec.name,
+        "type": spec.type,
+        "workers": spec.num_workers,
+        "alive": sum(replica.alive for replica in replicas),
+        "restarts": sum(max(0, replica.starts - 1) for replica in replicas),
+        "under_way": sum(replica.under_way for replica in replicas),
+        "answered": sum(replica.answered for replica in replicas),
+        "failed": sum(replica.failed for replica in replicas),
+        "is_default": spec.name == session.model or len(session.fleet.deployed()) == 1,
+        "place": session.fleet.place,
+    }
+
+
+def calls(session: Session, max_calls: pa.ChunkedArray, before: pa.ChunkedArray) -> pa.Array:
+    """Return the newest calls of the store, newest first; `before` pages on by id."""
+    limit, below = max_calls[0].as_py(), before[0].as_py()
+    rows = event_loop.run(session.caller.store.calls(limit, below))
+    for row in rows:
+        row["asked_at"] = datetime.fromtimestamp(row.pop("at"), UTC).replace(tzinfo=None)
+    add_money(rows)
+    return pa.array([rows], pa.list_(CALL))
+
+
+def usage(session: Session) -> pa.Array:
+    """Return calls, tokens, seconds and money by model."""
+    rows = event_loop.run(session.caller.store.usage())
+    add_money(rows)
+    return pa.array([rows], pa.list_(USAGE))
+
+
+def estimate(session: Session, statements: pa.ChunkedArray) -> pa.Array:
+    """Return what the statement would ask, as it was estimated before this one began.
+
+    Raises:
+        RequestError: the statement is no constant text.
+    """
+    sql = statements[0].as_py()
+    if sql not in session.estimates:
+        hint = "write FROM llm_estimate('SELECT chat(…) FROM …'), or quackllm.estimate(connection, sql)"
+        raise RequestError("llm_estimate takes one constant text", hint=hint)
+    return pa.array([[asdict(found) for found in session.estimates[sql]]], pa.list_(ESTIMATE))
+
+
+def forget(session: Session, models: pa.ChunkedArray, seconds: pa.ChunkedArray) -> pa.Array:
+    """Delete answers from the store, and return how many went."""
+    model, older = models[0].as_py(), float(seconds[0].as_py())
+    forgotten = event_loop.run(session.caller.store.forget(model, older))
+    return pa.array([forgotten] * len(models), NUMBER)

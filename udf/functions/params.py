@@ -1,0 +1,135 @@
+"""What `llm_param` reads: the turn, the conversation before it, and the options."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+from ...workers.errors import RequestError, near_names
+from ...workers.messages import Message, Request, Role
+from ...workers.options import ALIASES, OPTION_NAMES, Options, read_options
+
+INSTRUCTION = ("instruction", "query", "prompt")
+SYSTEM = ("system", "system_msg")
+IMAGES = ("images", "image")
+PASSED_ON = ("gen", "generation")
+TURN_KEYS = (*INSTRUCTION, *SYSTEM, *IMAGES, "history")
+MEANINGS = {
+    "system": "the system message",
+    "image": "an image's URL or data: URL that belongs to the turn; a JSON list of several",
+    "history": "the turns before, as JSON",
+}
+
+
+def key_meanings() -> dict[str, str]:
+    """Return every key of `llm_param` beside the instruction and other names of the same, with what it means."""
+    return MEANINGS | {name: field.description or "" for name, field in Options.model_fields.items()}
+
+
+def other_names() -> dict[str, str]:
+    """Return the other names of keys, Byzer's among them, with the key that each means."""
+    return {"system_msg": "system", "images": "image", **ALIASES}
+
+
+def read_params(given: dict[str, Any], *, typed: bool = True) -> Request | None:
+    """Return the request that the keys of a STRUCT or MAP describe; None where the instruction is NULL.
+
+    Args:
+        given: the keys. `history` is a list of `{role, content}` or a JSON text of one; a key whose value is NULL
+            is not there.
+        typed: False for a MAP, which holds nothing but text: `gen.` keys are then read as JSON where they are JSON.
+
+    Raises:
+        RequestError: an unknown key (with the near ones), a value of the wrong type, no instruction.
+    """
+    if not any(key in given for key in INSTRUCTION):
+        raise RequestError("llm_param has no instruction", hint="write llm_param({'instruction': 'your prompt'})")
+    known = {key: value for key, value in given.items() if value is not None}
+    instruction = _first(known, INSTRUCTION)
+    if instruction is None:
+        return None
+    _refuse_unknown(known)
+    options = read_options(
+        {key: value if typed else _untyped(key, value) for key, value in known.items() if key not in TURN_KEYS}
+    )
+    turn = Message("user", _text("instruction", instruction), _images(_first(known, IMAGES)))
+    return Request(conversation(_history(known.get("history")), turn, _first(known, SYSTEM)), options)
+
+
+def stacked(earlier: tuple[Message, ...], request: Request) -> Request:
+    """Return the request that continues the conversation; its options are its own."""
+    turns = [message for message in request.messages if message.role != "system"]
+    return Request(conversation((*earlier, *turns[:-1]), turns[-1], request.system), request.options)
+
+
+def conversation(history: tuple[Message, ...], turn: Message | None, system: str | None = None) -> tuple[Message, ...]:
+    """Return the history with the new turn behind it; a system message stands first and once, a new one replaces it."""
+    earlier = [message.content for message in history if message.role == "system"]
+    system = system if system is not None else next(iter(earlier[-1:]), None)
+    spoken = [message for message in history if message.role != "system"]
+    first = [Message("system", system)] if system else []
+    return (*first, *spoken, *([turn] if turn else []))
+
+
+def _untyped(key: str, text: Any) -> Any:
+    """Read what a MAP says of a service's own option, whose type we do not know: 'true' is true, not a text."""
+    if key.partition(".")[0] not in PASSED_ON:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _first(known: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((known[key] for key in keys if key in known), None)
+
+
+def _refuse_unknown(known: dict[str, Any]) -> None:
+    everything = OPTION_NAMES | ALIASES.keys() | set(TURN_KEYS)
+    for key in known:
+        if key not in everything and key.partition(".")[0] not in PASSED_ON:
+            raise RequestError(f"llm_param has no key {key!r}", hint=near_names(key, everything))
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise RequestError(
+            f"llm_param: {key} is a text, not {type(value).__name__}", hint=f"write CAST(… AS VARCHAR) as {key}"
+        )
+    return value
+
+
+def _images(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str) and value.startswith("["):
+        value = _json("images", value)
+    values = [value] if isinstance(value, str) else value
+    return tuple(_text("image", image) for image in values)
+
+
+def _history(value: Any) -> tuple[Message, ...]:
+    turns = _json("history", value) if isinstance(value, str) else value
+    if turns is None:
+        return ()
+    if not isinstance(turns, list):
+        raise RequestError("llm_param: history is a list of turns", hint="write [{'role': 'user', 'content': '…'}]")
+    return tuple(_turn(turn) for turn in turns)
+
+
+def _turn(turn: Any) -> Message:
+    roles = get_args(Role)
+    if not isinstance(turn, dict) or turn.get("role") not in roles or not isinstance(turn.get("content"), str):
+        raise RequestError(
+            f"llm_param: history holds a turn that cannot be read: {turn!r:.200}",
+            hint=f"a turn is {{'role': one of {', '.join(roles)}, 'content': a text}}",
+        )
+    return Message(turn["role"], turn["content"], tuple(turn.get("images") or ()))
+
+
+def _json(key: str, text: str) -> Any:
+    try:
+        return json.loads(text) if text.strip() else None
+    except json.JSONDecodeError as error:
+        raise RequestError(f"llm_param: {key} is not JSON: {error}", hint="write a list of STRUCTs instead") from error

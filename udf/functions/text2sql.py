@@ -1,0 +1,133 @@
+"""Questions in SQL: text2sql over the columns of a chunk, and the statement that `ask` runs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from ...workers import event_loop
+from ...workers.errors import Text2SQLError
+from ...workers.messages import Request, Response
+from ..settings import StoreMode
+from .arrow import (
+    ERROR,
+    ERROR_SQL,
+    MESSAGES,
+    MESSAGES_SQL,
+    TEXT,
+    USAGE,
+    USAGE_SQL,
+    failure_to_row,
+    messages_to_rows,
+    spread,
+)
+
+if TYPE_CHECKING:
+    from ..session.session import Session
+    from ..text2sql.pipeline import Detail
+
+DETAIL_SQL = (
+    f"STRUCT(sql VARCHAR, error {ERROR_SQL}, attempts INTEGER, bound BOOLEAN, model VARCHAR, history {MESSAGES_SQL}, "
+    f"usage {USAGE_SQL}, seconds DOUBLE)"
+)
+DETAIL = pa.struct(
+    {
+        **{"sql": TEXT, "error": ERROR, "attempts": pa.int32(), "bound": pa.bool_(), "model": TEXT},
+        **{"history": MESSAGES, "usage": USAGE, "seconds": pa.float64()},
+    }
+)
+Question = tuple[Request, str | None, str | None]
+"""A question with its conversation, the schema's text, and the model's name."""
+AT_ONCE = 2048
+"""Questions that are worked on together."""
+
+
+def detail(
+    session: Session,
+    questions: list[Request | None],
+    schemas: list[str | None],
+    models: list[str | None],
+    mode: StoreMode,
+) -> pa.Array:
+    """Return a column of `DETAIL_SQL`: each distinct question answered once, NULL for a NULL question."""
+    distinct: dict[Question, int] = {}
+    places: list[int | None] = []
+    for question, schema, model in zip(questions, schemas, models, strict=True):
+        place = distinct.setdefault((question, schema, model), len(distinct)) if question else None
+        places.append(place)
+    answers = session.statement.asker.details(session, list(distinct), mode)
+    for asked, found in zip(distinct, answers, strict=True):
+        if found is not None:
+            session.statement.note_failure(asked, found.error)
+    return spread(pa.array([found and _row(found) for found in answers], DETAIL), places)
+
+
+def ask_sql(
+    session: Session, question: Request | None, model: str | None, limits: tuple[int, float], mode: StoreMode
+) -> str:
+    """Return the statement for `query()`: the generated SQL, held to a number of rows and seconds.
+
+    Raises:
+        Text2SQLError: no SQL was found.
+    """
+    if question is None:
+        raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")
+    (found,) = answer_all(session, [(question, None, model)], mode)
+    if found.sql is None:
+        code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
+        raise Text2SQLError(
+            f"{found.model} found no SQL for this question ({code}): {message}",
+            hint="ask in other words, or see SELECT text2sql_detail('…')",
+        )
+    if not found.bound:
+        raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
+    rows, seconds = limits
+    session.statement.tell_sql(found.sql)
+    session.statement.limit(seconds)
+    return f"SELECT * FROM ({found.sql}) AS answer LIMIT {int(rows)}"
+
+
+def answer_all(session: Session, questions: list[Question], mode: StoreMode) -> list[Detail]:
+    """Answer the questions at once; one that the statement has asked before is not answered again."""
+    details = session.statement.details
+
+    async def all_of_them() -> None:
+        new = [question for question in questions if question not in details]
+        for start in range(0, len(new), AT_ONCE):
+            part = new[start : start + AT_ONCE]
+            found = await asyncio.gather(*(_answer(session, question, mode) for question in part))
+            details.update(zip(part, found, strict=True))
+
+    session.statement.wait(event_loop.start(all_of_them()))
+    return [details[question] for question in questions]
+
+
+async def _answer(session: Session, question: Question, mode: StoreMode) -> Detail:
+    from ..text2sql.pipeline import answer_question
+    from ..text2sql.prompts.formats import form_of
+    from ..text2sql.schema.resolve import resolve
+
+    request, schema_text, name = question
+    spec = session.text2sql_model_for(name)
+    schema = resolve(schema_text, session.known_catalog())
+
+    async def ask(step: Request) -> Response:
+        (response,) = await session.caller.ask(spec, [step], session.statement, mode)
+        return response
+
+    return await answer_question(request, schema, form_of(spec), ask)
+
+
+def _row(found: Detail) -> dict[str, object]:
+    return {
+        "sql": found.sql,
+        "error": failure_to_row(found.error),
+        "attempts": found.attempts,
+        "bound": found.bound,
+        "model": found.model,
+        "history": messages_to_rows(found.history),
+        "usage": {"input_tokens": found.usage.input_tokens, "output_tokens": found.usage.output_tokens},
+        "seconds": found.seconds,
+    }

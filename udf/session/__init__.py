@@ -1,0 +1,1 @@
+"""What one connection knows, and what one statement has done so far."""

@@ -1,0 +1,141 @@
+"""The session: what one connection knows. SQL reaches it by a number that the connection's macros carry."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from ...workers.deployments.spec import ModelSpec
+from ...workers.errors import SetupError, UnknownModelError
+from ...workers.serving.fleet import BUILT_IN, ECHO, Fleet, find_model
+from ..calls.async_store import SharedStore, store_for
+from ..calls.client import Caller
+from .statement import Statement
+from .transaction import OwnTransaction
+
+if TYPE_CHECKING:
+    from ...workers.mschema import Schema
+    from ..planner.estimate import ModelEstimate
+
+_NUMBERS = itertools.count(1)
+_SESSIONS: dict[int, Session] = {}
+
+
+@dataclass(eq=False)
+class Session:
+    """One connection's models, call store, default model, running statement and catalog."""
+
+    fleet: Fleet
+    caller: Caller
+    model: str | None = None
+    number: int = field(default_factory=lambda: next(_NUMBERS))
+    statement: Statement = field(default_factory=Statement)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    """Held while a statement runs: DuckDB lets the threads of one connection take turns, and so do we."""
+    own_transaction: OwnTransaction = field(default_factory=OwnTransaction)
+    catalog: Schema | None = None
+    estimates: dict[str, list[ModelEstimate]] = field(default_factory=dict)
+    """What the statements in `llm_estimate('…')` would ask, by their text."""
+    variables: dict[str, str] | None = None
+    """The SQL variables of the connection that say what a statement may do; None: not known, read them anew."""
+    duckdb_draws: bool | None = None
+    """Whether DuckDB shows progress of its own on this connection; None: not known."""
+    hushed: bool = False
+    named: frozenset[str] | None = None
+    """The model names that have macros on this connection; None: not known, make them anew."""
+
+    def known_catalog(self) -> Schema:
+        """Return the connection's catalog as it was when the statement began."""
+        if self.catalog is None:
+            raise SetupError(
+                "the catalog was not read", hint="name text2sql or ask in the statement itself, not in a view"
+            )
+        return self.catalog
+
+    def model_for(self, name: str | None) -> ModelSpec:
+        """Return the model of that name, else the default one.
+
+        Raises:
+            UnknownModelError: it is not deployed, or there are several and no default.
+        """
+        if name or self.model:
+            return find_model(self.fleet, name or self.model or "")
+        deployed = self.fleet.deployed()
+        if not deployed:
+            self.statement.note(
+                "no model is deployed: the echo engine answered, which only repeats; see quackllm deploy"
+            )
+            return ECHO
+        if len(deployed) > 1:
+            names = ", ".join(sorted(deployed))
+            raise UnknownModelError(
+                f"there are several models ({names}) and no default",
+                hint=f"write llm_chat('{min(deployed)}', …) or connect(model='{min(deployed)}')",
+            )
+        return next(iter(deployed.values()))
+
+    def meant(self, name: str | None) -> ModelSpec:
+        """Return what the running statement means by a model's name, from its first row to its last.
+
+        Raises:
+            UnknownModelError: as `model_for`.
+        """
+        models = self.statement.models
+        if name not in models:
+            models[name] = self.model_for(name)
+        return models[name]
+
+    def text2sql_model_for(self, name: str | None) -> ModelSpec:
+        """Return the model for a question; without a name, a default, or a single deployed model, the built-in one."""
+        if name or self.model:
+            return self.model_for(name)
+        deployed = [spec for spec in self.fleet.deployed().values() if spec.type != "echo"]  # It writes no SQL.
+        return deployed[0] if len(deployed) == 1 else BUILT_IN
+
+
+def begin_session(fleet: Fleet, model: str | None) -> Session:
+    """Return a new session, known by its number until `end_session`.
+
+    Raises:
+        UnknownModelError: the default model is not deployed.
+    """
+    if model is not None:
+        find_model(fleet, model)
+    session = Session(fleet, _caller(fleet, store_for(fleet)), model)
+    _SESSIONS[session.number] = session
+    return session
+
+
+def session_of(number: int) -> Session:
+    """Return the session that a macro's number stands for.
+
+    Raises:
+        SetupError: its connection was closed.
+    """
+    session = _SESSIONS.get(number)
+    if session is None:
+        raise SetupError(
+            "this connection is not one of quackllm's any more", hint="type: connection = quackllm.connect(…)"
+        )
+    return session
+
+
+def end_session(number: int) -> None:
+    """Forget the session."""
+    _SESSIONS.pop(number, None)
+
+
+@cache
+def _caller(fleet: Fleet, store: SharedStore) -> Caller:
+    return Caller(fleet, store)
+
+
+def plain(connection: duckdb.DuckDBPyConnection, sql: str, values: Any = None) -> list[tuple[Any, ...]]:
+    """Run SQL of our own on a user's connection, past our own hooks."""
+    result = duckdb.DuckDBPyConnection.execute(connection, sql, values)
+    return duckdb.DuckDBPyConnection.fetchall(result)

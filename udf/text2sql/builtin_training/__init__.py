@@ -1,0 +1,1 @@
+"""How the built-in model was trained and is measured."""

@@ -1,0 +1,256 @@
+"""The built-in model's training examples: questions linked to their schemas, with the symbols that answer them."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import sqlglot
+from sqlglot import expressions as exp
+
+from ....workers.builtin.network.batching import Example
+from ....workers.builtin.network.schema_linking import Earlier, SchemaLinks, link
+from ....workers.builtin.query.from_sql import NotRead, read_sql
+from ....workers.builtin.query.grammar import is_legal, keyword
+from ....workers.builtin.query.implied_tables import shortened
+from ....workers.builtin.query.linearize import NotSayable, Speller
+from ....workers.builtin.query.to_sql import CannotWrite, write_sql
+from ....workers.builtin.query.tree import Query, Value
+from ....workers.builtin.schema.schema_index import Names
+from ....workers.mschema import Column, Schema, Table
+from ..evaluation.datasets import Question, schema_of
+from ..schema.resolve import resolve
+from .query_trees import Reading, read_questions
+
+log = logging.getLogger(__name__)
+MOST_SYMBOLS = 90
+HELD_OUT = ("apartment_rentals", "film_rank", "machine_repair", "product_catalog", "ship_1")
+"""Training databases that validation is done on: none of their questions is trained on."""
+
+
+STRANGERS = """\
+What is the weather today?|Tell me a joke.|Who are you?|Write a poem about the sea.|What time is it?|Hello|thanks
+Translate this sentence into French.|What is the meaning of life?|How do I cook rice?|Who won the last world cup?
+What is 2 plus 2?|Summarize the news of this week.|Can you help me with my homework?|What is the capital of France?
+Will it rain tomorrow?|Recommend a good film.|How do I install Python?|Drop all the tables.|What is your name?
+Delete everything.|Which stock should I buy?|How far away is the moon?|Sing a song.|What did you eat yesterday?"""
+WIDE_STRANGERS = """\
+今天天气怎么样？|给我讲个笑话。|你是谁？|你好|谢谢|写一首关于大海的诗。|现在几点了？|把这句话翻译成英文。|人生的意义是什么？
+米饭怎么做？|二加二等于几？|帮我写作业。|中国的首都是哪里？|明天会下雨吗？|推荐一部好电影。|把所有的表都删掉。|我该买哪只股票？
+月亮离我们有多远？|唱首歌吧。|你昨天吃了什么？|怎么安装Python？|总结一下本周新闻。"""
+"""Questions that no database answers."""
+UNRELATED, LOWER_CASE, WITH_TURN = 0.2, 0.15, 0.4
+"""How often a question is also asked after another turn, or in lower case; how often a decline has a turn before."""
+CELLS_KNOWN = 0.3
+"""How often the cells of a WikiSQL table are known: else its constants are to be found in the question alone."""
+
+
+@dataclass
+class Pool:
+    """The questions of one language, of which declines are made.
+
+    Args:
+        asked: (database, question); strangers: questions of no database of ours.
+        links, turns: for each training database.
+    """
+
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    links: dict[str, SchemaLinks] = field(default_factory=dict)
+    turns: dict[str, list[Earlier]] = field(default_factory=lambda: defaultdict(list))
+
+    def declined(self, count: int, chance: random.Random) -> list[Example]:
+        """Return examples of questions asked of a wrong database, to be declined."""
+        made = []
+        for _ in range(count):
+            database, question = chance.choice(self.asked)
+            if self.strangers and chance.random() < 0.5:
+                database, question = "", chance.choice(self.strangers)
+            wrong = chance.choice(sorted(self.links))
+            before = chance.choice(self.turns[wrong]) if self.turns[wrong] and chance.random() < WITH_TURN else None
+            if wrong != database:
+                made.append(Example(link(question, self.links[wrong], before), (keyword("DECLINE"),)))
+        return made
+
+
+@dataclass
+class Examples:
+    """Training and validation examples, and what a decline is made of.
+
+    Args:
+        train, tables, wide: of English databases, of one table each (WikiSQL), and of Chinese databases.
+        generated, wide_generated: templates of the same questions asked of other tables.
+        held_out, wide_held_out: of the databases kept for validation.
+        dropped: how many questions had values that they do not name.
+    """
+
+    train: list[Example] = field(default_factory=list)
+    tables: list[Example] = field(default_factory=list)
+    wide: list[Example] = field(default_factory=list)
+    generated: list[Example] = field(default_factory=list)
+    wide_generated: list[Example] = field(default_factory=list)
+    held_out: list[Example] = field(default_factory=list)
+    wide_held_out: list[Example] = field(default_factory=list)
+    english: Pool = field(default_factory=Pool)
+    chinese: Pool = field(default_factory=Pool)
+    dropped: int = 0
+
+
+def spider_examples(suites: Mapping[str, Sequence[Question]]) -> Examples:
+    """Return the examples of suites over databases; those with dialogues bring the turn before."""
+    found = Examples()
+    for suite, asked in suites.items():
+        readings, reasons = read_questions(asked)
+        count = sum(one.tree is not None for one in readings)
+        log.info("%s: %d of %d have trees; %s", suite, count, len(readings), reasons.most_common(3))
+        for database, group in groupby(readings, key=lambda one: one.question.db):
+            links = SchemaLinks(Names(schema_of(database)))
+            if database not in HELD_OUT:
+                found.english.links[database] = links
+            _add_database(found, links, list(group))
+    return found
+
+
+def _add_database(found: Examples, links: SchemaLinks, readings: list[Reading]) -> None:
+    earlier: dict[int | None, Earlier] = {}
+    chance = random.Random(readings[0].question.db)
+    turns = [Earlier(one.question.question, one.tree) for one in readings if one.tree is not None]
+    for reading in sorted(readings, key=lambda one: (one.question.dialogue or 0, one.question.turn)):
+        question, tree = reading.question, reading.tree
+        before = earlier.get(question.dialogue) if question.dialogue is not None else None
+        earlier[question.dialogue] = Earlier(question.question, tree)
+        if tree is None:
+            continue
+        _add(found, question, make_example(question.question, links, tree, before))
+        if question.dialogue is None and question.db not in HELD_OUT:
+            found.english.asked.append((question.db, question.question))
+            _add_variants(found, question, links, tree, turns, chance)
+    if readings[0].question.db not in HELD_OUT:
+        found.english.turns[readings[0].question.db] += turns
+
+
+def _add(found: Examples, question: Question, example: Example | None) -> None:
+    if example is None:
+        found.dropped += 1
+    else:
+        (found.held_out if question.db in HELD_OUT else found.train).append(example)
+
+
+def _add_variants(
+    found: Examples, question: Question, links: SchemaLinks, tree: Query, turns: list[Earlier], chance: random.Random
+) -> None:
+    """Add the question after a turn that it has nothing to do with, and as people type it: in lower case, no mark."""
+    other = chance.choice(turns)
+    variants = []
+    if chance.random() < UNRELATED and other.tree != tree:
+        variants.append(make_example(question.question, links, tree, other))
+    if chance.random() < LOWER_CASE:
+        variants.append(make_example(question.question.lower().rstrip("?. "), links, tree))
+    found.train += [example for example in variants if example is not None]
+
+
+def make_example(question: str, links: SchemaLinks, tree: Query, before: Earlier | None = None) -> Example | None:
+    """Return the example; None where the tree has a value that the question does not offer, or is very long."""
+    linked = link(question, links, before)
+    try:
+        symbols = Speller([one.spellings for one in linked.candidates], linked.words).query(tree)
+    except NotSayable:
+        return None
+    return Example(linked, tuple(symbols)) if len(symbols) <= MOST_SYMBOLS and is_legal(symbols) else None
+
+
+def wide_examples(found: Examples, asked: Sequence[Question]) -> None:
+    """Add the examples of Chinese questions, whose databases are DDL alone; every tenth database is held out."""
+    texts = {one.db: one.schema for one in asked}
+    names = {database: Names(resolve(text, Schema()).schema) for database, text in texts.items()}
+    held_out = set(sorted(names)[::10])
+    counts = Counter[str]()
+    for database, group in groupby(sorted(asked, key=lambda one: one.db), key=lambda one: one.db):
+        links, into = SchemaLinks(names[database]), found.wide_held_out if database in held_out else found.wide
+        before: Earlier | None = None
+        for one in sorted(group, key=lambda one: (one.dialogue or 0, one.turn)):
+            before = before if one.turn else None
+            tree = joined_alike(one.sql, names[database])
+            example = make_example(one.question, links, tree, before) if tree else None
+            before = Earlier(one.question, tree)
+            counts["no tree" if tree is None else "value not named" if example is None else "taken"] += 1
+            into += [example] if example else []
+            if tree and database not in held_out:
+                found.chinese.turns[database].append(before)
+                found.chinese.asked += [(database, one.question)] if not one.turn else []
+        if database not in held_out:
+            found.chinese.links[database] = links
+    log.info("Chinese: %s", dict(counts))
+
+
+def joined_alike(sql: str, names: Names) -> Query | None:
+    """Return the tree of SQL that cannot be run, where the SQL of the tree joins along the same columns."""
+    try:
+        tree = shortened(read_sql(sql, names), names)
+        return tree if _joins(write_sql(tree, names), names) == _joins(sql, names) else None
+    except (NotRead, CannotWrite, KeyError):
+        return None
+
+
+def _joins(sql: str, names: Names) -> Counter[frozenset[int | None]]:
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    called = {table.alias_or_name: table.name for table in tree.find_all(exp.Table)}
+    pairs = [one for join in tree.find_all(exp.Join) for one in join.find_all(exp.EQ)]
+    ends = [[names.find_column(called.get(c.table, ""), c.name) for c in pair.find_all(exp.Column)] for pair in pairs]
+    return Counter(frozenset(end) for end in ends)
+
+
+def table_examples(asked: Sequence[Question], chance: random.Random) -> list[Example]:
+    """Return the examples of questions that bring their own table `t`: its cells, if any, are what they name."""
+    made: list[Example | None] = []
+    for columns, questions in _by_table(asked).items():
+        plain = Names(_one_table(columns, {}))
+        trees = [(question, _tree(question.sql, plain)) for question in questions]
+        cells = _cells(tree for _, tree in trees) if chance.random() < CELLS_KNOWN else {}
+        links = SchemaLinks(Names(_one_table(columns, cells)))
+        made += [make_example(question.question, links, tree) for question, tree in trees if tree is not None]
+    return [example for example in made if example is not None]
+
+
+def table_links(asked: Sequence[Question], count: int) -> list[SchemaLinks]:
+    """Return the tables of the first questions that bring their own, with the cells that those name."""
+    links = []
+    for columns, questions in list(_by_table(asked).items())[:count]:
+        plain = Names(_one_table(columns, {}))
+        cells = _cells(_tree(question.sql, plain) for question in questions)
+        links.append(SchemaLinks(Names(_one_table(columns, cells))))
+    return links
+
+
+def _by_table(asked: Sequence[Question]) -> dict[tuple[tuple[str, str], ...], list[Question]]:
+    found: dict[tuple[tuple[str, str], ...], list[Question]] = defaultdict(list)
+    for question in asked:
+        found[question.columns].append(question)
+    return found
+
+
+def _one_table(columns: Iterable[tuple[str, str]], cells: dict[int, tuple[str, ...]]) -> Schema:
+    made = tuple(Column(name, kind, values=cells.get(number, ())) for number, (name, kind) in enumerate(columns))
+    return Schema("t", (Table("t", made),))
+
+
+def _tree(sql: str, names: Names) -> Query | None:
+    try:
+        tree = read_sql(sql, names)
+    except NotRead:
+        return None
+    return Query(tree.items, where=tree.where)
+
+
+def _cells(trees: Iterable[Query | None]) -> dict[int, tuple[str, ...]]:
+    cells: dict[int, dict[str, None]] = defaultdict(dict)
+    for tree in trees:
+        for predicate in tree.where if tree else ():
+            for operand in predicate.operands:
+                if isinstance(operand, Value) and predicate.term.column is not None:
+                    cells[predicate.term.column][operand.text] = None
+    return {column: tuple(texts) for column, texts in cells.items()}

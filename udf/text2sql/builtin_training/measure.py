@@ -1,0 +1,97 @@
+"""Measure the built-in model: execution accuracy of suites, and how it declines.
+
+What docs/builtin-model.md says comes of it:
+
+    QUACKLLM_DATA=/path/to/data python -m quackllm.udf.text2sql.builtin_training.measure spider sparc
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import time
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+
+import duckdb
+
+from ....workers.builtin.network.numpy_network import Network, load_network
+from ....workers.builtin.network.weights import WEIGHTS
+from ....workers.builtin.semantic_parser import Declined, parse
+from ....workers.messages import Message
+from ....workers.mschema import Schema
+from ..evaluation.datasets import Question, databases, open_database, questions
+from ..evaluation.runner import History, evaluate
+from ..prompts.formats import FORMS
+from ..prompts.value_matching import match_values
+from ..schema.catalog import read_catalog
+
+
+class Model:
+    """The built-in model asked as text2sql asks it, without the workers between."""
+
+    def __init__(self, path: Path) -> None:
+        self.network: Network = load_network(path)
+        self.seconds: list[float] = []
+        self.connection: duckdb.DuckDBPyConnection | None = None
+        self.schema = Schema()
+
+    def answer(self, connection: duckdb.DuckDBPyConnection, question: str, history: History) -> str | None:
+        """Return the SQL, or None for a decline."""
+        if connection is not self.connection:
+            self.connection, self.schema = connection, read_catalog(connection)
+        return self.ask(self.schema, question, history)
+
+    def ask(self, schema: Schema, question: str, history: History = ()) -> str | None:
+        """Return the SQL, or None for a decline."""
+        messages = FORMS["builtin"].ask([Message("user", question)], schema, match_values(question, schema))
+        began = time.perf_counter()
+        try:
+            turns = [(earlier, sql or "") for earlier, sql in history]
+            return parse(self.network, messages[0].content, turns, question).sql
+        except Declined:
+            return None
+        finally:
+            self.seconds.append(time.perf_counter() - began)
+
+
+@lru_cache(maxsize=32)
+def catalog_of(database: str) -> Schema:
+    """Return the schema of a database, read once."""
+    with closing(duckdb.connect()) as connection:
+        open_database(connection, database)
+        return read_catalog(connection)
+
+
+def declines(model: Model, asked: list[Question], seed: int = 0) -> tuple[int, int, int]:
+    """Return how many questions are declined on their own database, how many on a wrong one, and of how many."""
+    chance = random.Random(seed)
+    names = sorted({question.db for question in asked})
+    own = sum(model.ask(catalog_of(question.db), question.question) is None for question in asked)
+    wrong = 0
+    for question in asked:
+        other = chance.choice([name for name in names if name != question.db])
+        wrong += model.ask(catalog_of(other), question.question) is None
+    return own, wrong, len(asked)
+
+
+def main() -> None:
+    """Read the command line and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suites", nargs="*", default=["spider"])
+    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    given = parser.parse_args()
+    model = Model(given.weights)
+    for suite in given.suites:
+        print(evaluate(model.answer, suite))
+    times = sorted(model.seconds)
+    print(f"seconds a question: median {statistics.median(times):.3f}, 95 % below {times[len(times) * 95 // 100]:.3f}")
+    asked = [question for question in questions("spider") if question.db in databases()]
+    own, wrong, count = declines(model, asked)
+    print(f"declined: {own} of {count} on their own database, {wrong} of {count} on a wrong one")
+
+
+if __name__ == "__main__":
+    main()

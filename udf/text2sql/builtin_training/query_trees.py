@@ -1,0 +1,107 @@
+"""The training questions as query trees, each checked by running its SQL beside the gold SQL."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from ....workers.builtin.query.from_sql import NotRead, read_sql
+from ....workers.builtin.query.implied_tables import map_scopes, shortened
+from ....workers.builtin.query.to_sql import CannotWrite, write_sql
+from ....workers.builtin.query.tree import Query, Term, terms_of
+from ....workers.builtin.schema.schema_index import Names
+from ..evaluation.datasets import Question, open_database, schema_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A question and the tree of its SQL; None where no tree gives the gold result."""
+
+    question: Question
+    tree: Query | None
+
+
+class Checker:
+    """Reads the SQL of one database's questions and runs what the trees give."""
+
+    def __init__(self, database: str) -> None:
+        self.names = Names(schema_of(database))
+        self.connection = duckdb.connect()
+        self.connection.execute("SET threads = 1")
+        open_database(self.connection, database)
+        self.reasons: Counter[str] = Counter()
+
+    def read(self, question: Question) -> Query | None:
+        """Return the tree whose SQL gives what the gold SQL gives, with the fewest tables named."""
+        try:
+            tree = read_sql(question.sql, self.names)
+        except (NotRead, KeyError) as error:
+            self.reasons[f"not read: {error}"] += 1
+            return None
+        gold = self.run(question.sql)
+        for candidate in _choices(tree, self.names):
+            try:
+                sql = write_sql(candidate, self.names)
+            except CannotWrite as error:
+                self.reasons[f"not written: {error}"] += 1
+                return None
+            if gold is not None and self.run(sql) == gold:
+                return candidate
+        self.reasons["another result"] += 1
+        return None
+
+    def run(self, sql: str) -> Counter[tuple[str, ...]] | None:
+        """Return the rows as a multiset of texts; None where the SQL fails or takes longer than 5 seconds."""
+        timer = threading.Timer(5.0, self.connection.interrupt)
+        timer.start()
+        try:
+            rows = self.connection.execute(sql).fetchmany(20_000)
+        except duckdb.Error:
+            return None
+        finally:
+            timer.cancel()
+        return Counter(tuple(sorted(str(value) for value in row)) for row in rows)
+
+
+def _choices(tree: Query, names: Names) -> Iterator[Query]:
+    """Yield the tree with ever other tables named: what FROM needs, a key where two tables have several, none."""
+    short = shortened(tree, names)
+    yield short
+    yield map_scopes(tree, lambda scope: _with_key(shortened(scope, names), scope, names))
+    yield map_scopes(tree, lambda scope: replace(scope, using=()) if len(terms_of(scope)) > len(scope.using) else scope)
+
+
+def _with_key(short: Query, scope: Query, names: Names) -> Query:
+    """Name the last key column of the first table that has several keys: the first one is what a join takes anyway."""
+    tables = {term.table for term in scope.using}
+    columns: dict[int, list[int]] = defaultdict(list)
+    for edge in names.edges:
+        if {names.table_of[edge.column], names.table_of[edge.other]} <= tables:
+            columns[names.table_of[edge.column]].append(edge.column)
+    several = [Term(column=found[-1]) for found in columns.values() if len(set(found)) > 1]
+    return replace(short, using=(*short.using, *several[:1]))
+
+
+def read_questions(asked: Sequence[Question]) -> tuple[list[Reading], Counter[str]]:
+    """Return a reading of every question that has a database, and why the others have no tree."""
+    readings, reasons = [], Counter[str]()
+    checkers: dict[str, Checker] = {}
+    trees: dict[tuple[str, str], Query | None] = {}
+    for question in sorted(asked, key=lambda one: one.db):
+        if question.db not in checkers:
+            checkers = {question.db: Checker(question.db)}
+        checker = checkers[question.db]
+        key = (question.db, question.sql)
+        if key not in trees:
+            trees[key] = checker.read(question)
+            reasons += checker.reasons
+            checker.reasons.clear()
+        readings.append(Reading(question, trees[key]))
+    return readings, reasons

@@ -1,0 +1,210 @@
+"""Train the built-in model on the data folder's train/ questions and write its weights.
+
+    QUACKLLM_DATA=/path/to/data python -m quackllm.udf.text2sql.builtin_training.train --minutes 70 --out weights.npz
+
+Needs torch (the extra `train`). The weights are the running mean over the last steps, as float16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import pickle
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from ....workers.builtin.network.batching import Batch, Example, batches
+from ....workers.builtin.network.torch_network import Shape, TorchNetwork
+from ....workers.builtin.network.weights import average_weights, load_weights, save_weights
+from ..evaluation.datasets import questions
+from .augment import generated_examples
+from .examples import STRANGERS, WIDE_STRANGERS, Examples, spider_examples, table_examples, table_links, wide_examples
+
+log = logging.getLogger("train_builtin")
+WARM_UP = 200
+MEAN = 0.999
+
+
+def prepare(cache: Path | None, tables: int) -> Examples:
+    """Return the examples, read from a cache file where there is one."""
+    if cache and cache.exists():
+        found: Examples = pickle.loads(cache.read_bytes())
+        return found
+    suites = {name: questions(name, "train") for name in ("spider", "spider_synonyms", "cosql")}
+    found = spider_examples(suites)
+    asked = random.Random(0).sample(questions("wikisql", "train"), tables)
+    found.tables = table_examples(asked, random.Random(0))
+    wide_examples(found, questions("chase_zh", "train"))
+    weight = len(asked) // 200
+    found.english.strangers = [one.question for one in asked] + STRANGERS.replace("\n", "|").split("|") * weight
+    found.chinese.strangers = WIDE_STRANGERS.replace("\n", "|").split("|")
+    chance, links = random.Random(0), table_links(asked, 4000)
+    found.generated = generated_examples(found.english, links, min(16000, len(found.train)), chance)
+    found.wide_generated = generated_examples(found.chinese, [], min(3000, len(found.wide)), chance)
+    if cache:
+        cache.write_bytes(pickle.dumps(found))
+    return found
+
+
+def loss_of(network: TorchNetwork, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean loss of a batch's symbols, and for each example whether every likeliest symbol is right."""
+    memory = network.encode(batch)
+    scores = network.decode(memory, batch.hidden, batch.inputs, batch.states) + batch.illegal
+    loss = functional.cross_entropy(scores.flatten(0, 1), batch.targets.flatten(), ignore_index=-100)
+    right = ((scores.argmax(-1) == batch.targets) | (batch.targets == -100)).all(1)
+    return loss, right
+
+
+def exact(network: TorchNetwork, examples: Sequence[Example]) -> float:
+    """Return the share of examples whose whole sequence greedy decoding gets right; of none, nan."""
+    if not examples:
+        return math.nan
+    network.eval()
+    with torch.no_grad():
+        rights = [loss_of(network, batch)[1] for batch in batches(examples, 40, random.Random(0), shuffled=False)]
+    network.train()
+    return float(torch.cat(rights).float().mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How one run goes: for so many minutes, or exactly so many steps where `steps` is given."""
+
+    minutes: float
+    steps: int | None
+    rate: float
+    drop: float
+    wordless: float
+    seed: int
+    half: bool
+
+
+class Trainer:
+    """One run: AdamW, a warm-up, then a decline to zero at its end; keeps a running mean of the weights."""
+
+    def __init__(self, examples: Examples, shape: Shape, course: Course) -> None:
+        torch.manual_seed(course.seed)
+        self.examples, self.course = examples, course
+        self.chance = random.Random(course.seed)
+        self.network = TorchNetwork(shape, course.drop)
+        self.mean = TorchNetwork(shape)
+        self.mean.load_state_dict(self.network.state_dict())
+        self.mean.requires_grad_(False)
+        decayed = [weight for weight in self.network.parameters() if weight.dim() > 1]
+        plain = [weight for weight in self.network.parameters() if weight.dim() <= 1]
+        groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=course.rate, betas=(0.9, 0.98), fused=True)
+        self.began, self.steps = time.monotonic(), 0
+
+    def go_on_from(self, path: Path) -> None:
+        """Begin with the weights of a file; rows that it does not have keep their first values."""
+        arrays, _ = load_weights(path)
+        for network in (self.network, self.mean):
+            own = self.network.state_dict()
+            for name, array in arrays.items():
+                own[name][: len(array)] = torch.from_numpy(array)
+            network.load_state_dict(own)
+
+    @property
+    def elapsed(self) -> float:
+        """The share of the run that is over, 1 at most."""
+        if self.course.steps is not None:
+            return min(self.steps / self.course.steps, 1.0)
+        return min((time.monotonic() - self.began) / (self.course.minutes * 60), 1.0)
+
+    def step(self, batch: Batch) -> float:
+        """Learn from one batch."""
+        rate = self.course.rate * min(1.0, (self.steps + 1) / WARM_UP) * (0.02 + 0.98 * (1 - self.elapsed))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.course.half):
+            loss, _ = loss_of(self.network, batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.steps += 1
+        keep = min(MEAN, self.steps / (self.steps + 10))
+        torch._foreach_lerp_(list(self.mean.parameters()), list(self.network.parameters()), 1 - keep)
+        return float(loss.item())
+
+    def epoch_examples(self) -> list[Example]:
+        """Return one pass: every question, a share of the one-table and generated ones, and questions to decline."""
+        found = self.examples
+        english, chinese = len(found.train), len(found.wide)
+        drawn = self._draw(found.tables, english // 3) + self._draw(found.generated, english // 3)
+        drawn += self._draw(found.wide_generated, chinese // 3)
+        drawn += found.english.declined(english // 22, self.chance)
+        drawn += found.chinese.declined(chinese // 22, self.chance)
+        return [*found.train, *found.wide, *drawn]
+
+    def _draw(self, examples: list[Example], most: int) -> list[Example]:
+        return self.chance.sample(examples, min(len(examples), most))
+
+    def run(self, out: Path, batch_size: int, save_seconds: float = 400) -> None:
+        """Train until the time is spent; write the weights every few minutes and at the end."""
+        saved, losses = time.monotonic(), []
+        while self.elapsed < 1:
+            for batch in batches(self.epoch_examples(), batch_size, self.chance, wordless=self.course.wordless):
+                losses.append(self.step(batch))
+                if time.monotonic() - saved > save_seconds or self.elapsed >= 1:
+                    saved = time.monotonic()
+                    self.report(out, losses, batch_size)
+                    losses = []
+                if self.elapsed >= 1:
+                    break
+        self.report(out, losses or [math.nan], batch_size)
+
+    def report(self, out: Path, losses: list[float], batch_size: int) -> None:
+        """Write the weights and one line of the log."""
+        save_weights(out, self.mean.state_dict(), self.mean.shape)
+        held_out = [exact(self.mean, kept) for kept in (self.examples.held_out, self.examples.wide_held_out)]
+        seconds = time.monotonic() - self.began
+        log.info(
+            "%5.0f s, step %d, %.0f examples/s, loss %.3f, held out exact: English %.3f, Chinese %.3f",
+            *(seconds, self.steps, self.steps * batch_size / seconds, sum(losses) / len(losses), *held_out),
+        )
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="the weights file to write")
+    parser.add_argument("--minutes", type=float, default=70)
+    parser.add_argument("--steps", type=int, help="so many steps, however long they take")
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--batch", type=int, default=40)
+    parser.add_argument("--drop", type=float, default=0.1)
+    parser.add_argument("--tables", type=int, default=20000, help="how many WikiSQL questions to draw from")
+    parser.add_argument("--cache", type=Path, help="keep the prepared examples in this file")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--wordless", type=float, default=0.06, help="how often an item loses its words")
+    parser.add_argument("--half", action="store_true", help="bfloat16 arithmetic, where the processor has it")
+    parser.add_argument("--start", type=Path, help="go on from these weights")
+    parser.add_argument("--average", type=Path, nargs="+", help="train nothing: write the mean of these weights")
+    given = parser.parse_args()
+    if given.average:
+        average_weights(given.out, given.average)
+        return
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(1)
+    examples = prepare(given.cache, given.tables)
+    counts = (*map(len, (examples.train, examples.tables, examples.wide, examples.held_out)), examples.dropped)
+    log.info("%d examples, %d of one table, %d Chinese, %d held out, %d dropped for their values", *counts)
+    course = Course(given.minutes, given.steps, given.rate, given.drop, given.wordless, given.seed, given.half)
+    trainer = Trainer(examples, Shape(), course)
+    if given.start:
+        trainer.go_on_from(given.start)
+    log.info("%d parameters", sum(weight.numel() for weight in trainer.network.parameters()))
+    trainer.run(given.out, given.batch)
+
+
+if __name__ == "__main__":
+    main()

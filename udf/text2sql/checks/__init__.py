@@ -1,0 +1,1 @@
+"""What may run: SQL taken out of an answer, guarded, bound and transpiled."""

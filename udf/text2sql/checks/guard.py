@@ -1,0 +1,174 @@
+"""The guard: generated SQL may read the tables of its schema, in one SELECT, and do nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from itertools import pairwise
+from typing import Any
+
+import duckdb
+
+from ....workers.errors import GuardError, near_names
+from ....workers.mschema import Schema, split_name
+from .allowlist import (
+    EXPRESSIONS,
+    FILE_LIKE,
+    LARGEST_SIZE,
+    MULTIPLYING,
+    NODES,
+    SIZED_FUNCTIONS,
+    SYSTEM_SCHEMAS,
+    SYSTEM_TABLE,
+    TABLE_FUNCTIONS,
+    allowed_functions,
+)
+from .sandbox import ask
+
+Tree = dict[str, Any]
+Scope = frozenset[str]
+HINT = "text2sql runs one SELECT over the tables of its schema"
+
+
+def check(
+    sql: str, schema: Schema | None = None, *, strict: bool = False, functions: Collection[str] = frozenset()
+) -> str:
+    """Return the one SELECT that a text holds, without comments and semicolons: what was checked is what may run.
+
+    Args:
+        sql: what a model wrote.
+        schema: whose tables may be read whatever they are called, e.g. one named like a file.
+        strict: refuse every table that is not in the schema. Binding does it better, where a schema can be bound.
+        functions: names of others than DuckDB's own that it may call.
+
+    Raises:
+        GuardError: it is no single SELECT, or reaches for what it may not.
+    """
+    sql = _single_statement(sql)
+    tables = paths_of(schema) if schema else {}
+    for node, scope in _nodes(_tree(sql)):
+        _check_kind(node)
+        if node.get("type") == "TABLE_FUNCTION":
+            _check_table_function(node["function"])
+        if name := node.get("function_name"):
+            _check_function(node, name.lower(), functions)
+        if node.get("type") == "BASE_TABLE":
+            _check_table(node, scope, tables, strict)
+    return sql
+
+
+def _refuse(what: str, hint: str = HINT) -> GuardError:
+    return GuardError(f"the generated SQL may not run: {what}", hint=hint)
+
+
+def _single_statement(sql: str) -> str:
+    """Return the statement with a space for each comment; DuckDB's own tokenizer says where they are."""
+    text = sql.encode()
+    tokens = [*duckdb.tokenize(sql), (len(text), duckdb.token_type.comment)]
+    statements = [b""]
+    for (start, kind), (end, _) in pairwise(tokens):
+        token = text[start:end]
+        if kind == duckdb.token_type.comment:
+            statements[-1] += b" "
+        elif token.strip() == b";":
+            statements.append(b"")
+        else:
+            statements[-1] += token
+    found = [statement.decode().strip() for statement in statements if statement.strip()]
+    if len(found) != 1:
+        raise _refuse(f"it holds {len(found) or 'no'} statements")
+    return found[0]
+
+
+def _tree(sql: str) -> Tree:
+    """Return DuckDB's own tree of the one SELECT."""
+    try:
+        tree = json.loads(str(ask("SELECT json_serialize_sql($1::VARCHAR)", [sql])[0][0]))
+    except (RecursionError, duckdb.Error) as error:
+        raise _refuse("it cannot be taken apart; it may be nested too deeply") from error
+    if tree["error"] and tree["error_type"] == "parser":
+        raise _refuse(f"DuckDB cannot read it: {tree['error_message']}")
+    if tree["error"]:
+        raise _refuse(f"it is no SELECT, or a PIVOT without IN: {sql.split()[0].upper()}")
+    if len(tree["statements"]) != 1:
+        raise _refuse(f"it holds {len(tree['statements'])} statements")
+    statement: Tree = tree["statements"][0]
+    return statement
+
+
+def _nodes(tree: Tree) -> Iterator[tuple[Tree, Scope]]:
+    """Yield every node with the names that WITH gives there: a name counts after its own query, not before it."""
+    pending: list[tuple[Any, Scope]] = [(tree, frozenset())]
+    while pending:
+        value, scope = pending.pop()
+        if isinstance(value, list):
+            pending += [(item, scope) for item in value]
+        elif isinstance(value, dict):
+            yield value, scope
+            if value.get("type") == "RECURSIVE_CTE_NODE":
+                scope |= {str(value.get("cte_name", "")).lower()}
+            for cte in (value.get("cte_map") or {"map": []})["map"]:
+                pending.append((cte["value"], scope))
+                scope |= {cte["key"].lower()}
+            pending += [(child, scope) for key, child in value.items() if key != "cte_map"]
+
+
+def _check_kind(node: Tree) -> None:
+    kind = node.get("class", node.get("type"))
+    if isinstance(kind, str) and kind not in (EXPRESSIONS if "class" in node else NODES):
+        raise _refuse(f"{kind.removesuffix('_NODE').replace('_', ' ')} is not allowed")
+    if node.get("at_clause") is not None:
+        raise _refuse("AT is not allowed")
+    if node.get("named_param_map"):
+        raise _refuse("PARAMETER is not allowed")
+
+
+def _check_function(node: Tree, name: str, functions: Collection[str]) -> None:
+    if node.get("schema") or node.get("catalog"):
+        raise _refuse(f"the function {name} is called through a schema", hint=f"write {name}(…)")
+    if name not in allowed_functions() and name not in functions:
+        raise _refuse(f"the function {name} is not allowed")
+    if name in SIZED_FUNCTIONS and any(_makes_much(inner) for inner, _ in _nodes({"": node["arguments"]})):
+        raise _refuse(f"{name} would make more than {LARGEST_SIZE:,} at once")
+
+
+def _makes_much(node: Tree) -> bool:
+    """Whether an argument of a sized function is large, or could be made so."""
+    if node.get("class") != "CONSTANT":
+        return str(node.get("function_name", "")).lower() in SIZED_FUNCTIONS | MULTIPLYING
+    literal = node.get("literal") or {}
+    try:
+        return float(literal.get("text", 0)) > LARGEST_SIZE
+    except ValueError:
+        return literal.get("kind") in ("INTEGER", "NUMERIC")
+
+
+def _check_table_function(function: Tree) -> None:
+    name = str(function.get("function_name", "")).lower()
+    if name not in TABLE_FUNCTIONS:
+        raise _refuse(f"the table function {name or function.get('type')} is not allowed")
+
+
+def paths_of(schema: Schema) -> dict[tuple[str, ...], str]:
+    """Return every way to write each table of the schema."""
+    paths = {}
+    for table in schema.tables:
+        own = tuple(part.lower() for part in split_name(table.name))
+        base = schema.name.lower()
+        for path in (own, ("main", *own), (base, *own), (base, "main", *own), (own[0], "main", *own[1:])):
+            paths[path] = table.name
+    return paths
+
+
+def _check_table(node: Tree, scope: Scope, tables: dict[tuple[str, ...], str], strict: bool) -> None:
+    given = (node["catalog_name"], node["schema_name"], node["table_name"])
+    path = tuple(part.lower() for part in given if part)
+    if path in tables or (len(path) == 1 and path[0] in scope and not FILE_LIKE.fullmatch(path[0])):
+        return
+    name = ".".join(part for part in given if part)
+    if any(part in SYSTEM_SCHEMAS for part in path[:-1]) or SYSTEM_TABLE.fullmatch(path[-1]):
+        raise _refuse(f"{name} is a table of the system")
+    if FILE_LIKE.fullmatch(name):
+        raise _refuse(f"{name} is no table of the schema; files and addresses are not read")
+    if strict:
+        raise _refuse(f"{name} is no table of the schema", hint=near_names(name, set(tables.values())))

@@ -1,0 +1,35 @@
+"""Text in double quotes, as SQLite and MySQL take it, made text in single quotes."""
+
+from __future__ import annotations
+
+import sqlglot
+from sqlglot import expressions as exp
+
+from ....workers.mschema import Schema, split_name
+
+
+def text_in_single_quotes(sql: str, schema: Schema) -> str:
+    """Return SQL whose names in double quotes that nothing is called are texts: `name = "Ann"` becomes `name = 'Ann'`.
+
+    SQL without such names, or that cannot be read, comes back as it is.
+    """
+    if '"' not in sql:
+        return sql
+    try:
+        tree = sqlglot.parse_one(sql, read="duckdb")
+    except sqlglot.errors.SqlglotError:
+        return sql
+    known = _names(schema) | {alias.alias.lower() for alias in tree.find_all(exp.Alias, exp.TableAlias)}
+    texts = [
+        column
+        for column in tree.find_all(exp.Column)
+        if column.this.args.get("quoted") and not column.table and column.name.lower() not in known
+    ]
+    for column in texts:
+        column.replace(exp.Literal.string(column.name))
+    return tree.sql(dialect="duckdb") if texts else sql
+
+
+def _names(schema: Schema) -> set[str]:
+    columns = {column.name.lower() for table in schema.tables for column in table.columns}
+    return columns | {split_name(table.name)[-1].lower() for table in schema.tables}

@@ -1,0 +1,225 @@
+"""Generated SQL, which is DuckDB's, said in another database's dialect, its names spelled as that database has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import sqlglot
+from sqlglot import expressions as exp
+from sqlglot.errors import ErrorLevel, SqlglotError
+from sqlglot.optimizer.scope import Scope, traverse_scope
+
+from ....workers.errors import RequestError, near_names
+from ....workers.mschema import Schema, Table, split_name
+from .guard import paths_of
+
+ALIASES = {"postgresql": "postgres", "mariadb": "mysql", "sqlserver": "tsql", "mssql": "tsql"}
+DIALECTS = frozenset(dialect.value for dialect in sqlglot.Dialects if dialect.value)
+Names = dict[str, str]
+"""Names as they are spelled, by their lower case."""
+EQUALS = (exp.EQ, exp.NEQ, exp.In)
+INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+
+
+def find_dialect(name: str) -> str:
+    """Return sqlglot's name of a dialect.
+
+    Raises:
+        RequestError: there is none of that name.
+    """
+    lower = name.strip().lower()
+    found = ALIASES.get(lower, lower)
+    if found not in DIALECTS:
+        raise RequestError(f"no SQL dialect is called {name!r}", hint=near_names(lower, DIALECTS | ALIASES.keys()))
+    return found
+
+
+def translate(sql: str, schema: Schema, dialect: str) -> str:
+    """Return DuckDB's SQL in another dialect.
+
+    DuckDB does not mind the case of names; Postgres minds that of columns and MySQL that of tables. Names are therefore
+    written in quotes, as the schema spells them, and an alias always as it was first written.
+
+    Args:
+        sql: one SELECT that DuckDB has bound to the schema.
+        schema: of the other database.
+        dialect: sqlglot's name, see `find_dialect`.
+
+    Raises:
+        SqlglotError: it cannot be said there.
+    """
+    if dialect == "duckdb":
+        return sql
+    query = _query(sql, "duckdb")
+    _Spelling(query, schema).spell()
+    rewrite = REWRITES.get(dialect)
+    said = query.transform(rewrite) if rewrite else query
+    return said.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
+
+
+def limited(sql: str, dialect: str, most: int) -> str:
+    """Return a query that gives no more rows than these: the first of those that it gives without it.
+
+    Raises:
+        SqlglotError: it is no query of the dialect.
+    """
+    tree = _query(sql, dialect)
+    limit = tree.args.get("limit")
+    given = limit.expression if isinstance(limit, exp.Limit) else None
+    if given is not None and not (isinstance(given, exp.Literal) and given.is_int and int(given.this) > most):
+        return sql
+    return tree.limit(most, copy=False).sql(dialect=dialect)
+
+
+def _query(sql: str, dialect: str) -> exp.Query:
+    tree = sqlglot.parse_one(sql, read=dialect)
+    if not isinstance(tree, exp.Query):
+        raise SqlglotError(f"it is no query: {sql}")
+    return tree
+
+
+def _wrap_limit(node: exp.Expr) -> exp.Expr:
+    """Wrap the subquery of `x IN (SELECT … LIMIT n)`: MySQL and MariaDB refuse a LIMIT there, but not deeper down."""
+    query = node.args.get("query") if isinstance(node, exp.In) else None
+    if isinstance(query, exp.Subquery) and query.this.args.get("limit"):
+        inner = exp.select("*").from_(query.this.subquery("limited"))
+        node.set("query", exp.Subquery(this=inner))
+    return node
+
+
+class _Spelling:
+    """Spells the names of one statement as the schema does."""
+
+    def __init__(self, tree: exp.Query, schema: Schema) -> None:
+        self._tree = tree
+        self._tables = {table.name: table for table in schema.tables}
+        self._paths = paths_of(schema)
+        self._aliases: Names = {}
+
+    def spell(self) -> None:
+        """Spell every name, the inner queries' first: what they give out are names of the outer ones."""
+        scopes = traverse_scope(self._tree)
+        for scope in scopes:
+            for source in scope.sources.values():
+                if isinstance(source, exp.Table):
+                    self._spell_table(source)
+        self._spell_aliases()
+        for scope in scopes:
+            for column in scope.find_all(exp.Column):
+                self._spell_column(column, scope)
+            self._spell_using(scope)
+
+    def _known(self, table: exp.Table) -> Table | None:
+        path = tuple(part.name.lower() for part in table.parts)
+        return self._tables.get(self._paths.get(path, ""))
+
+    def _spell_table(self, node: exp.Table) -> None:
+        if (known := self._known(node)) is None:
+            return
+        parts = [exp.to_identifier(part, quoted=True) for part in split_name(known.name)]
+        for place in ("this", "db", "catalog"):
+            node.set(place, parts.pop() if parts else None)
+
+    def _spell_aliases(self) -> None:
+        for node in self._tree.find_all(exp.TableAlias, exp.Alias):
+            name = node.args.get("alias") if isinstance(node, exp.Alias) else node.this
+            for identifier in (name, *(node.args.get("columns") or ())):
+                if isinstance(identifier, exp.Identifier):
+                    _quote(identifier, self._aliases.setdefault(identifier.name.lower(), identifier.name))
+        for table in self._tree.find_all(exp.Table):
+            if not table.db and table.name.lower() in self._aliases and not self._known(table):
+                _quote(table.this, self._aliases[table.name.lower()])
+
+    def _spell_column(self, column: exp.Column, scope: Scope) -> None:
+        name, owner = column.name.lower(), column.table.lower()
+        sources = [source for known, source in _reachable(scope) if known.lower() == owner or not owner]
+        source = next((source for source in sources if name in self._names(source)), None)
+        if owner and sources:
+            _quote(column.args["table"], self._owner(owner, sources[0]))
+            column.set("db", None)
+            column.set("catalog", None)
+        own = {} if owner else _own(scope)
+        places = [own, self._names(source)] if column.find_ancestor(exp.Order) else [self._names(source), own]
+        spelled = next((names[name] for names in places if name in names), self._aliases.get(name))
+        if spelled:
+            _quote(column.this, spelled)
+        if isinstance(source, exp.Table) and (known := self._known(source)):
+            column.meta["type"] = next(c.type for c in known.columns if c.name.lower() == name)
+
+    def _owner(self, name: str, source: exp.Table | Scope) -> str:
+        if isinstance(source, exp.Table) and not source.alias:
+            return source.name
+        return self._aliases.get(name, name)
+
+    def _names(self, source: exp.Table | Scope | None) -> Names:
+        """Return the columns that a source has."""
+        if isinstance(source, exp.Table):
+            known = self._known(source)
+            return {column.name.lower(): column.name for column in known.columns} if known else {}
+        names = _given_out(source) if source else {}
+        if source and "*" in names:
+            for inner in source.sources.values():
+                names |= self._names(inner)
+        return names
+
+    def _spell_using(self, scope: Scope) -> None:
+        for join in scope.find_all(exp.Join):
+            for identifier in join.args.get("using") or ():
+                plain = identifier.this if isinstance(identifier, exp.Column) else identifier
+                names = [self._names(source) for source in scope.sources.values()]
+                spelled = next((found[plain.name.lower()] for found in names if plain.name.lower() in found), None)
+                _quote(plain, spelled or plain.name)
+
+
+def _given_out(scope: Scope) -> Names:
+    """Return the names of a query's own columns, as they are spelled by now."""
+    query = scope.expression
+    return {name.lower(): name for name in query.named_selects} if isinstance(query, exp.Query) else {}
+
+
+def _own(scope: Scope) -> Names:
+    """Return the names that a query gives to its columns, for its ORDER BY, GROUP BY and HAVING."""
+    query = scope.expression
+    if isinstance(query, exp.Select):
+        return {item.alias.lower(): item.alias for item in query.selects if isinstance(item, exp.Alias)}
+    return _given_out(scope)
+
+
+def _quote(identifier: exp.Identifier, name: str) -> None:
+    identifier.set("this", name)
+    identifier.set("quoted", True)
+
+
+def _reachable(scope: Scope) -> Iterator[tuple[str, exp.Table | Scope]]:
+    """Yield the sources of a query, then those of the queries around it."""
+    here: Scope | None = scope
+    while here is not None:
+        yield from here.sources.items()
+        here = here.parent
+
+
+def _cast_compared(node: exp.Expr) -> exp.Expr:
+    """Compare text with a number as a number, which `=` and IN of DuckDB do by themselves and Postgres refuses."""
+    if not isinstance(node, EQUALS):
+        return node
+    sides = [node.this, node.args.get("expression"), *node.args.get("expressions", ())]
+    kinds = [kind for side in sides if side is not None and (kind := _number_kind(side))]
+    for side in sides if kinds else ():
+        if isinstance(side, exp.Column) and side.meta.get("type") == "VARCHAR":
+            side.replace(exp.cast(side.copy(), "DOUBLE" if "DOUBLE" in kinds else "BIGINT"))
+    return node
+
+
+def _number_kind(side: exp.Expr) -> str | None:
+    """Return as what a side of a comparison is a number; None where it is not known to be one."""
+    plain = side.this if isinstance(side, exp.Neg) else side
+    if isinstance(plain, exp.Literal) and not plain.is_string:
+        return "BIGINT" if plain.is_int else "DOUBLE"
+    kind = plain.meta.get("type", "") if isinstance(plain, exp.Column) else ""
+    if kind in INTEGERS:
+        return "BIGINT"
+    return "DOUBLE" if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL") else None
+
+
+REWRITES: dict[str, Callable[[exp.Expr], exp.Expr]] = {"mysql": _wrap_limit, "postgres": _cast_compared}
+"""What sqlglot does not do by itself."""

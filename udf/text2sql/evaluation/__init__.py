@@ -1,0 +1,1 @@
+"""How good a model is: suites, runs, scores and reports."""

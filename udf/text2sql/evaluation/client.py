@@ -1,0 +1,92 @@
+"""Asking a deployed model through the SQL functions: one statement over a table of questions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from ...connection import Connection, register
+from .scoring import Answered
+
+History = tuple[tuple[str, str | None], ...]
+"""The turns before: each question with the SQL that it was answered with."""
+
+# Parameters and no table: a table of questions would be a part of the catalog that is asked about.
+ASK = """
+    SELECT text2sql_detail(llm_param({'instruction': question, 'history': history}), schema := schema, model := $model)
+    FROM (SELECT unnest($questions::VARCHAR[]) AS question, unnest($histories::VARCHAR[]) AS history,
+                 unnest($schemas::VARCHAR[]) AS schema, unnest(range(len($questions))) AS number)
+    ORDER BY number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with the turns before it; `schema` is what `schema :=` says, None for the connection's catalog."""
+
+    question: str
+    history: History = ()
+    schema: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SqlFunctions:
+    """Answers questions with `text2sql_detail`.
+
+    Args:
+        model: a deployed model; None: text2sql's own choice.
+        cluster: as for `connect`.
+        store: what the SQL variable `llm_store` is set to; None: nothing.
+    """
+
+    model: str | None = None
+    cluster: str | None = None
+    store: str | None = None
+
+    def __call__(self, connection: duckdb.DuckDBPyConnection, asked: Sequence[Asked]) -> list[Answered]:
+        """Return one answer a question, all asked at once.
+
+        Raises:
+            SetupError: no question can succeed.
+        """
+        if not isinstance(connection, Connection):
+            connection = register(connection, cluster=self.cluster)
+            if self.store:
+                connection.execute("SET VARIABLE llm_store = $1", [self.store])
+        columns = {
+            "questions": [one.question for one in asked],
+            "histories": [_turns(one.history) for one in asked],
+            "schemas": [one.schema for one in asked],
+        }
+        rows = connection.execute(ASK, {**columns, "model": self.model}).fetchall()
+        return [_answered(detail) for (detail,) in rows]
+
+
+def _turns(history: History) -> str | None:
+    """Return the earlier turns as llm_param reads them; one that got no SQL is as if it had not been asked."""
+    turns = [
+        {"role": role, "content": content}
+        for question, sql in history
+        if sql
+        for role, content in (("user", question), ("assistant", sql))
+    ]
+    return json.dumps(turns, ensure_ascii=False) if turns else None
+
+
+def _answered(detail: dict[str, Any]) -> Answered:
+    error = detail["error"] or {"code": "", "message": ""}
+    return Answered(
+        sql=detail["sql"],
+        code=error["code"],
+        message=error["message"] or "",
+        attempts=detail["attempts"],
+        bound=detail["bound"],
+        model=detail["model"],
+        input_tokens=detail["usage"]["input_tokens"] or 0,
+        output_tokens=detail["usage"]["output_tokens"] or 0,
+        seconds=detail["seconds"] or 0.0,
+    )

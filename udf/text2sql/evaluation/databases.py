@@ -1,0 +1,102 @@
+"""What questions are asked of: databases with rows, opened once each, and schemas that are text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+
+import duckdb
+
+from ....workers.errors import SetupError, near_names
+from ....workers.mschema import Column, Schema, Table, write
+from ..schema.catalog import read_catalog
+from ..schema.resolve import ResolvedSchema, resolve
+from .datasets import Question, data_folder, databases, open_database
+
+
+def open_source(name: str) -> duckdb.DuckDBPyConnection:
+    """Open a database for reading.
+
+    Args:
+        name: one of the data folder's, or the path of a DuckDB file, or of a folder of `schema.sql` with Parquet files.
+
+    Raises:
+        SetupError: there is none, or it cannot be opened.
+    """
+    path = Path(name).expanduser()
+    try:
+        if path.is_file():
+            return duckdb.connect(str(path), read_only=True)
+        known = (data_folder() / "databases" / name / "schema.sql").is_file()
+        if known or (path / "schema.sql").is_file():
+            connection = duckdb.connect()
+            open_database(connection, name if known else str(path.resolve()))
+            return connection
+    except duckdb.Error as error:
+        raise SetupError(f"the database {name!r} cannot be opened: {error}", hint="name a DuckDB file") from error
+    raise SetupError(f"there is no database {name!r}", hint=near_names(name, databases()))
+
+
+def schema_text(question: Question) -> str | None:
+    """Return what `schema :=` says for a question that brings its schema; None: it is asked of a database."""
+    if question.columns:
+        columns = tuple(Column(name, kind) for name, kind in question.columns)
+        return write(Schema(tables=(Table("t", columns),)))
+    return question.schema or None
+
+
+class Sources:
+    """The databases of many questions; a context that closes them."""
+
+    def __init__(self) -> None:
+        self._connections: dict[str, duckdb.DuckDBPyConnection | SetupError] = {}
+        self._catalogs: dict[str, Schema] = {}
+        self._lock = RLock()
+
+    def __enter__(self) -> Sources:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for connection in self._connections.values():
+            if isinstance(connection, duckdb.DuckDBPyConnection):
+                connection.close()
+
+    def connection(self, question: Question) -> duckdb.DuckDBPyConnection | None:
+        """Return a new cursor of the question's database; None where it has only the text of a schema.
+
+        Raises:
+            SetupError: the database cannot be opened.
+        """
+        if schema_text(question) is not None:
+            return None
+        with self._lock:
+            if question.db not in self._connections:
+                self._connections[question.db] = _opened(question.db)
+            found = self._connections[question.db]
+        if isinstance(found, SetupError):
+            raise found
+        return duckdb.DuckDBPyConnection.cursor(found)
+
+    def schema(self, question: Question) -> ResolvedSchema:
+        """Return the schema as text2sql resolves it.
+
+        Raises:
+            SetupError: the database cannot be opened, or the text describes no table.
+        """
+        text = schema_text(question)
+        if text is not None:
+            return resolve(text, Schema())
+        if question.db not in self._catalogs:
+            with self.connection(question) or duckdb.connect() as connection:
+                self._catalogs[question.db] = read_catalog(connection)
+        return ResolvedSchema(self._catalogs[question.db])
+
+
+def _opened(name: str) -> duckdb.DuckDBPyConnection | SetupError:
+    try:
+        return open_source(name)
+    except SetupError as error:
+        return error

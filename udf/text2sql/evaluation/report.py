@@ -1,0 +1,155 @@
+"""What came of an evaluation: accuracy by parts, errors by kind, tokens, seconds, and whether two models differ."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from itertools import accumulate
+
+from .difficulty import DIFFICULTIES, difficulty
+from .question_rows import LeftOut
+from .scoring import DECLINED, OUTCOMES, RIGHT, Judged, Outcome
+
+_difficulty = lru_cache(maxsize=None)(difficulty)
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of a suite's questions.
+
+    Args:
+        suite, model: what was asked of which model; '' for none.
+        judged: every question that was judged, in the suite's order.
+        left_out: lines that hold no question, and questions that cannot be judged.
+        turns: the number of a turn, from 1, for each value of `turn` that the suite has.
+        seconds: that all of it took.
+        unasked: how many questions were not judged, because it was stopped.
+        money: what the tokens cost; None where no price is known.
+    """
+
+    suite: str
+    judged: list[Judged] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    turns: dict[int, int] = field(default_factory=dict)
+    model: str = ""
+    seconds: float = 0.0
+    unasked: int = 0
+    money: float | None = None
+
+    @property
+    def title(self) -> str:
+        """The suite, and what is counted: where no question has rows to compare, the SQL is."""
+        by_sql = all(one.question.schema or one.question.columns for one in self.judged) and self.judged
+        return f"{self.suite}: {'accuracy by SQL' if by_sql else 'execution accuracy'}"
+
+    def counts(self, joins: bool | None = None) -> Counter[Outcome]:
+        """Return how many questions came out how: all, or only those whose right SQL reads several tables, or one."""
+        return Counter(one.outcome for one in self.judged if joins is None or one.joins is joins)
+
+    def accuracy(self, joins: bool | None = None) -> float:
+        """Return the share that is right, of the same choice of questions."""
+        counts = self.counts(joins)
+        return counts[RIGHT] / max(counts.total(), 1)
+
+    def parts(self) -> dict[str, list[Judged]]:
+        """Return the questions in parts that are not empty: all, by tables, by Spider's difficulty, by turn."""
+        parts = {"all": self.judged}
+        parts["one table"] = [one for one in self.judged if not one.joins]
+        parts["several tables"] = [one for one in self.judged if one.joins]
+        levels = [_difficulty(one.question.sql) for one in self.judged]
+        for wanted in DIFFICULTIES:
+            parts[wanted] = [one for one, level in zip(self.judged, levels, strict=True) if level == wanted]
+        if len(self.turns) > 1:
+            parts |= {f"turn {number}": self._of_turn(turn) for turn, number in self.turns.items()}
+        return {name: part for name, part in parts.items() if part}
+
+    def _of_turn(self, turn: int) -> list[Judged]:
+        return [one for one in self.judged if one.question.turn == turn and one.question.dialogue is not None]
+
+    def codes(self) -> Counter[str]:
+        """Return how often each error came: DuckDB's words, ours, and the services' own codes."""
+        return Counter(one.answered.code for one in self.judged if one.answered.code)
+
+    def tokens(self) -> tuple[int, int]:
+        """Return how many tokens were read and written."""
+        answers = [one.answered for one in self.judged]
+        return sum(one.input_tokens for one in answers), sum(one.output_tokens for one in answers)
+
+    def waits(self) -> tuple[float, float]:
+        """Return the median and the 95th percentile of the seconds that the model took for a question."""
+        seconds = sorted(one.answered.seconds for one in self.judged)
+        return (statistics.median(seconds), seconds[len(seconds) * 95 // 100]) if seconds else (0.0, 0.0)
+
+    def share(self, *outcomes: Outcome) -> float:
+        """Return the share of the questions that came out so."""
+        counts = self.counts()
+        return sum(counts[outcome] for outcome in outcomes) / max(counts.total(), 1)
+
+    def bound(self) -> float:
+        """Return the share of the answers that are SQL which binds, or a declared refusal."""
+        good = sum(one.answered.bound or one.outcome == DECLINED for one in self.judged)
+        return good / max(len(self.judged), 1)
+
+    def __str__(self) -> str:
+        lines = [self.title]
+        for label, joins in (("all", None), ("one table", False), ("several tables", True)):
+            counts = self.counts(joins)
+            told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])
+            lines.append(f"  {label:<15}{100 * self.accuracy(joins):5.1f} %  of {counts.total():4d}: {told}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on the same questions.
+
+    Args:
+        one, other: the models.
+        both, only_one, only_other, neither: how many questions are right of whom.
+        p: how likely a difference as large as this is, if neither model is better.
+    """
+
+    one: str
+    other: str
+    both: int
+    only_one: int
+    only_other: int
+    neither: int
+    p: float
+
+    @property
+    def significant(self) -> bool:
+        """Whether the models differ at the level of 5 %."""
+        return self.p < 0.05
+
+    def __str__(self) -> str:
+        only = f"{self.only_one} right only of {self.one}, {self.only_other} only of {self.other}"
+        verdict = "the difference is significant" if self.significant else "no significant difference"
+        return f"{only} (exact McNemar test, p = {self.p:.3g}): {verdict}"
+
+
+def compare(one: Report, other: Report) -> Comparison:
+    """Compare two models by McNemar's exact test: the questions that only one of them answers right, as coin tosses."""
+    theirs = {id(judged.question): judged.outcome == RIGHT for judged in other.judged}
+    shared = [judged for judged in one.judged if id(judged.question) in theirs]
+    counts = Counter((judged.outcome == RIGHT, theirs[id(judged.question)]) for judged in shared)
+    only_one, only_other = counts[True, False], counts[False, True]
+    p = mcnemar(only_one, only_other)
+    return Comparison(one.model, other.model, counts[True, True], only_one, only_other, counts[False, False], p)
+
+
+def mcnemar(only_one: int, only_other: int) -> float:
+    """Return the p-value of the exact, two-sided test: min(1, 2 · P(X ≤ min)), X binomial over their sum with 1/2."""
+    tosses, fewer = only_one + only_other, min(only_one, only_other)
+    ways = accumulate(range(fewer), lambda way, k: way * (tosses - k) // (k + 1), initial=1)
+    tail = sum(ways)
+    return min(1.0, float(Fraction(2 * tail, 2**tosses)))
+
+
+def comparisons(reports: Sequence[Report]) -> list[Comparison]:
+    """Compare the first model with each of the others."""
+    return [compare(reports[0], other) for other in reports[1:]]

@@ -1,0 +1,215 @@
+"""Execution accuracy: is what a question's SQL gives the same as what the right SQL gives?"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+
+import duckdb
+
+from ....workers.errors import CancelledError, SetupError
+from .client import Asked, History
+from .databases import Sources, schema_text
+from .datasets import Question
+from .gold import Gold
+from .question_rows import LeftOut
+from .report import Report
+from .scoring import (
+    DECLINED,
+    OUTCOMES,
+    RIGHT,
+    UNBOUND,
+    WRONG,
+    Answered,
+    Judged,
+    judge,
+    reads_several_tables,
+    rows_of,
+    same,
+)
+from .suites import Conversation, Suite, load_suite, ordinals
+
+__all__ = [
+    "DECLINED", "OUTCOMES", "RIGHT", "UNBOUND", "WRONG", "History", "Judged", "Report", "evaluate", "evaluate_suite",
+    "judge", "reads_several_tables", "rows_of", "same",
+]  # fmt: skip
+
+Answer = Callable[[duckdb.DuckDBPyConnection, str, History], str | None]
+"""From a connection, a question and its history to SQL; None declines."""
+Ask = Callable[[duckdb.DuckDBPyConnection, Sequence[Asked]], list[Answered]]
+"""From a connection to the questions' database and questions to one answer each."""
+Done = tuple[list[Judged], list[LeftOut]]
+TOGETHER = 24
+"""Conversations that one statement asks."""
+STATEMENTS = 32
+"""Statements that run at once: 768 questions, which is more than services let one ask."""
+STOP_SECONDS = 0.05
+"""How often the running statements are told to stop: one that is only beginning does not hear it."""
+
+
+def evaluate(
+    answer: Answer, suite: str, *, split: str = "dev", limit: int | None = None, follow: bool = True
+) -> Report:
+    """Ask every question of a suite of a function, one after the other, and compare results.
+
+    Args:
+        answer: what is evaluated; later turns of a dialogue get the earlier questions with its own answers.
+        suite: its name.
+        split: the data folder's part.
+        limit: only so many questions, evenly spread; dialogues stay whole.
+        follow: whether turns bring their history.
+
+    Raises:
+        SetupError: there is no such suite, or its questions have no database.
+    """
+    chosen = load_suite(suite, split=split, limit=limit)
+    if any(schema_text(question) is not None or not question.db for question in chosen.questions):
+        raise SetupError(f"the questions of {suite} have no rows to run on", hint="type: quackllm evaluate wikisql")
+
+    def ask(connection: duckdb.DuckDBPyConnection, asked: Sequence[Asked]) -> list[Answered]:
+        found = [answer(connection, one.question, one.history if follow else ()) for one in asked]
+        return [Answered(sql, "" if sql else "declined") for sql in found]
+
+    with Sources() as sources:
+        return evaluate_suite(ask, chosen, Gold(sources), statements=1, together=len(chosen.conversations))
+
+
+def evaluate_suite(
+    ask: Ask,
+    suite: Suite,
+    gold: Gold,
+    *,
+    gold_history: bool = False,
+    progress: Callable[[int], None] = lambda count: None,
+    statements: int = STATEMENTS,
+    together: int = TOGETHER,
+) -> Report:
+    """Ask every question of a suite and judge the answers.
+
+    Ctrl-C ends it: the report then holds what was judged before, and says how many were not.
+
+    Args:
+        ask: what is evaluated.
+        suite: its questions.
+        gold: the right answers; the same one for every model.
+        gold_history: later turns get the right SQL of the earlier ones, in place of the model's own.
+        progress: is told of each number of questions that is done.
+        statements: how many statements run at once.
+        together: how many conversations one statement asks.
+
+    Raises:
+        SetupError: no question can succeed: an unknown model, a wrong key.
+    """
+    began = time.perf_counter()
+    run = _Run(ask, gold, gold_history)
+    report = Report(suite.name, left_out=list(suite.left_out), turns=ordinals(suite.questions))
+    with ThreadPoolExecutor(statements, thread_name_prefix="evaluate") as pool:
+        under_way = [pool.submit(run.answer, group) for group in _groups(suite, together)]
+        try:
+            _collect(under_way, report, progress)
+        except KeyboardInterrupt:
+            run.stop()
+            pool.shutdown(cancel_futures=True)
+            report.judged, report.left_out = [], list(suite.left_out)
+            _collect([future for future in under_way if not future.cancelled()], report, lambda count: None)
+        finally:
+            run.stop()
+            pool.shutdown(cancel_futures=True)
+    places = {id(question): place for place, question in enumerate(suite.questions)}
+    report.judged.sort(key=lambda one: places[id(one.question)])
+    report.left_out.sort(key=lambda one: one.line)
+    report.seconds = time.perf_counter() - began
+    report.unasked = len(places) - len(report.judged) - (len(report.left_out) - len(suite.left_out))
+    return report
+
+
+def _collect(under_way: Sequence[Future[Done]], report: Report, progress: Callable[[int], None]) -> None:
+    for future in as_completed(under_way):
+        judged, left_out = future.result()
+        report.judged += judged
+        report.left_out += left_out
+        progress(len(judged) + len(left_out))
+
+
+def _groups(suite: Suite, together: int) -> Iterator[list[Conversation]]:
+    """Yield conversations that one statement asks: of one database, or of any where each question brings its schema."""
+    for _, group in groupby(suite.conversations, key=lambda one: _database(one[0])):
+        rest = iter(group)
+        while some := list(islice(rest, together)):
+            yield some
+
+
+def _database(question: Question) -> str | None:
+    return question.db if schema_text(question) is None else None
+
+
+@dataclass
+class _Run:
+    """One evaluation under way: what is known to all of its threads."""
+
+    ask: Ask
+    gold: Gold
+    gold_history: bool
+    stopped: threading.Event = field(default_factory=threading.Event)
+    connections: set[duckdb.DuckDBPyConnection] = field(default_factory=set)
+    judging: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(os.cpu_count() or 1))
+
+    def answer(self, group: Sequence[Conversation]) -> Done:
+        """Ask the conversations of one database, all first turns at once, then all second ones; judge the answers."""
+        judged: list[Judged] = []
+        faults = [fault for conversation in group for one in conversation if (fault := self.gold.fault(one))]
+        group = [conversation for conversation in group if any(not self.gold.fault(one) for one in conversation)]
+        if not group or self.stopped.is_set():
+            return judged, faults
+        cursor = self.gold.sources.connection(group[0][0])
+        connection = cursor or duckdb.connect()
+        self.connections.add(connection)
+        try:
+            # What was judged before a stop counts.
+            with suppress(duckdb.InterruptException, CancelledError), closing(connection):
+                for asked in self._turns(connection, group):
+                    for question, answered in asked:
+                        if not self.gold.fault(question):
+                            judged.append(self._judge(question, answered, cursor))
+        finally:
+            self.connections.discard(connection)
+        return judged, faults
+
+    def _turns(
+        self, connection: duckdb.DuckDBPyConnection, group: Sequence[Conversation]
+    ) -> Iterator[list[tuple[Question, Answered]]]:
+        """Yield the questions of each turn with their answers."""
+        histories: dict[int, History] = {}
+        for turn in range(max(map(len, group))):
+            if self.stopped.is_set():
+                return
+            asked = [(n, conversation[turn]) for n, conversation in enumerate(group) if turn < len(conversation)]
+            answers = self.ask(
+                connection, [Asked(one.question, histories.get(n, ()), schema_text(one)) for n, one in asked]
+            )
+            for (n, one), answered in zip(asked, answers, strict=True):
+                said = one.sql if self.gold_history else answered.sql
+                histories[n] = (*histories.get(n, ()), (one.question, said))
+            yield [(one, answered) for (_, one), answered in zip(asked, answers, strict=True)]
+
+    def _judge(self, question: Question, answered: Answered, cursor: duckdb.DuckDBPyConnection | None) -> Judged:
+        with self.judging:
+            judged = self.gold.judge(question, answered, cursor)
+        if self.stopped.is_set():
+            raise CancelledError("the evaluation was stopped")
+        return judged
+
+    def stop(self) -> None:
+        """Let nothing more be asked, and wait for the statements that run."""
+        self.stopped.set()
+        while self.connections:
+            for connection in list(self.connections):
+                with suppress(duckdb.ConnectionException):  # Its thread has just closed it.
+                    connection.interrupt()
+            time.sleep(STOP_SECONDS)

@@ -1,0 +1,192 @@
+"""Judging an answer: does its SQL give what the right SQL gives, or, where there are no rows, say the same?"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import sqlglot
+from sqlglot import expressions as exp
+
+from ....workers.mschema import Schema
+from .datasets import Question
+from .sql_equivalence import same_sql
+
+Outcome = str
+OUTCOMES = (
+    "right", "wrong", "empty", "does not run", "does not bind", "does not parse", "guard", "declined", "no SQL",
+    "service error",
+)  # fmt: skip
+RIGHT, WRONG, EMPTY, FAILED, UNBOUND, UNPARSED, GUARDED, DECLINED, NO_SQL, SERVICE = OUTCOMES
+OF_CODE = {"parser": UNPARSED, "guard": GUARDED, "declined": DECLINED, "no_sql": NO_SQL}
+SECONDS = 10.0
+MOST_ROWS = 100_000
+MOST_SHOWN = 5
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What `text2sql_detail` says of one question."""
+
+    sql: str | None = None
+    code: str = ""
+    message: str = ""
+    attempts: int = 1
+    bound: bool = False
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How the rows differ from the right ones: how many there are, and some that are missing or too many."""
+
+    right: int
+    given: int
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One question, what was answered, and how that is judged.
+
+    Args:
+        question, sql: what was asked and answered.
+        outcome: one of `OUTCOMES`.
+        joins: the right SQL reads several tables.
+        answered: how the SQL was found.
+        difference: of the rows, where it is wrong.
+        why: DuckDB's words against SQL that does not run.
+    """
+
+    question: Question
+    sql: str | None
+    outcome: Outcome
+    joins: bool
+    answered: Answered = Answered()
+    difference: Difference | None = None
+    why: str = ""
+
+
+def judge(connection: duckdb.DuckDBPyConnection, question: Question, sql: str | None) -> Judged:
+    """Compare what SQL gives with what the right SQL gives: as multisets of rows, in order only where it is ordered."""
+    answered = Answered(sql, "" if sql else "declined")
+    if sql and (why := _refusal(connection, sql)):
+        answered = Answered(None, "binder", why)
+    judged = judge_rows(connection, question, rows_of(connection, question.sql), answered)
+    return Judged(question, sql, judged.outcome, judged.joins, answered, judged.difference, judged.why)
+
+
+def judge_rows(
+    connection: duckdb.DuckDBPyConnection, question: Question, right: Rows | None, answered: Answered
+) -> Judged:
+    """Judge an answer by its rows.
+
+    Args:
+        connection: where to run it.
+        question: what was asked.
+        right: the right rows.
+        answered: the answer; its SQL was bound before.
+    """
+    joins = reads_several_tables(question.sql)
+    if answered.sql is None:
+        return Judged(question, None, outcome_of(answered.code), joins, answered)
+    given, why = run(connection, answered.sql)
+    if given is None:
+        return Judged(question, answered.sql, FAILED, joins, answered, why=why)
+    if same(right, given, question.ordered):
+        return Judged(question, answered.sql, RIGHT, joins, answered)
+    outcome = EMPTY if right and not given else WRONG
+    return Judged(question, answered.sql, outcome, joins, answered, difference(right or [], given))
+
+
+def judge_text(question: Question, schema: Schema, answered: Answered) -> Judged:
+    """Judge an answer by its SQL, where there are no rows."""
+    joins = reads_several_tables(question.sql)
+    if answered.sql is None:
+        return Judged(question, None, outcome_of(answered.code), joins, answered)
+    outcome = RIGHT if same_sql(question.sql, answered.sql, schema) else WRONG
+    return Judged(question, answered.sql, outcome, joins, answered)
+
+
+def outcome_of(code: str) -> Outcome:
+    """Return what an error's code means: DuckDB's own words, ours, or else a service's."""
+    return OF_CODE.get(code, UNBOUND if code in DUCKDB_WORDS else SERVICE)
+
+
+def _words(kind: type[BaseException]) -> set[str]:
+    return {kind.__name__.removesuffix("Exception").lower()}.union(*(_words(sub) for sub in kind.__subclasses__()))
+
+
+DUCKDB_WORDS = frozenset(_words(duckdb.Error))
+
+
+def reads_several_tables(sql: str) -> bool:
+    """Whether SQL names more than one table, or the same one twice."""
+    try:
+        return len(list(sqlglot.parse_one(sql, read="duckdb").find_all(exp.Table))) > 1
+    except sqlglot.errors.SqlglotError:
+        return bool(re.search(r"\bJOIN\b", sql))
+
+
+def _refusal(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    try:
+        connection.execute(f"EXPLAIN {sql}")
+    except duckdb.Error as error:
+        return str(error)
+    return ""
+
+
+def run(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECONDS) -> tuple[Rows | None, str]:
+    """Return the rows of a query, or None and why there are none: DuckDB's words, or that it takes too long."""
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.start()
+    try:
+        return connection.execute(sql).fetchmany(MOST_ROWS), ""
+    except duckdb.InterruptException:
+        return None, f"it takes longer than {seconds:g} s"
+    except duckdb.Error as error:
+        return None, str(error)
+    finally:
+        timer.cancel()
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECONDS) -> Rows | None:
+    """Return the rows of a query; None where it fails or takes longer than the time given."""
+    return run(connection, sql, seconds)[0]
+
+
+def same(right: Rows | None, given: Rows | None, ordered: bool) -> bool:
+    """Whether two results are equal: floats to 6 digits, columns by place, rows in order only where `ordered`."""
+    if right is None or given is None or len(right) != len(given):
+        return False
+    one, two = [_plain(row) for row in right], [_plain(row) for row in given]
+    return one == two if ordered else Counter(one) == Counter(two)
+
+
+def difference(right: Rows, given: Rows) -> Difference:
+    """Return how two results differ, with the first rows that only one of them has."""
+    one, two = Counter(map(_plain, right)), Counter(map(_plain, given))
+    missing, extra = ([str(row) for row in list((a - b).elements())[:MOST_SHOWN]] for a, b in ((one, two), (two, one)))
+    return Difference(len(right), len(given), tuple(missing), tuple(extra))
+
+
+def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(_plain_cell(cell) for cell in row)
+
+
+def _plain_cell(cell: Any) -> Any:
+    if isinstance(cell, bool) or cell is None:
+        return cell
+    if isinstance(cell, int | float | Decimal):
+        return f"{float(cell):.6g}" if not float(cell).is_integer() else int(cell)
+    return cell if isinstance(cell, str) else str(cell)

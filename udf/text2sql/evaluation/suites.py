@@ -1,0 +1,114 @@
+"""Suites of questions to evaluate on: those of the data folder, or a file of the user's own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from ....workers.training.data.data_files import read_rows
+from .datasets import Question, questions
+from .question_rows import LeftOut, read_question
+
+Conversation = tuple[Question, ...]
+"""Questions that follow one another; a single question is a conversation of one."""
+Turns = Literal["first", "all"]
+FIRST_ONLY = ("chase_zh",)
+"""Suites of conversations of which the first turns are asked where nothing else is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Questions to evaluate on.
+
+    Args:
+        name: the data folder's name for it, or the file's.
+        conversations: its questions, those of a database together.
+        left_out: lines that hold no question.
+    """
+
+    name: str
+    conversations: tuple[Conversation, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def questions(self) -> list[Question]:
+        """All questions, in order."""
+        return [question for conversation in self.conversations for question in conversation]
+
+
+def load_suite(
+    name: str,
+    *,
+    split: str = "dev",
+    database: str = "",
+    turns: Turns | None = None,
+    limit: int | None = None,
+    seed: int | None = None,
+) -> Suite:
+    """Return a suite's questions.
+
+    Args:
+        name: e.g. `spider`, or the path of a file: JSON lines, a JSON list or Parquet, of `question`, `sql`, and `db`
+            or `schema`.
+        split: the data folder's part.
+        database: a DuckDB file, for the rows that name none.
+        turns: only the first turn of each conversation, or all; None: what the suite is for.
+        limit: only so many conversations or single questions: spread evenly, or drawn where there is a seed.
+        seed: another one draws others.
+
+    Raises:
+        SetupError: there is no such suite.
+        TrainingError: the file cannot be read.
+    """
+    asked, left_out = _read(name, split, database)
+    if turns is None:
+        turns = "first" if name in FIRST_ONLY else "all"
+    if turns == "first":
+        first = min((question.turn for question in asked), default=0)
+        asked = [question for question in asked if question.dialogue is None or question.turn == first]
+    return Suite(Path(name).name, tuple(_sample(_conversations(asked), limit, seed)), tuple(left_out))
+
+
+def _read(name: str, split: str, database: str) -> tuple[list[Question], list[LeftOut]]:
+    path = Path(name).expanduser()
+    if path.name == name and not path.is_file():
+        return questions(name, split), []
+    read = [read_question(row, database) for row in read_rows(str(path))]
+    return [one for one in read if isinstance(one, Question)], [one for one in read if isinstance(one, LeftOut)]
+
+
+def _conversations(asked: Sequence[Question]) -> list[Conversation]:
+    ordered = sorted(enumerate(asked), key=_order)
+    return [tuple(question for _, question in group) for _, group in groupby(ordered, key=lambda one: _order(one)[:4])]
+
+
+def _order(numbered: tuple[int, Question]) -> tuple[str, str, bool, int, int]:
+    """Return what puts the questions of a database, and the turns of a conversation, one after the other."""
+    number, question = numbered
+    alone = question.dialogue is None
+    return (
+        question.db,
+        question.schema,
+        alone,
+        number if question.dialogue is None else question.dialogue,
+        question.turn,
+    )
+
+
+def _sample(found: list[Conversation], limit: int | None, seed: int | None) -> list[Conversation]:
+    if limit is None or limit >= len(found):
+        return found
+    if seed is None:
+        return [found[number * len(found) // limit] for number in range(limit)]
+    places = sorted(random.Random(seed).sample(range(len(found)), limit))
+    return [found[place] for place in places]
+
+
+def ordinals(asked: Sequence[Question]) -> dict[int, int]:
+    """Return, for each value of `turn` that a suite has, the number of the turn, from 1."""
+    values = sorted({question.turn for question in asked if question.dialogue is not None})
+    return {value: number for number, value in enumerate(values, 1)}

@@ -1,0 +1,132 @@
+"""The way from a question to SQL: ask, reduce, guard, bind, and send DuckDB's words back until the query fits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from msgspec import structs
+
+from ...workers.errors import GuardError, RequestError
+from ...workers.messages import Failure, Message, Request, Response, Usage
+from .checks.binder import bind
+from .checks.extract_sql import declined, reduce_answer
+from .checks.guard import check
+from .checks.sandbox import parser_error
+from .prompts.formats import PromptForm
+from .prompts.value_matching import match_values
+from .schema.resolve import ResolvedSchema
+
+Ask = Callable[[Request], Awaitable[Response]]
+Fit = Callable[[str], tuple[str, Failure | None]]
+NO_SQL = Failure("no_sql", "the answer holds no SQL")
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What came of a question.
+
+    Args:
+        sql: the query, or None.
+        error: why there is none: a service's own code, or 'parser', 'binder', 'catalog' (and DuckDB's other words),
+            'guard', 'no_sql', 'declined'. None exactly where there is a query.
+        attempts: how often the model was asked.
+        bound: whether DuckDB itself took the query; False where the schema cannot be bound.
+        model: who answered.
+        history: bare questions and SQL, the newest last, for a follow-up; after a failure the last good one.
+        usage: tokens of all attempts.
+        seconds: of all attempts.
+    """
+
+    sql: str | None
+    error: Failure | None
+    attempts: int
+    bound: bool
+    model: str
+    history: tuple[Message, ...]
+    usage: Usage
+    seconds: float
+
+
+async def answer_question(
+    question: str | Request,
+    schema: ResolvedSchema,
+    form: PromptForm,
+    ask: Ask,
+    *,
+    max_repairs: int = 3,
+    fit: Fit | None = None,
+) -> Detail:
+    """Return the SQL that answers a question.
+
+    Args:
+        question: a text, or a request whose messages are earlier questions and their SQL, the newest question last.
+            Its options go along with every attempt.
+        schema: what is asked of.
+        form: how the model wants to be asked.
+        ask: sends one request to the model.
+        max_repairs: how often the guard's or DuckDB's words are sent back.
+        fit: SQL that passed → the SQL of the database where it is to run, or what that database says against it.
+
+    Raises:
+        RequestError: the newest turn is no question.
+    """
+    request = Request.of(question) if isinstance(question, str) else question
+    if not request.messages or request.messages[-1].role != "user":
+        raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
+    values = await asyncio.to_thread(match_values, request.messages[-1].content, schema.schema)
+    messages: tuple[Message, ...] | None = form.ask(request.messages, schema.schema, values)
+    detail = Detail(None, NO_SQL, 0, False, "", request.messages[:-1], Usage(), 0.0)
+    while messages is not None and detail.attempts <= max_repairs:
+        response = await ask(structs.replace(request, messages=messages))
+        detail = _counted(detail, response)
+        if response.error is not None:
+            return replace(detail, error=response.error)
+        output = response.output or ""
+        if form.read is not None:
+            output = await asyncio.to_thread(form.read, output, request.messages, schema.schema, values)
+        sql, failure = await asyncio.to_thread(_judged, output, schema)
+        if fit and not failure:
+            sql, failure = await asyncio.to_thread(fit, sql)
+        if failure is None:
+            history = (*request.messages, Message("assistant", sql))
+            return replace(detail, sql=sql, error=None, bound=schema.bindable, history=history)
+        detail = replace(detail, error=_with_query(failure, sql))
+        messages = None if failure.code == "declined" else form.repair(messages, sql, failure.message)
+    return detail
+
+
+def _counted(detail: Detail, response: Response) -> Detail:
+    usage = Usage(
+        detail.usage.input_tokens + response.usage.input_tokens,
+        detail.usage.output_tokens + response.usage.output_tokens,
+    )
+    return replace(
+        detail,
+        attempts=detail.attempts + 1,
+        usage=usage,
+        model=response.model or detail.model,
+        seconds=detail.seconds + response.seconds,
+    )
+
+
+def _judged(output: str, schema: ResolvedSchema) -> tuple[str, Failure | None]:
+    """Return the SQL of an answer as it may run, or as it was written and what is wrong with it."""
+    sql = reduce_answer(output)
+    if sql is None:
+        reason = declined(output)
+        return "", NO_SQL if reason is None else Failure("declined", reason)
+    if message := parser_error(sql):
+        return sql, Failure("parser", message)
+    try:
+        checked = check(sql, schema.schema, strict=not schema.bindable)
+    except GuardError as error:
+        return sql, Failure("guard", str(error))
+    unbound = bind(checked, schema.schema) if schema.bindable else None
+    return (sql, Failure(unbound.kind, unbound.message)) if unbound else (checked, None)
+
+
+def _with_query(failure: Failure, sql: str) -> Failure:
+    """Name the query that failed last: the model is not told of it twice, but the user has not seen it."""
+    return structs.replace(failure, message=f"{failure.message}\n\nThe query was: {sql}") if sql else failure

@@ -1,0 +1,1 @@
+"""How models are asked for SQL: prompt formats, and the cells that a question names."""

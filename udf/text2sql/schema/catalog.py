@@ -1,0 +1,138 @@
+"""The schema of a live connection: what its catalog says, temp and uncommitted tables and attached databases too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from ....workers.mschema import Column, Schema, Table, join_name
+from ...conversation_tables import TURN
+from .column_samples import can_sample, with_samples
+from .inferred_keys import Keys, read_key_lines, with_inferred_keys, with_keys
+from .select_tables import only
+
+Place = tuple[str, str, str]
+"""Database, schema and table."""
+
+TABLES = """
+    SELECT (database_name, schema_name, t.name), t.comment,
+           NOT t.is_view AND d.type = 'duckdb' AND NOT contains(coalesce(d.path, ''), '://')
+    FROM (SELECT database_name, schema_name, table_name AS name, table_oid AS oid, comment, internal,
+                 false AS is_view
+          FROM duckdb_tables()
+          UNION ALL
+          SELECT database_name, schema_name, view_name, view_oid, comment, internal, true
+          FROM duckdb_views()) t
+    JOIN duckdb_databases() d USING (database_name)
+    WHERE NOT t.internal AND t.comment IS DISTINCT FROM $1 ORDER BY database_name, schema_name, oid
+"""
+COLUMNS = """
+    SELECT (database_name, schema_name, table_name), column_name, data_type, comment, is_generated
+    FROM duckdb_columns() WHERE NOT internal ORDER BY database_name, schema_name, table_name, column_index
+"""
+CONSTRAINTS = """
+    SELECT (database_name, schema_name, table_name), constraint_type, constraint_column_names,
+           referenced_table, referenced_column_names
+    FROM duckdb_constraints() WHERE constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A table of the catalog: the name that SQL must write, and whether reading it is cheap."""
+
+    name: str
+    comment: str
+    readable: bool
+
+
+def read_catalog(connection: duckdb.DuckDBPyConnection, tables: Iterable[str] | None = None) -> Schema:
+    """Return the schema that statements on this connection can reach.
+
+    Read on the connection itself, so that its temp tables, its uncommitted ones and its databases are seen. Views are
+    not sampled: reading one may cost anything, a model's answers included.
+
+    Args:
+        connection: any DuckDB connection.
+        tables: names of tables, schemas or databases to keep; None keeps all.
+
+    Raises:
+        SchemaError: a name that the catalog does not have.
+    """
+    schema, readable = read_declared(connection)
+    if tables is not None:
+        schema = only(schema, tables)
+    schema, repeated = with_samples(connection, schema, readable)
+    return with_inferred_keys(schema, repeated)
+
+
+def read_declared(connection: duckdb.DuckDBPyConnection) -> tuple[Schema, set[tuple[str, str]]]:
+    """Return the schema as it is declared, without sample values, and the (table, column) that could be sampled."""
+    # The plain method: the connection may be one whose statements are planned before they run.
+    run = duckdb.DuckDBPyConnection.execute
+    database, current = run(connection, "SELECT current_database(), current_schema()").fetchall()[0]
+    found = _tables(run(connection, TABLES, [TURN]).fetchall(), database, current)
+    schema, readable = _columns(found, run(connection, COLUMNS).fetchall())
+    keys = _keys(found, run(connection, CONSTRAINTS).fetchall())
+    return with_keys(replace(schema, name=database), keys), readable
+
+
+def _tables(rows: list[tuple[tuple[str, ...], str | None, bool]], database: str, current: str) -> dict[Place, _Found]:
+    """Name every table as SQL must write it; a temp table hides one of the same name."""
+    places = [_place(row[0]) for row in rows]
+    databases = {place[0] for place in places}
+    schemas = {place[1] for place in places if place[0] == database}
+    hidden = {place[2].lower() for place in places if place[0] == "temp"}
+    found = {}
+    for place, (_, comment, readable) in zip(places, rows, strict=True):
+        base, schema, name = place
+        if base == "temp" or ((base, schema) == (database, current) and name.lower() not in hidden):
+            parts = [name]
+        elif base == database and schema not in databases and name.lower() not in hidden:
+            parts = [schema, name]
+        elif base != database and schema == "main" and base not in schemas:
+            parts = [base, name]
+        else:
+            parts = [base, schema, name]
+        found[place] = _Found(join_name(parts), comment or "", readable)
+    return found
+
+
+def _columns(
+    found: dict[Place, _Found], rows: list[tuple[tuple[str, ...], str, str, str | None, bool]]
+) -> tuple[Schema, set[tuple[str, str]]]:
+    columns: dict[Place, list[Column]] = {place: [] for place in found}
+    readable = set()
+    for where, name, kind, comment, generated in rows:
+        place = _place(where)
+        if place in found:
+            columns[place].append(Column(name, kind, comment=comment or ""))
+            if found[place].readable and not generated and can_sample(kind):
+                readable.add((found[place].name, name))
+    tables = (Table(f.name, tuple(columns[place]), read_key_lines(f.comment)[0]) for place, f in found.items())
+    return Schema(tables=tuple(tables)), readable
+
+
+def _keys(
+    found: dict[Place, _Found], rows: list[tuple[tuple[str, ...], str, list[str], str | None, list[str]]]
+) -> dict[str, Keys]:
+    """Return each table's keys: those declared, and those that its comment says."""
+    keys = {f.name: read_key_lines(f.comment)[1] for f in found.values()}
+    for where, kind, columns, other, other_columns in rows:
+        place = _place(where)
+        if place not in found:
+            continue
+        name = found[place].name
+        if kind == "PRIMARY KEY":
+            keys[name] = replace(keys[name], primary=tuple(columns))
+        elif other is not None and (there := found.get((place[0], place[1], other))):
+            reference = (tuple(columns), there.name, tuple(other_columns))
+            keys[name] = replace(keys[name], foreign=(*keys[name].foreign, reference))
+    return {name: table_keys for name, table_keys in keys.items() if table_keys}
+
+
+def _place(row: tuple[str, ...]) -> Place:
+    database, schema, table = row
+    return database, schema, table

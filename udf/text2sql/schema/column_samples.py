@@ -1,0 +1,96 @@
+"""Sample values: a few to show for each column, and more to match a question's words against."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
+import duckdb
+
+from ....workers.mschema import Column, Schema, Table, sql_name
+
+CELLS = 400_000
+"""How many cells are read in all, so that a catalog of 900 tables is read in about a second."""
+ROWS = (50, 5_000)
+"""The fewest and the most rows of one table; how many is told by the number of columns alone, never by the clock:
+the same catalog must give the same prompt."""
+COLUMNS = 20_000
+"""In a catalog of more columns nothing is sampled."""
+SECONDS = 3.0
+"""The last resort: tables that a slow disk did not give by then keep their names only."""
+EXAMPLES, VALUES, LONGEST = 3, 500, 60
+Cells = dict[str, Sequence[str | None]]
+Read = Callable[[Table, Sequence[Column], int], Cells]
+NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "GEOMETRY", "VARIANT", "JSON")
+
+
+def with_samples(
+    connection: duckdb.DuckDBPyConnection, schema: Schema, readable: Collection[tuple[str, str]]
+) -> tuple[Schema, set[tuple[str, str]]]:
+    """Return the schema with sample values, and the (table, column) whose values repeat.
+
+    Args:
+        connection: where the tables are.
+        schema: whose tables to sample.
+        readable: the (table, column) that may be read: those stored in a file or in memory, not computed.
+    """
+    return sampled(schema, readable, lambda table, columns, rows: _read(connection, table, columns, rows))
+
+
+def sampled(schema: Schema, readable: Collection[tuple[str, str]], read: Read) -> tuple[Schema, set[tuple[str, str]]]:
+    """Return the schema with sample values, and the (table, column) whose values repeat.
+
+    Args:
+        schema: whose tables to sample.
+        readable: the (table, column) that may be read.
+        read: (a table; some of its columns; how many rows) → the cells of each column by its name.
+    """
+    wanted = [(table, [c for c in table.columns if (table.name, c.name) in readable]) for table in schema.tables]
+    count = sum(len(columns) for _, columns in wanted)
+    rows = min(max(CELLS // max(count, 1), ROWS[0]), ROWS[1])
+    deadline = time.monotonic() + (SECONDS if count <= COLUMNS else 0)
+    tables: list[Table] = []
+    repeated: set[tuple[str, str]] = set()
+    for table, columns in wanted:
+        if columns and time.monotonic() < deadline:
+            cells = read(table, columns, rows)
+            repeated |= {(table.name, name) for name, values in cells.items() if len(set(values)) < len(values)}
+            table = replace(table, columns=tuple(with_cells(c, cells.get(c.name, ())) for c in table.columns))
+        tables.append(table)
+    return replace(schema, tables=tuple(tables)), repeated
+
+
+def can_sample(kind: str) -> bool:
+    """Whether values of this type say something in a prompt: nested and binary ones do not."""
+    return not kind.startswith(NESTED) and not kind.endswith("]")
+
+
+def _read(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column], rows: int) -> Cells:
+    texts = ", ".join(f"{sql_name_of(column)}::VARCHAR" for column in columns)
+    query = f"SELECT {texts} FROM {sql_name(table.name)} LIMIT {rows}"
+    try:
+        # The plain method: the connection may be one whose statements are planned before they run.
+        found = duckdb.DuckDBPyConnection.execute(connection, query).fetchall()
+    except duckdb.Error:
+        return {}  # A table that cannot be read has no samples, and its names may still answer the question.
+    return dict(zip((column.name for column in columns), zip(*found, strict=True), strict=False))
+
+
+def sql_name_of(column: Column) -> str:
+    """Return a column's name in double quotes."""
+    return '"' + column.name.replace('"', '""') + '"'
+
+
+def with_cells(column: Column, cells: Sequence[str | None]) -> Column:
+    """Return the column with what is shown and what is known of its cells."""
+    distinct = [value for value in dict.fromkeys(cells) if value and len(value) <= LONGEST]
+    text = column.type == "VARCHAR" or column.type.startswith("ENUM")
+    return replace(column, examples=_examples(column, distinct), values=tuple(distinct[:VALUES]) if text else ())
+
+
+def _examples(column: Column, distinct: Sequence[str]) -> tuple[str, ...]:
+    """Choose the examples as XiYan's tool does: one date, one of longer texts, else three; none over 50 letters."""
+    short = tuple(value for value in distinct if len(value) <= 50)[:EXAMPLES]
+    single = column.type.startswith(("DATE", "TIME")) or any(len(value) > 20 for value in short)
+    return short[:1] if single else short

@@ -1,0 +1,69 @@
+"""A schema written as CREATE TABLE statements, for the models that were trained on those."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from ....workers.mschema import Column, Schema, Table, split_name
+from ..checks.sandbox import ask
+
+
+def write_ddl(schema: Schema) -> str:
+    """Return the schema as Defog's metadata.sql has it: comments behind the columns, keys as joins in comments."""
+    statements = [_statement(table) for table in schema.tables]
+    joins = [
+        f"-- {key.table}.{key.column} can be joined with {key.other_table}.{key.other_column}"
+        for key in schema.foreign_keys
+    ]
+    return "\n\n".join([*statements, "\n".join(joins)] if joins else statements)
+
+
+def write_short_ddl(schema: Schema) -> str:
+    """Return the schema as sql-create-context has it: one line a table, names and types only."""
+    return "; ".join(
+        f"CREATE TABLE {plain_path(table.name)} ({', '.join(_column(column) for column in table.columns)})"
+        for table in schema.tables
+    )
+
+
+def plain_path(name: str) -> str:
+    """Return a table's name as SQL, in double quotes only where it must be."""
+    return ".".join(plain_name(part) for part in split_name(name))
+
+
+def plain_name(name: str) -> str:
+    """Return a name as SQL, in double quotes only where it must be."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _reserved():
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+@lru_cache(maxsize=1)
+def _reserved() -> frozenset[str]:
+    rows = ask("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'")
+    return frozenset(str(name) for (name,) in rows)
+
+
+def _column(column: Column) -> str:
+    return f"{plain_name(column.name)} {column.type or 'VARCHAR'}"
+
+
+def _statement(table: Table) -> str:
+    keys = [column for column in table.columns if column.primary_key]
+    lines = []
+    for at, column in enumerate(table.columns):
+        key = " PRIMARY KEY" if keys == [column] else ""
+        comma = "," if at + 1 < len(table.columns) or len(keys) > 1 else ""
+        lines.append(f"  {_column(column)}{key}{comma}{_note(column)}")
+    if len(keys) > 1:
+        lines.append(f"  PRIMARY KEY ({', '.join(plain_name(column.name) for column in keys)})")
+    comment = f" -- {' '.join(table.comment.split())}" if table.comment else ""
+    return f"CREATE TABLE {plain_path(table.name)} ({comment}\n" + "\n".join(lines) + "\n);"
+
+
+def _note(column: Column) -> str:
+    """Return a column's comment and sample values behind its line."""
+    examples = f"e.g. {', '.join(column.examples)}" if column.examples else ""
+    note = "; ".join(" ".join(part.split()) for part in (column.comment, examples) if part)
+    return f" -- {note}" if note else ""

@@ -1,0 +1,57 @@
+"""Which schema a question is asked of: DDL, M-Schema text, names of tables, or all of the caller's catalog."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ....workers import mschema
+from ....workers.errors import SchemaError
+from ....workers.mschema import Schema
+from .ddl import is_ddl, read_ddl
+from .select_tables import only
+
+LONG_GAP = re.compile(r"\s{40,}")
+"""Says nothing in a schema, and patterns that look for what stands behind it would look for long."""
+HINT = "create or attach a table, or say schema := 'CREATE TABLE singer (name VARCHAR, age INT)'"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSchema:
+    """The schema of a question; SQL for one that is not `bindable` is checked by the guard alone."""
+
+    schema: Schema
+    bindable: bool = True
+
+
+def resolve(text: str | None, catalog: Schema) -> ResolvedSchema:
+    """Return the schema that the argument `schema` of text2sql means.
+
+    Args:
+        text: DDL, M-Schema text, or names of tables and databases with commas between them; None or '' means all of
+            the catalog.
+        catalog: what the caller's connection can reach.
+
+    Raises:
+        SchemaError: no table is there, the text describes none, or a name is unknown.
+    """
+    text = LONG_GAP.sub(lambda gap: "\n" if "\n" in gap[0] else " ", text or "").strip()
+    if is_ddl(text):
+        ddl = read_ddl(text)
+        return ResolvedSchema(_not_empty(ddl.schema, "the DDL creates no table that can be read"), ddl.bindable)
+    if re.search(r"^\s*#\s*Table\s*:", text, re.IGNORECASE | re.MULTILINE):
+        schema = _not_empty(mschema.read(text), "the M-Schema text has no table")
+        return ResolvedSchema(schema, all(column.type for table in schema.tables for column in table.columns))
+    catalog = _not_empty(catalog, "there is no table to ask about")
+    return ResolvedSchema(only(catalog, _names(text)) if text else catalog)
+
+
+def _names(text: str) -> list[str]:
+    """Return the names between the commas; one in double quotes may hold a comma."""
+    return [name.strip() for name in re.findall(r'(?:"(?:[^"]|"")*"|[^,"])+', text) if name.strip()]
+
+
+def _not_empty(schema: Schema, complaint: str) -> Schema:
+    if not any(table.columns for table in schema.tables):
+        raise SchemaError(complaint, hint=HINT)
+    return schema

@@ -1,0 +1,283 @@
+"""Training data in chat form: questions asked exactly as text2sql asks them, answered by SQL that DuckDB has run."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from ...workers.errors import GuardError, SetupError
+from ...workers.messages import Message
+from ...workers.training.data.data_files import BadRow, Row
+from .checks.binder import OneByOne, refusal
+from .checks.guard import check
+from .checks.sandbox import parser_error
+from .checks.string_literals import text_in_single_quotes
+from .evaluation.databases import Sources
+from .evaluation.datasets import Question, questions, suites
+from .evaluation.question_rows import LeftOut, read_question
+from .evaluation.scoring import SECONDS, run
+from .prompts.formats import PromptForm, form_for
+from .prompts.value_matching import match_values
+from .schema.resolve import ResolvedSchema
+
+ChatRow = dict[str, list[dict[str, str]]]
+"""What training takes: {"messages": [{"role": "user", "content": "…"}, …, {"role": "assistant", "content": "…"}]}."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatExample:
+    """One question with its answer, ready for training.
+
+    Args:
+        question: what it was made of.
+        messages: what text2sql would send for it, and the answer in the form's own shape behind it.
+    """
+
+    question: Question
+    messages: tuple[Message, ...]
+
+    @property
+    def row(self) -> ChatRow:
+        """The example as training takes it."""
+        return {"messages": [{"role": message.role, "content": message.content} for message in self.messages]}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What must not be trained on: databases, and questions that name no database."""
+
+    databases: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
+
+    @staticmethod
+    def of(tested: Iterable[Question]) -> HeldOut:
+        """Return the test sets that these questions make."""
+        kept = list(tested)
+        names = frozenset(one.db.lower() for one in kept if one.db)
+        return HeldOut(names, frozenset(_plain(one.question) for one in kept))
+
+    def holds(self, question: Question) -> str | None:
+        """Return why a question is one of them; None where it is not."""
+        name = re.sub(r".*[/\\]|\.\w+$", "", question.db).lower()
+        if name in self.databases or question.db.lower() in self.databases:
+            return f"the database {name!r} is a test set's"
+        if not question.db and _plain(question.question) in self.asked:
+            return "the question is a test set's"
+        return None
+
+
+def held_out() -> HeldOut:
+    """Return the `dev` questions of the data folder, with their databases."""
+    return HeldOut.of(one for suite in suites("dev") for one in questions(suite, "dev"))
+
+
+def prepare_examples(
+    rows: Iterable[Row | BadRow | Question],
+    form: PromptForm | str,
+    *,
+    database: str = "",
+    tested: HeldOut | None = None,
+    drop_empty: bool = False,
+    seconds: float = SECONDS,
+    languages: Sequence[str] = (),
+    limit: int | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> tuple[list[ChatExample], list[LeftOut]]:
+    """Return the training examples that rows of questions and SQL make, and the rows that were left out.
+
+    Each question becomes the messages that text2sql sends at inference for that schema and question, with the cells
+    that it names and the turns before it, and behind them the SQL in the form's own shape. An example is made only of
+    SQL that parses, passes the guard, binds and, where there are rows, runs.
+
+    Args:
+        rows: `(line, row)`, as `workers.training.rows.read_rows` yields them; a row is a dict with `question`, `sql`,
+            and `schema` (CREATE TABLE … or M-Schema) or `db` (a database of the data folder, a DuckDB file, a folder);
+            other spellings are `query` and `answer`, `context` and `ddl`, `db_id` and `database`. Rows of one `db` with
+            the same `dialogue` are a conversation, in the order in which they come; each turn is an example of its own.
+            A suite's questions may stand among the rows, and a `BadRow` comes back as left out.
+        form: a prompt form or its name, e.g. 'chat'.
+        database: which one, where a row names none.
+        tested: databases and questions that are left out; None: the `dev` sets of the data folder.
+        drop_empty: leave out SQL that gives no rows, where its database has rows.
+        seconds: how long one query may take.
+        languages: 'en', 'zh': only questions in one of them; () keeps all.
+        limit: so many examples are enough: what follows is not looked at.
+        progress: called once a row.
+
+    Returns:
+        The examples, whose `.row` is `{"messages": […]}`, in the order of their rows; and a `LeftOut` (line, kind, why)
+        for each row that was left out. Nothing is left out otherwise. Kinds: `json` and `fields` (the row cannot be
+        read), `schema`, `parser`, `guard`, `binder`, `catalog` (DuckDB's own word for what does not bind), `run`,
+        `empty`, `turn` (an earlier turn was left out), `duplicate`, `tested` (a test set's), `language`.
+
+    Raises:
+        SetupError: no form has that name.
+    """
+    examples: list[ChatExample] = []
+    left_out: list[LeftOut] = []
+    with Sources() as sources:
+        chosen = form_for(form, "") if isinstance(form, str) else form
+        held = held_out() if tested is None else tested
+        maker = _Maker(chosen, sources, held, drop_empty, seconds, languages)
+        for row in rows:
+            if len(examples) == limit:
+                break
+            made = maker.make(row if isinstance(row, Question) else read_question(row, database))
+            if isinstance(made, ChatExample):
+                examples.append(made)
+            else:
+                left_out.append(made)
+            progress()
+    return examples, left_out
+
+
+class _Refused(Exception):
+    """Why a question makes no example."""
+
+    def __init__(self, kind: str, why: str) -> None:
+        self.kind, self.why = kind, why
+
+
+@dataclass
+class _Maker:
+    """Makes examples one after the other; knows what was made before, and the conversations under way."""
+
+    form: PromptForm
+    sources: Sources
+    tested: HeldOut
+    drop_empty: bool
+    seconds: float
+    languages: Sequence[str]
+
+    def __post_init__(self) -> None:
+        self.copies = OneByOne()
+        self.seen: dict[tuple[str, ...], int] = {}
+        self.turns: dict[tuple[str, int], tuple[Message, ...]] = {}
+        self.lost: dict[tuple[str, int], int] = {}
+
+    def make(self, question: Question | LeftOut) -> ChatExample | LeftOut:
+        """Return the example of a question, or why there is none."""
+        if isinstance(question, LeftOut):
+            return question
+        try:
+            return self._made(question)
+        except _Refused as refused:
+            if question.dialogue is not None and refused.kind != "duplicate":
+                self.lost.setdefault((question.db, question.dialogue), question.line)
+            return LeftOut(question.line, refused.kind, refused.why)
+
+    def _made(self, question: Question) -> ChatExample:
+        if why := self.tested.holds(question):
+            raise _Refused("tested", why)
+        if self.languages and language_of(question) not in self.languages:
+            raise _Refused("language", f"it is asked in {language_of(question)!r}")
+        try:
+            schema = self.sources.schema(question)
+        except SetupError as error:
+            raise _Refused("schema", str(error).replace("\n", "; ")) from None
+        question = replace(question, sql=self._checked(question, schema))
+        turns = self._with_earlier(question)
+        self._refuse_repeated(question, turns)
+        values = match_values(question.question, schema.schema)
+        told = question.sql if self.form.write is None else self.form.write(question.sql, turns, schema.schema, values)
+        if told is None:
+            raise _Refused("form", f"the form {self.form.name!r} cannot say its SQL")
+        answer = Message("assistant", self.form.answer.replace("{sql}", told))
+        return ChatExample(question, (*self.form.ask(turns, schema.schema, values), answer))
+
+    def _checked(self, question: Question, schema: ResolvedSchema) -> str:
+        """Return the SQL as the guard lets it through; it binds, and runs where there are rows."""
+        sql = text_in_single_quotes(question.sql, schema.schema)
+        if message := parser_error(sql):
+            raise _Refused("parser", message)
+        try:
+            sql = check(sql, schema.schema, strict=not schema.bindable)
+        except GuardError as error:
+            raise _Refused("guard", error.message) from None
+        cursor = self.sources.connection(question)
+        if cursor is not None:
+            self._run(cursor, sql)
+        elif schema.bindable and (unbound := self.copies.bind(sql, schema.schema)):
+            raise _Refused(unbound.kind, unbound.message)
+        return sql
+
+    def _run(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
+        with cursor:
+            if unbound := refusal(cursor, sql):
+                raise _Refused(unbound.kind, unbound.message)
+            rows, why = run(cursor, sql, self.seconds)
+            if rows is None:
+                raise _Refused("run", why)
+            if self.drop_empty and not rows:
+                raise _Refused("empty", "it gives no rows")
+
+    def _with_earlier(self, question: Question) -> Sequence[Message]:
+        """Return the conversation up to the question, and remember it with its answer for the next one."""
+        asked = Message("user", question.question)
+        if question.dialogue is None:
+            return (asked,)
+        key = question.db, question.dialogue
+        if key in self.lost:
+            raise _Refused("turn", f"an earlier turn of its conversation was left out: line {self.lost[key]}")
+        turns = (*self.turns.get(key, ()), asked)
+        self.turns[key] = (*turns, Message("assistant", question.sql))
+        return turns
+
+    def _refuse_repeated(self, question: Question, turns: Sequence[Message]) -> None:
+        told = (_plain(message.content) for message in turns)
+        key = (question.db, question.schema, str(question.columns), " ".join(question.sql.split()), *told)
+        if (first := self.seen.setdefault(key, question.line)) != question.line:
+            raise _Refused("duplicate", f"line {first} says the same")
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def split_by_database(
+    examples: Sequence[ChatExample], share: float, seed: int
+) -> tuple[list[ChatExample], list[ChatExample]]:
+    """Return the examples for training and those for watching it: no database, and no schema's text, is in both.
+
+    Args:
+        examples: of many databases.
+        share: how much of them is for watching, from 0 to 1: databases are drawn until they hold that much.
+        seed: another one draws other databases.
+    """
+    places = sorted({_place(one) for one in examples})
+    random.Random(seed).shuffle(places)
+    drawn: set[tuple[str, ...]] = set()
+    counts = dict.fromkeys(places, 0)
+    for one in examples:
+        counts[_place(one)] += 1
+    wanted = share * len(examples)
+    for place in places[:-1]:
+        if sum(counts[one] for one in drawn) >= wanted:
+            break
+        drawn.add(place)
+    kept = [one for one in examples if _place(one) not in drawn]
+    return kept, [one for one in examples if _place(one) in drawn]
+
+
+def _place(example: ChatExample) -> tuple[str, ...]:
+    question = example.question
+    return question.db, question.schema, str(question.columns)
+
+
+def language_of(question: Question) -> str:
+    """Return 'zh' for a question with Chinese letters in it, 'en' for any other."""
+    return "zh" if re.search(r"[\u4e00-\u9fff]", question.question) else "en"
+
+
+def shuffled(asked: Sequence[Question], seed: int) -> list[Question]:
+    """Return questions in the order that the seed draws; the turns of a conversation stay together and in order."""
+    keys = [(one.db, one.dialogue if one.dialogue is not None else -1 - n) for n, one in enumerate(asked)]
+    order = dict.fromkeys(keys)
+    places = list(order)
+    random.Random(seed).shuffle(places)
+    rank = {key: place for place, key in enumerate(places)}
+    return [one for _, one in sorted(zip(keys, asked, strict=True), key=lambda pair: rank[pair[0]])]

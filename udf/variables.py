@@ -1,0 +1,70 @@
+"""What a statement's user wishes of it: the SQL variables, over `settings.yaml`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+
+import duckdb
+from pydantic import ValidationError
+
+from ..workers.errors import RequestError
+from .session.session import plain
+from .settings import Wishes, settings
+
+__all__ = ["Wishes", "read_variables", "read_wishes", "wishes_of"]
+
+EXAMPLES = {
+    "llm_store": "'on'   ('off', 'refresh')",
+    "llm_prefetch": "'on'   ('off')",
+    "llm_progress": "'auto'   ('on', 'off', 'log')",
+    "llm_max_calls": "2000",
+    "llm_max_tokens": "1000000",
+    "llm_max_money": "0.5",
+}
+NEARLY = 0.9
+"""How alike two names are when one is held to be the other, mistyped."""
+
+
+def read_wishes(connection: duckdb.DuckDBPyConnection) -> Wishes:
+    """Return what holds for the next statement: the SQL variables that are set, and for the rest `settings.yaml`.
+
+    Raises:
+        RequestError, SetupError: as `wishes_of`.
+    """
+    return wishes_of(read_variables(connection))
+
+
+def read_variables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return the connection's SQL variables whose names begin as ours do."""
+    rows = plain(connection, "SELECT name, value FROM duckdb_variables() WHERE starts_with(name, 'llm_')")
+    return {name: value for name, value in rows if value is not None}
+
+
+def wishes_of(variables: Mapping[str, str]) -> Wishes:
+    """Return what these variables say, over `settings.yaml`.
+
+    Raises:
+        RequestError: a variable has a wrong value, or nearly the name of one of ours: a limit that is
+            mistyped would be none.
+        SetupError: `settings.yaml` cannot be read.
+    """
+    for name in variables.keys() - EXAMPLES.keys():
+        if near := difflib.get_close_matches(name, EXAMPLES, n=1, cutoff=NEARLY):
+            raise RequestError(
+                f"there is no variable {name}",
+                hint=f"type: RESET VARIABLE {name}; SET VARIABLE {near[0]} = {EXAMPLES[near[0]]}",
+            )
+    known = settings().model_dump(include=set(Wishes.model_fields))
+    known |= {name: _read(value) for name, value in variables.items() if name in EXAMPLES}
+    try:
+        return Wishes.model_validate(known)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        hint = f"type: SET VARIABLE {name} = {EXAMPLES[name]}"
+        raise RequestError(f"{name} is {variables[name]!r}", hint=hint) from None
+
+
+def _read(value: str) -> str | bool:
+    """Return a boolean as one: DuckDB's list of variables holds nothing but text."""
+    return {"true": True, "false": False}.get(value, value)

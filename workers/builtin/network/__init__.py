@@ -1,0 +1,1 @@
+"""The network: encoding, decoding by beam search, weights."""

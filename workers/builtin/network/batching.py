@@ -1,0 +1,181 @@
+"""Training examples, and batches of them as the network in torch wants them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..query.grammar import (
+    COLUMN,
+    KEYWORD,
+    KEYWORDS,
+    START,
+    STATES,
+    TABLE,
+    VALUE,
+    WORD,
+    Symbol,
+    legal_table,
+    state_of,
+    step,
+)
+from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, Linked
+
+FIRST = len(KEYWORDS)
+"""The input at the first step, where no symbol stands before."""
+MOST_COLUMNS = 36
+NEVER = -1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question linked to its schema, and the symbols that answer it."""
+
+    linked: Linked
+    symbols: tuple[Symbol, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One step's tensors; see TorchNetwork. `targets` is -100 beyond an example's end, `illegal` is added to scores."""
+
+    bags: Tensor
+    offsets: Tensor
+    vectors: Tensor
+    vector_offsets: Tensor
+    segments: Tensor
+    relations: Tensor
+    hidden: Tensor
+    inputs: Tensor
+    states: Tensor
+    targets: Tensor
+    illegal: Tensor
+
+
+def batches(
+    examples: Sequence[Example], size: int, chance: random.Random, shuffled: bool = True, wordless: float = 0.0
+) -> Iterator[Batch]:
+    """Yield batches of examples of about one length.
+
+    Args:
+        shuffled: for training: in any order, and large schemas thinned.
+        wordless: how often an item loses its spelling, so that only its relations and mostly its word vector tell what
+            it is.
+    """
+    order = list(range(len(examples)))
+    if shuffled:
+        chance.shuffle(order)
+    chunks = []
+    for start in range(0, len(order), size * 50):
+        window = sorted(order[start : start + size * 50], key=lambda number: len(examples[number].linked.features))
+        chunks += [window[place : place + size] for place in range(0, len(window), size)]
+    if shuffled:
+        chance.shuffle(chunks)
+    for chunk in chunks:
+        thins = [thinned(examples[number], chance) if shuffled else _whole(examples[number]) for number in chunk]
+        yield collate(thins, wordless, chance)
+
+
+@dataclass(frozen=True, slots=True)
+class Thin:
+    """An example with some of its items: `kept` numbers them, `targets` point into what is kept."""
+
+    linked: Linked
+    kept: np.ndarray
+    symbols: list[tuple[int, str]]
+    ranges: tuple[tuple[int, int], ...]
+
+
+def _whole(example: Example) -> Thin:
+    return _thin(example, np.arange(len(example.linked.features)))
+
+
+def thinned(example: Example, chance: random.Random) -> Thin:
+    """Leave out columns that the answer does not need where a schema has many: shorter, and never twice the same."""
+    linked = example.linked
+    start, count = linked.start(COLUMNS), linked.sizes[COLUMNS]
+    used = {number for kind, number in example.symbols if kind == COLUMN}
+    if count <= MOST_COLUMNS:
+        return _whole(example)
+    others = [number for number in range(count) if number not in used]
+    columns = sorted(used | set(chance.sample(others, max(MOST_COLUMNS - len(used), 0))))
+    kept = [*range(start), *(start + number for number in columns), *range(start + count, len(linked.features))]
+    return _thin(example, np.array(kept))
+
+
+def _thin(example: Example, kept: np.ndarray) -> Thin:
+    linked = example.linked
+    places = {int(item): place for place, item in enumerate(kept)}
+    starts = {WORD: QUESTION, COLUMN: linked.start(COLUMNS), TABLE: linked.start(TABLES), VALUE: linked.start(VALUES)}
+    stack, symbols = START, []
+    for symbol in example.symbols:
+        kind, number = symbol
+        place = number if kind == KEYWORD else len(KEYWORDS) + places[starts[kind] + number]
+        symbols.append((place, STATES[state_of(stack)]))
+        stack = step(stack, symbol)
+    dropped = len(linked.features) - len(kept)
+    bounds = [linked.start(COLUMNS), *(linked.start(part) - dropped for part in (TABLES, VALUES)), len(kept)]
+    return Thin(linked, kept, symbols, (*pairwise(bounds), (0, linked.sizes[QUESTION])))
+
+
+LEGAL = np.array(legal_table(), dtype=bool)
+STATE_NUMBERS = {name: number for number, name in enumerate(STATES)}
+
+
+def collate(thins: Sequence[Thin], wordless: float = 0.0, chance: random.Random | None = None) -> Batch:
+    """Return the tensors of some examples, padded to the longest."""
+    count, items = len(thins), max(len(thin.kept) for thin in thins)
+    steps = max(len(thin.symbols) for thin in thins)
+    bags: list[int] = []
+    vectors: list[int] = []
+    offsets, vector_offsets = [], []
+    segments = np.zeros((count, items), dtype=np.int64)
+    relations = np.zeros((count, items, items), dtype=np.int64)
+    hidden = np.ones((count, items), dtype=bool)
+    inputs = np.full((count, steps), FIRST, dtype=np.int64)
+    states = np.zeros((count, steps), dtype=np.int64)
+    targets = np.full((count, steps), -100, dtype=np.int64)
+    illegal = np.zeros((count, steps, len(KEYWORDS) + items), dtype=np.float32)
+    for row, thin in enumerate(thins):
+        size = len(thin.kept)
+        for item in thin.kept:
+            offsets.append(len(bags))
+            vector_offsets.append(len(vectors))
+            left_out = chance.random() if chance else 1.0
+            if left_out >= wordless:
+                bags += thin.linked.features[item]
+            if left_out >= wordless / 4:
+                vectors += thin.linked.vectors[item]
+        offsets += [len(bags)] * (items - size)
+        vector_offsets += [len(vectors)] * (items - size)
+        segments[row, :size] = thin.linked.segments[thin.kept]
+        relations[row, :size, :size] = thin.linked.relations[np.ix_(thin.kept, thin.kept)]
+        hidden[row, :size] = False
+        length = len(thin.symbols)
+        places = np.array([place for place, _ in thin.symbols])
+        targets[row, :length] = places
+        inputs[row, 1:length] = np.where(places < len(KEYWORDS), places, places + 1)[:-1]
+        states[row, :length] = [STATE_NUMBERS[state] for _, state in thin.symbols]
+        illegal[row] = illegal_scores(LEGAL[states[row]], thin.ranges, items)
+    bagged = (np.array(each) for each in (bags, offsets, vectors, vector_offsets))
+    arrays = (*bagged, segments, relations, hidden, inputs, states, targets, illegal)
+    return Batch(*(torch.from_numpy(array) for array in arrays))
+
+
+def illegal_scores(legal: np.ndarray, ranges: Sequence[tuple[int, int]], items: int) -> np.ndarray:
+    """Return what to add to the scores (steps, keywords + items): 0 where legal, else a large negative number.
+
+    Args:
+        ranges: where the columns, tables, values and words stand.
+    """
+    scores = np.full((len(legal), len(KEYWORDS) + items), NEVER, dtype=np.float32)
+    scores[:, : len(KEYWORDS)][legal[:, : len(KEYWORDS)]] = 0
+    for kind, (start, end) in enumerate(ranges):
+        scores[np.ix_(legal[:, len(KEYWORDS) + kind], np.arange(len(KEYWORDS) + start, len(KEYWORDS) + end))] = 0
+    return scores

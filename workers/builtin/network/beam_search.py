@@ -1,0 +1,68 @@
+"""Beam search over whole queries: every beam keeps to the grammar, the schema and the types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..query.grammar import KEYWORDS, START, Stack, Symbol, state_of, step
+from ..schema.schema_index import Names
+from .decoding_mask import Legal
+from .numpy_network import FIRST, Array, Network
+from .schema_linking import Linked
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """A sequence so far, the logarithm of its probability, and the grammar's stack (empty when whole)."""
+
+    symbols: tuple[Symbol, ...]
+    score: float
+    stack: Stack
+
+
+def search(network: Network, names: Names, linked: Linked, width: int = 5) -> list[Beam]:
+    """Return whole sequences, the likeliest first; at most `width`, none where every beam ran too long."""
+    memory, cache, legal = network.encode(linked), network.cache(width), Legal(names, linked)
+    beams, whole = [Beam((), 0.0, START)], list[Beam]()
+    for _ in range(network.steps):
+        inputs = [_input(legal, beam) for beam in beams]
+        scores = network.step(memory, cache, inputs, [state_of(beam.stack) for beam in beams])
+        chosen = _best(scores, beams, legal, width)
+        whole += [beam for _, beam in chosen if not beam.stack]
+        chosen = [(row, beam) for row, beam in chosen if beam.stack]
+        worst = sorted((beam.score for beam in whole), reverse=True)[:width]
+        if len(worst) == width:
+            chosen = [(row, beam) for row, beam in chosen if beam.score > worst[-1]]
+        if not chosen:
+            break
+        cache.reorder([row for row, _ in chosen])
+        beams = [beam for _, beam in chosen]
+    return sorted(whole, key=lambda beam: -beam.score)[:width]
+
+
+def _input(legal: Legal, beam: Beam) -> int:
+    if not beam.symbols:
+        return FIRST
+    place = legal.place(beam.symbols[-1])
+    return place if place < len(KEYWORDS) else place + 1
+
+
+def _best(scores: Array, beams: list[Beam], legal: Legal, width: int) -> list[tuple[int, Beam]]:
+    """Return the likeliest continuations, each with the row of the beam that it continues."""
+    totals = np.full(scores.shape, -np.inf, dtype=np.float64)
+    for row, beam in enumerate(beams):
+        mask = legal.mask(beam.stack, beam.symbols)
+        if mask.any():
+            kept = scores[row][mask].astype(np.float64)
+            top = kept.max()
+            totals[row][mask] = beam.score + kept - top - np.log(np.exp(kept - top).sum())
+    flat = np.argsort(-totals, axis=None)[:width]
+    found = []
+    for row, place in zip(*np.unravel_index(flat, totals.shape), strict=True):
+        if np.isfinite(totals[row, place]):
+            symbol = legal.symbol(int(place))
+            beam = beams[row]
+            found.append((int(row), Beam((*beam.symbols, symbol), float(totals[row, place]), step(beam.stack, symbol))))
+    return found

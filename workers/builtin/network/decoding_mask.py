@@ -1,0 +1,190 @@
+"""What may come next, beyond the grammar: types, repetitions, as many columns on both sides of a set operation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..query.grammar import (
+    AGGREGATES,
+    COLUMN,
+    COMPARISONS,
+    KEYWORDS,
+    PATTERNS,
+    SET_OPERATORS,
+    STATES,
+    TABLE,
+    VALUE,
+    WORD,
+    Stack,
+    Symbol,
+    is_keyword,
+    legal_table,
+)
+from ..query.linearize import LONGEST_SPAN
+from ..query.to_sql import is_date, is_year
+from ..schema.schema_index import Names, kind_of
+from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, Linked
+
+LEGAL = np.array(legal_table(), dtype=bool)
+NUMBERS = {name: number for number, name in enumerate(STATES)}
+DEEPEST = 14
+"""How many states may be open: about three subqueries inside of each other."""
+WIDE_MARKS = frozenset("，。？！；：")
+PART_OF = {COLUMN: COLUMNS, TABLE: TABLES, VALUE: VALUES, WORD: QUESTION}
+Mask = NDArray[np.bool_]
+
+
+class Legal:
+    """The legal next symbols for one linked question, as masks over keywords and items."""
+
+    def __init__(self, names: Names, linked: Linked) -> None:
+        self.names, self.linked = names, linked
+        kinds = [kind_of(column) for column in names.columns]
+        self.numeric = np.array([kind == "number" for kind in kinds], dtype=bool)
+        self.textual = np.array([kind == "text" for kind in kinds], dtype=bool)
+        self.dated = np.array([kind == "date" for kind in kinds], dtype=bool)
+        texts = [one.value.text for one in linked.candidates]
+        self.date_values = np.array([is_year(text) or is_date(text) for text in texts], dtype=bool)
+        self.number_values = np.array([one.value.number for one in linked.candidates], dtype=bool)
+        self.starts = {kind: linked.start(part) for kind, part in PART_OF.items()}
+        self.sizes = {kind: linked.sizes[part] for kind, part in PART_OF.items()}
+        self.ends = self._ends()
+        self.base = self._base()
+
+    def _base(self) -> Mask:
+        """Return what the grammar alone allows in each state, (states, keywords + items)."""
+        mask = np.zeros((len(LEGAL), len(KEYWORDS) + len(self.linked.features)), dtype=bool)
+        mask[:, : len(KEYWORDS)] = LEGAL[:, : len(KEYWORDS)]
+        for kind, start in self.starts.items():
+            mask[:, len(KEYWORDS) + start : len(KEYWORDS) + start + self.sizes[kind]] = LEGAL[
+                :, len(KEYWORDS) + kind - 1, None
+            ]
+        if not self.sizes[VALUE]:
+            for name in ("BETWEEN", "LIMIT"):
+                mask[:, KEYWORDS.index(name)] = False
+        return mask
+
+    def _ends(self) -> list[int]:
+        """Return for each word where a run that begins there must end: no constant goes beyond a Chinese mark."""
+        words = self.linked.words
+        marks = [number for number, word in enumerate(words) if word.text in WIDE_MARKS]
+        return [min((mark for mark in marks if mark > number), default=len(words)) for number in range(len(words))]
+
+    def place(self, symbol: Symbol) -> int:
+        """Return where a symbol stands among keywords and items."""
+        kind, number = symbol
+        return len(KEYWORDS) + self.starts[kind] + number if kind in self.starts else number
+
+    def symbol(self, place: int) -> Symbol:
+        """Return the symbol at a place among keywords and items."""
+        if place < len(KEYWORDS):
+            return (0, place)
+        item = place - len(KEYWORDS)
+        kind = max(self.starts, key=lambda kind: self.starts[kind] <= item < self.starts[kind] + self.sizes[kind])
+        return (kind, item - self.starts[kind])
+
+    def mask(self, stack: Stack, symbols: Sequence[Symbol]) -> Mask:
+        """Return which places may follow the symbols so far."""
+        state = stack[-1]
+        mask: Mask = self.base[NUMBERS[state]].copy()
+        if state == "ARGUMENT" and is_keyword(symbols[-1], "SUM", "AVG"):
+            self._of(COLUMN, mask)[:] &= self.numeric
+        elif state == "LAST_WORD":
+            first = symbols[-1][1]
+            self._of(WORD, mask)[:first] = False
+            self._of(WORD, mask)[min(first + LONGEST_SPAN, self.ends[first]) :] = False
+        elif state in ("OPERAND", "VALUE", "OPERATOR"):
+            self._suit(mask, state, symbols)
+        elif state in ("AFTER_ITEM", "AFTER_GROUP"):
+            self._no_repetition(mask, symbols)
+        if state == "AFTER_ITEM":
+            self._same_count(mask, symbols)
+        if len(stack) > DEEPEST:
+            self._forbid(mask, "QUERY", "IN", "NOT_IN", *SET_OPERATORS)
+        if any(is_keyword(symbol, *SET_OPERATORS) for symbol in symbols):
+            self._forbid(mask, *SET_OPERATORS)
+        return mask
+
+    def _of(self, kind: int, mask: Mask) -> Mask:
+        """Return the part of a mask that the columns, tables, values or words have."""
+        start = len(KEYWORDS) + self.starts[kind]
+        return mask[start : start + self.sizes[kind]]
+
+    @staticmethod
+    def _forbid(mask: Mask, *names: str) -> None:
+        for name in names:
+            mask[KEYWORDS.index(name)] = False
+
+    def _suit(self, mask: Mask, state: str, symbols: Sequence[Symbol]) -> None:
+        """Keep values and operators that suit the column compared."""
+        place = len(symbols) - 1
+        while symbols[place][0] in (VALUE, WORD) or is_keyword(symbols[place], *COMPARISONS, *PATTERNS, "BETWEEN"):
+            place -= 1
+        kind, number = symbols[place]
+        counted = self._counts(symbols, place)
+        limit = is_keyword(symbols[len(symbols) - 1], "LIMIT")
+        numeric = limit or counted or (kind == COLUMN and bool(self.numeric[number]))
+        dated = not numeric and kind == COLUMN and bool(self.dated[number])
+        if state == "OPERATOR":
+            if counted:
+                self._forbid(mask, *PATTERNS, "IS_NULL", "NOT_NULL", "IN", "NOT_IN")
+            elif kind == COLUMN and not self.textual[number]:
+                self._forbid(mask, *PATTERNS)
+            if (numeric and not self.number_values.any()) or (dated and not self.date_values.any()):
+                self._forbid(mask, "BETWEEN")
+            return
+        if limit or counted or kind != COLUMN or not self.textual[number]:
+            self._of(WORD, mask)[:] = False
+        if numeric or dated:
+            self._of(VALUE, mask)[:] &= self.number_values if numeric else self.date_values
+        if state == "OPERAND" and kind == COLUMN:
+            self._of(COLUMN, mask)[:] &= self.numeric if numeric else ~self.numeric
+            self._of(COLUMN, mask)[number] = False
+
+    @staticmethod
+    def _counts(symbols: Sequence[Symbol], place: int) -> bool:
+        """Whether the term that ends at a place is a number whatever its column is: a count, a sum, a mean."""
+        before = [symbols[one] for one in (place - 1, place - 2) if one >= 0]
+        if symbols[place][0] == TABLE:
+            return True
+        if before and is_keyword(before[0], "DISTINCT"):
+            before = before[1:]
+        return bool(before) and is_keyword(before[0], "COUNT", "SUM", "AVG")
+
+    def _no_repetition(self, mask: Mask, symbols: Sequence[Symbol]) -> None:
+        """Forbid plain columns that the same list has already."""
+        place = len(symbols) - 1
+        while place >= 0 and symbols[place][0] in (COLUMN, TABLE):
+            if symbols[place][0] == COLUMN:
+                self._of(COLUMN, mask)[symbols[place][1]] = False
+            place -= 1
+
+    def _same_count(self, mask: Mask, symbols: Sequence[Symbol]) -> None:
+        """On the right of a set operation, ask for as many items as on the left."""
+        places = [place for place, symbol in enumerate(symbols) if is_keyword(symbol, *SET_OPERATORS)]
+        if not places or any(is_keyword(symbol, "WHERE") for symbol in symbols[places[-1] :]):
+            return
+        wanted, have = _items(symbols[: places[-1]]), _items(symbols[places[-1] + 1 :])
+        if have < wanted:
+            allowed = np.zeros_like(mask)
+            self._of(COLUMN, allowed)[:] = True
+            for name in (*AGGREGATES, "STAR"):
+                allowed[KEYWORDS.index(name)] = True
+            mask &= allowed
+        else:
+            self._of(COLUMN, mask)[:] = False
+            self._forbid(mask, *AGGREGATES, "STAR")
+
+
+def _items(symbols: Sequence[Symbol]) -> int:
+    """Return how many items a query selects: the pointers before its first clause."""
+    count = 0
+    for symbol in symbols:
+        if symbol[0] in (COLUMN, TABLE):
+            count += 1
+        elif not is_keyword(symbol, *AGGREGATES, "DISTINCT", "STAR"):
+            break
+    return count

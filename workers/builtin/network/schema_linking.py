@@ -1,0 +1,377 @@
+"""From a question and a schema to what the network reads: features, segments, and a relation for each two items.
+
+Items stand in this order: the question's words, the earlier question's words, the earlier query's
+symbols, columns, tables, values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...mschema import split_name
+from ..query.grammar import COLUMN, KEYWORD, KEYWORDS, TABLE, VALUE, Symbol
+from ..query.linearize import Speller
+from ..query.tree import Predicate, Query, Value
+from ..schema.schema_index import Names, kind_of
+from ..text.lexicon import IGNORED
+from ..text.tokens import Word, bucket, is_wide, name_words, question_features, read_words, stem, text_features
+from ..text.word_vectors import NONE, word_vectors
+from .value_candidates import KINDS, Candidate, Cells, find_candidates
+
+QUESTION, EARLIER, SYMBOL, COLUMNS, TABLES, VALUES = range(6)
+"""The parts of the sequence of items."""
+PARTS = 6
+MOST_WORDS = 60
+MOST_EARLIER = 30
+MOST_SYMBOLS = 40
+LONGEST_NAME = 12
+NEAR, LIKE = 0.6, 0.4
+"""From which cosine on a word is used much like a word of a name, or somewhat."""
+COLUMN_KINDS = ("number", "date", "boolean", "text", "other")
+SEGMENTS = 4 + len(COLUMN_KINDS) * 3 + len(KINDS)
+
+_SPECIAL = (
+    *(f"distance {distance}" for distance in range(-4, 5)),
+    *(f"earlier distance {distance}" for distance in range(-2, 3)),
+    *(f"symbol distance {distance}" for distance in range(-2, 3)),
+    *(
+        f"{word} {match} {name}{way}"
+        for word in ("word", "earlier")
+        for match in ("partly", "fully")
+        for name in ("column", "table")
+        for way in ("", " back")
+    ),
+    *(f"word in cell of {name}{way}" for name in ("column", "table") for way in ("", " back")),
+    *(f"symbol is {name}{way}" for name in ("column", "table", "value") for way in ("", " back")),
+    "same item",
+    "same table",
+    "refers to",
+    "referred to",
+    "same name",
+    "column of",
+    "key of",
+    "table of",
+    "table of key",
+    "table refers to",
+    "table referred to",
+    *(
+        f"value {place}{way}"
+        for place in ("covers", "after 1", "after 2", "before 1", "before 2")
+        for way in ("", " back")
+    ),
+    *(f"cell of {name}{way}" for name in ("column", "table") for way in ("", " back")),
+    *(f"number fits{way}" for way in ("", " back")),
+    *(
+        f"{word} {match} {name}{way}"
+        for word in ("word", "earlier")
+        for match in ("near", "like")
+        for name in ("column", "table")
+        for way in ("", " back")
+    ),
+)
+RELATION_NUMBERS = {name: PARTS * PARTS + number for number, name in enumerate(_SPECIAL)}
+RELATIONS = PARTS * PARTS + len(_SPECIAL)
+"""Every relation: one for each two parts where nothing else holds, then the telling ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The turn before: its question, and its query where that could be read."""
+
+    question: str
+    tree: Query | None = None
+
+
+@dataclass(slots=True)
+class Linked:
+    """What the network reads of one question.
+
+    Args:
+        words: of the question.
+        features: for each item the rows of the embedding table whose mean it is.
+        vectors: for each item its words' rows in the table of word vectors.
+        segments: (items,) the kind of each item.
+        relations: (items, items) uint8.
+        sizes: how many items each of the six parts has.
+        candidates: the constants, in the order of the value items.
+        symbols: the earlier query's symbols.
+    """
+
+    words: list[Word]
+    features: list[tuple[int, ...]]
+    vectors: list[tuple[int, ...]]
+    segments: NDArray[np.int64]
+    relations: NDArray[np.uint8]
+    sizes: tuple[int, ...]
+    candidates: list[Candidate]
+    symbols: list[Symbol] = field(default_factory=list)
+
+    def start(self, part: int) -> int:
+        """Return where a part begins."""
+        return sum(self.sizes[:part])
+
+
+class SchemaLinks:
+    """What does not depend on the question: names as features, keys as relations, cells by their text."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.cells = Cells(names)
+        self.column_words = [name_words(column.name) for column in names.columns]
+        self.table_words = [name_words(split_name(table.name)[-1]) for table in names.tables]
+        self.features = [
+            *(
+                text_features((*words, *name_words(column.comment)[:6]) if column.comment else words)
+                for words, column in zip(self.column_words, names.columns, strict=True)
+            ),
+            *(text_features(words) for words in self.table_words),
+        ]
+        self.vectors = [vector_rows(words) for words in (*self.column_words, *self.table_words)]
+        self.segments = [self._segment(number) for number in range(len(names.columns))] + [3] * len(names.tables)
+        self.relations = self._relations()
+
+    def likeness(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Return how alike each word is used to the nearest word of each name, (words, columns + tables): 1 at most."""
+        known = word_vectors()
+        rows = [NONE if word in IGNORED else known.row(word) for word in words]
+        ends = np.cumsum([0, *(len(rows) for rows in self.vectors)])[:-1]
+        cosines = known.table[rows] @ known.table[list(chain.from_iterable(self.vectors))].T
+        alike: NDArray[np.float32] = np.maximum.reduceat(cosines, ends, axis=1)
+        return alike
+
+    def with_cells(self, found: Sequence[tuple[int, str]]) -> SchemaLinks:
+        """Return the same schema with more cells known, as (column, text)."""
+        links = copy(self)
+        links.cells = self.cells.with_more(found)
+        return links
+
+    def _segment(self, number: int) -> int:
+        column = self.names.columns[number]
+        foreign = any(edge.column == number for edge in self.names.edges)
+        return 4 + COLUMN_KINDS.index(kind_of(column)) * 3 + (1 if column.primary_key else 2 if foreign else 0)
+
+    def _relations(self) -> NDArray[np.uint8]:
+        """Return the relations among columns and tables, (columns + tables) squared."""
+        names, number_of = self.names, RELATION_NUMBERS
+        columns, tables = len(names.columns), len(names.tables)
+        owner = np.array(names.table_of, dtype=np.int64)
+        matrix = _defaults([COLUMNS] * columns + [TABLES] * tables)
+        inner = matrix[:columns, :columns]
+        inner[owner[:, None] == owner[None, :]] = number_of["same table"]
+        keys = ["".join(words) for words in self.column_words]
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        called = np.array([numbers[key] for key in keys], dtype=np.int64)
+        inner[(called[:, None] == called[None, :]) & (owner[:, None] != owner[None, :])] = number_of["same name"]
+        for one in range(columns):
+            key = " key" if names.columns[one].primary_key else ""
+            matrix[one, columns + owner[one]] = number_of["key of" if key else "column of"]
+            matrix[columns + owner[one], one] = number_of[f"table of{key}"]
+        for edge in names.edges:
+            inner[edge.column, edge.other], inner[edge.other, edge.column] = (
+                number_of["refers to"],
+                number_of["referred to"],
+            )
+            one, two = columns + owner[edge.column], columns + owner[edge.other]
+            matrix[one, two], matrix[two, one] = number_of["table refers to"], number_of["table referred to"]
+        np.fill_diagonal(matrix, number_of["same item"])
+        return matrix
+
+
+def link(question: str, schema: SchemaLinks, earlier: Earlier | None = None) -> Linked:
+    """Return what the network reads of a question asked of a schema, after an earlier turn."""
+    names = schema.names
+    words = read_words(question)[:MOST_WORDS]
+    before = read_words(earlier.question)[-MOST_EARLIER:] if earlier else []
+    constants = values_of(earlier.tree) if earlier and earlier.tree else []
+    candidates = find_candidates(question, schema.cells, constants)
+    candidates = [one for one in candidates if one.end <= len(words)]
+    symbols = _earlier_symbols(earlier, candidates)
+    sizes = (len(words), len(before), len(symbols), len(names.columns), len(names.tables), len(candidates))
+    features = [*question_features(words), *question_features(before)]
+    features += [_symbol_features(symbol, schema, candidates) for symbol in symbols]
+    features += schema.features
+    texts = [tuple(word.lower for word in read_words(one.value.text))[:6] for one in candidates]
+    features += [text_features(text) or (bucket("<none>"),) for text in texts]
+    vectors = [vector_rows((word.lower,)) for word in (*words, *before)]
+    vectors += [_symbol_vectors(symbol, schema) for symbol in symbols]
+    vectors += [*schema.vectors, *(vector_rows(text) for text in texts)]
+    values = [4 + len(COLUMN_KINDS) * 3 + KINDS.index(one.kind) for one in candidates]
+    segments = np.array(
+        [0] * len(words) + [1] * len(before) + [2] * len(symbols) + schema.segments + values, dtype=np.int64
+    )
+    linked = Linked(words, features, vectors, segments, _base(sizes, schema), sizes, candidates, symbols)
+    _relate_words(linked, words, QUESTION, "word", schema)
+    _relate_words(linked, before, EARLIER, "earlier", schema)
+    _relate_symbols(linked)
+    _relate_values(linked, schema)
+    return linked
+
+
+def values_of(tree: Query) -> list[Value]:
+    """Return the constants of a query, its subqueries' too."""
+    found = []
+    for predicate in (*tree.where, *tree.having):
+        found += _operand_values(predicate)
+    found += [tree.limit] if tree.limit else []
+    return found + (values_of(tree.right) if tree.right else [])
+
+
+def _operand_values(predicate: Predicate) -> list[Value]:
+    found = []
+    for operand in predicate.operands:
+        if isinstance(operand, Value):
+            found.append(operand)
+        elif isinstance(operand, Query):
+            found += values_of(operand)
+    return found
+
+
+def _earlier_symbols(earlier: Earlier | None, candidates: list[Candidate]) -> list[Symbol]:
+    if earlier is None or earlier.tree is None:
+        return []
+    try:
+        return Speller([one.spellings for one in candidates]).query(earlier.tree)[:-1][:MOST_SYMBOLS]
+    except ValueError:
+        return []
+
+
+def _symbol_features(symbol: Symbol, schema: SchemaLinks, candidates: list[Candidate]) -> tuple[int, ...]:
+    kind, number = symbol
+    if kind == KEYWORD:
+        return (bucket(f"keyword:{KEYWORDS[number]}"),)
+    if kind == VALUE:
+        return (bucket("<earlier value>"),)
+    return schema.features[number + (len(schema.names.columns) if kind == TABLE else 0)]
+
+
+def _symbol_vectors(symbol: Symbol, schema: SchemaLinks) -> tuple[int, ...]:
+    kind, number = symbol
+    if kind not in (COLUMN, TABLE):
+        return (NONE,)
+    return schema.vectors[number + (len(schema.names.columns) if kind == TABLE else 0)]
+
+
+@lru_cache(maxsize=65536)
+def vector_rows(words: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the rows of the words that have a vector; NONE alone where none has."""
+    known = word_vectors()
+    return tuple(row for row in (known.row(word) for word in words) if row != NONE) or (NONE,)
+
+
+@lru_cache(maxsize=4096)
+def _defaults_of(parts: tuple[int, ...]) -> NDArray[np.uint8]:
+    kinds = np.array(parts, dtype=np.uint8)
+    matrix: NDArray[np.uint8] = (kinds[:, None] * PARTS + kinds[None, :]).astype(np.uint8)
+    return matrix
+
+
+def _defaults(parts: list[int]) -> NDArray[np.uint8]:
+    return _defaults_of(tuple(parts)).copy()
+
+
+def _base(sizes: tuple[int, ...], schema: SchemaLinks) -> NDArray[np.uint8]:
+    matrix = _defaults([part for part, size in enumerate(sizes) for _ in range(size)])
+    for part, label, reach in (
+        (QUESTION, "distance", 4),
+        (EARLIER, "earlier distance", 2),
+        (SYMBOL, "symbol distance", 2),
+    ):
+        start, size = sum(sizes[:part]), sizes[part]
+        places = np.arange(size)
+        distance = np.clip(places[None, :] - places[:, None], -reach, reach)
+        matrix[start : start + size, start : start + size] = RELATION_NUMBERS[f"{label} 0"] + distance
+    start = sum(sizes[:COLUMNS])
+    size = sizes[COLUMNS] + sizes[TABLES]
+    matrix[start : start + size, start : start + size] = schema.relations
+    for place in range(sum(sizes[:VALUES]), sum(sizes)):
+        matrix[place, place] = RELATION_NUMBERS["same item"]
+    return matrix
+
+
+def _set(linked: Linked, one: int, two: int, relation: str) -> None:
+    linked.relations[one, two] = RELATION_NUMBERS[relation]
+    linked.relations[two, one] = RELATION_NUMBERS[f"{relation} back"]
+
+
+def _relate_words(linked: Linked, words: list[Word], part: int, label: str, schema: SchemaLinks) -> None:
+    """Tie words to the columns and tables whose names they are part of, or wholly are, or are used like."""
+    start = linked.start(part)
+    stems = [stem(word.lower) for word in words]
+    pairs = [{one + two for one, two in pairwise(stems[max(n - 1, 0) : n + 2])} for n in range(len(stems))]
+    runs: dict[str, set[int]] = {}
+    for one in range(len(stems)):
+        for two in range(one + 1, min(one + (LONGEST_NAME if is_wide(stems[one]) else 5), len(stems)) + 1):
+            runs.setdefault("".join(stems[one:two]), set()).update(range(one, two))
+    alike = schema.likeness([word.lower for word in words])
+    number = 0
+    for kind, names, where in (
+        ("column", schema.column_words, linked.start(COLUMNS)),
+        ("table", schema.table_words, linked.start(TABLES)),
+    ):
+        for parts in names:
+            name_stems = tuple(stem(part) for part in parts)
+            name, item = "".join(name_stems), where + number - (len(schema.column_words) if kind == "table" else 0)
+            whole = runs.get(name, set())
+            for place, word in enumerate(stems):
+                if place in whole:
+                    match = "fully"
+                elif is_wide(word):
+                    match = "partly" if any(p in name for p in pairs[place]) else "like" if word in name else ""
+                elif word not in IGNORED and _is_part(word, name_stems):
+                    match = "partly"
+                else:
+                    match = "near" if alike[place, number] >= NEAR else "like" if alike[place, number] >= LIKE else ""
+                if match:
+                    _set(linked, start + place, item, f"{label} {match} {kind}")
+            number += 1
+
+
+@lru_cache(maxsize=200_000)
+def _is_part(word: str, parts: tuple[str, ...]) -> bool:
+    if word in parts:
+        return True
+    return len(word) >= 4 and any(word in part or (len(part) >= 4 and part in word) for part in parts)
+
+
+def _relate_symbols(linked: Linked) -> None:
+    start = linked.start(SYMBOL)
+    parts = {COLUMN: ("column", COLUMNS), TABLE: ("table", TABLES), VALUE: ("value", VALUES)}
+    for place, (kind, number) in enumerate(linked.symbols):
+        if kind in parts:
+            label, part = parts[kind]
+            _set(linked, start + place, linked.start(part) + number, f"symbol is {label}")
+
+
+def _relate_values(linked: Linked, schema: SchemaLinks) -> None:
+    """Tie values to their words, to the columns and tables that have them as cells, and numbers to number columns."""
+    words = linked.sizes[QUESTION]
+    columns, tables, values = (linked.start(part) for part in (COLUMNS, TABLES, VALUES))
+    numeric = [number for number, column in enumerate(schema.names.columns) if kind_of(column) == "number"]
+    for number, candidate in enumerate(linked.candidates):
+        item = values + number
+        if candidate.start >= 0:
+            for place in range(max(candidate.start - 2, 0), min(candidate.end + 2, words)):
+                _set(linked, item, place, f"value {_where(place, candidate)}")
+        for column in numeric if candidate.value.number else ():
+            _set(linked, item, columns + column, "number fits")
+        for column in candidate.cells:
+            table = schema.names.table_of[column]
+            _set(linked, item, columns + column, "cell of column")
+            _set(linked, item, tables + table, "cell of table")
+            for place in range(max(candidate.start, 0), candidate.end):
+                _set(linked, place, columns + column, "word in cell of column")
+                if linked.relations[place, tables + table] == QUESTION * PARTS + TABLES:
+                    _set(linked, place, tables + table, "word in cell of table")
+
+
+def _where(place: int, candidate: Candidate) -> str:
+    if place < candidate.start:
+        return f"after {candidate.start - place}"
+    return f"before {place - candidate.end + 1}" if place >= candidate.end else "covers"

@@ -1,0 +1,1 @@
+"""Query trees: from SQL, to SQL, and as the symbols that the network decodes."""

@@ -1,0 +1,242 @@
+"""A query as a sequence of symbols, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from ..text.tokens import Word, spell
+from .grammar import (
+    AGGREGATES,
+    COLUMN,
+    COMPARISONS,
+    KEYWORD,
+    KEYWORDS,
+    PATTERNS,
+    SET_OPERATORS,
+    TABLE,
+    VALUE,
+    WORD,
+    Symbol,
+    is_keyword,
+    keyword,
+)
+from .tree import Joiner, Operand, Order, Predicate, Query, SetOperator, Term, Value
+
+CONSTANTS = {"ZERO": Value("0", number=True), "ONE": Value("1", number=True)}
+
+
+class NotSayable(ValueError):
+    """The query has a value that is not among the candidates."""
+
+
+LONGEST_SPAN = 20
+
+
+class Speller:
+    """Writes queries as symbols.
+
+    Args:
+        spellings: every text by which each candidate may be meant.
+        words: of the question: what is no candidate may be a run of these.
+    """
+
+    def __init__(self, spellings: Sequence[tuple[str, ...]], words: Sequence[Word] = ()) -> None:
+        self.words = words
+        self.numbers: dict[str, int] = {}
+        for number, texts in enumerate(spellings):
+            for text in texts:
+                self.numbers.setdefault(text.casefold().strip(), number)
+
+    def query(self, query: Query) -> list[Symbol]:
+        """Return the symbols of a query, END last.
+
+        Raises:
+            NotSayable: a value is not among the candidates.
+        """
+        symbols = [keyword("DISTINCT")] if query.distinct else []
+        for item in query.items:
+            symbols += _term(item)
+        if query.using:
+            symbols += [keyword("USING"), *(symbol for term in query.using for symbol in _pointer(term))]
+        symbols += self._predicates("WHERE", query.where)
+        if query.group:
+            symbols += [keyword("GROUP"), *((COLUMN, column) for column in query.group)]
+        symbols += self._predicates("HAVING", query.having)
+        if query.order:
+            symbols.append(keyword("ORDER"))
+        for order in query.order:
+            symbols += [*_term(order.term), keyword("DESC" if order.descending else "ASC")]
+        if query.limit is not None:
+            one = query.limit.text == "1"
+            symbols += [keyword("LIMIT_ONE")] if one else [keyword("LIMIT"), *self._value(query.limit)]
+        if query.operator is not None and query.right is not None:
+            return [*symbols, keyword(query.operator), *self.query(query.right)]
+        return [*symbols, keyword("END")]
+
+    def _predicates(self, clause: str, predicates: tuple[Predicate, ...]) -> list[Symbol]:
+        symbols = []
+        for number, predicate in enumerate(predicates):
+            symbols += [keyword(predicate.joiner if number else clause), *_term(predicate.term)]
+            symbols.append(keyword(predicate.operator))
+            for operand in predicate.operands:
+                symbols += self._operand(operand, predicate.operator)
+        return symbols
+
+    def _operand(self, operand: Operand, operator: str) -> list[Symbol]:
+        if isinstance(operand, Term):
+            return _pointer(operand)
+        if isinstance(operand, Query):
+            return [*([] if operator in ("IN", "NOT_IN") else [keyword("QUERY")]), *self.query(operand)]
+        return self._value(operand, constants=operator in COMPARISONS)
+
+    def _value(self, value: Value, constants: bool = False) -> list[Symbol]:
+        wanted = value.text.casefold().strip()
+        if wanted in self.numbers:
+            return [(VALUE, self.numbers[wanted])]
+        for name, constant in CONSTANTS.items():
+            if constants and wanted == constant.text:
+                return [keyword(name)]
+        return self._span(wanted)
+
+    def _span(self, wanted: str) -> list[Symbol]:
+        """Return the first and the last word of the run that is a text."""
+        for start, first in enumerate(self.words):
+            if wanted.startswith(first.lower):
+                for end in range(start, min(start + LONGEST_SPAN, len(self.words))):
+                    if spell(self.words[start : end + 1]).casefold() == wanted:
+                        return [(WORD, start), (WORD, end)]
+        raise NotSayable(wanted)
+
+
+def _term(term: Term) -> list[Symbol]:
+    head = [keyword(term.aggregate)] if term.aggregate else []
+    if term.table is not None and not term.aggregate:
+        head = [keyword("STAR")]
+    return [*head, *([keyword("DISTINCT")] if term.distinct else []), *_pointer(term)]
+
+
+def _pointer(term: Term) -> list[Symbol]:
+    if term.column is not None:
+        return [(COLUMN, term.column)]
+    assert term.table is not None
+    return [(TABLE, term.table)]
+
+
+def read_query(symbols: Sequence[Symbol], candidates: Sequence[Value], words: Sequence[Word] = ()) -> Query:
+    """Return the query of a whole legal sequence."""
+    return _Reader(symbols, candidates, words).query()
+
+
+class _Reader:
+    """Reads what the grammar allows, so that nothing is checked twice."""
+
+    def __init__(self, symbols: Sequence[Symbol], candidates: Sequence[Value], words: Sequence[Word]) -> None:
+        self.symbols = symbols
+        self.candidates = candidates
+        self.words = words
+        self.place = 0
+
+    def query(self) -> Query:
+        distinct = self._take("DISTINCT")
+        items = []
+        while self._at_term():
+            items.append(self._term())
+        using = self._pointers() if self._take("USING") else []
+        where = self._predicates("WHERE")
+        group = [term.column for term in self._pointers() if term.column is not None] if self._take("GROUP") else []
+        having = self._predicates("HAVING")
+        order = self._order() if self._take("ORDER") else []
+        limit = self._limit()
+        operator = self._keyword()
+        right = self.query() if operator in SET_OPERATORS else None
+        return Query(
+            items=tuple(items),
+            distinct=distinct,
+            using=tuple(using),
+            where=where,
+            group=tuple(group),
+            having=having,
+            order=tuple(order),
+            limit=limit,
+            operator=cast(SetOperator, operator) if right else None,
+            right=right,
+        )
+
+    def _at(self, *names: str) -> bool:
+        return is_keyword(self.symbols[self.place], *names)
+
+    def _take(self, *names: str) -> bool:
+        found = self._at(*names)
+        self.place += found
+        return found
+
+    def _keyword(self) -> str:
+        self.place += 1
+        return KEYWORDS[self.symbols[self.place - 1][1]]
+
+    def _at_term(self) -> bool:
+        return self.symbols[self.place][0] != KEYWORD or self._at(*AGGREGATES, "STAR")
+
+    def _term(self) -> Term:
+        aggregate = self._keyword() if self._at(*AGGREGATES) else ""
+        self._take("STAR")
+        distinct = self._take("DISTINCT")
+        kind, number = self.symbols[self.place]
+        self.place += 1
+        if kind == COLUMN:
+            return Term(column=number, aggregate=aggregate, distinct=distinct)
+        return Term(table=number, aggregate=aggregate)
+
+    def _pointers(self) -> list[Term]:
+        terms = []
+        while self.symbols[self.place][0] in (COLUMN, TABLE):
+            terms.append(self._term())
+        return terms
+
+    def _predicates(self, clause: str) -> tuple[Predicate, ...]:
+        predicates: list[Predicate] = []
+        joiner = clause
+        while self._at(joiner) or (predicates and self._at("AND", "OR")):
+            joiner = self._keyword()
+            term = self._term()
+            operator = self._keyword()
+            tie = cast(Joiner, joiner if predicates else "AND")
+            predicates.append(Predicate(term, operator, self._operands(operator), tie))
+        return tuple(predicates)
+
+    def _operands(self, operator: str) -> tuple[Operand, ...]:
+        if operator in ("IN", "NOT_IN"):
+            return (self.query(),)
+        if operator in ("IS_NULL", "NOT_NULL"):
+            return ()
+        if operator == "BETWEEN":
+            return (self._value(), self._value())
+        if operator in PATTERNS:
+            return (self._value(),)
+        if self._take("QUERY"):
+            return (self.query(),)
+        if self.symbols[self.place][0] == COLUMN:
+            return (self._term(),)
+        return (self._value(),)
+
+    def _value(self) -> Value:
+        kind, number = self.symbols[self.place]
+        self.place += 1
+        if kind != WORD:
+            return self.candidates[number] if kind == VALUE else CONSTANTS[KEYWORDS[number]]
+        last = self.symbols[self.place][1]
+        self.place += 1
+        return Value(spell(self.words[number : last + 1]))
+
+    def _order(self) -> list[Order]:
+        orders = []
+        while self._at_term():
+            term = self._term()
+            orders.append(Order(term, descending=self._keyword() == "DESC"))
+        return orders
+
+    def _limit(self) -> Value | None:
+        if self._take("LIMIT_ONE"):
+            return CONSTANTS["ONE"]
+        return self._value() if self._take("LIMIT") else None

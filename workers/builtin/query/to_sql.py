@@ -1,0 +1,232 @@
+"""From a query tree to SQL: the joins are derived from the keys, names are quoted only where needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from ...mschema import split_name
+from ..schema.schema_index import Edge, Names, join_tree, kind_of
+from .implied_tables import table_of
+from .tree import Operand, Predicate, Query, Term, Value, terms_of
+
+PATTERN_FORMS = {"CONTAINS": "%{}%", "STARTS": "{}%", "ENDS": "%{}", "LACKS": "%{}%"}
+DATE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})?[ T]?(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?")
+TRUE, FALSE = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
+SIGNS = {"!=": "<>"}
+Spelling = Callable[[int, str], str]
+"""From a column's number and a text to that text as the column's cells spell it."""
+
+
+class CannotWrite(ValueError):
+    """The query names tables that no keys tie together, or compares what cannot be compared."""
+
+
+def write_sql(query: Query, names: Names, spelling: Spelling | None = None) -> str:
+    """Return the SQL of a query in DuckDB's dialect.
+
+    Raises:
+        CannotWrite: no keys tie its tables together, or a value does not suit its column.
+    """
+    return _Writer(query, names, spelling or (lambda _, text: text)).whole()
+
+
+@lru_cache(maxsize=1)
+def _reserved() -> frozenset[str]:
+    import duckdb
+
+    rows = duckdb.connect().execute("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'")
+    return frozenset(name for (name,) in rows.fetchall())
+
+
+def quoted(name: str) -> str:
+    """Return an identifier, in double quotes where SQL needs them."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _reserved():
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+class _Writer:
+    """Writes one scope; subqueries and the other side of a set operation get writers of their own."""
+
+    def __init__(self, query: Query, names: Names, spelling: Spelling) -> None:
+        self.query = query
+        self.names = names
+        self.spelling = spelling
+        self.tree = self._tables()
+        self.single = len(self.tree) == 1
+
+    def _tables(self) -> list[tuple[int, Edge | None]]:
+        tables = [table_of(term, self.names) for term in terms_of(self.query)]
+        through = [term.column for term in self.query.using if term.column is not None]
+        tree = join_tree(self.names, tables, through)
+        if tree is None:
+            raise CannotWrite("no keys tie the tables together")
+        return tree
+
+    def whole(self) -> str:
+        query = self.query
+        items = ", ".join(self._term(item) for item in query.items)
+        parts = [f"SELECT {'DISTINCT ' if query.distinct else ''}{items}", self._from()]
+        if query.where:
+            parts.append("WHERE " + self._predicates(query.where))
+        group = self._group()
+        if group:
+            parts.append("GROUP BY " + ", ".join(self._column(column) for column in group))
+        if query.having:
+            parts.append("HAVING " + self._predicates(query.having))
+        if query.order:
+            orders = [self._term(order.term) + (" DESC" if order.descending else "") for order in query.order]
+            parts.append("ORDER BY " + ", ".join(orders))
+        if query.limit is not None:
+            parts.append("LIMIT " + self._whole_number(query.limit))
+        text = " ".join(parts)
+        if query.operator is None or query.right is None:
+            return text
+        right = _Writer(query.right, self.names, self.spelling).whole()
+        left = f"({text})" if query.order or query.limit else text
+        tail = query.right.order or query.right.limit
+        return f"{left} {query.operator} {f'({right})' if tail else right}"
+
+    def _group(self) -> list[int]:
+        """Return the columns to group by: DuckDB wants every plain one that stands beside aggregates."""
+        query = self.query
+        terms = [*query.items, *(order.term for order in query.order), *(predicate.term for predicate in query.having)]
+        plain = [term.column for term in terms if not term.aggregate and term.column is not None]
+        if not query.group and not (plain and any(term.aggregate for term in terms)):
+            return []
+        return list(dict.fromkeys([*query.group, *plain]))
+
+    def _alias(self, table: int) -> str:
+        parts = split_name(self.names.tables[table].name)
+        alike = [other for other, _ in self.tree if self._last(other).lower() == parts[-1].lower()]
+        return parts[-1] if len(alike) == 1 else "_".join(parts)
+
+    def _last(self, table: int) -> str:
+        return split_name(self.names.tables[table].name)[-1]
+
+    def _table(self, table: int) -> str:
+        parts = split_name(self.names.tables[table].name)
+        text = ".".join(quoted(part) for part in parts)
+        alias = self._alias(table)
+        return text if self.single or alias == parts[-1] else f"{text} AS {quoted(alias)}"
+
+    def _from(self) -> str:
+        text = ""
+        for table, edge in self.tree:
+            if edge is None:
+                text = f"FROM {self._table(table)}"
+            else:
+                text += f" JOIN {self._table(table)} ON {self._column(edge.column)} = {self._column(edge.other)}"
+        return text
+
+    def _column(self, column: int) -> str:
+        name = quoted(self.names.columns[column].name)
+        return name if self.single else f"{quoted(self._alias(self.names.table_of[column]))}.{name}"
+
+    def _term(self, term: Term) -> str:
+        if term.column is None:
+            if term.aggregate:
+                return "COUNT(*)"
+            return "*" if self.single or term.table is None else f"{quoted(self._alias(term.table))}.*"
+        column = self._column(term.column)
+        if not term.aggregate:
+            return column
+        return f"{term.aggregate}({'DISTINCT ' if term.distinct else ''}{column})"
+
+    def _predicates(self, predicates: tuple[Predicate, ...]) -> str:
+        texts = [self._predicate(predicate) for predicate in predicates]
+        joined = texts[0]
+        for predicate, text in zip(predicates[1:], texts[1:], strict=True):
+            joined += f" {predicate.joiner} {text}"
+        return joined
+
+    def _predicate(self, predicate: Predicate) -> str:
+        left, operator = self._term(predicate.term), predicate.operator
+        if operator in ("IS_NULL", "NOT_NULL"):
+            return f"{left} IS {'NOT ' if operator == 'NOT_NULL' else ''}NULL"
+        if operator in PATTERN_FORMS:
+            return self._pattern(left, predicate)
+        operands = [self._operand(operand, predicate.term) for operand in predicate.operands]
+        if self._is_of_year(predicate):
+            left = f"year({left})"
+        if operator == "BETWEEN":
+            low, high = sorted(operands, key=_size)
+            return f"{left} BETWEEN {low} AND {high}"
+        sign = SIGNS.get(operator, operator.replace("_", " "))
+        return f"{left} {sign} {operands[0]}"
+
+    def _is_of_year(self, predicate: Predicate) -> bool:
+        """Whether a date is compared with years alone."""
+        texts = [operand.text for operand in predicate.operands if isinstance(operand, Value)]
+        return bool(texts) and self._kind(predicate.term) == "date" and all(is_year(text) for text in texts)
+
+    def _kind(self, term: Term) -> str:
+        """Return the kind of what a term gives."""
+        if term.column is None or term.aggregate in ("COUNT", "SUM", "AVG"):
+            return "number"
+        return kind_of(self.names.columns[term.column])
+
+    def _pattern(self, left: str, predicate: Predicate) -> str:
+        (value,) = predicate.operands
+        assert isinstance(value, Value)
+        if self._kind(predicate.term) != "text":
+            raise CannotWrite("only text is searched")
+        pattern = PATTERN_FORMS[predicate.operator].format(value.text)
+        return f"{left} {'NOT ' if predicate.operator == 'LACKS' else ''}ILIKE {_text(pattern)}"
+
+    def _operand(self, operand: Operand, term: Term) -> str:
+        if isinstance(operand, Term):
+            return self._term(operand)
+        if isinstance(operand, Query):
+            return f"({_Writer(operand, self.names, self.spelling).whole()})"
+        kind = self._kind(term)
+        if kind == "number" or (kind == "date" and is_year(operand.text)):
+            return _number(operand)
+        if kind == "boolean":
+            return _boolean(operand)
+        if kind == "other" or (kind == "date" and not is_date(operand.text)):
+            raise CannotWrite("a constant does not suit its column")
+        assert term.column is not None
+        return _text(self.spelling(term.column, operand.text))
+
+    def _whole_number(self, value: Value) -> str:
+        if not re.fullmatch(r"\d{1,9}", value.text):
+            raise CannotWrite("LIMIT wants a whole number")
+        return value.text
+
+
+def is_year(text: str) -> bool:
+    """Whether a text is a year alone."""
+    return re.fullmatch(r"[12]\d{3}", text) is not None
+
+
+def is_date(text: str) -> bool:
+    """Whether DuckDB reads a text as a date, a time, or both."""
+    return (
+        re.fullmatch(r"(\d{4}-\d{1,2}-\d{1,2})?[ T]?(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?", text) is not None and text != ""
+    )
+
+
+def _number(value: Value) -> str:
+    if not re.fullmatch(r"-?\d+(\.\d+)?", value.text):
+        raise CannotWrite("a number is compared with a text")
+    return value.text
+
+
+def _boolean(value: Value) -> str:
+    """Return a truth value: the constants 1 and 0, and words that stand for them."""
+    word = value.text.casefold()
+    if word not in TRUE and word not in FALSE:
+        raise CannotWrite("a truth value is compared with what is none")
+    return "true" if word in TRUE else "false"
+
+
+def _size(text: str) -> tuple[float, str]:
+    """What constants are ordered by: numbers by their size, texts (dates among them) as they are written."""
+    return (0.0, text) if text.startswith("'") else (float(text), "")
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

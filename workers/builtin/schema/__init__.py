@@ -1,0 +1,1 @@
+"""Tables and columns as the built-in model reads them."""

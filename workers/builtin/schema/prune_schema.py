@@ -1,0 +1,74 @@
+"""Fewer tables and columns of a large schema: those that a question's words name, and the tables between them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from ...mschema import Schema, Table, split_name
+from ..text.lexicon import IGNORED
+from ..text.tokens import name_words, read_words, stem
+from .schema_index import Names
+
+MOST_COLUMNS = 240
+"""Reading takes time with the square of this."""
+MOST_OF_TABLE = 60
+
+
+def narrowed(names: Names, text: str, cells: Collection[int]) -> Schema:
+    """Return the schema, or what of a large one has to do with a text.
+
+    Args:
+        text: the question, with the turn before.
+        cells: columns that have a cell which the question names.
+    """
+    schema = names.schema
+    if len(names.columns) <= MOST_COLUMNS:
+        return schema
+    said = {stem(word.lower) for word in read_words(text)} - IGNORED
+    telling = {number for number in range(len(names.columns)) if _said(names.columns[number].name, said)} | set(cells)
+    scores = [_score(names, number, said, telling, cells) for number in range(len(names.tables))]
+    chosen: list[int] = []
+    left = MOST_COLUMNS
+    for number in sorted(range(len(names.tables)), key=lambda number: -scores[number]):
+        between = [other for other in _between(names, number, chosen) if other not in chosen]
+        cost = sum(min(len(names.tables[one].columns), MOST_OF_TABLE) for one in (number, *between))
+        if cost <= left and number not in chosen:
+            chosen += [number, *between]
+            left -= cost
+    keys = {edge.column for edge in names.edges} | {edge.other for edge in names.edges}
+    tables = tuple(_short_table(names, number, telling | keys) for number in sorted(chosen))
+    kept = {table.name for table in tables}
+    links = tuple(key for key in schema.foreign_keys if key.table in kept and key.other_table in kept)
+    return Schema(schema.name, tables, links)
+
+
+def _said(name: str, said: Collection[str]) -> bool:
+    return any(stem(word) in said for word in name_words(name))
+
+
+def _score(names: Names, number: int, said: Collection[str], telling: Collection[int], cells: Collection[int]) -> float:
+    """Return how much a table has to do with the question: its name counts most, then cells, then columns."""
+    words = [stem(word) for word in name_words(split_name(names.tables[number].name)[-1])]
+    own = names.columns_of[number]
+    named = sum(word in said for word in words) / len(words)
+    return 3 * named + 2 * sum(column in cells for column in own) + min(sum(column in telling for column in own), 4) / 2
+
+
+def _between(names: Names, number: int, chosen: Collection[int]) -> list[int]:
+    """Return a table that ties a table to a chosen one, where no key ties them directly."""
+    near = {table for table, _ in names.neighbours[number]}
+    if not chosen or near & set(chosen):
+        return []
+    for table in sorted(near):
+        if {other for other, _ in names.neighbours[table]} & set(chosen):
+            return [table]
+    return []
+
+
+def _short_table(names: Names, number: int, wanted: Collection[int]) -> Table:
+    own = names.columns_of[number]
+    if len(own) <= MOST_OF_TABLE:
+        return names.tables[number]
+    kept = set(sorted(own, key=lambda column: (column not in wanted, column))[:MOST_OF_TABLE])
+    return replace(names.tables[number], columns=tuple(names.columns[column] for column in own if column in kept))

@@ -1,0 +1,176 @@
+"""A schema's tables and columns, numbered, and the keys along which tables may be joined."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from ...mschema import Column, Schema, Table, split_name
+from ..text.tokens import is_wide
+from .chinese_keys import references
+
+NUMBER_TYPES = ("INT", "DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL", "HUGE", "BIGNUM", "NUMBER")
+DATE_TYPES = ("DATE", "TIME", "INTERVAL")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A join: two columns by their numbers, the key's own side first."""
+
+    column: int
+    other: int
+
+
+def kind_of(column: Column) -> str:
+    """Return 'number', 'date', 'boolean', 'text', or 'other' for a column's type; 'text' where it is unknown."""
+    name = column.type.upper()
+    if name.endswith("]") or name.startswith(("STRUCT", "MAP", "UNION", "BLOB", "BIT", "UUID")):
+        return "other"
+    if name.startswith("BOOL"):
+        return "boolean"
+    if any(part in name for part in DATE_TYPES):
+        return "date"
+    if any(part in name for part in NUMBER_TYPES):
+        return "number"
+    return "text"
+
+
+class Names:
+    """Numbers for the tables and columns of a schema, in the schema's order."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.tables: list[Table] = list(schema.tables)
+        self.columns: list[Column] = [column for table in self.tables for column in table.columns]
+        self.table_of: list[int] = [number for number, table in enumerate(self.tables) for _ in table.columns]
+        self.table_numbers = {table.name.lower(): number for number, table in enumerate(self.tables)}
+        self.column_numbers: dict[tuple[int, str], int] = {}
+        for number, (column, table) in enumerate(zip(self.columns, self.table_of, strict=True)):
+            self.column_numbers.setdefault((table, column.name.lower()), number)
+
+    @cached_property
+    def columns_of(self) -> list[list[int]]:
+        """The numbers of each table's columns."""
+        found: list[list[int]] = [[] for _ in self.tables]
+        for number, table in enumerate(self.table_of):
+            found[table].append(number)
+        return found
+
+    def find_column(self, table: str, column: str) -> int | None:
+        """Return the number of `table.column`, case ignored."""
+        return self.column_numbers.get((self.table_numbers.get(table.lower(), -1), column.lower()))
+
+    @cached_property
+    def edges(self) -> list[Edge]:
+        """The joins that keys allow: the declared ones, then those that equal names imply between other tables."""
+        edges = []
+        for key in self.schema.foreign_keys:
+            column = self.find_column(key.table, key.column)
+            other = self.find_column(key.other_table, key.other_column)
+            if column is not None and other is not None and self.table_of[column] != self.table_of[other]:
+                edges.append(Edge(column, other))
+        implied = self._implied(edges)
+        return list(dict.fromkeys(edges + implied + ([] if edges else self._told_in_chinese())))
+
+    def _told_in_chinese(self) -> list[Edge]:
+        if not any(is_wide(table.name) for table in self.tables):
+            return []
+        named = [(split_name(table.name)[-1], [column.name for column in table.columns]) for table in self.tables]
+        return [
+            Edge(self.columns_of[table][column], self.columns_of[other][key])
+            for (table, column), (other, key) in references(named)
+        ]
+
+    def _implied(self, declared: list[Edge]) -> list[Edge]:
+        """Return a join for each two tables without a declared key that share the name of a key column."""
+        tied = {frozenset((self.table_of[edge.column], self.table_of[edge.other])) for edge in declared}
+        implied = []
+        for other in range(len(self.columns)):
+            if not self._is_key(other):
+                continue
+            names = self._names_for(other)
+            for column in range(len(self.columns)):
+                pair = frozenset((self.table_of[column], self.table_of[other]))
+                if len(pair) == 2 and pair not in tied and self.columns[column].name.lower() in names:
+                    tied.add(pair)
+                    implied.append(Edge(column, other))
+        return implied
+
+    def _is_key(self, number: int) -> bool:
+        """Whether another table can refer to a column: the whole declared key, or an `id` where none is declared."""
+        table = self.tables[self.table_of[number]]
+        keys = [column for column in table.columns if column.primary_key]
+        column = self.columns[number]
+        return keys == [column] if keys else column is table.columns[0] and column.name.lower().endswith("id")
+
+    def _names_for(self, key: int) -> set[str]:
+        name = self.columns[key].name.lower()
+        table = split_name(self.tables[self.table_of[key]].name)[-1].lower()
+        if name in ("id", "code", "name", "key"):
+            stems = {table, table.removesuffix("s"), table.removesuffix("es"), table.removesuffix("ies") + "y"}
+            return {f"{one}_{name}" for one in stems} | {f"{one}{name}" for one in stems}
+        return {name}
+
+    @cached_property
+    def neighbours(self) -> dict[int, list[tuple[int, Edge]]]:
+        """For each table, the tables one join away."""
+        found: dict[int, list[tuple[int, Edge]]] = {number: [] for number in range(len(self.tables))}
+        for edge in self.edges:
+            one, two = self.table_of[edge.column], self.table_of[edge.other]
+            found[one].append((two, edge))
+            found[two].append((one, edge))
+        return found
+
+
+def join_tree(names: Names, tables: Iterable[int], through: Iterable[int] = ()) -> list[tuple[int, Edge | None]] | None:
+    """Return the tables to read, each with the join that ties it to those before it; None where no keys do.
+
+    Args:
+        tables: the tables that must be there, the most wanted first.
+        through: key columns whose joins are taken first.
+    """
+    wanted = list(dict.fromkeys(tables))
+    forced = [edge for column in dict.fromkeys(through) for edge in names.edges if edge.column == column][:4]
+    if not wanted:
+        return None
+    tree: list[tuple[int, Edge | None]] = [(wanted[0], None)]
+    while True:
+        inside = {table for table, _ in tree}
+        missing = {table for table in wanted if table not in inside}
+        near = [edge for edge in forced if _outside(names, edge, inside) is not None]
+        if near:
+            table = _outside(names, near[0], inside)
+            assert table is not None
+            tree.append((table, near[0]))
+        elif not missing:
+            return tree
+        else:
+            path = _shortest(names, inside, missing)
+            if path is None:
+                return None
+            tree += path
+
+
+def _outside(names: Names, edge: Edge, inside: set[int]) -> int | None:
+    """Return the end of an edge that is not inside, where the other end is."""
+    one, two = names.table_of[edge.column], names.table_of[edge.other]
+    if (one in inside) == (two in inside):
+        return None
+    return two if one in inside else one
+
+
+def _shortest(names: Names, inside: set[int], missing: set[int]) -> list[tuple[int, Edge]] | None:
+    """Return the shortest path from the tree to a missing table: breadth first, keys in the schema's order."""
+    queue: deque[tuple[int, list[tuple[int, Edge]]]] = deque((table, []) for table in sorted(inside))
+    seen = set(inside)
+    while queue:
+        table, path = queue.popleft()
+        if table in missing:
+            return path
+        for neighbour, edge in names.neighbours[table]:
+            if neighbour not in seen:
+                seen.add(neighbour)
+                queue.append((neighbour, [*path, (neighbour, edge)]))
+    return None

@@ -1,0 +1,1 @@
+"""The same on Ray: actors, replicas, the fleet of a cluster."""

@@ -1,0 +1,149 @@
+"""What runs inside Ray: the replica that hosts a worker, and the directory of all replicas."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import ray
+from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
+
+from ..deployments.spec import ModelSpec
+from ..errors import QuackLLMError
+from ..log_events import log_event
+from ..messages import Request
+from ..serving.worker import Finished, Worker
+from .metrics_exporter import watch_replica
+
+NAMESPACE = "quackllm"
+DIRECTORY = "directory"
+KEPT, KV_NAMESPACE = b"deployments", b"quackllm"
+GATHER_SECONDS = 0.004
+"""Answers that complete within this time travel together: a message for each would cost more than it carries."""
+
+
+class RetiredError(QuackLLMError):
+    """The replica belongs to an earlier generation and takes nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One generation of a model: a change of its spec makes a new one."""
+
+    spec: ModelSpec
+    generation: str
+
+    @property
+    def replicas(self) -> list[str]:
+        """The names of its actors."""
+        return [f"{self.spec.name}:{self.generation}:{number}" for number in range(self.spec.num_workers)]
+
+
+class Replica:
+    """The actor: one worker of one generation of a model. Ray restarts it when it dies."""
+
+    def __init__(self, deployment: Deployment, name: str) -> None:
+        watch_replica()
+        log_event("started", replica=name, pid=os.getpid())
+        self.name = name
+        self.worker = Worker(deployment.spec)
+        self._retired = False
+        self._streams = 0
+        self._noted = ray.get_actor(DIRECTORY, NAMESPACE).note_start.remote(name)
+
+    async def start(self) -> None:
+        """Start the engine; a replica that Ray restarted starts it at its first request.
+
+        Raises:
+            SetupError: the engine cannot start, in its own words.
+        """
+        if self._noted is not None:
+            noted, self._noted = self._noted, None
+            if workers := await noted:  # After a restart there may be more or fewer than there were.
+                await self.share(workers)
+        await self.worker.start()
+
+    async def up(self) -> bool:
+        """Say that this replica is there and takes requests."""
+        return not self._retired
+
+    async def share(self, workers: int) -> None:
+        """Keep to this replica's part of the rates, now that there are so many."""
+        self.worker.retry.set_worker_count(workers)
+
+    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
+        """Yield answers with their places in the batch, as they complete.
+
+        Raises:
+            RetiredError: ask the newer generation.
+            SetupError: no request can succeed.
+        """
+        if self._retired:
+            raise RetiredError(f"{self.name} is retired")
+        await self.start()
+        self._streams += 1
+        try:
+            async for finished in self.worker.answer(requests):
+                yield finished
+                await asyncio.sleep(GATHER_SECONDS)
+        finally:
+            self._streams -= 1
+
+    async def retire(self) -> None:
+        """Take nothing new, and return when all that was taken has been answered."""
+        self._retired = True
+        while self._streams:
+            await asyncio.sleep(0.05)
+        await self.worker.close()
+        log_event("retired", replica=self.name)
+
+    async def status(self) -> dict[str, Any]:
+        """Return the process, the node and the counts."""
+        return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()[:8], **asdict(self.worker.counts)}
+
+
+class Directory:
+    """The actor that knows which generation of each model answers, and how often each replica was started.
+
+    What it knows is kept in Ray's own store, where a restarted directory finds it.
+    """
+
+    def __init__(self) -> None:
+        kept = _internal_kv_get(KEPT, namespace=KV_NAMESPACE)
+        self._deployments: dict[str, Deployment] = pickle.loads(kept) if kept else {}
+        self._starts: dict[str, int] = {name: 1 for found in self._deployments.values() for name in found.replicas}
+
+    async def deployments(self) -> dict[str, Deployment]:
+        """Return the generation of each model that answers now."""
+        return dict(self._deployments)
+
+    async def publish(self, deployment: Deployment) -> None:
+        """Let this generation, with so many replicas, answer from now on."""
+        self._keep({**self._deployments, deployment.spec.name: deployment})
+
+    async def remove(self, name: str) -> None:
+        """Forget the model."""
+        self._keep({kept: deployment for kept, deployment in self._deployments.items() if kept != name})
+
+    def _keep(self, deployments: dict[str, Deployment]) -> None:
+        _internal_kv_put(KEPT, pickle.dumps(deployments), overwrite=True, namespace=KV_NAMESPACE)
+        self._deployments = deployments
+
+    async def note_start(self, replica: str) -> int | None:
+        """Count a start of that replica; called by the replica itself.
+
+        Returns:
+            how many replicas its model has now; None: it is being deployed.
+        """
+        self._starts[replica] = self._starts.get(replica, 0) + 1
+        name = replica.partition(":")[0]
+        found = self._deployments.get(name)
+        return found.spec.num_workers if found and replica in found.replicas else None
+
+    async def starts(self) -> dict[str, int]:
+        """Return how often each replica was started."""
+        return dict(self._starts)

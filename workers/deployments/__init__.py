@@ -1,0 +1,1 @@
+"""What is deployed under a name: specs, presets of services, `models.yaml`."""

@@ -1,0 +1,1 @@
+"""The engine over transformers: models in this process, on a CPU or GPUs."""

@@ -1,0 +1,305 @@
+"""Batches of the transformers engine: rows of different lengths, limits and stop texts in one `generate`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ProviderError
+from ...messages import Message, Request, Response, Usage
+from ...options import Options
+from ..provider_replies import CUT_OFF
+from ..reply_fields import split_reasoning
+
+if TYPE_CHECKING:
+    from .engine import TransformersSettings
+
+UNSUPPORTED = ("response_format", "presence_penalty", "frequency_penalty")
+ONE_ANSWER_A_ROW = {"num_beams", "num_return_sequences"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen: the rows of one batch share it."""
+
+    fields: str
+    seed: int | None = None
+
+
+def sampling_of(options: Options) -> Sampling:
+    """Return how these options choose tokens.
+
+    Raises:
+        ProviderError: they ask for what this engine cannot do.
+    """
+    asked = [name for name in UNSUPPORTED if getattr(options, name) is not None]
+    asked += sorted(ONE_ANSWER_A_ROW & options.extra.keys())
+    if asked:
+        raise ProviderError(f"a local transformers model has no {', '.join(asked)}", code="unsupported_option")
+    fields: dict[str, Any] = {"do_sample": options.temperature > 0}
+    if options.temperature > 0:
+        given = {name: getattr(options, name) for name in ("temperature", "top_p", "top_k")}
+        fields |= {name: value for name, value in given.items() if value is not None}
+    text = json.dumps({**fields, **options.extra}, sort_keys=True)
+    return Sampling(text, options.seed if options.temperature > 0 else None)
+
+
+@dataclass(eq=False)
+class Row:
+    """One request on its way through a batch; `future` gets its Response."""
+
+    request: Request
+    sampling: Sampling
+    loop: asyncio.AbstractEventLoop
+    pieces: asyncio.Queue[str | None] | None = None
+    prompt: list[int] = field(default_factory=list)
+    limit: int = 0
+    ids: list[int] = field(default_factory=list)
+    shown: int = 0
+    done: bool = False
+
+    def __post_init__(self) -> None:
+        self.future: asyncio.Future[Response] = self.loop.create_future()
+
+    def fail(self, error: BaseException) -> None:
+        """Hand over an error, unless there is an answer already."""
+        self._call(_settle, self.future, None, error)
+        self._end()
+
+    def finish(self, response: Response) -> None:
+        """Hand over the answer."""
+        self.done = True
+        self.show(response.output or "", whole=True)
+        self._call(_settle, self.future, response, None)
+        self._end()
+
+    def show(self, text: str, whole: bool = False) -> None:
+        """Hand over what is new of a text that grows, short of what may yet become a stop text."""
+        if self.pieces is None:
+            return
+        held_back = 0 if whole else max((len(stop) - 1 for stop in self.request.options.stop), default=0)
+        piece = text[self.shown : len(text) - held_back]
+        if piece and (whole or not text.endswith("\ufffd")):
+            self.shown += len(piece)
+            self._call(self.pieces.put_nowait, piece)
+
+    def _end(self) -> None:
+        if self.pieces is not None:
+            self._call(self.pieces.put_nowait, None)
+
+    def _call(self, function: Any, *arguments: Any) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(function, *arguments)
+
+
+def _settle(future: asyncio.Future[Response], response: Response | None, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    elif response is not None:
+        future.set_result(response)
+
+
+class Batches:
+    """A loaded model. All but `size` runs in the engine's one thread."""
+
+    def __init__(self, model: Any, tokenizer: Any, settings: TransformersSettings) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self.size = settings.max_batch_size
+        own = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self.context: int | None = min(filter(None, (own, settings.max_model_len)), default=None)
+        ends = model.generation_config.eos_token_id
+        ends = tokenizer.eos_token_id if ends is None else ends
+        self.ends = frozenset(ends if isinstance(ends, list) else [ends]) - {None}
+        padding = tokenizer.pad_token_id
+        self.padding: int = padding if padding is not None else min(self.ends, default=0)
+
+    def run(self, rows: list[Row]) -> None:
+        """Answer these rows; each gets its answer as soon as it has ended."""
+        import torch
+
+        ready = [row for row in rows if self._prepare(row)]
+        if not ready:
+            return
+        try:
+            self._generate(ready)
+        except RuntimeError as error:
+            if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+                raise
+            self.size = max(1, len(ready) // 2)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            words = f"there is no memory for {len(ready)} requests at once: {error}"
+            for row in ready:
+                row.fail(ProviderError(words, code="out_of_memory", retryable=len(ready) > 1))
+        except (TypeError, ValueError) as error:
+            for row in ready:
+                row.fail(ProviderError(f"the model refuses these options: {error}", code="invalid_option"))
+
+    def embed(self, texts: list[str]) -> list[list[float]]:
+        """Return the mean of the last layer's vectors for each text."""
+        import torch
+
+        prompts = [self.tokenizer(text)["input_ids"] for text in texts]
+        for prompt in prompts:
+            answer_limit(1, len(prompt), self.context)
+        ids, mask = self._padded(prompts)
+        with torch.inference_mode():
+            vectors = self.model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+        weight = mask.unsqueeze(-1).to(vectors.dtype)
+        means: list[list[float]] = ((vectors * weight).sum(1) / weight.sum(1)).float().tolist()
+        return means
+
+    def release(self) -> None:
+        """Let go of the weights and the GPU memory they held."""
+        import torch
+
+        self.model = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _prepare(self, row: Row) -> bool:
+        """Tokenize a row; False where it cannot be asked."""
+        try:
+            row.prompt = read_prompt(self.tokenizer, row.request.messages, self.settings.chat_template_kwargs)
+            wanted = row.request.options.max_tokens or self.settings.max_tokens
+            row.limit = answer_limit(wanted, len(row.prompt), self.context)
+        except ProviderError as error:
+            row.fail(error)
+            return False
+        return not row.future.done()
+
+    def _generate(self, rows: list[Row]) -> None:
+        import torch
+        from transformers import StoppingCriteriaList
+
+        ids, mask = self._padded([row.prompt for row in rows])
+        seed = rows[0].sampling.seed
+        with torch.inference_mode(), torch.random.fork_rng(range(torch.cuda.device_count())):
+            torch.manual_seed(secrets.randbits(63) if seed is None else seed)
+            self.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=max(row.limit for row in rows),
+                stopping_criteria=StoppingCriteriaList([EndOfRows(self, rows)]),
+                pad_token_id=self.padding,
+                **json.loads(rows[0].sampling.fields),
+            )
+
+    def _padded(self, prompts: list[list[int]]) -> tuple[Any, Any]:
+        """Return token ids with padding on the left, and the mask that hides it."""
+        import torch
+
+        width = max(map(len, prompts))
+        ids = [[self.padding] * (width - len(prompt)) + prompt for prompt in prompts]
+        mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+        device = self.model.device
+        return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+    def take(self, row: Row, token: int) -> bool:
+        """Add a token to a row; True when the row has ended."""
+        if row.done or row.future.done():
+            return True
+        if token in self.ends:
+            self._finish(row, self._text(row), "stop")
+            return True
+        row.ids.append(token)
+        stops = row.request.options.stop
+        text = self._text(row) if stops or row.pieces is not None else ""
+        places = [place for stop in stops if (place := text.find(stop)) >= 0]
+        if places:
+            self._finish(row, text[: min(places)], "stop")
+        elif len(row.ids) >= row.limit:
+            self._finish(row, self._text(row), "length")
+        else:
+            row.show(text)
+        return row.done
+
+    def _text(self, row: Row) -> str:
+        text: str = self.tokenizer.decode(row.ids, skip_special_tokens=True)
+        return text
+
+    def _finish(self, row: Row, text: str, reason: Any) -> None:
+        apart, reasoning = split_reasoning(text)
+        output = apart if row.pieces is None else text
+        usage = Usage(len(row.prompt), len(row.ids))
+        failure = CUT_OFF if reason == "length" else None
+        row.finish(Response(output, reasoning, failure, finish_reason=reason, usage=usage))
+
+
+class EndOfRows:
+    """Says after each step which rows have ended: by their own end token, stop text, limit, or with nobody waiting."""
+
+    def __init__(self, batches: Batches, rows: list[Row]) -> None:
+        self.batches = batches
+        self.rows = rows
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        """Return one truth value a row."""
+        import torch
+
+        tokens = input_ids[:, -1].tolist()
+        ended = [self.batches.take(row, token) for row, token in zip(self.rows, tokens, strict=True)]
+        return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)
+
+
+def answer_limit(wanted: int, count: int, context: int | None) -> int:
+    """Return how many tokens an answer may have.
+
+    Raises:
+        ProviderError: the prompt's `count` tokens leave no room for any.
+    """
+    if context is None:
+        return wanted
+    if count >= context:
+        raise ProviderError(
+            f"the prompt has {count} tokens, and the model reads and writes {context} in all",
+            code="context_length_exceeded",
+        )
+    return min(wanted, context - count)
+
+
+def read_prompt(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any]) -> list[int]:
+    """Return the tokens that ask a model for the next turn.
+
+    Raises:
+        ProviderError: there are images, or the model's chat template refuses the turns.
+    """
+    import jinja2
+
+    if any(message.images for message in messages):
+        raise ProviderError("this model reads no images", code="unsupported_option")
+    try:
+        return prompt_tokens(tokenizer, messages, chat_template_kwargs)
+    except jinja2.TemplateError as error:
+        raise ProviderError(f"the model's chat template: {error}", code="chat_template") from error
+
+
+def prompt_tokens(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any]) -> list[int]:
+    """Return the tokens that ask a model for the next turn; training uses the same."""
+    template = tokenizer.chat_template is not None
+    text = chat_text(tokenizer, messages, chat_template_kwargs, True) if template else plain_prompt(messages)
+    # A template writes the special tokens itself: a second beginning-of-text token would shift the answer.
+    ids: list[int] = tokenizer(text, add_special_tokens=not template)["input_ids"]
+    return ids
+
+
+def chat_text(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any], asks: bool) -> str:
+    """Return the conversation in the model's chat template, up to where the model is to speak if it `asks`."""
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asks, **chat_template_kwargs)
+    return text
+
+
+def plain_prompt(messages: tuple[Message, ...]) -> str:
+    """Return a prompt for a model without a chat template: one turn as it is, several with their roles before them."""
+    if len(messages) == 1:
+        return messages[0].content
+    turns = [f"{message.role}: {message.content}" for message in messages]
+    return "\n".join([*turns, "assistant:"])

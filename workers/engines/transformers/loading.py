@@ -1,0 +1,88 @@
+"""Loads a model and its tokenizer for the transformers engine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import DeployError, MissingExtraError
+from .batching import Batches
+
+if TYPE_CHECKING:
+    from .engine import TransformersSettings
+
+MODELSCOPE = "modelscope:"
+WHAT_TO_WRITE = "write a folder with a config.json, a Hugging Face id such as Qwen/Qwen2.5-Coder-7B, or modelscope:ID"
+HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
+
+
+def load(settings: TransformersSettings) -> Batches:
+    """Return the model of these settings, ready to answer.
+
+    Raises:
+        MissingExtraError: a package is not installed.
+        DeployError: the model cannot be loaded, in the library's own words.
+    """
+    try:
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        path = find(settings.model_path)
+        options = {"trust_remote_code": settings.trust_remote_code}
+        tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", **options)
+        device = place(settings.device)
+        model = AutoModelForCausalLM.from_pretrained(path, device_map=device, **weights(settings, device), **options)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"a local model needs {error.name or error}", hint='pip install "quackllm[local]"'
+        ) from error
+    except (OSError, ValueError, RuntimeError) as error:
+        wanted = settings.model_path  # Not `path`: fetching it may be what failed.
+        there = Path(wanted).expanduser().is_dir()
+        hint = "" if there else f"there is no folder {wanted}, and no such model could be fetched"
+        raise DeployError(f"{settings.model_path} cannot be loaded: {error}", hint=hint) from error
+    model.eval()
+    return Batches(model, tokenizer, settings)
+
+
+def find(path: str) -> str:
+    """Return a folder's absolute path or a Hugging Face id; a `modelscope:` id is fetched first.
+
+    Raises:
+        DeployError: it can be neither.
+    """
+    if path.startswith(MODELSCOPE):
+        from modelscope import snapshot_download
+
+        return str(snapshot_download(path.removeprefix(MODELSCOPE)))
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        return str(folder.resolve())
+    if not HUB_ID.fullmatch(path):
+        raise DeployError(f"there is no model folder {path}", hint=WHAT_TO_WRITE)
+    return path
+
+
+def place(device: str) -> str:
+    """Return where the weights go: all GPUs where there are several, one, or the CPU."""
+    import torch
+
+    if device != "auto":
+        return device
+    count = torch.cuda.device_count()
+    return "auto" if count > 1 else "cuda" if count else "cpu"
+
+
+def weights(settings: TransformersSettings, device: str) -> dict[str, Any]:
+    """Return how the weights are held: their type, and bitsandbytes' settings where they are quantized."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    half = torch.bfloat16 if device == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
+    kind = (torch.float32 if device == "cpu" else half) if settings.dtype == "auto" else getattr(torch, settings.dtype)
+    if settings.quantization == "8bit":
+        return {"dtype": kind, "quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
+    if settings.quantization == "4bit":
+        four = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=kind)
+        return {"dtype": kind, "quantization_config": four}
+    return {"dtype": kind}

@@ -1,0 +1,251 @@
+"""The vLLM engine: continuous batching, prefix caching, structured output and LoRA adapters, on GPUs or a CPU."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import gc
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, contextmanager
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from ...errors import DeployError, ProviderError, near_names
+from ...messages import Request, Response, Usage
+from ..provider_replies import CUT_OFF
+from ..reply_fields import split_reasoning
+from ..transformers.batching import answer_limit, read_prompt
+from .loading import end, load
+from .sampling import LORA, sampling_fields
+
+
+class VllmSettings(BaseModel):
+    """Settings of `custom/auto` with `backend: vllm`. Any other is an argument of vLLM's `AsyncEngineArgs`."""
+
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
+
+    model_path: str = Field(description="a folder, a Hugging Face id, or `modelscope:` and an id")
+    tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share the model; left out: `gpus_per_worker`")
+    lora_adapters: dict[str, str] = Field(
+        default_factory=dict, description="LoRA adapters by name: `{name: folder or Hugging Face id}`"
+    )
+    lora: str | None = Field(None, description="the adapter that answers where a request names none")
+    max_tokens: int = Field(1024, ge=1, description="the most tokens of an answer where a request gives none")
+    chat_template_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="passed to the chat template, e.g. {'enable_thinking': false}"
+    )
+
+    @field_validator("lora")
+    @classmethod
+    def _known_adapter(cls, name: str | None, info: ValidationInfo) -> str | None:
+        adapters = info.data.get("lora_adapters", {})
+        if name is not None and name not in adapters:
+            raise ValueError(f"no adapter has that name: {near_names(name, adapters)}")
+        return name
+
+
+class VllmEngine:
+    """Answers with vLLM. Requests under way at once share its batches; what prompts begin with alike is read once."""
+
+    Settings: ClassVar[type[BaseModel]] = VllmSettings
+    concurrency: ClassVar[int] = 256
+    embed_batch: ClassVar[int] = 256
+
+    def __init__(self, settings: VllmSettings) -> None:
+        self.settings = settings
+        self._llm: Any = None
+        self._starting = asyncio.Lock()
+        self._reader = ThreadPoolExecutor(1, "vllm")
+        self._under_way: set[str] = set()
+
+    async def start(self) -> None:
+        """Load the model and its adapters, in processes of their own.
+
+        Raises:
+            MissingExtraError: vLLM is not installed.
+            DeployError: an argument that vLLM does not have, or a model or adapter that it cannot load.
+        """
+        await asyncio.to_thread(self._load)
+        for name in self.settings.lora_adapters:
+            try:
+                await self._llm.add_lora(self._adapter(name))
+            except Exception as error:  # vLLM hands over what its process raised as no other kind
+                await self.close()
+                raise DeployError(f"the adapter {name} cannot be loaded: {error}") from error
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request; a caller that leaves ends the work.
+
+        Raises:
+            ProviderError: it is too long for the model, asks for what vLLM does not do, or vLLM's process ended.
+        """
+        from vllm.sampling_params import RequestOutputKind
+
+        outputs = [output async for output in self._generate(request, RequestOutputKind.FINAL_ONLY)]
+        output, reasoning = split_reasoning(outputs[-1].outputs[0].text)
+        return response(outputs, output, reasoning)
+
+    async def stream(self, request: Request) -> AsyncIterator[str | Response]:
+        """Yield pieces of the answer as the model writes them, then the whole Response.
+
+        Raises:
+            ProviderError: as `answer` does.
+        """
+        from vllm.sampling_params import RequestOutputKind
+
+        outputs = []
+        async with aclosing(self._generate(request, RequestOutputKind.DELTA)) as pieces:
+            async for piece in pieces:
+                outputs.append(piece)
+                if piece.outputs[0].text:
+                    yield piece.outputs[0].text
+        yield response(outputs, "".join(piece.outputs[0].text for piece in outputs), None)
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector a text, pooled as the model says, or the argument `pooler_config`.
+
+        Raises:
+            ProviderError: a text is too long for the model, or the model writes text.
+        """
+        return list(await asyncio.gather(*map(self._embed, texts)))
+
+    async def close(self) -> None:
+        """End vLLM's processes, which frees their memory; what is under way fails as 'closed'."""
+        self._reader.shutdown(wait=False)
+        atexit.unregister(self._end)
+        if self._llm is not None:
+            await self._llm.abort(list(self._under_way))
+            await asyncio.to_thread(self._end)
+
+    def _load(self) -> None:
+        # Kept here and not returned: something in vLLM keeps this thread's frames, and what they return, for good.
+        self._llm = load(self.settings)
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        # At the interpreter's exit too: left to vLLM's own handlers, which run later, it would report a crash.
+        if self._llm is not None:
+            end(self._llm)
+            self._llm = None
+            # It is in cycles, and complains where the interpreter itself has to clear it away.
+            gc.collect()
+
+    async def _running(self) -> Any:
+        """Return vLLM; where its process has ended, another."""
+        async with self._starting:
+            if self._llm is not None and self._llm.errored:
+                await asyncio.to_thread(self._end)
+                await self.start()
+        if self._llm is None:
+            raise closed()
+        return self._llm
+
+    async def _generate(self, request: Request, kind: Any) -> AsyncGenerator[Any, None]:
+        """Yield vLLM's outputs for a request."""
+        llm, adapter = await self._running(), self._adapter_of(request)
+        if llm.model_config.runner_type == "pooling":
+            raise ProviderError("this model makes vectors and writes no text", code="no_generation", setup=True)
+        more = self.settings.chat_template_kwargs
+        prompt = await self._read(lambda: read_prompt(llm.get_tokenizer(), request.messages, more))
+        wanted = request.options.max_tokens or self.settings.max_tokens
+        limit = answer_limit(wanted, len(prompt), llm.model_config.max_model_len)
+        with self._asked() as name:
+            params = sampling(llm, {**sampling_fields(request.options), "max_tokens": limit, "output_kind": kind})
+            outputs = llm.generate({"type": "token", "prompt_token_ids": prompt}, params, name, lora_request=adapter)
+            async with aclosing(outputs):
+                async for output in outputs:
+                    yield output
+
+    async def _embed(self, text: str) -> list[float]:
+        from vllm import PoolingParams
+
+        llm = await self._running()
+        if llm.model_config.runner_type != "pooling":
+            hint = "deploy it with: -p backend.runner=pooling"
+            raise ProviderError("this model writes text and makes no vectors", code="no_pooling", setup=True, hint=hint)
+        prompt = await self._read(lambda: llm.get_tokenizer().encode(text))
+        answer_limit(1, len(prompt), llm.model_config.max_model_len)
+        adapter = self._adapter(self.settings.lora)
+        with self._asked() as name:
+            asked = {"type": "token", "prompt_token_ids": prompt}
+            outputs = [o async for o in llm.encode(asked, PoolingParams(task="embed"), name, lora_request=adapter)]
+        vector: list[float] = outputs[-1].outputs.data.tolist()
+        return vector
+
+    async def _read(self, tokens: Callable[[], list[int]]) -> list[int]:
+        """Tokenize in a thread, one at a time: a long prompt holds up no answer that is being written."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, tokens)
+
+    @contextmanager
+    def _asked(self) -> Iterator[str]:
+        """Hold a name for a request to vLLM, and turn what it raises into our errors."""
+        from vllm.exceptions import GracefulHTTPError, VLLMClientError
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+        name = uuid4().hex
+        self._under_way.add(name)
+        try:
+            yield name
+        except EngineDeadError as error:
+            raise ProviderError("vLLM's process ended", code="process_ended", retryable=True) from error
+        except GracefulHTTPError as error:
+            raise ProviderError(str(error), code="busy", retryable=True) from error
+        except (VLLMClientError, ValueError, TypeError) as error:
+            raise ProviderError(str(error), code="invalid_request") from error
+        except EngineGenerateError as error:
+            if not isinstance(error.__cause__, ValueError):
+                raise
+            raise ProviderError(str(error.__cause__), code="invalid_request") from error
+        finally:
+            self._under_way.discard(name)
+
+    def _adapter_of(self, request: Request) -> Any:
+        name = request.options.extra.get(LORA, self.settings.lora)
+        if name is not None and name not in self.settings.lora_adapters:
+            words = f"no adapter is called {name!r}: {near_names(str(name), self.settings.lora_adapters)}"
+            raise ProviderError(words, code="unknown_adapter")
+        return self._adapter(name)
+
+    def _adapter(self, name: str | None) -> Any:
+        """Return vLLM's request for an adapter; None asks the model itself."""
+        from vllm.lora.request import LoRARequest
+
+        if name is None:
+            return None
+        number = list(self.settings.lora_adapters).index(name) + 1
+        return LoRARequest(name, number, self.settings.lora_adapters[name])
+
+
+def sampling(llm: Any, fields: dict[str, Any]) -> Any:
+    """Return vLLM's `SamplingParams`; what is left out is as the model's own generation_config says."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import StructuredOutputsParams
+
+    if "structured_outputs" in fields:
+        fields = {**fields, "structured_outputs": StructuredOutputsParams(**fields["structured_outputs"])}
+    return SamplingParams.from_optional(**{**llm.model_config.get_diff_sampling_param(), **fields})
+
+
+def response(outputs: Sequence[Any], output: str, reasoning: str | None) -> Response:
+    """Return what vLLM's outputs for one request say.
+
+    Raises:
+        ProviderError: it was ended from this side.
+    """
+    last = outputs[-1]
+    written = sum(len(part.outputs[0].token_ids) for part in outputs)
+    usage = Usage(len(last.prompt_token_ids), written)
+    reason = last.outputs[0].finish_reason
+    if reason == "length":
+        return Response(output, reasoning, CUT_OFF, finish_reason="length", usage=usage)
+    if reason != "stop":
+        raise closed()
+    return Response(output, reasoning, usage=usage)
+
+
+def closed() -> ProviderError:
+    """Return the error of a request that was under way when the model was closed."""
+    return ProviderError("the model was closed", code="closed", retryable=True)

@@ -1,0 +1,57 @@
+"""How the vLLM engine is asked: our options as the fields of vLLM's `SamplingParams`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import ProviderError, near_names
+from ...options import Options
+
+NAMED_ALIKE = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
+STRUCTURES = ("choice", "regex", "grammar")
+"""What a `response_format` may ask for in place of JSON, e.g. `{"choice": ["yes", "no"]}`; a grammar is EBNF."""
+
+LORA = "lora"
+EXTRA_OPTIONS = frozenset(
+    {
+        *("allowed_token_ids", "bad_words", "extra_args", "ignore_eos", "include_stop_str_in_output", "logit_bias"),
+        *("min_p", "min_tokens", "repetition_penalty", "skip_special_tokens", "spaces_between_special_tokens"),
+        *("stop_token_ids", "structured_outputs", "thinking_token_budget", LORA),
+    }
+)
+"""What `extra` may hold: those of vLLM's sampling parameters that change one answer's text, and an adapter's name."""
+
+
+def sampling_fields(options: Options) -> dict[str, Any]:
+    """Return the sampling parameters that a request sets.
+
+    Raises:
+        ProviderError: `extra` holds what is not passed on.
+    """
+    unknown = sorted(options.extra.keys() - EXTRA_OPTIONS)
+    if unknown:
+        words = f"vLLM is not asked for {', '.join(unknown)}: {near_names(unknown[0], EXTRA_OPTIONS)}"
+        raise ProviderError(words, code="unsupported_option")
+    fields = {name: value for name in NAMED_ALIKE if (value := getattr(options, name)) is not None}
+    if options.stop:
+        fields["stop"] = list(options.stop)
+    if options.response_format is not None:
+        fields["structured_outputs"] = structure(options.response_format)
+    return fields | {name: value for name, value in options.extra.items() if name != LORA}
+
+
+def structure(response_format: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of vLLM's `StructuredOutputsParams`.
+
+    Args:
+        response_format: a JSON schema, OpenAI's `response_format` object, or one of `STRUCTURES`.
+    """
+    kind = response_format.get("type")
+    if kind == "json_schema" and "json_schema" in response_format:
+        return {"json": response_format["json_schema"].get("schema", {})}
+    if kind == "json_object":
+        return {"json": response_format["schema"]} if "schema" in response_format else {"json_object": True}
+    if len(response_format) == 1 and not response_format.keys().isdisjoint(STRUCTURES):
+        return dict(response_format)
+    return {"json": dict(response_format)}

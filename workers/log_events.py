@@ -1,0 +1,66 @@
+"""Logs for programs: a line of JSON an event, without what was asked and answered unless somebody wants it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from .messages import Request, Response
+
+LOG = logging.getLogger("quackllm")
+LEVEL = "QUACKLLM_LOG"
+"""The environment variable that says what is logged: debug (each answer), info (what failed, what began and
+ended), warning, error."""
+PROMPTS = "QUACKLLM_LOG_PROMPTS"
+"""The environment variable that, as 1, lets prompts, answers and providers' messages into the log."""
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields: dict[str, Any] = record.__dict__.get("fields", {})
+        line = {"at": at, "level": record.levelname.lower(), "event": record.getMessage(), **fields}
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def write_logs() -> None:
+    """Write our logs to standard error, as JSON lines, from the level that the environment says."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    LOG.handlers = [handler]
+    LOG.propagate = False
+    LOG.setLevel(os.environ.get(LEVEL, "info").upper())
+
+
+def log_event(event: str, level: int = logging.INFO, **fields: Any) -> None:
+    """Log an event with its fields."""
+    if LOG.isEnabledFor(level):
+        LOG.log(level, event, extra={"fields": fields})
+
+
+def log_answer(request: Request, response: Response) -> None:
+    """Log how a request ended; what succeeded at the level of debugging only."""
+    level = logging.DEBUG if response.whole else logging.INFO
+    if not LOG.isEnabledFor(level):
+        return
+    usage, error = response.usage, response.error
+    fields = {
+        "model": response.model,
+        "outcome": response.finish_reason,
+        "code": error.code if error else None,
+        "seconds": round(response.seconds, 3),
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "request_id": response.request_id,
+    }
+    if os.environ.get(PROMPTS) == "1":
+        fields |= {"prompt": request.messages[-1].content if request.messages else None, "output": response.output}
+        fields |= {"message": error.message if error else None}
+    log_event("answered" if response.whole else "failed", level, **fields)

@@ -1,0 +1,114 @@
+"""A fleet: all the models that can be called from here, in this process or on a Ray cluster."""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..deployments.spec import ModelSpec
+from ..errors import UnknownModelError, near_names
+from .router import Router
+
+BUILT_IN = ModelSpec(name="builtin_text2sql", type="builtin/text2sql")
+"""Always there, for text2sql: it answers questions about a database without key or download."""
+ECHO = ModelSpec(name="echo", type="echo")
+"""Always there, for trying things out: it answers a chat where no model is deployed, and says so."""
+ALWAYS_THERE = {spec.name: spec for spec in (BUILT_IN, ECHO)}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaStatus:
+    """One replica of a model, as it is now.
+
+    `starts` counts how often it was started: more than 1 means that it died and was restarted.
+    """
+
+    name: str
+    alive: bool
+    starts: int = 1
+    pid: int = 0
+    node: str = ""
+    answered: int = 0
+    failed: int = 0
+    retries: int = 0
+    under_way: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """A deployed model and its replicas."""
+
+    spec: ModelSpec
+    replicas: tuple[ReplicaStatus, ...] = field(default_factory=tuple)
+
+
+class Fleet(ABC):
+    """What a connection asks of the place where its models run."""
+
+    place: str
+    """Where the models run, in words."""
+    address: str | None
+    """The cluster's address, where several drivers may share it; None: this process is the only one."""
+
+    @abstractmethod
+    def deployed(self) -> Mapping[str, ModelSpec]:
+        """Return what was deployed, by name."""
+
+    @abstractmethod
+    def router(self, spec: ModelSpec) -> Router:
+        """Return the router of a deployed model. Called in the event loop."""
+
+    @abstractmethod
+    def deploy(self, spec: ModelSpec) -> str:
+        """Deploy, and return what happened: 'deployed', 'rolled out' or 'unchanged'.
+
+        Raises:
+            DeployError: the engine did not start; nothing was changed.
+        """
+
+    @abstractmethod
+    def undeploy(self, name: str) -> None:
+        """Undeploy the model.
+
+        Raises:
+            UnknownModelError: no model has that name.
+        """
+
+    @abstractmethod
+    def scale(self, name: str, num_workers: int) -> str:
+        """Give the model so many replicas, and return what happened.
+
+        Raises:
+            UnknownModelError: no model has that name.
+            DeployError: a new replica did not start; nothing was changed.
+        """
+
+    @abstractmethod
+    def status(self, name: str) -> ModelStatus:
+        """Return the model's replicas as they are now.
+
+        Raises:
+            UnknownModelError: no model has that name.
+        """
+
+
+def find_model(fleet: Fleet, name: str) -> ModelSpec:
+    """Return the spec of the model of that name.
+
+    Raises:
+        UnknownModelError: it is not deployed; the hint names the near ones.
+    """
+    deployed = {**ALWAYS_THERE, **fleet.deployed()}
+    if name not in deployed:
+        raise unknown_model(name, deployed, fleet.address)
+    return deployed[name]
+
+
+def unknown_model(name: str, deployed: Mapping[str, ModelSpec], cluster: str | None = None) -> UnknownModelError:
+    """Return the error that a name which is not deployed, here or on that cluster, deserves."""
+    hint = f"type: quackllm list{f' --cluster {cluster}' if cluster else ''}   to see what is deployed"
+    if difflib.get_close_matches(name, deployed):
+        hint = near_names(name, deployed)
+    return UnknownModelError(f"no model is called {name!r}", hint=hint)

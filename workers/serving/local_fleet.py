@@ -1,0 +1,164 @@
+"""Models that answer in this process: the same workers as on Ray, without Ray."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import SecretStr
+
+from .. import event_loop
+from ..deployments.spec import ModelSpec
+from ..errors import DeployError, QuackLLMError, SetupError
+from ..home import forget_model, home, keep_model, read_models
+from ..secret_refs import map_secrets, resolve_secret
+from .fleet import ALWAYS_THERE, Fleet, ModelStatus, ReplicaStatus, unknown_model
+from .router import Router
+from .worker import Worker, concurrency
+
+CLOSING_SECONDS = 5.0
+"""How long the process waits at its end for engines to close."""
+
+
+@dataclass(eq=False, slots=True)
+class _Running:
+    """A model that has been called: its one worker, started at the first request."""
+
+    spec: ModelSpec
+    worker: Worker
+    router: Router
+
+
+class LocalFleet(Fleet):
+    """The models of `models.yaml`, each with one worker in this process, whatever `num_workers` says."""
+
+    place = "this process"
+    address: str | None = None
+
+    def __init__(self) -> None:
+        self._running: dict[str, _Running] = {}
+        self._lock = threading.Lock()
+        self._read: tuple[object, dict[str, ModelSpec]] = (None, {})
+
+    def deployed(self) -> Mapping[str, ModelSpec]:
+        """Return the models of `models.yaml`; the file is read again when it has changed."""
+        path = home() / "models.yaml"
+        mark = (path, path.stat().st_mtime_ns) if path.exists() else (path, None)
+        with self._lock:
+            if self._read[0] != mark:
+                self._read = (mark, read_models())
+            return self._read[1]
+
+    def router(self, spec: ModelSpec) -> Router:
+        """Return the model's router. Called in the event loop."""
+        running = self._running.get(spec.name)
+        if running is None or running.spec != spec:
+            self._retire(running)
+            running = self._running[spec.name] = self._run(spec)
+        return running.router
+
+    def _retire(self, running: _Running | None) -> None:
+        """Let a worker of an earlier spec answer what it was asked, then close it."""
+
+        async def finish(old: _Running) -> None:
+            await old.router.drained()
+            await old.worker.close()
+
+        if running:
+            event_loop.start(finish(running))
+
+    def _run(self, spec: ModelSpec, worker: Worker | None = None) -> _Running:
+        worker = worker or Worker(spec)
+
+        async def replicas() -> list[Worker]:
+            await worker.start()
+            return [worker]
+
+        return _Running(spec, worker, Router(replicas, concurrency(spec), model=spec.name))
+
+    def deploy(self, spec: ModelSpec) -> str:
+        """Start the engine, and only if it starts keep the spec in `models.yaml`."""
+        before = self.deployed().get(spec.name)
+        if before and _opened(before) == _opened(spec):
+            return "unchanged"
+
+        async def begin() -> None:
+            worker = Worker(spec)
+            await worker.start()
+            self._retire(self._running.get(spec.name))
+            self._running[spec.name] = self._run(spec, worker)
+
+        try:
+            event_loop.run(begin())
+        except QuackLLMError as error:
+            raise DeployError(f"{spec.name} was not deployed: {error.message}", hint=error.hint) from error
+        keep_model(spec)
+        return "rolled out" if before else "deployed"
+
+    def undeploy(self, name: str) -> None:
+        """Close the model's worker and take it out of `models.yaml`."""
+        if name not in self.deployed():
+            raise unknown_model(name, self.deployed())
+        forget_model(name)
+        self._retire(self._running.pop(name, None))
+
+    def scale(self, name: str, num_workers: int) -> str:
+        """Refuse: a model has one worker in this process.
+
+        Raises:
+            UnknownModelError: no model has that name.
+            SetupError: it does.
+        """
+        if name not in self.deployed():
+            raise unknown_model(name, self.deployed())
+        hint = f"type: quackllm scale {name} {num_workers} --cluster auto"
+        raise SetupError(f"{name} answers in this process, where a model has one worker", hint=hint)
+
+    def close(self) -> None:
+        """Close every worker."""
+        closing, self._running = self._running, {}
+
+        async def close_all() -> None:
+            for running in closing.values():
+                await running.worker.close()
+
+        with contextlib.suppress(TimeoutError):
+            event_loop.start(close_all()).result(timeout=CLOSING_SECONDS)
+
+    def status(self, name: str) -> ModelStatus:
+        """Return the model's worker, which is not there before the first request."""
+        known = {**ALWAYS_THERE, **self.deployed()}
+        if name not in known:
+            raise unknown_model(name, known)
+        running = self._running.get(name)
+        if running is None:
+            return ModelStatus(known[name])
+        counts = running.worker.counts
+        replica = ReplicaStatus(
+            f"{name}:0", True, 1, os.getpid(), "", counts.answered, counts.failed, counts.retries, counts.under_way
+        )
+        return ModelStatus(known[name], (replica,))
+
+
+def _opened(spec: ModelSpec) -> tuple[ModelSpec, dict[str, Any]]:
+    """Return the spec with the keys that `models.yaml` keeps in files, to compare it with one that was just typed."""
+
+    def opened(key: str, secret: SecretStr) -> str:
+        text = secret.get_secret_value()
+        return resolve_secret(secret, f"{spec.name}: {key}") if text.startswith("file:") else text
+
+    return spec.model_copy(update={"infer_params": {}}), map_secrets(spec.infer_params, opened)
+
+
+@cache
+def local_fleet() -> LocalFleet:
+    """Return this process's fleet."""
+    fleet = LocalFleet()
+    atexit.register(fleet.close)
+    return fleet

@@ -1,0 +1,243 @@
+"""The worker: one class that hosts an engine, in this process or as a Ray actor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from msgspec.structs import replace
+
+from ..deployments.spec import ModelSpec
+from ..engines import EmbeddingEngine, StreamingEngine
+from ..errors import ProviderError, SetupError
+from ..log_events import log_answer
+from ..messages import Failure, Request, Response
+from ..metrics import RETRIES, WORKERS, count_answer
+from .engine_guard import GuardedEngine
+from .retry import RetryPolicy
+
+Said = tuple[int, str | Response]
+"""An answer with its place in the batch that was asked, or a piece of a streamed one that is to come."""
+Finished = list[Said]
+_Task = asyncio.Task[Finished]
+
+OUTCOMES = {
+    "length": "the answer was cut off at the token limit",
+    "filter": "the provider refused the content",
+    "cancelled": "the answer was stopped",
+}
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a worker has done since it started."""
+
+    answered: int = 0
+    failed: int = 0
+    under_way: int = 0
+    retries: int = 0
+
+
+class Worker:
+    """Hosts one engine; takes batches, gives each answer back as it completes: a slow row holds no other."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        plan = spec.plan()
+        self.spec = spec
+        self.engine = plan.engine(plan.settings)
+        self.retry = RetryPolicy(plan.limits, spec.num_workers, spec.name)
+        self._guarded = GuardedEngine(self.engine, plan.settings, spec.name)
+        self.counts = Counts()
+        self.model = spec.name
+        self._taken = 0
+        self._starting: asyncio.Task[None] | None = None
+        self._slots = asyncio.Semaphore(concurrency(spec))
+        WORKERS.add(self)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that the engine works on."""
+        return self.counts.under_way
+
+    @property
+    def queued(self) -> int:
+        """Requests that were taken and not begun."""
+        return max(0, self._taken - self.counts.under_way)
+
+    async def start(self) -> None:
+        """Start the engine, once however often this is called.
+
+        Raises:
+            SetupError: the engine cannot start, in its own words.
+        """
+        if self._starting is None or (self._starting.done() and self._has_failed(self._starting)):
+            self._starting = asyncio.create_task(self._guarded.start())
+        await asyncio.shield(self._starting)
+
+    @staticmethod
+    def _has_failed(task: asyncio.Task[None]) -> bool:
+        return task.cancelled() or task.exception() is not None
+
+    async def close(self) -> None:
+        """Close the engine, if it was started."""
+        if self._starting and self._starting.done() and not self._has_failed(self._starting):
+            await self.engine.close()
+
+    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
+        """Yield the answers as they complete, each with its place in `requests`, and before it its pieces if streamed.
+
+        Raises:
+            SetupError: no request can succeed; what was answered before it has been yielded.
+        """
+        done: asyncio.Queue[_Task | Said] = asyncio.Queue()
+        tasks = [asyncio.create_task(self._answer_job(*job, done.put_nowait)) for job in self._jobs(requests)]
+        for task in tasks:
+            task.add_done_callback(done.put_nowait)
+        remaining = len(requests)
+        self._taken += remaining
+        try:
+            while remaining:
+                finished, failed = _drained(await done.get(), done)
+                if finished:
+                    yield finished
+                if failed:
+                    await failed
+                ended = sum(isinstance(said, Response) for _, said in finished)
+                self._taken -= ended
+                remaining -= ended
+        finally:
+            self._taken -= remaining
+            for task in tasks:
+                task.cancel()
+
+    def _jobs(self, requests: Sequence[Request]) -> list[tuple[list[int], list[Request]]]:
+        """Each chat request is a job of its own; texts to embed share calls."""
+        chats = [([place], [request]) for place, request in enumerate(requests) if request.kind == "chat"]
+        texts = [(place, request) for place, request in enumerate(requests) if request.kind == "embed"]
+        size = self.engine.embed_batch if isinstance(self.engine, EmbeddingEngine) else 1
+        shared = [([place for place, _ in part], [request for _, request in part]) for part in _batched(texts, size)]
+        return chats + shared
+
+    async def _answer_job(self, places: list[int], requests: list[Request], say: Callable[[Said], None]) -> Finished:
+        async with self._slots:
+            self.counts.under_way += len(requests)
+            try:
+                if requests[0].kind == "chat":
+                    responses = [await self.answer_one(requests[0], lambda piece: say((places[0], piece)))]
+                else:
+                    responses = await self._embed(requests)
+            finally:
+                self.counts.under_way -= len(requests)
+        return list(zip(places, responses, strict=True))
+
+    async def answer_one(self, request: Request, say: Callable[[str], None] = lambda _: None) -> Response:
+        """Return the answer to one chat request; a failure is a Response with `error`.
+
+        Args:
+            request: what to ask.
+            say: called with each piece of a streamed answer, where the engine can stream.
+
+        Raises:
+            SetupError: no request can succeed.
+        """
+        started = perf_counter()
+        try:
+            if not request.messages or not (request.messages[-1].content.strip() or request.messages[-1].images):
+                raise ProviderError("the prompt is empty", code="empty_prompt")
+            response = await self.retry.call(self._call_engine(request, say), request)
+            await self.retry.charge_tokens(request, response.usage)
+        except ProviderError as error:
+            response = self._failed(error)
+        response = self._completed(response, perf_counter() - started)
+        log_answer(request, response)
+        return response
+
+    def _call_engine(self, request: Request, say: Callable[[str], None]) -> Callable[[Request], Awaitable[Response]]:
+        """Return how to ask the engine: whole, or streamed where somebody reads and the engine can."""
+        if not (request.streamed and isinstance(self.engine, StreamingEngine)):
+            return self._guarded.answer
+        engine, said = self.engine, False
+
+        def hand_over(chunk: str) -> None:
+            nonlocal said
+            said = True
+            say(chunk)
+
+        async def stream(request: Request) -> Response:
+            if said:  # What was heard cannot be taken back, so that a second attempt would repeat it.
+                raise ProviderError("the answer broke off", code="broken_off")
+            try:
+                return await self._guarded.stream(engine, request, hand_over)
+            except ProviderError as error:
+                if not said:
+                    raise
+                return self._failed(error)
+
+        return stream
+
+    async def _embed(self, requests: list[Request]) -> list[Response]:
+        if not isinstance(self.engine, EmbeddingEngine):
+            raise SetupError(
+                f"{self.spec.name} ({self.spec.type}) makes no embeddings", hint="deploy an embedding model and name it"
+            )
+        engine, started = self.engine, perf_counter()
+        texts = [request.messages[0].content for request in requests]
+        try:
+            responses = await self.retry.call(lambda _: self._guarded.embed(engine, texts), requests[0])
+        except ProviderError as error:
+            if len(requests) > 1 and not error.setup and not error.retryable:
+                # One bad text fails the whole call at the service; asked one by one, only its own row fails.
+                return [(await self._embed([request]))[0] for request in requests]
+            responses = [self._failed(error)] * len(requests)
+        seconds = perf_counter() - started
+        return [self._completed(response, seconds) for response in responses]
+
+    def _failed(self, error: ProviderError) -> Response:
+        """Turn a failure into the row's response, or stop the statement where no row can succeed."""
+        if error.setup:
+            words = f"{self.spec.name}: {error.message} (code {error.code})"
+            raise SetupError(words, hint=error.hint, code=error.code) from error
+        failure = Failure(error.code, error.message, error.retryable, error.status)
+        return Response(None, error=failure, finish_reason=error.finish_reason)
+
+    def _completed(self, response: Response, seconds: float) -> Response:
+        """Count the answer, and add what the engine does not know."""
+        error = None
+        if response.whole:
+            self.counts.answered += 1
+        else:
+            self.counts.failed += 1
+            error = response.error or Failure(response.finish_reason, OUTCOMES.get(response.finish_reason, "no answer"))
+        RETRIES.add(self.retry.retries - self.counts.retries, self.model)
+        self.counts.retries = self.retry.retries
+        response = replace(response, model=self.spec.name, error=error, seconds=seconds)
+        count_answer(self.model, response)
+        return response
+
+
+def concurrency(spec: ModelSpec) -> int:
+    """How many requests one worker of that spec keeps under way."""
+    return spec.worker_concurrency or spec.plan().engine.concurrency
+
+
+def _drained(first: _Task | Said, queue: asyncio.Queue[_Task | Said]) -> tuple[Finished, _Task | None]:
+    """Return all that was said and has finished by now, and a task that failed, if any did."""
+    items = [first]
+    while not queue.empty():
+        items.append(queue.get_nowait())
+    finished: Finished = []
+    failed: _Task | None = None
+    for item in items:
+        if isinstance(item, tuple):
+            finished.append(item)
+        elif item.cancelled() or item.exception():
+            failed = failed or item
+        else:
+            finished += item.result()
+    return finished, failed
+
+
+def _batched(items: list[tuple[int, Request]], size: int) -> list[list[tuple[int, Request]]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

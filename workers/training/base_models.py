@@ -1,0 +1,194 @@
+"""Loads what a run starts from, a base's tokenizer and weights or a fresh model; says what to type when it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..engines.transformers.engine import TransformersSettings
+from ..engines.transformers.loading import WHAT_TO_WRITE, find, weights
+from ..errors import DeployError, MissingExtraError, TrainingError
+from .settings import FinetuneSettings, TrainingSettings
+
+INSTALL = 'type: pip install "quackllm[train]"'
+QUANTIZATION = {"qlora": "4bit", "qlora8": "8bit"}
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise what the libraries raise as our errors, which say what to type.
+
+    Raises:
+        MissingExtraError: a package is not installed.
+        TrainingError: there is no memory, or the libraries refuse a setting.
+    """
+    try:
+        with _hushed():
+            yield
+    except ImportError as error:
+        raise MissingExtraError(f"training needs {error.name or error}", hint=INSTALL) from error
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        hint = (
+            "type: --per-device-train-batch-size 1, with more --gradient-accumulation-steps; then "
+            "--gradient-checkpointing, a smaller --max-seq-length, or --method qlora"
+        )
+        raise TrainingError(f"there is not enough memory: {first_line(error)}", hint=hint) from error
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep what the libraries tell their developers off the screen, and what trl tells its makers off the network."""
+    with warnings.catch_warnings():
+        for kind in (FutureWarning, DeprecationWarning):
+            warnings.simplefilter("ignore", kind)
+        warnings.filterwarnings("ignore", "MatMul8bitLt: inputs will be cast")
+        import huggingface_hub
+        import transformers
+
+        # Nothing is reported to anybody unless the user says so, as with Ray.
+        asked = os.environ.get("HF_HUB_DISABLE_TELEMETRY") is not None
+        huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY |= not asked
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
+        yield
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch had no room, on the GPU or the CPU."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
+def base_path(name: str) -> str:
+    """Return a base's folder as an absolute path, or its Hugging Face id; a `modelscope:` id is fetched first.
+
+    Raises:
+        TrainingError: there is no such folder.
+    """
+    try:
+        found = find(name)
+    except DeployError as error:
+        raise TrainingError(error.message, hint=error.hint) from None
+    if "/" not in found:  # More likely a folder that is not here than one of the hub's few names without an owner.
+        raise TrainingError(f"there is no model folder {name}", hint=WHAT_TO_WRITE)
+    return found
+
+
+def load_tokenizer(path: str, trust_remote_code: bool = False) -> Any:
+    """Return a tokenizer that has a token for padding.
+
+    Raises:
+        TrainingError: it cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError) as error:
+        raise TrainingError(
+            f"the tokenizer of {path} cannot be loaded: {first_line(error)}", hint=_look(path)
+        ) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def deepspeed_config(path: str | None) -> dict[str, Any] | None:
+    """Return DeepSpeed's configuration.
+
+    Raises:
+        TrainingError: the file cannot be read.
+        MissingExtraError: deepspeed is not installed.
+    """
+    if path is None:
+        return None
+    try:
+        config: dict[str, Any] = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        hint = "deploy/deepspeed_zero3_offload.json is an example"
+        raise TrainingError(f"{path} cannot be read: {error}", hint=hint) from error
+    if find_spec("deepspeed") is None:
+        raise MissingExtraError("--deepspeed needs deepspeed", hint='type: pip install "quackllm[deepspeed]"')
+    return config
+
+
+def end_tokens(path: str) -> list[int]:
+    """Return the tokens at which the base's own settings end an answer; none where it has no such settings."""
+    from transformers import GenerationConfig
+
+    try:
+        ends = GenerationConfig.from_pretrained(path).eos_token_id
+    except OSError:
+        return []
+    return ends if isinstance(ends, list) else [] if ends is None else [ends]
+
+
+def load_base(path: str, settings: TrainingSettings) -> Any:
+    """Return the base's weights as this run trains them.
+
+    Raises:
+        TrainingError: they cannot be loaded.
+    """
+    from transformers import AutoModelForCausalLM
+
+    quantization = QUANTIZATION.get(settings.method) if isinstance(settings, FinetuneSettings) else None
+    how = TransformersSettings(model_path=path, dtype=dtype_of(settings), quantization=quantization)
+    options = weights(how, device())
+    if settings.deepspeed and quantization == "4bit":
+        # ZeRO-3 shards weights of one type only: the 4-bit ones travel as the others do.
+        options["quantization_config"].bnb_4bit_quant_storage = options["dtype"]
+    try:
+        return AutoModelForCausalLM.from_pretrained(path, **options, trust_remote_code=settings.trust_remote_code)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path} cannot be loaded: {first_line(error)}", hint=_look(path)) from error
+
+
+def fresh_model(config: str, tokenizer: Any, seed: int) -> Any:
+    """Return a model of new weights, whose vocabulary is the tokenizer's.
+
+    Raises:
+        TrainingError: the config cannot be read.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, set_seed
+
+    try:
+        shape = AutoConfig.from_pretrained(config)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{config} is no config.json: {first_line(error)}", hint="it names a model_type") from error
+    shape.vocab_size = len(tokenizer)
+    shape.bos_token_id, shape.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
+    shape.pad_token_id = tokenizer.pad_token_id
+    set_seed(seed)
+    return AutoModelForCausalLM.from_config(shape, dtype=torch.float32)
+
+
+def dtype_of(settings: TrainingSettings) -> Any:
+    """Return the type of the weights: those that are trained themselves are held whole."""
+    adapted = isinstance(settings, FinetuneSettings) and settings.method != "full"
+    return "float32" if settings.dtype == "auto" and not adapted else settings.dtype
+
+
+def device() -> str:
+    """Return what trains here: 'cuda' or 'cpu'."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _look(path: str) -> str:
+    return f"type: ls {path}   it should hold config.json, tokenizer.json and the weights"
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what a library says."""
+    return str(error).strip().partition("\n")[0]

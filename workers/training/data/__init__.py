@@ -1,0 +1,1 @@
+"""Training data: chat-form files, tokens and labels."""

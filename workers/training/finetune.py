@@ -1,0 +1,74 @@
+"""Fine-tuning on conversations: LoRA, QLoRA or all weights; the loss falls on what the assistant says.
+
+quackllm finetune --model-name /models/Qwen2.5-Coder-7B --train-file train.jsonl --output-dir runs/sql
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base_models import base_path, deepspeed_config, end_tokens, explained, load_tokenizer
+from .data.chat_encoding import ChatEncoder, check_some, encode_examples
+from .data.chat_examples import Examples, read_examples
+from .data.data_files import BadRow
+from .data.dataset import dataset_of, fingerprint, pack
+from .run.run import Job, train
+from .run_folder import DataReport, Trained, begin_or_go_on, run_folder
+from .settings import FinetuneSettings
+
+
+def finetune(
+    settings: FinetuneSettings, examples: Examples | None = None, eval_examples: Examples | None = None
+) -> Trained:
+    """Fine-tune a base on questions and answers.
+
+    A run that was killed goes on at its last complete checkpoint when it is started again with the same settings.
+
+    Args:
+        settings: what to train, on what, and how.
+        examples: the conversations; None: those of `train_file` or `query`.
+        eval_examples: those whose loss is measured beside; None: those of `eval_file`.
+
+    Returns:
+        The finished adapter (LoRA, QLoRA) or model (full) in `output_dir/final`, with its losses.
+
+    Raises:
+        TrainingError: no row can be learnt from, output_dir holds another run, or there is no memory.
+        MissingExtraError: a package of the extra `train` is not installed.
+    """
+    with explained(), run_folder(settings.output_dir) as folder:
+        base, deepspeed = base_path(settings.model_name), deepspeed_config(settings.deepspeed)
+        tokenizer = load_tokenizer(base, settings.trust_remote_code)
+        encoder = ChatEncoder(tokenizer, settings.chat_template_kwargs, end_tokens(base))
+        if examples is None:
+            examples = read_examples(settings.train_file, query=settings.query, database=settings.database)
+        encoded = encode_examples(encoder, examples, settings.max_seq_length)
+        check_some(encoded, settings.train_file or "the query", settings.max_seq_length)
+        dataset = dataset_of(encoded.sequences)
+        evaluation, eval_bad = _evaluation(encoder, settings, eval_examples)
+        data = DataReport(
+            examples=len(encoded.sequences),
+            tokens=sum(len(sequence.ids) for sequence in encoded.sequences),
+            trained_tokens=sum(sum(sequence.mask) for sequence in encoded.sequences),
+            fingerprint=fingerprint(dataset, evaluation),
+            bad=encoded.bad,
+            too_long=encoded.too_long,
+            eval_examples=len(evaluation or ()),
+            eval_bad=eval_bad,
+        )
+        begin_or_go_on(folder, "finetune", settings.model_dump(), data.fingerprint)
+        if settings.packing:
+            dataset = pack(dataset, settings.max_seq_length)
+        return train(Job(settings, str(folder.resolve()), base, base, dataset, evaluation, data, deepspeed))
+
+
+def _evaluation(
+    encoder: ChatEncoder, settings: FinetuneSettings, examples: Examples | None
+) -> tuple[Any, list[BadRow]]:
+    """Return the dataset that is measured beside, None where there is none, and the rows that it leaves out."""
+    if not settings.eval_file:
+        return None, []
+    encoded = encode_examples(encoder, examples or read_examples(settings.eval_file), settings.max_seq_length)
+    check_some(encoded, settings.eval_file, settings.max_seq_length)
+    long = [BadRow(line, f"more than {settings.max_seq_length} tokens") for line in encoded.too_long]
+    return dataset_of(encoded.sequences), encoded.bad + long

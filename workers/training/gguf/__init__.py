@@ -1,0 +1,1 @@
+"""Models as GGUF files, and the modelfile of Ollama."""

@@ -1,0 +1,54 @@
+"""What a trainer tells while it trains: how far it has come, and which checkpoints are complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from ..run_folder import COMPLETE, write_json
+from .progress import Show
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]
+    """Shows the progress, logs the last step, and marks a checkpoint complete once every process has written its part.
+
+    Args:
+        show: takes the progress, from the first process.
+        wait_for_everyone: returns when all processes have come so far.
+        seconds_before: time spent training before a resume.
+    """
+
+    def __init__(self, show: Show, wait_for_everyone: Callable[[], None], seconds_before: float) -> None:
+        self._show = show
+        self._wait_for_everyone = wait_for_everyone
+        self._before = seconds_before
+        self._began = perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training, that before a resume included."""
+        return round(self._before + perf_counter() - self._began, 1)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Show the step; log the last one, wherever the logging interval ends."""
+        control.should_log |= state.global_step == state.max_steps
+        if state.is_world_process_zero:
+            self._show(state.global_step, state.max_steps, {})
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
+    ) -> None:
+        """Show the newest losses."""
+        if state.is_world_process_zero:
+            self._show(state.global_step, state.max_steps, logs)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Mark the checkpoint."""
+        self._wait_for_everyone()
+        if state.is_world_process_zero:
+            folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
+            write_json(folder / COMPLETE, {"step": state.global_step, "seconds": self.seconds})

@@ -1,0 +1,114 @@
+"""Several processes that train together, on one machine or more, through Ray Train.
+
+Each runs the same function as a lone process; Ray sets the environment that accelerate reads. Where a worker dies, all
+start again and go on at the last complete checkpoint: the run's folder is to be one that every machine sees.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
+
+from ...cluster.address import answering_address
+from ...errors import QuackLLMError, SetupError, TrainingError
+from ..run_folder import FINAL
+from .progress import Notes, following
+from .run import Job, train_here
+
+KEPT, NOTES = ".ray", ".progress"
+"""In the run's folder until it has ended: what Ray Train keeps, and how far the workers have come."""
+
+
+def train_on_ray(job: Job) -> None:
+    """Train in Ray's workers, until `final/` is there.
+
+    Raises:
+        TrainingError: the workers failed, more often than max_failures allows.
+        SetupError: no cluster answers, or it has too little room.
+    """
+    settings = job.settings
+    with _cluster(settings.ray_address):
+        resources = _resources(settings.num_workers)
+        trainer = TorchTrainer(
+            _train_worker,
+            train_loop_config={"job": ray.put(job)},
+            scaling_config=ScalingConfig(num_workers=settings.num_workers, use_gpu="GPU" in resources),
+            run_config=RunConfig(
+                name=Path(job.folder).name,
+                storage_path=str(Path(job.folder, KEPT)),
+                failure_config=FailureConfig(max_failures=settings.max_failures),
+            ),
+        )
+        try:
+            with following(Path(job.folder, NOTES)):
+                trainer.fit()
+        except TrainingFailedError as error:
+            raise _original(error) from error
+        finally:
+            shutil.rmtree(Path(job.folder, KEPT), ignore_errors=True)
+    if not Path(job.folder, FINAL).is_dir():
+        hint = "give --output-dir a folder that all machines share"
+        raise TrainingError(
+            f"the workers wrote their result where this machine does not see it: {job.folder}", hint=hint
+        )
+
+
+def _train_worker(config: dict[str, Any]) -> None:
+    job: Job = ray.get(config["job"])
+    train_here(job, Notes(Path(job.folder, NOTES)).show)
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[None]:
+    """Connect to Ray; one that was started for this run ends with it."""
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(address=answering_address(address), log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError) as error:
+        hint = "start one with: ray start --head   or leave --ray-address out to use this machine alone"
+        raise SetupError(f"no Ray cluster answers at {address!r}: {error}", hint=hint) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _resources(workers: int) -> dict[str, float]:
+    """Return what the cluster has, if each worker gets a GPU of it, or a CPU where there are no GPUs.
+
+    Raises:
+        SetupError: there are fewer than workers.
+    """
+    have: dict[str, float] = ray.cluster_resources()
+    kind = "GPU" if "GPU" in have else "CPU"
+    if have.get(kind, 0) < workers:
+        raise SetupError(
+            f"{workers} workers want a {kind} each, and the cluster has {have.get(kind, 0):g}",
+            hint=f"type: --num-workers {have.get(kind, 0):g}   or add machines: ray start --address HEAD:6379",
+        )
+    return have
+
+
+def _original(error: TrainingFailedError) -> QuackLLMError:
+    """Return a worker's own error out of Ray's wrapping."""
+    failures = error.worker_failures.values() if isinstance(error, WorkerGroupError) else [error]
+    causes = [failure.__cause__ or failure for failure in failures]
+    ours = next((cause for cause in causes if isinstance(cause, QuackLLMError)), None)
+    if ours is not None:
+        return ours
+    words = "; ".join(str(cause).strip().rpartition("\n")[2] for cause in causes)
+    hint = "type the same command again: it goes on at the last checkpoint"
+    return TrainingError(f"the workers failed: {words}", hint=hint)
