@@ -164,7 +164,7 @@ def _moved(params: dict[str, Any], prefix: str, parts: SplitResult) -> dict[str,
     secret = {name: value for name, value in pairs if _is_secret_parameter(name, value)}
     rest = urlencode([(name, value) for name, value in pairs if name not in secret])
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query=rest)
-    more = {f"{prefix}base_url": urlunsplit(bare)}
+    more: dict[str, Any] = {f"{prefix}base_url": urlunsplit(bare)}
     if secret:
         more[f"{prefix}query"] = {**secret, **params.get(f"{prefix}query", {})}
     if parts.username is not None:

@@ -74,7 +74,7 @@ class DashscopeEngine:
             given.base_url,
             headers,
             query=resolve_all(given.query, "the parameter "),
-            proxy=given.proxy and resolve_secret(given.proxy, "the proxy"),
+            proxy=resolve_secret(given.proxy, "the proxy") if given.proxy else None,
             redactor=Redactor(secrets_of_settings(given)),
         )
         self._client.open()

@@ -119,8 +119,7 @@ class EventReader:
         # A CR at the end may be the first half of a line break.
         end = len(text) - 1 if text.endswith("\r") else len(text)
         *lines, rest = LINE_BREAK.split(text[:end])
-        self._choose_framing(lines)
-        if self._framing == "whole":
+        if self._choose_framing(lines) == "whole":
             self._parts = [text]
             return []
         self._parts = [rest + text[end:]]
@@ -134,8 +133,7 @@ class EventReader:
         """
         text, self._parts = "".join(self._parts) + self._decode(b"", final=True), []
         lines = LINE_BREAK.split(text)
-        self._choose_framing(lines)
-        if self._framing == "whole":
+        if self._choose_framing(lines) == "whole":
             return [ReplyEvent(parse_json(text.strip()))]
         events = [event for line in [*lines, ""] for event in self._read_line(line)]
         if not events and not self._found and self._unread:
@@ -155,19 +153,20 @@ class EventReader:
             return text.removeprefix("\ufeff")
         return text
 
-    def _choose_framing(self, lines: Sequence[str]) -> None:
+    def _choose_framing(self, lines: Sequence[str]) -> str:
         """Read the framing from the first line: JSON that goes on in the next line is one value over many."""
         first = next((line.strip() for line in lines if line.strip()), "")
         if self._framing != "unknown" or not first:
-            return
+            return self._framing
         if first[0] not in "{[" or first == END_OF_STREAM:
             self._framing = "events"
-            return
+            return self._framing
         try:
             parse_json(first)
             self._framing = "lines"
         except FramingError:
             self._framing = "whole"
+        return self._framing
 
     def _read_line(self, line: str) -> Iterator[ReplyEvent]:
         text = line.strip()

@@ -1,0 +1,146 @@
+"""What stands between a worker and its engine: nothing comes out but checked Responses and errors of ours.
+
+An engine may be anybody's. Whatever it raises becomes that row's error, at once, and no secret of the model's is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import BaseModel
+
+from ..engines import EmbeddingEngine, Engine, StreamingEngine
+from ..engines.provider_replies import checked_failure, checked_response, checked_vectors
+from ..engines.reply_fields import ReasoningSplitter, text_of, valid_text
+from ..errors import ProviderError, SetupError
+from ..log_events import log_event
+from ..messages import Failure, Request, Response
+from ..secret_refs import Redactor, secrets_of_settings
+
+
+class GuardedEngine:
+    """An engine that answers with checked Responses, and fails with our errors alone.
+
+    Args:
+        engine: the engine.
+        settings: its settings, whose secrets no error shows.
+        model: the model's name, for errors and the log.
+    """
+
+    def __init__(self, engine: Engine, settings: BaseModel, model: str) -> None:
+        self.engine = engine
+        self._settings = settings
+        self._model = model
+        self._redactor = Redactor()
+
+    async def start(self) -> None:
+        """Start the engine.
+
+        Raises:
+            SetupError: it cannot start, in its own words.
+        """
+        self._redactor = Redactor(secrets_of_settings(self._settings))
+        with self._redactor.errors():
+            try:
+                with self._our_errors():
+                    await self.engine.start()
+            except ProviderError as error:
+                raise SetupError(f"the engine did not start: {error.message}", hint=error.hint) from error.__cause__
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request.
+
+        Raises:
+            ProviderError, SetupError: the engine failed.
+        """
+        with self._redactor.errors(), self._our_errors():
+            return checked_response(await self.engine.answer(request))
+
+    async def stream(self, engine: StreamingEngine, request: Request, on_chunk: Callable[[str], None]) -> Response:
+        """Answer one request, and hand over the answer as it grows, without what was thought before it.
+
+        Raises:
+            ProviderError, SetupError: the engine failed.
+        """
+        splitter = ReasoningSplitter()
+        with self._redactor.errors(), self._our_errors():
+            chunks: Any = engine.stream(request)
+            try:
+                async for chunk in chunks:
+                    if isinstance(chunk, Response):
+                        _hand_over(splitter.close(cut_off=chunk.finish_reason == "length"), on_chunk)
+                        return checked_response(chunk)
+                    _hand_over(splitter.feed(valid_text(text_of(chunk)[0])), on_chunk)
+            finally:
+                if hasattr(chunks, "aclose"):
+                    await chunks.aclose()
+        raise ProviderError("the stream ended before the answer did", code="broken_off", retryable=True)
+
+    async def embed(self, engine: EmbeddingEngine, texts: Sequence[str]) -> list[Response]:
+        """Return a Response with a vector a text; a text without one has an error.
+
+        Raises:
+            ProviderError, SetupError: the engine failed.
+        """
+        with self._redactor.errors(), self._our_errors():
+            vectors = checked_vectors(await engine.embed(texts), len(texts))
+        return [_vector_response(vector) for vector in vectors]
+
+    @contextmanager
+    def _our_errors(self) -> Iterator[None]:
+        """Turn whatever an engine raises into an error of ours; only being cancelled stays what it is."""
+        task = asyncio.current_task()
+        cancelled_before = task.cancelling() if task else 0
+        try:
+            yield
+        except (ProviderError, SetupError) as error:
+            raise _checked_error(error) from error.__cause__
+        except TimeoutError as error:
+            raise ProviderError("the engine did not answer in time", code="timeout", retryable=True) from error
+        except asyncio.CancelledError as error:
+            if task and task.cancelling() > cancelled_before:
+                raise
+            raise self._engine_error(error) from error
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            raise self._engine_error(error) from error
+
+    def _engine_error(self, error: BaseException) -> ProviderError:
+        words = f"{type(error).__name__}: {error}".removesuffix(": ")
+        trace = self._redactor.text("".join(traceback.format_exception(error)))
+        log_event("engine_failed", logging.ERROR, model=self._model, error=self._redactor.text(words), traceback=trace)
+        failure = checked_failure(Failure("engine_error", words))
+        return ProviderError(failure.message, code=failure.code)
+
+
+def _hand_over(text: str, on_chunk: Callable[[str], None]) -> None:
+    if text:
+        on_chunk(text)
+
+
+def _vector_response(vector: tuple[float, ...] | None) -> Response:
+    if vector is not None:
+        return Response(None, embedding=vector)
+    failure = Failure("broken_reply", "there is no vector for this text, or one that is no list of numbers")
+    return Response(None, error=failure, finish_reason="error")
+
+
+def _checked_error(error: ProviderError | SetupError) -> ProviderError | SetupError:
+    """Return an engine's error with fields that can be stored and sent."""
+    failure = checked_failure(Failure(error.code, error.message))
+    error.code, error.message, error.args = failure.code, failure.message, (failure.message,)
+    error.hint = valid_text(str(error.hint))
+    if isinstance(error, ProviderError):
+        wait = error.retry_after_seconds
+        error.retry_after_seconds = wait if isinstance(wait, int | float) and not math.isnan(wait) else None
+        error.retryable, error.setup = bool(error.retryable), bool(error.setup)
+        error.finish_reason = "filter" if error.finish_reason == "filter" else "error"
+        error.status = error.status if isinstance(error.status, int) else None
+    return error
