@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 
@@ -107,27 +108,22 @@ async def _write(writer: asyncio.StreamWriter, reply: RawReply) -> None:
 @contextmanager
 def running_raw_service() -> Iterator[RawService]:
     """Run a service in a thread of its own, and end it afterwards."""
-    service, loop, up = RawService(), asyncio.new_event_loop(), threading.Event()
+    service, up, ends = RawService(), threading.Event(), []
 
-    async def serve() -> None:
+    async def main() -> None:
+        ended = asyncio.Event()
+        ends.append(partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set))
         server = await asyncio.start_server(service.handle, "127.0.0.1", 0, limit=2**24)
         service.port = server.sockets[0].getsockname()[1]
         up.set()
+        await ended.wait()
+        server.close()
 
-    def run() -> None:
-        loop.run_until_complete(serve())
-        loop.run_forever()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        loop.close()
-
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=asyncio.run, args=(main(),), daemon=True)
     thread.start()
     up.wait()
     try:
         yield service
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        ends[0]()
         thread.join()

@@ -122,8 +122,7 @@ class ReplyReader:
         if choice is None:
             self._keys = self._keys or ", ".join(map(str, [*event.value][:10]))
             if (error := find_bare_error(event.value)) and (error.code or not self._has_choice):
-                status = 200 if event.status is None else event.status
-                raise refusal_error(error.message, code=error.code, status=status, headers=self._headers)
+                raise refusal_error(error.message, code=error.code, status=event.status, headers=self._headers)
             return ""
         self._has_choice = True
         self._reason = finish_reason_of(choice.get("finish_reason")) or self._reason
@@ -281,7 +280,7 @@ def read_vectors(
     inner = output if isinstance(output, Mapping) else body
     items = next((inner[key] for key in ("data", "embeddings") if isinstance(inner.get(key), list)), None)
     if (error := find_error(body)) or (not items and (error := find_bare_error(body))):
-        raise refusal_error(error.message, code=error.code, status=200, headers=headers)
+        raise refusal_error(error.message, code=error.code, status=None, headers=headers)
     vectors = vectors_of(items, count, wire.index)
     if vectors is None:
         found = len(items) if isinstance(items, list) else 0

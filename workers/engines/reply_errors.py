@@ -62,7 +62,9 @@ FATAL_WORDS = re.compile(
     re.IGNORECASE,
 )
 LATER_WORDS = re.compile(
-    r"rate.?limit|too many requests|overload|server busy|try again|temporar|timed? ?out|throttl", re.IGNORECASE
+    r"rate.?limit|too many requests|overload|busy|try again|retry|temporar|timed? ?out|throttl|internal|upstream"
+    r"|unavailable|server error|connection",
+    re.IGNORECASE,
 )
 """Where neither a status nor a code says what it is."""
 HINTS = {
@@ -183,24 +185,26 @@ def refusal_error(
         status: the HTTP status; 200 where the service refuses without one.
         headers: the reply's headers, for Retry-After.
     """
-    if status in (None, 200) and code and re.fullmatch("[45][0-9][0-9]", code):
+    if status == 200:
+        status = None
+    if status is None and code and re.fullmatch("[45][0-9][0-9]", code):
         status = int(code)
-    code = code or str(status)
+    code = code or str(status or "service_error")
     name = code.lower()
     filtered = ending_of(code, has_text=True) == "filter"
     fatal = not filtered and (status in FATAL_STATUSES or name in FATAL_CODES)
     later = status in LATER_STATUSES or (status or 0) >= 500 or name.startswith(LATER_CODES)
-    if status in (None, 200) and not (filtered or fatal or later):
-        fatal, later = bool(FATAL_WORDS.search(words)), bool(LATER_WORDS.search(words)) or status is None
+    if status is None and not (filtered or fatal or later):
+        fatal, later = bool(FATAL_WORDS.search(words)), bool(LATER_WORDS.search(words))
     retryable = later and not fatal and not filtered
     return ProviderError(
-        words or f"the service answered with HTTP status {status}",
+        words or f"the service answered with {f'HTTP status {status}' if status else 'an error'}",
         code=code,
         retryable=retryable,
         retry_after_seconds=retry_after(headers or {}) if retryable else None,
         setup=fatal,
         finish_reason="filter" if filtered else "error",
-        status=None if status == 200 else status,
+        status=status,
         hint=HINTS.get(status or 0, "") if fatal else "",
     )
 

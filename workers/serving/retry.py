@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable
 from time import monotonic
@@ -109,7 +108,7 @@ class RetryPolicy:
         """Call the service no more for a while: it speaks to all of this worker's requests, not only to one."""
         bounded = min(seconds, MAX_PAUSE_SECONDS)
         if bounded > self.paused_seconds + 1:
-            log_event("paused", logging.WARNING, model=self._model, seconds=bounded, asked_for=seconds)
+            log_event("paused", model=self._model, seconds=bounded, asked_for=min(seconds, 1e9))
         self._paused_until = max(self._paused_until, monotonic() + bounded)
 
     def _reopen(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 from quackllm.workers.deployments.spec import Limits
 from quackllm.workers.errors import ProviderError
 from quackllm.workers.messages import Message, Request, Usage
-from quackllm.workers.serving.retry import RetryPolicy
+from quackllm.workers.serving.retry import MAX_PAUSE_SECONDS, RetryPolicy
 
 
 class Service:
@@ -73,6 +73,65 @@ def test_retry_after_holds_back_every_request_of_the_worker():
     assert service.called[1] - service.called[0] >= 0.4, "nobody asked during the pause"
 
 
+@pytest.mark.parametrize("asked", [86400.0, float("inf")])
+def test_a_pause_is_bounded_and_logged(asked: float, caplog: pytest.LogCaptureFixture):
+    service = Service(failure(retry_after_seconds=asked))
+
+    async def run() -> float:
+        policy = RetryPolicy(Limits(), model="slow")
+        call = asyncio.create_task(policy.call(service, Request.of("x")))
+        await asyncio.sleep(0.05)
+        paused = policy.paused_seconds
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        return paused
+
+    caplog.set_level("INFO", logger="quackllm")
+    assert MAX_PAUSE_SECONDS - 1 < asyncio.run(run()) <= MAX_PAUSE_SECONDS
+    (record,) = [record for record in caplog.records if record.getMessage() == "paused"]
+    assert record.fields["model"] == "slow"
+
+
+def test_a_pause_ends_when_the_last_who_waits_is_interrupted():
+    service = Service(failure(retry_after_seconds=30))
+
+    async def run() -> str:
+        policy = RetryPolicy(Limits())
+        waiting = [asyncio.create_task(policy.call(service, Request.of(str(number)))) for number in range(3)]
+        await asyncio.sleep(0.05)
+        for call in waiting:
+            call.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        async with asyncio.timeout(5):
+            return await policy.call(service, Request.of("next"))
+
+    assert asyncio.run(run()) == "done"
+
+
+def test_a_success_ends_the_pause_for_all():
+    refused, slow = failure(retry_after_seconds=30), asyncio.Event()
+
+    async def service(request: Request) -> str:
+        if request.messages[0].content == "slow":
+            await slow.wait()
+        elif not slow.is_set():
+            raise refused
+        return "done"
+
+    async def run() -> list[str]:
+        policy = RetryPolicy(Limits())
+        under_way = asyncio.create_task(policy.call(service, Request.of("slow")))
+        await asyncio.sleep(0)
+        paused = asyncio.create_task(policy.call(service, Request.of("refused")))
+        await asyncio.sleep(0.05)
+        assert policy.paused_seconds > 20
+        slow.set()
+        async with asyncio.timeout(5):
+            return await asyncio.gather(under_way, paused)
+
+    assert asyncio.run(run()) == ["done", "done"]
+
+
 def test_an_attempt_that_takes_too_long_is_given_up_and_tried_again():
     calls = 0
 
@@ -83,7 +142,7 @@ def test_an_attempt_that_takes_too_long_is_given_up_and_tried_again():
             await asyncio.sleep(30)
         return "done"
 
-    answer = asyncio.run(RetryPolicy(Limits(timeout_seconds=0.05)).answer(slow_at_first, Request.of("x")))
+    answer = asyncio.run(RetryPolicy(Limits(timeout_seconds=0.05)).call(slow_at_first, Request.of("x")))
     assert (answer, calls) == ("done", 2)
 
 

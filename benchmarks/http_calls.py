@@ -1,6 +1,6 @@
 """What a call over HTTP costs: SQL beside a bare client, against a service that takes 0.1 s for every answer.
 
-    python benchmarks/http.py [--concurrency 64 256 1024] [--seconds 0.1] [--waves 16] [--rounds 3]
+    python benchmarks/http_calls.py [--concurrency 64 256 1024] [--seconds 0.1] [--waves 16] [--rounds 3]
 
 The service is the least that can answer, in a process of its own, so that what is measured is the client. "What the
 service allows" is the concurrency divided by its latency. The bare client is aiohttp with msgspec under asyncio.gather,
