@@ -22,8 +22,9 @@ from time import perf_counter
 
 import aiohttp
 import msgspec
-import quackllm
 from report import keep, tell
+
+import quackllm
 
 ANSWER = (
     b'{"id":"c","object":"chat.completion","created":0,"model":"m","choices":[{"index":0,"finish_reason":"stop",'

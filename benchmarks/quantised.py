@@ -87,9 +87,9 @@ def contenders(options: argparse.Namespace, folder: Path) -> Iterator[Contender]
 def measured(contender: Contender, options: argparse.Namespace) -> Measured:
     """Deploy a form, ask it every question, and end it."""
     from quackllm.udf.session.statement import FailedRowsWarning
-    from quackllm.udf.text2sql.evaluation.client import SqlFunctions
-    from quackllm.udf.text2sql.evaluation.databases import Sources
-    from quackllm.udf.text2sql.evaluation.gold import Gold
+    from quackllm.udf.text2sql.evaluation.client import Text2SqlClient
+    from quackllm.udf.text2sql.evaluation.databases import QuestionDatabases
+    from quackllm.udf.text2sql.evaluation.gold import GoldAnswers
     from quackllm.udf.text2sql.evaluation.runner import evaluate_suite
     from quackllm.udf.text2sql.evaluation.suites import load_suite
 
@@ -98,11 +98,11 @@ def measured(contender: Contender, options: argparse.Namespace) -> Measured:
     name = "quantised_model"
     quackllm.deploy(name, "custom/auto", infer_params=contender.infer_params)
     suite = load_suite(options.suite, database=options.database, limit=options.limit)
-    with Sources() as sources, warnings.catch_warnings():
+    with QuestionDatabases() as sources, warnings.catch_warnings():
         warnings.simplefilter("ignore", FailedRowsWarning)
         with quackllm.connect() as connection:
             connection.execute(f"SELECT {name}('warm up')").fetchone()
-        result = evaluate_suite(SqlFunctions(name), suite, Gold(sources))
+        result = evaluate_suite(Text2SqlClient(name), suite, GoldAnswers(sources))
     quackllm.undeploy(name)
     written = result.tokens()[1]
     return Measured(

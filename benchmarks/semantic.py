@@ -25,7 +25,7 @@ from fixtures import StandIn, running_service
 from peers.jobs import peer_measured
 from peers.run import SCRIPTS
 from quackllm.udf.calls.prices import PRICES
-from quackllm.udf.settings import read_yaml
+from quackllm.udf.settings import load_yaml
 from queries import Query, load, plain
 from report import Panel, draw, keep, short, tell
 from totals import Measured, Results
@@ -47,7 +47,7 @@ def main() -> None:
     with running_service("--latency", str(options.latency)) as service:
         chosen = [name for name in ORDER if name.startswith(tuple(options.only))]
         measured = {name: asked(name, queries, service, options.concurrency) for name in chosen}
-    price = read_yaml(Path(__file__).with_name("prices.yaml"), PRICES, "judge: {input: 0.15, output: 0.60}")["judge"]
+    price = load_yaml(Path(__file__).with_name("prices.yaml"), PRICES, "judge: {input: 0.15, output: 0.60}")["judge"]
     title = f"{len(queries)} questions, {options.latency:g} s an answer, {options.concurrency} requests at once"
     report(title, Results(queries, needed, measured, price))
     if options.details:

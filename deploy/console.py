@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ..workers.serving.fleet import ModelStatus
     from .models_file import Outcome
 
-out = Console()
-err = Console(stderr=True)
+stdout = Console()
+stderr = Console(stderr=True)
 
 
 def show_error(message: str, hint: str) -> None:
@@ -27,7 +27,7 @@ def show_error(message: str, hint: str) -> None:
     text = escape(message)
     if hint:
         text += f"\n\n[bold]{escape(hint)}[/bold]"
-    err.print(Panel(text, title="Error", title_align="left", border_style="red"))
+    stderr.print(Panel(text, title="Error", title_align="left", border_style="red"))
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def plain_warnings() -> Iterator[None]:
     """Print warnings as a line on the standard error, each time, without the place in the code."""
 
     def show(message: Warning | str, *place: Any, **more: Any) -> None:
-        err.print(f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        stderr.print(f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -55,7 +55,7 @@ def status_fields(status: ModelStatus) -> dict[str, Any]:
 def show_outcome(outcome: Outcome) -> None:
     """Print what happened to one model; a failure on the standard error, with what to type."""
     failed = outcome.outcome == "failed"
-    screen = err if failed else out
+    screen = stderr if failed else stdout
     why = f": {outcome.why}" if outcome.why else ""
     style = "red" if failed else None
     screen.print(f"{outcome.name}: {outcome.outcome}{why}", style=style, highlight=False, markup=False, soft_wrap=True)
@@ -63,7 +63,7 @@ def show_outcome(outcome: Outcome) -> None:
         screen.print(f"  {line}", style="bold", highlight=False, markup=False, soft_wrap=True)
 
 
-def show_next(name: str, *, writes_sql: bool, cluster: str | None) -> None:
+def show_next_step(name: str, *, writes_sql: bool, cluster: str | None) -> None:
     """Print how a model that was deployed is asked."""
     there = f" --cluster {cluster}" if cluster else ""
     lines = [f"Ask it: quackllm chat {name} hello{there}", f"In SQL: SELECT llm_result({name}('hello'));"]
@@ -72,13 +72,13 @@ def show_next(name: str, *, writes_sql: bool, cluster: str | None) -> None:
     elif cluster:
         lines[1] += f"   after quackllm.connect(cluster={cluster!r}), or in quackllm sql{there}"
     for line in lines:
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
+        stdout.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_models(statuses: Sequence[ModelStatus]) -> None:
     """Print one line a model."""
     if not statuses:
-        out.print("No model is deployed here. Type: quackllm deploy --help")
+        stdout.print("No model is deployed here. Type: quackllm deploy --help")
         return
     table = _table("name", "type", "workers", "alive", "restarts", "answered", "failed")
     for status in statuses:
@@ -90,7 +90,7 @@ def show_models(statuses: Sequence[ModelStatus]) -> None:
             str(sum(replica.answered for replica in replicas)),
             str(sum(replica.failed for replica in replicas)),
         )
-    out.print(table)
+    stdout.print(table)
 
 
 def show_status(status: ModelStatus) -> None:
@@ -100,14 +100,14 @@ def show_status(status: ModelStatus) -> None:
     params = fields.pop("infer_params")
     for name, value in {**fields, **params}.items():
         settings.add_row(f"[bold]{escape(name)}[/bold]", escape(str(value)))
-    out.print(settings)
+    stdout.print(settings)
     if not status.replicas:
-        out.print("Its worker starts with the first request, in the process that asks.")
+        stdout.print("Its worker starts with the first request, in the process that asks.")
         return
     table = _table("replica", "alive", "starts", "pid", "node", "answered", "failed", "retries", "under way")
     for replica in status.replicas:
         table.add_row(*(escape(str(value)) for value in asdict(replica).values()))
-    out.print(table)
+    stdout.print(table)
 
 
 def _table(*columns: str) -> Table:

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 from pydantic import SecretStr
 
-from ..workers import fleet_at
-from ..workers.deployments.model_names import check_name
-from ..workers.deployments.spec import ModelSpec, read_spec
+from ..workers import connect_fleet
+from ..workers.deployments.model_names import check_model_name
+from ..workers.deployments.spec import ModelSpec, make_spec
 from ..workers.errors import QuackLLMError, RequestError, SetupError
 from ..workers.secret_refs import HIDDEN, map_secrets, redact
 from ..workers.serving.fleet import Fleet
@@ -66,14 +66,14 @@ def _read(name: str, fields: Any) -> ModelSpec | QuackLLMError:
     if not isinstance(fields, dict) or "name" in fields:
         return RequestError(f"{name}: its settings are no mapping with a type", hint=EXAMPLE)
     try:
-        spec = read_spec(name=name, **{str(key): value for key, value in fields.items()})
-        check_name(spec.name)
+        spec = make_spec(name=name, **{str(key): value for key, value in fields.items()})
+        check_model_name(spec.name)
     except QuackLLMError as error:
         return error
     return spec
 
 
-def apply(path: Path, cluster: str | None, *, prune: bool = False) -> Iterator[Outcome]:
+def apply_models_file(path: Path, cluster: str | None, *, prune: bool = False) -> Iterator[Outcome]:
     """Deploy the models of a file one by one; one that fails leaves the others alone.
 
     Args:
@@ -84,7 +84,7 @@ def apply(path: Path, cluster: str | None, *, prune: bool = False) -> Iterator[O
     Raises:
         SetupError: the file cannot be read, or no cluster answers.
     """
-    read, fleet = read_models_file(path), fleet_at(cluster)
+    read, fleet = read_models_file(path), connect_fleet(cluster)
     failed = False
     for name, spec in read.items():
         outcome = _failure(name, spec) if isinstance(spec, QuackLLMError) else _deploy(fleet, spec)
@@ -107,9 +107,9 @@ def _deploy(fleet: Fleet, spec: ModelSpec) -> Outcome:
     return Outcome(spec.name, happened, note)
 
 
-def undeployed(names: Iterable[str], cluster: str | None) -> Iterator[Outcome]:
+def undeploy_all(names: Iterable[str], cluster: str | None) -> Iterator[Outcome]:
     """Undeploy models one by one; one that fails leaves the others alone."""
-    fleet = fleet_at(cluster)
+    fleet = connect_fleet(cluster)
     for name in dict.fromkeys(names):
         yield _undeploy(fleet, name)
 

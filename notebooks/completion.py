@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from . import magic_options
-from .notebook_connection import Place
+from .notebook_connection import NotebookConnection
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -18,12 +18,12 @@ VALUE = re.compile(r"--%?(?P<option>[\w.-]+)(?:=|\s+)[\"']?(?P<begun>[\w.]*)$")
 MODELS = "SELECT name FROM llm_models()"
 
 
-def completing(place: Place) -> Callable[[CompletionContext], SimpleMatcherResult]:
+def make_matcher(place: NotebookConnection) -> Callable[[CompletionContext], SimpleMatcherResult]:
     """Return the matcher that IPython asks."""
     from IPython.core.completer import SimpleCompletion, context_matcher
 
     def quackllm_matcher(context: CompletionContext) -> SimpleMatcherResult:
-        offered = offers(place, context.full_text, context.text_until_cursor)
+        offered = completions(place, context.full_text, context.text_until_cursor)
         found = [SimpleCompletion(text=text, type="quackllm") for text in offered or ()]
         return {"completions": found, "suppress": offered is not None}
 
@@ -31,7 +31,7 @@ def completing(place: Place) -> Callable[[CompletionContext], SimpleMatcherResul
     return matcher
 
 
-def offers(place: Place, cell: str, line: str) -> list[str] | None:
+def completions(place: NotebookConnection, cell: str, line: str) -> list[str] | None:
     """Return what may stand at the end of this line of this cell; None where it is not for us to say."""
     command, prefix = _command(cell, line)
     if command is None:
@@ -45,7 +45,7 @@ def offers(place: Place, cell: str, line: str) -> list[str] | None:
     return None
 
 
-def _command(cell: str, line: str) -> tuple[magic_options.Command | None, str]:
+def _command(cell: str, line: str) -> tuple[magic_options.MagicCommand | None, str]:
     """Return the command whose options the line holds, and what an option begins with there."""
     if "--%" in line and cell.lstrip().startswith("--%"):
         return magic_options.chat_command(), "--%"
@@ -61,7 +61,7 @@ def _command(cell: str, line: str) -> tuple[magic_options.Command | None, str]:
     return known.get(magic[1]) or magic_options.chat_command(), "--"
 
 
-def _values(place: Place, option: str) -> Iterable[str] | None:
+def _values(place: NotebookConnection, option: str) -> Iterable[str] | None:
     if option == "format":
         from .cells.chat import FORMATS
 
@@ -72,7 +72,7 @@ def _values(place: Place, option: str) -> Iterable[str] | None:
         models = run(place.connection(), MODELS)
         return models.arrow.column(0).to_pylist() if models else []
     if option == "input":
-        from ..udf.conversation_tables import turn_names
+        from ..udf.conversation_tables import list_turns
 
-        return turn_names(place.connection())
+        return list_turns(place.connection())
     return None

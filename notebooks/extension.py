@@ -11,9 +11,9 @@ import duckdb
 
 from ..workers.errors import QuackLLMError
 from .cells.byzer import as_magic
-from .completion import completing
+from .completion import make_matcher
 from .magics import Magics
-from .notebook_connection import Place
+from .notebook_connection import NotebookConnection
 from .question_lines import QuestionLine
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def load(shell: InteractiveShell) -> None:
     """Add everything to the shell; again, it changes nothing."""
     if id(shell) in _LOADED:
         return
-    place = Place(shell.user_ns)
+    place = NotebookConnection(shell.user_ns)
     magics = Magics(shell, place)
     for name, (kind, magic) in magics.all().items():
         shell.register_magic_function(magic, kind, name)
-    completer = completing(place)
+    completer = make_matcher(place)
     shell.input_transformers_cleanup.append(as_magic)
     shell.input_transformer_manager.token_transformers.append(QuestionLine)
     shell.Completer.custom_matchers.append(completer)
@@ -67,16 +67,16 @@ def _show_error(
     tb_offset: int | None = None,
 ) -> None:
     """Show one panel for an error of ours, or of DuckDB in a magic; anything else as IPython does."""
-    from .display.error_panel import show_panel
+    from .display.error_panel import show_error
 
-    ours = isinstance(error, QuackLLMError) or error is magics.failed
+    ours = isinstance(error, QuackLLMError) or error is magics.last_error
     if magics.place.debug or not ours:
         shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
     else:
-        show_panel(shell, error)
+        show_error(shell, error)
 
 
 def _show_response(response: Any) -> dict[str, str]:
-    from .display.answers import conversation
+    from .display.answers import format_conversation
 
-    return conversation(response)
+    return format_conversation(response)

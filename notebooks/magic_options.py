@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from ..workers.errors import RequestError, near_names
+from ..workers.errors import RequestError, did_you_mean
 
 OPTION = re.compile(r"\s*--(?P<name>[A-Za-z_][\w.-]*)(?:=|\s+|$)")
 QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>(?:\\.|(?!(?P=quote))[^\\])*)(?P=quote)(?=\s|$)""", re.DOTALL)
@@ -22,7 +22,7 @@ TURNS = {
 
 
 @dataclass(frozen=True)
-class Command:
+class MagicCommand:
     """A magic: what it does, its options with their meanings, and what its help shows."""
 
     name: str
@@ -31,7 +31,7 @@ class Command:
     others: Mapping[str, str] = field(default_factory=dict)
     """Other names of options."""
     examples: str = ""
-    passes_on: bool = False
+    accepts_passthrough: bool = False
     """Whether it takes `gen.NAME` too."""
 
     @property
@@ -40,7 +40,7 @@ class Command:
         width = max(map(len, self.options))
         lines = [self.summary, "", self.examples.strip("\n"), "", "Options stand before the text:", ""]
         lines += [f"    --{name:<{width}}  {meaning}" for name, meaning in self.options.items()]
-        if self.passes_on:
+        if self.accepts_passthrough:
             lines.append(f"    --{'gen.NAME':<{width}}  NAME, passed on to the service as it is")
         if self.others:
             lines += ["", "Other names: " + ", ".join(f"--{other} is --{name}" for other, name in self.others.items())]
@@ -68,12 +68,12 @@ class Command:
         Raises:
             RequestError: there is none.
         """
-        if self.passes_on and PASSED_ON.match(written):
+        if self.accepts_passthrough and PASSED_ON.match(written):
             return written
         name = written.replace("-", "_")
         name = self.others.get(name, name)
         if name not in self.options:
-            hint = near_names(name, [*self.options, *self.others])
+            hint = did_you_mean(name, [*self.options, *self.others])
             raise RequestError(f"{self.name} has no option --{written}", hint=f"{hint}  (type {self.name}? for help)")
         return name
 
@@ -107,15 +107,15 @@ def _json_value(rest: str, place: int, name: str) -> tuple[str, int]:
 
 
 @cache
-def chat_command() -> Command:
+def chat_command() -> MagicCommand:
     """`%chat`: every key of `llm_param` is an option of it."""
-    from ..udf.functions.params import key_meanings, other_names
+    from ..udf.functions.params import param_aliases, param_descriptions
 
-    return Command(
+    return MagicCommand(
         "%chat",
         "Ask a model, and show the answer while it grows. The text is the question; in a %%chat cell, the cell.",
-        {**MODEL, **TURNS, "format": "how the answer is shown: 'markdown', 'text' or 'html'", **key_meanings()},
-        other_names(),
+        {**MODEL, **TURNS, "format": "how the answer is shown: 'markdown', 'text' or 'html'", **param_descriptions()},
+        param_aliases(),
         """
     %chat Why is the sky blue?
     %chat --model qianwen_chat --temperature 0.8 --draw 2 Tell a joke.
@@ -133,11 +133,11 @@ the same one. The same question has the same answer, which is paid once; `--draw
 `{{name}}` stands for a variable, `{{SELECT …}}` for what a query gives: filled in as text, never as SQL.
 Stop (Ctrl-C) ends the answer; what has come is kept, and marked.
 """,
-        passes_on=True,
+        accepts_passthrough=True,
     )
 
 
-SQL = Command(
+SQL = MagicCommand(
     "%sql",
     "Run SQL on the notebook's connection, and show the last result. In a %%sql cell the cell is a script.",
     {"output": "leave the result as a pandas DataFrame in a variable of that name"},
@@ -161,7 +161,7 @@ _QUESTION = {
     "rows": "the most rows that are read; 10000 unless told",
 }
 
-TEXT2SQL = Command(
+TEXT2SQL = MagicCommand(
     "%text2sql",
     "Ask the database a question, in a line or a %%text2sql cell: shows the SQL, its rows and, where they make one, "
     "a chart; the next cell holds the SQL, to be edited.",
@@ -178,12 +178,12 @@ The SQL is one SELECT that can change nothing; DuckDB has checked it before it r
 """,
 )
 
-ASK = Command("%ask", "Ask the database a question and show the answer, as %text2sql does, without a cell to edit.",
+ASK = MagicCommand("%ask", "Ask the database a question and show the answer, as %text2sql does, with no cell to edit.",
     _QUESTION, examples="""
     %ask Which singers were born in France?
 """)  # fmt: skip
 
-QUACKLLM = Command(
+QUACKLLM = MagicCommand(
     "%quackllm",
     "Say which database and default model the notebook has; alone: show what there is.",
     {

@@ -9,7 +9,7 @@ import duckdb
 
 from ..workers.errors import QuackLLMError, RequestError
 from . import magic_options
-from .notebook_connection import Place
+from .notebook_connection import NotebookConnection
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -42,7 +42,7 @@ class Magic:
         try:
             return self._work(line, cell)
         except (QuackLLMError, duckdb.Error, KeyboardInterrupt) as error:
-            self._magics.failed = error
+            self._magics.last_error = error
             raise
 
 
@@ -56,10 +56,10 @@ class Magics:
         place: its connection and variables.
     """
 
-    def __init__(self, shell: InteractiveShell, place: Place) -> None:
+    def __init__(self, shell: InteractiveShell, place: NotebookConnection) -> None:
         self.shell = shell
         self.place = place
-        self.failed: BaseException | None = None
+        self.last_error: BaseException | None = None
         """The last error that a magic raised, which is shown as a panel; DuckDB's in Python's cells are not."""
 
     def all(self) -> dict[str, tuple[str, Magic]]:
@@ -75,18 +75,18 @@ class Magics:
 
     def chat(self, line: str, cell: str | None) -> None:
         """`%chat` and `%%chat`."""
-        from .cells.chat import chat, filled
+        from .cells.chat import chat, fill_templates
 
         given, text = magic_options.chat_command().read(line)
         whole = "\n".join(part for part in (text, (cell or "").strip("\n")) if part)
-        chat(self.shell, self.place, *filled(self.place, given, whole))
+        chat(self.shell, self.place, *fill_templates(self.place, given, whole))
 
     def byzer(self, line: str, cell: str | None) -> None:
         """A cell that begins with `--%chat`; what it says is taken as it is written."""
-        from .cells.byzer import COLUMN, read_cell
+        from .cells.byzer import COLUMN, parse_cell
         from .cells.chat import chat
 
-        chat(self.shell, self.place, *read_cell(cell or ""), column=COLUMN)
+        chat(self.shell, self.place, *parse_cell(cell or ""), column=COLUMN)
 
     def sql(self, line: str, cell: str | None) -> Any:
         """`%sql` and `%%sql`."""
@@ -103,11 +103,11 @@ class Magics:
         """`%ask` and `%%ask`."""
         return self._question(magic_options.ASK, line, cell, edit=False)
 
-    def _question(self, command: magic_options.Command, line: str, cell: str | None, *, edit: bool) -> Any:
-        from .cells.text2sql import question
+    def _question(self, command: magic_options.MagicCommand, line: str, cell: str | None, *, edit: bool) -> Any:
+        from .cells.text2sql import ask_question
 
         given, text = command.read(line)
-        return question(self.shell, self.place, given, f"{text}\n{cell or ''}", edit=edit)
+        return ask_question(self.shell, self.place, given, f"{text}\n{cell or ''}", edit=edit)
 
     def quackllm(self, line: str, cell: str | None = None) -> Any:
         """`%quackllm`."""
@@ -117,14 +117,14 @@ class Magics:
                 raise RequestError(f"--debug is 'on' or 'off', not {debug!r}", hint="type: %quackllm --debug on")
             self.place.debug = SWITCH[debug]
         if (name := given.pop("connection", None)) is not None:
-            self.place.choose(name)
+            self.place.select(name)
         if path:
             self.place.open(path, given.get("model"), given.get("cluster"))
         elif given:
-            self.place.use(given.get("model"), given.get("cluster"))
-        from .cells.status import About
+            self.place.configure(given.get("model"), given.get("cluster"))
+        from .cells.status import Status
 
-        return About(self.place)
+        return Status(self.place)
 
 
 def _path(line: str) -> tuple[str, dict[str, str]]:

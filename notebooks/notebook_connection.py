@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from ..workers.errors import RequestError, near_names
+from ..workers.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
     from .. import Connection
@@ -16,7 +16,7 @@ OPENED = ("connection", "quackllm_connection")
 """What a connection that the extension opens is called: the first of these that holds nothing else."""
 
 
-class Place:
+class NotebookConnection:
     """Where the magics work.
 
     Args:
@@ -27,7 +27,7 @@ class Place:
         self.variables = variables
         self.name: str | None = None
         self.debug = False
-        self.offered: set[str] = set()
+        self.suggested_sql: set[str] = set()
         """SQL that was put into a cell to edit: once is enough, however often the question is run."""
 
     def connection(self) -> Connection:
@@ -50,7 +50,7 @@ class Place:
         self.name, connection = next(iter(found.items()))
         return connection
 
-    def choose(self, name: str) -> Connection:
+    def select(self, name: str) -> Connection:
         """Take the connection that a variable holds; a plain DuckDB connection becomes one of ours.
 
         Raises:
@@ -61,7 +61,7 @@ class Place:
         value = self.variables.get(name)
         if not isinstance(value, duckdb.DuckDBPyConnection):
             what = f"the variable {name} holds no connection" if name in self.variables else f"there is no {name}"
-            hint = near_names(name, self._found()) or "type: %quackllm shop.duckdb"
+            hint = did_you_mean(name, self._found()) or "type: %quackllm shop.duckdb"
             raise RequestError(what, hint=hint)
         self.name = name
         return value if isinstance(value, Connection) else register(value)
@@ -76,20 +76,20 @@ class Place:
         self.variables[self.name] = connection
         return connection
 
-    def use(self, model: str | None, cluster: str | None) -> None:
+    def configure(self, model: str | None, cluster: str | None) -> None:
         """Give the connection another default model, or another place for models to answer.
 
         Raises:
             UnknownModelError: the model is not deployed there.
         """
         from .. import register
-        from ..udf.connection import session_behind
+        from ..udf.connection import session_of
 
         connection = self.connection()
         if cluster is not None:
             register(connection, model=model, cluster=None if cluster == "none" else cluster)
         elif model is not None:
-            session = session_behind(connection)
+            session = session_of(connection)
             session.model_for(model)
             session.model = model
 

@@ -12,29 +12,29 @@ from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 
-from ..workers import fleet_at
+from ..workers import connect_fleet
 from ..workers.errors import CancelledError
-from .functions.macros import make_macros, name_models
+from .functions.macros import create_macros, sync_model_macros
 from .functions.registry import register_functions
-from .planner.modes import ASKS
+from .planner.modes import MODEL_FUNCTIONS
 from .session.interrupts import on_interrupt
-from .session.session import Session, begin_session, end_session, plain
+from .session.session import Session, close_session, execute_raw, open_session
 from .session.statement import Statement
-from .variables import read_variables, wishes_of
+from .variables import options_from_variables, read_variables
 
 if TYPE_CHECKING:
     from .planner.estimate import ModelEstimate
 
-READS_CATALOG = re.compile(r"\b(text2sql|text2sql_detail|ask|llm_estimate)\s*\(", re.IGNORECASE)
-ESTIMATES = re.compile(r"\bllm_estimate\s*\(", re.IGNORECASE)
-SETS_VARIABLE = re.compile(r"\bvariable\b", re.IGNORECASE)
-ROLLS_BACK = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
-FETCHES = (
+READS_CATALOG_PATTERN = re.compile(r"\b(text2sql|text2sql_detail|ask|llm_estimate)\s*\(", re.IGNORECASE)
+ESTIMATE_PATTERN = re.compile(r"\bllm_estimate\s*\(", re.IGNORECASE)
+SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
+ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
+FETCH_METHODS = (
     "fetchone", "fetchmany", "fetchall", "fetchnumpy", "fetchdf", "fetch_df", "fetch_df_chunk", "df", "torch", "tf",
     "to_arrow_table", "to_arrow_reader", "complete",
 )  # fmt: skip
 """Methods of a connection that read on in a result: rows are computed, and models asked, while they run."""
-PIECEMEAL = {"fetchone", "fetchmany", "fetch_df_chunk", "to_arrow_reader"}
+PARTIAL_FETCH_METHODS = {"fetchone", "fetchmany", "fetch_df_chunk", "to_arrow_reader"}
 """Those of them after which there may be more to read."""
 
 
@@ -45,25 +45,25 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
         """Run a statement, as DuckDB does."""
-        session = session_behind(self)
+        session = session_of(self)
         with session.lock:
-            for statement in _one_by_one(self, query):
-                with _running(self, statement, _parameters(args, kwargs)):
+            for statement in _split_script(self, query):
+                with _statement_scope(self, statement, _parameters(args, kwargs)):
                     duckdb.DuckDBPyConnection.execute(self, statement, *args, **kwargs)
-                if session.statement.showed and self.description and self.description[0][0] == "Count":
-                    session.statement.end()  # It wrote, and gives no rows to read on.
+                if session.statement.progress_shown and self.description and self.description[0][0] == "Count":
+                    session.statement.finish()  # It wrote, and gives no rows to read on.
         return self
 
     def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
         """Run a prepared statement once for each set of parameters, as DuckDB does."""
-        with _running(self, query, planned=False):
+        with _statement_scope(self, query, planned=False):
             duckdb.DuckDBPyConnection.executemany(self, query, *args, **kwargs)
         return self
 
     def cursor(self) -> Connection:
         """Return another connection to the same database, with the same models and default model."""
-        session = session_behind(self)
-        return _adopt(duckdb.DuckDBPyConnection.cursor(self), begin_session(session.fleet, session.model))
+        session = session_of(self)
+        return _wrap(duckdb.DuckDBPyConnection.cursor(self), open_session(session.fleet, session.model))
 
     def duplicate(self) -> Connection:
         """Return another connection to the same database."""
@@ -71,32 +71,32 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def begin(self) -> Connection:
         """Open a transaction."""
-        session_behind(self).own_transaction.undo(self)
+        session_of(self).own_transaction.rollback(self)
         duckdb.DuckDBPyConnection.begin(self)
         return self
 
     def commit(self) -> Connection:
         """Keep what the open transaction has written."""
-        session_behind(self).own_transaction.undo(self)
+        session_of(self).own_transaction.rollback(self)
         duckdb.DuckDBPyConnection.commit(self)
         return self
 
     def rollback(self) -> Connection:
         """Undo the open transaction, and with it macros that were made in it."""
-        session_behind(self).own_transaction.undo(self)
+        session_of(self).own_transaction.rollback(self)
         duckdb.DuckDBPyConnection.rollback(self)
-        session_behind(self).named = None
+        session_of(self).model_macros = None
         return self
 
     def interrupt(self) -> None:
         """Stop the running statement; requests that were not sent yet are not sent."""
-        session_behind(self).statement.cancel()
+        session_of(self).statement.cancel()
 
     def close(self) -> None:
         """Close the connection."""
-        session = session_behind(self)
-        session.statement.end()
-        end_session(session.number)
+        session = session_of(self)
+        session.statement.finish()
+        close_session(session.number)
         duckdb.DuckDBPyConnection.close(self)
 
     def __enter__(self) -> Connection:
@@ -105,42 +105,42 @@ class Connection(duckdb.DuckDBPyConnection):
     # Every statement of a relation, and nothing else, passes through these two: the relation layer of
     # DuckDB 2.0 is Python over them.
     def _submit(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        with _running(self, query, args[0] if args else kwargs.get("values")):
+        with _statement_scope(self, query, args[0] if args else kwargs.get("values")):
             result = duckdb.DuckDBPyConnection._submit(self, query, *args, **kwargs)
         if "stream" not in args:  # Whatever else is asked for has been read whole by now.
-            _read_whole(self)
+            _finish_result(self)
         return result
 
     def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        with _running(self, query, planned=False):
-            session_behind(self).statement.runs = False
+        with _statement_scope(self, query, planned=False):
+            session_of(self).statement.is_execution = False
             return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)
 
 
-def _read_whole(connection: Connection) -> None:
+def _finish_result(connection: Connection) -> None:
     """Stop the clock and close the transaction of a statement that has been read to its end."""
-    session = session_behind(connection)
-    session.statement.end()
-    session.own_transaction.undo(connection)
+    session = session_of(connection)
+    session.statement.finish()
+    session.own_transaction.rollback(connection)
 
 
-def _reading(name: str) -> Callable[..., Any]:
+def _wrap_fetch(name: str) -> Callable[..., Any]:
     original = getattr(duckdb.DuckDBPyConnection, name)
 
     def read(self: Connection, *args: Any, **kwargs: Any) -> Any:
-        session = session_behind(self)
-        with _watching(session):
+        session = session_of(self)
+        with _translated_errors(session):
             result = original(self, *args, **kwargs)
-        if name not in PIECEMEAL:
-            _read_whole(self)
+        if name not in PARTIAL_FETCH_METHODS:
+            _finish_result(self)
         return result
 
     read.__name__, read.__doc__ = name, original.__doc__
     return read
 
 
-for _name in FETCHES:
-    setattr(Connection, _name, _reading(_name))
+for _name in FETCH_METHODS:
+    setattr(Connection, _name, _wrap_fetch(_name))
 
 _SESSIONS: weakref.WeakKeyDictionary[Connection, Session] = weakref.WeakKeyDictionary()
 
@@ -174,8 +174,8 @@ def register(
         model, cluster: as for `connect`.
     """
     if isinstance(connection, Connection):
-        _drop(connection)
-    return _adopt(connection, begin_session(fleet_at(cluster), model))
+        _release(connection)
+    return _wrap(connection, open_session(connect_fleet(cluster), model))
 
 
 def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[ModelEstimate]:
@@ -192,37 +192,37 @@ def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[M
     """
     from .planner.estimate import estimate as estimated
 
-    with _running(connection, sql, planned=False):
-        session = session_behind(connection)
-        session.own_transaction.undo(connection)
+    with _statement_scope(connection, sql, planned=False):
+        session = session_of(connection)
+        session.own_transaction.rollback(connection)
         return estimated(connection, session, sql, parameters)
 
 
-def _adopt(connection: duckdb.DuckDBPyConnection, session: Session) -> Connection:
+def _wrap(connection: duckdb.DuckDBPyConnection, session: Session) -> Connection:
     register_functions(connection)
     adopted = cast(Connection, connection)
     _SESSIONS[adopted] = session  # Before it is one of ours: another thread may interrupt it from then on.
     connection.__class__ = Connection
     # A subclass adds a Python frame between the caller and DuckDB, which looks for DataFrames in the nearest one only.
-    plain(adopted, "SET python_scan_all_frames = true")
-    make_macros(adopted, session)
-    name_models(adopted, session)
-    weakref.finalize(adopted, end_session, session.number)
+    execute_raw(adopted, "SET python_scan_all_frames = true")
+    create_macros(adopted, session)
+    sync_model_macros(adopted, session)
+    weakref.finalize(adopted, close_session, session.number)
     return adopted
 
 
-def session_behind(connection: Connection) -> Session:
+def session_of(connection: Connection) -> Session:
     """Return what the connection knows."""
     return _SESSIONS[connection]
 
 
-def _drop(connection: Connection) -> None:
-    end_session(_SESSIONS.pop(connection).number)
+def _release(connection: Connection) -> None:
+    close_session(_SESSIONS.pop(connection).number)
 
 
-def _one_by_one(connection: Connection, query: Any) -> list[Any]:
+def _split_script(connection: Connection, query: Any) -> list[Any]:
     """Split a script that asks: each of its statements is planned, and sees what the ones before it made."""
-    if isinstance(query, str) and (SETS_VARIABLE.search(query) or _asking(session_behind(connection)).search(query)):
+    if isinstance(query, str) and (SET_VARIABLE_PATTERN.search(query) or _asking(session_of(connection)).search(query)):
         return connection.extract_statements(query)
     return [query]
 
@@ -232,7 +232,7 @@ def _parameters(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _asking(session: Session) -> re.Pattern[str]:
-    return _calls_of((session.named or frozenset()) | {*ASKS, "ask"})
+    return _calls_of((session.model_macros or frozenset()) | {*MODEL_FUNCTIONS, "ask"})
 
 
 @functools.lru_cache(maxsize=64)
@@ -247,30 +247,35 @@ def _interrupt(connection: weakref.ref[Connection]) -> None:
 
 
 @contextlib.contextmanager
-def _running(connection: Connection, query: Any, parameters: Any = None, *, planned: bool = True) -> Iterator[None]:
+def _statement_scope(
+    connection: Connection, query: Any, parameters: Any = None, *, planned: bool = True
+) -> Iterator[None]:
     """Prepare for a statement, ask what it will ask, and watch it run."""
-    session = session_behind(connection)
+    session = session_of(connection)
     text = query if isinstance(query, str) else getattr(query, "query", "")
     with session.lock:
-        session.statement.end()
+        session.statement.finish()
         session.statement = Statement(functools.partial(_interrupt, weakref.ref(connection)))
-        with _watching(session):
+        with _translated_errors(session):
             if planned:
-                session.own_transaction.undo(connection)
-            _prepare(connection, session, text, parameters)
+                session.own_transaction.rollback(connection)
+            _before_statement(connection, session, text, parameters)
             with _planned(connection, session, text, parameters) if planned else contextlib.nullcontext():
                 yield
-        if ROLLS_BACK.match(text):
-            session.named = None
+        if ROLLBACK_PATTERN.match(text):
+            session.model_macros = None
 
 
-def _choose_bar(connection: Connection, session: Session, text: str) -> None:
+def _silence_duckdb_progress(connection: Connection, session: Session, text: str) -> None:
     """Keep DuckDB, which draws a bar of its own where Python is interactive, from drawing over ours."""
-    if session.duckdb_draws is None:
-        ((session.duckdb_draws,),) = plain(connection, "SELECT current_setting('enable_progress_bar')")
-    if session.duckdb_draws and (ours := bool(_asking(session).search(text))) != session.hushed:
-        plain(connection, f"SET enable_progress_bar_print = {not ours}")
-        session.hushed = ours
+    if session.duckdb_progress_enabled is None:
+        ((session.duckdb_progress_enabled,),) = execute_raw(connection, "SELECT current_setting('enable_progress_bar')")
+    if (
+        session.duckdb_progress_enabled
+        and (ours := bool(_asking(session).search(text))) != session.duckdb_progress_silenced
+    ):
+        execute_raw(connection, f"SET enable_progress_bar_print = {not ours}")
+        session.duckdb_progress_silenced = ours
 
 
 @contextlib.contextmanager
@@ -278,39 +283,39 @@ def _planned(connection: Connection, session: Session, text: str, parameters: An
     if not _asking(session).search(text):
         yield
         return
-    from .planner.prefetch import planned
+    from .planner.prefetch import prefetched
 
-    with planned(connection, session, text, parameters):
+    with prefetched(connection, session, text, parameters):
         yield
 
 
-def _prepare(connection: Connection, session: Session, text: str, parameters: Any) -> None:
+def _before_statement(connection: Connection, session: Session, text: str, parameters: Any) -> None:
     """Name the models that were deployed since, and read the catalog where the statement will need it."""
     with contextlib.suppress(duckdb.TransactionException):  # An aborted transaction: their statement will say so.
-        name_models(connection, session)
+        sync_model_macros(connection, session)
         if session.variables is None:
             session.variables = read_variables(connection)
-        _choose_bar(connection, session, text)
-    session.statement.read_wishes = functools.partial(wishes_of, session.variables or {})
-    if SETS_VARIABLE.search(text):
+        _silence_duckdb_progress(connection, session, text)
+    session.statement.load_options = functools.partial(options_from_variables, session.variables or {})
+    if SET_VARIABLE_PATTERN.search(text):
         session.variables = None
-    if READS_CATALOG.search(text):
+    if READS_CATALOG_PATTERN.search(text):
         from .text2sql.schema.catalog import read_catalog
 
         session.catalog = read_catalog(connection)
-    if ESTIMATES.search(text):
-        from .planner.estimate import estimate_ahead
+    if ESTIMATE_PATTERN.search(text):
+        from .planner.estimate import estimates_for_statement
 
-        session.estimates = estimate_ahead(connection, session, text, parameters)
+        session.estimates = estimates_for_statement(connection, session, text, parameters)
 
 
 @contextlib.contextmanager
-def _watching(session: Session) -> Iterator[None]:
+def _translated_errors(session: Session) -> Iterator[None]:
     """Let Ctrl-C through, raise our errors as they are, and say what failed."""
     statement = session.statement
     try:
-        with session.lock, on_interrupt(statement.press), statement.watched():
+        with session.lock, on_interrupt(statement.cancel_by_user), statement.progress_allowed():
             yield
     except (duckdb.Error, RuntimeError, OSError, CancelledError) as error:  # OSError: Arrow's, of what it reads.
-        raise statement.reason(error) from None
-    statement.warn()
+        raise statement.translate_error(error) from None
+    statement.emit_warnings()

@@ -6,16 +6,16 @@ import keyword
 from collections.abc import Mapping
 from typing import Any
 
-from ..workers.errors import RequestError, near_names
+from ..workers.errors import RequestError, did_you_mean
 from ..workers.messages import Message, Response
 from .connection import Connection
 from .functions.arrow import RESPONSE_SQL, messages_of, responses_to_arrow
-from .session.session import plain
+from .session.session import execute_raw
 
-TURN = "a turn of a conversation"
+TURN_COMMENT = "a turn of a conversation"
 """The comment on such a table: what has it may be replaced by the next turn, and is not asked about."""
 
-KNOWN = """
+TABLES_AND_VIEWS = """
     SELECT table_name, comment FROM (
         SELECT table_name, comment, database_name, schema_name FROM duckdb_tables()
         UNION ALL SELECT view_name, comment, database_name, schema_name FROM duckdb_views() WHERE NOT internal
@@ -24,7 +24,7 @@ KNOWN = """
 READ_ONLY = "SELECT readonly FROM duckdb_databases() WHERE database_name = current_database()"
 
 
-def check_name(connection: Connection, name: str) -> None:
+def check_turn_name(connection: Connection, name: str) -> None:
     """Make sure that a turn can be kept under this name, before it is paid for.
 
     Raises:
@@ -32,17 +32,18 @@ def check_name(connection: Connection, name: str) -> None:
     """
     if not name.isidentifier() or keyword.iskeyword(name):
         raise RequestError(f"{name!r} cannot name a table and a variable", hint="write a name like q1")
-    for table, comment in plain(connection, KNOWN):
-        if table.lower() == name.lower() and comment != TURN:
-            hint = f"write another name, or type: ALTER TABLE {quoted(name)} RENAME TO {quoted(name + '_before')}"
+    for table, comment in execute_raw(connection, TABLES_AND_VIEWS):
+        if table.lower() == name.lower() and comment != TURN_COMMENT:
+            before = quote_identifier(f"{name}_before")
+            hint = f"write another name, or type: ALTER TABLE {quote_identifier(name)} RENAME TO {before}"
             raise RequestError(f"there is a table {table} already, and it holds no turn of a conversation", hint=hint)
-    if plain(connection, READ_ONLY)[0][0]:
+    if execute_raw(connection, READ_ONLY)[0][0]:
         raise RequestError(
             f"the table {name} cannot be written: the database is open for reading only", hint="leave out the output"
         )
 
 
-def keep_response(connection: Connection, name: str, response: Response, column: str | None = None) -> None:
+def save_response(connection: Connection, name: str, response: Response, column: str | None = None) -> None:
     """Keep an answer as a table of one row, in place of an earlier turn of that name.
 
     Args:
@@ -51,27 +52,27 @@ def keep_response(connection: Connection, name: str, response: Response, column:
         response: what it holds.
         column: the one column of that name holds it; None: each field is a column.
     """
-    keep_turn(connection, name, responses_to_arrow([response])[0].as_py(), RESPONSE_SQL, column)
+    save_turn(connection, name, responses_to_arrow([response])[0].as_py(), RESPONSE_SQL, column)
 
 
-def keep_turn(connection: Connection, name: str, row: Mapping[str, Any], kind: str, column: str | None = None) -> None:
+def save_turn(connection: Connection, name: str, row: Mapping[str, Any], kind: str, column: str | None = None) -> None:
     """Keep a STRUCT of this SQL type that has a `history`; else as `keep_response`."""
-    value = f"$1::{kind} AS {quoted(column)}" if column else f"unnest($1::{kind})"
-    connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS SELECT {value}", [dict(row)])
-    connection.execute(f"COMMENT ON TABLE {quoted(name)} IS '{TURN}'")
+    value = f"$1::{kind} AS {quote_identifier(column)}" if column else f"unnest($1::{kind})"
+    connection.execute(f"CREATE OR REPLACE TABLE {quote_identifier(name)} AS SELECT {value}", [dict(row)])
+    connection.execute(f"COMMENT ON TABLE {quote_identifier(name)} IS '{TURN_COMMENT}'")
 
 
-def turn_names(connection: Connection) -> list[str]:
+def list_turns(connection: Connection) -> list[str]:
     """Return the names of the turns that are kept here."""
-    return sorted(table for table, comment in plain(connection, KNOWN) if comment == TURN)
+    return sorted(table for table, comment in execute_raw(connection, TABLES_AND_VIEWS) if comment == TURN_COMMENT)
 
 
 def has_table(connection: Connection, name: str) -> bool:
     """Whether there is a table or view of that name, kept turn or not."""
-    return name.lower() in {table.lower() for table, _ in plain(connection, KNOWN)}
+    return name.lower() in {table.lower() for table, _ in execute_raw(connection, TABLES_AND_VIEWS)}
 
 
-def kept_turn(connection: Connection, name: str) -> dict[str, Any] | None:
+def load_turn(connection: Connection, name: str) -> dict[str, Any] | None:
     """Return the turn that a table of one row holds, in its columns or in one of them; None where that is NULL.
 
     Args:
@@ -82,12 +83,12 @@ def kept_turn(connection: Connection, name: str) -> dict[str, Any] | None:
         RequestError: no table has the name, or it holds no turn, or several.
     """
     if not has_table(connection, name):
-        hint = near_names(name, turn_names(connection)) or "no turn was kept yet: write --output q1, then --input q1"
+        hint = did_you_mean(name, list_turns(connection)) or "no turn was kept yet: write --output q1, then --input q1"
         raise RequestError(f"there is no table {name} to continue", hint=hint)
-    rows = connection.execute(f"SELECT * FROM {quoted(name)} LIMIT 2").fetchall()
+    rows = connection.execute(f"SELECT * FROM {quote_identifier(name)} LIMIT 2").fetchall()
     if len(rows) != 1:
         count = "several rows" if rows else "no row"
-        hint = f"type: CREATE TABLE one AS SELECT * FROM {quoted(name)} WHERE …"
+        hint = f"type: CREATE TABLE one AS SELECT * FROM {quote_identifier(name)} WHERE …"
         raise RequestError(f"the table {name} has {count}; a conversation continues one", hint=hint)
     row = dict(zip((column[0] for column in connection.description), rows[0], strict=True))
     held = [row] if "history" in row else [value for value in row.values() if is_turn(value)]
@@ -103,11 +104,11 @@ def history_of(connection: Connection, name: str) -> tuple[Message, ...]:
     Raises:
         RequestError: as `kept_turn`.
     """
-    turn = kept_turn(connection, name)
+    turn = load_turn(connection, name)
     return messages_of(turn["history"]) if turn else ()
 
 
-def quoted(name: str) -> str:
+def quote_identifier(name: str) -> str:
     """Return a name as SQL takes it, whatever it holds."""
     return '"' + name.replace('"', '""') + '"'
 

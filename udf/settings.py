@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..workers.errors import SetupError
-from ..workers.home import home
+from ..workers.home import home_folder
 
 StoreMode = Literal["on", "off", "refresh"]
 Content = TypeVar("Content")
@@ -20,7 +20,7 @@ def _switch(value: object) -> object:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
-class Wishes(BaseModel):
+class StatementOptions(BaseModel):
     """What holds for one statement: each field is a SQL variable, and a key of `settings.yaml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +37,7 @@ class Wishes(BaseModel):
     llm_max_money: float | None = Field(None, ge=0, description="money, by `prices.yaml`, after which it stops")
 
 
-class Settings(Wishes):
+class Settings(StatementOptions):
     """The keys of `settings.yaml`."""
 
     store_max_bytes: int = Field(4 << 30, ge=1 << 16, description="above it the oldest answers of the call store go")
@@ -46,16 +46,16 @@ class Settings(Wishes):
 SETTINGS = TypeAdapter(Settings)
 
 
-def settings() -> Settings:
+def load_settings() -> Settings:
     """Return the settings; the file is read again when it has changed.
 
     Raises:
         SetupError: the file holds an unknown key, or a value of the wrong type.
     """
-    return read_yaml(home() / "settings.yaml", SETTINGS, "llm_store: 'off'")
+    return load_yaml(home_folder() / "settings.yaml", SETTINGS, "llm_store: 'off'")
 
 
-def read_yaml(path: Path, kind: TypeAdapter[Content], example: str) -> Content:
+def load_yaml(path: Path, kind: TypeAdapter[Content], example: str) -> Content:
     """Return a YAML file's content as that type; a file that is not there is read as an empty one.
 
     Raises:

@@ -10,14 +10,14 @@ from concurrent.futures import Future
 
 from ..workers import event_loop
 from ..workers.messages import Failure, Request, Response
-from ..workers.serving.worker import OUTCOMES
-from .connection import Connection, session_behind
+from ..workers.serving.worker import FAILURE_TEXTS
+from .connection import Connection, session_of
 from .session.statement import Statement
 from .settings import StoreMode
-from .variables import read_variables, wishes_of
+from .variables import options_from_variables, read_variables
 
 
-class Streaming:
+class StreamedAnswer:
     """One answer, for a thread to iterate over: pieces of text, and the whole Response last.
 
     Begins to ask at once. A known answer comes in one piece; a whole one is kept in the call store. The connection's
@@ -37,27 +37,27 @@ class Streaming:
     def __init__(
         self, connection: Connection, request: Request, model: str | None = None, store: StoreMode = "on"
     ) -> None:
-        session = session_behind(connection)
+        session = session_of(connection)
         self.spec = session.model_for(model)
         self.request = request
         self.output = ""
         self.response: Response | None = None
         self.statement = Statement()
-        self.statement.read_wishes = functools.partial(wishes_of, read_variables(connection))
+        self.statement.load_options = functools.partial(options_from_variables, read_variables(connection))
         self._caller, self._store = session.caller, store
-        self._heard: queue.SimpleQueue[str | Response | BaseException] = queue.SimpleQueue()
-        self._asking = event_loop.start(self._ask())
+        self._chunks: queue.SimpleQueue[str | Response | BaseException] = queue.SimpleQueue()
+        self._asking = event_loop.submit(self._ask())
         self._asking.add_done_callback(self._tell_error)
 
     async def _ask(self) -> None:
         answer = self._caller.stream(self.spec, self.request, self.statement, self._store)
         async with contextlib.aclosing(answer):
-            async for said in answer:
-                self._heard.put(said)
+            async for chunk in answer:
+                self._chunks.put(chunk)
 
     def _tell_error(self, asking: Future[None]) -> None:
         if not asking.cancelled() and (error := asking.exception()):
-            self._heard.put(error)
+            self._chunks.put(error)
 
     def __iter__(self) -> Iterator[str | Response]:
         """Yield pieces of the output as they come, then the Response; its `error` says what failed.
@@ -67,27 +67,27 @@ class Streaming:
             BudgetError: the connection's budget is spent.
         """
         while self.response is None:
-            said = self._heard.get()
-            if isinstance(said, BaseException):
-                raise said
-            if isinstance(said, str):
-                self.output += said
+            chunk = self._chunks.get()
+            if isinstance(chunk, BaseException):
+                raise chunk
+            if isinstance(chunk, str):
+                self.output += chunk
             else:
-                self.response = said
-            yield said
+                self.response = chunk
+            yield chunk
 
     def stop(self) -> Response:
         """Stop the engine; return what there is, with finish_reason 'cancelled' unless the answer was whole."""
         self._asking.cancel()
-        while self.response is None and not self._heard.empty():
-            said = self._heard.get()
-            if isinstance(said, str):
-                self.output += said
-            elif isinstance(said, Response):
-                self.response = said
+        while self.response is None and not self._chunks.empty():
+            chunk = self._chunks.get()
+            if isinstance(chunk, str):
+                self.output += chunk
+            elif isinstance(chunk, Response):
+                self.response = chunk
         self.response = self.response or Response(
             self.output or None,
-            error=Failure("cancelled", OUTCOMES["cancelled"]),
+            error=Failure("cancelled", FAILURE_TEXTS["cancelled"]),
             model=self.spec.name,
             history=self.request.messages[:-1],
             finish_reason="cancelled",

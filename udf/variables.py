@@ -9,10 +9,10 @@ import duckdb
 from pydantic import ValidationError
 
 from ..workers.errors import RequestError
-from .session.session import plain
-from .settings import Wishes, settings
+from .session.session import execute_raw
+from .settings import StatementOptions, load_settings
 
-__all__ = ["Wishes", "read_variables", "read_wishes", "wishes_of"]
+__all__ = ["StatementOptions", "options_from_variables", "read_statement_options", "read_variables"]
 
 EXAMPLES = {
     "llm_store": "'on'   ('off', 'refresh')",
@@ -22,26 +22,26 @@ EXAMPLES = {
     "llm_max_tokens": "1000000",
     "llm_max_money": "0.5",
 }
-NEARLY = 0.9
+TYPO_CUTOFF = 0.9
 """How alike two names are when one is held to be the other, mistyped."""
 
 
-def read_wishes(connection: duckdb.DuckDBPyConnection) -> Wishes:
+def read_statement_options(connection: duckdb.DuckDBPyConnection) -> StatementOptions:
     """Return what holds for the next statement: the SQL variables that are set, and for the rest `settings.yaml`.
 
     Raises:
         RequestError, SetupError: as `wishes_of`.
     """
-    return wishes_of(read_variables(connection))
+    return options_from_variables(read_variables(connection))
 
 
 def read_variables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Return the connection's SQL variables whose names begin as ours do."""
-    rows = plain(connection, "SELECT name, value FROM duckdb_variables() WHERE starts_with(name, 'llm_')")
+    rows = execute_raw(connection, "SELECT name, value FROM duckdb_variables() WHERE starts_with(name, 'llm_')")
     return {name: value for name, value in rows if value is not None}
 
 
-def wishes_of(variables: Mapping[str, str]) -> Wishes:
+def options_from_variables(variables: Mapping[str, str]) -> StatementOptions:
     """Return what these variables say, over `settings.yaml`.
 
     Raises:
@@ -50,15 +50,15 @@ def wishes_of(variables: Mapping[str, str]) -> Wishes:
         SetupError: `settings.yaml` cannot be read.
     """
     for name in variables.keys() - EXAMPLES.keys():
-        if near := difflib.get_close_matches(name, EXAMPLES, n=1, cutoff=NEARLY):
+        if near := difflib.get_close_matches(name, EXAMPLES, n=1, cutoff=TYPO_CUTOFF):
             raise RequestError(
                 f"there is no variable {name}",
                 hint=f"type: RESET VARIABLE {name}; SET VARIABLE {near[0]} = {EXAMPLES[near[0]]}",
             )
-    known = settings().model_dump(include=set(Wishes.model_fields))
+    known = load_settings().model_dump(include=set(StatementOptions.model_fields))
     known |= {name: _read(value) for name, value in variables.items() if name in EXAMPLES}
     try:
-        return Wishes.model_validate(known)
+        return StatementOptions.model_validate(known)
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
         hint = f"type: SET VARIABLE {name} = {EXAMPLES[name]}"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # Who needs an error's class alone does not wait for pydantic
     from .serving.fleet import Fleet, ModelStatus
 
 
-def fleet_at(cluster: str | None) -> Fleet:
+def connect_fleet(cluster: str | None) -> Fleet:
     """Return the fleet of a cluster: None is this process, 'local' a Ray on this machine, else 'auto' or an address.
 
     Raises:
@@ -59,10 +59,10 @@ def deploy(
         SetupError: an unknown type or setting.
         DeployError: the engine did not start; nothing was left behind.
     """
-    from .deployments.model_names import check_name
-    from .deployments.spec import read_spec
+    from .deployments.model_names import check_model_name
+    from .deployments.spec import make_spec
 
-    spec = read_spec(
+    spec = make_spec(
         name=name,
         type=type,
         num_workers=num_workers,
@@ -73,8 +73,8 @@ def deploy(
         env_vars=env_vars or {},
         infer_params=infer_params or {},
     )
-    check_name(spec.name)
-    return fleet_at(cluster).deploy(spec)
+    check_model_name(spec.name)
+    return connect_fleet(cluster).deploy(spec)
 
 
 def undeploy(name: str, *, cluster: str | None = None) -> None:
@@ -83,7 +83,7 @@ def undeploy(name: str, *, cluster: str | None = None) -> None:
     Raises:
         UnknownModelError: no model has that name.
     """
-    fleet_at(cluster).undeploy(name)
+    connect_fleet(cluster).undeploy(name)
 
 
 def scale(name: str, num_workers: int, *, cluster: str | None = None) -> str:
@@ -99,12 +99,12 @@ def scale(name: str, num_workers: int, *, cluster: str | None = None) -> str:
     """
     if num_workers < 1:
         raise RequestError("a model has at least one replica", hint=f"type: quackllm undeploy {name}")
-    return fleet_at(cluster).scale(name, num_workers)
+    return connect_fleet(cluster).scale(name, num_workers)
 
 
 def models(*, cluster: str | None = None) -> list[ModelStatus]:
     """Return what is deployed, by name, with the replicas as they are now."""
-    fleet = fleet_at(cluster)
+    fleet = connect_fleet(cluster)
     return [fleet.status(name) for name in sorted(fleet.deployed())]
 
 
@@ -114,4 +114,4 @@ def status(name: str, *, cluster: str | None = None) -> ModelStatus:
     Raises:
         UnknownModelError: no model has that name.
     """
-    return fleet_at(cluster).status(name)
+    return connect_fleet(cluster).status(name)

@@ -161,7 +161,7 @@ class StoreError(QuackLLMError):
     """The call store cannot be opened or written."""
 
 
-def near_names(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a hint that names what the user may have meant, or everything there is."""
     known = sorted(known)
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)

@@ -27,29 +27,29 @@ def _loop() -> asyncio.AbstractEventLoop:
         return _LOOPS[process]
 
 
-def start(work: Coroutine[Any, Any, Result]) -> Future[Result]:
+def submit(work: Coroutine[Any, Any, Result]) -> Future[Result]:
     """Start the coroutine in the loop's thread; the future can be waited on in any other thread."""
     return asyncio.run_coroutine_threadsafe(work, _loop())
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
+def run_sync(work: Coroutine[Any, Any, Result]) -> Result:
     """Run the coroutine in the loop's thread and return its result."""
-    return start(work).result()
+    return submit(work).result()
 
 
-def is_here() -> bool:
+def in_loop() -> bool:
     """Whether this code runs in the loop."""
     return asyncio.get_running_loop() is _loop()
 
 
-async def inside(work: Coroutine[Any, Any, Result]) -> Result:
+async def run_inside_loop(work: Coroutine[Any, Any, Result]) -> Result:
     """Await the coroutine in the loop, from whichever event loop this is; who stops waiting cancels it."""
-    return await (work if is_here() else asyncio.wrap_future(start(work)))
+    return await (work if in_loop() else asyncio.wrap_future(submit(work)))
 
 
-async def each_inside(values: AsyncGenerator[Result, None]) -> AsyncGenerator[Result, None]:
+async def iterate_inside_loop(values: AsyncGenerator[Result, None]) -> AsyncGenerator[Result, None]:
     """Yield what the generator yields in the loop, in whichever event loop this is; who leaves closes it."""
-    if is_here():
+    if in_loop():
         async with aclosing(values):
             async for value in values:
                 yield value
@@ -61,7 +61,7 @@ async def each_inside(values: AsyncGenerator[Result, None]) -> AsyncGenerator[Re
             async for value in values:
                 here.call_soon_threadsafe(heard.put_nowait, (value,))
 
-    listening = start(listen())
+    listening = submit(listen())
     listening.add_done_callback(lambda _: here.call_soon_threadsafe(heard.put_nowait, None))
     try:
         while told := await heard.get():

@@ -19,7 +19,7 @@ PROMPTS = "QUACKLLM_LOG_PROMPTS"
 """The environment variable that, as 1, lets prompts, answers and providers' messages into the log."""
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -30,10 +30,10 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def write_logs() -> None:
+def configure_logging() -> None:
     """Write our logs to standard error, as JSON lines, from the level that the environment says."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     LOG.handlers = [handler]
     LOG.propagate = False
     LOG.setLevel(os.environ.get(LEVEL, "info").upper())
@@ -47,7 +47,7 @@ def log_event(event: str, level: int = logging.INFO, **fields: Any) -> None:
 
 def log_answer(request: Request, response: Response) -> None:
     """Log how a request ended; what succeeded at the level of debugging only."""
-    level = logging.DEBUG if response.whole else logging.INFO
+    level = logging.DEBUG if response.is_complete else logging.INFO
     if not LOG.isEnabledFor(level):
         return
     usage, error = response.usage, response.error
@@ -63,4 +63,4 @@ def log_answer(request: Request, response: Response) -> None:
     if os.environ.get(PROMPTS) == "1":
         fields |= {"prompt": request.messages[-1].content if request.messages else None, "output": response.output}
         fields |= {"message": error.message if error else None}
-    log_event("answered" if response.whole else "failed", level, **fields)
+    log_event("answered" if response.is_complete else "failed", level, **fields)

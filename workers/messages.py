@@ -88,6 +88,6 @@ class Response(Struct, frozen=True, gc=False):
     """The tools that the model wants called, as the service's JSON; `output` is the same where it said nothing."""
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether this is a whole answer, neither cut off nor refused nor failed."""
         return self.finish_reason == "stop"

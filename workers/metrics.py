@@ -37,7 +37,7 @@ MONEY = Counter("money_total", ("model",), "what calls cost, by prices.yaml")
 COUNTERS = (REQUESTS, ERRORS, TOKENS, SECONDS, RETRIES, CACHE_HITS, MONEY)
 
 
-class Busy(Protocol):
+class LoadSource(Protocol):
     """Something with requests of one model in it: a worker, or a router."""
 
     model: str
@@ -51,8 +51,8 @@ class Busy(Protocol):
         """Requests that are under way."""
 
 
-WORKERS: WeakSet[Busy] = WeakSet()
-ROUTERS: WeakSet[Busy] = WeakSet()
+WORKERS: WeakSet[LoadSource] = WeakSet()
+ROUTERS: WeakSet[LoadSource] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Gauge:
 
     name: str
     description: str
-    holders: WeakSet[Busy]
-    read: Callable[[Busy], int]
+    holders: WeakSet[LoadSource]
+    read: Callable[[LoadSource], int]
     labels: tuple[str, ...] = ("model",)
 
     @property
@@ -91,7 +91,7 @@ def count_answer(model: str, response: Response) -> None:
     SECONDS.add(response.seconds, model)
 
 
-def samples() -> Iterator[tuple[Literal["counter", "gauge"], Counter | Gauge, dict[tuple[str, ...], float]]]:
+def collect() -> Iterator[tuple[Literal["counter", "gauge"], Counter | Gauge, dict[tuple[str, ...], float]]]:
     """Yield each metric's kind, itself, and its values by labels, as they are now."""
     for counter in COUNTERS:
         yield "counter", counter, dict(counter.values)
@@ -115,7 +115,7 @@ def render() -> str:
 
     class Ours(Collector):
         def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-            for kind, metric, values in samples():
+            for kind, metric, values in collect():
                 family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
                 described = family(PREFIX + metric.name, metric.description, labels=metric.labels)
                 for labels, value in values.items():

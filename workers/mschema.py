@@ -73,7 +73,7 @@ def join_name(parts: Iterable[str]) -> str:
     return ".".join(_write_part(part, ".") for part in parts)
 
 
-def sql_name(name: str) -> str:
+def quote_path(name: str) -> str:
     """Return a table's name as SQL may write it: every part in double quotes."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in split_name(name))
 
@@ -99,7 +99,7 @@ def _write_part(part: str, specials: str) -> str:
     return part if plain and not any(letter in part for letter in specials + '"`') else _quoted(part)
 
 
-def write(schema: Schema, *, max_examples: int = 5) -> str:
+def format_mschema(schema: Schema, *, max_examples: int = 5) -> str:
     """Return a schema as M-Schema text, in the form and order of XiYan's own tool.
 
     Whatever would not read back is put in double quotes: a name with a colon, a comment of two lines, a sample
@@ -156,7 +156,7 @@ def _as_json(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def read(text: str) -> Schema:
+def parse_mschema(text: str) -> Schema:
     """Return the schema that an M-Schema text describes: ours, XiYan's, or one typed by hand.
 
     Read tolerantly: several columns on a line, keys before or after the comment, spaces and back-ticks in foreign

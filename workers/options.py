@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from .errors import RequestError, near_names
+from .errors import RequestError, did_you_mean
 
 ALIASES = {
     "max_length": "max_tokens",
@@ -56,19 +56,19 @@ class Options(BaseModel):
     )
 
     @cached_property
-    def canonical(self) -> str:
+    def canonical_json(self) -> str:
         """The options that were set, as JSON with sorted keys: the value that SQL sees."""
         given = self.model_dump(exclude_defaults=True, mode="json")
         return json.dumps(given, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     @cached_property
-    def identity(self) -> str:
+    def cache_key_json(self) -> str:
         """The options that can change an answer, as JSON with sorted keys: a part of the call store's key."""
         given = self.model_dump(exclude_defaults=True, exclude={"timeout_seconds"}, mode="json")
         return json.dumps(given, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     def __hash__(self) -> int:
-        return hash(self.canonical)
+        return hash(self.canonical_json)
 
 
 OPTION_NAMES = frozenset(Options.model_fields)
@@ -94,7 +94,7 @@ def read_options(given: dict[str, Any]) -> Options:
         elif name != key:
             passed_on[name] = value
         else:
-            raise RequestError(f"unknown option {key!r}", hint=near_names(key, OPTION_NAMES | ALIASES.keys()))
+            raise RequestError(f"unknown option {key!r}", hint=did_you_mean(key, OPTION_NAMES | ALIASES.keys()))
     try:
         options = Options(**known)
         return options.model_copy(update={"extra": {**options.extra, **passed_on}}) if passed_on else options

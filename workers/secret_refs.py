@@ -249,7 +249,7 @@ def _pattern(form: str) -> str:
 
 
 def secrets_of_settings(settings: BaseModel) -> list[str]:
-    """Return what no error about a model may show: its secrets, those that can be read here, and what looks like one."""
+    """Return what no error about a model may show: its secrets that can be read here, and what looks like one."""
     fields = settings.model_dump()
     found: list[str] = []
 

@@ -15,14 +15,14 @@ import duckdb
 from ...udf.connection import connect
 from ...udf.session.progress_log import log_line
 from ...udf.session.statement import FailedRowsWarning
-from ...workers import fleet_at
+from ...workers import connect_fleet
 from ...workers.errors import QuackLLMError, RequestError
-from ..cli.commands.run import Batch, make_input, pattern, quoted, write
-from .splittable import check_splits
+from ..cli.commands.run import BatchJob, make_input, parquet_glob, quoted, write_result
+from .splittable import check_splittable
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class RowRange:
     """Rows of one Parquet file, from `start` up to `stop`."""
 
     file: str
@@ -30,17 +30,17 @@ class Span:
     stop: int
 
 
-def run_in_blocks(batch: Batch, count: int, failures: list[str]) -> int:
+def run_in_blocks(batch: BatchJob, count: int, failures: list[str]) -> int:
     """Run the batch's SELECT in so many blocks, and write their rows in the input's order; return how many.
 
     Raises:
         RequestError: the statement cannot be split, or its input is no Parquet.
         QuackLLMError: a block failed; what the others were answered is kept.
     """
-    check_splits(batch.sql)
+    check_splittable(batch.sql)
     if not (batch.source and batch.target) or batch.database != ":memory:":
         raise RequestError("--blocks reads --in and writes --out, and no database")
-    batch = replace(batch, source=pattern(batch.source), cluster=batch.cluster or "auto")
+    batch = replace(batch, source=parquet_glob(batch.source), cluster=batch.cluster or "auto")
     with duckdb.connect() as plain, tempfile.TemporaryDirectory(prefix="quackllm-blocks-") as folder:
         blocks = _blocks(plain, batch.source or "", count)
         parts = [Path(folder) / f"{number:06}.parquet" for number in range(len(blocks))]
@@ -49,10 +49,10 @@ def run_in_blocks(batch: Batch, count: int, failures: list[str]) -> int:
             failures += answer["failures"]
         with connect() as connection:
             listed = ", ".join(quoted(str(part)) for part in parts)
-            return write(connection, f"SELECT * FROM read_parquet([{listed}])", batch.target or "")
+            return write_result(connection, f"SELECT * FROM read_parquet([{listed}])", batch.target or "")
 
 
-def _blocks(plain: duckdb.DuckDBPyConnection, source: str, count: int) -> list[list[Span]]:
+def _blocks(plain: duckdb.DuckDBPyConnection, source: str, count: int) -> list[list[RowRange]]:
     """Cut the files, one behind the other, into blocks of as many rows."""
     try:
         files = plain.execute(f"SELECT file_name, num_rows FROM parquet_file_metadata({quoted(source)})").fetchall()
@@ -64,18 +64,18 @@ def _blocks(plain: duckdb.DuckDBPyConnection, source: str, count: int) -> list[l
     return [list(_spans(files, *edges[number : number + 2])) for number in range(count)]
 
 
-def _spans(files: Sequence[tuple[str, int]], start: int, stop: int) -> Iterator[Span]:
+def _spans(files: Sequence[tuple[str, int]], start: int, stop: int) -> Iterator[RowRange]:
     before = 0
     for file, rows in files:
         first, last = max(start - before, 0), min(stop - before, rows)
         if first < last:
-            yield Span(file, first, last)
+            yield RowRange(file, first, last)
         before += rows
 
 
-def _answered(batch: Batch, blocks: list[list[Span]]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _answered(batch: BatchJob, blocks: list[list[RowRange]]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the blocks' numbers and answers, as they complete."""
-    fleet_at(batch.cluster)
+    connect_fleet(batch.cluster)
     import ray.data
 
     context = ray.data.DataContext.get_current()
@@ -92,7 +92,7 @@ def _answered(batch: Batch, blocks: list[list[Span]]) -> Iterator[tuple[int, dic
         yield answer["number"], answer
 
 
-def _answer(batch: Batch, number: int, spans: list[Span]) -> dict[str, Any]:
+def _answer(batch: BatchJob, number: int, spans: list[RowRange]) -> dict[str, Any]:
     """Run the SELECT over one block, where Ray wants it: its rows come back as the bytes of a Parquet file.
 
     An error travels as a value: Ray would try the block again, and wrap it.
@@ -106,7 +106,7 @@ def _answer(batch: Batch, number: int, spans: list[Span]) -> dict[str, Any]:
         try:
             with connect(model=batch.model, cluster=batch.cluster) as connection:
                 make_input(connection, _selected(batch.source or "", spans))
-                answer["rows"] = write(connection, batch.sql, str(part))
+                answer["rows"] = write_result(connection, batch.sql, str(part))
             answer["part"] = part.read_bytes()
         except duckdb.Error as error:
             answer["error"] = cloudpickle.dumps(RequestError(f"block {number}: {error}"))
@@ -118,7 +118,7 @@ def _answer(batch: Batch, number: int, spans: list[Span]) -> dict[str, Any]:
     return answer
 
 
-def _selected(source: str, spans: list[Span]) -> str:
+def _selected(source: str, spans: list[RowRange]) -> str:
     """Return the SELECT of a block's rows; it names all files, so that every block has the columns of the whole."""
     whole = f"SELECT * FROM read_parquet({quoted(source)}) WHERE "
     parts = [

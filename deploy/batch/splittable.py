@@ -31,7 +31,7 @@ KEEPS_INPUT_RIGHT = {"", "RIGHT"}
 """Sides of a join that give no row but for a row of the input, where it stands left or right of the join."""
 
 
-def check_splits(sql: str) -> None:
+def check_splittable(sql: str) -> None:
     """Refuse a SELECT over the table `input` whose rows over all blocks would not be those over the whole.
 
     Raises:

@@ -14,7 +14,7 @@ FLAG = re.compile(r"-{1,2}[A-Za-z][\w-]*(=|$)")
 TYPED = (bool, int, float, list, dict)
 
 
-def plain_words(words: Sequence[str]) -> list[str]:
+def normalize_argv(words: Sequence[str]) -> list[str]:
     """Return the words with hyphens in the flags' names, and with a flag of its own before each parameter.
 
     Byzer writes `--infer_params a=1 b=2`; typer reads `--infer-params a=1 --infer-params b=2`.
@@ -41,7 +41,7 @@ def _with_hyphens(word: str) -> str:
     return name.replace("_", "-") + equals + value
 
 
-def read_params(words: Iterable[str]) -> dict[str, Any]:
+def parse_params(words: Iterable[str]) -> dict[str, Any]:
     """Return the parameters of `key=value` words; a value is a number, true, false, null, a list or a text.
 
     Raises:
@@ -77,7 +77,7 @@ def _typed(text: str) -> Any:
     return value if isinstance(value, TYPED) else text
 
 
-def secret_in(word: str) -> str | None:
+def secret_value(word: str) -> str | None:
     """Return the key itself that a word like `saas.api_key=…` gives; None where it gives none, or a reference."""
     names, equals, value = word.partition("=")
     if not equals:
@@ -99,6 +99,6 @@ def without_secrets(text: str, words: Iterable[str]) -> str:
     from ...workers.secret_refs import HIDDEN
 
     for word in words:
-        if secret := secret_in(word):
+        if secret := secret_value(word):
             text = text.replace(secret, HIDDEN)
     return text

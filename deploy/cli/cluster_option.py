@@ -6,11 +6,11 @@ import os
 
 from ...workers.errors import RequestError
 
-IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+RAY_JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Ray sets it for the command of a `ray job submit`."""
 
 
-def lasting(cluster: str | None) -> str | None:
+def resolve_cluster(cluster: str | None) -> str | None:
     """Return the cluster that was meant; without a word, a command that runs as a Ray job means its own.
 
     Raises:
@@ -21,4 +21,4 @@ def lasting(cluster: str | None) -> str | None:
             "--cluster local starts a Ray that ends with this command",
             hint="type: ray start --head   and then --cluster auto\nor, in Python: quackllm.deploy(…, cluster='local')",
         )
-    return "auto" if cluster is None and IN_A_JOB in os.environ else cluster
+    return "auto" if cluster is None and RAY_JOB_VARIABLE in os.environ else cluster

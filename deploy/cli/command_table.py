@@ -13,14 +13,14 @@ from typer.core import TyperCommand, TyperGroup
 
 from ...workers.errors import QuackLLMError
 from ..console import plain_warnings, show_error
-from .arguments import plain_words, without_secrets
-from .hide_secrets import words_without_keys_on_the_list
+from .arguments import normalize_argv, without_secrets
+from .hide_secrets import argv_without_secrets
 
 MODELS, ASKING, TRAINING = "Models", "Questions and SQL", "A model of one's own"
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class LazyCommand:
     """A command: where its function is, under which heading the help shows it, and its docstring's first line."""
 
     module: str
@@ -41,28 +41,38 @@ class Later:
 
 
 COMMANDS = {
-    "demo": Later("demo", "demo", None, "Ask a real database ten questions, in this process and through Ray."),
-    "doctor": Later("doctor", "doctor", None, "Say what is missing, unreachable or misconfigured, and what to type."),
-    "deploy": Later("deploy", "deploy", MODELS, "Deploy a model under a name, or all the models of a file."),
-    "undeploy": Later("deploy", "undeploy", MODELS, "Undeploy models: they answer what they have taken, then end."),
-    "list": Later("deploy", "models", MODELS, "List what is deployed, with its replicas as they are now."),
-    "models": Later("deploy", "models", MODELS, "List what is deployed, with its replicas as they are now.", True),
-    "status": Later("deploy", "status", MODELS, "Show a model: its settings and each replica. Keys are hidden."),
-    "scale": Later("scale", "scale", MODELS, "Give a model on a cluster more replicas, or fewer."),
-    "chat": Later("chat", "chat", ASKING, "Talk to a model; the answer is shown as it comes."),
-    "sql": Later("sql", "sql", ASKING, "Run SQL with the LLM functions: a prompt, a statement, or a script."),
-    "text2sql": Later("text2sql", "text2sql", ASKING, "Turn a question about a database into SQL, and run it."),
-    "run": Later("run", "run", ASKING, "Run a batch of SQL: a script, or one SELECT from a file to a file."),
-    "serve": Later(
+    "demo": LazyCommand("demo", "demo", None, "Ask a real database ten questions, in this process and through Ray."),
+    "doctor": LazyCommand(
+        "doctor", "doctor", None, "Say what is missing, unreachable or misconfigured, and what to type."
+    ),
+    "deploy": LazyCommand("deploy", "deploy", MODELS, "Deploy a model under a name, or all the models of a file."),
+    "undeploy": LazyCommand(
+        "deploy", "undeploy", MODELS, "Undeploy models: they answer what they have taken, then end."
+    ),
+    "list": LazyCommand("deploy", "models", MODELS, "List what is deployed, with its replicas as they are now."),
+    "models": LazyCommand(
+        "deploy", "models", MODELS, "List what is deployed, with its replicas as they are now.", True
+    ),
+    "status": LazyCommand("deploy", "status", MODELS, "Show a model: its settings and each replica. Keys are hidden."),
+    "scale": LazyCommand("scale", "scale", MODELS, "Give a model on a cluster more replicas, or fewer."),
+    "chat": LazyCommand("chat", "chat", ASKING, "Talk to a model; the answer is shown as it comes."),
+    "sql": LazyCommand("sql", "sql", ASKING, "Run SQL with the LLM functions: a prompt, a statement, or a script."),
+    "text2sql": LazyCommand("text2sql", "text2sql", ASKING, "Turn a question about a database into SQL, and run it."),
+    "run": LazyCommand("run", "run", ASKING, "Run a batch of SQL: a script, or one SELECT from a file to a file."),
+    "serve": LazyCommand(
         "serve", "serve", ASKING, "Serve every deployed model over HTTP: OpenAI's dialect, text2sql, Byzer's REST."
     ),
-    "keys": Later("keys", "keys", ASKING, "Make, list and remove the keys that the gateway asks for."),
-    "prepare": Later("prepare", "prepare", TRAINING, "Make training data for `quackllm finetune`."),
-    "finetune": Later("train", "finetune", TRAINING, "Fine-tune a model on questions and answers."),
-    "pretrain": Later("train", "pretrain", TRAINING, "Go on pre-training a model on raw text, or make a small one."),
-    "merge": Later("train", "merge", TRAINING, "Merge a LoRA adapter into its base."),
-    "export": Later("export", "export", TRAINING, "Write a model for other programs: safetensors, or a GGUF."),
-    "evaluate": Later("evaluate", "evaluate", TRAINING, "Count how many questions of a suite are answered right."),
+    "keys": LazyCommand("keys", "keys", ASKING, "Make, list and remove the keys that the gateway asks for."),
+    "prepare": LazyCommand("prepare", "prepare", TRAINING, "Make training data for `quackllm finetune`."),
+    "finetune": LazyCommand("train", "finetune", TRAINING, "Fine-tune a model on questions and answers."),
+    "pretrain": LazyCommand(
+        "train", "pretrain", TRAINING, "Go on pre-training a model on raw text, or make a small one."
+    ),
+    "merge": LazyCommand("train", "merge", TRAINING, "Merge a LoRA adapter into its base."),
+    "export": LazyCommand("export", "export", TRAINING, "Write a model for other programs: safetensors, or a GGUF."),
+    "evaluate": LazyCommand(
+        "evaluate", "evaluate", TRAINING, "Count how many questions of a suite are answered right."
+    ),
 }
 
 
@@ -75,7 +85,7 @@ class Commands(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, *settings: Any, **more: Any) -> Any:
         """Run a command line: this process's own where none is given."""
-        return super().main(words_without_keys_on_the_list() if args is None else args, *settings, **more)
+        return super().main(argv_without_secrets() if args is None else args, *settings, **more)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Find the command and load it."""
@@ -84,7 +94,7 @@ class Commands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line."""
-        words = ctx.obj = plain_words(args)
+        words = ctx.obj = normalize_argv(args)
         return super().parse_args(ctx, words)
 
     def invoke(self, ctx: Any) -> Any:

@@ -11,7 +11,7 @@ import duckdb
 
 from ...udf.connection import Connection, connect
 from ...udf.session.statement import FailedRowsWarning
-from ...workers.errors import RequestError, SetupError, near_names
+from ...workers.errors import RequestError, SetupError, did_you_mean
 
 MEMORY = ":memory:"
 SAMPLE = "concert_singer"
@@ -19,7 +19,7 @@ SAMPLE = "concert_singer"
 
 
 @contextmanager
-def opened(
+def open_database(
     database: str | None, *, model: str | None = None, cluster: str | None = None, read_only: bool = False
 ) -> Iterator[Connection]:
     """Open a database for a command, and close it afterwards.
@@ -59,9 +59,9 @@ def _hint(error: str) -> str:
 
 
 def _fill(connection: Connection, sample: str) -> None:
-    from ...udf.text2sql.evaluation.datasets import databases, open_database
+    from ...udf.text2sql.evaluation.datasets import list_databases, open_database
 
     name = SAMPLE if sample == "sample" else sample
-    if name not in databases():
-        raise RequestError(f"the sample has no database {name!r}", hint=near_names(name, databases()))
+    if name not in list_databases():
+        raise RequestError(f"the sample has no database {name!r}", hint=did_you_mean(name, list_databases()))
     open_database(connection, name)

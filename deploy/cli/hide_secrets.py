@@ -6,13 +6,13 @@ import json
 import os
 import sys
 
-from .arguments import secret_in
+from .arguments import secret_value
 
 VARIABLE = "QUACKLLM_HIDDEN_WORDS"
 HIDDEN = "(hidden)"
 
 
-def words_without_keys_on_the_list() -> list[str]:
+def argv_without_secrets() -> list[str]:
     """Return this process's command line; if it shows a key, the process starts over without it on its process list.
 
     What the key was goes through the environment, which only the same user can read, and is gone from there at once.
@@ -20,8 +20,10 @@ def words_without_keys_on_the_list() -> list[str]:
     hidden: list[str] = json.loads(os.environ.pop(VARIABLE, "[]"))
     if hidden:
         whole = iter(hidden)
-        return [word.removesuffix(HIDDEN) + next(whole) if secret_in(word) == HIDDEN else word for word in sys.argv[1:]]
-    found = [(word, secret_in(word)) for word in sys.orig_argv]
+        return [
+            word.removesuffix(HIDDEN) + next(whole) if secret_value(word) == HIDDEN else word for word in sys.argv[1:]
+        ]
+    found = [(word, secret_value(word)) for word in sys.orig_argv]
     secrets = [secret for _, secret in found if secret]
     if secrets and os.name == "posix":  # Elsewhere a new process would not take this one's place.
         shown = [word.removesuffix(secret) + HIDDEN if secret else word for word, secret in found]

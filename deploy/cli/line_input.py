@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ...workers.home import home
+from ...workers.home import home_folder
 
 MOST_LINES = 5000
 
 
-def typed_texts(
+def read_inputs(
     name: str, prompt: str, more: str, whole: Callable[[str], bool], words: Sequence[str] = ()
 ) -> Iterator[str]:
     """Yield what is typed until Ctrl-D; Ctrl-C drops what was typed so far.
@@ -45,7 +45,7 @@ def _history(name: str, words: Sequence[str]) -> Callable[[str], None]:
         import readline
     except ImportError:  # Windows: its own console edits lines.
         return lambda text: None
-    path = home() / f"{name}_history"
+    path = home_folder() / f"{name}_history"
     path.touch(mode=0o600)
     readline.clear_history()
     readline.read_history_file(path)

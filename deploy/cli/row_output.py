@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
-from ..console import out
+from ..console import stdout
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,9 +27,9 @@ def show_rows(rows: pa.Table, form: Form) -> None:
     """Print rows; values look as DuckDB writes them."""
     with duckdb.connect() as plain:
         if form == "table":
-            terminal = out.is_terminal
+            terminal = stdout.is_terminal
             most = MOST_ROWS if terminal else max(rows.num_rows, 1)
-            plain.from_arrow(rows).show(max_rows=most, max_width=out.width if terminal else 100_000)
+            plain.from_arrow(rows).show(max_rows=most, max_width=stdout.width if terminal else 100_000)
         elif form == "json":
             print("[" + ",\n ".join(_objects(plain, rows)) + "]")
         else:

@@ -7,9 +7,9 @@ import sys
 
 from ...udf.connection import Connection
 from ...workers.errors import QuackLLMError
-from ..console import out, show_error
+from ..console import show_error, stdout
 from .commands.sql import run_script
-from .line_input import typed_texts
+from .line_input import read_inputs
 from .row_output import Form
 
 HELP = """\
@@ -29,31 +29,31 @@ WORDS = """
 """
 
 
-def prompt(connection: Connection, form: Form) -> None:
+def run_repl(connection: Connection, form: Form) -> None:
     """Read statements and run them, until Ctrl-D or `.quit`; an error ends its statement only."""
     words = [word for (word,) in connection.execute(WORDS).fetchall()]
-    out.print("DuckDB with LLM functions. .help says what there is, .quit leaves.", highlight=False)
-    for text in typed_texts("sql", "quackllm> ", "     ...> ", _whole, words):
+    stdout.print("DuckDB with LLM functions. .help says what there is, .quit leaves.", highlight=False)
+    for text in read_inputs("sql", "quackllm> ", "     ...> ", _is_complete, words):
         if not text.startswith("."):
             _run(connection, text, form)
-        elif not _obey(connection, text.strip(), form):
+        elif not _run_dot_command(connection, text.strip(), form):
             return
 
 
-def _whole(text: str) -> bool:
+def _is_complete(text: str) -> bool:
     """Whether a statement has its semicolon, or it is a command that begins with a dot."""
     # SQLite's test: it knows strings and comments, and does not parse.
     return text.startswith(".") or sqlite3.complete_statement(text)
 
 
-def _obey(connection: Connection, command: str, form: Form) -> bool:
+def _run_dot_command(connection: Connection, command: str, form: Form) -> bool:
     """Do what a dot command says; return whether to go on."""
     if command in (".quit", ".exit", ".q"):
         return False
     if command == ".tables":
         _run(connection, "SHOW TABLES", form)
     else:
-        out.print(HELP, highlight=False, markup=False)
+        stdout.print(HELP, highlight=False, markup=False)
     return True
 
 

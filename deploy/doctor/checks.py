@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...workers import fleet_at
+from ...workers import connect_fleet
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import QuackLLMError, SetupError
-from ...workers.home import home
+from ...workers.home import home_folder
 from ..models_file import read_models_file
 from .ask_models import ask_models
 from .cluster import check_cluster, check_replicas, check_token_mode
 from .finding import Finding
-from .home_folder import check_folder
+from .home_folder import check_home
 from .machine import check_machine, gpus
-from .models import Place, check_models, extras_of
+from .models import TargetMachine, check_models, extras_of
 from .packages import check_packages
 
 
-def examine(default: str | None, cluster: str | None, ask: bool) -> Iterator[Finding]:
+def run_checks(default: str | None, cluster: str | None, ask: bool) -> Iterator[Finding]:
     """Yield what is found, the most basic first.
 
     Args:
@@ -26,7 +26,7 @@ def examine(default: str | None, cluster: str | None, ask: bool) -> Iterator[Fin
         cluster: where the models answer; None: in this process.
         ask: whether to ask each model for a few tokens.
     """
-    folder = list(check_folder())
+    folder = list(check_home())
     yield from folder
     if any(finding.subject == "QUACKLLM_HOME" and finding.state == "broken" for finding in folder):
         return
@@ -35,13 +35,13 @@ def examine(default: str | None, cluster: str | None, ask: bool) -> Iterator[Fin
     yield from check_machine()
     yield from check_token_mode()
     yield from faults
-    place = Place(len(gpus()))
+    place = TargetMachine(len(gpus()))
     if cluster:
         found, count = check_cluster(cluster)
         yield from found
         if any(finding.state == "broken" for finding in found):
             return
-        specs, place = dict(fleet_at(cluster).deployed()), Place(count, cluster)
+        specs, place = dict(connect_fleet(cluster).deployed()), TargetMachine(count, cluster)
         yield from check_replicas(cluster, specs)
     looked_at = list(check_models(specs, place, default))
     yield from looked_at
@@ -54,7 +54,7 @@ def examine(default: str | None, cluster: str | None, ask: bool) -> Iterator[Fin
 
 def _kept_models() -> tuple[dict[str, ModelSpec], list[Finding]]:
     """Return the models of `models.yaml`, and what is wrong with those that cannot be deployed."""
-    path = home() / "models.yaml"
+    path = home_folder() / "models.yaml"
     try:
         read = read_models_file(path) if path.exists() else {}
     except SetupError as error:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ...workers import fleet_at
+from ...workers import connect_fleet
 from ...workers.deployments.spec import ModelSpec
 from .connectivity import host_and_port, why_unreachable
 from .finding import Finding
@@ -25,7 +25,7 @@ resources = ray.cluster_resources()
 print(json.dumps({"gpus": resources.get("GPU", 0), "cpus": resources.get("CPU", 0), "nodes": len(ray.nodes())}))
 """
 REFUSED = ("Unauthenticated", "InvalidAuthToken", "AuthenticationError")
-ALIKE = (
+SAME_MODE_HINT = (
     "the same on the head and on every client: export RAY_AUTH_MODE=disabled   (or =token), and start the head again"
 )
 
@@ -42,9 +42,9 @@ def check_token_mode() -> Iterator[Finding]:
     has_token = token_file().is_file() or any(os.environ.get(name) for name in TOKENS)
     if mode is None and has_token:
         text = f"{MODE} is not set, and {token_file()} holds a token: a head asks for it, and refuses others"
-        yield Finding("Ray", "warning", text, ALIKE)
+        yield Finding("Ray", "warning", text, SAME_MODE_HINT)
     elif mode is not None and mode.lower() not in ("token", "disabled"):
-        yield Finding("Ray", "broken", f"{MODE} is {mode!r}, which Ray does not know", ALIKE)
+        yield Finding("Ray", "broken", f"{MODE} is {mode!r}, which Ray does not know", SAME_MODE_HINT)
     elif mode is not None and mode.lower() == "token" and not has_token:
         yield Finding("Ray", "broken", f"{MODE} is 'token', and there is no token", "ray get-auth-token --generate")
 
@@ -67,7 +67,7 @@ def check_cluster(address: str) -> tuple[list[Finding], float]:
     if any(word in told for word in REFUSED):
         mode = os.environ.get(MODE, "not set")
         text = f"the cluster at {address} asks for a token, and {MODE} is {mode} here"
-        return [Finding("Ray", "broken", text, ALIKE)], 0
+        return [Finding("Ray", "broken", text, SAME_MODE_HINT)], 0
     if address == "auto":
         return [_unreachable(address, "none runs on this machine")], 0
     last = told.strip().splitlines()[-1:] or ["it gave no answer"]
@@ -81,7 +81,7 @@ def _unreachable(address: str, why: str) -> Finding:
 
 def check_replicas(cluster: str, specs: Mapping[str, ModelSpec]) -> Iterator[Finding]:
     """Look at whether each model's replicas live."""
-    fleet = fleet_at(cluster)
+    fleet = connect_fleet(cluster)
     for name in specs:
         replicas = fleet.status(name).replicas
         dead = sum(not replica.alive for replica in replicas)

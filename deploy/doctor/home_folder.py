@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from ...udf.calls.prices import add_money
+from ...udf.calls.prices import add_cost
 from ...udf.calls.store import CallStore
-from ...udf.settings import settings
+from ...udf.settings import load_settings
 from ...workers.errors import QuackLLMError, SetupError, StoreError
-from ...workers.home import home
+from ...workers.home import home_folder
 from ..gateway.auth.api_keys import read_keys
 from .finding import Finding, State
 
@@ -25,10 +25,10 @@ ANOTHER = "export QUACKLLM_HOME=/a/folder/of/yours"
 LOCK_SECONDS = 2.0
 
 
-def check_folder() -> Iterator[Finding]:
+def check_home() -> Iterator[Finding]:
     """Look at the folder, its disk, its settings and the call store."""
     try:
-        folder = home()
+        folder = home_folder()
         with tempfile.TemporaryFile(dir=folder):
             pass
     except SetupError as error:
@@ -39,8 +39,8 @@ def check_folder() -> Iterator[Finding]:
         return
     yield from _disk(folder)
     yield from _keys(folder)
-    yield from _readable("settings.yaml", settings)
-    yield from _readable("prices.yaml", lambda: add_money([]))
+    yield from _readable("settings.yaml", load_settings)
+    yield from _readable("prices.yaml", lambda: add_cost([]))
     yield from _readable("keys.yaml", lambda: read_keys(folder / "keys.yaml"))
     yield from _store(folder / "calls.sqlite")
 

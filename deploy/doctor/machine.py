@@ -58,7 +58,7 @@ def _listener(port: int) -> tuple[int | None, str]:
     return None, ""
 
 
-def caught_by_proxy(host: str) -> str:
+def proxy_for(host: str) -> str:
     """Return the proxy that the environment names for this host, without its password; '' where it names none."""
     proxies = getproxies()
     proxy = next((proxies[scheme] for scheme in ("http", "https", "all") if scheme in proxies), "")
@@ -66,6 +66,6 @@ def caught_by_proxy(host: str) -> str:
 
 
 def _proxies() -> Iterator[Finding]:
-    if proxy := caught_by_proxy(THIS_MACHINE):
+    if proxy := proxy_for(THIS_MACHINE):
         text = f"the proxy {proxy} would be asked for this machine's own addresses"
         yield Finding("proxy", "warning", text, "export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost")

@@ -13,10 +13,10 @@ from pydantic import BaseModel, SecretStr
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import QuackLLMError, SetupError
 from ...workers.secret_refs import resolve_secret
-from ...workers.serving.fleet import ALWAYS_THERE, unknown_model
+from ...workers.serving.fleet import BUILTIN_MODELS, unknown_model
 from .connectivity import why_unreachable
 from .finding import Finding
-from .machine import THIS_MACHINE, caught_by_proxy
+from .machine import THIS_MACHINE, proxy_for
 from .packages import version_of
 
 EXTRAS = {"transformers": "local", "llama_cpp": "llama-cpp", "vllm": "vllm"}
@@ -25,7 +25,7 @@ LOCAL_HOSTS = (THIS_MACHINE, "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TargetMachine:
     """Where the models answer: how many GPUs there are, and whether that is a cluster, whose machines we cannot see."""
 
     gpus: float
@@ -39,13 +39,13 @@ def extras_of(spec: ModelSpec) -> set[str]:
     return {EXTRAS[spec.type]} if spec.type in EXTRAS else set()
 
 
-def check_models(specs: Mapping[str, ModelSpec], place: Place, default: str | None) -> Iterator[Finding]:
+def check_models(specs: Mapping[str, ModelSpec], place: TargetMachine, default: str | None) -> Iterator[Finding]:
     """Look at each model, without asking it, and at the one that is to be the default."""
     if not specs:
         how = "quackllm deploy qianwen_chat saas/qianwen -p saas.model=qwen-max"
         yield Finding("models", "warning", "no model is deployed: chats are answered by the echo engine", how)
-    if default and default not in {**ALWAYS_THERE, **specs}:
-        error = unknown_model(default, {**ALWAYS_THERE, **specs})
+    if default and default not in {**BUILTIN_MODELS, **specs}:
+        error = unknown_model(default, {**BUILTIN_MODELS, **specs})
         yield Finding("models", "broken", f"the default model: {error.message}", error.hint)
     for name, spec in specs.items():
         try:
@@ -58,7 +58,7 @@ def check_models(specs: Mapping[str, ModelSpec], place: Place, default: str | No
         yield from faults or [Finding(name, "ok", f"{spec.type}: nothing is missing")]
 
 
-def _keys(spec: ModelSpec, settings: BaseModel, place: Place) -> Iterator[Finding]:
+def _keys(spec: ModelSpec, settings: BaseModel, place: TargetMachine) -> Iterator[Finding]:
     secrets = {**_secrets(settings.model_dump()), **_secrets(spec.infer_params)}
     for key, secret in secrets.items():
         reference = secret.get_secret_value()
@@ -95,7 +95,7 @@ def _address(spec: ModelSpec, settings: BaseModel) -> Iterator[Finding]:
         return
     parts = urlsplit(address)
     host, here = parts.hostname or "", parts.hostname in LOCAL_HOSTS
-    proxy = caught_by_proxy(host)
+    proxy = proxy_for(host)
     if here and proxy:
         text = f"{address} is on this machine, and the proxy {proxy} would be asked for it"
         yield Finding(spec.name, "broken", text, "export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost")
@@ -106,7 +106,7 @@ def _address(spec: ModelSpec, settings: BaseModel) -> Iterator[Finding]:
             yield Finding(spec.name, "broken", f"{address} cannot be reached: {why}", how)
 
 
-def _files(spec: ModelSpec, settings: BaseModel, place: Place) -> Iterator[Finding]:
+def _files(spec: ModelSpec, settings: BaseModel, place: TargetMachine) -> Iterator[Finding]:
     dumped = settings.model_dump()
     paths = [dumped.get("model_path"), *(dumped.get("lora_adapters") or {}).values()]
     for path in filter(None, paths):
@@ -121,7 +121,7 @@ def _is_a_path(text: str) -> bool:
     return text.startswith(("/", ".", "~")) or text.endswith(".gguf") or text.count("/") > 1
 
 
-def _gpus(spec: ModelSpec, place: Place) -> Iterator[Finding]:
+def _gpus(spec: ModelSpec, place: TargetMachine) -> Iterator[Finding]:
     where = f"the cluster at {place.cluster}" if place.cluster else "this machine"
     wanted = spec.gpus_per_worker * (spec.num_workers if place.cluster else 1)
     if wanted > place.gpus:

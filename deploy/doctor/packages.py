@@ -16,7 +16,7 @@ from .machine import gpus
 
 NAMED = ("duckdb", "ray", "torch", "transformers", "vllm")
 """Packages whose versions are shown."""
-TORCH_KIN = ("torchvision", "torchaudio")
+TORCH_COMPANIONS = ("torchvision", "torchaudio")
 DEVELOPERS = "dev"
 
 
@@ -48,7 +48,7 @@ def check_core() -> Iterator[Finding]:
         text = f"this is Python {platform.python_version()}, quackllm needs {wanted}"
         yield Finding("Python", "broken", text, "make an environment with another Python, and install quackllm there")
     for requirement in _requirements(""):
-        if fault := _fault(requirement, "quackllm"):
+        if fault := _version_problem(requirement, "quackllm"):
             yield Finding(requirement.name, "broken", fault, f'{_pip()} install "{_plain(requirement)}"')
 
 
@@ -60,7 +60,7 @@ def _extras(needed: Collection[str]) -> Iterator[Finding]:
             if requirement.name in seen or (missing and extra not in needed):
                 continue
             seen.add(requirement.name)
-            if fault := _fault(requirement, f"quackllm[{extra}]"):
+            if fault := _version_problem(requirement, f"quackllm[{extra}]"):
                 state: State = "broken" if extra in needed else "warning"
                 what = f"quackllm[{extra}]" if missing else _plain(requirement)
                 yield Finding(requirement.name, state, fault, f'{_pip()} install "{what}"')
@@ -78,7 +78,7 @@ def _requirements(extra: str) -> list[Requirement]:
     return [one for one in added if one.name != "quackllm" and (not extra or str(one) not in own)]
 
 
-def _fault(requirement: Requirement, of: str) -> str:
+def _version_problem(requirement: Requirement, of: str) -> str:
     found = version_of(requirement.name)
     if found is None:
         return f"{requirement.name} is not installed"
@@ -105,7 +105,7 @@ def _torch() -> Iterator[Finding]:
     if build == "cpu" and gpus():
         text = f"torch {torch} is a build without GPUs, and this machine has {gpus()[0]}"
         yield Finding("torch", "warning", text, f'{_pip()} install --force-reinstall "torch<2.14"')
-    for name in TORCH_KIN:
+    for name in TORCH_COMPANIONS:
         found = version_of(name)
         if build == "cpu" and found and Version(found).local != "cpu":
             text = f"{name} {found} belongs to another build than torch {torch}: imports of transformers fail"

@@ -10,9 +10,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from ...udf.text2sql.evaluation.difficulty import difficulty
+from ...udf.text2sql.evaluation.difficulty import spider_difficulty
 from ...udf.text2sql.evaluation.report import Comparison, Report
-from ...udf.text2sql.evaluation.scoring import OUTCOMES, RIGHT, Judged
+from ...udf.text2sql.evaluation.scoring import OUTCOMES, RIGHT, ScoredAnswer
 from .run import judged_fields, part_fields
 
 TEMPLATE = Path(__file__).with_suffix(".html")
@@ -22,7 +22,7 @@ LONGEST = 4000
 """Letters of an answer or a message that the page shows."""
 
 
-def page(reports: Sequence[Report], compared: Sequence[Comparison]) -> str:
+def render_page(reports: Sequence[Report], compared: Sequence[Comparison]) -> str:
     """Return the page.
 
     Args:
@@ -86,7 +86,7 @@ def _legend(reports: Sequence[Report]) -> str:
     return f"<div class='legend'>{names}</div>"
 
 
-def _bar(number: int, part: Sequence[Judged]) -> str:
+def _bar(number: int, part: Sequence[ScoredAnswer]) -> str:
     share = 100 * part_fields(part)["accuracy"]
     right = sum(one.outcome == RIGHT for one in part)
     fill = f"<div class='fill' style='width: {share:.2f}%; {_colour(number)}'></div>"
@@ -158,10 +158,10 @@ def _costs(reports: Sequence[Report]) -> str:
     rows = []
     for report in reports:
         read, written = report.tokens()
-        median, most = report.waits()
+        median, most = report.latency_quantiles()
         money = "not known" if report.money is None else f"{report.money:.4g}"
         seconds = [f"{report.seconds:.1f}", f"{median:.3f}", f"{most:.3f}"]
-        rows.append([report.model, f"{read:,}", f"{written:,}", money, *seconds, f"{100 * report.bound():.1f} %"])
+        rows.append([report.model, f"{read:,}", f"{written:,}", money, *seconds, f"{100 * report.bind_rate():.1f} %"])
     told = "Seconds of all questions together, with those that were known already; median and 95 % of one question."
     return f"{_table(heads, rows)}<p class='soft'>{told}</p>"
 
@@ -188,7 +188,7 @@ def _data(reports: Sequence[Report]) -> dict[str, Any]:
     """Return the questions as the page's script reads them: those that every model was asked."""
     answers = [{id(judged.question): judged for judged in report.judged} for report in reports]
 
-    def of_all(judged: Judged) -> list[dict[str, Any]]:
+    def of_all(judged: ScoredAnswer) -> list[dict[str, Any]]:
         found = zip(answers, reports, strict=True)
         return [_answer(known[id(judged.question)], report) for known, report in found]
 
@@ -200,16 +200,16 @@ def _data(reports: Sequence[Report]) -> dict[str, Any]:
     }
 
 
-def _question(judged: Judged, report: Report) -> dict[str, Any]:
+def _question(judged: ScoredAnswer, report: Report) -> dict[str, Any]:
     question = judged.question
-    parts = ["several tables" if judged.joins else "one table", difficulty(question.sql) or ""]
+    parts = ["several tables" if judged.joins else "one table", spider_difficulty(question.sql) or ""]
     if question.dialogue is not None and len(report.turns) > 1:
         parts.append(f"turn {report.turns[question.turn]}")
     where = " · ".join(part for part in (question.db, parts[1], f"line {question.line}") if part)
     return {"question": question.question, "gold": question.sql, "db": question.db, "parts": parts, "where": where}
 
 
-def _answer(judged: Judged, report: Report) -> dict[str, Any]:
+def _answer(judged: ScoredAnswer, report: Report) -> dict[str, Any]:
     fields = judged_fields(report, judged)
     kept = {name: fields[name] for name in ("outcome", "sql", "code", "attempts", "seconds", "difference")}
     return {**kept, "message": fields["message"][:LONGEST]}

@@ -12,21 +12,21 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ...udf.calls.prices import add_money
+from ...udf.calls.prices import add_cost
 from ...udf.session.statement import FailedRowsWarning
 from ...udf.settings import StoreMode
-from ...udf.text2sql.evaluation.client import SqlFunctions
-from ...udf.text2sql.evaluation.databases import Sources
-from ...udf.text2sql.evaluation.datasets import VARIABLE, is_sample, suites
-from ...udf.text2sql.evaluation.gold import Gold
+from ...udf.text2sql.evaluation.client import Text2SqlClient
+from ...udf.text2sql.evaluation.databases import QuestionDatabases
+from ...udf.text2sql.evaluation.datasets import DATA_VARIABLE, list_suites, using_sample
+from ...udf.text2sql.evaluation.gold import GoldAnswers
 from ...udf.text2sql.evaluation.report import Comparison, Report, comparisons
 from ...udf.text2sql.evaluation.runner import evaluate_suite
-from ...udf.text2sql.evaluation.scoring import OUTCOMES, RIGHT, Judged
+from ...udf.text2sql.evaluation.scoring import OUTCOMES, RIGHT, ScoredAnswer
 from ...udf.text2sql.evaluation.suites import Suite, Turns, load_suite
-from ...workers import fleet_at
+from ...workers import connect_fleet
 from ...workers.errors import SetupError
-from ...workers.serving.fleet import BUILT_IN, find_model
-from ..console import err, out, show_json
+from ...workers.serving.fleet import BUILTIN_TEXT2SQL, find_model
+from ..console import show_json, stderr, stdout
 
 INTERRUPTED = 130
 """What a shell gives for a command that Ctrl-C ended."""
@@ -41,7 +41,7 @@ class Outputs:
     html: Path | None = None
 
 
-def show_accuracy(
+def run_evaluation(
     suite_name: str,
     models: Sequence[str],
     cluster: str | None,
@@ -67,16 +67,16 @@ def show_accuracy(
     if not suite.conversations:
         raise SetupError(f"{suite_name} holds no question", hint=_first_fault(suite))
     for model in models:
-        find_model(fleet_at(cluster), model)
+        find_model(connect_fleet(cluster), model)
     reports = _evaluated(suite, models or [""], cluster, gold_history, store)
     _add_money(reports, cluster)
     compared = comparisons(reports)
     if outputs.folder:
         write_folder(outputs.folder, reports, compared)
     if outputs.html:
-        from .page import page
+        from .page import render_page
 
-        _write(outputs.html, page(reports, compared))
+        _write(outputs.html, render_page(reports, compared))
     if outputs.json:
         show_json(report_fields(reports, compared))
     else:
@@ -96,16 +96,20 @@ def _evaluated(
     """Ask one model after the other; the right answers are found once. Ctrl-C leaves the later ones out."""
     reports: list[Report] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress, warnings.catch_warnings(), Sources() as sources:
+    with (
+        Progress(*columns, console=stderr, transient=True) as progress,
+        warnings.catch_warnings(),
+        QuestionDatabases() as sources,
+    ):
         warnings.simplefilter("ignore", FailedRowsWarning)
-        gold = Gold(sources)
+        gold = GoldAnswers(sources)
         for model in models:
             bar = progress.add_task(f"{suite.name} {model}".strip(), total=len(suite.questions))
 
             def advance(count: int, bar: Any = bar) -> None:
                 progress.advance(bar, count)
 
-            ask = SqlFunctions(model or None, cluster, store)
+            ask = Text2SqlClient(model or None, cluster, store)
             report = evaluate_suite(ask, suite, gold, gold_history=gold_history, progress=advance)
             report.model = model or _answering(report)
             reports.append(report)
@@ -116,16 +120,16 @@ def _evaluated(
 
 def _answering(report: Report) -> str:
     """Return the model that answered where none was named."""
-    return next((judged.answered.model for judged in report.judged if judged.answered.model), BUILT_IN.name)
+    return next((judged.answered.model for judged in report.judged if judged.answered.model), BUILTIN_TEXT2SQL.name)
 
 
 def _add_money(reports: Sequence[Report], cluster: str | None) -> None:
-    deployed = {BUILT_IN.name: BUILT_IN, **fleet_at(cluster).deployed()}
+    deployed = {BUILTIN_TEXT2SQL.name: BUILTIN_TEXT2SQL, **connect_fleet(cluster).deployed()}
     for report in reports:
         read, written = report.tokens()
         engine = deployed[report.model].type if report.model in deployed else ""
         row: dict[str, Any] = {"model": report.model, "engine": engine, "input_tokens": read, "output_tokens": written}
-        add_money([row])
+        add_cost([row])
         report.money = row["money"]
 
 
@@ -142,7 +146,7 @@ def report_fields(reports: Sequence[Report], compared: Sequence[Comparison]) -> 
 
 def _model_fields(report: Report) -> dict[str, Any]:
     read, written = report.tokens()
-    median, most = report.waits()
+    median, most = report.latency_quantiles()
     return {
         "model": report.model,
         "questions": len(report.judged),
@@ -150,7 +154,7 @@ def _model_fields(report: Report) -> dict[str, Any]:
         "accuracy": report.accuracy(),
         "parts": {name: part_fields(part) for name, part in report.parts().items()},
         "errors": dict(report.codes()),
-        "bound_or_declined": report.bound(),
+        "bound_or_declined": report.bind_rate(),
         "input_tokens": read,
         "output_tokens": written,
         "money": report.money,
@@ -159,16 +163,16 @@ def _model_fields(report: Report) -> dict[str, Any]:
     }
 
 
-def part_fields(part: Sequence[Judged]) -> dict[str, Any]:
+def part_fields(part: Sequence[ScoredAnswer]) -> dict[str, Any]:
     """Return how many questions of a part came out how."""
     counts = {outcome: sum(one.outcome == outcome for one in part) for outcome in OUTCOMES}
     known = {outcome: count for outcome, count in counts.items() if count}
     return {"questions": len(part), "accuracy": counts[RIGHT] / max(len(part), 1), **known}
 
 
-def judged_fields(report: Report, judged: Judged) -> dict[str, Any]:
+def judged_fields(report: Report, judged: ScoredAnswer) -> dict[str, Any]:
     """Return everything about one question as JSON can hold it."""
-    from ...udf.text2sql.evaluation.difficulty import difficulty
+    from ...udf.text2sql.evaluation.difficulty import spider_difficulty
 
     question, answered = judged.question, judged.answered
     return {
@@ -180,7 +184,7 @@ def judged_fields(report: Report, judged: Judged) -> dict[str, Any]:
         "outcome": judged.outcome,
         "gold": question.sql,
         "sql": answered.sql,
-        "difficulty": difficulty(question.sql),
+        "difficulty": spider_difficulty(question.sql),
         "several_tables": judged.joins,
         "code": answered.code,
         "message": answered.message or judged.why,
@@ -212,30 +216,30 @@ def _write(path: Path, text: str) -> None:
 
 
 def _show(reports: Sequence[Report], compared: Sequence[Comparison]) -> None:
-    out.print(accuracy_table(reports))
-    if reports[0].suite in suites() and is_sample():
-        told = f"(of the sample that quackllm brings; export {VARIABLE}=FOLDER for the whole)"
-        out.print(told, highlight=False, markup=False, soft_wrap=True)
-    out.print(_outcome_table(reports))
+    stdout.print(accuracy_table(reports))
+    if reports[0].suite in list_suites() and using_sample():
+        told = f"(of the sample that quackllm brings; export {DATA_VARIABLE}=FOLDER for the whole)"
+        stdout.print(told, highlight=False, markup=False, soft_wrap=True)
+    stdout.print(_outcome_table(reports))
     for report in reports:
         if codes := report.codes():
             told = ", ".join(f"{count} × {code}" for code, count in codes.most_common())
-            out.print(f"{report.model}, why there was none: {told}", highlight=False, markup=False, soft_wrap=True)
-    out.print(_cost_table(reports))
+            stdout.print(f"{report.model}, why there was none: {told}", highlight=False, markup=False, soft_wrap=True)
+    stdout.print(_cost_table(reports))
     for comparison in compared:
-        out.print(f"{comparison.one} and {comparison.other}: {comparison}", highlight=False, markup=False)
+        stdout.print(f"{comparison.one} and {comparison.other}: {comparison}", highlight=False, markup=False)
     left_out = reports[0].left_out
     for fault in left_out[:10]:
         why = fault.why.splitlines()[0]
-        out.print(f"line {fault.line} left out ({fault.kind}): {why}", highlight=False, markup=False, soft_wrap=True)
+        stdout.print(f"line {fault.line} left out ({fault.kind}): {why}", highlight=False, markup=False, soft_wrap=True)
     if len(left_out) > 10:
-        out.print(f"and {len(left_out) - 10} more lines left out", highlight=False)
+        stdout.print(f"and {len(left_out) - 10} more lines left out", highlight=False)
     for report in reports:
         if report.unasked:
             text = (
                 f"stopped: {report.unasked} questions were not judged; what was answered is kept, and not asked again"
             )
-            out.print(text, highlight=False)
+            stdout.print(text, highlight=False)
 
 
 def accuracy_table(reports: Sequence[Report]) -> Table:
@@ -267,8 +271,8 @@ def _cost_table(reports: Sequence[Report]) -> Table:
         "tokens read, written": [f"{read:,}, {written:,}" for read, written in (r.tokens() for r in reports)],
         "money": ["not known" if r.money is None else f"{r.money:.4g}" for r in reports],
         "seconds, all": [f"{r.seconds:.1f}" for r in reports],
-        "seconds a question, median, 95 % below": ["{:.3f}, {:.3f}".format(*r.waits()) for r in reports],
-        "binds or declined, %": [f"{100 * r.bound():.1f}" for r in reports],
+        "seconds a question, median, 95 % below": ["{:.3f}, {:.3f}".format(*r.latency_quantiles()) for r in reports],
+        "binds or declined, %": [f"{100 * r.bind_rate():.1f}" for r in reports],
     }
     for name, cells in rows.items():
         table.add_row(name, *cells)

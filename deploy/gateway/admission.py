@@ -12,7 +12,7 @@ from fastapi import Request as HttpRequest
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ...udf.session.statement import Statement
-from ...udf.settings import Wishes, settings
+from ...udf.settings import StatementOptions, load_settings
 from ...workers.deployments.spec import ModelSpec
 from .auth.api_keys import digest_of
 from .auth.usage_ledger import Cost, Pass, Refusal
@@ -52,7 +52,7 @@ class Visit:
     def statement(self) -> Statement:
         """Return a statement to ask on behalf of, which may spend what is left of the key's budget."""
         statement = Statement()
-        statement.read_wishes = functools.partial(_wishes, self.admitted)
+        statement.load_options = functools.partial(_wishes, self.admitted)
         self.statements.append(statement)
         return statement
 
@@ -65,9 +65,9 @@ class Visit:
         return Cost(sum(each.asked for each in spent), tokens, sum(each.money or 0.0 for each in spent))
 
 
-def _wishes(admitted: Pass | None) -> Wishes:
+def _wishes(admitted: Pass | None) -> StatementOptions:
     """Return what the user's settings allow one statement, less where the key has less left."""
-    own = settings()
+    own = load_settings()
     if admitted is None:
         return own
     key, spent = admitted.key, admitted.spent
@@ -80,7 +80,7 @@ def _wishes(admitted: Pass | None) -> Wishes:
     for name, most in left.items():
         if most is not None:
             given[name] = most if given[name] is None else min(most, given[name])
-    return Wishes(**{name: given[name] for name in Wishes.model_fields})
+    return StatementOptions(**{name: given[name] for name in StatementOptions.model_fields})
 
 
 BEARER = HTTPBearer(auto_error=False, description="made by `quackllm keys add`; none where the gateway has no keys")

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...workers.errors import SetupError
-from ...workers.home import home
+from ...workers.home import home_folder
 from .auth.api_keys import read_keys
 
 
@@ -34,12 +34,12 @@ class GatewaySettings(BaseModel):
     @property
     def keys_path(self) -> Path:
         """The file of API keys."""
-        return self.keys or home() / "keys.yaml"
+        return self.keys or home_folder() / "keys.yaml"
 
     @property
     def databases_path(self) -> Path:
         """The file of the databases that can be asked about."""
-        return self.databases or home() / "databases.yaml"
+        return self.databases or home_folder() / "databases.yaml"
 
     @property
     def open_to_network(self) -> bool:

@@ -10,13 +10,13 @@ from time import monotonic
 from fastapi import Request as HttpRequest
 
 from ...udf.calls.async_store import store_for
-from ...udf.calls.client import Caller
+from ...udf.calls.client import CachingClient
 from ...udf.session.statement import Statement
 from ...udf.settings import StoreMode
-from ...workers import event_loop, fleet_at
+from ...workers import connect_fleet, event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
-from ...workers.serving.fleet import ALWAYS_THERE, Fleet, unknown_model
+from ...workers.serving.fleet import BUILTIN_MODELS, Fleet, unknown_model
 from .auth.async_ledger import ledger_for
 from .databases.registry import Databases
 from .errors import GatewayError
@@ -32,8 +32,8 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
-        self.fleet: Fleet = fleet_at(settings.cluster)
-        self.caller = Caller(self.fleet, store_for(self.fleet))
+        self.fleet: Fleet = connect_fleet(settings.cluster)
+        self.caller = CachingClient(self.fleet, store_for(self.fleet))
         self.ledger = ledger_for(settings)
         self.metrics = Metrics()
         self.databases = Databases(settings.databases_path)
@@ -51,7 +51,7 @@ class Gateway:
         """Return every model that can be asked, by name: what is deployed, and what is always there."""
         if fresh or monotonic() - self._looked_up > MODELS_SECONDS:
             deployed = await asyncio.to_thread(self.fleet.deployed)  # On a cluster it waits for an actor.
-            self._models, self._looked_up = {**ALWAYS_THERE, **deployed}, monotonic()
+            self._models, self._looked_up = {**BUILTIN_MODELS, **deployed}, monotonic()
         return self._models
 
     async def model(self, name: str) -> ModelSpec:
@@ -87,13 +87,13 @@ class Gateway:
         self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode
     ) -> list[Response]:
         """Return one response a request, in order: `Caller.ask`, from whichever event loop this is."""
-        return await event_loop.inside(self.caller.ask(spec, requests, statement, mode))
+        return await event_loop.run_inside_loop(self.caller.complete(spec, requests, statement, mode))
 
     def stream(
         self, spec: ModelSpec, request: Request, statement: Statement, mode: StoreMode
     ) -> AsyncGenerator[str | Response, None]:
         """Yield pieces of the answer, then the whole Response; closing it stops the engine."""
-        return event_loop.each_inside(self.caller.stream(spec, request, statement, mode))
+        return event_loop.iterate_inside_loop(self.caller.stream(spec, request, statement, mode))
 
 
 def plain_name(name: str) -> str:

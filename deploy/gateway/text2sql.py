@@ -15,15 +15,15 @@ from sqlglot.errors import SqlglotError
 
 from ...udf.settings import StoreMode
 from ...udf.text2sql.checks.transpile import find_dialect, translate
-from ...udf.text2sql.pipeline import Detail, Fit, answer_question
-from ...udf.text2sql.prompts.formats import form_of
+from ...udf.text2sql.pipeline import TargetCheck, Text2SqlResult, generate_sql
+from ...udf.text2sql.prompts.formats import format_for_model
 from ...udf.text2sql.schema.resolve import ResolvedSchema, resolve
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import DatabaseError, RequestError, SchemaError
 from ...workers.messages import Failure, Message, Request
 from ...workers.messages import Response as Answer
 from ...workers.mschema import Schema
-from ...workers.serving.fleet import ALWAYS_THERE, BUILT_IN
+from ...workers.serving.fleet import BUILTIN_MODELS, BUILTIN_TEXT2SQL
 from .admission import Admitted, Visit
 from .databases.database import fitted
 from .databases.registry import Opened
@@ -106,8 +106,8 @@ async def text2sql_model(visit: Visit, name: str | None) -> ModelSpec:
     if name:
         return await visit.model(name)
     models = await visit.gateway.models()
-    deployed = [known for known in models if known not in ALWAYS_THERE and visit.may_ask(known)]
-    return await visit.model(deployed[0] if len(deployed) == 1 else BUILT_IN.name)
+    deployed = [known for known in models if known not in BUILTIN_MODELS and visit.may_ask(known)]
+    return await visit.model(deployed[0] if len(deployed) == 1 else BUILTIN_TEXT2SQL.name)
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Asked:
     db_schema: str
     dialect: str | None
 
-    async def answer(self, question: Request, request: HttpRequest) -> Detail:
+    async def answer(self, question: Request, request: HttpRequest) -> Text2SqlResult:
         """Return the SQL, in the dialect of its database and bound by it, or why there is none.
 
         Raises:
@@ -143,13 +143,13 @@ class Asked:
         try:
             async with asyncio.timeout(seconds):
                 fit = self._fit(schema.schema)
-                return await answer_question(question, schema, form_of(self.spec), ask, fit=fit)
+                return await generate_sql(question, schema, format_for_model(self.spec), ask, fit=fit)
         except TimeoutError as error:
             raise too_slow(seconds) from error
 
     async def _ask(self, mode: StoreMode | None, wanted: Request) -> Answer:
         statement = self.visit.statement()
-        (answer,) = await self.visit.gateway.ask(self.spec, [wanted], statement, mode or statement.wishes.llm_store)
+        (answer,) = await self.visit.gateway.ask(self.spec, [wanted], statement, mode or statement.options.llm_store)
         if answer.error and (answer.error.status or answer.error.retryable):
             check_answered(answer)  # The service failed; what a model says against the question is an answer.
         return answer
@@ -159,7 +159,7 @@ class Asked:
         resolved = await asyncio.to_thread(resolve, self.db_schema, catalog)
         return ResolvedSchema(resolved.schema, resolved.bindable or self.opened is not None)
 
-    def _fit(self, schema: Schema) -> Fit | None:
+    def _fit(self, schema: Schema) -> TargetCheck | None:
         wanted = find_dialect(self.dialect) if self.dialect else None
         if self.opened is None:
             return _translating(schema, wanted) if wanted else None
@@ -169,7 +169,7 @@ class Asked:
         return lambda sql: fitted(database, sql, schema)
 
 
-def _translating(schema: Schema, dialect: str) -> Fit:
+def _translating(schema: Schema, dialect: str) -> TargetCheck:
     def fit(sql: str) -> tuple[str, Failure | None]:
         try:
             return translate(sql, schema, dialect), None

@@ -26,7 +26,7 @@ from typing import Any
 import typer
 from invented import invented
 from quackllm.deploy.cli.main import app
-from quackllm.udf.text2sql.evaluation.datasets import questions
+from quackllm.udf.text2sql.evaluation.datasets import load_questions
 from quackllm.udf.text2sql.prompts.schema_linking import INDEX_TOKENS
 
 import quackllm
@@ -165,7 +165,7 @@ def english_rows(tables: int, chance: random.Random) -> Iterator[Row]:
 
 def first_turns(suite: str) -> Iterator[Row]:
     """Yield a suite's questions that follow no other, as `quackllm prepare` reads rows."""
-    asked = questions(suite, "train")
+    asked = load_questions(suite, "train")
     first = min(question.turn for question in asked)
     for question in asked:
         if question.turn == first:

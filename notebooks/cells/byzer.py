@@ -25,7 +25,7 @@ def as_magic(lines: list[str]) -> list[str]:
     return lines
 
 
-def read_cell(cell: str) -> tuple[dict[str, str], str]:
+def parse_cell(cell: str) -> tuple[dict[str, str], str]:
     """Return the options that a cell's header lines give, and the question.
 
     Raises:

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import Connection, Message, Request, Response
-from ...udf.connection import session_behind
-from ...udf.conversation_tables import check_name, has_table, history_of, keep_response
-from ...udf.functions.params import read_params, stacked
-from ...udf.streaming import Streaming
-from ...udf.variables import read_wishes
-from ...workers.errors import ProviderError, RequestError, near_names
-from ..display.answers import took
-from ..display.live_output import growing
-from ..notebook_connection import Place
-from .templates import fill
+from ...udf.connection import session_of
+from ...udf.conversation_tables import check_turn_name, has_table, history_of, save_response
+from ...udf.functions.params import continue_conversation, read_params
+from ...udf.streaming import StreamedAnswer
+from ...udf.variables import read_statement_options
+from ...workers.errors import ProviderError, RequestError, did_you_mean
+from ..display.answers import usage_line
+from ..display.live_output import live_output
+from ..notebook_connection import NotebookConnection
+from .templates import render_template
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 FORMATS = ("markdown", "text", "html")
 
 
-def chat(shell: InteractiveShell, place: Place, given: dict[str, str], text: str, *, column: str | None = None) -> None:
+def chat(
+    shell: InteractiveShell, place: NotebookConnection, given: dict[str, str], text: str, *, column: str | None = None
+) -> None:
     """Ask, show, keep.
 
     Args:
@@ -46,14 +48,14 @@ def chat(shell: InteractiveShell, place: Place, given: dict[str, str], text: str
     look = _format(options.pop("format", "markdown"))
     request = _request(options, text)
     if before is not None:
-        request = stacked(_earlier(connection, place.variables, before), request)
+        request = continue_conversation(_earlier(connection, place.variables, before), request)
     if after is not None:
-        check_name(connection, after)
-    streaming = Streaming(connection, request, model, read_wishes(connection).llm_store)
-    response, stopped = _shown(shell, streaming, look, _notes(connection))
+        check_turn_name(connection, after)
+    streaming = StreamedAnswer(connection, request, model, read_statement_options(connection).llm_store)
+    response, stopped = _stream_to_output(shell, streaming, look, _notes(connection))
     if after is not None:
         place.variables[after] = response
-        keep_response(connection, after, response, column)
+        save_response(connection, after, response, column)
     if stopped:
         raise KeyboardInterrupt
     if response.finish_reason in ("error", "filter") and response.error:
@@ -61,25 +63,27 @@ def chat(shell: InteractiveShell, place: Place, given: dict[str, str], text: str
         raise ProviderError(response.error.message, code=response.error.code, hint=hint)
 
 
-def _shown(shell: InteractiveShell, streaming: Streaming, look: str, notes: list[str]) -> tuple[Response, bool]:
+def _stream_to_output(
+    shell: InteractiveShell, streaming: StreamedAnswer, look: str, notes: list[str]
+) -> tuple[Response, bool]:
     """Show the answer while it grows; return it, and whether it was stopped."""
-    view = growing(shell, look)
+    view = live_output(shell, look)
     stopped = False
     try:
         for said in streaming:
             if isinstance(said, str):
-                view.grow(said)
+                view.append(said)
     except KeyboardInterrupt:
         stopped = True
     response = streaming.response or streaming.stop()
     spent = streaming.statement.spent
-    view.end(response, "\n".join([took(response, known=spent.known > 0, money=spent.money), *notes]))
+    view.finish(response, "\n".join([usage_line(response, known=spent.cached > 0, money=spent.money), *notes]))
     return response, stopped
 
 
 def _notes(connection: Connection) -> list[str]:
     """Return what was noted while the model was chosen: this is its place, not the next statement's warning."""
-    notes = session_behind(connection).statement.notes
+    notes = session_of(connection).statement.warnings
     said = [*notes]
     notes.clear()
     return said
@@ -120,12 +124,12 @@ def _earlier(connection: Connection, variables: Mapping[str, Any], name: str) ->
 
 def _format(written: str) -> str:
     if written not in FORMATS:
-        raise RequestError(f"an answer is not shown as {written!r}", hint=near_names(written, FORMATS))
+        raise RequestError(f"an answer is not shown as {written!r}", hint=did_you_mean(written, FORMATS))
     return written
 
 
-def filled(place: Place, given: dict[str, str], text: str) -> tuple[dict[str, str], str]:
+def fill_templates(place: NotebookConnection, given: dict[str, str], text: str) -> tuple[dict[str, str], str]:
     """Return the options and the question with what `{{…}}` stands for."""
     connection = place.connection()
-    options = {name: fill(value, place.variables, connection) for name, value in given.items()}
-    return options, fill(text, place.variables, connection)
+    options = {name: render_template(value, place.variables, connection) for name, value in given.items()}
+    return options, render_template(text, place.variables, connection)

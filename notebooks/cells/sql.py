@@ -9,13 +9,13 @@ from ... import Connection
 from ...udf.session.statement import FailedRowsWarning
 from ...workers.errors import RequestError
 from ..display.result_table import Result
-from ..notebook_connection import Place
+from ..notebook_connection import NotebookConnection
 
 NOTHING: tuple[list[str], ...] = ([], ["Count"], ["Success"])
 """The columns of a result without rows where a statement has none: it made, set or wrote something."""
 
 
-def sql(place: Place, given: dict[str, str], text: str) -> Result | None:
+def sql(place: NotebookConnection, given: dict[str, str], text: str) -> Result | None:
     """Run SQL; return its result, or None where there is none to show.
 
     Args:

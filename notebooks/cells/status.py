@@ -7,27 +7,27 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...udf.connection import session_behind
-from ...udf.session.session import plain
-from ..display.html import Bundle, block, bundle
+from ...udf.connection import session_of
+from ...udf.session.session import execute_raw
+from ..display.html import Bundle, div, mime_bundle
 from ..display.result_table import Result
-from ..notebook_connection import Place
+from ..notebook_connection import NotebookConnection
 from .sql import run
 
 NONE = "No model is deployed yet: quackllm.deploy(…), or quackllm deploy --help in a terminal."
 WHERE = "SELECT database_name, path FROM duckdb_databases() WHERE database_name = current_database()"
 
 
-class About:
+class Status:
     """The notebook's connection as it is now."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: NotebookConnection) -> None:
         connection = place.connection()
-        ((database, path),) = plain(connection, WHERE)
+        ((database, path),) = execute_raw(connection, WHERE)
         self.lines = {
             "connection": f"the variable {place.name}",
             "database": path or f"{database}, in memory",
-            "default model": session_behind(connection).model or "none: the only one deployed, or --model",
+            "default model": session_of(connection).model or "none: the only one deployed, or --model",
         }
         self.models = run(connection, "FROM llm_models()") or Result(pa.table({}))
 
@@ -39,7 +39,7 @@ class About:
 
     def bundle(self) -> Bundle:
         """Return a line for each, and the models as a table."""
-        models = self.models.bundle() if len(self.models) else bundle(block(NONE), NONE)
-        html = "".join(block(f"<b>{name}</b> {escape(said)}") for name, said in self.lines.items())
+        models = self.models.bundle() if len(self.models) else mime_bundle(div(NONE), NONE)
+        html = "".join(div(f"<b>{name}</b> {escape(said)}") for name, said in self.lines.items())
         text = "\n".join(f"{name}: {said}" for name, said in self.lines.items())
-        return bundle(block(html + models["text/html"], kind="about"), f"{text}\n{models['text/plain']}")
+        return mime_bundle(div(html + models["text/html"], kind="about"), f"{text}\n{models['text/plain']}")

@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ... import Connection, Response
-from ...workers.errors import RequestError, near_names
+from ...workers.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-HOLE = re.compile(r"(?P<literal>\\)?\{\{(?P<inside>.*?)\}\}", re.DOTALL)
+PLACEHOLDER = re.compile(r"(?P<literal>\\)?\{\{(?P<inside>.*?)\}\}", re.DOTALL)
 QUERY = re.compile(r"(SELECT|FROM|WITH|VALUES)\b", re.IGNORECASE)
 MOST_ROWS = 1_000
 MOST_CHARACTERS = 100_000
 
 
-def fill(text: str, variables: Mapping[str, Any], connection: Connection) -> str:
+def render_template(text: str, variables: Mapping[str, Any], connection: Connection) -> str:
     r"""Return the text with its holes filled; what is filled in is not looked at again.
 
     A hole that is neither a name nor a query stays as it is, and `\{{…}}` stays without its backslash.
@@ -39,12 +39,12 @@ def fill(text: str, variables: Mapping[str, Any], connection: Connection) -> str
             return _variable(inside, variables)
         return _rows(inside, _read(connection, inside)) if QUERY.match(inside) else hole[0]
 
-    return HOLE.sub(filled, text)
+    return PLACEHOLDER.sub(filled, text)
 
 
 def _variable(name: str, variables: Mapping[str, Any]) -> str:
     if name not in variables:
-        near = near_names(name, [known for known in variables if not known.startswith("_")])
+        near = did_you_mean(name, [known for known in variables if not known.startswith("_")])
         near = near if near.startswith("did you mean") else f"write \\{{{{{name}}}}} for the text {{{{{name}}}}}"
         raise RequestError(f"there is no variable {name} to fill in", hint=near)
     value = variables[name]

@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ... import Connection
-from ...udf.conversation_tables import check_name, history_of, keep_turn
+from ...udf.conversation_tables import check_turn_name, history_of, save_turn
 from ...udf.functions.text2sql import DETAIL_SQL
 from ...udf.text2sql.schema.ddl import is_ddl
 from ...workers.errors import ProviderError, RequestError
-from ..display.charts import chart_of
-from ..display.html import FAINT, MONO, WRAP, Bundle, block, bundle, dim
+from ..display.charts import chart_for
+from ..display.html import FAINT, MONO, WRAP, Bundle, div, mime_bundle, muted
 from ..display.result_table import Result
-from ..notebook_connection import Place
+from ..notebook_connection import NotebookConnection
 from .sql import run
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ DETAIL = """
 MOST_ROWS = 10_000
 
 
-class Answer:
+class QuestionAnswer:
     """What came of a question: the SQL, its rows where it ran, and what it took."""
 
     def __init__(self, detail: dict[str, Any], rows: Result | None) -> None:
@@ -44,16 +44,16 @@ class Answer:
 
     def bundle(self) -> Bundle:
         """Return the SQL, the rows and, where they make one, a chart."""
-        from ..display.sql_highlighting import highlighted
+        from ..display.sql_highlighting import highlight_sql
 
-        code = block(highlighted(self.sql), f"background: {FAINT}; padding: .5em .9em; {WRAP}; {MONO}", "sql")
+        code = div(highlight_sql(self.sql), f"background: {FAINT}; padding: .5em .9em; {WRAP}; {MONO}", "sql")
         if self.rows is None:
             said = "not run: it is written for another schema than this database's"
-            return bundle(block(code + dim(said), kind="question"), f"{self.sql}\n{said}")
+            return mime_bundle(div(code + muted(said), kind="question"), f"{self.sql}\n{said}")
         rows = self.rows.bundle()
-        chart = chart_of(self.rows.arrow) or ""
-        html = block(code + rows["text/html"] + chart + dim(self._took()), kind="question")
-        return bundle(html, "\n".join([self.sql, rows["text/plain"], self._took()]))
+        chart = chart_for(self.rows.arrow) or ""
+        html = div(code + rows["text/html"] + chart + muted(self._took()), kind="question")
+        return mime_bundle(html, "\n".join([self.sql, rows["text/plain"], self._took()]))
 
     def _took(self) -> str:
         attempts, usage = self.detail["attempts"], self.detail["usage"]
@@ -63,7 +63,9 @@ class Answer:
         return " · ".join(parts)
 
 
-def question(shell: InteractiveShell, place: Place, given: dict[str, str], text: str, *, edit: bool) -> Answer:
+def ask_question(
+    shell: InteractiveShell, place: NotebookConnection, given: dict[str, str], text: str, *, edit: bool
+) -> QuestionAnswer:
     """Find the SQL of a question, run it, and keep the turn.
 
     Args:
@@ -81,20 +83,20 @@ def question(shell: InteractiveShell, place: Place, given: dict[str, str], text:
         raise RequestError("there is no question", hint="write the question in the cell")
     connection, after, most = place.connection(), given.get("output"), _most_rows(given)
     if after is not None:
-        check_name(connection, after)
+        check_turn_name(connection, after)
     detail = _detail(connection, given, text)
     if detail["sql"] is None:
         error = detail["error"]
         hint = "ask in other words, or name the tables: --schema 'singer, concert'"
         raise ProviderError(error["message"], code=error["code"], hint=hint)
     if after is not None:
-        keep_turn(connection, after, detail, DETAIL_SQL)
-    if edit and detail["sql"] not in place.offered:
-        place.offered.add(detail["sql"])
+        save_turn(connection, after, detail, DETAIL_SQL)
+    if edit and detail["sql"] not in place.suggested_sql:
+        place.suggested_sql.add(detail["sql"])
         shell.set_next_input(f"%%sql\n{detail['sql']}", replace=False)
     here = detail["bound"] and not _is_described(given.get("schema", ""))
     query = f"SELECT * FROM ({detail['sql']}\n) AS answer LIMIT {most}"
-    answer = Answer(detail, run(connection, query) if here else None)
+    answer = QuestionAnswer(detail, run(connection, query) if here else None)
     if after is not None:
         place.variables[after] = answer
     return answer

@@ -5,9 +5,24 @@ from __future__ import annotations
 from html import escape
 
 from ... import Message, Response
-from .html import AMBER, BLUE, FAINT, LINE, MONO, RED, WRAP, Bundle, block, bundle, dim, markdown, plain, sandboxed
+from .html import (
+    AMBER,
+    BLUE,
+    FAINT,
+    LINE,
+    MONO,
+    RED,
+    WRAP,
+    Bundle,
+    div,
+    markdown,
+    mime_bundle,
+    muted,
+    preformatted,
+    sandboxed,
+)
 
-MARKS = {
+FINISH_NOTES = {
     "length": "cut off: --max_tokens allows more",
     "filter": "withheld by the service's filter",
     "cancelled": "stopped: this is a part of the answer (cancelled)",
@@ -15,28 +30,28 @@ MARKS = {
 }
 
 
-def answer(response: Response, footer: str, look: str = "markdown") -> Bundle:
+def format_answer(response: Response, footer: str, look: str = "markdown") -> Bundle:
     """Return an answer with what it took under it."""
-    mark = MARKS.get(response.finish_reason, "")
-    html = _thought(response) + body(response.output or "", look)
+    mark = FINISH_NOTES.get(response.finish_reason, "")
+    html = _thought(response) + format_body(response.output or "", look)
     if mark:
-        html += block(escape(mark), f"color: {AMBER}; font-size: 85%", "mark")
+        html += div(escape(mark), f"color: {AMBER}; font-size: 85%", "mark")
     lines = [response.output or "", *([f"[{mark}]"] if mark else []), footer]
-    return bundle(block(html + dim(footer, "footer"), kind="answer"), "\n".join(lines))
+    return mime_bundle(div(html + muted(footer, "footer"), kind="answer"), "\n".join(lines))
 
 
-def body(text: str, look: str) -> str:
+def format_body(text: str, look: str) -> str:
     """Return an answer's text as HTML: read as Markdown, as it is, or as HTML in a frame."""
-    return {"markdown": markdown, "text": plain, "html": sandboxed}[look](text)
+    return {"markdown": markdown, "text": preformatted, "html": sandboxed}[look](text)
 
 
 def _thought(response: Response) -> str:
     if not response.reasoning:
         return ""
-    return f'<details style="opacity: .7"><summary>thinking</summary>{plain(response.reasoning)}</details>'
+    return f'<details style="opacity: .7"><summary>thinking</summary>{preformatted(response.reasoning)}</details>'
 
 
-def took(response: Response, *, known: bool = False, money: float | None = None) -> str:
+def usage_line(response: Response, *, known: bool = False, money: float | None = None) -> str:
     """Return who answered, and what it took: tokens, seconds and cost, each where it is known."""
     usage = response.usage
     parts = [response.model]
@@ -51,7 +66,7 @@ def took(response: Response, *, known: bool = False, money: float | None = None)
     return " · ".join(parts)
 
 
-def conversation(response: Response) -> Bundle:
+def format_conversation(response: Response) -> Bundle:
     """Return the conversation that an answer ends, as a chat."""
     failed = response.error if response.finish_reason != "stop" else None
     html = "".join(map(_turn, response.history))
@@ -59,39 +74,37 @@ def conversation(response: Response) -> Bundle:
     if failed:
         said = Message("assistant", response.output or "")
         html += _turn(said) if response.output else ""
-        html += block(escape(MARKS[response.finish_reason]), f"color: {AMBER}; font-size: 85%", "mark")
-        text += [f"{'assistant:':<11}{response.output or ''}", f"[{MARKS[response.finish_reason]}]"]
-    footer = took(response)
-    return bundle(block(html + dim(footer, "footer"), kind="chat"), "\n".join([*text, footer]))
+        html += div(escape(FINISH_NOTES[response.finish_reason]), f"color: {AMBER}; font-size: 85%", "mark")
+        text += [f"{'assistant:':<11}{response.output or ''}", f"[{FINISH_NOTES[response.finish_reason]}]"]
+    footer = usage_line(response)
+    return mime_bundle(div(html + muted(footer, "footer"), kind="chat"), "\n".join([*text, footer]))
 
 
 def _turn(message: Message) -> str:
     mine = message.role == "user"
-    said = markdown(message.content) if message.role == "assistant" else plain(message.content)
+    said = markdown(message.content) if message.role == "assistant" else preformatted(message.content)
     pictures = "".join(map(_picture, message.images))
     edge = BLUE if mine else LINE
     style = f"border-left: 3px solid {edge}; padding: .2em .8em; margin: .4em 0; " + (f"background: {FAINT}" * mine)
-    return block(dim(message.role) + said + pictures, style, message.role)
+    return div(muted(message.role) + said + pictures, style, message.role)
 
 
 def _picture(url: str) -> str:
     """Return a picture that the notebook holds itself; one elsewhere is named, not fetched."""
     if url.startswith("data:image/"):
         return f'<div><img src="{escape(url, quote=True)}" style="max-height: 12em" alt="image"></div>'
-    return dim(f"image: {url[:200]}")
+    return muted(f"image: {url[:200]}")
 
 
-def panel(title: str, words: str, hint: str) -> Bundle:
+def format_error(title: str, words: str, hint: str) -> Bundle:
     """Return an error: what happened, the words of whom it came from, and what to type."""
-    html = block(escape(title), f"font-weight: bold; color: {RED}; {WRAP}", "title")
+    html = div(escape(title), f"font-weight: bold; color: {RED}; {WRAP}", "title")
     if words:
-        html += block(escape(words), f"margin-top: .4em; {WRAP}; {MONO}; font-size: 90%", "words")
+        html += div(escape(words), f"margin-top: .4em; {WRAP}; {MONO}; font-size: 90%", "words")
     if hint:
-        html += block(
-            escape(hint), f"margin-top: .5em; padding: .3em .6em; background: {FAINT}; {WRAP}; {MONO}", "hint"
-        )
-    framed = block(html, f"border: 1px solid {LINE}; border-left: 4px solid {RED}; padding: .5em .9em", "error")
+        html += div(escape(hint), f"margin-top: .5em; padding: .3em .6em; background: {FAINT}; {WRAP}; {MONO}", "hint")
+    framed = div(html, f"border: 1px solid {LINE}; border-left: 4px solid {RED}; padding: .5em .9em", "error")
     width = max(map(len, [*title.splitlines(), *words.splitlines(), *hint.splitlines()]), default=0)
     rule = "─" * min(width + 2, 78)
     text = "\n".join([rule, *filter(None, [title, words and f"\n{words}", hint and f"\n{hint}"]), rule])
-    return bundle(framed, text)
+    return mime_bundle(framed, text)

@@ -22,7 +22,7 @@ SETTINGS = {"svg.fonttype": "none", "text.color": INK, "axes.labelcolor": INK, "
             "xtick.color": INK, "ytick.color": INK, "font.size": 10}  # fmt: skip
 
 
-def chart_of(table: pa.Table) -> str | None:
+def chart_for(table: pa.Table) -> str | None:
     """Return a chart of a table whose first column names or dates its rows and whose second is a number; else None."""
     import pyarrow as pa
 

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ...workers.errors import ProviderError, QuackLLMError
-from .answers import panel
+from .answers import format_error
 from .html import Bundle
 from .live_output import is_rich
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
-def show_panel(shell: InteractiveShell, error: BaseException) -> None:
+def show_error(shell: InteractiveShell, error: BaseException) -> None:
     """Show the panel: as HTML in a notebook, on standard error in a terminal."""
-    what = panel_of(error)
+    what = error_panel(error)
     if is_rich(shell):
         from IPython.display import display
 
@@ -25,16 +25,16 @@ def show_panel(shell: InteractiveShell, error: BaseException) -> None:
         print(what["text/plain"], file=sys.stderr)
 
 
-def panel_of(error: BaseException) -> Bundle:
+def error_panel(error: BaseException) -> Bundle:
     """Return what is shown of an error."""
     if isinstance(error, ProviderError):
-        return panel(f"No answer: {error.code}", error.message, error.hint)
+        return format_error(f"No answer: {error.code}", error.message, error.hint)
     if isinstance(error, QuackLLMError):
         title, _, words = error.message.partition("\n")
-        return panel(title, words.strip("\n"), error.hint)
+        return format_error(title, words.strip("\n"), error.hint)
     if isinstance(error, KeyboardInterrupt):
-        return panel(
+        return format_error(
             "Stopped", "What was answered is kept.", "run the cell again: what has a whole answer is not asked again"
         )
     title, _, words = str(error).partition("\n")
-    return panel(f"DuckDB: {title}", words.strip("\n"), "")
+    return format_error(f"DuckDB: {title}", words.strip("\n"), "")

@@ -22,25 +22,25 @@ MONO = "font-family: var(--jp-code-font-family, monospace)"
 WRAP = "white-space: pre-wrap; overflow-wrap: anywhere"
 
 
-def bundle(html: str, text: str) -> Bundle:
+def mime_bundle(html: str, text: str) -> Bundle:
     """Return what a notebook and what a terminal shows."""
     return {"text/html": html, "text/plain": text}
 
 
-def block(content: str, style: str = "", kind: str = "") -> str:
+def div(content: str, style: str = "", kind: str = "") -> str:
     """Return HTML in a block; `kind` names it for those who style or test it."""
     named = f' class="quackllm-{kind}"' if kind else ""
     return f'<div{named} style="{style}">{content}</div>'
 
 
-def plain(text: str, style: str = "") -> str:
+def preformatted(text: str, style: str = "") -> str:
     """Return text as it is written, line by line."""
     return f'<span style="{WRAP}; {style}">{escape(text)}</span>'
 
 
-def dim(text: str, kind: str = "") -> str:
+def muted(text: str, kind: str = "") -> str:
     """Return a line beside the point."""
-    return block(escape(text), f"opacity: .7; font-size: 85%; margin-top: .3em; {WRAP}", kind)
+    return div(escape(text), f"opacity: .7; font-size: 85%; margin-top: .3em; {WRAP}", kind)
 
 
 def markdown(text: str) -> str:

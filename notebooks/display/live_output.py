@@ -7,8 +7,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ... import Response
-from .answers import answer, body
-from .html import Bundle, block, bundle
+from .answers import format_answer, format_body
+from .html import Bundle, div, mime_bundle
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 PAUSE_SECONDS = 0.08
 CHARACTERS_PER_SECOND = 250_000
 """What drawing may send: all that has come is drawn each time, and a long answer therefore less often."""
-SHARE = 5
+REDRAW_BACKOFF = 5
 """A drawing that took a second is followed by none for so many."""
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What would move a terminal's cursor or change its colours, had a model said it."""
 
 
-class Growing(Protocol):
+class LiveOutput(Protocol):
     """What shows an answer."""
 
-    def grow(self, piece: str) -> None:
+    def append(self, piece: str) -> None:
         """Show one more piece."""
 
-    def end(self, response: Response, footer: str) -> None:
+    def finish(self, response: Response, footer: str) -> None:
         """Show the answer as it stays, and what it took."""
 
 
-def growing(shell: InteractiveShell, look: str) -> Growing:
+def live_output(shell: InteractiveShell, look: str) -> LiveOutput:
     """Return what shows an answer there; `look` is 'markdown', 'text' or 'html'."""
-    return InCell(look) if is_rich(shell) else InTerminal()
+    return CellOutput(look) if is_rich(shell) else TerminalOutput()
 
 
 def is_rich(shell: InteractiveShell) -> bool:
@@ -42,7 +42,7 @@ def is_rich(shell: InteractiveShell) -> bool:
     return "text/html" in shell.display_formatter.active_types
 
 
-class InCell:
+class CellOutput:
     """Draws the answer in the cell's output, the next time in the place of the last."""
 
     def __init__(self, look: str) -> None:
@@ -51,19 +51,21 @@ class InCell:
         self._shown: Any = None
         self._next = 0.0
 
-    def grow(self, piece: str) -> None:
+    def append(self, piece: str) -> None:
         """Show one more piece, and at the latest with one of the next."""
         self._text += piece
         began = monotonic()
         if began >= self._next:
             look = "text" if self._look == "html" else self._look
-            self._show(bundle(block(body(self._text, look), kind="growing"), self._text))
+            self._show(mime_bundle(div(format_body(self._text, look), kind="growing"), self._text))
             took_seconds = monotonic() - began
-            self._next = began + max(PAUSE_SECONDS, SHARE * took_seconds, len(self._text) / CHARACTERS_PER_SECOND)
+            self._next = began + max(
+                PAUSE_SECONDS, REDRAW_BACKOFF * took_seconds, len(self._text) / CHARACTERS_PER_SECOND
+            )
 
-    def end(self, response: Response, footer: str) -> None:
+    def finish(self, response: Response, footer: str) -> None:
         """Show the answer as it stays."""
-        self._show(answer(response, footer, self._look))
+        self._show(format_answer(response, footer, self._look))
 
     def _show(self, what: Bundle) -> None:
         from IPython.display import display
@@ -74,18 +76,18 @@ class InCell:
             self._shown.update(what, raw=True)
 
 
-class InTerminal:
+class TerminalOutput:
     """Prints the answer as it comes."""
 
     def __init__(self) -> None:
         self._printed = 0
 
-    def grow(self, piece: str) -> None:
+    def append(self, piece: str) -> None:
         """Print one more piece."""
         print(CONTROL.sub("", piece), end="", flush=True)
         self._printed += len(piece)
 
-    def end(self, response: Response, footer: str) -> None:
+    def finish(self, response: Response, footer: str) -> None:
         """Print what is not there yet, and what it took."""
-        text = answer(response, footer)["text/plain"]
+        text = format_answer(response, footer)["text/plain"]
         print(CONTROL.sub("", text[self._printed :]), flush=True)

@@ -15,8 +15,8 @@ from ... import Failure, Response, Usage
 from ...udf.conversation_tables import is_turn
 from ...udf.functions.arrow import RESPONSE, messages_of
 from ...udf.functions.introspection import USAGE
-from .answers import MARKS, conversation
-from .html import AMBER, LINE, WRAP, Bundle, block, bundle, dim
+from .answers import FINISH_NOTES, format_conversation
+from .html import AMBER, LINE, WRAP, Bundle, div, mime_bundle, muted
 
 if TYPE_CHECKING:
     import pandas
@@ -62,9 +62,9 @@ class Result:
         """Return how it looks: a single turn as its conversation, what was spent with a picture, else a table."""
         names = set(self.arrow.column_names)
         if names == {field.name for field in RESPONSE} and len(self) == 1:
-            return _noted(conversation(response_of(self.arrow.to_pylist()[0])), self.notes)
+            return _noted(format_conversation(response_of(self.arrow.to_pylist()[0])), self.notes)
         picture = _spent(self.arrow) if names == {field.name for field in USAGE} and len(self) else ""
-        return _noted(bundle(picture + table_html(self.arrow), table_text(self.arrow)), self.notes)
+        return _noted(mime_bundle(picture + table_html(self.arrow), table_text(self.arrow)), self.notes)
 
 
 def response_of(row: dict[str, Any]) -> Response:
@@ -83,9 +83,9 @@ def response_of(row: dict[str, Any]) -> Response:
 
 
 def _noted(what: Bundle, notes: list[str]) -> Bundle:
-    html = "".join(block(escape(note), f"color: {AMBER}; {WRAP}", "note") for note in notes)
+    html = "".join(div(escape(note), f"color: {AMBER}; {WRAP}", "note") for note in notes)
     text = "".join(f"\nwarning: {note}" for note in notes)
-    return bundle(what["text/html"] + html, what["text/plain"] + text)
+    return mime_bundle(what["text/html"] + html, what["text/plain"] + text)
 
 
 def table_text(table: pa.Table) -> str:
@@ -107,7 +107,7 @@ def table_html(table: pa.Table) -> str:
     count = "1 row" if table.num_rows == 1 else f"{table.num_rows:,} rows"
     said = f"{count}, the first {MOST_ROWS} of them" if table.num_rows > MOST_ROWS else count
     framed = f'<table style="border-collapse: collapse"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    return block(block(framed, "overflow-x: auto") + dim(said), kind="table")
+    return div(div(framed, "overflow-x: auto") + muted(said), kind="table")
 
 
 def _cell(value: Any, is_number: bool) -> str:
@@ -118,7 +118,7 @@ def _value(value: Any) -> str:
     if value is None:
         return '<span style="opacity: .5">NULL</span>'
     if is_turn(value) and "finish_reason" in value:
-        mark = MARKS.get(value["finish_reason"], "")
+        mark = FINISH_NOTES.get(value["finish_reason"], "")
         said = value["error"]["message"] if value["error"] else mark
         return _clipped(value["output"] or "") + (f'<div style="color: {AMBER}">{escape(said)}</div>' if mark else "")
     if isinstance(value, dict | list):

@@ -19,15 +19,15 @@ THEME = {
 """Colours that Pygments takes, which knows hexadecimal ones alone, and what they stand for."""
 
 
-class Marked(Style):  # type: ignore[misc]
+class PlaceholderStyle(Style):  # type: ignore[misc]
     """Marks what has a colour; everything else keeps the page's own."""
 
     styles: ClassVar = {Keyword: "bold #010101", String: "#020202", Number: "#030303", Comment: "italic #040404"}
 
 
-def highlighted(sql: str) -> str:
+def highlight_sql(sql: str) -> str:
     """Return SQL as HTML."""
-    html: str = highlight(sql, SqlLexer(), HtmlFormatter(nowrap=True, noclasses=True, style=Marked))
+    html: str = highlight(sql, SqlLexer(), HtmlFormatter(nowrap=True, noclasses=True, style=PlaceholderStyle))
     for mark, colour in THEME.items():
         html = html.replace(f'<span style="color: {mark}', f'<span style="color: {colour}')
     return html

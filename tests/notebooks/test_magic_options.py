@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
-from quackllm.notebooks.completion import offers
+from quackllm.notebooks.completion import completions
 from quackllm.notebooks.magic_options import chat_command
 from quackllm.udf.functions.params import INSTRUCTION, TURN_KEYS
 from quackllm.workers.errors import RequestError
@@ -96,6 +96,6 @@ def test_tab_offers_options_and_names(notebook):
     assert offered(notebook, "%chat --format h") == ["html"]
     assert "--model" not in offered(notebook, "x = '--mod")
     place = notebook.shell.magics_manager.magics["line"]["chat"]._magics.place
-    assert offers(place, "--%chat\n--%mod", "--%mod") == ["--%model"]
-    assert offers(place, "--%chat\n--%model=k", "--%model=k") == ["kimi_chat"]
-    assert offers(place, "SELECT 1 --%mod", "SELECT 1 --%mod") is None
+    assert completions(place, "--%chat\n--%mod", "--%mod") == ["--%model"]
+    assert completions(place, "--%chat\n--%model=k", "--%model=k") == ["kimi_chat"]
+    assert completions(place, "SELECT 1 --%mod", "SELECT 1 --%mod") is None

@@ -7,7 +7,7 @@ import pytest
 from quackllm.workers.builtin.network.numpy_network import Network
 from quackllm.workers.builtin.network.schema_linking import RELATIONS, SEGMENTS, SchemaLinks
 from quackllm.workers.builtin.query.grammar import KEYWORDS, STATES
-from quackllm.workers.builtin.schema.schema_index import Names
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.builtin.text.tokens import BUCKETS
 from quackllm.workers.builtin.text.word_vectors import DIMENSIONS
 from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
@@ -97,12 +97,12 @@ def shop() -> Schema:
 
 
 @pytest.fixture
-def names(shop: Schema) -> Names:
-    return Names(shop)
+def names(shop: Schema) -> SchemaIndex:
+    return SchemaIndex(shop)
 
 
 @pytest.fixture
-def links(names: Names) -> SchemaLinks:
+def links(names: SchemaIndex) -> SchemaLinks:
     return SchemaLinks(names)
 
 

@@ -15,10 +15,10 @@ from typing import ClassVar
 from unittest.mock import patch
 
 from pydantic import BaseModel, ConfigDict
-from quackllm.workers.deployments.spec import read_spec
-from quackllm.workers.engines import GROUP
+from quackllm.workers.deployments.spec import make_spec
+from quackllm.workers.engines import ENTRY_POINT_GROUP
 from quackllm.workers.errors import ProviderError
-from quackllm.workers.home import keep_model
+from quackllm.workers.home import save_model
 from quackllm.workers.messages import Request, Response, Usage
 
 KINDS = {"yn": ("yes", "no"), "num": tuple("0123456789"), "cls": ("red", "green", "blue")}
@@ -65,7 +65,7 @@ class OracleEngine:
     def _said(self, request: Request) -> str:
         kind, _, rest = request.messages[-1].content.partition(": ")
         spoken = [(message.role, message.content) for message in request.messages]
-        number = sha256(f"{self.settings.salt} {spoken} {request.options.canonical}".encode()).digest()[0]
+        number = sha256(f"{self.settings.salt} {spoken} {request.options.canonical_json}".encode()).digest()[0]
         if kind in KINDS:
             return KINDS[kind][number % len(KINDS[kind])]
         if "CREATE TABLE" in kind + rest:
@@ -84,10 +84,10 @@ class OracleEngine:
 @contextmanager
 def oracles(delay_seconds: float = 0.0) -> Iterator[list[str]]:
     """Deploy the models `orc` and `elf` in QUACKLLM_HOME, and give the list of what they are asked."""
-    points = EntryPoints([EntryPoint("oracle", "oracle:OracleEngine", GROUP)])
+    points = EntryPoints([EntryPoint("oracle", "oracle:OracleEngine", ENTRY_POINT_GROUP)])
     with patch("quackllm.workers.engines.entry_points", lambda group: points):
         for name in ("orc", "elf"):
             params = {"salt": name, "delay_seconds": delay_seconds}
-            keep_model(read_spec(name=name, type="oracle", infer_params=params))
+            save_model(make_spec(name=name, type="oracle", infer_params=params))
         OracleEngine.asked.clear()
         yield OracleEngine.asked

@@ -11,8 +11,8 @@ from typing import Any
 
 import duckdb
 from quackllm.udf.calls.async_store import store_for
-from quackllm.udf.session.session import plain
-from quackllm.workers import event_loop, fleet_at
+from quackllm.udf.session.session import execute_raw
+from quackllm.workers import connect_fleet, event_loop
 from quackllm.workers.errors import QuackLLMError
 
 import quackllm
@@ -66,25 +66,27 @@ class Side:
 
     def look(self) -> str:
         """Return what must not have changed when a case is over."""
-        return repr(plain(self.connection, STATE))
+        return repr(execute_raw(self.connection, STATE))
 
     def run(self, case: Case) -> list[Outcome]:
         """Run the steps, and leave things as they were."""
-        plain(self.connection, f"SET VARIABLE llm_store = '{case.store}'")
+        execute_raw(self.connection, f"SET VARIABLE llm_store = '{case.store}'")
         outcomes = [self.outcome(step) for step in case.steps]
         return [*outcomes, *self._left_behind(case)]
 
     def _left_behind(self, case: Case) -> list[Outcome]:
         """Say whether a transaction is open, and what the tables hold when it is undone."""
         try:
-            plain(self.connection, "BEGIN")
+            execute_raw(self.connection, "BEGIN")
             open_before = "none"
         except duckdb.TransactionException as error:
             open_before = str(error)
         duckdb.DuckDBPyConnection.rollback(self.connection)
         for thing in case.made:
             kind, *name = thing.split()
-            plain(self.connection, f"DROP {kind} IF EXISTS {' '.join(name)}" if kind != "MACRO" else f"DROP {thing}")
+            execute_raw(
+                self.connection, f"DROP {kind} IF EXISTS {' '.join(name)}" if kind != "MACRO" else f"DROP {thing}"
+            )
         return [Outcome([open_before]), Outcome([self.look()])]
 
     def outcome(self, step: Step) -> Outcome:
@@ -196,7 +198,7 @@ class TwoSides:
 
     def _run(self, side: Side, case: Case) -> tuple[list[Outcome], int]:
         if case.store == "on":
-            event_loop.run(store_for(fleet_at(None)).forget(None, 0.0))
+            event_loop.run_sync(store_for(connect_fleet(None)).forget(None, 0.0))
         self.asked.clear()
         return side.run(case), len(self.asked)
 

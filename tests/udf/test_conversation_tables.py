@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from quackllm.udf.conversation_tables import check_name, history_of, keep_response, kept_turn, turn_names
+from quackllm.udf.conversation_tables import check_turn_name, history_of, list_turns, load_turn, save_response
 from quackllm.workers.errors import RequestError
 
 import quackllm
@@ -23,14 +23,14 @@ def connection() -> Iterator[quackllm.Connection]:
 
 @pytest.mark.parametrize("column", [None, "q", 'a "b"'])
 def test_a_turn_is_read_as_it_was_kept(connection, column: str | None):
-    check_name(connection, "q1")
-    keep_response(connection, "q1", Response("before"), column)
-    check_name(connection, "Q1")
-    keep_response(connection, "q1", RESPONSE, column)
+    check_turn_name(connection, "q1")
+    save_response(connection, "q1", Response("before"), column)
+    check_turn_name(connection, "Q1")
+    save_response(connection, "q1", RESPONSE, column)
     assert history_of(connection, "q1") == HISTORY
-    assert turn_names(connection) == ["q1"]
+    assert list_turns(connection) == ["q1"]
     names = [name for name, *_ in connection.execute("DESCRIBE q1").fetchall()]
-    assert names == ([column] if column else [*(kept_turn(connection, "q1") or ())])
+    assert names == ([column] if column else [*(load_turn(connection, "q1") or ())])
     value = "q1" if column is None else f'"{column.replace(chr(34), chr(34) * 2)}"'
     stacked = connection.execute(f"SELECT llm_stack({value}, 'more') FROM q1").fetchone()[0]
     assert [message["content"] for message in stacked["messages"]] == [*(m.content for m in HISTORY), "more"]
@@ -41,7 +41,7 @@ def test_a_table_of_the_users_own_is_never_replaced(connection):
     connection.execute("CREATE VIEW seen AS SELECT 1; CREATE TEMP TABLE temporary AS SELECT 1")
     for name in ("mine", "MINE", "seen", "temporary"):
         with pytest.raises(RequestError, match="already"):
-            check_name(connection, name)
+            check_turn_name(connection, name)
     assert [message.content for message in history_of(connection, "mine")] == ["hello", "echo: hello"]
 
 
@@ -52,6 +52,6 @@ def test_a_null_turn_begins_a_conversation(connection):
 
 def test_what_was_kept_in_a_transaction_goes_with_it(connection):
     connection.begin()
-    keep_response(connection, "q1", RESPONSE)
+    save_response(connection, "q1", RESPONSE)
     connection.rollback()
-    assert turn_names(connection) == []
+    assert list_turns(connection) == []

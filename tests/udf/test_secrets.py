@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from quackllm.workers.deployments.spec import read_spec
+from quackllm.workers.deployments.spec import make_spec
 
 import quackllm
 from standin.fixtures import KEY, StandIn
@@ -69,7 +69,7 @@ def test_a_reference_is_kept_as_it_is_and_read_where_the_model_runs(service: Sta
 
 
 def test_a_spec_hides_its_key_and_still_carries_it():
-    spec = read_spec(name="chat", type="openai", infer_params={"saas.model": "m", "saas.api_key": KEY})
+    spec = make_spec(name="chat", type="openai", infer_params={"saas.model": "m", "saas.api_key": KEY})
     assert KEY not in repr(spec) + str(spec) + spec.model_dump_json() + str(spec.model_dump())
     travelled = pickle.loads(pickle.dumps(spec))
     assert travelled == spec
@@ -78,14 +78,14 @@ def test_a_spec_hides_its_key_and_still_carries_it():
 
 def test_an_error_about_a_setting_does_not_repeat_its_value():
     with pytest.raises(quackllm.QuackLLMError) as caught:
-        read_spec(name="chat", type="openai", infer_params={"saas.model": "m", "saas.api_kee": KEY})
+        make_spec(name="chat", type="openai", infer_params={"saas.model": "m", "saas.api_kee": KEY})
     assert KEY not in str(caught.value)
     assert "api_key" in str(caught.value)
 
 
 def test_neither_key_nor_name_nor_limit_changes_the_identity_and_the_model_does():
     def identity(name: str = "chat", **params: object) -> str:
-        return read_spec(name=name, type="openai", infer_params={"saas.model": "m", **params}).identity
+        return make_spec(name=name, type="openai", infer_params={"saas.model": "m", **params}).identity
 
     same = {identity(), identity("other"), identity(**{"saas.api_key": KEY}), identity(**{"limits.max_attempts": 2})}
     assert len(same) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from quackllm.udf.settings import settings
+from quackllm.udf.settings import load_settings
 from quackllm.workers.errors import SetupError
 
 import quackllm
@@ -31,7 +31,7 @@ def test_the_store_can_be_off_for_good(home: Path, service: StandIn):
 def test_a_file_that_cannot_be_read_is_said(home: Path, text: str, says: str):
     (home / "settings.yaml").write_text(text)
     with pytest.raises(SetupError, match=says):
-        settings()
+        load_settings()
 
 
 def test_money_comes_from_the_users_prices(home: Path, service: StandIn):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from quackllm.udf.streaming import Streaming
+from quackllm.udf.streaming import StreamedAnswer
 from quackllm.workers.errors import BudgetError, SetupError, UnknownModelError
 from quackllm.workers.messages import Message, Request, Response
 
@@ -35,20 +35,20 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_pieces_come_before_the_whole_answer_which_is_kept(connection, service: StandIn):
-    *pieces, response = Streaming(connection, Request.of(LONG))
+    *pieces, response = StreamedAnswer(connection, Request.of(LONG))
     assert len(pieces) > 5
     assert "".join(pieces) == response.output == f"answer to: {LONG}"
     assert response.history == (Message("user", LONG), Message("assistant", response.output))
     assert response.model == "chat"
     assert response.usage.output_tokens > 0
-    assert list(Streaming(connection, Request.of(LONG))) == [response.output, response]
+    assert list(StreamedAnswer(connection, Request.of(LONG))) == [response.output, response]
     assert connection.execute("SELECT llm_result(chat(?))", [LONG]).fetchall() == [(response.output,)]
     assert service.count() == 1
 
 
 def test_a_stopped_answer_is_marked_and_the_service_is_left(connection, service: StandIn):
     service.script(SLOW)
-    streaming = Streaming(connection, Request.of(LONG))
+    streaming = StreamedAnswer(connection, Request.of(LONG))
     first = next(iter(streaming))
     began = time.monotonic()
     response = streaming.stop()
@@ -63,12 +63,14 @@ def test_a_stopped_answer_is_marked_and_the_service_is_left(connection, service:
     until(lambda: quackllm.status("chat").replicas[0].under_way == 0)
     assert worker.answered == 0
     service.script([])
-    assert list(Streaming(connection, Request.of(LONG)))[-1].output == f"answer to: {LONG}", "nothing half was kept"
+    assert list(StreamedAnswer(connection, Request.of(LONG)))[-1].output == f"answer to: {LONG}", (
+        "nothing half was kept"
+    )
 
 
 def test_two_that_read_the_same_answer_pay_once_and_one_may_leave(connection, service: StandIn):
     service.script(SLOW)
-    first, second = Streaming(connection, Request.of(LONG)), Streaming(connection, Request.of(LONG))
+    first, second = StreamedAnswer(connection, Request.of(LONG)), StreamedAnswer(connection, Request.of(LONG))
     next(iter(first))
     first.stop()
     assert list(second)[-1].output == f"answer to: {LONG}"
@@ -77,37 +79,37 @@ def test_two_that_read_the_same_answer_pay_once_and_one_may_leave(connection, se
 
 def test_an_answer_that_breaks_off_keeps_what_had_come(connection, service: StandIn):
     service.script([{"fault": "drop_midway", "times": 1}])
-    *pieces, response = Streaming(connection, Request.of(LONG))
+    *pieces, response = StreamedAnswer(connection, Request.of(LONG))
     assert response.finish_reason == "error"
     assert response.error is not None
     assert response.output == "".join(pieces)
-    assert list(Streaming(connection, Request.of(LONG)))[-1].finish_reason == "stop", "asked again, not remembered"
+    assert list(StreamedAnswer(connection, Request.of(LONG)))[-1].finish_reason == "stop", "asked again, not remembered"
 
 
 def test_a_service_that_is_busy_at_first_is_asked_again(connection, service: StandIn):
     service.script([{"fault": "rate_limit", "times": 2}])
-    assert list(Streaming(connection, Request.of(LONG)))[-1].output == f"answer to: {LONG}"
+    assert list(StreamedAnswer(connection, Request.of(LONG)))[-1].output == f"answer to: {LONG}"
     assert service.count() == 3
 
 
 def test_what_nobody_can_answer_is_an_error(connection, service: StandIn):
     with pytest.raises(UnknownModelError, match="nobody"):
-        Streaming(connection, Request.of("hello"), model="nobody")
+        StreamedAnswer(connection, Request.of("hello"), model="nobody")
     service.script([{"fault": "wrong_key"}])
     with pytest.raises(SetupError, match=r"(?i)api.?key"):
-        list(Streaming(connection, Request.of("hello")))
+        list(StreamedAnswer(connection, Request.of("hello")))
 
 
 def test_the_budget_of_the_connection_holds(connection, service: StandIn):
     connection.execute("SET VARIABLE llm_max_calls = 0")
     with pytest.raises(BudgetError):
-        list(Streaming(connection, Request.of("hello")))
+        list(StreamedAnswer(connection, Request.of("hello")))
     assert service.count() == 0
 
 
 def test_an_engine_that_cannot_stream_gives_one_piece():
     with quackllm.connect() as connection:
         question = Request.of("CREATE TABLE t (a INTEGER)\n\nHow many rows are there?")
-        *pieces, response = Streaming(connection, question, model="builtin_text2sql")
+        *pieces, response = StreamedAnswer(connection, question, model="builtin_text2sql")
     assert isinstance(response, Response)
     assert pieces == ([response.output] if response.output else [])

@@ -9,8 +9,8 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from quackllm.udf.settings import Wishes
-from quackllm.udf.variables import EXAMPLES, read_wishes
+from quackllm.udf.settings import StatementOptions
+from quackllm.udf.variables import EXAMPLES, read_statement_options
 from quackllm.workers.errors import RequestError, SetupError
 
 import quackllm
@@ -31,9 +31,9 @@ def test_a_variable_holds_where_it_is_set_and_the_default_elsewhere(values: dict
     with duckdb.connect() as connection:
         for name, value in values.items():
             connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
-        wishes = read_wishes(connection)
+        wishes = read_statement_options(connection)
     spelled = {name: {True: "on", False: "off"}.get(v, v) if isinstance(v, bool) else v for name, v in values.items()}
-    assert wishes == Wishes(**spelled)
+    assert wishes == StatementOptions(**spelled)
 
 
 def test_settings_hold_for_every_connection_and_a_variable_for_its_own(home: Path):
@@ -41,10 +41,10 @@ def test_settings_hold_for_every_connection_and_a_variable_for_its_own(home: Pat
     (home / "settings.yaml").write_text("llm_progress: off\nllm_max_calls: 5\nllm_max_money: 0.5")
     one, other = duckdb.connect(), duckdb.connect()
     one.execute("SET VARIABLE llm_max_calls = 7")
-    assert read_wishes(one) == Wishes(llm_progress="off", llm_max_calls=7, llm_max_money=0.5)
-    assert read_wishes(other) == Wishes(llm_progress="off", llm_max_calls=5, llm_max_money=0.5)
+    assert read_statement_options(one) == StatementOptions(llm_progress="off", llm_max_calls=7, llm_max_money=0.5)
+    assert read_statement_options(other) == StatementOptions(llm_progress="off", llm_max_calls=5, llm_max_money=0.5)
     one.execute("RESET VARIABLE llm_max_calls")
-    assert read_wishes(one) == read_wishes(other)
+    assert read_statement_options(one) == read_statement_options(other)
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_a_wrong_value_says_what_to_type(name: str, value: str):
     connection = duckdb.connect()
     connection.execute(f"SET VARIABLE {name} = {value}")
     with pytest.raises(RequestError, match=name) as caught:
-        read_wishes(connection)
+        read_statement_options(connection)
     assert f"SET VARIABLE {name} = {EXAMPLES[name]}" in caught.value.hint
 
 
 def test_variables_of_the_users_own_are_left_alone():
     connection = duckdb.connect()
     connection.execute("SET VARIABLE llm_question = 'how many?'; SET VARIABLE lllm_max_calls = 3")
-    assert read_wishes(connection) == Wishes()
+    assert read_statement_options(connection) == StatementOptions()
 
 
 @pytest.mark.parametrize("name", ["llm_max_call", "llm_max_tokns", "llm_progres"])
@@ -102,8 +102,8 @@ def test_settings_that_cannot_be_read_stop_what_asks_and_nothing_else(home: Path
 
 
 def test_every_variable_has_an_example_that_can_be_typed():
-    assert EXAMPLES.keys() == Wishes.model_fields.keys()
+    assert EXAMPLES.keys() == StatementOptions.model_fields.keys()
     connection = duckdb.connect()
     for name, example in EXAMPLES.items():
         connection.execute(f"SET VARIABLE {name} = {example.partition('   ')[0]}")
-    read_wishes(connection)
+    read_statement_options(connection)

@@ -59,7 +59,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     written = io.StringIO()
     monkeypatch.setenv("QUACKLLM_LOG", "debug")
     monkeypatch.setattr("sys.stderr", written)
-    log_events.write_logs()
+    log_events.configure_logging()
     yield written
     log_events.LOG.handlers, log_events.LOG.level, log_events.LOG.propagate = before[0], before[1], before[2]
     logging.getLogger("quackllm").setLevel(before[1])

@@ -7,11 +7,11 @@ from quackllm.workers.mschema import (
     ForeignKey,
     Schema,
     Table,
+    format_mschema,
     join_name,
-    read,
+    parse_mschema,
+    quote_path,
     split_name,
-    sql_name,
-    write,
 )
 
 SHOP = Schema(
@@ -52,15 +52,15 @@ sales.order lines.customer id=customers.id"""
 
 
 def test_write_gives_the_published_form():
-    assert write(SHOP) == SHOP_TEXT
+    assert format_mschema(SHOP) == SHOP_TEXT
 
 
 def test_read_gives_back_what_was_written():
-    assert read(SHOP_TEXT) == SHOP
+    assert parse_mschema(SHOP_TEXT) == SHOP
 
 
 def test_read_takes_columns_on_one_line_and_the_key_before_the_comment():
-    schema = read(
+    schema = parse_mschema(
         "【DB_ID】 shop\n【Schema】\n# Table: orders, customers' orders\n"
         "[(id:INTEGER, Primary Key, order number, Examples: [1, 2, 3]), (customer_id:INTEGER, Examples: [7, 9])]\n"
         "【Foreign keys】\norders.`customer_id` = customers.`id`\n"
@@ -75,29 +75,31 @@ def test_read_takes_columns_on_one_line_and_the_key_before_the_comment():
 
 def test_read_joins_a_comment_that_goes_on_in_the_next_line():
     column = (
-        read("# Table: t\n[\n(a:INTEGER, the first\nand the second, Primary Key),\n(b:TEXT)\n]").tables[0].columns[0]
+        parse_mschema("# Table: t\n[\n(a:INTEGER, the first\nand the second, Primary Key),\n(b:TEXT)\n]")
+        .tables[0]
+        .columns[0]
     )
     assert column == Column("a", "INTEGER", True, "the first and the second")
 
 
 def test_read_does_not_need_headings():
-    assert read("# Table: t\n[\n(a),\n(b:INT)\n]").tables == (Table("t", (Column("a"), Column("b", "INT"))),)
+    assert parse_mschema("# Table: t\n[\n(a),\n(b:INT)\n]").tables == (Table("t", (Column("a"), Column("b", "INT"))),)
 
 
 def test_read_of_other_text_has_no_tables():
-    assert read("How many singers are there?").tables == ()
+    assert parse_mschema("How many singers are there?").tables == ()
 
 
 def test_write_shows_no_more_examples_than_asked_for():
     column = Column("a", "INTEGER", examples=("1", "2", "3"), values=("1", "2", "3", "4"))
     schema = Schema("x", (Table("t", (column,)),))
-    assert "(a:INTEGER, Examples: [1, 2])" in write(schema, max_examples=2)
-    assert "(a:INTEGER)" in write(schema, max_examples=0)
+    assert "(a:INTEGER, Examples: [1, 2])" in format_mschema(schema, max_examples=2)
+    assert "(a:INTEGER)" in format_mschema(schema, max_examples=0)
 
 
 def test_sql_name_quotes_every_part():
-    assert sql_name("sales.order lines") == '"sales"."order lines"'
-    assert sql_name(join_name(["a.b", 'c"d'])) == '"a.b"."c""d"'
+    assert quote_path("sales.order lines") == '"sales"."order lines"'
+    assert quote_path(join_name(["a.b", 'c"d'])) == '"a.b"."c""d"'
 
 
 nasty = st.text(
@@ -139,7 +141,7 @@ schemas = st.builds(
 
 @given(schemas)
 def test_every_schema_reads_back_as_it_was_written(schema):
-    assert read(write(schema)) == schema
+    assert parse_mschema(format_mschema(schema)) == schema
 
 
 @given(st.lists(name, min_size=1, max_size=3))
@@ -149,4 +151,4 @@ def test_names_split_as_they_were_joined(parts):
 
 @given(st.text(max_size=200) | nasty)
 def test_read_never_fails(text):
-    assert read(text) == read(text)
+    assert parse_mschema(text) == parse_mschema(text)

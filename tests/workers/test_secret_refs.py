@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import quackllm
 from pydantic import SecretStr
-from quackllm.workers.deployments.spec import ModelSpec, read_spec
+from quackllm.workers.deployments.spec import ModelSpec, make_spec
 from quackllm.workers.errors import ProviderError
-from quackllm.workers.home import home as home_folder
+from quackllm.workers.home import home_folder
 from quackllm.workers.messages import Request
 from quackllm.workers.secret_refs import Redactor, holds_secret, origin_of, resolve_all, secrets_in_address
 from quackllm.workers.serving.worker import Worker
+
+import quackllm
 from support.raw_service import RawReply, RawService, Received, running_raw_service
 
 CANARIES = {f"canary-{name}-93c1" for name in ("key", "header", "field", "deep", "query", "reference", "password")}
@@ -40,7 +41,7 @@ def spec(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def make(service: RawService) -> ModelSpec:
         params = {"saas.base_url": ADDRESS.format(port=service.port), "saas.model": "m", "limits.max_attempts": 1}
-        return read_spec(name="m", type="saas/openai", infer_params={**params, **PLACES})
+        return make_spec(name="m", type="saas/openai", infer_params={**params, **PLACES})
 
     return make
 
@@ -68,7 +69,9 @@ def test_a_service_that_repeats_every_secret_shows_none(spec: Any, caplog: pytes
         (received,) = service.received
     sent = f"{received.path} {received.headers} {received.body}"
     basic = base64.b64encode(b"someone:canary-password-93c1").decode()
-    assert all(canary in sent for canary in CANARIES - {"canary-password-93c1", "canary-key-93c1"}), "or nothing is tested"
+    assert all(canary in sent for canary in CANARIES - {"canary-password-93c1", "canary-key-93c1"}), (
+        "or nothing is tested"
+    )
     assert basic in sent, "the address's password goes as HTTP says"
     shown = f"{response} {caplog.text} {worker.spec!r} {worker.engine.settings!r} {worker.spec.model_dump()}"
     assert "(hidden)" in shown
@@ -132,7 +135,7 @@ def test_a_new_home_belongs_to_its_owner(tmp_path: Path, monkeypatch: pytest.Mon
 
 def settings(type: str, **params: Any) -> Any:
     given = {"saas.model": "m", **{f"saas.{name}": value for name, value in params.items()}}
-    return read_spec(name="m", type=type, infer_params=given).plan().settings
+    return make_spec(name="m", type=type, infer_params=given).plan().settings
 
 
 @pytest.mark.parametrize(

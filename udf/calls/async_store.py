@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...workers.errors import StoreError
-from ...workers.home import home
+from ...workers.home import home_folder
 from ...workers.messages import Response
 from ...workers.serving.fleet import Fleet
 from .store import Call, CallStore
@@ -75,7 +75,7 @@ def store_for(fleet: Fleet) -> SharedStore:
 
     SQLite's file cannot be shared over a network, so on a cluster every driver asks the one process that has it.
     """
-    path = home() / "calls.sqlite"
+    path = home_folder() / "calls.sqlite"
     where = fleet.address or path
     with _OPENING:
         if where not in _STORES:
@@ -116,10 +116,10 @@ def _in_thread(path: Path) -> SharedStore:
 def _in_actor() -> Callable[..., Awaitable[Any]]:
     from ray.exceptions import RayActorError, RayTaskError
 
-    from ...workers.cluster.ray_fleet import ANSWER_SECONDS, lasting_actor
+    from ...workers.cluster.ray_fleet import ANSWER_SECONDS, detached_actor
 
     # Every method may be repeated: after a restart the file says what had been done.
-    actor = lasting_actor(CallStore, ACTOR)
+    actor = detached_actor(CallStore, ACTOR)
 
     async def run(method: str, *arguments: Any) -> Any:
         try:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from ...workers.errors import BudgetError
 from ...workers.messages import Response
-from ..settings import Wishes
+from ..settings import StatementOptions
 from .prices import Price
 
 
 @dataclass(slots=True)
-class Spent:
+class StatementUsage:
     """The calls of one statement; written in the event loop only.
 
     `asked` counts calls that went to a worker, `answered` and `failed` those that came back; `known` answers
@@ -21,8 +21,8 @@ class Spent:
     asked: int = 0
     answered: int = 0
     failed: int = 0
-    known: int = 0
-    shared: int = 0
+    cached: int = 0
+    joined: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     money: float | None = None
@@ -31,18 +31,18 @@ class Spent:
     @property
     def done(self) -> int:
         """How many of the statement's requests have come back."""
-        return self.answered + self.failed + self.shared
+        return self.answered + self.failed + self.joined
 
     def add(self, response: Response, price: Price | None) -> None:
         """Count an answer that the statement paid for."""
-        self.answered += response.whole
-        self.failed += not response.whole
+        self.answered += response.is_complete
+        self.failed += not response.is_complete
         self.input_tokens += response.usage.input_tokens
         self.output_tokens += response.usage.output_tokens
         if price:
-            self.money = (self.money or 0.0) + price.of(response.usage)
+            self.money = (self.money or 0.0) + price.cost(response.usage)
 
-    def over(self, wishes: Wishes) -> BudgetError | None:
+    def budget_error(self, wishes: StatementOptions) -> BudgetError | None:
         """Return the error that stops the statement, once one of its limits is reached."""
         tokens = self.input_tokens + self.output_tokens
         if (limit := wishes.llm_max_calls) is not None and self.asked >= limit:

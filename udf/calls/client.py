@@ -15,36 +15,36 @@ from msgspec.structs import replace
 
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import BudgetError, SetupError, StoreError
-from ...workers.home import home
+from ...workers.home import home_folder
 from ...workers.messages import Message, Request, Response
 from ...workers.metrics import CACHE_HITS, MONEY
 from ...workers.serving.fleet import Fleet
-from ...workers.serving.worker import concurrency
+from ...workers.serving.worker import worker_concurrency
 from ..session.statement import Statement
 from ..settings import StoreMode
 from .async_store import SharedStore
-from .in_flight import Asked
+from .in_flight import InFlightCall
 from .prices import Price, price_of
 from .store import LEASE_SECONDS, Call, key_of
 
 LOG = logging.getLogger("quackllm")
-HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-GLANCE_SECONDS = 0.05
+LEASE_OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+LEASE_POLL_SECONDS = 0.05
 """How often a request that another process is asking is looked up."""
-TOGETHER = 256
+BATCH_SIZE = 256
 """Requests of `ask_many` that are looked up, leased and sent together."""
-UNDER_WAY = 8192
+MAX_QUEUED = 8192
 """The most of them that wait at once, so that a slow one holds no other."""
 
 
-class Caller:
+class CachingClient:
     """Asks models on behalf of statements. Lives in the event loop; every method is called there."""
 
     def __init__(self, fleet: Fleet, store: SharedStore) -> None:
         self.fleet = fleet
         self.store = store
-        self._under_way: dict[str, Asked] = {}
-        self._answered: list[Asked] = []
+        self._under_way: dict[str, InFlightCall] = {}
+        self._answered: list[InFlightCall] = []
         self._leased: set[str] = set()
         self._unused: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -52,7 +52,7 @@ class Caller:
         self._settling = False
         self._beating = False
 
-    async def ask(
+    async def complete(
         self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode = "on"
     ) -> list[Response]:
         """Return one response a request, in order; identical requests are asked once.
@@ -72,24 +72,24 @@ class Caller:
         wanted = dict(zip(keys, requests, strict=True))
         async with self._looking_up:  # One after another, so that the first are sent while the next are looked up.
             answers = await self._known(wanted, statement, mode)
-        statement.spent.known += len(answers)
-        CACHE_HITS.add(len(answers.keys() - statement.remembered.keys()), spec.name)
+        statement.spent.cached += len(answers)
+        CACHE_HITS.add(len(answers.keys() - statement.uncached_responses.keys()), spec.name)
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:
             fresh = await self._ask_unknown(spec, unknown, statement, mode)
             answers |= fresh
-            statement.remembered |= {k: r for k, r in fresh.items() if not (r.whole and mode == "on")}
-        return [_completed(answers[key], request, spec) for key, request in zip(keys, requests, strict=True)]
+            statement.uncached_responses |= {k: r for k, r in fresh.items() if not (r.is_complete and mode == "on")}
+        return [_with_history(answers[key], request, spec) for key, request in zip(keys, requests, strict=True)]
 
-    async def known(
+    async def cached(
         self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode = "on"
     ) -> list[Response | None]:
         """Return what `ask` would return without a call; None for each request that needs one."""
         keys = _keys(spec, requests)
         answers = await self._known(keys, statement, mode)
         pairs = zip(keys, requests, strict=True)
-        return [_completed(answers[key], request, spec) if key in answers else None for key, request in pairs]
+        return [_with_history(answers[key], request, spec) if key in answers else None for key, request in pairs]
 
-    async def ask_many(
+    async def prefetch(
         self, spec: ModelSpec, requests: Iterable[Request], statement: Statement, mode: StoreMode = "on"
     ) -> None:
         """Ask distinct requests, as many as there are, so that their answers are known.
@@ -99,12 +99,12 @@ class Caller:
         Raises:
             SetupError, StoreError: as `ask` does; what was answered before is known.
         """
-        most = max(UNDER_WAY, 4 * spec.num_workers * concurrency(spec))
-        room = statement.rooms.setdefault(spec.name, asyncio.Semaphore(most // TOGETHER))
+        most = max(MAX_QUEUED, 4 * spec.num_workers * worker_concurrency(spec))
+        room = statement.queue_slots.setdefault(spec.name, asyncio.Semaphore(most // BATCH_SIZE))
         waiting: set[asyncio.Task[None]] = set()
         rest = iter(requests)
         try:
-            while part := list(islice(rest, TOGETHER)):
+            while part := list(islice(rest, BATCH_SIZE)):
                 await room.acquire()
                 task = asyncio.create_task(self._ask_and_remember(spec, part, statement, mode))
                 task.add_done_callback(lambda _: room.release())
@@ -120,8 +120,8 @@ class Caller:
         self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode
     ) -> None:
         """Ask, so that the statement need not look the answers up in the store."""
-        for request, response in zip(requests, await self.ask(spec, requests, statement, mode), strict=True):
-            statement.memory.keep((spec.name, mode, request), response)
+        for request, response in zip(requests, await self.complete(spec, requests, statement, mode), strict=True):
+            statement.memory.put((spec.name, mode, request), response)
 
     async def stream(
         self, spec: ModelSpec, request: Request, statement: Statement, mode: StoreMode = "on"
@@ -135,24 +135,24 @@ class Caller:
             SetupError, StoreError, BudgetError: as `ask` does.
         """
         (key,) = _keys(spec, [request])
-        known = (await self._known([key], statement, mode)).get(key)
-        statement.spent.known += known is not None
-        CACHE_HITS.add(known is not None, spec.name)
+        cached = (await self._known([key], statement, mode)).get(key)
+        statement.spent.cached += cached is not None
+        CACHE_HITS.add(cached is not None, spec.name)
         said = ""
-        if known is None:
+        if cached is None:
             with contextlib.ExitStack() as leaving:
                 (call,) = self._join_all(spec, {key: replace(request, streamed=True)}, statement, mode)
-                leaving.callback(self._leave, call, statement)
-                async for piece in call.growing():
+                leaving.callback(self._detach, call, statement)
+                async for piece in call.stream():
                     said += piece
                     yield piece
-                known = await asyncio.shield(call.answered)
-        if known.output and not said:
-            yield known.output
-        yield _completed(replace(known, output=known.output or said or None), request, spec)
+                cached = await asyncio.shield(call.result)
+        if cached.output and not said:
+            yield cached.output
+        yield _with_history(replace(cached, output=cached.output or said or None), request, spec)
 
     async def _known(self, keys: Iterable[str], statement: Statement, mode: StoreMode) -> dict[str, Response]:
-        answers = {key: statement.remembered[key] for key in keys if key in statement.remembered}
+        answers = {key: statement.uncached_responses[key] for key in keys if key in statement.uncached_responses}
         if mode == "on" and (missing := [key for key in dict.fromkeys(keys) if key not in answers]):
             answers |= await self.store.find(missing)
         return answers
@@ -162,66 +162,66 @@ class Caller:
     ) -> dict[str, Response]:
         asked = self._join_all(spec, unknown, statement, mode)
         try:
-            responses = await _results([call.answered for call in asked])
+            responses = await _results([call.result for call in asked])
         except BudgetError as error:
-            await self._landing(statement)
-            raise statement.spent.over(statement.wishes) or error from None
+            await self._drain(statement)
+            raise statement.spent.budget_error(statement.options) or error from None
         finally:
             for call in asked:
-                self._leave(call, statement)
+                self._detach(call, statement)
         return dict(zip(unknown, responses, strict=True))
 
     def _join_all(
         self, spec: ModelSpec, unknown: dict[str, Request], statement: Statement, mode: StoreMode
-    ) -> list[Asked]:
+    ) -> list[InFlightCall]:
         """Wait with the statement for the calls that are under way, and launch the others."""
-        new: list[Asked] = []
+        new: list[InFlightCall] = []
         price = _price(spec, statement)
-        asked = [self._join(spec, key, request, price, mode, new) for key, request in unknown.items()]
+        asked = [self._attach(spec, key, request, price, mode, new) for key, request in unknown.items()]
         for call in asked:
             call.waiting.append(statement)
         if new:
-            self._start(self._launch(new, leased=mode == "on"), new)
+            self._start(self._dispatch(new, leased=mode == "on"), new)
         return asked
 
-    async def _landing(self, statement: Statement) -> None:
+    async def _drain(self, statement: Statement) -> None:
         """Wait for all that the statement has under way: the process may end with it, and it is paid for."""
-        if under_way := [call.answered for call in self._under_way.values() if call.payer is statement]:
+        if under_way := [call.result for call in self._under_way.values() if call.payer is statement]:
             await asyncio.wait(under_way)
 
-    def _join(
-        self, spec: ModelSpec, key: str, request: Request, price: Price | None, mode: StoreMode, new: list[Asked]
-    ) -> Asked:
+    def _attach(
+        self, spec: ModelSpec, key: str, request: Request, price: Price | None, mode: StoreMode, new: list[InFlightCall]
+    ) -> InFlightCall:
         call = self._under_way.get(key)
         if call is None:
             answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-            call = self._under_way[key] = Asked(
+            call = self._under_way[key] = InFlightCall(
                 request=request,
                 caller=self,
                 key=key,
                 spec=spec,
-                kept=mode != "off",
+                cacheable=mode != "off",
                 price=price,
-                answered=answered,
+                result=answered,
             )
             new.append(call)
         return call
 
-    def _leave(self, call: Asked, statement: Statement) -> None:
+    def _detach(self, call: InFlightCall, statement: Statement) -> None:
         """Stop waiting; a call that nobody waits for is taken back, or lands in the store if it was sent.
 
         One that was streamed is stopped: whoever looked at it has seen enough.
         """
         call.waiting.remove(statement)
-        if not call.waiting and not call.answered.done() and (call.request.streamed or not call.sent):
-            call.take_back()
-            self._give_back(call.key)
+        if not call.waiting and not call.result.done() and (call.request.streamed or not call.sent):
+            call.cancel()
+            self._release_lease(call.key)
             self._finish(call, None)
 
-    async def _launch(self, calls: list[Asked], *, leased: bool) -> None:
+    async def _dispatch(self, calls: list[InFlightCall], *, leased: bool) -> None:
         """Send what no other process is asking; wait for the rest, and take over what its holder leaves."""
-        pause = GLANCE_SECONDS
-        while calls := [call for call in calls if not call.answered.done()]:
+        pause = LEASE_POLL_SECONDS
+        while calls := [call for call in calls if not call.result.done()]:
             granted = await self._claim(calls) if leased else {call.key for call in calls}
             for call in calls:
                 if call.key in granted:
@@ -233,75 +233,75 @@ class Caller:
             for key, response in (await self.store.find([call.key for call in calls])).items():
                 self._finish(self._under_way[key], response)
 
-    async def _claim(self, calls: list[Asked]) -> set[str]:
-        granted = await self.store.claim([call.key for call in calls], HOLDER)
+    async def _claim(self, calls: list[InFlightCall]) -> set[str]:
+        granted = await self.store.claim([call.key for call in calls], LEASE_OWNER)
         self._leased |= granted
         if granted and not self._beating:
             self._beating = True
-            self._start(self._beat())
+            self._start(self._heartbeat())
         return granted
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         """Keep this process's leases alive for as long as it has any."""
         await asyncio.sleep(LEASE_SECONDS / 3)
         while self._leased:
-            await self.store.beat(HOLDER)
+            await self.store.beat(LEASE_OWNER)
             await asyncio.sleep(LEASE_SECONDS / 3)
         self._beating = False
 
-    def _send(self, call: Asked) -> None:
-        if call.answered.done():
-            self._give_back(call.key)
+    def _send(self, call: InFlightCall) -> None:
+        if call.result.done():
+            self._release_lease(call.key)
             return
         self.fleet.router(call.spec).submit(call)
 
-    def may_go(self, call: Asked) -> bool:
+    def admit(self, call: InFlightCall) -> bool:
         """Find a statement that pays for the call; where none of those that wait for it may, it is not made."""
         refused: BudgetError | None = None
         for statement in call.waiting if call.payer is None else ():
-            if not (refused := statement.spent.over(statement.wishes)):
+            if not (refused := statement.spent.budget_error(statement.options)):
                 call.payer = statement
                 statement.spent.asked += 1
                 break
         if refused:
             self._fail(call, refused)
-            self._give_back(call.key)
+            self._release_lease(call.key)
         return call.payer is not None
 
-    def landed(self, call: Asked, outcome: Response | BaseException) -> None:
+    def on_result(self, call: InFlightCall, outcome: Response | BaseException) -> None:
         """Count what the answer cost, and keep it before anybody hears of it; an error is heard at once."""
         if isinstance(outcome, BaseException):
             self._fail(call, outcome)
-            self._give_back(call.key)
+            self._release_lease(call.key)
             return
         call.response = outcome
         if call.payer:
             call.payer.spent.add(outcome, call.price)
         if call.price:
-            MONEY.add(call.price.of(outcome.usage), call.spec.name)
+            MONEY.add(call.price.cost(outcome.usage), call.spec.name)
         self._answered.append(call)
         if not self._settling:
             self._settling = True
-            self._start(self._settle())
+            self._start(self._flush())
 
-    async def _settle(self) -> None:
+    async def _flush(self) -> None:
         """Record what has been answered, all that is there in one transaction, and only then hand it on."""
         while self._answered:
             calls, self._answered = self._answered, []
             self._leased.difference_update(call.key for call in calls)
-            await self._start(self._record(calls), calls)
+            await self._start(self._write_batch(calls), calls)
         self._settling = False
 
-    async def _record(self, calls: list[Asked]) -> None:
+    async def _write_batch(self, calls: list[InFlightCall]) -> None:
         try:
-            await self.store.settle([_as_recorded(call) for call in calls if call.kept])
+            await self.store.settle([_as_recorded(call) for call in calls if call.cacheable])
         except StoreError as error:
             # The answers are paid for: better handed on and not kept than lost.
             LOG.error("%d answers could not be kept: %s", len(calls), error)
         for call in calls:
             self._finish(call, call.response)
 
-    def _give_back(self, key: str) -> None:
+    def _release_lease(self, key: str) -> None:
         """Return a lease without an answer; those of one turn of the loop are one transaction."""
         if key in self._leased:
             self._leased.discard(key)
@@ -313,25 +313,25 @@ class Caller:
         keys, self._unused = self._unused, []
         await self.store.release(keys)
 
-    def _finish(self, call: Asked, response: Response | None) -> None:
+    def _finish(self, call: InFlightCall, response: Response | None) -> None:
         if self._under_way.get(call.key) is call:
             del self._under_way[call.key]
-        if not call.answered.done():
+        if not call.result.done():
             if response is None:
-                call.answered.cancel()
+                call.result.cancel()
             else:
                 for statement in {*call.waiting} - {call.payer}:
-                    statement.spent.shared += 1
-                call.answered.set_result(response)
-        call.wake()
+                    statement.spent.joined += 1
+                call.result.set_result(response)
+        call.notify()
 
-    def _fail(self, call: Asked, error: BaseException) -> None:
-        if not call.answered.done():
-            call.answered.set_exception(error)
-            call.answered.exception()  # Seen, also where the last one who waited for it has left.
+    def _fail(self, call: InFlightCall, error: BaseException) -> None:
+        if not call.result.done():
+            call.result.set_exception(error)
+            call.result.exception()  # Seen, also where the last one who waited for it has left.
         self._finish(call, None)
 
-    def _start(self, work: Coroutine[None, None, None], calls: Sequence[Asked] = ()) -> asyncio.Future[None]:
+    def _start(self, work: Coroutine[None, None, None], calls: Sequence[InFlightCall] = ()) -> asyncio.Future[None]:
         """Run the work; an error in it, whosever it is, reaches everyone who waits for these calls."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -360,23 +360,25 @@ def _price(spec: ModelSpec, statement: Statement) -> Price | None:
         SetupError: the statement has a budget of money, and nobody said what the model takes.
     """
     price = price_of(spec)
-    if statement.wishes.llm_max_money is not None and price is None:
+    if statement.options.llm_max_money is not None and price is None:
         raise SetupError(
             f"llm_max_money cannot be kept: no price of {spec.name} is known",
-            hint=f"write {spec.name}: {{input: 2.4, output: 9.6}} in {home() / 'prices.yaml'}; 0 if it costs nothing",
+            hint=f"write {spec.name}: {{input: 2.4, output: 9.6}} in {home_folder() / 'prices.yaml'}; 0 if free",
         )
     return price
 
 
-def _as_recorded(call: Asked) -> Call:
+def _as_recorded(call: InFlightCall) -> Call:
     assert call.response is not None
     return Call(call.key, call.spec.name, call.spec.type, call.request.messages[-1].content, call.response)
 
 
-def _completed(response: Response, request: Request, spec: ModelSpec) -> Response:
+def _with_history(response: Response, request: Request, spec: ModelSpec) -> Response:
     """Add the model and the history; a turn that failed leaves the history as it was."""
     history = (
-        (*request.messages, Message("assistant", response.output or "")) if response.whole else request.messages[:-1]
+        (*request.messages, Message("assistant", response.output or ""))
+        if response.is_complete
+        else request.messages[:-1]
     )
     return replace(response, model=spec.name, history=history)
 

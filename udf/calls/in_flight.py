@@ -9,58 +9,58 @@ from typing import TYPE_CHECKING
 
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Response
-from ...workers.serving.router import Job
+from ...workers.serving.router import RoutedRequest
 from ..session.statement import Statement
 from .prices import Price
 
 if TYPE_CHECKING:
-    from .client import Caller
+    from .client import CachingClient
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Asked(Job):
+class InFlightCall(RoutedRequest):
     """A call under way in this process: one for each distinct request, however many wait for it."""
 
-    caller: Caller
+    caller: CachingClient
     key: str
     spec: ModelSpec
-    kept: bool
+    cacheable: bool
     price: Price | None
-    answered: asyncio.Future[Response]
+    result: asyncio.Future[Response]
     waiting: list[Statement] = field(default_factory=list)
     payer: Statement | None = None
     """The statement that the call was sent for; of those that wait, the first whose budget allowed it."""
     response: Response | None = None
     pieces: list[str] = field(default_factory=list)
-    grown: asyncio.Event | None = None
+    changed: asyncio.Event | None = None
     """Set when there is something new; only where somebody looks."""
 
-    def may_go(self) -> bool:
+    def admit(self) -> bool:
         """Ask the caller, who knows what the statements may spend."""
-        return self.caller.may_go(self)
+        return self.caller.admit(self)
 
-    def landed(self, outcome: Response | BaseException) -> None:
+    def on_result(self, outcome: Response | BaseException) -> None:
         """Tell the caller, who keeps the answer."""
-        self.caller.landed(self, outcome)
+        self.caller.on_result(self, outcome)
 
-    def hear(self, piece: str) -> None:
+    def on_chunk(self, piece: str) -> None:
         """Take in one more piece of the answer."""
         self.pieces.append(piece)
-        self.wake()
+        self.notify()
 
-    def wake(self) -> None:
+    def notify(self) -> None:
         """Let those who look see what is new."""
-        if self.grown:
-            self.grown.set()
+        if self.changed:
+            self.changed.set()
 
-    async def growing(self) -> AsyncIterator[str]:
+    async def stream(self) -> AsyncIterator[str]:
         """Yield the pieces, those before this call too, until there is an answer; where it is not streamed, none."""
         place = 0
-        self.grown = self.grown or asyncio.Event()
-        while not self.answered.done() or place < len(self.pieces):
+        self.changed = self.changed or asyncio.Event()
+        while not self.result.done() or place < len(self.pieces):
             if place == len(self.pieces):
-                self.grown.clear()
-                await self.grown.wait()
+                self.changed.clear()
+                await self.changed.wait()
             for piece in self.pieces[place:]:
                 place += 1
                 yield piece

@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ...workers.deployments.spec import ModelSpec
-from ...workers.home import home
+from ...workers.home import home_folder
 from ...workers.messages import Usage
-from ...workers.serving.fleet import ALWAYS_THERE
-from ..settings import read_yaml
+from ...workers.serving.fleet import BUILTIN_MODELS
+from ..settings import load_yaml
 
 
 class Price(BaseModel):
@@ -21,7 +21,7 @@ class Price(BaseModel):
     input: float = Field(ge=0, description="money for 1,000,000 input tokens")
     output: float = Field(ge=0, description="money for 1,000,000 output tokens")
 
-    def of(self, usage: Usage) -> float:
+    def cost(self, usage: Usage) -> float:
         """Return what these tokens cost."""
         return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1e6
 
@@ -35,13 +35,13 @@ def price_of(spec: ModelSpec) -> Price | None:
     Raises:
         SetupError: the file cannot be read.
     """
-    if any(spec.type == free.type for free in ALWAYS_THERE.values()):
+    if any(spec.type == free.type for free in BUILTIN_MODELS.values()):
         return Price(input=0, output=0)
     prices = _prices()
     return prices.get(spec.name) or prices.get(spec.type)
 
 
-def add_money(rows: list[dict[str, Any]]) -> None:
+def add_cost(rows: list[dict[str, Any]]) -> None:
     """Add `money` to each row: its tokens' price by its model's name, else by its type; None where none is known.
 
     Raises:
@@ -55,8 +55,8 @@ def add_money(rows: list[dict[str, Any]]) -> None:
 def _money(row: dict[str, Any], price: Price | None) -> float | None:
     if price is None:
         return None
-    return price.of(Usage(row["input_tokens"] or 0, row["output_tokens"] or 0))
+    return price.cost(Usage(row["input_tokens"] or 0, row["output_tokens"] or 0))
 
 
 def _prices() -> dict[str, Price]:
-    return read_yaml(home() / "prices.yaml", PRICES, "qianwen_chat: {input: 2.4, output: 9.6}")
+    return load_yaml(home_folder() / "prices.yaml", PRICES, "qianwen_chat: {input: 2.4, output: 9.6}")

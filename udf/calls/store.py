@@ -16,9 +16,9 @@ import psutil
 from msgspec import structs
 
 from ...workers.errors import StoreError
-from ...workers.home import home
+from ...workers.home import home_folder
 from ...workers.messages import Request, Response, Usage
-from ..settings import settings
+from ..settings import load_settings
 
 SHARED_FILE_SYSTEMS = {
     "nfs",
@@ -72,7 +72,7 @@ def key_of(identity: str, request: Request) -> str:
     messages: list[list[Any]] = [[each.role, each.content, *each.images] for each in request.messages]
     if any(each.extra for each in request.messages):
         messages.append([each.extra for each in request.messages])
-    text = AS_JSON([identity, request.kind, messages, request.options.identity])
+    text = AS_JSON([identity, request.kind, messages, request.options.cache_key_json])
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
 
 
@@ -88,9 +88,9 @@ class CallStore:
     """
 
     def __init__(self, path: Path | None = None, *, max_bytes: int | None = None) -> None:
-        path = path or home() / "calls.sqlite"
+        path = path or home_folder() / "calls.sqlite"
         _refuse_shared_disk(path)
-        self.path, self.max_bytes = path, max_bytes or settings().store_max_bytes
+        self.path, self.max_bytes = path, max_bytes or load_settings().store_max_bytes
         try:
             self._file = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
             self._file.executescript(
@@ -145,7 +145,7 @@ class CallStore:
         with self._transaction():
             self._file.executemany(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)",
-                [(c.key, c.model, _written(c.response), now) for c in calls if c.kept and c.response.whole],
+                [(c.key, c.model, _written(c.response), now) for c in calls if c.kept and c.response.is_complete],
             )
             self._file.executemany(
                 "INSERT INTO calls (at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, "

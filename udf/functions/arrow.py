@@ -86,7 +86,7 @@ def requests_to_arrow(requests: Iterable[Request | None]) -> pa.Array:
     """Return the requests as a column of `REQUEST_SQL`."""
     rows = list(requests)
     messages = messages_to_arrow([row.messages if row else () for row in rows])
-    options = [row.options.canonical if row else None for row in rows]
+    options = [row.options.canonical_json if row else None for row in rows]
     return _structs(REQUEST, [messages, options], rows)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ...workers import event_loop
 from ...workers.errors import RequestError
 from ...workers.serving.fleet import ModelStatus
-from ..calls.prices import add_money
+from ..calls.prices import add_cost
 from ..session.session import Session
 
 MODELS_SQL = (
@@ -31,7 +31,7 @@ ESTIMATE_SQL = (
     "output_tokens BIGINT, money DOUBLE, at_most BOOLEAN)[]"
 )
 NUMBER, TEXT = pa.int64(), pa.string()
-COUNTS = {"input_tokens": NUMBER, "output_tokens": NUMBER, "seconds": pa.float64()}
+USAGE_FIELDS = {"input_tokens": NUMBER, "output_tokens": NUMBER, "seconds": pa.float64()}
 MODEL = pa.struct(
     {
         **{"name": TEXT, "type": TEXT, "workers": pa.int32(), "alive": pa.int32(), "restarts": pa.int32()},
@@ -41,10 +41,12 @@ MODEL = pa.struct(
 CALL = pa.struct(
     {
         **{"id": NUMBER, "asked_at": pa.timestamp("us"), "model": TEXT, "engine": TEXT, "prompt": TEXT},
-        **{"finish_reason": TEXT, "code": TEXT, **COUNTS, "request_id": TEXT, "money": pa.float64()},
+        **{"finish_reason": TEXT, "code": TEXT, **USAGE_FIELDS, "request_id": TEXT, "money": pa.float64()},
     }
 )
-USAGE = pa.struct({"model": TEXT, "engine": TEXT, "calls": NUMBER, "failed": NUMBER, **COUNTS, "money": pa.float64()})
+USAGE = pa.struct(
+    {"model": TEXT, "engine": TEXT, "calls": NUMBER, "failed": NUMBER, **USAGE_FIELDS, "money": pa.float64()}
+)
 ESTIMATE = pa.struct(
     {
         **{"model": TEXT, "rows": NUMBER, "calls": NUMBER, "known": NUMBER, "to_ask": NUMBER},
@@ -72,24 +74,24 @@ def _model(session: Session, status: ModelStatus) -> dict[str, Any]:
         "answered": sum(replica.answered for replica in replicas),
         "failed": sum(replica.failed for replica in replicas),
         "is_default": spec.name == session.model or len(session.fleet.deployed()) == 1,
-        "place": session.fleet.place,
+        "place": session.fleet.description,
     }
 
 
 def calls(session: Session, max_calls: pa.ChunkedArray, before: pa.ChunkedArray) -> pa.Array:
     """Return the newest calls of the store, newest first; `before` pages on by id."""
     limit, below = max_calls[0].as_py(), before[0].as_py()
-    rows = event_loop.run(session.caller.store.calls(limit, below))
+    rows = event_loop.run_sync(session.caller.store.calls(limit, below))
     for row in rows:
         row["asked_at"] = datetime.fromtimestamp(row.pop("at"), UTC).replace(tzinfo=None)
-    add_money(rows)
+    add_cost(rows)
     return pa.array([rows], pa.list_(CALL))
 
 
 def usage(session: Session) -> pa.Array:
     """Return calls, tokens, seconds and money by model."""
-    rows = event_loop.run(session.caller.store.usage())
-    add_money(rows)
+    rows = event_loop.run_sync(session.caller.store.usage())
+    add_cost(rows)
     return pa.array([rows], pa.list_(USAGE))
 
 
@@ -109,5 +111,5 @@ def estimate(session: Session, statements: pa.ChunkedArray) -> pa.Array:
 def forget(session: Session, models: pa.ChunkedArray, seconds: pa.ChunkedArray) -> pa.Array:
     """Delete answers from the store, and return how many went."""
     model, older = models[0].as_py(), float(seconds[0].as_py())
-    forgotten = event_loop.run(session.caller.store.forget(model, older))
+    forgotten = event_loop.run_sync(session.caller.store.forget(model, older))
     return pa.array([forgotten] * len(models), NUMBER)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import duckdb
 
-from ..session.session import Session, plain
+from ..session.session import Session, execute_raw
 
-MODE = "getvariable('llm_store')"
+STORE_MODE_SQL = "getvariable('llm_store')"
 
 SCALAR = {
     "llm_param": "(given) AS quackllm_param(given, {number})",
@@ -31,26 +31,26 @@ TABLE = {
     "llm_calls": "(max_calls := 1000, before := NULL) AS TABLE "
     "SELECT row.* FROM (SELECT unnest(quackllm_calls(max_calls, before, {number})) AS row)",
 }
-MODEL = "(request) AS quackllm_chat('{model}', request, {mode}, {number})"
+MODEL_MACRO = "(request) AS quackllm_chat('{model}', request, {mode}, {number})"
 
 
-def make_macros(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
+def create_macros(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
     """Make every macro but the models' own names."""
     for name, body in {**SCALAR, **TABLE}.items():
-        _make(connection, name, body.format(number=session.number, mode=MODE))
+        _make(connection, name, body.format(number=session.number, mode=STORE_MODE_SQL))
 
 
-def name_models(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
+def sync_model_macros(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
     """Let each deployed model be called by its own name, and no other be any more."""
     wanted = frozenset(session.fleet.deployed())
-    if wanted == session.named:
+    if wanted == session.model_macros:
         return
-    for name in wanted - (session.named or frozenset()):
-        _make(connection, f'"{name}"', MODEL.format(model=name, number=session.number, mode=MODE))
-    for name in (session.named or frozenset()) - wanted:
-        plain(connection, f'DROP MACRO IF EXISTS temp."{name}"')
-    session.named = wanted
+    for name in wanted - (session.model_macros or frozenset()):
+        _make(connection, f'"{name}"', MODEL_MACRO.format(model=name, number=session.number, mode=STORE_MODE_SQL))
+    for name in (session.model_macros or frozenset()) - wanted:
+        execute_raw(connection, f'DROP MACRO IF EXISTS temp."{name}"')
+    session.model_macros = wanted
 
 
 def _make(connection: duckdb.DuckDBPyConnection, name: str, body: str) -> None:
-    plain(connection, f"CREATE OR REPLACE TEMP MACRO {name}{body}")
+    execute_raw(connection, f"CREATE OR REPLACE TEMP MACRO {name}{body}")

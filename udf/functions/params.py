@@ -5,28 +5,28 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
-from ...workers.errors import RequestError, near_names
+from ...workers.errors import RequestError, did_you_mean
 from ...workers.messages import Message, Request, Role
 from ...workers.options import ALIASES, OPTION_NAMES, Options, read_options
 
 INSTRUCTION = ("instruction", "query", "prompt")
 SYSTEM = ("system", "system_msg")
 IMAGES = ("images", "image")
-PASSED_ON = ("gen", "generation")
+PASSTHROUGH_PREFIXES = ("gen", "generation")
 TURN_KEYS = (*INSTRUCTION, *SYSTEM, *IMAGES, "history")
-MEANINGS = {
+DESCRIPTIONS = {
     "system": "the system message",
     "image": "an image's URL or data: URL that belongs to the turn; a JSON list of several",
     "history": "the turns before, as JSON",
 }
 
 
-def key_meanings() -> dict[str, str]:
+def param_descriptions() -> dict[str, str]:
     """Return every key of `llm_param` beside the instruction and other names of the same, with what it means."""
-    return MEANINGS | {name: field.description or "" for name, field in Options.model_fields.items()}
+    return DESCRIPTIONS | {name: field.description or "" for name, field in Options.model_fields.items()}
 
 
-def other_names() -> dict[str, str]:
+def param_aliases() -> dict[str, str]:
     """Return the other names of keys, Byzer's among them, with the key that each means."""
     return {"system_msg": "system", "images": "image", **ALIASES}
 
@@ -53,16 +53,18 @@ def read_params(given: dict[str, Any], *, typed: bool = True) -> Request | None:
         {key: value if typed else _untyped(key, value) for key, value in known.items() if key not in TURN_KEYS}
     )
     turn = Message("user", _text("instruction", instruction), _images(_first(known, IMAGES)))
-    return Request(conversation(_history(known.get("history")), turn, _first(known, SYSTEM)), options)
+    return Request(build_messages(_history(known.get("history")), turn, _first(known, SYSTEM)), options)
 
 
-def stacked(earlier: tuple[Message, ...], request: Request) -> Request:
+def continue_conversation(earlier: tuple[Message, ...], request: Request) -> Request:
     """Return the request that continues the conversation; its options are its own."""
     turns = [message for message in request.messages if message.role != "system"]
-    return Request(conversation((*earlier, *turns[:-1]), turns[-1], request.system), request.options)
+    return Request(build_messages((*earlier, *turns[:-1]), turns[-1], request.system), request.options)
 
 
-def conversation(history: tuple[Message, ...], turn: Message | None, system: str | None = None) -> tuple[Message, ...]:
+def build_messages(
+    history: tuple[Message, ...], turn: Message | None, system: str | None = None
+) -> tuple[Message, ...]:
     """Return the history with the new turn behind it; a system message stands first and once, a new one replaces it."""
     earlier = [message.content for message in history if message.role == "system"]
     system = system if system is not None else next(iter(earlier[-1:]), None)
@@ -73,7 +75,7 @@ def conversation(history: tuple[Message, ...], turn: Message | None, system: str
 
 def _untyped(key: str, text: Any) -> Any:
     """Read what a MAP says of a service's own option, whose type we do not know: 'true' is true, not a text."""
-    if key.partition(".")[0] not in PASSED_ON:
+    if key.partition(".")[0] not in PASSTHROUGH_PREFIXES:
         return text
     try:
         return json.loads(text)
@@ -88,8 +90,8 @@ def _first(known: dict[str, Any], keys: tuple[str, ...]) -> Any:
 def _refuse_unknown(known: dict[str, Any]) -> None:
     everything = OPTION_NAMES | ALIASES.keys() | set(TURN_KEYS)
     for key in known:
-        if key not in everything and key.partition(".")[0] not in PASSED_ON:
-            raise RequestError(f"llm_param has no key {key!r}", hint=near_names(key, everything))
+        if key not in everything and key.partition(".")[0] not in PASSTHROUGH_PREFIXES:
+            raise RequestError(f"llm_param has no key {key!r}", hint=did_you_mean(key, everything))
 
 
 def _text(key: str, value: Any) -> str:

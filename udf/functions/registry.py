@@ -12,10 +12,10 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ...workers.errors import QuackLLMError, RequestError
 from ...workers.messages import Message, Request, Response
-from ..planner.modes import KNOWN, KNOWN_ONLY, Asker, Recalling
-from ..session.session import Session, plain, session_of
-from ..settings import StoreMode, settings
-from . import introspection
+from ..planner.modes import CACHE_ONLY, CACHED, AnswerSource, MemoizedAnswers
+from ..session.session import Session, execute_raw, session_by_number
+from ..settings import StoreMode, load_settings
+from . import introspection, text2sql
 from .arrow import (
     REQUEST_SQL,
     RESPONSE_SQL,
@@ -26,14 +26,13 @@ from .arrow import (
     spread,
     sql_name,
 )
-from .params import stacked
-from .text2sql import DETAIL_SQL, ask_sql, detail
+from .params import continue_conversation
 
 Column: TypeAlias = pa.ChunkedArray
 _REGISTERING = threading.Lock()
 
 
-def param(_: Session, given: Column) -> pa.Array:
+def llm_param(_: Session, given: Column) -> pa.Array:
     """`llm_param(STRUCT or MAP)` → Request."""
     if not (pa.types.is_struct(given.type) or pa.types.is_map(given.type) or pa.types.is_null(given.type)):
         hint = "write llm_param({'instruction': 'your prompt', 'temperature': 0.2})"
@@ -41,7 +40,7 @@ def param(_: Session, given: Column) -> pa.Array:
     return requests_to_arrow(requests_of(given, "llm_param"))
 
 
-def stack(_: Session, responses: Column, requests: Column) -> pa.Array:
+def llm_stack(_: Session, responses: Column, requests: Column) -> pa.Array:
     """`llm_stack(response, request or text)` → Request: the history with the new turn."""
     new = requests_of(requests, "llm_stack")
     if pa.types.is_null(responses.type):
@@ -57,26 +56,26 @@ def stack(_: Session, responses: Column, requests: Column) -> pa.Array:
 
 
 def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> Request | None:
-    return stacked(messages_of(history), request) if request else None
+    return continue_conversation(messages_of(history), request) if request else None
 
 
-def chat(session: Session, names: Column, requests: Column, mode: Column) -> pa.Array:
+def llm_chat(session: Session, names: Column, requests: Column, mode: Column) -> pa.Array:
     """`llm_chat(model, request)` → Response."""
-    responses, places = _asked(session, names, requests_of(requests, "llm_chat"), mode)
+    responses, places = _answer_distinct(session, names, requests_of(requests, "llm_chat"), mode)
     return spread(responses_to_arrow(responses), places)
 
 
-def embed(session: Session, names: Column, texts: Column, mode: Column) -> pa.Array:
+def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> pa.Array:
     """`llm_embed(model, text)` → FLOAT[]; NULL where the text is NULL or the service refused it."""
     if not (pa.types.is_string(texts.type) or pa.types.is_null(texts.type)):
         raise RequestError(f"llm_embed takes a text, not {sql_name(texts.type)}", hint="write CAST(… AS VARCHAR)")
     requests = [None if text is None else Request((Message("user", text),), kind="embed") for text in texts.to_pylist()]
-    responses, places = _asked(session, names, requests, mode)
+    responses, places = _answer_distinct(session, names, requests, mode)
     vectors = [response.embedding if response else None for response in responses]
     return spread(pa.array(vectors, pa.list_(pa.float32())), places)
 
 
-def _asked(
+def _answer_distinct(
     session: Session, names: Column, requests: Sequence[Request | None], mode: Column
 ) -> tuple[list[Response | None], list[int | None]]:
     """Ask each distinct request of a chunk once; return the answers and each row's place among them.
@@ -88,10 +87,10 @@ def _asked(
     for name, request in zip(names.to_pylist(), requests, strict=True):
         places.append(distinct.setdefault((name, request), len(distinct)) if request else None)
     answers: dict[int, Response | None] = {}
-    asker = Recalling(asker_of(session, mode))
+    asker = MemoizedAnswers(answer_source(session, mode))
     for model in dict.fromkeys(name for name, _ in distinct):
         chosen = {place: request for (name, request), place in distinct.items() if name == model}
-        spec = session.meant(model)
+        spec = session.resolve_model(model)
         session.statement.rows[spec.name] += sum(place in chosen for place in places)
         found = asker.responses(session, spec, list(chosen.values()), store_mode(mode))
         answers |= zip(chosen, found, strict=True)
@@ -101,9 +100,9 @@ def _asked(
     return [answers[place] for place in range(len(distinct))], places
 
 
-def asker_of(session: Session, mode: Column) -> Asker:
+def answer_source(session: Session, mode: Column) -> AnswerSource:
     """Return how the statement's requests become answers; a rehearsal may forbid single calls to ask."""
-    return KNOWN_ONLY if mode[0].as_py() == KNOWN else session.statement.asker
+    return CACHED if mode[0].as_py() == CACHE_ONLY else session.statement.asker
 
 
 def store_mode(column: Column) -> StoreMode:
@@ -112,39 +111,41 @@ def store_mode(column: Column) -> StoreMode:
     Raises:
         RequestError: it says something else.
     """
-    mode = column[0].as_py() or settings().llm_store
-    if mode == KNOWN:
-        return settings().llm_store
+    mode = column[0].as_py() or load_settings().llm_store
+    if mode == CACHE_ONLY:
+        return load_settings().llm_store
     if mode not in ("on", "off", "refresh"):
         raise RequestError(f"llm_store is {mode!r}", hint="type: SET VARIABLE llm_store = 'on'   ('off', 'refresh')")
     return cast(StoreMode, mode)
 
 
-def text2sql(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
+def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
     """`text2sql_detail(question, schema, model)` → the SQL with how it was found."""
-    return detail(
+    return text2sql.text2sql_detail(
         session, requests_of(questions, "text2sql"), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
     )
 
 
-def ask(session: Session, questions: Column, models: Column, rows: Column, seconds: Column, mode: Column) -> pa.Array:
+def ask_sql(
+    session: Session, questions: Column, models: Column, rows: Column, seconds: Column, mode: Column
+) -> pa.Array:
     """`FROM ask(question)` → the SQL that `query()` then runs; there is no row to hold an error, so it is raised."""
     limits = (int(rows[0].as_py()), float(seconds[0].as_py()))
     request = requests_of(questions, "ask")[0]
-    return pa.array([ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
+    return pa.array([text2sql.ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
 
 
 SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
-    "quackllm_param": (param, REQUEST_SQL),
-    "quackllm_stack": (stack, REQUEST_SQL),
-    "quackllm_chat": (chat, RESPONSE_SQL),
-    "quackllm_embed": (embed, "FLOAT[]"),
-    "quackllm_text2sql": (text2sql, DETAIL_SQL),
-    "quackllm_ask": (ask, "VARCHAR"),
+    "quackllm_param": (llm_param, REQUEST_SQL),
+    "quackllm_stack": (llm_stack, REQUEST_SQL),
+    "quackllm_chat": (llm_chat, RESPONSE_SQL),
+    "quackllm_embed": (llm_embed, "FLOAT[]"),
+    "quackllm_text2sql": (text2sql_detail, text2sql.DETAIL_SQL),
+    "quackllm_ask": (ask_sql, "VARCHAR"),
 }
 """Answered from the store when they are evaluated again, and therefore as good as pure."""
 
-READING: dict[str, tuple[Callable[..., pa.Array], str]] = {
+VOLATILE: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_models": (introspection.models, introspection.MODELS_SQL),
     "quackllm_usage": (introspection.usage, introspection.USAGE_SQL),
     "quackllm_calls": (introspection.calls, introspection.CALLS_SQL),
@@ -154,7 +155,7 @@ READING: dict[str, tuple[Callable[..., pa.Array], str]] = {
 """What they return changes from one statement to the next."""
 
 
-def _guarded(function: Callable[..., pa.Array]) -> Callable[..., pa.Array]:
+def _with_session(function: Callable[..., pa.Array]) -> Callable[..., pa.Array]:
     """Call the function with its session in place of the number, and leave an error of ours with the statement.
 
     DuckDB passes on no more of an exception than its text; the connection's hook raises the error itself.
@@ -162,7 +163,7 @@ def _guarded(function: Callable[..., pa.Array]) -> Callable[..., pa.Array]:
 
     def run(*columns: Column) -> pa.Array:
         *arguments, numbers = columns
-        session = session_of(numbers[0].as_py())
+        session = session_by_number(numbers[0].as_py())
         try:
             return function(session, *arguments)
         except QuackLLMError as error:
@@ -172,7 +173,7 @@ def _guarded(function: Callable[..., pa.Array]) -> Callable[..., pa.Array]:
     return run
 
 
-FUNCTIONS = {name: _guarded(function) for name, (function, _) in {**SCALAR, **READING}.items()}
+FUNCTIONS = {name: _with_session(function) for name, (function, _) in {**SCALAR, **VOLATILE}.items()}
 """Kept here for good: DuckDB holds them no longer than the connection that registered them lives."""
 
 
@@ -182,9 +183,9 @@ def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
         # A connection of its own: functions created in the user's transaction would go with its rollback.
         private = duckdb.DuckDBPyConnection.cursor(connection)
         try:
-            if plain(private, "SELECT 1 FROM duckdb_functions() WHERE function_name = 'quackllm_chat'"):
+            if execute_raw(private, "SELECT 1 FROM duckdb_functions() WHERE function_name = 'quackllm_chat'"):
                 return
-            for name, (_, result) in {**SCALAR, **READING}.items():
+            for name, (_, result) in {**SCALAR, **VOLATILE}.items():
                 private.create_function(
                     name,
                     FUNCTIONS[name],
@@ -192,7 +193,7 @@ def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
                     result,
                     type=PythonUDFType.ARROW,
                     null_handling=FunctionNullHandling.SPECIAL,
-                    side_effects=name in READING,
+                    side_effects=name in VOLATILE,
                 )
         finally:
             private.close()

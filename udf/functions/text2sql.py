@@ -26,7 +26,7 @@ from .arrow import (
 
 if TYPE_CHECKING:
     from ..session.session import Session
-    from ..text2sql.pipeline import Detail
+    from ..text2sql.pipeline import Text2SqlResult
 
 DETAIL_SQL = (
     f"STRUCT(sql VARCHAR, error {ERROR_SQL}, attempts INTEGER, bound BOOLEAN, model VARCHAR, history {MESSAGES_SQL}, "
@@ -38,13 +38,13 @@ DETAIL = pa.struct(
         **{"history": MESSAGES, "usage": USAGE, "seconds": pa.float64()},
     }
 )
-Question = tuple[Request, str | None, str | None]
+QuestionKey = tuple[Request, str | None, str | None]
 """A question with its conversation, the schema's text, and the model's name."""
-AT_ONCE = 2048
+BATCH_SIZE = 2048
 """Questions that are worked on together."""
 
 
-def detail(
+def text2sql_detail(
     session: Session,
     questions: list[Request | None],
     schemas: list[str | None],
@@ -52,12 +52,12 @@ def detail(
     mode: StoreMode,
 ) -> pa.Array:
     """Return a column of `DETAIL_SQL`: each distinct question answered once, NULL for a NULL question."""
-    distinct: dict[Question, int] = {}
+    distinct: dict[QuestionKey, int] = {}
     places: list[int | None] = []
     for question, schema, model in zip(questions, schemas, models, strict=True):
         place = distinct.setdefault((question, schema, model), len(distinct)) if question else None
         places.append(place)
-    answers = session.statement.asker.details(session, list(distinct), mode)
+    answers = session.statement.asker.sql_results(session, list(distinct), mode)
     for asked, found in zip(distinct, answers, strict=True):
         if found is not None:
             session.statement.note_failure(asked, found.error)
@@ -74,7 +74,7 @@ def ask_sql(
     """
     if question is None:
         raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")
-    (found,) = answer_all(session, [(question, None, model)], mode)
+    (found,) = resolve_questions(session, [(question, None, model)], mode)
     if found.sql is None:
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
         raise Text2SQLError(
@@ -84,43 +84,43 @@ def ask_sql(
     if not found.bound:
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
     rows, seconds = limits
-    session.statement.tell_sql(found.sql)
-    session.statement.limit(seconds)
+    session.statement.announce_sql(found.sql)
+    session.statement.set_time_limit(seconds)
     return f"SELECT * FROM ({found.sql}) AS answer LIMIT {int(rows)}"
 
 
-def answer_all(session: Session, questions: list[Question], mode: StoreMode) -> list[Detail]:
+def resolve_questions(session: Session, questions: list[QuestionKey], mode: StoreMode) -> list[Text2SqlResult]:
     """Answer the questions at once; one that the statement has asked before is not answered again."""
     details = session.statement.details
 
     async def all_of_them() -> None:
         new = [question for question in questions if question not in details]
-        for start in range(0, len(new), AT_ONCE):
-            part = new[start : start + AT_ONCE]
+        for start in range(0, len(new), BATCH_SIZE):
+            part = new[start : start + BATCH_SIZE]
             found = await asyncio.gather(*(_answer(session, question, mode) for question in part))
             details.update(zip(part, found, strict=True))
 
-    session.statement.wait(event_loop.start(all_of_them()))
+    session.statement.wait(event_loop.submit(all_of_them()))
     return [details[question] for question in questions]
 
 
-async def _answer(session: Session, question: Question, mode: StoreMode) -> Detail:
-    from ..text2sql.pipeline import answer_question
-    from ..text2sql.prompts.formats import form_of
+async def _answer(session: Session, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
+    from ..text2sql.pipeline import generate_sql
+    from ..text2sql.prompts.formats import format_for_model
     from ..text2sql.schema.resolve import resolve
 
     request, schema_text, name = question
     spec = session.text2sql_model_for(name)
-    schema = resolve(schema_text, session.known_catalog())
+    schema = resolve(schema_text, session.require_catalog())
 
     async def ask(step: Request) -> Response:
-        (response,) = await session.caller.ask(spec, [step], session.statement, mode)
+        (response,) = await session.caller.complete(spec, [step], session.statement, mode)
         return response
 
-    return await answer_question(request, schema, form_of(spec), ask)
+    return await generate_sql(request, schema, format_for_model(spec), ask)
 
 
-def _row(found: Detail) -> dict[str, object]:
+def _row(found: Text2SqlResult) -> dict[str, object]:
     return {
         "sql": found.sql,
         "error": failure_to_row(found.error),

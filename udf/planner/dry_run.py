@@ -13,22 +13,22 @@ from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
 from ...workers.metrics import CACHE_HITS
-from ..functions.text2sql import Question, answer_all
+from ..functions.text2sql import QuestionKey, resolve_questions
 from ..session.session import Session
 from ..settings import StoreMode
-from .modes import KNOWN_ONLY
+from .modes import CACHED
 
 if TYPE_CHECKING:
-    from ..text2sql.pipeline import Detail
+    from ..text2sql.pipeline import Text2SqlResult
 
-WINDOW = 65_536
+MAX_PENDING = 65_536
 """Requests that are noted before the first are asked: what is held in memory, and sorted so that prefixes meet."""
-EARLY = 4_096
+EARLY_BATCH = 4_096
 """The same where the first may be asked while the rehearsal goes on."""
-Noted = dict[tuple[str, StoreMode], dict[Request, ModelSpec]]
+PendingRequests = dict[tuple[str, StoreMode], dict[Request, ModelSpec]]
 
 
-class Rehearsal:
+class DryRun:
     """Answers what is known and notes the rest, to be asked when the run is over or the window is full.
 
     Args:
@@ -37,20 +37,20 @@ class Rehearsal:
     """
 
     def __init__(self, *, early: bool = False) -> None:
-        self.found = 0
+        self.missing_count = 0
         self._early = early
-        self._requests: Noted = {}
-        self._asked: deque[tuple[Noted, Future[None]]] = deque()
-        self._questions: dict[StoreMode, dict[Question, None]] = {}
+        self._requests: PendingRequests = {}
+        self._asked: deque[tuple[PendingRequests, Future[None]]] = deque()
+        self._questions: dict[StoreMode, dict[QuestionKey, None]] = {}
         self._noting = threading.Lock()
 
     def responses(
         self, session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
     ) -> Sequence[Response | None]:
         """Return the known responses, and note the other requests."""
-        responses = KNOWN_ONLY.responses(session, spec, requests, mode)
+        responses = CACHED.responses(session, spec, requests, mode)
         with self._noting:
-            if not self.found:  # What is found later was asked by this very statement.
+            if not self.missing_count:  # What is found later was asked by this very statement.
                 CACHE_HITS.add(sum(response is not None for response in responses), spec.name)
             place = (spec.name, mode)
             under_way = [noted.get(place, {}) for noted, _ in self._asked]
@@ -58,35 +58,41 @@ class Rehearsal:
             for request, response in zip(requests, responses, strict=True):
                 if response is None and not any(request in asked for asked in under_way):
                     new[request] = spec
-            if _count(self._requests) >= (EARLY if self._early else WINDOW):
+            if _count(self._requests) >= (EARLY_BATCH if self._early else MAX_PENDING):
                 self._ask(session)
-                self._land(session, WINDOW if self._early else 0)
+                self._land(session, MAX_PENDING if self._early else 0)
         return responses
 
-    def details(self, session: Session, questions: list[Question], mode: StoreMode) -> Sequence[Detail | None]:
+    def sql_results(
+        self, session: Session, questions: list[QuestionKey], mode: StoreMode
+    ) -> Sequence[Text2SqlResult | None]:
         """Return the known SQL, and note the other questions."""
-        details = KNOWN_ONLY.details(session, questions, mode)
+        details = CACHED.sql_results(session, questions, mode)
         with self._noting:
             noted = self._questions.setdefault(mode, {})
-            noted |= {question: None for question, found in zip(questions, details, strict=True) if found is None}
+            noted |= {
+                question: None
+                for question, missing_count in zip(questions, details, strict=True)
+                if missing_count is None
+            }
         return details
 
-    def ask(self, session: Session) -> int:
+    def send_pending(self, session: Session) -> int:
         """Ask what was noted; return how much was noted in all since the beginning."""
         with self._noting:
             self._ask(session)
             self._land(session, 0)
             noted, self._questions = self._questions, {}
         for mode, questions in noted.items():
-            self.found += len(questions)
-            answer_all(session, list(questions), mode)
-        return self.found
+            self.missing_count += len(questions)
+            resolve_questions(session, list(questions), mode)
+        return self.missing_count
 
     def _ask(self, session: Session) -> None:
         noted, self._requests = self._requests, {}
-        self.found += _count(noted)
-        session.statement.expect(_count(noted))
-        self._asked.append((noted, event_loop.start(_ask_all(session, noted))))
+        self.missing_count += _count(noted)
+        session.statement.expect_calls(_count(noted))
+        self._asked.append((noted, event_loop.submit(_ask_all(session, noted))))
 
     def _land(self, session: Session, most: int) -> None:
         """Wait until no more than so many requests are under way; an error among those that have ended is raised."""
@@ -94,23 +100,23 @@ class Rehearsal:
             session.statement.wait(self._asked[0][1])
             self._asked.popleft()
 
-    def drop(self) -> None:
+    def cancel(self) -> None:
         """Ask nothing more of what was noted: the run has failed, or was interrupted."""
         for _, asking in self._asked:
             asking.cancel()
 
 
-def _count(noted: Noted) -> int:
+def _count(noted: PendingRequests) -> int:
     return sum(map(len, noted.values()))
 
 
-async def _ask_all(session: Session, noted: Noted) -> None:
+async def _ask_all(session: Session, noted: PendingRequests) -> None:
     """Ask, those that begin alike next to each other: a service that keeps prefixes reads them once."""
     asking = []
     for (_, mode), requests in noted.items():
         for spec in list(requests.values())[:1]:  # All of one name are of one spec; there may be none.
             ordered = sorted(requests, key=_words)
-            asking.append(session.caller.ask_many(spec, ordered, session.statement, mode))
+            asking.append(session.caller.prefetch(spec, ordered, session.statement, mode))
     await asyncio.gather(*asking)
 
 

@@ -20,16 +20,16 @@ from ..calls.prices import price_of
 from ..calls.store import key_of
 from ..session.session import Session
 from ..settings import StoreMode
-from .eligibility import doubt
-from .modes import ASKING, KNOWN_ONLY
-from .parse import read_statement
-from .predicates import asks
+from .eligibility import ineligible_reason
+from .modes import CACHED, LIVE
+from .parse import parse_statement
+from .predicates import contains_call
 from .prefetch import Prefetch, in_transaction
-from .relax import opened
+from .relax import relax_predicates
 
 if TYPE_CHECKING:
-    from ..functions.text2sql import Question
-    from ..text2sql.pipeline import Detail
+    from ..functions.text2sql import QuestionKey
+    from ..text2sql.pipeline import Text2SqlResult
 
 ANSWER_TOKENS = 100
 """Taken for the length of an answer where the model has given none yet and the request says no `max_tokens`."""
@@ -61,20 +61,20 @@ class ModelEstimate:
     at_most: bool = False
 
 
-class Estimating:
+class CostEstimator:
     """Answers what is not known by a text of its own, which is another for each request, and counts."""
 
     def __init__(self, answer_tokens: dict[str, float]) -> None:
         self.models: dict[str, ModelEstimate] = {}
         self._answer_tokens = answer_tokens
-        self._seen: set[tuple[str, Request | Question]] = set()
+        self._seen: set[tuple[str, Request | QuestionKey]] = set()
         self._counting = threading.Lock()
 
     def responses(
         self, session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
     ) -> Sequence[Response | None]:
         """Return the known answers, and for the others the request's hash."""
-        known = KNOWN_ONLY.responses(session, spec, requests, mode)
+        known = CACHED.responses(session, spec, requests, mode)
         with self._counting:
             found = self.models.setdefault(spec.name, ModelEstimate(spec.name))
             for request, response in zip(requests, known, strict=True):
@@ -95,9 +95,11 @@ class Estimating:
         found.input_tokens = (found.input_tokens or 0) + usage.input_tokens
         found.output_tokens = (found.output_tokens or 0) + usage.output_tokens
         if price := price_of(spec):
-            found.money = (found.money or 0.0) + price.of(usage)
+            found.money = (found.money or 0.0) + price.cost(usage)
 
-    def details(self, session: Session, questions: list[Question], mode: StoreMode) -> Sequence[Detail | None]:
+    def sql_results(
+        self, session: Session, questions: list[QuestionKey], mode: StoreMode
+    ) -> Sequence[Text2SqlResult | None]:
         """Return no SQL: a question is at least one call, of a length that is not known before."""
         with self._counting:
             for question in questions:
@@ -121,30 +123,30 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
         RequestError: nothing in the statement asks a model, or it cannot be run ahead; the message says why.
         duckdb.Error: the statement cannot be run.
     """
-    reading = read_statement(sql, session.named or (), rows_only=False)
-    reason = doubt(connection, reading) if reading else "no model is asked in it, or it is no SELECT"
+    reading = parse_statement(sql, session.model_macros or (), rows_only=False)
+    reason = ineligible_reason(connection, reading) if reading else "no model is asked in it, or it is no SELECT"
     if reading is None or reason:
         raise RequestError(
             f"the statement cannot be estimated: {reason}", hint="write FROM llm_estimate('SELECT chat(…) FROM …')"
         )
-    rewritten = opened(reading.tree, reading.is_call)
-    session.statement.asker = asker = Estimating(event_loop.run(_answer_tokens(session)))
+    rewritten = relax_predicates(reading.tree, reading.is_call)
+    session.statement.asker = asker = CostEstimator(event_loop.run_sync(_answer_tokens(session)))
     own = session.own_transaction
     if not in_transaction(connection):
         own.begin(connection)
     try:
-        Prefetch(connection, session, reading, values).run(rewritten.sql(dialect="duckdb"))
+        Prefetch(connection, session, reading, values).execute(rewritten.sql(dialect="duckdb"))
     finally:
-        own.undo(connection)
-        session.statement.asker = ASKING
-    nested = any(asks(part, reading.is_call) for call in reading.calls() for part in call.expressions)
+        own.rollback(connection)
+        session.statement.asker = LIVE
+    nested = any(contains_call(part, reading.is_call) for call in reading.calls() for part in call.expressions)
     for found in asker.models.values():
         found.rows = session.statement.rows[found.model]
         found.at_most = nested or rewritten != reading.tree
     return list(asker.models.values())
 
 
-def estimate_ahead(
+def estimates_for_statement(
     connection: duckdb.DuckDBPyConnection, session: Session, text: str, values: Any
 ) -> dict[str, list[ModelEstimate]]:
     """Return the estimates that a statement with `llm_estimate('…')` will read: inside it, no other can run.

@@ -11,15 +11,15 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .modes import ASKS
+from .modes import MODEL_FUNCTIONS
 
 OPENS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 CLOSES = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
-BEGINS_QUERY = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
+QUERY_KEYWORDS = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
 
 
 @dataclass(frozen=True)
-class Reading:
+class ModelQuery:
     """The SELECT of a statement that asks models.
 
     Args:
@@ -40,7 +40,7 @@ class Reading:
         """Return the model calls in the tree."""
         return [node for node in self.tree.walk() if self.is_call(node)]
 
-    def independent(self) -> bool:
+    def has_single_call(self) -> bool:
         """Whether no request can hold what another one was answered."""
         recursive = any(clause.recursive for clause in self.tree.find_all(exp.With))
         return len(self.calls()) == 1 and not recursive
@@ -50,7 +50,7 @@ class Reading:
         return isinstance(node, exp.Anonymous) and node.name.lower() in self.names
 
 
-def read_statement(sql: str, models: Iterable[str], *, rows_only: bool = True) -> Reading | None:
+def parse_statement(sql: str, models: Iterable[str], *, rows_only: bool = True) -> ModelQuery | None:
     """Return the SELECT in a statement that asks models over rows; None where there is nothing to plan.
 
     Args:
@@ -58,7 +58,7 @@ def read_statement(sql: str, models: Iterable[str], *, rows_only: bool = True) -
         models: the models' names, each a function.
         rows_only: a SELECT without FROM is none: with its one row there is nothing to plan.
     """
-    names = ASKS.union(models)
+    names = MODEL_FUNCTIONS.union(models)
     try:
         tokens = DuckDB().tokenize(sql)
     except SqlglotError:
@@ -75,7 +75,7 @@ def read_statement(sql: str, models: Iterable[str], *, rows_only: bool = True) -
         return None
     if not isinstance(tree, exp.Query) or (rows_only and not tree.find(exp.From)):
         return None
-    reading = Reading(text, tree, len(part) == len(tokens), _target(tokens, part), names)
+    reading = ModelQuery(text, tree, len(part) == len(tokens), _target(tokens, part), names)
     return reading if reading.calls() else None
 
 
@@ -84,7 +84,7 @@ def _query_part(tokens: list[Token]) -> list[Token]:
     if not tokens:
         return []
     first = tokens[0].token_type
-    if first in BEGINS_QUERY or first is TokenType.L_PAREN:
+    if first in QUERY_KEYWORDS or first is TokenType.L_PAREN:
         return tokens
     if first is TokenType.COPY and tokens[1].token_type is TokenType.L_PAREN:
         return tokens[2 : _end(tokens, 1)]
@@ -94,7 +94,7 @@ def _query_part(tokens: list[Token]) -> list[Token]:
             [] if start < 0 or any(token.text.upper() == "EXISTS" for token in tokens[:start]) else tokens[start + 1 :]
         )
     if first is TokenType.INSERT:
-        start = next((place for place, token in _flat(tokens) if token.token_type in BEGINS_QUERY), len(tokens))
+        start = next((place for place, token in _flat(tokens) if token.token_type in QUERY_KEYWORDS), len(tokens))
         return tokens[start:]
     return []
 

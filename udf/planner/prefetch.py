@@ -11,22 +11,22 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
-from ..session.session import Session, plain
-from .dry_run import Rehearsal
-from .eligibility import doubt, reads_once
-from .guards import guarded
-from .limit_batches import TAKES_NULL, Waves, waves_of
-from .modes import ASKING, KNOWN, KNOWN_ONLY
-from .parse import Reading, read_statement
-from .predicates import asks
+from ..session.session import Session, execute_raw
+from .dry_run import DryRun
+from .eligibility import has_single_pass_source, ineligible_reason
+from .guards import add_guards
+from .limit_batches import NULL_TOLERANT, LimitBatches, limit_batches
+from .modes import CACHE_ONLY, CACHED, LIVE
+from .parse import ModelQuery, parse_statement
+from .predicates import contains_call
 
 LOG = logging.getLogger("quackllm")
-ROWS = 100_000
+FETCH_ROWS = 100_000
 """Rows of a rehearsal that are read, and dropped, at once."""
 
 
 @contextmanager
-def planned(connection: duckdb.DuckDBPyConnection, session: Session, text: str, arguments: Any) -> Iterator[None]:
+def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: str, arguments: Any) -> Iterator[None]:
     """Ask what the statement will ask; inside, it runs and finds the answers known.
 
     Args:
@@ -40,42 +40,42 @@ def planned(connection: duckdb.DuckDBPyConnection, session: Session, text: str, 
         return
     prefetch = Prefetch(connection, session, reading, arguments)
     if in_transaction(connection):
-        prefetch.ask_unchanged()
+        prefetch.run_unrewritten()
         yield
         return
     own = session.own_transaction
     own.begin(connection)
     try:
-        session.statement.asker = KNOWN_ONLY if _ask_ahead(prefetch, session) else ASKING
-        if session.statement.asker is ASKING:
-            own.undo(connection)
+        session.statement.asker = CACHED if _ask_ahead(prefetch, session) else LIVE
+        if session.statement.asker is LIVE:
+            own.rollback(connection)
         yield
         if not reading.whole:
             own.commit(connection)
     except BaseException:
-        own.undo(connection)
+        own.rollback(connection)
         raise
 
 
 def _ask_ahead(prefetch: Prefetch, session: Session) -> bool:
     """Return whether the statement needs nothing that was not asked; a rehearsal that fails proves nothing."""
     try:
-        return prefetch.ask()
+        return prefetch.run()
     except duckdb.Error as error:
-        if session.statement.failed_for_good:
+        if session.statement.is_terminal:
             raise
         LOG.debug("not planned: %s", error)
         return False
 
 
-def _read(connection: duckdb.DuckDBPyConnection, session: Session, text: str) -> Reading | None:
-    if session.statement.wishes.llm_prefetch == "off":
+def _read(connection: duckdb.DuckDBPyConnection, session: Session, text: str) -> ModelQuery | None:
+    if session.statement.options.llm_prefetch == "off":
         return None
-    reading = read_statement(text, session.named or ())
+    reading = parse_statement(text, session.model_macros or ())
     if reading is None:
         return None
     try:
-        reason = doubt(connection, reading)
+        reason = ineligible_reason(connection, reading)
     except duckdb.Error:  # An aborted transaction: the statement itself will say so.
         return None
     if reason:
@@ -85,7 +85,7 @@ def _read(connection: duckdb.DuckDBPyConnection, session: Session, text: str) ->
 
 def in_transaction(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the user's own transaction is open: another BEGIN would abort it, hence two looks at its number."""
-    one, two = (plain(connection, "SELECT current_transaction_id()") for _ in range(2))
+    one, two = (execute_raw(connection, "SELECT current_transaction_id()") for _ in range(2))
     return one == two
 
 
@@ -93,11 +93,11 @@ class Prefetch:
     """One statement before it runs."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, session: Session, reading: Reading, arguments: Any
+        self, connection: duckdb.DuckDBPyConnection, session: Session, reading: ModelQuery, arguments: Any
     ) -> None:
         self._connection, self._session, self._reading, self._arguments = connection, session, reading, arguments
 
-    def ask(self) -> bool:
+    def run(self) -> bool:
         """Ask what the statement will ask; return whether this proved that it needs nothing else.
 
         Every rehearsal sees the data that the statement itself will see: they share a transaction.
@@ -105,10 +105,10 @@ class Prefetch:
         Raises:
             duckdb.Error: a rehearsal failed, as the statement itself may.
         """
-        waves = waves_of(self._reading)
-        sql = self._rewritten(waves)
-        self._session.statement.asker = KNOWN_ONLY  # EXPLAIN folds constants: it would ask.
-        if reads_once(self._connection, self._reading.text, self._arguments):
+        waves = limit_batches(self._reading)
+        sql = self._guarded_sql(waves)
+        self._session.statement.asker = CACHED  # EXPLAIN folds constants: it would ask.
+        if has_single_pass_source(self._connection, self._reading.text, self._arguments):
             return False
         if sql is not None and waves is not None:
             self._ask_in_waves(waves)
@@ -116,18 +116,18 @@ class Prefetch:
         self._rehearse(self._reading.text if sql is None else sql)
         return sql is not None
 
-    def ask_unchanged(self) -> None:
+    def run_unrewritten(self) -> None:
         """Ask what the statement will ask, by running it as it is; not where that could fail and it would not."""
-        parts = self._reading.tree.find_all(*TAKES_NULL)
-        if not any(asks(part, self._reading.is_call) for part in parts):
+        parts = self._reading.tree.find_all(*NULL_TOLERANT)
+        if not any(contains_call(part, self._reading.is_call) for part in parts):
             self._rehearse(self._reading.text)
-        self._session.statement.asker = ASKING
+        self._session.statement.asker = LIVE
 
-    def _ask_in_waves(self, waves: Waves) -> None:
+    def _ask_in_waves(self, waves: LimitBatches) -> None:
         while True:
             self._rehearse(waves.sql())
             ((rows, passed),) = self._submit(waves.counting()).fetchall()
-            if waves.enough(rows, passed):
+            if waves.is_satisfied(rows, passed):
                 return
 
     def _behind_waves(self) -> str:
@@ -140,40 +140,40 @@ class Prefetch:
             function = "quackllm_embed" if call.name.lower() == "llm_embed" else "quackllm_chat"
             given = ["NULL", *given] if len(given) == 1 else given
             call.set("this", function)
-            call.set("expressions", [*given, f"'{KNOWN}'", str(self._session.number)])
+            call.set("expressions", [*given, f"'{CACHE_ONLY}'", str(self._session.number)])
         return str(tree.sql(dialect="duckdb"))
 
     def _rehearse(self, sql: str) -> None:
         """Run until nothing new is asked."""
-        found, rehearsal = -1, Rehearsal(early=self._reading.independent())
+        found, rehearsal = -1, DryRun(early=self._reading.has_single_call())
         try:
-            while rehearsal.found > found:
-                found = rehearsal.found
+            while rehearsal.missing_count > found:
+                found = rehearsal.missing_count
                 self._session.statement.asker = rehearsal
-                self.run(sql)
-                self._session.statement.asker = KNOWN_ONLY
-                rehearsal.ask(self._session)
+                self.execute(sql)
+                self._session.statement.asker = CACHED
+                rehearsal.send_pending(self._session)
         finally:
-            rehearsal.drop()
+            rehearsal.cancel()
 
-    def _rewritten(self, waves: Waves | None) -> str | None:
+    def _guarded_sql(self, waves: LimitBatches | None) -> str | None:
         """Return the guarded SELECT; None where it needs no guards, or could mean something else than the user's.
 
         That DuckDB reads what sqlglot writes as it reads the user's own text shows that sqlglot understood it.
         """
         written = self._reading.tree.sql(dialect="duckdb")
-        rewritten = guarded(self._reading.tree, self._reading.is_call).sql(dialect="duckdb")
+        rewritten = add_guards(self._reading.tree, self._reading.is_call).sql(dialect="duckdb")
         if rewritten == written and waves is None:
             return None
         tree = self._tree(written)
         return rewritten if tree and tree == self._tree(self._reading.text) else None
 
     def _tree(self, sql: str) -> Any:
-        ((text,),) = plain(self._connection, "SELECT json_serialize_sql($1::VARCHAR)", [sql])
+        ((text,),) = execute_raw(self._connection, "SELECT json_serialize_sql($1::VARCHAR)", [sql])
         tree = json.loads(text)
         return None if tree["error"] else _without_places(tree)
 
-    def run(self, sql: str) -> None:
+    def execute(self, sql: str) -> None:
         """Run a SELECT with the statement's values, to its last row, for what its functions see.
 
         Raises:
@@ -186,7 +186,7 @@ class Prefetch:
             raise duckdb.Error(str(error)) from error
 
     def _submit(self, sql: str, form: Literal["rows", "stream"] = "rows") -> Any:
-        return duckdb.DuckDBPyConnection._submit(self._connection, sql, self._arguments, form, ROWS)
+        return duckdb.DuckDBPyConnection._submit(self._connection, sql, self._arguments, form, FETCH_ROWS)
 
 
 def _without_places(tree: Any) -> Any:

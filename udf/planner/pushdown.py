@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from .predicates import IsCall, asks, conjuncts
+from .predicates import IsCall, conjuncts, contains_call
 
-KEEPS_ROWS = ("group", "having", "distinct", "limit", "offset", "qualify", "windows", "sample", "laterals", "into")
+BLOCKS_PUSHDOWN = ("group", "having", "distinct", "limit", "offset", "qualify", "windows", "sample", "laterals", "into")
 """What a subquery may not have: with it, fewer rows inside would mean other rows outside."""
 
 
@@ -17,11 +17,11 @@ def push_down(select: exp.Select, query: exp.Query, is_call: IsCall) -> None:
     if source is None or where is None or select.args.get("joins") or select.args.get("laterals"):
         return
     inner = _inner(source.this, query)
-    if inner is None or not asks(inner, is_call) or not _keeps_rows(inner):
+    if inner is None or not contains_call(inner, is_call) or not _keeps_rows(inner):
         return
     for part in conjuncts(where.this):
-        if not asks(part, is_call) and not part.find(exp.Query):
-            moved = _inside(part, source.this.alias_or_name, inner, is_call)
+        if not contains_call(part, is_call) and not part.find(exp.Query):
+            moved = _rewrite_columns(part, source.this.alias_or_name, inner, is_call)
             if moved is not None:
                 inner.where(moved, copy=False)
 
@@ -46,20 +46,20 @@ def _renames(source: exp.Expr) -> bool:
 
 
 def _keeps_rows(inner: exp.Select) -> bool:
-    if any(inner.args.get(name) for name in KEEPS_ROWS):
+    if any(inner.args.get(name) for name in BLOCKS_PUSHDOWN):
         return False
     shown = inner.expressions
     return not any(item.find(exp.AggFunc, exp.Window, exp.Unnest, exp.Explode, exp.Columns) for item in shown)
 
 
-def _inside(part: exp.Expr, alias: str, inner: exp.Select, is_call: IsCall) -> exp.Expr | None:
+def _rewrite_columns(part: exp.Expr, alias: str, inner: exp.Select, is_call: IsCall) -> exp.Expr | None:
     """Return the condition in the subquery's own columns; None where one of them is not plainly its own."""
     moved = exp.Paren(this=part.copy())
     for column in list(moved.find_all(exp.Column)):
         if column.table.lower() not in ("", alias.lower()) or isinstance(column.parent, exp.Dot):
             return None
         own = _own_column(column.name, inner)
-        if own is None or asks(own, is_call) or own.find(exp.Query):
+        if own is None or contains_call(own, is_call) or own.find(exp.Query):
             return None
         column.replace(own)
     return moved

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 _LISTENERS: list[Callable[[], None]] = []
-_HEARING = threading.Lock()
+_DISPATCH_LOCK = threading.Lock()
 _STARTED = threading.Event()
 _SENDING, _RECEIVING = socket.socketpair()
 atexit.register(_SENDING.close)
@@ -34,7 +34,7 @@ def on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        with _HEARING:  # What the thread has not heard yet was meant for this block, not for the next.
+        with _DISPATCH_LOCK:  # What the thread has not heard yet was meant for this block, not for the next.
             _LISTENERS.remove(stop)
             signal.set_wakeup_fd(before)
             if not _LISTENERS:
@@ -51,7 +51,7 @@ def _start_listening() -> None:
 
 def _listen() -> None:
     while _RECEIVING.recv(1, socket.MSG_PEEK):  # Empty when the process ends and the sockets are closed.
-        with _HEARING, contextlib.suppress(BlockingIOError):
+        with _DISPATCH_LOCK, contextlib.suppress(BlockingIOError):
             if signal.SIGINT in _RECEIVING.recv(4096, socket.MSG_DONTWAIT):
                 for stop in _LISTENERS:
                     stop()

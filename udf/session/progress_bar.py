@@ -14,15 +14,15 @@ from rich.syntax import Syntax
 from rich.table import Column
 from rich.text import Text
 
-from ..calls.budget import Spent
+from ..calls.budget import StatementUsage
 
 REDRAW_SECONDS = 0.25
 _SCREEN = threading.RLock()
-_ON_SCREEN: list[Bar] = []
+_ACTIVE_BAR: list[ProgressBar] = []
 """Of statements that ask at the same time, the one that shows how far it is; what the others say goes above it."""
 
 
-class Bar:
+class ProgressBar:
     """The line of one statement. Drawn by the threads that wait for its answers, so that it needs none of its own.
 
     Args:
@@ -30,7 +30,7 @@ class Bar:
         wish: 'auto' shows it in a terminal and in a notebook, 'on' always; a file gets the last line only.
     """
 
-    def __init__(self, spent: Spent, wish: Literal["auto", "on", "off"]) -> None:
+    def __init__(self, spent: StatementUsage, wish: Literal["auto", "on", "off"]) -> None:
         self._spent = spent
         self._console = _Console(stderr=True)
         self._in_notebook = self._console.is_jupyter
@@ -74,31 +74,31 @@ class Bar:
         if self._in_notebook:
             self._show_in_cell(self._progress)
         elif self._console.is_interactive:
-            if not _ON_SCREEN:
-                _ON_SCREEN.append(self)
+            if not _ACTIVE_BAR:
+                _ACTIVE_BAR.append(self)
                 self._progress.start()
             self._progress.refresh()
 
-    def wake(self) -> None:
+    def resume(self) -> None:
         """Let the line be drawn again."""
         self._resting = False
 
-    def rest(self) -> None:
+    def pause(self) -> None:
         """Take the line off the terminal and draw no more: it belongs to the user's own program."""
         with _SCREEN, self._unbroken():
             self._resting = True
-            if self in _ON_SCREEN:
-                _ON_SCREEN.clear()
+            if self in _ACTIVE_BAR:
+                _ACTIVE_BAR.clear()
                 self._progress.stop()
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Leave one line that says what the statement asked, if it ever showed that it asks."""
-        self.rest()
+        self.pause()
         if self._drawn and self._spent.asked:
             self._drawn = 0.0
             seconds = self._looked - self._began
             rate = f"({self._spent.done / seconds:,.1f}/s)" if seconds else ""
-            parts = [f"asked {_calls(self._spent.asked)} in {seconds:,.1f} s {rate}", *paid(self._spent)]
+            parts = [f"asked {_calls(self._spent.asked)} in {seconds:,.1f} s {rate}", *usage_summary(self._spent)]
             if self._cell is None:
                 self._say(Text("  ".join(parts), style="dim"))
             else:
@@ -112,7 +112,7 @@ class Bar:
     def _say(self, line: Text) -> None:
         line.rstrip()
         with _SCREEN, self._unbroken():
-            console = _ON_SCREEN[0]._console if _ON_SCREEN else self._console
+            console = _ACTIVE_BAR[0]._console if _ACTIVE_BAR else self._console
             console.print(line, soft_wrap=True)
 
     def _show_in_cell(self, line: Progress | Text) -> None:
@@ -142,7 +142,7 @@ class _Console(Console):
 class _Totals(ProgressColumn):
     """Done and total, rate, tokens, money, failures and time left, as far as there is anything to say."""
 
-    def __init__(self, spent: Spent) -> None:
+    def __init__(self, spent: StatementUsage) -> None:
         super().__init__(Column(no_wrap=True))
         self._spent = spent
 
@@ -152,14 +152,14 @@ class _Totals(ProgressColumn):
         parts = [_calls(done) if total is None else f"{done:,}/{_calls(int(total))}"]
         if task.speed:
             parts.append(f"{task.speed:,.1f}/s")
-        parts += paid(self._spent)
+        parts += usage_summary(self._spent)
         if task.time_remaining:
             minutes, seconds = divmod(round(task.time_remaining), 60)
             parts.append(f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d} left")
         return Text("  ".join(parts))
 
 
-def paid(spent: Spent) -> list[str]:
+def usage_summary(spent: StatementUsage) -> list[str]:
     """Return tokens, money and failures in words, each only where there are any."""
     parts = []
     if spent.input_tokens or spent.output_tokens:

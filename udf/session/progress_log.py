@@ -6,8 +6,8 @@ import sys
 from datetime import datetime
 from time import monotonic
 
-from ..calls.budget import Spent
-from .progress_bar import paid
+from ..calls.budget import StatementUsage
+from .progress_bar import usage_summary
 
 LINE_SECONDS = 10.0
 """How often a line is written."""
@@ -18,10 +18,10 @@ def log_line(text: str) -> None:
     print(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {text}", file=sys.stderr, flush=True)
 
 
-class LogLines:
+class ProgressLog:
     """The lines of one statement: what a `Bar` is on a terminal. Drawn by the threads that wait for its answers."""
 
-    def __init__(self, spent: Spent) -> None:
+    def __init__(self, spent: StatementUsage) -> None:
         self._spent = spent
         self._began = self._looked = self._written = 0.0
 
@@ -35,7 +35,7 @@ class LogLines:
         self._began, self._looked = began, monotonic()
         if self._looked - (self._written or began) >= LINE_SECONDS:
             self._written = self._looked
-            log_line("  ".join([self._done(expected), *paid(self._spent), *self._left(expected)]))
+            log_line("  ".join([self._done(expected), *usage_summary(self._spent), *self._left(expected)]))
 
     def _done(self, expected: int | None) -> str:
         of = f" of {max(expected, self._spent.asked, self._spent.done):,}" if expected else ""
@@ -50,18 +50,18 @@ class LogLines:
         seconds = self._looked - self._began
         return self._spent.done / seconds if seconds else 0.0
 
-    def wake(self) -> None:
+    def resume(self) -> None:
         """Nothing was taken off the screen."""
 
-    def rest(self) -> None:
+    def pause(self) -> None:
         """Nothing is on the screen."""
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Write once what the statement asked."""
         if self._began and self._spent.asked:
             seconds = self._looked - self._began
             asked = f"asked {self._spent.asked:,} calls in {seconds:,.1f} s, {self._rate:,.1f}/s"
-            log_line("  ".join([asked, *paid(self._spent)]))
+            log_line("  ".join([asked, *usage_summary(self._spent)]))
         self._began = 0.0
 
     def show_sql(self, sql: str) -> None:

@@ -12,11 +12,11 @@ import duckdb
 
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import SetupError, UnknownModelError
-from ...workers.serving.fleet import BUILT_IN, ECHO, Fleet, find_model
+from ...workers.serving.fleet import BUILTIN_TEXT2SQL, ECHO, Fleet, find_model
 from ..calls.async_store import SharedStore, store_for
-from ..calls.client import Caller
+from ..calls.client import CachingClient
 from .statement import Statement
-from .transaction import OwnTransaction
+from .transaction import ImplicitTransaction
 
 if TYPE_CHECKING:
     from ...workers.mschema import Schema
@@ -31,25 +31,25 @@ class Session:
     """One connection's models, call store, default model, running statement and catalog."""
 
     fleet: Fleet
-    caller: Caller
+    caller: CachingClient
     model: str | None = None
     number: int = field(default_factory=lambda: next(_NUMBERS))
     statement: Statement = field(default_factory=Statement)
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Held while a statement runs: DuckDB lets the threads of one connection take turns, and so do we."""
-    own_transaction: OwnTransaction = field(default_factory=OwnTransaction)
+    own_transaction: ImplicitTransaction = field(default_factory=ImplicitTransaction)
     catalog: Schema | None = None
     estimates: dict[str, list[ModelEstimate]] = field(default_factory=dict)
     """What the statements in `llm_estimate('…')` would ask, by their text."""
     variables: dict[str, str] | None = None
     """The SQL variables of the connection that say what a statement may do; None: not known, read them anew."""
-    duckdb_draws: bool | None = None
+    duckdb_progress_enabled: bool | None = None
     """Whether DuckDB shows progress of its own on this connection; None: not known."""
-    hushed: bool = False
-    named: frozenset[str] | None = None
+    duckdb_progress_silenced: bool = False
+    model_macros: frozenset[str] | None = None
     """The model names that have macros on this connection; None: not known, make them anew."""
 
-    def known_catalog(self) -> Schema:
+    def require_catalog(self) -> Schema:
         """Return the connection's catalog as it was when the statement began."""
         if self.catalog is None:
             raise SetupError(
@@ -67,7 +67,7 @@ class Session:
             return find_model(self.fleet, name or self.model or "")
         deployed = self.fleet.deployed()
         if not deployed:
-            self.statement.note(
+            self.statement.add_warning(
                 "no model is deployed: the echo engine answered, which only repeats; see quackllm deploy"
             )
             return ECHO
@@ -79,7 +79,7 @@ class Session:
             )
         return next(iter(deployed.values()))
 
-    def meant(self, name: str | None) -> ModelSpec:
+    def resolve_model(self, name: str | None) -> ModelSpec:
         """Return what the running statement means by a model's name, from its first row to its last.
 
         Raises:
@@ -95,10 +95,10 @@ class Session:
         if name or self.model:
             return self.model_for(name)
         deployed = [spec for spec in self.fleet.deployed().values() if spec.type != "echo"]  # It writes no SQL.
-        return deployed[0] if len(deployed) == 1 else BUILT_IN
+        return deployed[0] if len(deployed) == 1 else BUILTIN_TEXT2SQL
 
 
-def begin_session(fleet: Fleet, model: str | None) -> Session:
+def open_session(fleet: Fleet, model: str | None) -> Session:
     """Return a new session, known by its number until `end_session`.
 
     Raises:
@@ -111,7 +111,7 @@ def begin_session(fleet: Fleet, model: str | None) -> Session:
     return session
 
 
-def session_of(number: int) -> Session:
+def session_by_number(number: int) -> Session:
     """Return the session that a macro's number stands for.
 
     Raises:
@@ -125,17 +125,17 @@ def session_of(number: int) -> Session:
     return session
 
 
-def end_session(number: int) -> None:
+def close_session(number: int) -> None:
     """Forget the session."""
     _SESSIONS.pop(number, None)
 
 
 @cache
-def _caller(fleet: Fleet, store: SharedStore) -> Caller:
-    return Caller(fleet, store)
+def _caller(fleet: Fleet, store: SharedStore) -> CachingClient:
+    return CachingClient(fleet, store)
 
 
-def plain(connection: duckdb.DuckDBPyConnection, sql: str, values: Any = None) -> list[tuple[Any, ...]]:
+def execute_raw(connection: duckdb.DuckDBPyConnection, sql: str, values: Any = None) -> list[tuple[Any, ...]]:
     """Run SQL of our own on a user's connection, past our own hooks."""
     result = duckdb.DuckDBPyConnection.execute(connection, sql, values)
     return duckdb.DuckDBPyConnection.fetchall(result)

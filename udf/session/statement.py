@@ -19,24 +19,24 @@ import duckdb
 
 from ...workers.errors import CancelledError, QuackLLMError, TimeLimitError
 from ...workers.messages import Failure, Response
-from ..calls.answer_cache import Memory
-from ..calls.budget import Spent
-from ..planner.modes import ASKING, Asker
-from ..settings import Wishes, settings
+from ..calls.answer_cache import AnswerCache
+from ..calls.budget import StatementUsage
+from ..planner.modes import LIVE, AnswerSource
+from ..settings import StatementOptions, load_settings
 
 if TYPE_CHECKING:
     from ...workers.deployments.spec import ModelSpec
-    from ..functions.text2sql import Question
-    from ..text2sql.pipeline import Detail
-    from .progress_bar import Bar
-    from .progress_log import LogLines
+    from ..functions.text2sql import QuestionKey
+    from ..text2sql.pipeline import Text2SqlResult
+    from .progress_bar import ProgressBar
+    from .progress_log import ProgressLog
 
 LOG = logging.getLogger("quackllm")
 Result = TypeVar("Result")
 
-GLANCE_SECONDS = 0.1
+POLL_SECONDS = 0.1
 """How often a waiting function looks whether its statement was cancelled."""
-SHOWN_AFTER_SECONDS = 0.5
+PROGRESS_DELAY_SECONDS = 0.5
 """What takes no longer shows no progress."""
 
 
@@ -56,20 +56,20 @@ class Statement:
     """
 
     def __init__(self, interrupt: Callable[[], None] = lambda: None) -> None:
-        self.remembered: dict[str, Response] = {}
-        self.memory = Memory()
-        self.rooms: dict[str, asyncio.Semaphore] = {}
+        self.uncached_responses: dict[str, Response] = {}
+        self.memory = AnswerCache()
+        self.queue_slots: dict[str, asyncio.Semaphore] = {}
         self.failed: dict[Hashable, str] = {}
-        self.notes: dict[str, None] = {}
-        self.asker: Asker = ASKING
-        self.details: dict[Question, Detail] = {}
+        self.warnings: dict[str, None] = {}
+        self.asker: AnswerSource = LIVE
+        self.details: dict[QuestionKey, Text2SqlResult] = {}
         self.models: dict[str | None, ModelSpec] = {}
         """What its names mean, from the first row to the last, whatever is deployed meanwhile."""
         self.rows: Counter[str] = Counter()
-        self.spent = Spent()
+        self.spent = StatementUsage()
         self.expected: int | None = None
-        self.read_wishes: Callable[[], Wishes] = settings
-        self.runs = True
+        self.load_options: Callable[[], StatementOptions] = load_settings
+        self.is_execution = True
         """Not where it is only bound: a relation runs later, in statements of its own."""
         self.error: QuackLLMError | None = None
         self._interrupt = interrupt
@@ -78,30 +78,30 @@ class Statement:
         self._drawing = threading.Lock()
         self._too_slow: TimeLimitError | None = None
         self._timer: threading.Timer | None = None
-        self._bar: Bar | LogLines | None = None
+        self._bar: ProgressBar | ProgressLog | None = None
         self._watched = 0
         self._asking_since: float | None = None
         self._told: set[str] = set()
 
     @cached_property
-    def wishes(self) -> Wishes:
+    def options(self) -> StatementOptions:
         """What its user wishes of it.
 
         Raises:
             RequestError, SetupError: it cannot be read.
         """
-        return self.read_wishes()
+        return self.load_options()
 
-    def expect(self, more: int) -> None:
+    def expect_calls(self, more: int) -> None:
         """Say that so many more calls are to come, for the bar to know how far it is."""
         self.expected = (self.expected or 0) + more
 
     @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
+    def progress_allowed(self) -> Iterator[None]:
         """Let progress be shown inside the block only: outside it the screen belongs to the user's own program."""
         self._watched += 1
         if self._bar:
-            self._bar.wake()
+            self._bar.resume()
         try:
             yield
         except BaseException:
@@ -114,7 +114,7 @@ class Statement:
     def _leave_screen(self, for_good: bool) -> None:
         # After Ctrl-C the thread that heard it does this: a KeyboardInterrupt in the middle would leave half a bar.
         if self._bar and not self._pressed:
-            self._bar.end() if for_good else self._bar.rest()
+            self._bar.finish() if for_good else self._bar.pause()
 
     def wait(self, future: Future[Result]) -> Result:
         """Return the future's result; gives up, and takes back what was not sent yet, when the statement is cancelled.
@@ -125,7 +125,7 @@ class Statement:
         try:
             while not self._cancelled.is_set():
                 # Not result(timeout): a TimeoutError of the work itself would look like one of the waiting.
-                done = wait([future], GLANCE_SECONDS).done
+                done = wait([future], POLL_SECONDS).done
                 self._show_progress()
                 if done:
                     return future.result()
@@ -136,43 +136,43 @@ class Statement:
         raise CancelledError("the statement was interrupted; what was answered is kept")
 
     def _show_progress(self) -> None:
-        if not self._watched or not (self.spent.asked or self.expected) or self.wishes.llm_progress == "off":
+        if not self._watched or not (self.spent.asked or self.expected) or self.options.llm_progress == "off":
             return
         self._asking_since = self._asking_since or monotonic()
-        if monotonic() - self._asking_since > SHOWN_AFTER_SECONDS:
+        if monotonic() - self._asking_since > PROGRESS_DELAY_SECONDS:
             with self._drawing:
                 if not self._pressed:
                     self._screen().draw(self._asking_since, self.expected)
 
-    def _screen(self) -> Bar | LogLines:
+    def _screen(self) -> ProgressBar | ProgressLog:
         if self._bar is None:
-            from .progress_bar import Bar  # Only those who wait for a model wait for rich.
-            from .progress_log import LogLines
+            from .progress_bar import ProgressBar  # Only those who wait for a model wait for rich.
+            from .progress_log import ProgressLog
 
-            wish = self.wishes.llm_progress
-            self._bar = LogLines(self.spent) if wish == "log" else Bar(self.spent, wish)
+            wish = self.options.llm_progress
+            self._bar = ProgressLog(self.spent) if wish == "log" else ProgressBar(self.spent, wish)
         return self._bar
 
     @property
-    def showed(self) -> bool:
+    def progress_shown(self) -> bool:
         """Whether anything of it was shown."""
         return self._bar is not None
 
-    def tell_sql(self, sql: str) -> None:
+    def announce_sql(self, sql: str) -> None:
         """Say, once, which SQL `ask` runs: in the log, and where progress is shown."""
-        if self._watched and self.runs and sql not in self._told:
+        if self._watched and self.is_execution and sql not in self._told:
             self._told.add(sql)
             LOG.info("ask runs: %s", sql)
-            if self.wishes.llm_progress != "off":
+            if self.options.llm_progress != "off":
                 self._screen().show_sql(sql)
 
-    def press(self) -> None:
+    def cancel_by_user(self) -> None:
         """Stop the statement because Ctrl-C was pressed."""
         self.cancel()
         with self._drawing:  # A line that is drawn now is taken away below, and none is drawn after it.
             self._pressed = True
         if self._bar:
-            self._bar.end()
+            self._bar.finish()
 
     def cancel(self) -> None:
         """Stop the statement, in DuckDB and in our own waiting."""
@@ -180,11 +180,11 @@ class Statement:
         self._interrupt()
 
     @property
-    def failed_for_good(self) -> bool:
+    def is_terminal(self) -> bool:
         """Whether it was cancelled, or an error of ours ended it: another way to run it would do no better."""
         return self._cancelled.is_set() or self.error is not None
 
-    def limit(self, seconds: float) -> None:
+    def set_time_limit(self, seconds: float) -> None:
         """Cancel the statement unless it ends within so many seconds."""
 
         def expire() -> None:
@@ -197,17 +197,17 @@ class Statement:
         self._timer.daemon = True
         self._timer.start()
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Stop the clock, and say what was asked: all rows were read, the next statement begins, or all is closed."""
         self._stop_clock()
         if self._bar:
-            self._bar.end()
+            self._bar.finish()
 
     def _stop_clock(self) -> None:
         if self._timer:
             self._timer.cancel()
 
-    def reason(self, error: Exception) -> BaseException:
+    def translate_error(self, error: Exception) -> BaseException:
         """Return what really happened when DuckDB says that the statement failed."""
         if self._too_slow:
             return self._too_slow
@@ -222,14 +222,14 @@ class Statement:
         if failure:
             self.failed[asked] = failure.code
 
-    def note(self, text: str) -> None:
+    def add_warning(self, text: str) -> None:
         """Say something once, in a warning at the end of the statement."""
-        self.notes[text] = None
+        self.warnings[text] = None
 
-    def warn(self) -> None:
+    def emit_warnings(self) -> None:
         """Say in one warning each what the statement noted and how many requests failed, by code."""
-        notes, self.notes = self.notes, {}
-        for text in notes:
+        texts, self.warnings = self.warnings, {}
+        for text in texts:
             warnings.warn(text, FailedRowsWarning, stacklevel=7)
         counts, self.failed = Counter(self.failed.values()), {}
         if counts:

@@ -7,7 +7,7 @@ import contextlib
 import duckdb
 
 
-class OwnTransaction:
+class ImplicitTransaction:
     """Open from a statement's rehearsal until it is read to its end, or the next statement begins."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class OwnTransaction:
                 values = [value for row in result for value in row]
                 duckdb.DuckDBPyConnection.execute(connection, f"FROM (VALUES {rows}) AS t({names})", values)
 
-    def undo(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def rollback(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Undo what was written in it, if it is open; of a statement that only read, just close it."""
         if self._open:
             with contextlib.suppress(duckdb.TransactionException):  # A failed commit has undone it already.

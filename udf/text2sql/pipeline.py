@@ -14,17 +14,17 @@ from .checks.binder import bind
 from .checks.extract_sql import declined, reduce_answer
 from .checks.guard import check
 from .checks.sandbox import parser_error
-from .prompts.formats import PromptForm
+from .prompts.formats import PromptFormat
 from .prompts.value_matching import match_values
 from .schema.resolve import ResolvedSchema
 
 Ask = Callable[[Request], Awaitable[Response]]
-Fit = Callable[[str], tuple[str, Failure | None]]
+TargetCheck = Callable[[str], tuple[str, Failure | None]]
 NO_SQL = Failure("no_sql", "the answer holds no SQL")
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class Text2SqlResult:
     """What came of a question.
 
     Args:
@@ -49,15 +49,15 @@ class Detail:
     seconds: float
 
 
-async def answer_question(
+async def generate_sql(
     question: str | Request,
     schema: ResolvedSchema,
-    form: PromptForm,
+    form: PromptFormat,
     ask: Ask,
     *,
     max_repairs: int = 3,
-    fit: Fit | None = None,
-) -> Detail:
+    fit: TargetCheck | None = None,
+) -> Text2SqlResult:
     """Return the SQL that answers a question.
 
     Args:
@@ -77,16 +77,16 @@ async def answer_question(
         raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
     values = await asyncio.to_thread(match_values, request.messages[-1].content, schema.schema)
     messages: tuple[Message, ...] | None = form.ask(request.messages, schema.schema, values)
-    detail = Detail(None, NO_SQL, 0, False, "", request.messages[:-1], Usage(), 0.0)
+    detail = Text2SqlResult(None, NO_SQL, 0, False, "", request.messages[:-1], Usage(), 0.0)
     while messages is not None and detail.attempts <= max_repairs:
         response = await ask(structs.replace(request, messages=messages))
-        detail = _counted(detail, response)
+        detail = _add_attempt(detail, response)
         if response.error is not None:
             return replace(detail, error=response.error)
         output = response.output or ""
         if form.read is not None:
             output = await asyncio.to_thread(form.read, output, request.messages, schema.schema, values)
-        sql, failure = await asyncio.to_thread(_judged, output, schema)
+        sql, failure = await asyncio.to_thread(_extract_and_check, output, schema)
         if fit and not failure:
             sql, failure = await asyncio.to_thread(fit, sql)
         if failure is None:
@@ -97,7 +97,7 @@ async def answer_question(
     return detail
 
 
-def _counted(detail: Detail, response: Response) -> Detail:
+def _add_attempt(detail: Text2SqlResult, response: Response) -> Text2SqlResult:
     usage = Usage(
         detail.usage.input_tokens + response.usage.input_tokens,
         detail.usage.output_tokens + response.usage.output_tokens,
@@ -111,7 +111,7 @@ def _counted(detail: Detail, response: Response) -> Detail:
     )
 
 
-def _judged(output: str, schema: ResolvedSchema) -> tuple[str, Failure | None]:
+def _extract_and_check(output: str, schema: ResolvedSchema) -> tuple[str, Failure | None]:
     """Return the SQL of an answer as it may run, or as it was written and what is wrong with it."""
     sql = reduce_answer(output)
     if sql is None:

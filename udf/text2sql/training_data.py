@@ -15,12 +15,12 @@ from ...workers.training.data.data_files import BadRow, Row
 from .checks.binder import OneByOne, refusal
 from .checks.guard import check
 from .checks.sandbox import parser_error
-from .checks.string_literals import text_in_single_quotes
-from .evaluation.databases import Sources
-from .evaluation.datasets import Question, questions, suites
-from .evaluation.question_rows import LeftOut, read_question
+from .checks.string_literals import normalize_string_literals
+from .evaluation.databases import QuestionDatabases
+from .evaluation.datasets import Question, list_suites, load_questions
+from .evaluation.question_rows import SkippedRow, parse_question
 from .evaluation.scoring import SECONDS, run
-from .prompts.formats import PromptForm, form_for
+from .prompts.formats import PromptFormat, format_named
 from .prompts.value_matching import match_values
 from .schema.resolve import ResolvedSchema
 
@@ -72,12 +72,12 @@ class HeldOut:
 
 def held_out() -> HeldOut:
     """Return the `dev` questions of the data folder, with their databases."""
-    return HeldOut.of(one for suite in suites("dev") for one in questions(suite, "dev"))
+    return HeldOut.of(one for suite in list_suites("dev") for one in load_questions(suite, "dev"))
 
 
-def prepare_examples(
+def build_examples(
     rows: Iterable[Row | BadRow | Question],
-    form: PromptForm | str,
+    form: PromptFormat | str,
     *,
     database: str = "",
     tested: HeldOut | None = None,
@@ -86,7 +86,7 @@ def prepare_examples(
     languages: Sequence[str] = (),
     limit: int | None = None,
     progress: Callable[[], None] = lambda: None,
-) -> tuple[list[ChatExample], list[LeftOut]]:
+) -> tuple[list[ChatExample], list[SkippedRow]]:
     """Return the training examples that rows of questions and SQL make, and the rows that were left out.
 
     Each question becomes the messages that text2sql sends at inference for that schema and question, with the cells
@@ -118,15 +118,15 @@ def prepare_examples(
         SetupError: no form has that name.
     """
     examples: list[ChatExample] = []
-    left_out: list[LeftOut] = []
-    with Sources() as sources:
-        chosen = form_for(form, "") if isinstance(form, str) else form
+    left_out: list[SkippedRow] = []
+    with QuestionDatabases() as sources:
+        chosen = format_named(form, "") if isinstance(form, str) else form
         held = held_out() if tested is None else tested
-        maker = _Maker(chosen, sources, held, drop_empty, seconds, languages)
+        maker = _ExampleBuilder(chosen, sources, held, drop_empty, seconds, languages)
         for row in rows:
             if len(examples) == limit:
                 break
-            made = maker.make(row if isinstance(row, Question) else read_question(row, database))
+            made = maker.make(row if isinstance(row, Question) else parse_question(row, database))
             if isinstance(made, ChatExample):
                 examples.append(made)
             else:
@@ -143,11 +143,11 @@ class _Refused(Exception):
 
 
 @dataclass
-class _Maker:
+class _ExampleBuilder:
     """Makes examples one after the other; knows what was made before, and the conversations under way."""
 
-    form: PromptForm
-    sources: Sources
+    form: PromptFormat
+    sources: QuestionDatabases
     tested: HeldOut
     drop_empty: bool
     seconds: float
@@ -159,16 +159,16 @@ class _Maker:
         self.turns: dict[tuple[str, int], tuple[Message, ...]] = {}
         self.lost: dict[tuple[str, int], int] = {}
 
-    def make(self, question: Question | LeftOut) -> ChatExample | LeftOut:
+    def make(self, question: Question | SkippedRow) -> ChatExample | SkippedRow:
         """Return the example of a question, or why there is none."""
-        if isinstance(question, LeftOut):
+        if isinstance(question, SkippedRow):
             return question
         try:
             return self._made(question)
         except _Refused as refused:
             if question.dialogue is not None and refused.kind != "duplicate":
                 self.lost.setdefault((question.db, question.dialogue), question.line)
-            return LeftOut(question.line, refused.kind, refused.why)
+            return SkippedRow(question.line, refused.kind, refused.why)
 
     def _made(self, question: Question) -> ChatExample:
         if why := self.tested.holds(question):
@@ -191,7 +191,7 @@ class _Maker:
 
     def _checked(self, question: Question, schema: ResolvedSchema) -> str:
         """Return the SQL as the guard lets it through; it binds, and runs where there are rows."""
-        sql = text_in_single_quotes(question.sql, schema.schema)
+        sql = normalize_string_literals(question.sql, schema.schema)
         if message := parser_error(sql):
             raise _Refused("parser", message)
         try:

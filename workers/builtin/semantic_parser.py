@@ -8,33 +8,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from ..mschema import read
+from ..mschema import parse_mschema
 from .binder import Binder
-from .network.beam_search import Beam, search
+from .network.beam_search import Beam, beam_search
 from .network.numpy_network import Network
-from .network.schema_linking import Earlier, Linked, SchemaLinks, link
-from .query.degenerate import says_nothing
-from .query.from_sql import NotRead, read_sql
+from .network.schema_linking import LinkedQuestion, PreviousTurn, SchemaLinks, link
+from .query.degenerate import is_degenerate
+from .query.from_sql import UnsupportedSqlError, parse_sql
 from .query.grammar import is_keyword
-from .query.implied_tables import shortened
-from .query.linearize import read_query
-from .query.to_sql import CannotWrite, write_sql
+from .query.implied_tables import drop_implied_tables
+from .query.linearize import parse_symbols
+from .query.to_sql import NotWritableError, format_sql
 from .query.tree import Query
-from .schema.prune_schema import narrowed
-from .schema.schema_index import Names
+from .schema.prune_schema import prune_schema
+from .schema.schema_index import SchemaIndex
 
 VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
 VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
 BEAMS = 5
-SURE = math.log(0.5)
+DECLINE_THRESHOLD = math.log(0.5)
 """A decline counts from this probability on; below it the likeliest query does."""
 
 
-class NoSchema(ValueError):
+class NoSchemaError(ValueError):
     """The request has no schema: it is no question about a database."""
 
 
-class Declined(ValueError):
+class DeclinedError(ValueError):
     """The model finds nothing in the schema that answers the question."""
 
 
@@ -48,14 +48,14 @@ class Parsed:
     written: int
 
 
-class Grounds:
+class SchemaContext:
     """One schema, prepared: names, and the empty copy that answers are bound in."""
 
     def __init__(self, text: str) -> None:
-        schema = read(text)
+        schema = parse_mschema(text)
         if not schema.tables:
-            raise NoSchema
-        self.names = Names(schema)
+            raise NoSchemaError
+        self.names = SchemaIndex(schema)
         self.binder = Binder(schema)
         self.columns = {
             f"{self.names.tables[table].name}.{column.name}".lower(): number
@@ -69,12 +69,12 @@ class Grounds:
 
     def links_for(self, text: str, cells: list[tuple[int, str]]) -> SchemaLinks:
         """Return the links of the schema, or of the part of a large one that a text is about; `cells` are known too."""
-        schema = narrowed(self.names, text, {number for number, _ in cells})
-        links = self.links if schema is self.names.schema else SchemaLinks(Names(schema))
+        schema = prune_schema(self.names, text, {number for number, _ in cells})
+        links = self.links if schema is self.names.schema else SchemaLinks(SchemaIndex(schema))
         found = [(self._number_in(links.names, number), cell) for number, cell in cells]
         return links.with_cells([(number, cell) for number, cell in found if number is not None])
 
-    def _number_in(self, names: Names, number: int) -> int | None:
+    def _number_in(self, names: SchemaIndex, number: int) -> int | None:
         return names.find_column(self.names.tables[self.names.table_of[number]].name, self.names.columns[number].name)
 
     def cells(self, lines: str) -> list[tuple[int, str]]:
@@ -89,13 +89,13 @@ class Grounds:
 
 
 @lru_cache(maxsize=16)
-def grounds_of(text: str) -> Grounds:
+def schema_context(text: str) -> SchemaContext:
     """Return the prepared schema of an M-Schema text, kept for the next question.
 
     Raises:
         NoSchema: the text describes no table.
     """
-    return Grounds(text)
+    return SchemaContext(text)
 
 
 def parse(network: Network, schema: str, turns: Sequence[tuple[str, str]], question: str) -> Parsed:
@@ -110,43 +110,43 @@ def parse(network: Network, schema: str, turns: Sequence[tuple[str, str]], quest
         Declined: no query on this schema answers the question.
     """
     text, *cells = VALUES_HEADING.split(schema, maxsplit=1)
-    grounds = grounds_of(text.strip())
+    grounds = schema_context(text.strip())
     about = " ".join((question, *(part for turn in turns[-1:] for part in turn)))
     links = grounds.links_for(about, grounds.cells(cells[0]) if cells else [])
     names = links.names
-    linked = link(question, links, earlier_of(turns, names))
-    for beam in search(network, names, linked, BEAMS):
+    linked = link(question, links, previous_turn(turns, names))
+    for beam in beam_search(network, names, linked, BEAMS):
         if is_keyword(beam.symbols[0], "DECLINE"):
-            if beam.score > SURE:
-                raise Declined
+            if beam.score > DECLINE_THRESHOLD:
+                raise DeclinedError
             continue
         tree = tree_of(beam, linked)
-        sql = None if says_nothing(tree) else sql_of(tree, names, linked)
+        sql = None if is_degenerate(tree) else sql_of(tree, names, linked)
         if sql and grounds.binder.binds(sql):
             return Parsed(sql, tree, len(linked.features), len(beam.symbols))
-    raise Declined
+    raise DeclinedError
 
 
-def earlier_of(turns: Sequence[tuple[str, str]], names: Names) -> Earlier | None:
+def previous_turn(turns: Sequence[tuple[str, str]], names: SchemaIndex) -> PreviousTurn | None:
     """Return the turn before, its SQL as a tree where it can be read as one."""
     if not turns:
         return None
     question, sql = turns[-1]
     try:
-        return Earlier(question, shortened(read_sql(sql, names), names))
-    except (NotRead, KeyError):
-        return Earlier(question)
+        return PreviousTurn(question, drop_implied_tables(parse_sql(sql, names), names))
+    except (UnsupportedSqlError, KeyError):
+        return PreviousTurn(question)
 
 
-def tree_of(beam: Beam, linked: Linked) -> Query:
+def tree_of(beam: Beam, linked: LinkedQuestion) -> Query:
     """Return the query of a whole beam."""
-    return read_query(beam.symbols, [one.value for one in linked.candidates], linked.words)
+    return parse_symbols(beam.symbols, [one.value for one in linked.candidates], linked.words)
 
 
-def sql_of(tree: Query, names: Names, linked: Linked) -> str | None:
+def sql_of(tree: Query, names: SchemaIndex, linked: LinkedQuestion) -> str | None:
     """Return the SQL of a tree, texts as the cells spell them; None where no keys tie its tables."""
     cells = {one.value.text: one.cells for one in linked.candidates}
     try:
-        return write_sql(tree, names, lambda column, text: cells.get(text, {}).get(column, text))
-    except CannotWrite:
+        return format_sql(tree, names, lambda column, text: cells.get(text, {}).get(column, text))
+    except NotWritableError:
         return None

@@ -16,12 +16,12 @@ from ..deployments.spec import ModelSpec
 from ..errors import QuackLLMError
 from ..log_events import log_event
 from ..messages import Request
-from ..serving.worker import Finished, Worker
-from .metrics_exporter import watch_replica
+from ..serving.worker import ChunkBatch, Worker
+from .metrics_exporter import start_replica_observability
 
 NAMESPACE = "quackllm"
 DIRECTORY = "directory"
-KEPT, KV_NAMESPACE = b"deployments", b"quackllm"
+KV_KEY, KV_NAMESPACE = b"deployments", b"quackllm"
 GATHER_SECONDS = 0.004
 """Answers that complete within this time travel together: a message for each would cost more than it carries."""
 
@@ -43,11 +43,11 @@ class Deployment:
         return [f"{self.spec.name}:{self.generation}:{number}" for number in range(self.spec.num_workers)]
 
 
-class Replica:
+class ReplicaActor:
     """The actor: one worker of one generation of a model. Ray restarts it when it dies."""
 
     def __init__(self, deployment: Deployment, name: str) -> None:
-        watch_replica()
+        start_replica_observability()
         log_event("started", replica=name, pid=os.getpid())
         self.name = name
         self.worker = Worker(deployment.spec)
@@ -64,18 +64,18 @@ class Replica:
         if self._noted is not None:
             noted, self._noted = self._noted, None
             if workers := await noted:  # After a restart there may be more or fewer than there were.
-                await self.share(workers)
+                await self.set_worker_count(workers)
         await self.worker.start()
 
     async def up(self) -> bool:
         """Say that this replica is there and takes requests."""
         return not self._retired
 
-    async def share(self, workers: int) -> None:
+    async def set_worker_count(self, workers: int) -> None:
         """Keep to this replica's part of the rates, now that there are so many."""
         self.worker.retry.set_worker_count(workers)
 
-    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
+    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[ChunkBatch]:
         """Yield answers with their places in the batch, as they complete.
 
         Raises:
@@ -106,14 +106,14 @@ class Replica:
         return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()[:8], **asdict(self.worker.counts)}
 
 
-class Directory:
+class ModelDirectory:
     """The actor that knows which generation of each model answers, and how often each replica was started.
 
     What it knows is kept in Ray's own store, where a restarted directory finds it.
     """
 
     def __init__(self) -> None:
-        kept = _internal_kv_get(KEPT, namespace=KV_NAMESPACE)
+        kept = _internal_kv_get(KV_KEY, namespace=KV_NAMESPACE)
         self._deployments: dict[str, Deployment] = pickle.loads(kept) if kept else {}
         self._starts: dict[str, int] = {name: 1 for found in self._deployments.values() for name in found.replicas}
 
@@ -130,10 +130,10 @@ class Directory:
         self._keep({kept: deployment for kept, deployment in self._deployments.items() if kept != name})
 
     def _keep(self, deployments: dict[str, Deployment]) -> None:
-        _internal_kv_put(KEPT, pickle.dumps(deployments), overwrite=True, namespace=KV_NAMESPACE)
+        _internal_kv_put(KV_KEY, pickle.dumps(deployments), overwrite=True, namespace=KV_NAMESPACE)
         self._deployments = deployments
 
-    async def note_start(self, replica: str) -> int | None:
+    async def record_start(self, replica: str) -> int | None:
         """Count a start of that replica; called by the replica itself.
 
         Returns:

@@ -10,7 +10,7 @@ from ray._private.services import canonicalize_bootstrap_address
 REACH_SECONDS = 10.0
 
 
-def answering_address(address: str | None) -> str | None:
+def resolve_address(address: str | None) -> str | None:
     """Return what `ray.init` is to be given: an address at which somebody listens, or None or 'local' to start Ray.
 
     Args:

@@ -9,35 +9,35 @@ from typing import Any
 import ray
 from ray.util import metrics as ray_side
 
-from ..log_events import write_logs
-from ..metrics import PREFIX, samples
+from ..log_events import configure_logging
+from ..metrics import PREFIX, collect
 
 EXPORT_SECONDS = 2.0
 _WATCHED = threading.Event()
 
 
-def watch() -> None:
+def start_exporter() -> None:
     """Hand this process's metrics to Ray from now on, every 2 seconds; once, however often it is called."""
     if not _WATCHED.is_set():
         _WATCHED.set()
         threading.Thread(target=_export_for_ever, name="quackllm-metrics", daemon=True).start()
 
 
-def watch_replica() -> None:
+def start_replica_observability() -> None:
     """Do the same for a replica, and write what it does into its log."""
-    write_logs()
-    watch()
+    configure_logging()
+    start_exporter()
 
 
 def _export_for_ever() -> None:
-    exported = Exported()
+    exported = MetricsExporter()
     while True:
         time.sleep(EXPORT_SECONDS)
         if ray.is_initialized():
             exported.export()
 
 
-class Exported:
+class MetricsExporter:
     """What Ray has been told: it takes what was added to a counter, not its sum."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Exported:
 
     def export(self) -> None:
         """Tell Ray what has changed."""
-        for kind, metric, values in samples():
+        for kind, metric, values in collect():
             for labels, value in values.items():
                 before = self._told.get((metric.name, labels))
                 if value != before:

@@ -16,20 +16,20 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from ..deployments.spec import ModelSpec
 from ..errors import SetupError, UnknownModelError
-from ..serving.fleet import ALWAYS_THERE, Fleet, ModelStatus, unknown_model
+from ..serving.fleet import BUILTIN_MODELS, Fleet, ModelStatus, unknown_model
 from ..serving.local_fleet import local_fleet
 from ..serving.router import Router
-from ..serving.worker import concurrency
-from .actors import DIRECTORY, NAMESPACE, Deployment, Directory
-from .address import answering_address
-from .metrics_exporter import watch
-from .replicas import RayReplica, replica_statuses, replicas_up, retire, share_rates, start_replicas
+from ..serving.worker import worker_concurrency
+from .actors import DIRECTORY, NAMESPACE, Deployment, ModelDirectory
+from .address import resolve_address
+from .metrics_exporter import start_exporter
+from .replicas import RayReplica, drain, live_replicas, rebalance_rates, replica_statuses, start_replicas
 
 ON_HEAD = {"node:__internal_head__": 0.001}
 """Where the directory and the call store run: a lost worker node takes neither, and a file stays where it is."""
 ANSWER_SECONDS = float(os.environ.get("QUACKLLM_CLUSTER_SECONDS", 60))
 """How long the cluster's head may be silent, e.g. while it is restarted, before that is an error."""
-QUEUED_AHEAD = 2.0
+QUEUE_FACTOR = 2.0
 """While answers that came together travel to the driver, and it is busy with them, a replica works on as many more."""
 
 
@@ -38,10 +38,10 @@ class RayFleet(Fleet):
 
     def __init__(self, address: str | None) -> None:
         self.address = address
-        self.place = f"Ray at {address or 'this machine'}"
+        self.description = f"Ray at {address or 'this machine'}"
         self._directory = _attach(address)
         self._routers: dict[str, tuple[int, Router]] = {}
-        watch()
+        start_exporter()
 
     def deployed(self) -> Mapping[str, ModelSpec]:
         """Return the models that answer on the cluster now."""
@@ -60,11 +60,11 @@ class RayFleet(Fleet):
         try:
             return ray.get(getattr(self._directory, method).remote(*arguments), timeout=ANSWER_SECONDS)
         except (GetTimeoutError, RayActorError) as error:
-            raise self._silent() from error
+            raise self._head_unreachable() from error
 
-    def _silent(self) -> SetupError:
+    def _head_unreachable(self) -> SetupError:
         hint = "is its head running? Type: ray status   and start this program again when it is"
-        return SetupError(f"{self.place} does not answer; models that answer there cannot be found", hint=hint)
+        return SetupError(f"{self.description} does not answer; models that answer there cannot be found", hint=hint)
 
     def _deployment(self, name: str) -> Deployment:
         deployments = self._deployments()
@@ -74,26 +74,26 @@ class RayFleet(Fleet):
 
     def router(self, spec: ModelSpec) -> Router:
         """Return the model's router; a model that is not on the cluster answers in this process."""
-        if spec.name in ALWAYS_THERE and spec == ALWAYS_THERE[spec.name]:
+        if spec.name in BUILTIN_MODELS and spec == BUILTIN_MODELS[spec.name]:
             return local_fleet().router(spec)
-        at_once = concurrency(spec)
+        at_once = worker_concurrency(spec)
         known = self._routers.get(spec.name)
         if known is None or known[0] != at_once:
             known = self._routers[spec.name] = (at_once, self._new_router(spec.name, at_once))
         return known[1]
 
     def _new_router(self, name: str, at_once: int) -> Router:
-        return Router(lambda: self._replicas(name), at_once, model=name, queued_ahead=QUEUED_AHEAD)
+        return Router(lambda: self._replicas(name), at_once, model=name, queued_ahead=QUEUE_FACTOR)
 
     async def _replicas(self, name: str) -> list[RayReplica]:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 deployments = await self._directory.deployments.remote()
         except (TimeoutError, RayActorError) as error:
-            raise self._silent() from error
+            raise self._head_unreachable() from error
         if name not in deployments:
             raise self._unknown(name, deployments)
-        return await replicas_up(deployments[name].replicas)
+        return await live_replicas(deployments[name].replicas)
 
     def _unknown(self, name: str, deployments: Mapping[str, Deployment]) -> UnknownModelError:
         return unknown_model(name, {known: found.spec for known, found in deployments.items()}, self.address)
@@ -109,7 +109,7 @@ class RayFleet(Fleet):
         start_replicas(deployment, deployment.replicas)
         self._ask("publish", deployment)
         if before:
-            retire(before.replicas)
+            drain(before.replicas)
         return "rolled out" if before else "deployed"
 
     def scale(self, name: str, num_workers: int) -> str:
@@ -121,20 +121,20 @@ class RayFleet(Fleet):
         after = replace(before, spec=before.spec.model_copy(update={"num_workers": num_workers}))
         start_replicas(after, after.replicas[had:])
         self._ask("publish", after)
-        share_rates(after)
-        retire(before.replicas[num_workers:])
+        rebalance_rates(after)
+        drain(before.replicas[num_workers:])
         return f"scaled from {had} to {num_workers}"
 
     def undeploy(self, name: str) -> None:
         """Take the model out of the directory, then let its replicas finish and end them."""
         deployment = self._deployment(name)
         self._ask("remove", name)
-        retire(deployment.replicas)
+        drain(deployment.replicas)
 
     def status(self, name: str) -> ModelStatus:
         """Return each replica: alive or not, how often started, where, and what it has done."""
         deployments = self._deployments()
-        if name not in deployments and name in ALWAYS_THERE:
+        if name not in deployments and name in BUILTIN_MODELS:
             return local_fleet().status(name)
         if name not in deployments:
             raise self._unknown(name, deployments)
@@ -152,15 +152,15 @@ def _attach(address: str | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Nothing is reported to anybody unless the user says so.
     if not ray.is_initialized():
         try:
-            at = answering_address(address)
+            at = resolve_address(address)
             ray.init(address=at, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError) as error:
             hint = "start one with: RAY_AUTH_MODE=disabled ray start --head   or name no cluster: this process answers"
             raise SetupError(f"no Ray cluster answers at {address!r}: {error}", hint=hint) from error
-    return lasting_actor(Directory, DIRECTORY)
+    return detached_actor(ModelDirectory, DIRECTORY)
 
 
-def lasting_actor(kind: type, name: str) -> Any:
+def detached_actor(kind: type, name: str) -> Any:
     """Return the cluster's one actor of that name, made if need be; every call of it may be repeated."""
     kept = {"name": name, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
     options = {**kept, "num_cpus": 0, "resources": ON_HEAD, "max_restarts": -1, "max_task_retries": -1}

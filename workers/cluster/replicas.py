@@ -18,14 +18,14 @@ from ..errors import DeployError, QuackLLMError, SetupError
 from ..messages import Request
 from ..serving.fleet import ReplicaStatus
 from ..serving.router import ReplicaLostError
-from ..serving.worker import Finished
-from .actors import NAMESPACE, Deployment, Replica, RetiredError
+from ..serving.worker import ChunkBatch
+from .actors import NAMESPACE, Deployment, ReplicaActor, RetiredError
 
-STREAMS = 1000
+MAX_BATCHES = 1000
 """Batches that one replica takes at once; the worker's own slots bound what is really under way."""
 START_SECONDS = float(os.environ.get("QUACKLLM_START_SECONDS", 1800))
 """How long a deployment may take to load its weights."""
-GLANCE_SECONDS = 5.0
+PING_SECONDS = 5.0
 """How long a replica may take to say that it is up."""
 
 
@@ -35,7 +35,7 @@ class RayReplica:
 
     name: str
 
-    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
+    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[ChunkBatch]:
         """Yield answers as they arrive.
 
         Raises:
@@ -49,7 +49,7 @@ class RayReplica:
                 yield await reference
             answers = None
         except RayTaskError as error:
-            raise _original(error, self.name) from error
+            raise _unwrap(error, self.name) from error
         except (RayError, ValueError) as error:  # The actor, its node, or answers that lay there.
             raise ReplicaLostError(f"{self.name}: {error}") from error
         finally:
@@ -59,7 +59,7 @@ class RayReplica:
     async def up(self) -> bool:
         """Whether the actor is there and takes requests: not while Ray restarts it."""
         try:
-            async with asyncio.timeout(GLANCE_SECONDS):
+            async with asyncio.timeout(PING_SECONDS):
                 return bool(await _handle(self.name).up.remote())
         except (RayError, ValueError, TimeoutError):
             return False
@@ -71,7 +71,7 @@ def _handle(name: str) -> Any:
     return ray.get_actor(name, NAMESPACE)
 
 
-async def replicas_up(names: Iterable[str]) -> list[RayReplica]:
+async def live_replicas(names: Iterable[str]) -> list[RayReplica]:
     """Return those of the replicas that take requests now."""
     replicas = [RayReplica(name) for name in names]
     up = await asyncio.gather(*(replica.up() for replica in replicas))
@@ -84,16 +84,16 @@ def start_replicas(deployment: Deployment, names: Sequence[str]) -> None:
     Raises:
         DeployError: an engine did not start; nothing of it was left behind.
     """
-    check_room(deployment.spec)
+    check_capacity(deployment.spec)
     options = _options(deployment.spec)
-    actors = [ray.remote(Replica).options(name=name, **options).remote(deployment, name) for name in names]
+    actors = [ray.remote(ReplicaActor).options(name=name, **options).remote(deployment, name) for name in names]
     try:
         ray.get([actor.start.remote() for actor in actors], timeout=START_SECONDS)
     except (RayTaskError, RayActorError, GetTimeoutError) as error:
         for actor in actors:
             ray.kill(actor)
         name = deployment.spec.name
-        cause = _original(error, name) if isinstance(error, RayTaskError) else error
+        cause = _unwrap(error, name) if isinstance(error, RayTaskError) else error
         hint = cause.hint if isinstance(cause, QuackLLMError) else ""
         words = cause.message if isinstance(cause, QuackLLMError) else str(cause)
         raise DeployError(f"{name} was not deployed: {words}", hint=hint) from error
@@ -106,7 +106,7 @@ def _options(spec: ModelSpec) -> dict[str, Any]:
         "lifetime": "detached",
         "max_restarts": -1,
         "max_task_retries": 0,
-        "max_concurrency": STREAMS,
+        "max_concurrency": MAX_BATCHES,
         "num_cpus": spec.cpus_per_worker,
         "num_gpus": spec.gpus_per_worker,
         "resources": spec.resources_per_worker,
@@ -116,13 +116,13 @@ def _options(spec: ModelSpec) -> dict[str, Any]:
     }
 
 
-def share_rates(deployment: Deployment) -> None:
+def rebalance_rates(deployment: Deployment) -> None:
     """Tell each replica of how many it is one now."""
     for actor in filter(None, map(_find, deployment.replicas)):
         actor.share.remote(deployment.spec.num_workers)
 
 
-def retire(names: Iterable[str]) -> None:
+def drain(names: Iterable[str]) -> None:
     """Let each replica answer what it has taken, then end it."""
     actors = list(filter(None, map(_find, names)))
     for actor, retired in [(actor, actor.retire.remote()) for actor in actors]:
@@ -141,7 +141,7 @@ def _find(name: str) -> Any | None:
 def replica_statuses(names: Sequence[str], starts: dict[str, int]) -> tuple[ReplicaStatus, ...]:
     """Return each replica as it is now, asked together: one that hangs holds no other."""
     asked = {name: actor.status.remote() for name in names if (actor := _find(name))}
-    told = set(ray.wait(list(asked.values()), num_returns=len(asked), timeout=2 * GLANCE_SECONDS)[0]) if asked else ()
+    told = set(ray.wait(list(asked.values()), num_returns=len(asked), timeout=2 * PING_SECONDS)[0]) if asked else ()
     return tuple(_status(name, asked[name] if asked.get(name) in told else None, starts.get(name, 0)) for name in names)
 
 
@@ -152,7 +152,7 @@ def _status(name: str, told: Any | None, starts: int) -> ReplicaStatus:
         return ReplicaStatus(name, False, starts)
 
 
-def check_room(spec: ModelSpec) -> None:
+def check_capacity(spec: ModelSpec) -> None:
     """Refuse at once what the cluster could never place, rather than wait for it.
 
     Raises:
@@ -169,7 +169,7 @@ def check_room(spec: ModelSpec) -> None:
             )
 
 
-def _original(error: RayTaskError, name: str) -> Exception:
+def _unwrap(error: RayTaskError, name: str) -> Exception:
     """Return the worker's own error out of Ray's wrapping."""
     cause: Exception = error.cause
     if isinstance(cause, RetiredError):

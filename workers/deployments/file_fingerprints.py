@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def stamps(path: str) -> list[tuple[str, int, int]]:
+def file_fingerprints(path: str) -> list[tuple[str, int, int]]:
     """Return name, size in bytes and time of change in ns of a model's files: of one, or of those in a folder.
 
     Nothing where the path is an id of a hub, or lies on another machine.

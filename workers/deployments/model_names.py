@@ -12,20 +12,20 @@ OWN_PREFIXES = ("llm_", "quackllm", "text2sql")
 OWN_NAMES = ("ask", "echo", "builtin_text2sql")
 
 
-def check_name(name: str) -> None:
+def check_model_name(name: str) -> None:
     """Refuse a name that SQL, DuckDB or quackllm already uses.
 
     Raises:
         RequestError: the name is taken; the hint gives one that is not.
     """
-    taken = _taken_by(name)
+    taken = _reserved_as(name)
     if taken:
         raise RequestError(
             f"a model cannot be called {name!r}: that is {taken}", hint=f"type another name: {name}_model"
         )
 
 
-def _taken_by(name: str) -> str | None:
+def _reserved_as(name: str) -> str | None:
     if name in OWN_NAMES or name.startswith(OWN_PREFIXES):
         return "a name of quackllm's own"
     keywords, functions = _names_in_duckdb()

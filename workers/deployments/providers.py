@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import SetupError, near_names
+from ..errors import SetupError, did_you_mean
 from ..secret_refs import origin_of
 
 ON_THIS_MACHINE = "http://127.0.0.1"
@@ -119,7 +119,7 @@ def find_service(name: str) -> Service:
     """
     known = ALIASES.get(name, name)
     if known not in SERVICES:
-        hint = near_names(name, SERVICES.keys() | ALIASES.keys())
+        hint = did_you_mean(name, SERVICES.keys() | ALIASES.keys())
         raise SetupError(
             f"no service is called saas/{name}",
             hint=f"{hint}\nany other that speaks OpenAI's protocol: saas/openai with saas.base_url and saas.model",

@@ -12,15 +12,15 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
 from ..engines import Engine, find_engine
-from ..errors import RequestError, SetupError, near_names
+from ..errors import RequestError, SetupError, did_you_mean
 from ..secret_refs import hide, is_secret, map_secrets, redact, with_bare_address
-from .file_fingerprints import stamps
+from .file_fingerprints import file_fingerprints
 from .providers import find_service
 
 NAME_PATTERN = re.compile(r"[a-z_][a-z0-9_]*")
 SECRET_NAME = re.compile(r"(KEY|TOKEN|PASSWORD|SECRET|CREDENTIALS?)$", re.IGNORECASE)
 PREFIXES = ("saas.", "backend.")
-OPERATIONAL = frozenset(
+NOT_IN_IDENTITY = frozenset(
     {
         *("proxy", "organization", "device", "max_batch_size"),
         *("n_parallel", "n_threads", "n_gpu_layers", "n_batch", "flash_attention"),
@@ -45,7 +45,7 @@ class Limits(BaseModel):
 
 
 @dataclass(frozen=True)
-class Plan:
+class EnginePlan:
     """A spec that was read: the engine's class, its validated settings, and the limits."""
 
     engine: type[Engine]
@@ -112,7 +112,7 @@ class ModelSpec(BaseModel):
         form: str | None = self.infer_params.get("prompt_form")
         return form
 
-    def plan(self) -> Plan:
+    def plan(self) -> EnginePlan:
         """Return the engine and its settings.
 
         Raises:
@@ -132,21 +132,23 @@ class ModelSpec(BaseModel):
             engine = find_engine(family)
         if self.gpus_per_worker > 1 and "tensor_parallel_size" in engine.Settings.model_fields:
             settings.setdefault("tensor_parallel_size", int(self.gpus_per_worker))
-        return Plan(engine, _validated(engine.Settings, settings, self), _validated(Limits, limits, self))
+        return EnginePlan(engine, _validated(engine.Settings, settings, self), _validated(Limits, limits, self))
 
     @cached_property
     def identity(self) -> str:
         """A hash of all that can change an answer: engine, settings and local files, not secrets, name and limits."""
         plan = self.plan()
         dumped = plan.settings.model_dump(mode="json")
-        settings = {name: value for name, value in dumped.items() if not is_secret(name) and name not in OPERATIONAL}
+        settings = {
+            name: value for name, value in dumped.items() if not is_secret(name) and name not in NOT_IN_IDENTITY
+        }
         places = [dumped.get("model_path"), *dumped.get("lora_adapters", {}).values()]
-        files = [stamp for place in places if place for stamp in stamps(place)]
+        files = [stamp for place in places if place for stamp in file_fingerprints(place)]
         text = json.dumps([plan.engine.__name__, settings, *files], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def read_spec(**fields: Any) -> ModelSpec:
+def make_spec(**fields: Any) -> ModelSpec:
     """Return the spec of these fields.
 
     Raises:
@@ -156,7 +158,7 @@ def read_spec(**fields: Any) -> ModelSpec:
     try:
         spec = ModelSpec(**fields)
     except ValidationError as error:
-        raise RequestError(f"the model cannot be deployed: {_complaints(error, ModelSpec)}") from error
+        raise RequestError(f"the model cannot be deployed: {_format_validation_errors(error, ModelSpec)}") from error
     spec.plan()
     return spec
 
@@ -171,14 +173,14 @@ def _validated(model: type[Model], values: dict[str, Any], spec: ModelSpec) -> M
     try:
         return model(**values)
     except ValidationError as error:
-        raise SetupError(f"{spec.name} ({spec.type}): {_complaints(error, model)}") from error
+        raise SetupError(f"{spec.name} ({spec.type}): {_format_validation_errors(error, model)}") from error
 
 
-def _complaints(error: ValidationError, model: type[BaseModel]) -> str:
+def _format_validation_errors(error: ValidationError, model: type[BaseModel]) -> str:
     """Say what is wrong with each field; never the value, which may be a secret."""
     lines = []
     for complaint in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in complaint["loc"])
-        hint = f" ({near_names(name, model.model_fields)})" if complaint["type"] == "extra_forbidden" else ""
+        hint = f" ({did_you_mean(name, model.model_fields)})" if complaint["type"] == "extra_forbidden" else ""
         lines.append(f"{name}: {complaint['msg']}{hint}")
     return "; ".join(lines)

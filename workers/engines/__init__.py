@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from ..errors import SetupError, near_names
+from ..errors import SetupError, did_you_mean
 from ..messages import Request, Response
 
 
@@ -63,9 +63,9 @@ class ToolEngine(Protocol):
     takes_tools: ClassVar[bool]
 
 
-GROUP = "quackllm.engines"
+ENTRY_POINT_GROUP = "quackllm.engines"
 
-BUILT_IN = {
+ENGINES = {
     "echo": "quackllm.workers.engines.echo:EchoEngine",
     "openai": "quackllm.workers.engines.openai:OpenAIEngine",
     "dashscope": "quackllm.workers.engines.dashscope:DashscopeEngine",
@@ -82,14 +82,14 @@ def find_engine(name: str) -> type[Engine]:
     Raises:
         SetupError: no engine has that name.
     """
-    point = EntryPoint(name, BUILT_IN[name], GROUP) if name in BUILT_IN else _installed_engine(name)
+    point = EntryPoint(name, ENGINES[name], ENTRY_POINT_GROUP) if name in ENGINES else _installed_engine(name)
     engine: type[Engine] = point.load()
     return engine
 
 
 def _installed_engine(name: str) -> EntryPoint:
     # Scanning what is installed takes milliseconds, so it is not done for the engines that come with us.
-    installed = entry_points(group=GROUP)
+    installed = entry_points(group=ENTRY_POINT_GROUP)
     if name not in installed.names:
-        raise SetupError(f"no engine is called {name!r}", hint=near_names(name, {*BUILT_IN, *installed.names}))
+        raise SetupError(f"no engine is called {name!r}", hint=did_you_mean(name, {*ENGINES, *installed.names}))
     return installed[name]

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import ThreadpoolController
 
 from ..builtin.network.numpy_network import Network, load_network
-from ..builtin.network.weights import release_of
-from ..builtin.semantic_parser import Declined, NoSchema, Parsed, parse
+from ..builtin.network.weights import release_name
+from ..builtin.semantic_parser import DeclinedError, NoSchemaError, Parsed, parse
 from ..errors import ProviderError, SetupError
 from ..messages import Message, Request, Response, Usage
 
@@ -27,7 +27,7 @@ class BuiltinSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    release: str = Field(default_factory=release_of, description="which weights: the beginning of their SHA-256")
+    release: str = Field(default_factory=release_name, description="which weights: the beginning of their SHA-256")
 
 
 class BuiltinEngine:
@@ -46,9 +46,9 @@ class BuiltinEngine:
         Raises:
             SetupError: the settings ask for other weights than these.
         """
-        if self.settings.release != release_of():
+        if self.settings.release != release_name():
             hint = "leave `release` out to use the weights that are installed"
-            raise SetupError(f"the built-in model here is release {release_of()}", hint=hint)
+            raise SetupError(f"the built-in model here is release {release_name()}", hint=hint)
         self.network = await asyncio.to_thread(load_network)
 
     async def answer(self, request: Request) -> Response:
@@ -57,7 +57,7 @@ class BuiltinEngine:
         Raises:
             ProviderError: `declined` where no query on the schema answers; `no_schema` where there is none.
         """
-        turns, question = read_turns(request.messages)
+        turns, question = split_turns(request.messages)
         parsed = await asyncio.to_thread(self._parse, request.system or "", turns, question)
         return Response(parsed.sql, usage=Usage(parsed.read, parsed.written))
 
@@ -66,11 +66,11 @@ class BuiltinEngine:
         try:
             with _ALONE, _LIBRARIES.limit(limits=1, user_api="blas"):
                 return parse(self.network, schema, turns, question)
-        except NoSchema:
+        except NoSchemaError:
             message = "the built-in model answers questions about a database only; chat needs a real model"
             hint = "deploy one: deploy('chat', 'saas/…', infer_params={…})"
             raise ProviderError(message, code="no_schema", hint=hint) from None
-        except Declined:
+        except DeclinedError:
             message = "the built-in model finds nothing in the schema that answers this"
             raise ProviderError(message, code="declined") from None
 
@@ -79,7 +79,7 @@ class BuiltinEngine:
         self.network = None
 
 
-def read_turns(messages: Sequence[Message]) -> tuple[list[tuple[str, str]], str]:
+def split_turns(messages: Sequence[Message]) -> tuple[list[tuple[str, str]], str]:
     """Return the earlier turns, each a question and its SQL ('' where there was none), and the question asked now."""
     turns: list[tuple[str, str]] = []
     for message in messages:

@@ -1,6 +1,6 @@
 """One place where a reply becomes a Response: whole or streamed, of every service, and of every other engine.
 
-Nothing of a reply is believed unchecked: each field is made what it has to be, or the reply is that row's error, by name.
+Nothing of a reply is believed unchecked: each field is made what it has to be, or the reply is that row's error.
 """
 
 from __future__ import annotations

@@ -140,9 +140,9 @@ def _read_error(value: object, depth: int = 0) -> ServiceError:
     code = _code_of(value)
     for key in (*ERROR_KEYS, *ENVELOPE_KEYS):
         inner = value.get(key)
-        if isinstance(inner, list | Mapping) or (key in ERROR_KEYS and isinstance(inner, str)):
-            if (found := _read_error(inner, depth + 1)).is_said:
-                return ServiceError(found.message or _bounded(words), found.code or code)
+        is_one = isinstance(inner, list | Mapping) or (key in ERROR_KEYS and isinstance(inner, str))
+        if is_one and (found := _read_error(inner, depth + 1)).is_said:
+            return ServiceError(found.message or _bounded(words), found.code or code)
     return ServiceError(_bounded(words) if code is not None or not _says_fine(value) else "", code)
 
 

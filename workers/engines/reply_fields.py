@@ -65,8 +65,8 @@ FINISH_REASONS: Mapping[str, Ending] = {
         "failed",
     ),
 }
-"""Every reason that a service is known to end an answer for. Sources: the API references of OpenAI, Anthropic (stop_reason),
-Google (FinishReason), Mistral, DeepSeek, Zhipu, DashScope, MiniMax, Hugging Face's text-generation-inference, vLLM,
+"""Every reason that a service is known to end an answer for. Sources: the API references of OpenAI, Anthropic
+(stop_reason), Google (FinishReason), Mistral, DeepSeek, Zhipu, DashScope, MiniMax, Hugging Face's text-generation-inference, vLLM,
 llama.cpp, Ollama and Bedrock, as public in November 2026."""
 
 

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..deployments.spec import ModelSpec
-from ..errors import UnknownModelError, near_names
+from ..errors import UnknownModelError, did_you_mean
 from .router import Router
 
-BUILT_IN = ModelSpec(name="builtin_text2sql", type="builtin/text2sql")
+BUILTIN_TEXT2SQL = ModelSpec(name="builtin_text2sql", type="builtin/text2sql")
 """Always there, for text2sql: it answers questions about a database without key or download."""
 ECHO = ModelSpec(name="echo", type="echo")
 """Always there, for trying things out: it answers a chat where no model is deployed, and says so."""
-ALWAYS_THERE = {spec.name: spec for spec in (BUILT_IN, ECHO)}
+BUILTIN_MODELS = {spec.name: spec for spec in (BUILTIN_TEXT2SQL, ECHO)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ModelStatus:
 class Fleet(ABC):
     """What a connection asks of the place where its models run."""
 
-    place: str
+    description: str
     """Where the models run, in words."""
     address: str | None
     """The cluster's address, where several drivers may share it; None: this process is the only one."""
@@ -100,7 +100,7 @@ def find_model(fleet: Fleet, name: str) -> ModelSpec:
     Raises:
         UnknownModelError: it is not deployed; the hint names the near ones.
     """
-    deployed = {**ALWAYS_THERE, **fleet.deployed()}
+    deployed = {**BUILTIN_MODELS, **fleet.deployed()}
     if name not in deployed:
         raise unknown_model(name, deployed, fleet.address)
     return deployed[name]
@@ -110,5 +110,5 @@ def unknown_model(name: str, deployed: Mapping[str, ModelSpec], cluster: str | N
     """Return the error that a name which is not deployed, here or on that cluster, deserves."""
     hint = f"type: quackllm list{f' --cluster {cluster}' if cluster else ''}   to see what is deployed"
     if difflib.get_close_matches(name, deployed):
-        hint = near_names(name, deployed)
+        hint = did_you_mean(name, deployed)
     return UnknownModelError(f"no model is called {name!r}", hint=hint)

@@ -16,18 +16,18 @@ from pydantic import SecretStr
 from .. import event_loop
 from ..deployments.spec import ModelSpec
 from ..errors import DeployError, QuackLLMError, SetupError
-from ..home import forget_model, home, keep_model, read_models
+from ..home import delete_model, home_folder, read_models, save_model
 from ..secret_refs import map_secrets, resolve_secret
-from .fleet import ALWAYS_THERE, Fleet, ModelStatus, ReplicaStatus, unknown_model
+from .fleet import BUILTIN_MODELS, Fleet, ModelStatus, ReplicaStatus, unknown_model
 from .router import Router
-from .worker import Worker, concurrency
+from .worker import Worker, worker_concurrency
 
 CLOSING_SECONDS = 5.0
 """How long the process waits at its end for engines to close."""
 
 
 @dataclass(eq=False, slots=True)
-class _Running:
+class _RunningModel:
     """A model that has been called: its one worker, started at the first request."""
 
     spec: ModelSpec
@@ -42,13 +42,13 @@ class LocalFleet(Fleet):
     address: str | None = None
 
     def __init__(self) -> None:
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, _RunningModel] = {}
         self._lock = threading.Lock()
         self._read: tuple[object, dict[str, ModelSpec]] = (None, {})
 
     def deployed(self) -> Mapping[str, ModelSpec]:
         """Return the models of `models.yaml`; the file is read again when it has changed."""
-        path = home() / "models.yaml"
+        path = home_folder() / "models.yaml"
         mark = (path, path.stat().st_mtime_ns) if path.exists() else (path, None)
         with self._lock:
             if self._read[0] != mark:
@@ -59,54 +59,54 @@ class LocalFleet(Fleet):
         """Return the model's router. Called in the event loop."""
         running = self._running.get(spec.name)
         if running is None or running.spec != spec:
-            self._retire(running)
+            self._drain_and_close(running)
             running = self._running[spec.name] = self._run(spec)
         return running.router
 
-    def _retire(self, running: _Running | None) -> None:
+    def _drain_and_close(self, running: _RunningModel | None) -> None:
         """Let a worker of an earlier spec answer what it was asked, then close it."""
 
-        async def finish(old: _Running) -> None:
-            await old.router.drained()
+        async def finish(old: _RunningModel) -> None:
+            await old.router.join()
             await old.worker.close()
 
         if running:
-            event_loop.start(finish(running))
+            event_loop.submit(finish(running))
 
-    def _run(self, spec: ModelSpec, worker: Worker | None = None) -> _Running:
+    def _run(self, spec: ModelSpec, worker: Worker | None = None) -> _RunningModel:
         worker = worker or Worker(spec)
 
         async def replicas() -> list[Worker]:
             await worker.start()
             return [worker]
 
-        return _Running(spec, worker, Router(replicas, concurrency(spec), model=spec.name))
+        return _RunningModel(spec, worker, Router(replicas, worker_concurrency(spec), model=spec.name))
 
     def deploy(self, spec: ModelSpec) -> str:
         """Start the engine, and only if it starts keep the spec in `models.yaml`."""
         before = self.deployed().get(spec.name)
-        if before and _opened(before) == _opened(spec):
+        if before and _with_secrets_resolved(before) == _with_secrets_resolved(spec):
             return "unchanged"
 
         async def begin() -> None:
             worker = Worker(spec)
             await worker.start()
-            self._retire(self._running.get(spec.name))
+            self._drain_and_close(self._running.get(spec.name))
             self._running[spec.name] = self._run(spec, worker)
 
         try:
-            event_loop.run(begin())
+            event_loop.run_sync(begin())
         except QuackLLMError as error:
             raise DeployError(f"{spec.name} was not deployed: {error.message}", hint=error.hint) from error
-        keep_model(spec)
+        save_model(spec)
         return "rolled out" if before else "deployed"
 
     def undeploy(self, name: str) -> None:
         """Close the model's worker and take it out of `models.yaml`."""
         if name not in self.deployed():
             raise unknown_model(name, self.deployed())
-        forget_model(name)
-        self._retire(self._running.pop(name, None))
+        delete_model(name)
+        self._drain_and_close(self._running.pop(name, None))
 
     def scale(self, name: str, num_workers: int) -> str:
         """Refuse: a model has one worker in this process.
@@ -129,11 +129,11 @@ class LocalFleet(Fleet):
                 await running.worker.close()
 
         with contextlib.suppress(TimeoutError):
-            event_loop.start(close_all()).result(timeout=CLOSING_SECONDS)
+            event_loop.submit(close_all()).result(timeout=CLOSING_SECONDS)
 
     def status(self, name: str) -> ModelStatus:
         """Return the model's worker, which is not there before the first request."""
-        known = {**ALWAYS_THERE, **self.deployed()}
+        known = {**BUILTIN_MODELS, **self.deployed()}
         if name not in known:
             raise unknown_model(name, known)
         running = self._running.get(name)
@@ -146,7 +146,7 @@ class LocalFleet(Fleet):
         return ModelStatus(known[name], (replica,))
 
 
-def _opened(spec: ModelSpec) -> tuple[ModelSpec, dict[str, Any]]:
+def _with_secrets_resolved(spec: ModelSpec) -> tuple[ModelSpec, dict[str, Any]]:
     """Return the spec with the keys that `models.yaml` keeps in files, to compare it with one that was just typed."""
 
     def opened(key: str, secret: SecretStr) -> str:

@@ -18,12 +18,12 @@ from ..metrics import RETRIES, WORKERS, count_answer
 from .engine_guard import GuardedEngine
 from .retry import RetryPolicy
 
-Said = tuple[int, str | Response]
+IndexedChunk = tuple[int, str | Response]
 """An answer with its place in the batch that was asked, or a piece of a streamed one that is to come."""
-Finished = list[Said]
-_Task = asyncio.Task[Finished]
+ChunkBatch = list[IndexedChunk]
+_Task = asyncio.Task[ChunkBatch]
 
-OUTCOMES = {
+FAILURE_TEXTS = {
     "length": "the answer was cut off at the token limit",
     "filter": "the provider refused the content",
     "cancelled": "the answer was stopped",
@@ -53,7 +53,7 @@ class Worker:
         self.model = spec.name
         self._taken = 0
         self._starting: asyncio.Task[None] | None = None
-        self._slots = asyncio.Semaphore(concurrency(spec))
+        self._slots = asyncio.Semaphore(worker_concurrency(spec))
         WORKERS.add(self)
 
     @property
@@ -85,13 +85,13 @@ class Worker:
         if self._starting and self._starting.done() and not self._has_failed(self._starting):
             await self.engine.close()
 
-    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
+    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[ChunkBatch]:
         """Yield the answers as they complete, each with its place in `requests`, and before it its pieces if streamed.
 
         Raises:
             SetupError: no request can succeed; what was answered before it has been yielded.
         """
-        done: asyncio.Queue[_Task | Said] = asyncio.Queue()
+        done: asyncio.Queue[_Task | IndexedChunk] = asyncio.Queue()
         tasks = [asyncio.create_task(self._answer_job(*job, done.put_nowait)) for job in self._jobs(requests)]
         for task in tasks:
             task.add_done_callback(done.put_nowait)
@@ -99,7 +99,7 @@ class Worker:
         self._taken += remaining
         try:
             while remaining:
-                finished, failed = _drained(await done.get(), done)
+                finished, failed = _collect_ready(await done.get(), done)
                 if finished:
                     yield finished
                 if failed:
@@ -120,7 +120,9 @@ class Worker:
         shared = [([place for place, _ in part], [request for _, request in part]) for part in _batched(texts, size)]
         return chats + shared
 
-    async def _answer_job(self, places: list[int], requests: list[Request], say: Callable[[Said], None]) -> Finished:
+    async def _answer_job(
+        self, places: list[int], requests: list[Request], say: Callable[[IndexedChunk], None]
+    ) -> ChunkBatch:
         async with self._slots:
             self.counts.under_way += len(requests)
             try:
@@ -205,11 +207,13 @@ class Worker:
     def _completed(self, response: Response, seconds: float) -> Response:
         """Count the answer, and add what the engine does not know."""
         error = None
-        if response.whole:
+        if response.is_complete:
             self.counts.answered += 1
         else:
             self.counts.failed += 1
-            error = response.error or Failure(response.finish_reason, OUTCOMES.get(response.finish_reason, "no answer"))
+            error = response.error or Failure(
+                response.finish_reason, FAILURE_TEXTS.get(response.finish_reason, "no answer")
+            )
         RETRIES.add(self.retry.retries - self.counts.retries, self.model)
         self.counts.retries = self.retry.retries
         response = replace(response, model=self.spec.name, error=error, seconds=seconds)
@@ -217,17 +221,19 @@ class Worker:
         return response
 
 
-def concurrency(spec: ModelSpec) -> int:
+def worker_concurrency(spec: ModelSpec) -> int:
     """How many requests one worker of that spec keeps under way."""
     return spec.worker_concurrency or spec.plan().engine.concurrency
 
 
-def _drained(first: _Task | Said, queue: asyncio.Queue[_Task | Said]) -> tuple[Finished, _Task | None]:
+def _collect_ready(
+    first: _Task | IndexedChunk, queue: asyncio.Queue[_Task | IndexedChunk]
+) -> tuple[ChunkBatch, _Task | None]:
     """Return all that was said and has finished by now, and a task that failed, if any did."""
     items = [first]
     while not queue.empty():
         items.append(queue.get_nowait())
-    finished: Finished = []
+    finished: ChunkBatch = []
     failed: _Task | None = None
     for item in items:
         if isinstance(item, tuple):

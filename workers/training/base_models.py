@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engines.transformers.engine import TransformersSettings
-from ..engines.transformers.loading import WHAT_TO_WRITE, find, weights
+from ..engines.transformers.loading import PATH_HINT, resolve_model_path, weight_options
 from ..errors import DeployError, MissingExtraError, TrainingError
 from .settings import FinetuneSettings, TrainingSettings
 
@@ -21,7 +21,7 @@ QUANTIZATION = {"qlora": "4bit", "qlora8": "8bit"}
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Raise what the libraries raise as our errors, which say what to type.
 
     Raises:
@@ -75,11 +75,11 @@ def base_path(name: str) -> str:
         TrainingError: there is no such folder.
     """
     try:
-        found = find(name)
+        found = resolve_model_path(name)
     except DeployError as error:
         raise TrainingError(error.message, hint=error.hint) from None
     if "/" not in found:  # More likely a folder that is not here than one of the hub's few names without an owner.
-        raise TrainingError(f"there is no model folder {name}", hint=WHAT_TO_WRITE)
+        raise TrainingError(f"there is no model folder {name}", hint=PATH_HINT)
     return found
 
 
@@ -142,7 +142,7 @@ def load_base(path: str, settings: TrainingSettings) -> Any:
 
     quantization = QUANTIZATION.get(settings.method) if isinstance(settings, FinetuneSettings) else None
     how = TransformersSettings(model_path=path, dtype=dtype_of(settings), quantization=quantization)
-    options = weights(how, device())
+    options = weight_options(how, device())
     if settings.deepspeed and quantization == "4bit":
         # ZeRO-3 shards weights of one type only: the 4-bit ones travel as the others do.
         options["quantization_config"].bnb_4bit_quant_storage = options["dtype"]
@@ -152,7 +152,7 @@ def load_base(path: str, settings: TrainingSettings) -> Any:
         raise TrainingError(f"{path} cannot be loaded: {first_line(error)}", hint=_look(path)) from error
 
 
-def fresh_model(config: str, tokenizer: Any, seed: int) -> Any:
+def new_model(config: str, tokenizer: Any, seed: int) -> Any:
     """Return a model of new weights, whose vocabulary is the tokenizer's.
 
     Raises:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..engines.llama_cpp.server import EXTRA
-from ..errors import ExportError, MissingExtraError, near_names
-from .run_folder import finished
+from ..errors import ExportError, MissingExtraError, did_you_mean
+from .run_folder import require_finished
 
 if TYPE_CHECKING:
     import numpy
@@ -78,7 +78,7 @@ def export(
         ExportError: the model is not one that can be written so, or something is there already.
         MissingExtraError: a package is not installed.
     """
-    folder, path = finished(model), Path(target)
+    folder, path = require_finished(model), Path(target)
     if path.exists() and not overwrite:
         raise ExportError(f"{path} is there already", hint="type: --overwrite   or another name")
     if path.suffix == ".gguf":
@@ -90,7 +90,7 @@ def export(
 
 def _export_safetensors(folder: Path, path: Path, dtype: str, max_shard_size: str) -> Exported:
     if dtype not in get_args(Dtype):
-        hint = f"{near_names(dtype, get_args(Dtype))}\nfor {dtype} the target's name ends in .gguf"
+        hint = f"{did_you_mean(dtype, get_args(Dtype))}\nfor {dtype} the target's name ends in .gguf"
         raise ExportError(f"safetensors have no type {dtype!r}", hint=hint)
     _check_installed({"torch": GGUF_NEEDS["torch"]})
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -114,20 +114,20 @@ def _export_gguf(
     from gguf import MODEL_ARCH_NAMES, GGUFWriter
     from transformers import GenerationConfig
 
-    from .gguf.quantization import file_type, kind_of, read_type
+    from .gguf.quantization import file_type, read_type, tensor_type
     from .gguf.tokenizer import read_vocabulary
-    from .gguf.weights import architecture, read_config, rope_factors, shape_of, weights_of, write_fields
+    from .gguf.weights import architecture, quantization_shape, read_config, rope_factors, weights_of, write_fields
 
     mix, config = read_type(type), read_config(folder)
     weights = weights_of(folder, config)
-    kinds = [kind_of(weight.name, weight.shape, mix, shape_of(config)) for weight in weights]
+    kinds = [tensor_type(weight.name, weight.shape, mix, quantization_shape(config)) for weight in weights]
     fallbacks = {
         weight.name: (wanted.name, kind.name)
         for weight, (kind, wanted) in zip(weights, kinds, strict=True)
         if kind is not wanted
     }
     if fallbacks:
-        warn(fallback_words(mix, fallbacks, len(weights)))
+        warn(fallback_message(mix, fallbacks, len(weights)))
     ends = _ends(config, GenerationConfig, folder)
     vocabulary = read_vocabulary(folder, config.vocab_size, ends)
     name = MODEL_ARCH_NAMES[architecture(config)]
@@ -144,7 +144,7 @@ def _export_gguf(
     return Exported(path, mix, path.stat().st_size, fallbacks, modelfile, left_out)
 
 
-def fallback_words(mix: str, fallbacks: dict[str, tuple[str, str]], count: int) -> str:
+def fallback_message(mix: str, fallbacks: dict[str, tuple[str, str]], count: int) -> str:
     """Say which weights do not get the type that a mix wants for them."""
     changes: dict[tuple[str, str], list[str]] = {}
     for name, change in fallbacks.items():
@@ -190,11 +190,11 @@ def _write_weights(
         writer.write_tensor_data(numbers)
     for number, (weight, kind) in enumerate(zip(weights, kinds, strict=True)):
         progress(sum(sizes[:number]), sum(sizes))
-        writer.write_tensor_data(_as_kind(weight.name, weight.read(), kind))
+        writer.write_tensor_data(_quantize_tensor(weight.name, weight.read(), kind))
     progress(sum(sizes), sum(sizes))
 
 
-def _as_kind(name: str, weight: torch.Tensor, kind: GGMLQuantizationType) -> numpy.ndarray[Any, Any]:
+def _quantize_tensor(name: str, weight: torch.Tensor, kind: GGMLQuantizationType) -> numpy.ndarray[Any, Any]:
     """Return a weight in one of llama.cpp's types.
 
     Raises:
@@ -203,7 +203,7 @@ def _as_kind(name: str, weight: torch.Tensor, kind: GGMLQuantizationType) -> num
     import torch
     from gguf import GGMLQuantizationType as Kind
 
-    from .gguf.quantization import quantized
+    from .gguf.quantization import quantize
 
     if kind is Kind.BF16:
         numbers: numpy.ndarray[Any, Any] = weight.bfloat16().contiguous().view(torch.uint16).numpy()
@@ -216,7 +216,7 @@ def _as_kind(name: str, weight: torch.Tensor, kind: GGMLQuantizationType) -> num
             raise ExportError(f"{name} has values that float16 cannot hold", hint="type: --type BF16")
         numbers = plain.half().numpy()
     else:
-        numbers = quantized(plain.numpy(), kind)
+        numbers = quantize(plain.numpy(), kind)
     return numbers
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .base_models import base_path, deepspeed_config, end_tokens, explained, load_tokenizer
-from .data.chat_encoding import ChatEncoder, check_some, encode_examples
+from .base_models import base_path, deepspeed_config, end_tokens, load_tokenizer, translated_errors
+from .data.chat_encoding import ChatEncoder, encode_examples, require_examples
 from .data.chat_examples import Examples, read_examples
 from .data.data_files import BadRow
 from .data.dataset import dataset_of, fingerprint, pack
-from .run.run import Job, train
-from .run_folder import DataReport, Trained, begin_or_go_on, run_folder
+from .run.run import TrainingJob, train
+from .run_folder import DataReport, Trained, run_folder, start_or_resume
 from .settings import FinetuneSettings
 
 
@@ -36,14 +36,14 @@ def finetune(
         TrainingError: no row can be learnt from, output_dir holds another run, or there is no memory.
         MissingExtraError: a package of the extra `train` is not installed.
     """
-    with explained(), run_folder(settings.output_dir) as folder:
+    with translated_errors(), run_folder(settings.output_dir) as folder:
         base, deepspeed = base_path(settings.model_name), deepspeed_config(settings.deepspeed)
         tokenizer = load_tokenizer(base, settings.trust_remote_code)
         encoder = ChatEncoder(tokenizer, settings.chat_template_kwargs, end_tokens(base))
         if examples is None:
             examples = read_examples(settings.train_file, query=settings.query, database=settings.database)
         encoded = encode_examples(encoder, examples, settings.max_seq_length)
-        check_some(encoded, settings.train_file or "the query", settings.max_seq_length)
+        require_examples(encoded, settings.train_file or "the query", settings.max_seq_length)
         dataset = dataset_of(encoded.sequences)
         evaluation, eval_bad = _evaluation(encoder, settings, eval_examples)
         data = DataReport(
@@ -56,10 +56,10 @@ def finetune(
             eval_examples=len(evaluation or ()),
             eval_bad=eval_bad,
         )
-        begin_or_go_on(folder, "finetune", settings.model_dump(), data.fingerprint)
+        start_or_resume(folder, "finetune", settings.model_dump(), data.fingerprint)
         if settings.packing:
             dataset = pack(dataset, settings.max_seq_length)
-        return train(Job(settings, str(folder.resolve()), base, base, dataset, evaluation, data, deepspeed))
+        return train(TrainingJob(settings, str(folder.resolve()), base, base, dataset, evaluation, data, deepspeed))
 
 
 def _evaluation(
@@ -69,6 +69,6 @@ def _evaluation(
     if not settings.eval_file:
         return None, []
     encoded = encode_examples(encoder, examples or read_examples(settings.eval_file), settings.max_seq_length)
-    check_some(encoded, settings.eval_file, settings.max_seq_length)
+    require_examples(encoded, settings.eval_file, settings.max_seq_length)
     long = [BadRow(line, f"more than {settings.max_seq_length} tokens") for line in encoded.too_long]
     return dataset_of(encoded.sequences), encoded.bad + long

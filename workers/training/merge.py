@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import TrainingError
-from .base_models import base_path, explained, first_line, load_tokenizer
-from .run_folder import DRAFT, finished
+from .base_models import base_path, first_line, load_tokenizer, translated_errors
+from .run_folder import DRAFT, require_finished
 from .settings import MergeSettings
 
 
@@ -30,8 +30,8 @@ def merge(settings: MergeSettings) -> Path:
     target = Path(settings.output_dir)
     if target.exists():
         raise TrainingError(f"{target} exists already", hint=f"type: --output-dir ANOTHER   or:  rm -r {target}")
-    with explained():
-        adapter = finished(settings.adapter)
+    with translated_errors():
+        adapter = require_finished(settings.adapter)
         base = base_path(settings.model_name or _trained_on(adapter))
         model = _merged(base, adapter, settings)
         draft = target.with_name(f"{target.name}.{DRAFT}")

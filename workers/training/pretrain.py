@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .base_models import base_path, deepspeed_config, explained, load_tokenizer
+from .base_models import base_path, deepspeed_config, load_tokenizer, translated_errors
 from .data.dataset import dataset_of_windows, fingerprint
-from .data.text_windows import Texts, read_texts, windows_of
-from .run.run import Job, train
-from .run_folder import DataReport, Trained, begin_or_go_on, run_folder
+from .data.text_windows import Texts, make_windows, read_texts
+from .run.run import TrainingJob, train
+from .run_folder import DataReport, Trained, run_folder, start_or_resume
 from .settings import PretrainSettings
 from .train_tokenizer import train_tokenizer
 
@@ -29,18 +29,18 @@ def pretrain(settings: PretrainSettings) -> Trained:
         TrainingError: there is no text, output_dir holds another run, or there is no memory.
         MissingExtraError: a package of the extra `train` is not installed.
     """
-    with explained(), run_folder(settings.output_dir) as folder:
+    with translated_errors(), run_folder(settings.output_dir) as folder:
         deepspeed = deepspeed_config(settings.deepspeed)
         texts = read_texts(settings.train_file, settings.query, settings.database)
         base = str(Path(settings.config).resolve()) if settings.config else base_path(settings.model_name or "")
         tokenizer_path = _tokenizer(settings, folder, texts.documents) if settings.config else base
         tokenizer = load_tokenizer(tokenizer_path, settings.trust_remote_code)
         length = settings.max_seq_length
-        windows = windows_of(tokenizer, texts.documents, length, settings.train_file or "the query")
+        windows = make_windows(tokenizer, texts.documents, length, settings.train_file or "the query")
         dataset, evaluation, measured = dataset_of_windows(windows), None, Texts([], [])
         if settings.eval_file:
             measured = read_texts(settings.eval_file)
-            evaluation = dataset_of_windows(windows_of(tokenizer, measured.documents, length, settings.eval_file))
+            evaluation = dataset_of_windows(make_windows(tokenizer, measured.documents, length, settings.eval_file))
         data = DataReport(
             examples=len(dataset),
             tokens=windows.size,
@@ -50,8 +50,10 @@ def pretrain(settings: PretrainSettings) -> Trained:
             eval_examples=len(evaluation or ()),
             eval_bad=measured.bad,
         )
-        begin_or_go_on(folder, "pretrain", settings.model_dump(), data.fingerprint)
-        return train(Job(settings, str(folder.resolve()), base, tokenizer_path, dataset, evaluation, data, deepspeed))
+        start_or_resume(folder, "pretrain", settings.model_dump(), data.fingerprint)
+        return train(
+            TrainingJob(settings, str(folder.resolve()), base, tokenizer_path, dataset, evaluation, data, deepspeed)
+        )
 
 
 def _tokenizer(settings: PretrainSettings, folder: Path, documents: list[str]) -> str:

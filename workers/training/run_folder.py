@@ -31,7 +31,7 @@ FINAL, DRAFT, COMPLETE, RUN, REPORT, CURVE = (
     "training.json",
     "loss.png",
 )
-FREE = {"resume", "ray_address", "report_to", "run_name", "max_failures"}
+MAY_CHANGE_ON_RESUME = {"resume", "ray_address", "report_to", "run_name", "max_failures"}
 """Settings that may differ when a run goes on."""
 
 
@@ -103,7 +103,7 @@ def run_folder(output_dir: str) -> Iterator[Path]:
         raise TrainingError(f"{folder} cannot be written: {error}", hint="type: --output-dir ANOTHER") from error
 
 
-def begin_or_go_on(folder: Path, stage: str, settings: Mapping[str, Any], fingerprint: str) -> Path | None:
+def start_or_resume(folder: Path, stage: str, settings: Mapping[str, Any], fingerprint: str) -> Path | None:
     """Return the checkpoint to go on from; None for a fresh start, which is noted in the folder.
 
     A run that ended before its first checkpoint has nothing to lose, whatever it was told.
@@ -111,12 +111,16 @@ def begin_or_go_on(folder: Path, stage: str, settings: Mapping[str, Any], finger
     Raises:
         TrainingError: the folder holds a run that was told something else.
     """
-    run = {"stage": stage, "data": fingerprint, "settings": {k: v for k, v in settings.items() if k not in FREE}}
+    run = {
+        "stage": stage,
+        "data": fingerprint,
+        "settings": {k: v for k, v in settings.items() if k not in MAY_CHANGE_ON_RESUME},
+    }
     noted = folder / RUN
     checkpoint = last_checkpoint(folder)
     if checkpoint and noted.is_file() and settings["resume"] == "auto":
         _check_same(folder, json.loads(noted.read_text("utf-8")), json.loads(json.dumps(run)))
-        drop_unfinished(folder)
+        delete_partial(folder)
         return checkpoint
     for left in [*folder.glob("checkpoint-*"), folder / DRAFT]:
         shutil.rmtree(left, ignore_errors=True)
@@ -133,7 +137,7 @@ def _check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any])
         raise TrainingError(f"{folder} holds an unfinished run with another {', '.join(changed)}", hint=hint)
 
 
-def drop_unfinished(folder: Path) -> None:
+def delete_partial(folder: Path) -> None:
     """Remove checkpoints and results whose writing was cut off."""
     for path in [*folder.glob("checkpoint-*"), folder / DRAFT]:
         if not (path / COMPLETE).is_file():
@@ -153,7 +157,7 @@ def write_json(path: Path, value: Any) -> None:
     draft.replace(path)
 
 
-def finished(path: str) -> Path:
+def require_finished(path: str) -> Path:
     """Return the adapter or model of a run's folder, or the folder itself where it is one.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from ..errors import RequestError, near_names
+from ..errors import RequestError, did_you_mean
 
 Method = Literal["lora", "qlora", "qlora8", "full"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -37,7 +37,7 @@ Names = Annotated[list[str], BeforeValidator(_names)]
 Keywords = Annotated[dict[str, Any], BeforeValidator(_mapping)]
 
 
-def option(panel: str, default: Any, description: str, **limits: Any) -> Any:
+def setting(panel: str, default: Any, description: str, **limits: Any) -> Any:
     """Return a field that the command line shows in a panel of its help; `...` is no default."""
     return Field(default, description=description, json_schema_extra={"panel": panel}, **limits)
 
@@ -54,71 +54,71 @@ class StageSettings(BaseModel):
 class TrainingSettings(StageSettings):
     """What `finetune` and `pretrain` have in common."""
 
-    output_dir: str = option(RUN, "./output", "folder of the run: checkpoints, and `final/` at its end")
-    query: str | None = option(DATA, None, "a DuckDB SELECT whose rows are the data, in place of train_file")
-    database: str | None = option(DATA, None, "the DuckDB file that the query reads; left out: none")
-    eval_file: str | None = option(DATA, None, "data whose loss is measured beside, never trained on")
-    max_seq_length: int = option(DATA, 1024, "the most tokens of prompt and answer together", ge=8)
+    output_dir: str = setting(RUN, "./output", "folder of the run: checkpoints, and `final/` at its end")
+    query: str | None = setting(DATA, None, "a DuckDB SELECT whose rows are the data, in place of train_file")
+    database: str | None = setting(DATA, None, "the DuckDB file that the query reads; left out: none")
+    eval_file: str | None = setting(DATA, None, "data whose loss is measured beside, never trained on")
+    max_seq_length: int = setting(DATA, 1024, "the most tokens of prompt and answer together", ge=8)
 
-    trust_remote_code: bool = option(MODEL, False, "run Python code that came with the weights")
-    dtype: Dtype = option(
+    trust_remote_code: bool = setting(MODEL, False, "run Python code that came with the weights")
+    dtype: Dtype = setting(
         MODEL, "auto", "the type of the base's weights; auto: 16 bits under LoRA on a GPU, float32 otherwise"
     )
 
-    per_device_train_batch_size: int = option(TRAINING, 4, "examples of one pass on one device", ge=1)
-    per_device_eval_batch_size: int = option(TRAINING, 4, "examples of one pass when measuring", ge=1)
-    gradient_accumulation_steps: int = option(
+    per_device_train_batch_size: int = setting(TRAINING, 4, "examples of one pass on one device", ge=1)
+    per_device_eval_batch_size: int = setting(TRAINING, 4, "examples of one pass when measuring", ge=1)
+    gradient_accumulation_steps: int = setting(
         TRAINING, 4, "passes before one step: it sees devices x batch x this", ge=1
     )
-    num_train_epochs: float = option(TRAINING, 3, "how often the data is gone through", gt=0)
-    max_steps: int | None = option(TRAINING, None, "end after so many steps, whatever the epochs", ge=1)
-    learning_rate: float = option(TRAINING, 2e-4, "the highest learning rate", gt=0)
-    lr_scheduler_type: Schedule = option(TRAINING, "cosine", "how the learning rate falls")
-    warmup_ratio: float = option(TRAINING, 0.03, "share of the steps in which it rises first", ge=0, lt=1)
-    weight_decay: float = option(TRAINING, 0.0, "AdamW's weight decay", ge=0)
-    max_grad_norm: float = option(TRAINING, 1.0, "gradients longer than this are shortened", gt=0)
-    train_sampling_strategy: Literal["random", "group_by_length", "sequential"] = option(
+    num_train_epochs: float = setting(TRAINING, 3, "how often the data is gone through", gt=0)
+    max_steps: int | None = setting(TRAINING, None, "end after so many steps, whatever the epochs", ge=1)
+    learning_rate: float = setting(TRAINING, 2e-4, "the highest learning rate", gt=0)
+    lr_scheduler_type: Schedule = setting(TRAINING, "cosine", "how the learning rate falls")
+    warmup_ratio: float = setting(TRAINING, 0.03, "share of the steps in which it rises first", ge=0, lt=1)
+    weight_decay: float = setting(TRAINING, 0.0, "AdamW's weight decay", ge=0)
+    max_grad_norm: float = setting(TRAINING, 1.0, "gradients longer than this are shortened", gt=0)
+    train_sampling_strategy: Literal["random", "group_by_length", "sequential"] = setting(
         TRAINING, "random", "order of the examples; group_by_length: less padding in a batch"
     )
-    bf16: bool | None = option(TRAINING, None, "compute in bfloat16; left out: where the GPU can")
-    gradient_checkpointing: bool = option(TRAINING, False, "less memory, a third more time")
-    seed: int = option(TRAINING, 42, "order of the data, dropout, new weights", ge=0)
+    bf16: bool | None = setting(TRAINING, None, "compute in bfloat16; left out: where the GPU can")
+    gradient_checkpointing: bool = setting(TRAINING, False, "less memory, a third more time")
+    seed: int = setting(TRAINING, 42, "order of the data, dropout, new weights", ge=0)
 
-    logging_steps: int = option(RUN, 10, "steps between two losses in the log", ge=1)
-    save_steps: int = option(RUN, 500, "steps between two checkpoints", ge=1)
-    save_total_limit: int = option(RUN, 2, "checkpoints that are kept", ge=2)
-    eval_steps: int | None = option(RUN, None, "steps between measurements of eval_file; left out: save_steps", ge=1)
-    resume: Literal["auto", "never"] = option(
+    logging_steps: int = setting(RUN, 10, "steps between two losses in the log", ge=1)
+    save_steps: int = setting(RUN, 500, "steps between two checkpoints", ge=1)
+    save_total_limit: int = setting(RUN, 2, "checkpoints that are kept", ge=2)
+    eval_steps: int | None = setting(RUN, None, "steps between measurements of eval_file; left out: save_steps", ge=1)
+    resume: Literal["auto", "never"] = setting(
         RUN, "auto", "auto: go on at the last complete checkpoint of the same run; never: from the start"
     )
-    report_to: Tracker = option(RUN, "none", "where the losses are drawn while it trains")
-    run_name: str | None = option(RUN, None, "the run's name there")
+    report_to: Tracker = setting(RUN, "none", "where the losses are drawn while it trains")
+    run_name: str | None = setting(RUN, None, "the run's name there")
 
-    num_workers: int = option(MACHINES, 1, "processes that train together, with a GPU each where there are any", ge=1)
-    ray_address: str | None = option(MACHINES, None, "Ray's address, or 'auto' for this machine's")
-    max_failures: int = option(MACHINES, 3, "how often workers that died are started again", ge=0)
-    deepspeed: str | None = option(MACHINES, None, "a DeepSpeed configuration (JSON), e.g. ZeRO-3 with offload")
+    num_workers: int = setting(MACHINES, 1, "processes that train together, with a GPU each where there are any", ge=1)
+    ray_address: str | None = setting(MACHINES, None, "Ray's address, or 'auto' for this machine's")
+    max_failures: int = setting(MACHINES, 3, "how often workers that died are started again", ge=0)
+    deepspeed: str | None = setting(MACHINES, None, "a DeepSpeed configuration (JSON), e.g. ZeRO-3 with offload")
 
 
 class FinetuneSettings(TrainingSettings):
     """What `finetune` is told."""
 
-    model_name: str = option(MODEL, ..., "the base: a folder, a Hugging Face id, or `modelscope:` and an id")
-    train_file: str | None = option(DATA, None, "questions and answers: .jsonl, .json, .parquet, also .gz")
-    method: Method = option(
+    model_name: str = setting(MODEL, ..., "the base: a folder, a Hugging Face id, or `modelscope:` and an id")
+    train_file: str | None = setting(DATA, None, "questions and answers: .jsonl, .json, .parquet, also .gz")
+    method: Method = setting(
         TRAINING,
         "lora",
         "lora: small matrices beside the weights; qlora, qlora8: the same on a base in 4 or 8 bits; full: all weights",
     )
-    packing: bool = option(DATA, False, "several examples in one row, which do not see each other")
-    chat_template_kwargs: Keywords = option(
+    packing: bool = setting(DATA, False, "several examples in one row, which do not see each other")
+    chat_template_kwargs: Keywords = setting(
         DATA, {}, "passed to the chat template, as at inference, e.g. {'enable_thinking': false}"
     )
-    lora_rank: int = option(LORA, 16, "rank of the matrices", ge=1)
-    lora_alpha: int = option(LORA, 32, "they count alpha / rank times", ge=1)
-    lora_dropout: float = option(LORA, 0.05, "dropout before them", ge=0, lt=1)
-    target_modules: Names = option(LORA, ["all-linear"], "the layers they stand beside, e.g. q_proj,v_proj")
-    modules_to_save: Names = option(LORA, [], "layers trained and kept whole, e.g. embed_tokens,lm_head")
+    lora_rank: int = setting(LORA, 16, "rank of the matrices", ge=1)
+    lora_alpha: int = setting(LORA, 32, "they count alpha / rank times", ge=1)
+    lora_dropout: float = setting(LORA, 0.05, "dropout before them", ge=0, lt=1)
+    target_modules: Names = setting(LORA, ["all-linear"], "the layers they stand beside, e.g. q_proj,v_proj")
+    modules_to_save: Names = setting(LORA, [], "layers trained and kept whole, e.g. embed_tokens,lm_head")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -129,13 +129,15 @@ class FinetuneSettings(TrainingSettings):
 class PretrainSettings(TrainingSettings):
     """What `pretrain` is told."""
 
-    model_name: str | None = option(
+    model_name: str | None = setting(
         MODEL, None, "the base to go on with: a folder, a Hugging Face id, or `modelscope:` and an id"
     )
-    config: str | None = option(MODEL, None, "in place of a base: a config.json, whose model starts from fresh weights")
-    vocab_size: int = option(MODEL, 8000, "with config: tokens of the tokenizer made from the text", ge=300)
-    tokenizer: str | None = option(MODEL, None, "with config: an existing tokenizer's folder or id instead")
-    train_file: str | None = option(DATA, None, "text: .txt, .jsonl or .parquet with a column `text`, also .gz")
+    config: str | None = setting(
+        MODEL, None, "in place of a base: a config.json, whose model starts from fresh weights"
+    )
+    vocab_size: int = setting(MODEL, 8000, "with config: tokens of the tokenizer made from the text", ge=300)
+    tokenizer: str | None = setting(MODEL, None, "with config: an existing tokenizer's folder or id instead")
+    train_file: str | None = setting(DATA, None, "text: .txt, .jsonl or .parquet with a column `text`, also .gz")
 
     @model_validator(mode="after")
     def _one_source_and_one_model(self) -> Self:
@@ -148,11 +150,11 @@ class PretrainSettings(TrainingSettings):
 class MergeSettings(StageSettings):
     """What `merge` is told."""
 
-    adapter: str = option(MODEL, ..., "the run's folder, its `final` folder, or any peft adapter")
-    output_dir: str = option(RUN, ..., "folder of the merged model; it may not exist yet")
-    model_name: str | None = option(MODEL, None, "the base; left out: the one the adapter was trained on")
-    dtype: Dtype = option(MODEL, "auto", "type of the merged weights; auto: the base's")
-    trust_remote_code: bool = option(MODEL, False, "run Python code that came with the weights")
+    adapter: str = setting(MODEL, ..., "the run's folder, its `final` folder, or any peft adapter")
+    output_dir: str = setting(RUN, ..., "folder of the merged model; it may not exist yet")
+    model_name: str | None = setting(MODEL, None, "the base; left out: the one the adapter was trained on")
+    dtype: Dtype = setting(MODEL, "auto", "type of the merged weights; auto: the base's")
+    trust_remote_code: bool = setting(MODEL, False, "run Python code that came with the weights")
 
 
 def _check_one_source(settings: FinetuneSettings | PretrainSettings) -> None:
@@ -160,7 +162,7 @@ def _check_one_source(settings: FinetuneSettings | PretrainSettings) -> None:
         raise ValueError("either train_file or query is needed")
 
 
-def panel_of(field: FieldInfo) -> str:
+def help_panel(field: FieldInfo) -> str:
     """Return the panel of the help that shows a field."""
     extra = field.json_schema_extra
     return str(extra["panel"]) if isinstance(extra, dict) else RUN
@@ -206,7 +208,7 @@ def _explained(kind: type[StageSettings], error: ValidationError) -> tuple[str, 
         name = ".".join(map(str, problem["loc"][:1]))
         if problem["type"] == "extra_forbidden":
             problems.append(f"there is no option {name!r}")
-            hints.append(f"{name}: {near_names(name, kind.model_fields)}")
+            hints.append(f"{name}: {did_you_mean(name, kind.model_fields)}")
         elif problem["type"] == "missing":
             problems.append(f"{name} is missing: {kind.model_fields[name].description}")
         else:

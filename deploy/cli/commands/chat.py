@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..arguments import read_params
-from ..cluster_option import lasting
+from ..arguments import parse_params
+from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json, deployed_names
 
 if TYPE_CHECKING:
@@ -55,17 +55,17 @@ def chat(
 
     An answer that the call store knows costs nothing. Exit code 1: no whole answer came.
     """
-    from ....udf.settings import settings
+    from ....udf.settings import load_settings
     from ....workers.options import read_options
-    from ..database import opened
+    from ..database import open_database
 
     text = _prompt(prompt or [])
-    with opened(None, model=model, cluster=lasting(cluster)) as connection:
-        wishes = read_options(read_params(options or []))
-        talk = Conversation(connection, model, wishes, store or settings().llm_store, system)
+    with open_database(None, model=model, cluster=resolve_cluster(cluster)) as connection:
+        wishes = read_options(parse_params(options or []))
+        conversation = Conversation(connection, model, wishes, store or load_settings().llm_store, system)
         if text is None:
-            _converse(talk)
-        elif not _told(talk.ask(text, quiet=json), json):
+            _repl(conversation)
+        elif not _show_outcome(conversation.ask(text, quiet=json), json):
             raise typer.Exit(1)
 
 
@@ -96,12 +96,12 @@ class Conversation:
             SetupError: no request can succeed.
             KeyboardInterrupt: Ctrl-C, after the engine was stopped.
         """
-        from ....udf.functions.params import conversation
-        from ....udf.streaming import Streaming
+        from ....udf.functions.params import build_messages
+        from ....udf.streaming import StreamedAnswer
         from ....workers.messages import Message, Request
 
-        messages = conversation(self.history, Message("user", text), self.system)
-        answer = Streaming(self.connection, Request(messages, self.options), self.model, self.store)
+        messages = build_messages(self.history, Message("user", text), self.system)
+        answer = StreamedAnswer(self.connection, Request(messages, self.options), self.model, self.store)
         try:
             for said in answer:
                 if isinstance(said, str) and not quiet:
@@ -110,22 +110,22 @@ class Conversation:
             response = answer.stop()
             if not quiet:
                 print()
-        answer.statement.warn()
-        if response.whole:
+        answer.statement.emit_warnings()
+        if response.is_complete:
             self.history = response.history
         return response
 
 
-def _told(response: Response, json: bool) -> bool:
+def _show_outcome(response: Response, json: bool) -> bool:
     """Print what is left to say of an answer; return whether it is whole."""
-    from ...console import err, show_json
+    from ...console import show_json, stderr
 
     if json:
         show_json(response_fields(response))
     elif response.error:
         text = f"{response.error.code}: {response.error.message}"
-        err.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
-    return response.whole
+        stderr.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+    return response.is_complete
 
 
 def response_fields(response: Response) -> dict[str, Any]:
@@ -136,30 +136,30 @@ def response_fields(response: Response) -> dict[str, Any]:
     return {name: fields[name] for name in SHOWN}
 
 
-def _converse(talk: Conversation) -> None:
+def _repl(talk: Conversation) -> None:
     """Read turns until Ctrl-D or /quit; an error ends its turn only."""
     from ....workers.errors import QuackLLMError
-    from ...console import out, show_error
-    from ..line_input import typed_texts
+    from ...console import show_error, stdout
+    from ..line_input import read_inputs
 
-    out.print("/help says what there is, /quit leaves.", highlight=False)
-    for line in typed_texts("chat", "> ", "... ", lambda text: not text.endswith("\\")):
+    stdout.print("/help says what there is, /quit leaves.", highlight=False)
+    for line in read_inputs("chat", "> ", "... ", lambda text: not text.endswith("\\")):
         text = line.replace("\\\n", "\n").strip()
         if text.startswith("/"):
-            if not _obey(talk, text):
+            if not _run_command(talk, text):
                 return
             continue
         try:
-            _told(talk.ask(text), json=False)
+            _show_outcome(talk.ask(text), json=False)
         except QuackLLMError as error:
             show_error(error.message, error.hint)
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
 
 
-def _obey(talk: Conversation, text: str) -> bool:
+def _run_command(talk: Conversation, text: str) -> bool:
     """Do what a command says; return whether to go on."""
-    from ...console import out
+    from ...console import stdout
 
     command, _, rest = text.partition(" ")
     if command in ("/quit", "/exit", "/bye"):
@@ -169,5 +169,5 @@ def _obey(talk: Conversation, text: str) -> bool:
     elif command == "/system":
         talk.system = rest.strip() or None
     else:
-        out.print(HELP, highlight=False, markup=False)
+        stdout.print(HELP, highlight=False, markup=False)
     return True

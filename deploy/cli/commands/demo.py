@@ -20,9 +20,9 @@ from rich.table import Table
 from .... import workers
 from ....udf.connection import Connection, connect
 from ....udf.session.statement import FailedRowsWarning
-from ....udf.text2sql.evaluation.datasets import Question, open_database, questions
+from ....udf.text2sql.evaluation.datasets import Question, load_questions, open_database
 from ....udf.text2sql.evaluation.runner import RIGHT, judge
-from ...console import out
+from ...console import stdout
 
 COUNT = 10
 CONVERSATIONS = 3
@@ -56,16 +56,16 @@ def show_demo(database: str, seed: int) -> None:
     with _home_of_its_own(), closing(connect()) as connection:
         _fill(connection, database)
         drawn = _draw(database, seed)
-        out.print(f"Spider's database {database!r}, {len(drawn)} of its questions, drawn by the seed {seed}.")
-        out.print("The built-in model answers: no key, no download, no GPU.\n")
+        stdout.print(f"Spider's database {database!r}, {len(drawn)} of its questions, drawn by the seed {seed}.")
+        stdout.print("The built-in model answers: no key, no download, no GPU.\n")
         right = _in_this_process(connection, drawn)
         on_ray = _on_ray(database, drawn)
         conversations = _follow_ups(connection, database, seed)
         _ask(connection, drawn)
-    out.print(Rule())
+    stdout.print(Rule())
     tally = f"{right} of {len(drawn)} in this process, {on_ray} of {len(drawn)} through Ray, {conversations}"
-    out.print(f"Right: {tally}.", highlight=False)
-    out.print(
+    stdout.print(f"Right: {tally}.", highlight=False)
+    stdout.print(
         "Drawn, not chosen: other draws are other tallies. On all of them: quackllm evaluate spider", highlight=False
     )
 
@@ -86,17 +86,17 @@ def _fill(connection: Connection, database: str) -> None:
 
 
 def _draw(database: str, seed: int) -> list[Question]:
-    asked = [question for question in questions("spider") if question.db == database]
+    asked = [question for question in load_questions("spider") if question.db == database]
     return random.Random(seed).sample(asked, min(COUNT, len(asked)))
 
 
 def _in_this_process(connection: Connection, drawn: Sequence[Question]) -> int:
-    out.print(Rule("In this process: SELECT text2sql(question) FROM questions"))
+    stdout.print(Rule("In this process: SELECT text2sql(question) FROM questions"))
     began = perf_counter()
     answers = _answers(connection, drawn)
     seconds = perf_counter() - began
     right = sum(_show(connection, question, sql, number) for number, (question, sql) in enumerate(answers, 1))
-    out.print(f"{len(drawn)} questions in {seconds:.1f} s\n", highlight=False)
+    stdout.print(f"{len(drawn)} questions in {seconds:.1f} s\n", highlight=False)
     return right
 
 
@@ -109,14 +109,14 @@ def _answers(connection: Connection, drawn: Sequence[Question]) -> list[tuple[Qu
 def _show(connection: Connection, question: Question, sql: str | None, number: int) -> bool:
     """Print a question with its SQL and rows; return whether they are the right ones."""
     outcome = judge(connection, question, sql).outcome
-    out.print(f"[bold]{number}. {question.question}[/bold]", highlight=False)
+    stdout.print(f"[bold]{number}. {question.question}[/bold]", highlight=False)
     if sql is not None:
-        out.print(Syntax(sql, "sql", word_wrap=True, background_color="default"))
-        out.print(_rows(connection, sql))
-    out.print(outcome, style="green" if outcome == RIGHT else "red")
+        stdout.print(Syntax(sql, "sql", word_wrap=True, background_color="default"))
+        stdout.print(_rows(connection, sql))
+    stdout.print(outcome, style="green" if outcome == RIGHT else "red")
     if outcome != RIGHT:
-        out.print(Syntax(f"{question.sql} -- the right one", "sql", word_wrap=True, background_color="default"))
-    out.print()
+        stdout.print(Syntax(f"{question.sql} -- the right one", "sql", word_wrap=True, background_color="default"))
+    stdout.print()
     return outcome == RIGHT
 
 
@@ -135,10 +135,10 @@ def _rows(connection: Connection, sql: str) -> Table:
 
 def _on_ray(database: str, drawn: Sequence[Question]) -> int:
     """Ask the same of two replicas on a Ray of this machine, past the call store, which knows the answers already."""
-    out.print(Rule("The same through Ray: two replicas of a named actor"))
+    stdout.print(Rule("The same through Ray: two replicas of a named actor"))
     began = perf_counter()
     workers.deploy(MODEL, "builtin/text2sql", num_workers=2, cluster="local")
-    out.print(f"Ray started and {MODEL!r} deployed in {perf_counter() - began:.1f} s", highlight=False)
+    stdout.print(f"Ray started and {MODEL!r} deployed in {perf_counter() - began:.1f} s", highlight=False)
     with closing(connect(model=MODEL, cluster="local")) as connection:
         _fill(connection, database)
         connection.execute("SET VARIABLE llm_store = 'refresh'")
@@ -148,17 +148,17 @@ def _on_ray(database: str, drawn: Sequence[Question]) -> int:
         right = sum(judge(connection, question, sql).outcome == RIGHT for question, sql in answers)
     replicas = workers.status(MODEL, cluster="local").replicas
     shares = ", ".join(f"process {replica.pid} answered {replica.answered}" for replica in replicas)
-    out.print(f"{len(drawn)} questions in {seconds:.1f} s: {right} right; {shares}\n", highlight=False)
+    stdout.print(f"{len(drawn)} questions in {seconds:.1f} s: {right} right; {shares}\n", highlight=False)
     return right
 
 
 def _follow_ups(connection: Connection, database: str, seed: int) -> str:
     """Print two turns each of drawn conversations, the second needs the first; return how many were right."""
-    turns = [turn for turn in questions("sparc") if turn.db == database]
+    turns = [turn for turn in load_questions("sparc") if turn.db == database]
     dialogues = [list(group) for _, group in groupby(turns, key=lambda turn: turn.dialogue)]
     longer = [turns for turns in dialogues if len(turns) > 1]
     drawn = random.Random(seed).sample(longer, min(CONVERSATIONS, len(longer)))
-    out.print(Rule("Follow-up questions: text2sql(llm_stack(text2sql_detail(first), second))"))
+    stdout.print(Rule("Follow-up questions: text2sql(llm_stack(text2sql_detail(first), second))"))
     right = 0
     for number, (first, second, *_) in enumerate(drawn):
         (opening,) = connection.execute("SELECT text2sql(?)", [first.question]).fetchone() or (None,)
@@ -173,7 +173,7 @@ def _ask(connection: Connection, drawn: Sequence[Question]) -> None:
     """Print what `FROM ask(…)` gives for the first drawn question that has an answer."""
     question = next(question for question, sql in _answers(connection, drawn) if sql)
     statement = "FROM ask('{}')".format(question.question.replace("'", "''"))
-    out.print(Rule("The answer itself"))
-    out.print(Syntax(statement, "sql", word_wrap=True, background_color="default"))
-    out.print(_rows(connection, statement))
-    out.print()
+    stdout.print(Rule("The answer itself"))
+    stdout.print(Syntax(statement, "sql", word_wrap=True, background_color="default"))
+    stdout.print(_rows(connection, statement))
+    stdout.print()

@@ -11,9 +11,9 @@ import typer
 
 from .... import workers
 from ....workers.errors import RequestError
-from ...console import out, show_json, show_models, show_next, show_outcome, show_status, status_fields
-from ..arguments import read_params
-from ..cluster_option import lasting
+from ...console import show_json, show_models, show_next_step, show_outcome, show_status, status_fields, stdout
+from ..arguments import parse_params
+from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json, Name, deployed_names
 
 if TYPE_CHECKING:
@@ -80,33 +80,33 @@ def deploy(
     """
     if file:
         _refuse_beside_file(name or model, type or pretrained_model_type, infer_params, infer_backend, model_path)
-        from ...models_file import apply
+        from ...models_file import apply_models_file
 
-        _show_outcomes(apply(file, lasting(cluster), prune=prune), json)
+        _show_outcomes(apply_models_file(file, resolve_cluster(cluster), prune=prune), json)
         return
     if prune:
         raise RequestError("--prune goes by a file", hint="type: quackllm deploy -f models.yaml --prune")
-    params = read_params(infer_params or [])
+    params = parse_params(infer_params or [])
     if infer_backend:
         params["backend"] = infer_backend
     if model_path:
         params["model_path"] = model_path
-    chosen = _one("name", name, "--model", model, "qianwen_chat")
+    chosen = _name_from_either("name", name, "--model", model, "qianwen_chat")
     outcome = workers.deploy(
         chosen,
-        _one("type", type, "--pretrained_model_type", pretrained_model_type, "saas/qianwen"),
+        _name_from_either("type", type, "--pretrained_model_type", pretrained_model_type, "saas/qianwen"),
         num_workers=num_workers,
         worker_concurrency=worker_concurrency,
         gpus_per_worker=gpus_per_worker,
         cpus_per_worker=cpus_per_worker,
         infer_params=params,
-        cluster=lasting(cluster),
+        cluster=resolve_cluster(cluster),
     )
     if json:
         show_json({"name": chosen, "outcome": outcome})
     else:
-        out.print(f"{chosen}: {outcome}", highlight=False)
-        show_next(chosen, writes_sql="prompt_form" in params, cluster=cluster)
+        stdout.print(f"{chosen}: {outcome}", highlight=False)
+        show_next_step(chosen, writes_sql="prompt_form" in params, cluster=cluster)
 
 
 def _refuse_beside_file(*given: str | list[str] | None) -> None:
@@ -124,7 +124,7 @@ def _show_outcomes(outcomes: Iterable[Outcome], json: bool) -> None:
     if json:
         show_json([asdict(outcome) for outcome in seen])
     elif not seen:
-        out.print("The file holds no model.")
+        stdout.print("The file holds no model.")
     if any(outcome.outcome == "failed" for outcome in seen):
         raise typer.Exit(1)
 
@@ -143,9 +143,9 @@ def undeploy(
 
     Exit code 1: one of them was not there; the others are undeployed.
     """
-    from ...models_file import undeployed
+    from ...models_file import undeploy_all
 
-    _show_outcomes(undeployed(names, lasting(cluster)), json)
+    _show_outcomes(undeploy_all(names, resolve_cluster(cluster)), json)
 
 
 def models(cluster: Cluster = None, json: Json = False) -> None:
@@ -158,7 +158,7 @@ def models(cluster: Cluster = None, json: Json = False) -> None:
 
     JSON holds each model's settings too.
     """
-    statuses = workers.models(cluster=lasting(cluster))
+    statuses = workers.models(cluster=resolve_cluster(cluster))
     if json:
         show_json([status_fields(status) for status in statuses])
     else:
@@ -175,14 +175,14 @@ def status(name: Name, cluster: Cluster = None, json: Json = False) -> None:
 
     A replica that was started more than once has died and come back.
     """
-    found = workers.status(name, cluster=lasting(cluster))
+    found = workers.status(name, cluster=resolve_cluster(cluster))
     if json:
         show_json(status_fields(found))
     else:
         show_status(found)
 
 
-def _one(what: str, word: str | None, flag: str, flagged: str | None, example: str) -> str:
+def _name_from_either(what: str, word: str | None, flag: str, flagged: str | None, example: str) -> str:
     """Return what was said in one of two ways.
 
     Raises:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...console import out, show_json
-from ..cluster_option import lasting
+from ...console import show_json, stdout
+from ..cluster_option import resolve_cluster
 from ..options import Cluster, DefaultModel, Json
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def doctor(
     Nothing is changed, and without --ask no model is asked. Exit code 1: something is broken.
     """
     findings = []
-    for finding in _findings(model, lasting(cluster), ask):
+    for finding in _findings(model, resolve_cluster(cluster), ask):
         findings.append(finding)
         if not json:
             _show(finding)
@@ -44,7 +44,7 @@ def doctor(
     if json:
         show_json([asdict(finding) for finding in findings])
     else:
-        out.print("Nothing is broken." if not broken else f"{broken} broken", highlight=False)
+        stdout.print("Nothing is broken." if not broken else f"{broken} broken", highlight=False)
     if broken:
         raise typer.Exit(1)
 
@@ -53,9 +53,9 @@ def _show(finding: Finding) -> None:
     from rich.text import Text
 
     line = Text.assemble((f"{FOUND[finding.state]:8}", COLOURS[finding.state]), (f"{finding.subject}: ", "bold"))
-    out.print(line + Text(finding.message), soft_wrap=True)
+    stdout.print(line + Text(finding.message), soft_wrap=True)
     for how in finding.type.splitlines():
-        out.print(Text(f"{'':8}{how}", style="bold"), soft_wrap=True)
+        stdout.print(Text(f"{'':8}{how}", style="bold"), soft_wrap=True)
 
 
 def _findings(model: str | None, cluster: str | None, ask: bool) -> Iterator[Finding]:
@@ -65,6 +65,6 @@ def _findings(model: str | None, cluster: str | None, ask: bool) -> Iterator[Fin
     core = list(check_core())
     yield from core
     if not core:
-        from ...doctor.checks import examine
+        from ...doctor.checks import run_checks
 
-        yield from examine(model, cluster, ask)
+        yield from run_checks(model, cluster, ask)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..cluster_option import lasting
+from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json
 
 
@@ -45,10 +45,10 @@ def evaluate(
 
     Stopped and typed again, it asks only what was not answered yet.
     """
-    from ...evaluation.run import Outputs, show_accuracy
+    from ...evaluation.run import Outputs, run_evaluation
 
-    exit_code = show_accuracy(
-        *(suite, model or [], lasting(cluster), Outputs(json, folder, html)),
+    exit_code = run_evaluation(
+        *(suite, model or [], resolve_cluster(cluster), Outputs(json, folder, html)),
         database=database,
         turns=turns,
         gold_history=history == "gold",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ...console import err, out
+from ...console import stderr, stdout
 
 
 def export(
@@ -46,7 +46,7 @@ def export(
     from ....workers.training.export import export as export_model
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=stderr, transient=True) as progress:
         bar = progress.add_task(Path(target).name, total=None)
         done: Exported = export_model(
             model,
@@ -56,13 +56,13 @@ def export(
             ollama=ollama,
             overwrite=overwrite,
             progress=lambda written, total: progress.update(bar, completed=written, total=total),
-            warn=lambda words: err.print(words, highlight=False, markup=False),
+            warn=lambda words: stderr.print(words, highlight=False, markup=False),
         )
-    for line in closing_words(done.path, done.type, done.bytes, done.modelfile, done.template_left_out):
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    for line in result_lines(done.path, done.type, done.bytes, done.modelfile, done.template_left_out):
+        stdout.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def closing_words(path: Path, type: str, size: int, modelfile: Path | None, template_left_out: str | None) -> list[str]:
+def result_lines(path: Path, type: str, size: int, modelfile: Path | None, template_left_out: str | None) -> list[str]:
     """Return what was written, and what to type next."""
     lines = [f"{path}: {type}, {size / 1e6:,.1f} MB"]
     name = path.stem.partition(".")[0].lower().replace("-", "_")

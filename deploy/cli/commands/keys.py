@@ -11,9 +11,9 @@ from rich.table import Table
 
 from ....udf.calls.prices import price_of
 from ....workers.errors import RequestError
-from ....workers.home import home
+from ....workers.home import home_folder
 from ....workers.serving.local_fleet import local_fleet
-from ...console import err, out, show_json
+from ...console import show_json, stderr, stdout
 from ...gateway.auth.api_keys import add_key, read_keys, remove_key
 from ...gateway.auth.usage_ledger import Ledger
 
@@ -42,7 +42,7 @@ def keys(
 
     A key is shown once; the file keeps its hash. A running gateway reads the file again when it changes.
     """
-    path = file or home() / "keys.yaml"
+    path = file or home_folder() / "keys.yaml"
     if action == "list":
         _show(path, json)
         return
@@ -62,14 +62,14 @@ def keys(
         )
         if max_money is not None:
             _warn_of_prices(name, model)
-        out.print(f"{name}'s key, which is not shown again:", highlight=False, markup=False)
+        stdout.print(f"{name}'s key, which is not shown again:", highlight=False, markup=False)
         print(key)
     elif action == "remove":
         remove_key(path, name)
-        out.print(f"{name}: removed", highlight=False, markup=False)
+        stdout.print(f"{name}: removed", highlight=False, markup=False)
     else:
         _ledger(path).reset(name)
-        out.print(f"{name}: begins anew", highlight=False, markup=False)
+        stdout.print(f"{name}: begins anew", highlight=False, markup=False)
 
 
 def _warn_of_prices(name: str, models: list[str] | None) -> None:
@@ -77,11 +77,13 @@ def _warn_of_prices(name: str, models: list[str] | None) -> None:
     deployed = local_fleet().deployed()
     if unknown := [model for model in models or deployed if model in deployed and price_of(deployed[model]) is None]:
         told = f"no request of {name}'s is answered by {', '.join(unknown)}, whose price is not in"
-        err.print(f"{told} {home() / 'prices.yaml'}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        stderr.print(
+            f"{told} {home_folder() / 'prices.yaml'}", style="yellow", highlight=False, markup=False, soft_wrap=True
+        )
 
 
 def _ledger(path: Path) -> Ledger:
-    return Ledger(path, home() / "gateway.sqlite")
+    return Ledger(path, home_folder() / "gateway.sqlite")
 
 
 def _show(path: Path, as_json: bool) -> None:
@@ -102,4 +104,4 @@ def _show(path: Path, as_json: bool) -> None:
             ", ".join(f"{limit} {value:,g}" for limit, value in limits.items()),
             f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.money:,g} money",
         )
-    out.print(table if found else "no keys: type quackllm keys add NAME")
+    stdout.print(table if found else "no keys: type quackllm keys add NAME")

@@ -15,17 +15,17 @@ from rich.table import Table
 
 from ....workers.errors import RequestError, SetupError
 from ....workers.messages import Message
-from ...console import err, out
+from ...console import stderr, stdout
 
 if TYPE_CHECKING:
     from ....udf.text2sql.evaluation.datasets import Question
-    from ....udf.text2sql.evaluation.question_rows import LeftOut
+    from ....udf.text2sql.evaluation.question_rows import SkippedRow
     from ....udf.text2sql.training_data import ChatExample, HeldOut
 
 SHOWN = 10
 """Lines left out that are named."""
 ELSEWHERE = "another source says the same"
-Source = tuple[str, "Question | LeftOut"]
+Source = tuple[str, "Question | SkippedRow"]
 
 
 def prepare(
@@ -82,16 +82,16 @@ def _read(
     files: Sequence[str], suites: Sequence[str], split: str, query: str | None, database: str
 ) -> Iterable[Source]:
     """Yield the questions of every source, with its name."""
-    from ....udf.text2sql.evaluation.datasets import questions
-    from ....udf.text2sql.evaluation.question_rows import read_question
-    from ....workers.training.data.data_files import read_rows
+    from ....udf.text2sql.evaluation.datasets import load_questions
+    from ....udf.text2sql.evaluation.question_rows import parse_question
+    from ....workers.training.data.data_files import read_data_rows
 
     for name in suites:
-        yield from ((name, question) for question in questions(name, split))
+        yield from ((name, question) for question in load_questions(name, split))
     for file in files:
-        yield from ((file, read_question(row, database)) for row in read_rows(file))
+        yield from ((file, parse_question(row, database)) for row in read_data_rows(file))
     if query:
-        yield from (("--query", read_question(row, database)) for row in read_rows(None, query, database or None))
+        yield from (("--query", parse_question(row, database)) for row in read_data_rows(None, query, database or None))
 
 
 def _held_out(files: Sequence[str], database: str) -> HeldOut:
@@ -111,17 +111,17 @@ def _prepared(
     languages: Sequence[str],
     limit: int | None,
     seed: int,
-) -> tuple[list[ChatExample], list[tuple[str, LeftOut]]]:
+) -> tuple[list[ChatExample], list[tuple[str, SkippedRow]]]:
     """Return the examples, shuffled, and what was left out with its source."""
     from ....udf.text2sql.evaluation.datasets import Question
-    from ....udf.text2sql.evaluation.question_rows import LeftOut
-    from ....udf.text2sql.training_data import prepare_examples, shuffled
+    from ....udf.text2sql.evaluation.question_rows import SkippedRow
+    from ....udf.text2sql.training_data import build_examples, shuffled
 
     missing = [(name, one) for name, one in sources if not isinstance(one, Question)]
     examples: list[ChatExample] = []
     seen: set[tuple[Message, ...]] = set()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=stderr, transient=True) as progress:
         for name in dict.fromkeys(name for name, _ in sources):
             asked = [one for source, one in sources if source == name and isinstance(one, Question)]
             # Without a limit all are made, faster database by database, and shuffled afterwards.
@@ -131,10 +131,10 @@ def _prepared(
             def advance(bar: object = bar) -> None:
                 progress.advance(bar)  # type: ignore[arg-type]
 
-            made, left_out = prepare_examples(
+            made, left_out = build_examples(
                 asked, form, tested=tested, drop_empty=drop_empty, languages=languages, limit=limit, progress=advance
             )
-            repeated = [LeftOut(one.question.line, "duplicate", ELSEWHERE) for one in made if one.messages in seen]
+            repeated = [SkippedRow(one.question.line, "duplicate", ELSEWHERE) for one in made if one.messages in seen]
             examples += [one for one in made if one.messages not in seen]
             seen |= {one.messages for one in made}
             missing += [(name, one) for one in (*left_out, *repeated)]
@@ -150,9 +150,9 @@ def _write_all(examples: Sequence[ChatExample], output: Path, share: float, eval
         if some:
             _write(path, (example.row for example in some))
             databases = len({(one.question.db, one.question.schema, one.question.columns) for one in some})
-            out.print(f"{path}: {len(some):,} examples of {databases:,} schemas", highlight=False)
+            stdout.print(f"{path}: {len(some):,} examples of {databases:,} schemas", highlight=False)
     training_line = f"quackllm finetune --model-name FOLDER --train-file {output} --output-dir runs/sql"
-    out.print(f"Train on it: {training_line}", highlight=False, markup=False, soft_wrap=True)
+    stdout.print(f"Train on it: {training_line}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _write(path: Path, rows: Iterable[object]) -> None:
@@ -166,7 +166,7 @@ def _write(path: Path, rows: Iterable[object]) -> None:
         raise SetupError(f"{path} cannot be written: {error}", hint="does its folder exist?") from error
 
 
-def _show_left_out(missing: Sequence[tuple[str, LeftOut]], named_in: Path | None = None) -> None:
+def _show_left_out(missing: Sequence[tuple[str, SkippedRow]], named_in: Path | None = None) -> None:
     """Print how many lines were left out and why, and name the first ones."""
     if not missing:
         return
@@ -176,10 +176,12 @@ def _show_left_out(missing: Sequence[tuple[str, LeftOut]], named_in: Path | None
     table.add_column("lines", justify="right")
     for (name, kind), count in kinds.most_common():
         table.add_row(name, kind, str(count))
-    out.print(table)
+    stdout.print(table)
     told = [(name, one) for name, one in missing if one.kind not in ("duplicate", "tested", "language")]
     for name, one in told[:SHOWN]:
-        out.print(f"{name}, line {one.line}: {one.why.splitlines()[0]}", highlight=False, markup=False, soft_wrap=True)
+        stdout.print(
+            f"{name}, line {one.line}: {one.why.splitlines()[0]}", highlight=False, markup=False, soft_wrap=True
+        )
     rest = len(missing) - min(len(told), SHOWN)
     if rest and not named_in:
-        out.print(f"--left-out FILE names the other {rest:,} too", highlight=False)
+        stdout.print(f"--left-out FILE names the other {rest:,} too", highlight=False)

@@ -20,8 +20,8 @@ from ....udf.connection import Connection, connect
 from ....udf.session.progress_log import log_line
 from ....udf.session.statement import FailedRowsWarning
 from ....workers.errors import RequestError
-from ...console import out
-from ..cluster_option import lasting
+from ...console import stdout
+from ..cluster_option import resolve_cluster
 from ..options import Cluster, DefaultModel
 from .sql import sql_errors
 
@@ -31,7 +31,7 @@ FETCHED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class BatchJob:
     """What is to be done: statements, the last of which may be written to a file."""
 
     sql: str
@@ -73,7 +73,7 @@ def run(
 
     Exit codes: 0; 1 when it failed; 3 when it is finished and some rows got no whole answer.
     """
-    batch = Batch(_statements(script, sql), source, target, database, model, lasting(cluster))
+    batch = BatchJob(_statements(script, sql), source, target, database, model, resolve_cluster(cluster))
     started, failures = monotonic(), list[str]()
     with _noted(failures):
         if blocks:
@@ -84,7 +84,7 @@ def run(
             rows = _run_here(batch)
     for failure in failures:
         log_line(failure)
-    out.print(_closing_words(batch, rows, monotonic() - started), highlight=False, markup=False, soft_wrap=True)
+    stdout.print(_closing_words(batch, rows, monotonic() - started), highlight=False, markup=False, soft_wrap=True)
     if failures:
         raise typer.Exit(ROWS_FAILED)
 
@@ -112,26 +112,26 @@ def _noted(failures: list[str]) -> Iterator[None]:
             warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
 
 
-def _run_here(batch: Batch) -> int:
+def _run_here(batch: BatchJob) -> int:
     """Run all statements in this process; return the rows of the last one."""
     rows = 0
     with open_batch(batch) as connection:
         if batch.source:
-            make_input(connection, f"FROM {quoted(pattern(batch.source))}")
+            make_input(connection, f"FROM {quoted(parquet_glob(batch.source))}")
         statements = _parsed(connection, batch.sql)
         for number, statement in enumerate(statements, 1):
             kind = statement.type.name.replace("_", " ")
             began, what = monotonic(), f"statement {number} of {len(statements)}, {kind}"
             with sql_errors(what):
                 if batch.target and number == len(statements):
-                    rows = write(connection, statement.query, batch.target)
+                    rows = write_result(connection, statement.query, batch.target)
                 else:
                     rows = _executed(connection, statement)
             log_line(f"{what}: {rows:,} rows in {monotonic() - began:,.1f} s")
     return rows
 
 
-def open_batch(batch: Batch) -> Connection:
+def open_batch(batch: BatchJob) -> Connection:
     """Return the batch's connection, which says in plain lines how far it is where no terminal shows it."""
     connection = connect(batch.database, model=batch.model, cluster=batch.cluster)
     if not sys.stderr.isatty():
@@ -171,7 +171,7 @@ def _executed(connection: Connection, statement: duckdb.Statement) -> int:
     return rows
 
 
-def write(connection: Connection, select: str, target: str) -> int:
+def write_result(connection: Connection, select: str, target: str) -> int:
     """Write the rows of a SELECT to a file, which takes its name when it is complete; return how many they are.
 
     Raises:
@@ -202,7 +202,7 @@ def _copied(connection: Connection, select: str, target: str) -> int:
     return int(found[0]) if found else 0
 
 
-def pattern(source: str) -> str:
+def parquet_glob(source: str) -> str:
     """Return what DuckDB reads: of a folder all the Parquet files in it."""
     return str(Path(source) / "**" / "*.parquet") if "://" not in source and Path(source).is_dir() else source
 
@@ -212,6 +212,6 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _closing_words(batch: Batch, rows: int, seconds: float) -> str:
+def _closing_words(batch: BatchJob, rows: int, seconds: float) -> str:
     took = f"{rows:,} rows in {seconds:,.1f} s"
     return f"{batch.target}: {took}" if batch.target else f"done: {took}"

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from .... import workers
-from ...console import out, show_json
-from ..cluster_option import lasting
+from ...console import show_json, stdout
+from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json, Name
 
 
@@ -27,8 +27,8 @@ def scale(
     New replicas answer as soon as they have started; surplus ones answer what they have taken, then end.
     Running statements notice within seconds.
     """
-    outcome = workers.scale(name, num_workers, cluster=lasting(cluster) or "auto")
+    outcome = workers.scale(name, num_workers, cluster=resolve_cluster(cluster) or "auto")
     if json:
         show_json({"name": name, "outcome": outcome})
     else:
-        out.print(f"{name}: {outcome}", highlight=False)
+        stdout.print(f"{name}: {outcome}", highlight=False)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ....workers.errors import MissingExtraError
-from ...console import out
+from ...console import stdout
 
 
 def serve(
@@ -66,7 +66,7 @@ def serve(
         cluster=cluster,
     )
     settings.check()
-    run(settings, lambda address: out.print(f"quackllm serves {address}   ({address}/docs)", highlight=False))
+    run(settings, lambda address: stdout.print(f"quackllm serves {address}   ({address}/docs)", highlight=False))
 
 
 def _gateway(on_ray: bool) -> tuple[Any, Any]:

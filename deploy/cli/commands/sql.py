@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ....workers.errors import RequestError, SetupError
-from ..cluster_option import lasting
+from ..cluster_option import resolve_cluster
 from ..options import Cluster, DatabaseFile, DefaultModel, Json
 from ..row_output import Form, form_of
 
@@ -58,15 +58,15 @@ def sql(
     :sample is one of the databases that come with quackllm; :pets_1, :world_1 … are others.
     A script stops at its first error, with exit code 1.
     """
-    from ..database import opened
+    from ..database import open_database
 
     form = form_of(json=json, csv=csv)
     text = _script(script, command)
-    with opened(database, model=model, cluster=lasting(cluster), read_only=read_only) as connection:
+    with open_database(database, model=model, cluster=resolve_cluster(cluster), read_only=read_only) as connection:
         if text is None:
-            from ..sql_repl import prompt
+            from ..sql_repl import run_repl
 
-            prompt(connection, form)
+            run_repl(connection, form)
         else:
             run_script(connection, text, form)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....workers.errors import RequestError
-from ..cluster_option import lasting
+from ..cluster_option import resolve_cluster
 from ..options import Cluster, DatabaseFile, DefaultModel, Json
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def text2sql(
     The database is opened for reading, and the SQL passes the guard: one SELECT, no files, no network.
     :sample is a database that comes with quackllm; :pets_1, :world_1 … are others. Exit code 1: no SQL was found.
     """
-    from ..database import opened
+    from ..database import open_database
 
     if database is None and schema is None:
         raise RequestError(
@@ -60,7 +60,7 @@ def text2sql(
         )
     if run and database is None:
         raise RequestError("--run needs rows", hint="type: --database shop.duckdb, or :sample")
-    with opened(database, model=model, cluster=lasting(cluster), read_only=True) as connection:
+    with open_database(database, model=model, cluster=resolve_cluster(cluster), read_only=True) as connection:
         detail = _answered(connection, question, schema)
         rows = _rows(connection, detail, max_rows) if run and detail["sql"] else None
     _show(question, detail, rows, json)
@@ -94,7 +94,7 @@ def _rows(connection: Connection, detail: dict[str, Any], max_rows: int) -> pa.T
 
 
 def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bool) -> None:
-    from ...console import out, show_error, show_json
+    from ...console import show_error, show_json, stdout
     from ..row_output import row_objects, show_rows
 
     if json:
@@ -104,10 +104,10 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
         code, message = detail["error"]["code"], detail["error"]["message"]
         hint = "ask in other words, or another --model, as builtin_text2sql"
         show_error(f"{detail['model']} found no SQL ({code}): {message}", hint)
-    elif out.is_terminal:
+    elif stdout.is_terminal:
         from rich.syntax import Syntax
 
-        out.print(Syntax(detail["sql"], "sql", word_wrap=True, background_color="default"))
+        stdout.print(Syntax(detail["sql"], "sql", word_wrap=True, background_color="default"))
     else:
         print(detail["sql"])
     if rows is not None and not json:

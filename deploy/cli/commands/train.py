@@ -11,10 +11,10 @@ import typer
 from pydantic.fields import FieldInfo
 
 from ....workers.training import FinetuneSettings, MergeSettings, PretrainSettings, Trained
-from ....workers.training.data.chat_examples import Example, Examples, is_asked, nothing_usable
-from ....workers.training.data.data_files import BadRow, read_rows
-from ....workers.training.settings import PANELS, StageSettings, default_of, panel_of, read_settings
-from ...console import err, out
+from ....workers.training.data.chat_examples import Example, Examples, ends_with_answer, nothing_usable
+from ....workers.training.data.data_files import BadRow, read_data_rows
+from ....workers.training.settings import PANELS, StageSettings, default_of, help_panel, read_settings
+from ...console import stderr, stdout
 
 SHOWN = 5
 """Bad rows that are named."""
@@ -28,7 +28,7 @@ def _with_flags(kind: type[StageSettings]) -> Callable[[Callable[[Any], None]], 
             run(read_settings(kind, settings, {name: value for name, value in flags.items() if value is not None}))
 
         file = Annotated[Path | None, typer.Option(help="a YAML file of these settings; a flag wins")]
-        flags = [_flag("settings", file), *(_flag(name, _annotation(field)) for name, field in in_panels(kind))]
+        flags = [_flag("settings", file), *(_flag(name, _annotation(field)) for name, field in by_help_panel(kind))]
         command.__doc__ = run.__doc__
         command.__dict__["__signature__"] = inspect.Signature(flags)
         return command
@@ -36,12 +36,12 @@ def _with_flags(kind: type[StageSettings]) -> Callable[[Callable[[Any], None]], 
     return with_flags
 
 
-def in_panels(kind: type[StageSettings]) -> list[tuple[str, FieldInfo]]:
+def by_help_panel(kind: type[StageSettings]) -> list[tuple[str, FieldInfo]]:
     """Return a stage's fields as its help shows them: by panel, the stage's own first."""
 
     def place(named: tuple[str, FieldInfo]) -> tuple[int, bool]:
         name, field = named
-        return PANELS.index(panel_of(field)), name not in kind.__annotations__
+        return PANELS.index(help_panel(field)), name not in kind.__annotations__
 
     return sorted(kind.model_fields.items(), key=place)
 
@@ -55,7 +55,7 @@ def _annotation(field: FieldInfo) -> Any:
     scalar = get_origin(field.annotation) not in (dict, list)
     default = default_of(field)
     words = f"{field.description} (default: {default})" if default else field.description
-    option = typer.Option(help=words, rich_help_panel=panel_of(field), show_default=False)
+    option = typer.Option(help=words, rich_help_panel=help_panel(field), show_default=False)
     return Annotated[Optional[field.annotation if scalar else str], option]  # noqa: UP045 the type is a value here
 
 
@@ -101,14 +101,14 @@ def _asked(settings: FinetuneSettings, file: str | None, **source: str | None) -
 
     They are checked as `quackllm prepare` checks them.
     """
-    from ....udf.text2sql.prompts.formats import form_for
-    from ....udf.text2sql.training_data import prepare_examples
+    from ....udf.text2sql.prompts.formats import format_named
+    from ....udf.text2sql.training_data import build_examples
 
-    first = next((row for row in read_rows(file, **source) if not isinstance(row, BadRow)), None)
-    if first is None or not is_asked(first[1]):
+    first = next((row for row in read_data_rows(file, **source) if not isinstance(row, BadRow)), None)
+    if first is None or not ends_with_answer(first[1]):
         return None
-    form = form_for(None, settings.model_name)
-    made, left_out = prepare_examples(read_rows(file, **source), form, database=settings.database or "")
+    form = format_named(None, settings.model_name)
+    made, left_out = build_examples(read_data_rows(file, **source), form, database=settings.database or "")
     bad = [BadRow(one.line, f"{one.kind}: {one.why}") for one in left_out]
     if not made:
         raise nothing_usable(file or "the query", bad)
@@ -174,9 +174,9 @@ def _show(trained: Trained, merging: str) -> None:
 
 def _show_left_out(why: str, rows: Sequence[BadRow]) -> None:
     if rows:
-        err.print(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {why}:", highlight=False)
+        stderr.print(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {why}:", highlight=False)
         for row in rows[:SHOWN]:
-            err.print(f"  {row}", highlight=False, markup=False)
+            stderr.print(f"  {row}", highlight=False, markup=False)
 
 
 def _show_next(folder: Path) -> None:
@@ -186,4 +186,4 @@ def _show_next(folder: Path) -> None:
 
 def _tell(text: str) -> None:
     """Print a line that may be copied: nothing in it is broken or coloured."""
-    out.print(text, highlight=False, markup=False, soft_wrap=True)
+    stdout.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from ....udf.settings import read_yaml
-from ....workers.errors import RequestError, near_names
+from ....udf.settings import load_yaml
+from ....workers.errors import RequestError, did_you_mean
 
 PREFIX = "qk-"
 
@@ -51,7 +51,7 @@ def read_keys(path: Path) -> dict[str, Key]:
     Raises:
         SetupError: it cannot be read.
     """
-    return read_yaml(path, KEYS, "alice: {hash: 'sha256:…', max_calls: 1000}")
+    return load_yaml(path, KEYS, "alice: {hash: 'sha256:…', max_calls: 1000}")
 
 
 def find_key(keys: dict[str, Key], digest: str) -> str | None:
@@ -89,7 +89,7 @@ def remove_key(path: Path, name: str) -> None:
     with _locked(path):
         keys = read_keys(path)
         if name not in keys:
-            raise RequestError(f"no key is called {name!r}", hint=near_names(name, keys))
+            raise RequestError(f"no key is called {name!r}", hint=did_you_mean(name, keys))
         _write(path, {kept: key for kept, key in keys.items() if kept != name})
 
 

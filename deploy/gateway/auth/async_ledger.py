@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ....workers.errors import StoreError
-from ....workers.home import home
+from ....workers.home import home_folder
 from ..settings import GatewaySettings
 from .api_keys import Key
 from .usage_ledger import Cost, Ledger, Pass, Refusal
@@ -44,7 +44,7 @@ def ledger_for(settings: GatewaySettings) -> SharedLedger:
 
 def open_ledger(settings: GatewaySettings) -> Ledger:
     """Open the ledger's file on this machine."""
-    return Ledger(settings.keys_path, home() / "gateway.sqlite")
+    return Ledger(settings.keys_path, home_folder() / "gateway.sqlite")
 
 
 def _in_process(settings: GatewaySettings) -> SharedLedger:
@@ -75,7 +75,7 @@ def _in_actor(settings: GatewaySettings) -> Callable[..., Awaitable[Any]]:
         "get_if_exists": True,
     }
     options = {**kept, "num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
-    actor = ray.remote(Ledger).options(**options).remote(settings.keys_path, home() / "gateway.sqlite")
+    actor = ray.remote(Ledger).options(**options).remote(settings.keys_path, home_folder() / "gateway.sqlite")
 
     async def run(method: str, *arguments: Any) -> Any:
         try:

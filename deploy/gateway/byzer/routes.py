@@ -16,9 +16,9 @@ from fastapi import APIRouter, Form
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from ....udf.connection import Connection, register, session_behind
+from ....udf.connection import Connection, register, session_of
 from ....udf.session.statement import FailedRowsWarning
-from ....udf.settings import Wishes
+from ....udf.settings import StatementOptions
 from ....udf.text2sql.checks.sandbox import locked_instance
 from ....workers.errors import RequestError
 from ....workers.messages import Failure
@@ -102,12 +102,12 @@ class Running:
 
     @contextmanager
     def _connected(self, rows: pa.Table) -> Iterator[Connection]:
-        wishes = self._visit.statement().wishes
+        wishes = self._visit.statement().options
         with closing(register(locked_instance(), cluster=self._visit.gateway.settings.cluster)) as connection:
-            session = session_behind(connection)
+            session = session_of(connection)
             session.caller = self._visit.gateway.caller
             session.variables = _variables(wishes)
-            session.duckdb_draws = False
+            session.duckdb_progress_enabled = False
             duckdb.DuckDBPyConnection.register(connection, "given", rows)
             names = ", ".join('"' + name.replace('"', '""') + '"' for name in rows.column_names) or "NULL AS feature"
             for statement in (f"CREATE TABLE {DATA} AS SELECT {names} FROM given", REQUEST_MACRO):
@@ -120,7 +120,7 @@ class Running:
                 self._visit.statements.append(session.statement)
 
 
-def _variables(wishes: Wishes) -> dict[str, str]:
+def _variables(wishes: StatementOptions) -> dict[str, str]:
     """Return what a statement may spend, as the SQL variables that say so."""
     given = wishes.model_dump(exclude_none=True) | {"llm_progress": "off"}
     return {name: str(value) for name, value in given.items()}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ....udf.text2sql.checks.transpile import find_dialect
 from ....udf.text2sql.schema.ddl import is_ddl
-from ....udf.text2sql.schema.inferred_keys import with_inferred_keys
+from ....udf.text2sql.schema.inferred_keys import add_inferred_keys
 from ....udf.text2sql.schema.lenient_ddl import PATH, unquoted_path
 from ....workers.errors import RequestError
-from ....workers.mschema import Column, Schema, Table, join_name, write
+from ....workers.mschema import Column, Schema, Table, format_mschema, join_name
 
 TASK = re.compile(r"请根据以下\s?(?:table properties和)?\s?SQL input(?P<task>[^.。\n]{0,40})")
 TABLES, INPUT, TARGET = "SQL tables, with their properties:", "SQL input:", "目标SQL类型:"
@@ -62,7 +62,7 @@ def _schema(tables: str) -> str:
         return "\n".join(line.removeprefix("#").strip() for line in tables.splitlines())
     found = [TABLE_LINE.match(line.strip("# \t")) for line in tables.splitlines()]
     schema = Schema(tables=tuple(_table(line[1], line[2]) for line in found if line))
-    return write(with_inferred_keys(schema)) if schema.tables else ""
+    return format_mschema(add_inferred_keys(schema)) if schema.tables else ""
 
 
 def _table(name: str, columns: str) -> Table:

@@ -9,7 +9,7 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from ....udf.text2sql.prompts.formats import form_of
+from ....udf.text2sql.prompts.formats import format_for_model
 from ....workers.errors import RequestError
 from ....workers.messages import Message, Request
 from ....workers.options import Options, read_options
@@ -81,7 +81,7 @@ async def chat2db(
 ) -> Any:
     """Return a bare JSON string; a chat model gets the prompt as it is, others its question in their own form."""
     spec = await text2sql_model(visit, model)
-    form, prompt = form_of(spec).name, read_prompt(body.prompt)
+    form, prompt = format_for_model(spec).name, read_prompt(body.prompt)
     if form == AS_IT_IS or not (prompt.wants_sql or form in SQL_ALONE):
         wanted = Request((*body.earlier(), Message("user", body.prompt)), body.options())
         (answer,), _ = await ask(visit, spec, [wanted], store_mode(request))

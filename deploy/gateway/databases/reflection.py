@@ -12,8 +12,8 @@ from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.exc import CompileError, SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
-from ....udf.text2sql.schema.column_samples import Cells, can_sample, sampled
-from ....udf.text2sql.schema.inferred_keys import Keys, read_key_lines, with_inferred_keys, with_keys
+from ....udf.text2sql.schema.column_samples import ColumnCells, can_sample, sample_schema
+from ....udf.text2sql.schema.inferred_keys import Keys, add_inferred_keys, add_keys, read_key_lines
 from ....udf.text2sql.schema.lenient_ddl import read_type
 from ....workers.mschema import Column, Schema, Table, join_name, split_name
 
@@ -46,9 +46,9 @@ def read_schema(connection: Connection) -> Schema:
             keys[table.name] = own | _keys(primary.get(place), foreign.get(place, ()))
             if place[1] in stored:
                 readable |= {(table.name, column.name) for column in table.columns if can_sample(column.type)}
-    schema_found = with_keys(Schema(_database_name(connection), tuple(tables)), keys)
-    found, repeated = sampled(schema_found, readable, lambda *wanted: _read(connection, *wanted))
-    return with_inferred_keys(found, repeated)
+    schema_found = add_keys(Schema(_database_name(connection), tuple(tables)), keys)
+    found, repeated = sample_schema(schema_found, readable, lambda *wanted: _read(connection, *wanted))
+    return add_inferred_keys(found, repeated)
 
 
 def _schemas(inspector: Inspector) -> list[str | None]:
@@ -100,7 +100,7 @@ def _keys(primary: ReflectedPrimaryKeyConstraint | None, foreign: Sequence[Refle
     return Keys(tuple(primary["constrained_columns"]) if primary else (), references)
 
 
-def _read(connection: Connection, table: Table, columns: Sequence[Column], rows: int) -> Cells:
+def _read(connection: Connection, table: Table, columns: Sequence[Column], rows: int) -> ColumnCells:
     quote = connection.dialect.identifier_preparer.quote_identifier
     names = ", ".join(quote(column.name) for column in columns)
     place = ".".join(quote(part) for part in split_name(table.name))

@@ -10,8 +10,8 @@ from time import monotonic
 
 from pydantic import SecretStr, TypeAdapter
 
-from ....udf.settings import read_yaml
-from ....workers.errors import MissingExtraError, RequestError, SetupError, near_names
+from ....udf.settings import load_yaml
+from ....workers.errors import MissingExtraError, RequestError, SetupError, did_you_mean
 from ....workers.mschema import Schema
 from ....workers.secret_refs import resolve_secret
 from .database import Database
@@ -76,7 +76,7 @@ class Databases:
         """
         urls = self._urls()
         if name not in urls:
-            hint = near_names(name, urls) or f"write e.g. {EXAMPLE} in {self._path}"
+            hint = did_you_mean(name, urls) or f"write e.g. {EXAMPLE} in {self._path}"
             raise RequestError(f"no database is called {name!r}", hint=hint)
         with self._lock:
             url, opened = self._opened.get(name, (None, None))
@@ -95,7 +95,7 @@ class Databases:
             self._opened.clear()
 
     def _urls(self) -> dict[str, SecretStr]:
-        return read_yaml(self._path, URLS, EXAMPLE)
+        return load_yaml(self._path, URLS, EXAMPLE)
 
 
 def open_database(url: SecretStr, name: str) -> Database:

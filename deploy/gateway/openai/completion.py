@@ -44,7 +44,7 @@ async def ask(
     seconds = visit.gateway.settings.request_seconds
     try:
         async with asyncio.timeout(seconds):
-            responses = await visit.gateway.ask(spec, requests, statement, mode or statement.wishes.llm_store)
+            responses = await visit.gateway.ask(spec, requests, statement, mode or statement.options.llm_store)
     except TimeoutError as error:
         raise too_slow(seconds) from error
     for response in responses:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from ....workers.deployments.spec import ModelSpec
 from ....workers.engines import ToolEngine
-from ....workers.errors import near_names
+from ....workers.errors import did_you_mean
 from ....workers.messages import Message, Request
 from ....workers.options import Options, read_options
 from ..errors import GatewayError
@@ -34,7 +34,7 @@ class Body(BaseModel):
         if isinstance(given, dict):
             for name in given:
                 if name not in cls.model_fields:
-                    hint = near_names(str(name), cls.model_fields)
+                    hint = did_you_mean(str(name), cls.model_fields)
                     passing = "; `extra` passes fields on to the service" if "extra" in cls.model_fields else ""
                     words = "there is no field {name}: {hint}" + passing
                     raise PydanticCustomError("unknown_field", words, {"name": repr(name), "hint": hint})

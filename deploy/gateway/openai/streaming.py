@@ -29,7 +29,7 @@ class Growing:
         self.statement = visit.statement()
         self.seconds = visit.gateway.settings.request_seconds
         self._visit, self._request = visit, request
-        mode = mode or self.statement.wishes.llm_store
+        mode = mode or self.statement.options.llm_store
         self._said = visit.gateway.stream(spec, request, self.statement, mode)
         self._first: str | Response | None = None
         self._heard = 0

@@ -12,9 +12,9 @@ from ray.serve.config import HTTPOptions
 from ray.serve.context import _get_global_client
 from ray.serve.schema import LoggingConfig
 
-from ....workers import fleet_at
+from ....workers import connect_fleet
 from ....workers.errors import SetupError
-from ....workers.home import home
+from ....workers.home import home_folder
 from ..app import create_app
 from ..auth.async_ledger import ledger_for
 from ..settings import GatewaySettings
@@ -77,12 +77,12 @@ def application_of(settings: GatewaySettings) -> serve.Application:
     Raises:
         SetupError: no cluster answers.
     """
-    fleet_at(settings.cluster)
+    connect_fleet(settings.cluster)
     ledger_for(settings)  # The keys' file lies on this machine, and so the ledger is made here.
     deployment: Any = Replica  # What the decorators have made of it.
     replicas = deployment.options(
         num_replicas=settings.replicas,
         max_ongoing_requests=settings.most_at_once,
-        ray_actor_options={"num_cpus": 0.01, "runtime_env": {"env_vars": {"QUACKLLM_HOME": str(home())}}},
+        ray_actor_options={"num_cpus": 0.01, "runtime_env": {"env_vars": {"QUACKLLM_HOME": str(home_folder())}}},
     )
     return replicas.bind(settings)

@@ -9,11 +9,11 @@ from pydantic import Field
 from ray.serve import Application
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from ....workers import fleet_at
-from ....workers.cluster.replicas import check_room
+from ....workers import connect_fleet
+from ....workers.cluster.replicas import check_capacity
 from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import DeployError
-from ...models_file import apply, read_models_file
+from ...models_file import apply_models_file, read_models_file
 from ..settings import GatewaySettings
 from .ray_serve import application_of
 
@@ -48,13 +48,13 @@ def application(args: dict[str, Any]) -> Application:
 
 
 def _deploy(models: Path, cluster: str | None) -> None:
-    fleet_at(cluster)
+    connect_fleet(cluster)
     specs = [spec for spec in read_models_file(models).values() if isinstance(spec, ModelSpec)]
     joining = retry_if_exception_type(DeployError)
     for attempt in Retrying(retry=joining, wait=wait_fixed(1), stop=stop_after_delay(MACHINES_SECONDS), reraise=True):
         with attempt:
             for spec in specs:
-                check_room(spec)
-    for model in apply(models, cluster):
+                check_capacity(spec)
+    for model in apply_models_file(models, cluster):
         if model.outcome == "failed":
             raise DeployError(f"{model.name}: {model.why}", hint=model.hint)

@@ -149,7 +149,7 @@ def serving(settings: GatewaySettings) -> Iterator[tuple[str, uvicorn.Server, Fu
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = uvicorn.Server(config)
-    ended = event_loop.start(server.serve(sockets=[listening]))
+    ended = event_loop.submit(server.serve(sockets=[listening]))
     try:
         host, port = listening.getsockname()[:2]
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}", server, ended

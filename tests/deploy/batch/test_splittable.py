@@ -6,7 +6,7 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quackllm.deploy.batch.splittable import check_splits
+from quackllm.deploy.batch.splittable import check_splittable
 from quackllm.workers.errors import RequestError
 
 SPLIT = [
@@ -51,13 +51,13 @@ WHOLE = {
 
 @pytest.mark.parametrize("sql", SPLIT)
 def test_row_by_row_is_split(sql: str) -> None:
-    check_splits(sql)
+    check_splittable(sql)
 
 
 @pytest.mark.parametrize("sql", WHOLE)
 def test_what_needs_all_rows_is_refused_by_name(sql: str) -> None:
     with pytest.raises(RequestError) as refused:
-        check_splits(sql)
+        check_splittable(sql)
     assert WHOLE[sql] in refused.value.message
 
 
@@ -72,7 +72,7 @@ CLAUSES = st.tuples(
 def test_what_is_not_refused_gives_the_same_in_parts(clauses: tuple[str, str, str], parts: int) -> None:
     sql = f"SELECT {clauses[0]} FROM input{clauses[1]}{clauses[2]}"
     try:
-        check_splits(sql)
+        check_splittable(sql)
     except RequestError:
         return
     with duckdb.connect() as plain:

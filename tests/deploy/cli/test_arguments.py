@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from quackllm.deploy.cli.arguments import plain_words, read_params, without_secrets
+from quackllm.deploy.cli.arguments import normalize_argv, parse_params, without_secrets
 from quackllm.workers.errors import RequestError
 
 
@@ -19,7 +19,7 @@ from quackllm.workers.errors import RequestError
     ],
 )
 def test_byzers_spelling(typed: str, plain: str) -> None:
-    assert plain_words(typed.split()) == plain.split()
+    assert normalize_argv(typed.split()) == plain.split()
 
 
 @pytest.mark.parametrize(
@@ -44,18 +44,18 @@ def test_byzers_spelling(typed: str, plain: str) -> None:
     ],
 )
 def test_values_have_types(word: str, value: Any) -> None:
-    (read,) = read_params([word]).values()
+    (read,) = parse_params([word]).values()
     assert (read, type(read)) == (value, type(value))
 
 
 def test_a_parameter_needs_a_value() -> None:
     with pytest.raises(RequestError, match=r"'saas\.model'"):
-        read_params(["saas.model"])
+        parse_params(["saas.model"])
 
 
 def test_an_empty_key_says_what_to_do() -> None:
     with pytest.raises(RequestError, match=r"saas\.api_key has no value") as refused:
-        read_params(["saas.api_key="])
+        parse_params(["saas.api_key="])
     assert "saas.api_key=env:NAME" in refused.value.hint
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from quackllm.deploy.cli.arguments import secret_in
+from quackllm.deploy.cli.arguments import secret_value
 
 KEY = "sk-0123456789 with a space, (hidden) and ünicode"
 SCRIPT = Path(sys.executable).with_name("quackllm")
@@ -46,4 +46,4 @@ def test_a_key_leaves_the_process_list_and_the_word_arrives_whole(command: list[
     ],
 )
 def test_what_is_a_key(word: str, secret: str | None) -> None:
-    assert secret_in(word) == secret
+    assert secret_value(word) == secret

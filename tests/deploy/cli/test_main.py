@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from quackllm.deploy.cli.main import app
-from quackllm.deploy.console import show_next
+from quackllm.deploy.console import show_next_step
 from typer.testing import CliRunner, Result
 
 import quackllm
@@ -65,7 +65,7 @@ def test_what_to_type_next() -> None:
 
 
 def test_what_to_type_next_names_the_cluster(capsys: pytest.CaptureFixture[str]) -> None:
-    show_next("there_chat", writes_sql=False, cluster="auto")
+    show_next_step("there_chat", writes_sql=False, cluster="auto")
     asked = capsys.readouterr().out
     assert "Ask it: quackllm chat there_chat hello --cluster auto\n" in asked
     assert "quackllm.connect(cluster='auto')" in asked

@@ -4,28 +4,28 @@ import json
 import re
 from html.parser import HTMLParser
 
-from quackllm.deploy.evaluation.page import page
+from quackllm.deploy.evaluation.page import render_page
 from quackllm.udf.text2sql.evaluation.datasets import Question
-from quackllm.udf.text2sql.evaluation.question_rows import LeftOut
+from quackllm.udf.text2sql.evaluation.question_rows import SkippedRow
 from quackllm.udf.text2sql.evaluation.report import Report, comparisons
-from quackllm.udf.text2sql.evaluation.scoring import RIGHT, SERVICE, WRONG, Answered, Difference, Judged
+from quackllm.udf.text2sql.evaluation.scoring import RIGHT, SERVICE, WRONG, Difference, ModelAnswer, ScoredAnswer
 
 GOLD = 'SELECT "姓名" FROM "歌手" WHERE a < 5'
 QUESTIONS = [Question("音乐", "谁是</script><b>法国</b>歌手？ $data", GOLD, dialogue=1, turn=turn) for turn in (0, 1)]
 
 
 def reports() -> list[Report]:
-    wrong = Judged(
+    wrong = ScoredAnswer(
         QUESTIONS[0],
         "SELECT 1",
         WRONG,
         False,
-        Answered("SELECT 1", bound=True, seconds=0.5, model="one"),
+        ModelAnswer("SELECT 1", bound=True, seconds=0.5, model="one"),
         Difference(2, 1, ("('张三',)", "('<李四>',)"), ("(1,)",)),
     )
-    right = Judged(QUESTIONS[1], GOLD, RIGHT, False, Answered(GOLD, bound=True, seconds=1.5))
-    failed = Judged(QUESTIONS[0], None, SERVICE, False, Answered(None, "Throttling", "<slow> down"))
-    one = Report("own", [wrong, right], [LeftOut(7, "json", "<not> JSON")], {0: 1, 1: 2}, "one", 2.0)
+    right = ScoredAnswer(QUESTIONS[1], GOLD, RIGHT, False, ModelAnswer(GOLD, bound=True, seconds=1.5))
+    failed = ScoredAnswer(QUESTIONS[0], None, SERVICE, False, ModelAnswer(None, "Throttling", "<slow> down"))
+    one = Report("own", [wrong, right], [SkippedRow(7, "json", "<not> JSON")], {0: 1, 1: 2}, "one", 2.0)
     other = Report("own", [failed, right], [], {0: 1, 1: 2}, "other <b>", 3.0, unasked=1, money=0.5)
     return [one, other]
 
@@ -47,7 +47,7 @@ class Reader(HTMLParser):
 
 
 def test_the_page_holds_everything_and_reaches_for_nothing() -> None:
-    text = page(reports(), comparisons(reports()))
+    text = render_page(reports(), comparisons(reports()))
     read = Reader(text)
     assert not re.search(r"https?://|@import|url\(", text)
     assert not [tag for tag, attributes in read.tags if {"src", "href"} & attributes.keys()]
@@ -60,7 +60,9 @@ def test_the_page_holds_everything_and_reaches_for_nothing() -> None:
 
 
 def test_the_questions_read_back_as_they_were() -> None:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page(reports(), []), re.DOTALL)
+    found = re.search(
+        r'<script type="application/json" id="data">(.*?)</script>', render_page(reports(), []), re.DOTALL
+    )
     assert found is not None
     data = json.loads(found[1])
     assert data["models"] == ["one", "other <b>"]
@@ -72,5 +74,5 @@ def test_the_questions_read_back_as_they_were() -> None:
 
 
 def test_a_page_of_a_model_that_answered_nothing() -> None:
-    failed = Judged(QUESTIONS[0], None, SERVICE, False, Answered(None, "Throttling", ""))
-    assert "nothing was asked" in page([Report("own", [failed], model="one")], [])
+    failed = ScoredAnswer(QUESTIONS[0], None, SERVICE, False, ModelAnswer(None, "Throttling", ""))
+    assert "nothing was asked" in render_page([Report("own", [failed], model="one")], [])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.notebooks.cells.byzer import as_magic, read_cell
+from quackllm.notebooks.cells.byzer import as_magic, parse_cell
 
 from standin.fixtures import StandIn
 
@@ -128,6 +128,6 @@ def test_a_chat_line_below_the_top_belongs_to_the_cell():
 @settings(deadline=None)
 @given(st.text().filter(lambda text: not re.match(r"\s*(--|#)%", text)))
 def test_what_is_below_the_header_is_the_question_to_the_letter(text: str):
-    given_, question = read_cell("--%chat\n--%model=m\n" + text)
+    given_, question = parse_cell("--%chat\n--%model=m\n" + text)
     assert given_ == {"model": "m"}
     assert question == "".join(text.splitlines(keepends=True)).strip()

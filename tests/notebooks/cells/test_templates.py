@@ -9,7 +9,7 @@ import pandas
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from quackllm.notebooks.cells.templates import fill
+from quackllm.notebooks.cells.templates import render_template
 
 import quackllm
 from quackllm import QuackLLMError
@@ -45,7 +45,7 @@ def test_what_is_filled_in(connection, text: str, filled: str):
         "frame": pandas.DataFrame({"a": [1, 2]}),
         "nested": "{{name}} {{SELECT 1}}",
     }
-    assert fill(text, variables, connection) == filled
+    assert render_template(text, variables, connection) == filled
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_is_filled_in(connection, text: str, filled: str):
 )
 def test_what_is_refused(connection, text: str, said: str):
     with pytest.raises((QuackLLMError, duckdb.Error)) as refused:
-        fill(text, {"name": "Ann", "big": pandas.DataFrame({"a": range(1001)})}, connection)
+        render_template(text, {"name": "Ann", "big": pandas.DataFrame({"a": range(1001)})}, connection)
     assert said in str(refused.value)
     assert connection.execute("SELECT count(*) FROM t").fetchall() == [(3,)]
 
@@ -72,4 +72,4 @@ def test_what_is_refused(connection, text: str, said: str):
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text())
 def test_a_value_is_text_and_nothing_else(connection, value: str):
-    assert fill("<{{value}}>", {"value": value}, connection) == f"<{value}>"
+    assert render_template("<{{value}}>", {"value": value}, connection) == f"<{value}>"

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.notebooks.display.answers import answer, conversation, panel
-from quackllm.notebooks.display.charts import chart_of
+from quackllm.notebooks.display.answers import format_answer, format_conversation, format_error
+from quackllm.notebooks.display.charts import chart_for
 from quackllm.notebooks.display.html import markdown
 from quackllm.notebooks.display.result_table import table_html
 
@@ -61,9 +61,9 @@ def test_a_models_markdown_can_run_and_fetch_nothing():
 @given(st.text(), st.sampled_from(["markdown", "text", "html"]))
 def test_whatever_a_model_says_adds_no_tag_of_its_own(text: str, look: str):
     response = Response(f"<script>{text}", "<b>", Failure("<i>", text), f"<u>{text}", (Message("user", text),), "error")
-    for html in (answer(response, text, look)["text/html"], conversation(response)["text/html"]):
+    for html in (format_answer(response, text, look)["text/html"], format_conversation(response)["text/html"]):
         assert not tags(html).tags & {"script", "img", "b", "i", "u"}
-    assert not tags(panel(f"<i>{text}", text, f"<b>{text}")["text/html"]).tags - {"div", "span"}
+    assert not tags(format_error(f"<i>{text}", text, f"<b>{text}")["text/html"]).tags - {"div", "span"}
 
 
 @pytest.mark.parametrize("formula", [r"\(x_1 + y_1\)", r"\[ \frac{a}{b} \]", "$a_{1} + b_{2}$"])
@@ -73,7 +73,7 @@ def test_formulas_reach_the_page_as_they_are(formula: str):
 
 def test_a_picture_that_is_elsewhere_is_named_and_not_fetched():
     images = ("https://evil.example/a.png", "data:image/png;base64,iVBORw==", 'data:image/png;"><script>')
-    html = conversation(Response("x", history=(Message("user", "look", images),)))["text/html"]
+    html = format_conversation(Response("x", history=(Message("user", "look", images),)))["text/html"]
     assert tags(html).attributes["src"] == [images[1], images[2]]
     assert "script" not in tags(html).tags
 
@@ -102,7 +102,7 @@ def test_a_tables_values_are_text(rows: list[tuple[str, str | None]]):
     ],
 )
 def test_a_label_and_a_number_make_a_chart(columns: dict[str, list[object]], charted: bool):
-    chart = chart_of(pa.table(columns))
+    chart = chart_for(pa.table(columns))
     assert (chart is not None) == charted
     if chart is not None:
         assert "currentColor" in chart
@@ -110,7 +110,7 @@ def test_a_label_and_a_number_make_a_chart(columns: dict[str, list[object]], cha
 
 
 def test_a_charts_letters_are_text_and_no_pictures_of_letters():
-    chart = chart_of(pa.table({"country": ["中国", "法国"], "n": [1, 2]}))
+    chart = chart_for(pa.table({"country": ["中国", "法国"], "n": [1, 2]}))
     assert chart is not None
     assert "中国" in chart
     assert "#010203" not in chart

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from quackllm.udf.calls.budget import Spent
+from quackllm.udf.calls.budget import StatementUsage
 from quackllm.udf.calls.prices import Price
-from quackllm.udf.settings import Wishes
+from quackllm.udf.settings import StatementOptions
 from quackllm.workers.errors import BudgetError, RequestError, SetupError
 from quackllm.workers.messages import Response, Usage
 
@@ -218,12 +218,12 @@ def test_a_mistyped_budget_is_no_budget_and_therefore_an_error(connection, servi
     price=st.none() | st.builds(Price, input=st.floats(0, 100), output=st.floats(0, 100)),
 )
 def test_nothing_that_came_back_goes_uncounted(answers: list[tuple[int, int, bool]], price: Price | None):
-    spent = Spent()
+    spent = StatementUsage()
     for read, written, whole in answers:
         spent.add(Response(None, finish_reason="stop" if whole else "length", usage=Usage(read, written)), price)
     assert spent.answered + spent.failed == spent.done == len(answers)
     assert spent.input_tokens + spent.output_tokens == sum(read + written for read, written, _ in answers)
     assert (spent.money is None) == (price is None or not answers)
-    assert spent.over(Wishes()) is None
-    assert spent.over(Wishes(llm_max_tokens=spent.input_tokens + spent.output_tokens)) is not None
-    assert spent.over(Wishes(llm_max_tokens=spent.input_tokens + spent.output_tokens + 1)) is None
+    assert spent.budget_error(StatementOptions()) is None
+    assert spent.budget_error(StatementOptions(llm_max_tokens=spent.input_tokens + spent.output_tokens)) is not None
+    assert spent.budget_error(StatementOptions(llm_max_tokens=spent.input_tokens + spent.output_tokens + 1)) is None

@@ -14,9 +14,9 @@ import warnings
 
 import pytest
 from quackllm.udf.calls.store import CallStore
-from quackllm.workers.deployments.spec import read_spec
+from quackllm.workers.deployments.spec import make_spec
 from quackllm.workers.engines.echo import EchoEngine
-from quackllm.workers.home import keep_model
+from quackllm.workers.home import save_model
 from quackllm.workers.messages import Request, Response
 
 import quackllm
@@ -225,7 +225,7 @@ class BrokenEngine(EchoEngine):
 
 @pytest.mark.parametrize("flaw", ["answer", "concurrency"])
 def test_a_mistake_in_an_engine_stops_the_statement_and_leaves_nobody_waiting(flaw: str, monkeypatch):
-    keep_model(read_spec(name="chat", type="echo"))
+    save_model(make_spec(name="chat", type="echo"))
     engine = BrokenEngine if flaw == "answer" else type("Half", (EchoEngine,), {"concurrency": "many"})
     monkeypatch.setattr("quackllm.workers.deployments.spec.find_engine", lambda name: engine)
     with pytest.raises(Exception, match=r"a mistake|'str'"):
@@ -233,7 +233,7 @@ def test_a_mistake_in_an_engine_stops_the_statement_and_leaves_nobody_waiting(fl
 
 
 def test_a_time_limit_in_an_engine_is_a_rows_error_and_no_endless_wait(monkeypatch):
-    keep_model(read_spec(name="chat", type="echo", infer_params={"limits.max_attempts": 1}))
+    save_model(make_spec(name="chat", type="echo", infer_params={"limits.max_attempts": 1}))
     monkeypatch.setattr("quackllm.workers.deployments.spec.find_engine", lambda name: BrokenEngine)
     with pytest.warns(UserWarning, match="1 × timeout"):
         quackllm.connect().execute("SELECT chat('time')").fetchall()

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 
 import pytest
-from quackllm.udf.calls.in_flight import Asked
+from quackllm.udf.calls.in_flight import InFlightCall
 from quackllm.workers.messages import Request, Response
 
 import quackllm
@@ -27,7 +27,9 @@ def test_answered_calls_leave_nothing_for_pythons_collector(collector_off: None)
     assert connection.execute("SELECT count(llm_result(under_way_chat('p' || i))) FROM range(500) t(i)").fetchone() == (
         500,
     )
-    left = [found.key for found in gc.get_objects() if type(found) is Asked and found.spec.name == "under_way_chat"]
+    left = [
+        found.key for found in gc.get_objects() if type(found) is InFlightCall and found.spec.name == "under_way_chat"
+    ]
     assert len(left) < 50, "those of the last batch may still be in the hands of the loop"
 
 

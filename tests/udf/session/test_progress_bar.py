@@ -21,8 +21,8 @@ from collections.abc import Callable
 import duckdb
 import pyte
 import pytest
-from quackllm.udf.calls.budget import Spent
-from quackllm.udf.session.progress_bar import Bar
+from quackllm.udf.calls.budget import StatementUsage
+from quackllm.udf.session.progress_bar import ProgressBar
 
 import quackllm
 from standin.fixtures import StandIn
@@ -104,14 +104,14 @@ def test_a_terminal_shows_how_far_it_is_and_keeps_one_line(connection, on_termin
 
 def test_where_the_total_is_known_it_says_what_is_left(on_terminal):
     def work() -> None:
-        spent, began = Spent(), time.monotonic()
-        bar = Bar(spent, "auto")
+        spent, began = StatementUsage(), time.monotonic()
+        bar = ProgressBar(spent, "auto")
         for _ in range(5):
             spent.asked += 10
             spent.answered += 10
             bar.draw(began, 100)
             time.sleep(0.3)
-        bar.end()
+        bar.finish()
 
     bars = [state for state in on_terminal(work).seen if "asking" in state]
     assert "10/100 calls" in bars[0]

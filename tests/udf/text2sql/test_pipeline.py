@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from quackllm.udf.text2sql.pipeline import answer_question
+from quackllm.udf.text2sql.pipeline import generate_sql
 from quackllm.udf.text2sql.prompts.formats import FORMS
 from quackllm.udf.text2sql.schema.resolve import ResolvedSchema
 from quackllm.workers.errors import RequestError
@@ -31,7 +31,7 @@ class Model:
 
 
 def run(model, question="How many singers?", schema=SCHEMA, form="chat", **options):
-    return asyncio.run(answer_question(question, schema, FORMS[form], model, **options))
+    return asyncio.run(generate_sql(question, schema, FORMS[form], model, **options))
 
 
 def test_a_good_answer_is_taken_at_once():
@@ -130,6 +130,6 @@ def test_a_request_without_a_question():
 def test_questions_run_side_by_side():
     async def all_of_them():
         models = [Model("SELECT nam FROM singer", GOOD) for _ in range(50)]
-        return await asyncio.gather(*[answer_question("How many?", SCHEMA, FORMS["chat"], model) for model in models])
+        return await asyncio.gather(*[generate_sql("How many?", SCHEMA, FORMS["chat"], model) for model in models])
 
     assert [detail.sql for detail in asyncio.run(all_of_them())] == [GOOD] * 50

@@ -7,14 +7,14 @@ from typing import Any
 import duckdb
 import pytest
 from quackllm.udf.text2sql.checks.extract_sql import reduce_answer
-from quackllm.udf.text2sql.evaluation.datasets import questions
-from quackllm.udf.text2sql.evaluation.question_rows import LeftOut
+from quackllm.udf.text2sql.evaluation.datasets import load_questions
+from quackllm.udf.text2sql.evaluation.question_rows import SkippedRow
 from quackllm.udf.text2sql.prompts.formats import FORMS
 from quackllm.udf.text2sql.training_data import (
     HeldOut,
+    build_examples,
     held_out,
     language_of,
-    prepare_examples,
     shuffled,
     split_by_database,
 )
@@ -50,7 +50,7 @@ def test_what_is_trained_on_is_what_text2sql_sends(name: str, service: StandIn, 
     """The messages of an example are, letter for letter, those that the service gets for the same question."""
     quackllm.deploy("tuned", "openai", infer_params=service.openai_params(prompt_form=name))
     question, sql = "Which item is called colour 7?", "SELECT id FROM item WHERE name = 'colour 7'"
-    ((example,), ()) = prepare_examples([(1, {"question": question, "sql": sql, "db": str(shop)})], name)
+    ((example,), ()) = build_examples([(1, {"question": question, "sql": sql, "db": str(shop)})], name)
     service.script([{"fault": "reply", "text": example.row["messages"][-1]["content"]}])
     with quackllm.connect(shop, model="tuned", read_only=True) as connection:
         assert connection.execute("SELECT text2sql(?)", [question]).fetchone() == (sql,)
@@ -71,7 +71,7 @@ def test_a_schema_of_the_rows_own_and_other_names_of_the_fields() -> None:
         (2, {"question": "Who is older than 56?", "ddl": DDL, "query": "SELECT name FROM head WHERE age > 56"}),
         (3, {"question": "Which x?", "columns": {"x": "VARCHAR"}, "sql": "SELECT x FROM t"}),
     ]
-    examples, left_out = prepare_examples(asked, "sql_create_context", tested=NOTHING_HELD)
+    examples, left_out = build_examples(asked, "sql_create_context", tested=NOTHING_HELD)
     assert left_out == []
     assert [one.row["messages"][-1] for one in examples] == [
         {"role": "assistant", "content": sql}
@@ -98,7 +98,7 @@ def test_what_is_left_out_is_named_by_line_with_duckdbs_words(shop: Path) -> Non
         (11, {"question": "11", "sql": "SELECT name FROM item WHERE id < 0", "db": str(shop)}),
         (12, {"question": "12", "sql": "SELECT 1", "db": "nowhere"}),
     ]
-    examples, left_out = prepare_examples(asked, "chat", tested=NOTHING_HELD, drop_empty=True)
+    examples, left_out = build_examples(asked, "chat", tested=NOTHING_HELD, drop_empty=True)
     assert len(examples) == 1
     kinds = ["binder", "catalog", "parser", "guard", "schema", "fields", "duplicate", "json", "run", "empty", "schema"]
     assert [(one.line, one.kind) for one in left_out] == list(enumerate(kinds, 2))
@@ -106,12 +106,12 @@ def test_what_is_left_out_is_named_by_line_with_duckdbs_words(shop: Path) -> Non
     assert 'Referenced column "nme" not found' in told[2]
     assert "Table with name heads does not exist" in told[3]
     assert "Could not convert string 'colour 0'" in told[10]
-    assert len(prepare_examples(asked, "chat", tested=NOTHING_HELD)[0]) == 2, "empty results are kept unless asked"
+    assert len(build_examples(asked, "chat", tested=NOTHING_HELD)[0]) == 2, "empty results are kept unless asked"
 
 
 def test_text_in_double_quotes_becomes_text() -> None:
     asked = rows({"question": "How old is Ann?", "sql": 'SELECT age FROM head WHERE name = "Ann"'})
-    ((example,), ()) = prepare_examples(asked, "builtin", tested=NOTHING_HELD)
+    ((example,), ()) = build_examples(asked, "builtin", tested=NOTHING_HELD)
     assert example.messages[-1].content == "SELECT age FROM head WHERE name = 'Ann'"
 
 
@@ -120,22 +120,22 @@ def test_a_conversation_is_told_turn_by_turn() -> None:
     first = {**turn, "turn": 0, "question": "Who is there?", "sql": "SELECT name FROM head"}
     second = {**turn, "turn": 1, "question": "Older than 9?", "sql": "SELECT name FROM head WHERE age > 9"}
     other = {**second, "dialogue": 2}
-    examples, _ = prepare_examples(rows(first, second, other), "builtin", tested=NOTHING_HELD)
+    examples, _ = build_examples(rows(first, second, other), "builtin", tested=NOTHING_HELD)
     assert [[message.content for message in one.messages[1:]] for one in examples] == [
         [first["question"], first["sql"]],
         [first["question"], first["sql"], second["question"], second["sql"]],
         [second["question"], second["sql"]],
     ]
-    examples, left_out = prepare_examples(rows({**first, "sql": "SELECT x"}, second), "builtin", tested=NOTHING_HELD)
+    examples, left_out = build_examples(rows({**first, "sql": "SELECT x"}, second), "builtin", tested=NOTHING_HELD)
     assert examples == []
-    assert left_out[1] == LeftOut(2, "turn", "an earlier turn of its conversation was left out: line 1")
+    assert left_out[1] == SkippedRow(2, "turn", "an earlier turn of its conversation was left out: line 1")
 
 
 def test_no_test_database_and_no_test_question_is_trained_on() -> None:
-    (dev, *_) = questions("spider")
+    (dev, *_) = load_questions("spider")
     asked = [dev, *rows({"question": f" {dev.question.upper()}", "sql": "SELECT name FROM head"})]
     asked += [(3, {"question": "?", "sql": "SELECT 1", "db": f"/data/{dev.db}.duckdb"})]
-    examples, left_out = prepare_examples(asked, "chat")
+    examples, left_out = build_examples(asked, "chat")
     assert examples == []
     assert [one.kind for one in left_out] == ["tested"] * 3
     assert held_out().databases >= {"concert_singer", "world_1", "pets_1"}
@@ -147,16 +147,16 @@ def test_languages_and_a_limit() -> None:
         {"question": "How many?", "sql": "SELECT count(*) FROM head"},
         {"question": "Who?", "sql": "SELECT name FROM head"},
     )
-    examples, left_out = prepare_examples(asked, "chat", tested=NOTHING_HELD, languages=["zh"])
+    examples, left_out = build_examples(asked, "chat", tested=NOTHING_HELD, languages=["zh"])
     assert [language_of(one.question) for one in examples] == ["zh"]
     assert [one.kind for one in left_out] == ["language", "language"]
-    assert len(prepare_examples(asked, "chat", tested=NOTHING_HELD, limit=2)[0]) == 2
+    assert len(build_examples(asked, "chat", tested=NOTHING_HELD, limit=2)[0]) == 2
 
 
 def test_databases_are_split_and_never_shared() -> None:
     asked = [(n, {"question": str(n), "sql": "SELECT a FROM t", "schema": f"CREATE TABLE t (a INT, x{n % 7} INT)"})
              for n in range(70)]  # fmt: skip
-    examples, _ = prepare_examples(asked, "builtin", tested=NOTHING_HELD)
+    examples, _ = build_examples(asked, "builtin", tested=NOTHING_HELD)
     training, watching = split_by_database(examples, 0.2, seed=1)
     assert len(training) + len(watching) == 70
     assert 10 <= len(watching) <= 20
@@ -165,7 +165,7 @@ def test_databases_are_split_and_never_shared() -> None:
 
 
 def test_shuffling_keeps_conversations_together() -> None:
-    turns = questions("sparc")
+    turns = load_questions("sparc")
     mixed = shuffled(turns, seed=1)
     assert mixed != turns
     assert sorted(one.line for one in mixed) == sorted(one.line for one in turns)
@@ -175,4 +175,4 @@ def test_shuffling_keeps_conversations_together() -> None:
 
 def test_an_unknown_form_is_refused_with_the_near_ones() -> None:
     with pytest.raises(SetupError, match="did you mean 'sqlcoder'"):
-        prepare_examples([], "sqlcodr")
+        build_examples([], "sqlcodr")

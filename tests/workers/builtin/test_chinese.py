@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from quackllm.workers.builtin.network.decoding_mask import Legal
+from quackllm.workers.builtin.network.decoding_mask import DecodingMask
 from quackllm.workers.builtin.network.schema_linking import (
     COLUMNS,
     QUESTION,
@@ -11,26 +11,26 @@ from quackllm.workers.builtin.network.schema_linking import (
     SchemaLinks,
     link,
 )
-from quackllm.workers.builtin.network.value_candidates import Cells, find_candidates
-from quackllm.workers.builtin.query.from_sql import read_sql
+from quackllm.workers.builtin.network.value_candidates import CellIndex, find_candidates
+from quackllm.workers.builtin.query.from_sql import parse_sql
 from quackllm.workers.builtin.query.grammar import COLUMN, WORD, keyword
-from quackllm.workers.builtin.query.linearize import Speller, read_query
-from quackllm.workers.builtin.query.to_sql import write_sql
-from quackllm.workers.builtin.schema.chinese_keys import references
-from quackllm.workers.builtin.schema.schema_index import Names
+from quackllm.workers.builtin.query.linearize import Linearizer, parse_symbols
+from quackllm.workers.builtin.query.to_sql import format_sql
+from quackllm.workers.builtin.schema.chinese_keys import inferred_references
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.builtin.text.tokens import (
     BUCKETS,
     SPELLED,
-    is_wide,
+    is_cjk,
     name_words,
     question_features,
     read_words,
-    spell,
+    split_identifier,
     text_features,
 )
 from quackllm.workers.mschema import Column, Schema, Table
 
-BOOKS = Names(
+BOOKS = SchemaIndex(
     Schema(
         "购书平台",
         (
@@ -53,7 +53,7 @@ def relation(question: str, word: str, column: str) -> str:
 def test_chinese_characters_are_words_beside_english_ones() -> None:
     assert [word.text for word in read_words("有iPhone12吗？")] == ["有", "iPhone", "12", "吗", "？"]
     assert name_words("书名id") == ("书", "名", "id")
-    assert spell(read_words("北京 Bank of  China")) == "北京 Bank of China"
+    assert split_identifier(read_words("北京 Bank of  China")) == "北京 Bank of China"
 
 
 @given(st.text(alphabet="图书名售价abc12 ，", max_size=20))
@@ -61,7 +61,7 @@ def test_features_are_rows_and_those_of_chinese_have_rows_of_their_own(text: str
     words = read_words(text)
     for word, rows in zip(words, question_features(words), strict=True):
         assert rows
-        assert all(SPELLED <= row < BUCKETS if is_wide(word.text) else 0 <= row < SPELLED for row in rows[:1])
+        assert all(SPELLED <= row < BUCKETS if is_cjk(word.text) else 0 <= row < SPELLED for row in rows[:1])
     assert all(0 <= row < BUCKETS for row in text_features(tuple(word.text for word in words)))
 
 
@@ -78,7 +78,7 @@ def test_tables_are_found_by_their_names() -> None:
 
 
 def test_chinese_numbers_dates_and_whether() -> None:
-    found = {one.value.text: one.kind for one in find_candidates("2007年11月5日以来前三的《活着》", Cells(BOOKS))}
+    found = {one.value.text: one.kind for one in find_candidates("2007年11月5日以来前三的《活着》", CellIndex(BOOKS))}
     assert found["2007-11-05"] == "date"
     assert found["3"] == "number"
     assert found["活着"] == "quoted"
@@ -92,7 +92,7 @@ def test_keys_are_told_by_names() -> None:
         ("获奖名单", ["年份", "获奖歌手id", "所在城市id"]),
         ("演出", ["城市"]),
     ]
-    found = references(tables)
+    found = inferred_references(tables)
     assert ((2, 1), (0, 0)) in found
     assert ((2, 2), (1, 0)) in found
     assert ((3, 0), (1, 0)) in found
@@ -103,15 +103,15 @@ def test_a_run_of_words_is_a_constant_where_no_cell_is_known() -> None:
     question = "售价低于30的《活着》在当当网有吗"
     linked = link(question, SchemaLinks(BOOKS))
     sql = "SELECT 书名 FROM 图书 WHERE 书名 = '当当网'"
-    speller = Speller([one.spellings for one in linked.candidates], linked.words)
-    symbols = speller.query(read_sql(sql, BOOKS))
-    query = read_query(symbols, [one.value for one in linked.candidates], linked.words)
-    assert write_sql(query, BOOKS).replace('"', "") == sql
+    speller = Linearizer([one.spellings for one in linked.candidates], linked.words)
+    symbols = speller.query(parse_sql(sql, BOOKS))
+    query = parse_symbols(symbols, [one.value for one in linked.candidates], linked.words)
+    assert format_sql(query, BOOKS).replace('"', "") == sql
 
 
 def test_a_run_of_words_ends_before_a_chinese_mark() -> None:
     linked = link("我想找书，当当网有吗", SchemaLinks(BOOKS))
-    legal = Legal(BOOKS, linked)
+    legal = DecodingMask(BOOKS, linked)
     symbols = [(COLUMN, 1), keyword("="), (WORD, 2)]
     mask = legal.mask(("AFTER_WHERE", "LAST_WORD"), symbols)
     assert [linked.words[word].text for word in range(len(linked.words)) if mask[legal.place((WORD, word))]] == [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import ray
-from quackllm.workers.cluster.address import answering_address
+from quackllm.workers.cluster.address import resolve_address
 
 LEFT = "ray_current_cluster"
 """The file in which a head's address stays when the head is killed."""
@@ -22,13 +22,13 @@ def folder_of_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_a_cluster_ray_is_started():
-    assert answering_address(None) is None
-    assert answering_address("local") == "local"
+    assert resolve_address(None) is None
+    assert resolve_address("local") == "local"
 
 
 def test_a_head_that_was_killed_is_not_waited_for_but_ray_started(folder_of_ray: Path):
     (folder_of_ray / LEFT).write_text("127.0.0.1:1")
-    assert answering_address(None) == "local"
+    assert resolve_address(None) == "local"
 
 
 def test_a_head_that_lives_is_used(folder_of_ray: Path):
@@ -36,19 +36,19 @@ def test_a_head_that_lives_is_used(folder_of_ray: Path):
     with socket.create_server((here, 0)) as head:
         address = f"{here}:{head.getsockname()[1]}"
         (folder_of_ray / LEFT).write_text(address)
-        assert answering_address(None) == answering_address("auto") == answering_address(address)
+        assert resolve_address(None) == resolve_address("auto") == resolve_address(address)
 
 
 @pytest.mark.parametrize("named", ["127.0.0.1:1", "auto"])
 def test_a_cluster_that_was_asked_for_and_is_dead_is_an_error(folder_of_ray: Path, named: str):
     (folder_of_ray / LEFT).write_text("127.0.0.1:1")
     with pytest.raises(ConnectionError, match="refused"):
-        answering_address(named)
+        resolve_address(named)
 
 
 def test_the_environment_s_cluster_is_asked_for_too(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(ConnectionError, match="refused"):
-        answering_address(None)
+        resolve_address(None)
     monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:1")
-    assert answering_address(None) == answering_address("auto") == "ray://127.0.0.1:1"
+    assert resolve_address(None) == resolve_address("auto") == "ray://127.0.0.1:1"

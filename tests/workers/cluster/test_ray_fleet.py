@@ -30,12 +30,12 @@ pytestmark = [
 def ray_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One Ray for this module; it is this process's own and ends with it."""
     import ray
-    from quackllm.workers import fleet_at
+    from quackllm.workers import connect_fleet
 
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore")
         patch.setenv("QUACKLLM_HOME", str(tmp_path_factory.mktemp("home-of-the-cluster")))
-        fleet_at("local")
+        connect_fleet("local")
         yield
         ray.shutdown()
 
@@ -202,16 +202,16 @@ def test_the_drivers_of_a_cluster_share_one_call_store(connection, service: Stan
 
 
 def test_an_answer_streams_from_a_replica_and_leaving_it_stops_the_engine(connection, service: StandIn):
-    from quackllm.udf.streaming import Streaming
+    from quackllm.udf.streaming import StreamedAnswer
     from quackllm.workers.messages import Request
 
     quackllm.deploy("streamed", "saas/openai", infer_params=service.openai_params(), cluster="local")
     question = "a question that is long enough to come in a good many pieces"
-    *pieces, response = Streaming(connection, Request.of(question), model="streamed")
+    *pieces, response = StreamedAnswer(connection, Request.of(question), model="streamed")
     assert len(pieces) > 5
     assert "".join(pieces) == response.output == f"answer to: {question}"
     service.script([{"fault": "slow", "piece_seconds": 0.2}])
-    streaming = Streaming(connection, Request.of(question + " again"), model="streamed")
+    streaming = StreamedAnswer(connection, Request.of(question + " again"), model="streamed")
     next(iter(streaming))
     assert streaming.stop().finish_reason == "cancelled"
     deadline = time.monotonic() + 30

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quackllm.workers.deployments.file_fingerprints import stamps
-from quackllm.workers.deployments.spec import ModelSpec, read_spec
+from quackllm.workers.deployments.file_fingerprints import file_fingerprints
+from quackllm.workers.deployments.spec import ModelSpec, make_spec
 
 
 def spec_of(path: Path | str) -> ModelSpec:
-    return read_spec(name="own", type="custom/auto", infer_params={"backend": "transformers", "model_path": str(path)})
+    return make_spec(name="own", type="custom/auto", infer_params={"backend": "transformers", "model_path": str(path)})
 
 
 def test_a_model_trained_anew_in_the_same_folder_is_another_model(tmp_path: Path) -> None:
@@ -22,6 +22,10 @@ def test_a_model_trained_anew_in_the_same_folder_is_another_model(tmp_path: Path
 def test_one_file_a_missing_path_and_an_id_of_a_hub(tmp_path: Path) -> None:
     file = tmp_path / "model.gguf"
     file.write_bytes(b"GGUF")
-    ((name, size, _),) = stamps(str(file))
+    ((name, size, _),) = file_fingerprints(str(file))
     assert (name, size) == ("model.gguf", 4)
-    assert stamps(str(tmp_path / "nowhere")) == stamps("XGenerationLab/XiYanSQL-QwenCoder-7B-2502") == []
+    assert (
+        file_fingerprints(str(tmp_path / "nowhere"))
+        == file_fingerprints("XGenerationLab/XiYanSQL-QwenCoder-7B-2502")
+        == []
+    )

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from quackllm.workers.deployments.model_names import check_name
+from quackllm.workers.deployments.model_names import check_model_name
 from quackllm.workers.errors import RequestError
 
 import quackllm
@@ -15,7 +15,7 @@ OURS = ("llm_chat", "llm_anything", "quackllm_chat", "quackllm", "text2sql", "te
 
 @pytest.mark.parametrize("name", ["qianwen_chat", "zephyr_7b_chat", "a", "_", "lower_model", "asked"])
 def test_free_names(name: str) -> None:
-    check_name(name)
+    check_model_name(name)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_free_names(name: str) -> None:
 )
 def test_taken_names(name: str, why: str) -> None:
     with pytest.raises(RequestError, match=why) as refused:
-        check_name(name)
+        check_model_name(name)
     assert f"{name}_model" in refused.value.hint
 
 

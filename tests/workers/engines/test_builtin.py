@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from quackllm.workers.builtin.network import weights
 from quackllm.workers.builtin.text import word_vectors
-from quackllm.workers.deployments.spec import read_spec
-from quackllm.workers.engines.builtin import BuiltinEngine, BuiltinSettings, read_turns
+from quackllm.workers.deployments.spec import make_spec
+from quackllm.workers.engines.builtin import BuiltinEngine, BuiltinSettings, split_turns
 from quackllm.workers.errors import ProviderError, SetupError
 from quackllm.workers.messages import Message, Request, Response
-from quackllm.workers.mschema import Schema, write
+from quackllm.workers.mschema import Schema, format_mschema
 
 pytest_plugins = ["support.builtin_shop"]
 
@@ -35,27 +35,32 @@ def ask(schema: str | None, *turns: str) -> Response:
 
 
 def test_questions_are_answered(shop: Schema) -> None:
-    response = ask(write(shop), "How many customers are there?")
+    response = ask(format_mschema(shop), "How many customers are there?")
     assert response.output == "SELECT COUNT(*) FROM customers"
     assert response.usage.input_tokens > 10
     assert response.usage.output_tokens == 3
 
 
 def test_joins_go_along_the_keys(shop: Schema) -> None:
-    sql = ask(write(shop), "What are the names of customers with orders whose amount is greater than 100?").output or ""
+    sql = (
+        ask(
+            format_mschema(shop), "What are the names of customers with orders whose amount is greater than 100?"
+        ).output
+        or ""
+    )
     assert "orders.customer_id = customers.id" in sql
     assert "amount > 100" in sql
 
 
 def test_values_are_spelled_as_the_cells_are(shop: Schema) -> None:
-    schema = write(shop) + "\n【Values】\ncustomers.city = 'New York'\ncustomers.name = 'O''Hara'"
+    schema = format_mschema(shop) + "\n【Values】\ncustomers.city = 'New York'\ncustomers.name = 'O''Hara'"
     sql = ask(schema, "What is the average age of the customers in new york?").output or ""
     assert sql == "SELECT AVG(age) FROM customers WHERE city = 'New York'"
     assert "O''Hara" in (ask(schema, "What is the age of the customer with name o'hara?").output or "")
 
 
 def test_a_follow_up_keeps_what_was_said(shop: Schema) -> None:
-    schema = write(shop) + "\n【Values】\ncustomers.city = 'Paris'"
+    schema = format_mschema(shop) + "\n【Values】\ncustomers.city = 'Paris'"
     first = ask(schema, "Show the names of customers whose city is Paris.").output or ""
     assert first == "SELECT name FROM customers WHERE city = 'Paris'"
     second = (
@@ -66,7 +71,7 @@ def test_a_follow_up_keeps_what_was_said(shop: Schema) -> None:
 
 def test_what_the_schema_cannot_answer_is_declined(shop: Schema) -> None:
     with pytest.raises(ProviderError) as caught:
-        ask(write(shop), "Which stadiums hosted the most concerts by singers from France?")
+        ask(format_mschema(shop), "Which stadiums hosted the most concerts by singers from France?")
     assert (caught.value.code, caught.value.retryable, caught.value.setup) == ("declined", False, False)
 
 
@@ -79,13 +84,13 @@ def test_chat_needs_a_real_model(schema: str | None) -> None:
 
 
 def test_a_turn_that_cannot_be_read_harms_nothing(shop: Schema) -> None:
-    assert ask(write(shop), "What?", "WITH x AS (SELECT 1) FROM x", "How many products are there?").output
+    assert ask(format_mschema(shop), "What?", "WITH x AS (SELECT 1) FROM x", "How many products are there?").output
 
 
 @pytest.mark.parametrize("question", ["", "?", "😀 🙂", "x" * 5000, "a " * 2000, "'; DROP TABLE customers; --"])
 def test_odd_questions_give_sql_or_decline(shop: Schema, question: str) -> None:
     try:
-        output = ask(write(shop), question).output
+        output = ask(format_mschema(shop), question).output
     except ProviderError as error:
         output = f"SELECT: {error.code}"
     assert output
@@ -94,13 +99,13 @@ def test_odd_questions_give_sql_or_decline(shop: Schema, question: str) -> None:
 
 def test_turns_are_questions_with_their_sql() -> None:
     messages = [Message("system", "s"), Message("user", "a"), Message("assistant", "SELECT 1"), Message("user", "b")]
-    assert read_turns(messages) == ([("a", "SELECT 1")], "b")
-    assert read_turns([Message("user", "a"), Message("user", "b")]) == ([("a", "")], "b")
+    assert split_turns(messages) == ([("a", "SELECT 1")], "b")
+    assert split_turns([Message("user", "a"), Message("user", "b")]) == ([("a", "")], "b")
 
 
 def test_other_weights_are_another_model() -> None:
-    spec = read_spec(name="parser", type="builtin/text2sql")
-    other = read_spec(name="parser", type="builtin/text2sql", infer_params={"release": "of another day"})
+    spec = make_spec(name="parser", type="builtin/text2sql")
+    other = make_spec(name="parser", type="builtin/text2sql", infer_params={"release": "of another day"})
     assert spec.identity != other.identity
     with pytest.raises(SetupError, match="release"):
         asyncio.run(BuiltinEngine(BuiltinSettings(release="of another day")).start())
@@ -110,12 +115,12 @@ def test_weights_are_small_and_whole() -> None:
     arrays, shape = weights.load_weights()
     assert weights.WEIGHTS.stat().st_size + word_vectors.VECTORS.stat().st_size <= MOST_BYTES
     assert arrays["keywords.weight"].shape[1] == shape["width"]
-    assert weights.release_of() == weights.release_of(Path(weights.WEIGHTS))
+    assert weights.release_name() == weights.release_name(Path(weights.WEIGHTS))
 
 
 def test_answering_loads_no_torch(shop: Schema, tmp_path: Path) -> None:
     schema = tmp_path / "schema.txt"
-    schema.write_text(write(shop), "utf-8")
+    schema.write_text(format_mschema(shop), "utf-8")
     program = f"""
 import sys
 from pathlib import Path

@@ -14,6 +14,7 @@ from quackllm.workers.engines import http_client
 from quackllm.workers.engines.http_client import MAX_REPLY_BYTES, HttpClient
 from quackllm.workers.errors import ProviderError, SetupError
 from quackllm.workers.secret_refs import Redactor
+
 from support.raw_service import RawReply, RawService, Received, running_raw_service
 
 FINE = RawReply.json({"choices": []})

@@ -113,9 +113,7 @@ def said(body: Any, raw: RawService, stream: bool = False, **settings: Any) -> R
         ("<html>bad gateway</html>", "broken_reply", True, False),
     ],
 )
-def test_odd_replies_with_status_200(
-    body: Any, code: str, retryable: bool, setup: bool, raw: RawService
-) -> None:
+def test_odd_replies_with_status_200(body: Any, code: str, retryable: bool, setup: bool, raw: RawService) -> None:
     with pytest.raises(ProviderError) as caught:
         said(body, raw)
     assert (caught.value.code, caught.value.retryable, caught.value.setup) == (code, retryable, setup)
@@ -206,9 +204,15 @@ def test_the_framing_is_read_from_what_came(raw: RawService, stream: bool) -> No
 @pytest.mark.parametrize(
     ("reason", "meaning"),
     [
-        *[(reason, "stop") for reason in ("eos", "eos_token", "STOP", "stop_sequence", "end_turn", "complete", "what?")],
+        *[
+            (reason, "stop")
+            for reason in ("eos", "eos_token", "STOP", "stop_sequence", "end_turn", "complete", "what?")
+        ],
         *[(reason, "stop") for reason in (None, "", 7, ["stop"], {"type": "stop"})],
-        *[(reason, "length") for reason in ("MAX_TOKENS", "max_length", "model_length", "model-context-window-exceeded")],
+        *[
+            (reason, "length")
+            for reason in ("MAX_TOKENS", "max_length", "model_length", "model-context-window-exceeded")
+        ],
         *[(reason, "filter") for reason in ("SAFETY", "content_filter", "RECITATION", "sensitive")],
     ],
 )
@@ -223,13 +227,28 @@ def test_each_finish_reason_has_one_meaning(raw: RawService, reason: Any, meanin
     ("body", "code", "message", "setup"),
     [
         ({"code": 500, "msg": "404 NOT_FOUND", "success": False}, "500", "404 NOT_FOUND", False),
-        ({"object": "error", "message": "the model is not here", "code": 40301}, "40301", "the model is not here", True),
+        (
+            {"object": "error", "message": "the model is not here", "code": 40301},
+            "40301",
+            "the model is not here",
+            True,
+        ),
         ({"error_code": 336003, "error_msg": "must be odd"}, "336003", "must be odd", False),
         ({"choices": None, "base_resp": {"status_code": 1004, "status_msg": "login fail"}}, "1004", "login fail", True),
         ({"Response": {"Error": {"Code": "AuthFailure", "Message": "no such id"}}}, "AuthFailure", "no such id", True),
         ({"error": "the model is overloaded"}, "service_error", "the model is overloaded", False),
-        ({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "overloaded_error", "Ov", False),
-        ({"detail": [{"loc": ["body"], "msg": "field required", "type": "missing"}]}, "missing", "field required", False),
+        (
+            {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
+            "overloaded_error",
+            "Ov",
+            False,
+        ),
+        (
+            {"detail": [{"loc": ["body"], "msg": "field required", "type": "missing"}]},
+            "missing",
+            "field required",
+            False,
+        ),
         ({"errors": [{"code": "7", "detail": "bad row"}]}, "7", "bad row", False),
         ({"header": {"code": 10013, "message": "the input is not allowed"}}, "10013", "the input is", False),
     ],
@@ -250,7 +269,9 @@ def test_an_error_amid_a_stream_is_told(raw: RawService) -> None:
     assert (caught.value.code, caught.value.retryable) == ("503", True)
 
 
-@pytest.mark.parametrize("usage", [{"prompt_tokens": -9, "completion_tokens": -9}, {"prompt_tokens": "many"}, "x", None])
+@pytest.mark.parametrize(
+    "usage", [{"prompt_tokens": -9, "completion_tokens": -9}, {"prompt_tokens": "many"}, "x", None]
+)
 def test_tokens_that_cannot_be_are_estimated(raw: RawService, usage: Any) -> None:
     usage = said(whole("an answer", usage=usage), raw).usage
     assert (usage.input_tokens, usage.output_tokens) == (2, 4)
@@ -292,7 +313,11 @@ def test_vectors_of_every_shape(raw: RawService) -> None:
     assert embed(raw, {"data": [{"index": 1, "embedding": [1]}, {"index": 0, "embedding": [2]}]}, 2) == [(2.0,), (1.0,)]
     assert embed(raw, {"data": [{"index": 0, "embedding": [1]}, {"index": 0, "embedding": [2]}]}, 2) == [(1.0,), (2.0,)]
     assert embed(raw, {"data": [{"index": 0, "embedding": coded}]}, 1) == [(0.5, -2.0)]
-    assert embed(raw, {"data": [{"embedding": None}, {"embedding": [2]}, {"embedding": ["x"]}]}, 3) == [None, (2.0,), None]
+    assert embed(raw, {"data": [{"embedding": None}, {"embedding": [2]}, {"embedding": ["x"]}]}, 3) == [
+        None,
+        (2.0,),
+        None,
+    ]
     with pytest.raises(ProviderError, match="1 vectors for 2 texts"):
         embed(raw, {"data": [{"embedding": [1]}]}, 2)
 

@@ -8,15 +8,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, ClassVar
 
 import pytest
-import quackllm
 from msgspec.structs import replace
 from pydantic import BaseModel, SecretStr
-from quackllm.workers.deployments.spec import ModelSpec, read_spec
+from quackllm.workers.deployments.spec import ModelSpec, make_spec
 from quackllm.workers.engines.echo import EchoEngine, EchoSettings
 from quackllm.workers.errors import ProviderError, QuackLLMError, RequestError, SetupError
 from quackllm.workers.messages import Failure, Message, Request, Response, Usage
 from quackllm.workers.serving.local_fleet import local_fleet
 from quackllm.workers.serving.worker import Worker
+
+import quackllm
 
 KEY = "canary-key-0001"
 
@@ -68,7 +69,7 @@ def raising(error: BaseException) -> Callable[[], Any]:
 def spec(monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
     monkeypatch.setattr("quackllm.workers.deployments.spec.find_engine", lambda name: OddEngine)
     monkeypatch.setattr(OddEngine, "start_act", staticmethod(lambda: None))
-    return read_spec(name="odd", type="echo", infer_params={"limits.max_attempts": 1})
+    return make_spec(name="odd", type="echo", infer_params={"limits.max_attempts": 1})
 
 
 def run(spec: ModelSpec, requests: Sequence[Request]) -> list[Any]:
@@ -87,8 +88,21 @@ def responses(spec: ModelSpec, requests: Sequence[Request]) -> list[Response]:
 
 
 ERRORS = [
-    *(ValueError(f"with {KEY}"), KeyError("x"), RecursionError("deep"), MemoryError(), StopIteration(), AssertionError()),
-    *(SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError(), OddError("odd"), ExceptionGroup("two", [OSError()])),
+    *(
+        ValueError(f"with {KEY}"),
+        KeyError("x"),
+        RecursionError("deep"),
+        MemoryError(),
+        StopIteration(),
+        AssertionError(),
+    ),
+    *(
+        SystemExit(1),
+        KeyboardInterrupt(),
+        asyncio.CancelledError(),
+        OddError("odd"),
+        ExceptionGroup("two", [OSError()]),
+    ),
     *(StopAsyncIteration(), RequestError("of ours"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, KEY), TimeoutError()),
     ProviderError(["no text", KEY], code=7, retry_after_seconds="soon", finish_reason="odd"),  # type: ignore[arg-type]
 ]
@@ -139,7 +153,15 @@ def test_an_engine_that_did_not_start_is_tried_again(spec: ModelSpec, monkeypatc
 
 @pytest.mark.parametrize(
     "given",
-    [None, "text", {"output": "x"}, Response(None), Response(None, finish_reason="stop", usage=Usage(3, 4)), 7, b"bytes"],
+    [
+        None,
+        "text",
+        {"output": "x"},
+        Response(None),
+        Response(None, finish_reason="stop", usage=Usage(3, 4)),
+        7,
+        b"bytes",
+    ],
 )
 def test_what_is_no_answer_is_an_error(spec: ModelSpec, given: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OddEngine, "act", staticmethod(lambda: given), raising=False)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.workers.errors import SetupError
 from quackllm.workers.messages import Request, Response
-from quackllm.workers.serving.router import Job, ReplicaLostError, Router
-from quackllm.workers.serving.worker import Finished
+from quackllm.workers.serving.router import ReplicaLostError, RoutedRequest, Router
+from quackllm.workers.serving.worker import ChunkBatch
 
 
 class Replica:
@@ -26,7 +26,7 @@ class Replica:
     def dead(self) -> bool:
         return self.dies_after is not None and len(self.answered) >= self.dies_after
 
-    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[Finished]:
+    async def answer(self, requests: Sequence[Request]) -> AsyncIterator[ChunkBatch]:
         self.under_way += len(requests)
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
@@ -43,7 +43,7 @@ class Replica:
             self.under_way = 0 if self.dies_after is not None else self.under_way
 
 
-class Waited(Job):
+class Waited(RoutedRequest):
     """A request whose answer is waited for."""
 
     def __init__(self, prompt: str) -> None:
@@ -130,9 +130,9 @@ def test_a_request_that_was_taken_back_is_not_sent():
         await jobs[0].answered
         for job in jobs:
             if not job.sent:
-                job.take_back()
+                job.cancel()
         await asyncio.gather(*(job.answered for job in jobs if job.sent))
-        await router.drained()
+        await router.join()
 
     asyncio.run(run())
     assert len(replica.answered) <= 4

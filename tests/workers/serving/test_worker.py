@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 from msgspec.structs import replace
-from quackllm.workers.deployments.spec import ModelSpec, read_spec
+from quackllm.workers.deployments.spec import ModelSpec, make_spec
 from quackllm.workers.engines.echo import EchoEngine
 from quackllm.workers.errors import ProviderError, SetupError
 from quackllm.workers.messages import Message, Request, Response
@@ -51,7 +51,7 @@ class ToldEngine(EchoEngine):
 def spec(monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
     ToldEngine.calls.clear()
     monkeypatch.setattr("quackllm.workers.deployments.spec.find_engine", lambda name: ToldEngine)
-    return read_spec(name="told", type="echo", worker_concurrency=8)
+    return make_spec(name="told", type="echo", worker_concurrency=8)
 
 
 def ask(spec: ModelSpec, requests: Sequence[Request]) -> list[list[tuple[int, Response]]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from quackllm.workers.errors import MissingExtraError, TrainingError
-from quackllm.workers.training.base_models import base_path, deepspeed_config, explained, load_tokenizer
+from quackllm.workers.training.base_models import base_path, deepspeed_config, load_tokenizer, translated_errors
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -16,14 +16,14 @@ EXAMPLE = Path(__file__).parents[3] / "deploy" / "deepspeed_zero3_offload.json"
 
 
 def test_too_little_memory_says_which_flags_help() -> None:
-    with pytest.raises(TrainingError, match="not enough memory") as raised, explained():
+    with pytest.raises(TrainingError, match="not enough memory") as raised, translated_errors():
         torch.empty(1 << 50)
     assert "--per-device-train-batch-size 1" in raised.value.hint
     assert "--method qlora" in raised.value.hint
 
 
 def test_a_missing_package_names_the_extra() -> None:
-    with pytest.raises(MissingExtraError, match="training needs no_such_package") as raised, explained():
+    with pytest.raises(MissingExtraError, match="training needs no_such_package") as raised, translated_errors():
         import no_such_package  # noqa: F401
     assert raised.value.hint == 'type: pip install "quackllm[train]"'
 
@@ -36,12 +36,12 @@ def test_nothing_is_reported_unless_the_user_says_so(said: str | None, monkeypat
     monkeypatch.delenv("HF_HUB_DISABLE_TELEMETRY", raising=False)
     if said is not None:
         monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", said)
-    with explained():
+    with translated_errors():
         assert constants.HF_HUB_DISABLE_TELEMETRY is (said is None)
 
 
 def test_other_errors_stay_what_they_are() -> None:
-    with pytest.raises(RuntimeError, match="another"), explained():
+    with pytest.raises(RuntimeError, match="another"), translated_errors():
         raise RuntimeError("another")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from quackllm.workers.errors import TrainingError
 from quackllm.workers.training import PretrainSettings, Trained, pretrain
-from quackllm.workers.training.data.text_windows import windows_of
+from quackllm.workers.training.data.text_windows import make_windows
 
 from support.tiny_llama import ANSWERS, QUESTIONS, SHAPE, make_tokenizer
 
@@ -37,7 +37,7 @@ def config(tmp_path: Path) -> str:
 
 def test_windows_are_full_and_hold_every_document_with_its_end() -> None:
     tokenizer = make_tokenizer(None)
-    windows = windows_of(tokenizer, QUESTIONS * 9, 8, "text")
+    windows = make_windows(tokenizer, QUESTIONS * 9, 8, "text")
     assert windows.shape[1] == 8
     stream = [token for text in QUESTIONS * 9 for token in [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]]
     assert windows.reshape(-1).tolist() == stream[: windows.size]

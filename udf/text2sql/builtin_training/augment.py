@@ -16,10 +16,10 @@ from itertools import pairwise
 from ....workers.builtin.network.batching import Example
 from ....workers.builtin.network.schema_linking import SchemaLinks
 from ....workers.builtin.query.implied_tables import map_scopes, table_of
-from ....workers.builtin.query.tree import Operand, Order, Predicate, Query, Term, Value, terms_of
-from ....workers.builtin.schema.schema_index import Names, kind_of
-from ....workers.builtin.text.tokens import Word, is_wide, read_words, stem
-from .examples import Pool, make_example
+from ....workers.builtin.query.tree import LiteralValue, Operand, Order, Predicate, Query, Term, terms_of
+from ....workers.builtin.schema.schema_index import SchemaIndex, column_kind
+from ....workers.builtin.text.tokens import Word, is_cjk, read_words, stem
+from .examples import ExamplePool, make_example
 
 LONGEST_NAME = 8
 TRIES = 6
@@ -62,16 +62,16 @@ def template_of(question: str, tree: Query, links: SchemaLinks) -> Template | No
     found = sorted((slot for slot in slots if slot is not None), key=lambda slot: slot.start)
     if len(found) < len(slots) or any(one.end > two.start for one, two in pairwise(found)):
         return None
-    kinds = tuple((column, kind_of(names.columns[column])) for column in columns)
+    kinds = tuple((column, column_kind(names.columns[column])) for column in columns)
     owners = tuple((column, names.table_of[column]) for column in columns)
     return Template(question, tree, tuple(found), kinds, owners, tuple(tables))
 
 
-def _parts(tree: Query, names: Names) -> tuple[list[int], list[int], list[tuple[Value, int]]]:
+def _parts(tree: Query, names: SchemaIndex) -> tuple[list[int], list[int], list[tuple[LiteralValue, int]]]:
     """Return the columns and tables of a query, and its constants, each with the column that it is compared with."""
     columns: dict[int, None] = {}
     tables: dict[int, None] = {}
-    values: dict[tuple[Value, int], None] = {}
+    values: dict[tuple[LiteralValue, int], None] = {}
 
     def visit(scope: Query) -> Query:
         for term in terms_of(scope):
@@ -80,7 +80,7 @@ def _parts(tree: Query, names: Names) -> tuple[list[int], list[int], list[tuple[
                 columns[term.column] = None
         for predicate in scope.where:
             for operand in predicate.operands:
-                if isinstance(operand, Value) and predicate.term.column is not None:
+                if isinstance(operand, LiteralValue) and predicate.term.column is not None:
                     values[operand, predicate.term.column] = None
         return scope
 
@@ -88,7 +88,7 @@ def _parts(tree: Query, names: Names) -> tuple[list[int], list[int], list[tuple[
     return list(columns), list(tables), list(values)
 
 
-def _is_key(column: int, names: Names) -> bool:
+def _is_key(column: int, names: SchemaIndex) -> bool:
     return names.columns[column].primary_key or any(column in (edge.column, edge.other) for edge in names.edges)
 
 
@@ -111,25 +111,25 @@ def _constant(question: str, text: str, column: int) -> Slot | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TableTuple:
     """Tables that a template may be asked of: of one schema, tied by a key where there are two."""
 
     links: SchemaLinks
     tables: tuple[int, ...]
 
 
-def places_of(schemas: Sequence[SchemaLinks]) -> dict[int, list[Place]]:
+def table_tuples(schemas: Sequence[SchemaLinks]) -> dict[int, list[TableTuple]]:
     """Return every table, and every two tables that a key ties."""
-    found: dict[int, list[Place]] = defaultdict(list)
+    found: dict[int, list[TableTuple]] = defaultdict(list)
     for links in schemas:
         names = links.names
-        found[1] += [Place(links, (table,)) for table in range(len(names.tables))]
+        found[1] += [TableTuple(links, (table,)) for table in range(len(names.tables))]
         ties = {(names.table_of[edge.column], names.table_of[edge.other]) for edge in names.edges}
-        found[2] += [Place(links, pair) for one, two in ties for pair in ((one, two), (two, one))]
+        found[2] += [TableTuple(links, pair) for one, two in ties for pair in ((one, two), (two, one))]
     return found
 
 
-def asked_of(template: Template, place: Place, chance: random.Random) -> tuple[str, Query] | None:
+def instantiate(template: Template, place: TableTuple, chance: random.Random) -> tuple[str, Query] | None:
     """Return a template's question and query about other tables; None where these do not have what it needs."""
     names, tables = place.links.names, dict(zip(template.tables, place.tables, strict=True))
     columns: dict[int, int] = {}
@@ -138,7 +138,7 @@ def asked_of(template: Template, place: Place, chance: random.Random) -> tuple[s
         free = [
             one
             for one in names.columns_of[owner]
-            if kind_of(names.columns[one]) == kind and one not in columns.values() and not _is_key(one, names)
+            if column_kind(names.columns[one]) == kind and one not in columns.values() and not _is_key(one, names)
         ]
         if not free:
             return None
@@ -161,7 +161,7 @@ def asked_of(template: Template, place: Place, chance: random.Random) -> tuple[s
     return question + template.text[at:], _renamed(template.tree, columns, tables, texts)
 
 
-def _cell(names: Names, column: int, old: str, chance: random.Random) -> str:
+def _cell(names: SchemaIndex, column: int, old: str, chance: random.Random) -> str:
     """Return a constant of the new column in place of the old one."""
     number = old.replace(".", "", 1).isdigit()
     cells = [
@@ -173,7 +173,7 @@ def _cell(names: Names, column: int, old: str, chance: random.Random) -> str:
 
 
 def _phrase(words: Sequence[str], plural: bool, capital: bool) -> str:
-    text = ("" if any(is_wide(word) for word in words) else " ").join(words)
+    text = ("" if any(is_cjk(word) for word in words) else " ").join(words)
     if plural and not text.endswith("s"):
         text = f"{text[:-1]}ies" if text.endswith("y") and text[-2:-1] not in tuple("aeiou") else f"{text}s"
     return text[:1].upper() + text[1:] if capital else text
@@ -189,7 +189,7 @@ def _renamed(
     def operand(one: Operand, column: int | None) -> Operand:
         if isinstance(one, Term):
             return term(one)
-        if isinstance(one, Value) and column is not None:
+        if isinstance(one, LiteralValue) and column is not None:
             return replace(one, text=texts.get((column, one.text.lower()), one.text))
         return one
 
@@ -210,7 +210,9 @@ def _renamed(
     return map_scopes(tree, scope)
 
 
-def generated_examples(pool: Pool, tables: Sequence[SchemaLinks], count: int, chance: random.Random) -> list[Example]:
+def generated_examples(
+    pool: ExamplePool, tables: Sequence[SchemaLinks], count: int, chance: random.Random
+) -> list[Example]:
     """Return about `count` examples of the pool's templates: half asked of its databases, half of single tables."""
     templates = [
         template
@@ -221,21 +223,21 @@ def generated_examples(pool: Pool, tables: Sequence[SchemaLinks], count: int, ch
     made = [
         make_example(question, links, tree)
         for schemas in (list(pool.links.values()), tables)
-        for links, question, tree in generated(templates, schemas, count // 2, chance)
+        for links, question, tree in augment(templates, schemas, count // 2, chance)
     ]
     return [example for example in made if example is not None]
 
 
-def generated(
+def augment(
     templates: Sequence[Template], schemas: Sequence[SchemaLinks], count: int, chance: random.Random
 ) -> Iterator[tuple[SchemaLinks, str, Query]]:
     """Yield about `count` questions of drawn tables, each with the schema and the query."""
-    places = places_of(schemas)
+    places = table_tuples(schemas)
     for _ in range(count if templates else 0):
         template = chance.choice(templates)
         options = places[len(template.tables)]
         for place in chance.choices(options, k=TRIES) if options else ():
-            asked = asked_of(template, place, chance)
+            asked = instantiate(template, place, chance)
             if asked is not None:
                 yield place.links, *asked
                 break

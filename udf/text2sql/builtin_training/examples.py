@@ -13,18 +13,18 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from ....workers.builtin.network.batching import Example
-from ....workers.builtin.network.schema_linking import Earlier, SchemaLinks, link
-from ....workers.builtin.query.from_sql import NotRead, read_sql
-from ....workers.builtin.query.grammar import is_legal, keyword
-from ....workers.builtin.query.implied_tables import shortened
-from ....workers.builtin.query.linearize import NotSayable, Speller
-from ....workers.builtin.query.to_sql import CannotWrite, write_sql
-from ....workers.builtin.query.tree import Query, Value
-from ....workers.builtin.schema.schema_index import Names
+from ....workers.builtin.network.schema_linking import PreviousTurn, SchemaLinks, link
+from ....workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
+from ....workers.builtin.query.grammar import is_valid, keyword
+from ....workers.builtin.query.implied_tables import drop_implied_tables
+from ....workers.builtin.query.linearize import Linearizer, NotExpressibleError
+from ....workers.builtin.query.to_sql import NotWritableError, format_sql
+from ....workers.builtin.query.tree import LiteralValue, Query
+from ....workers.builtin.schema.schema_index import SchemaIndex
 from ....workers.mschema import Column, Schema, Table
 from ..evaluation.datasets import Question, schema_of
 from ..schema.resolve import resolve
-from .query_trees import Reading, read_questions
+from .query_trees import QuestionTree, read_questions
 
 log = logging.getLogger(__name__)
 MOST_SYMBOLS = 90
@@ -32,7 +32,7 @@ HELD_OUT = ("apartment_rentals", "film_rank", "machine_repair", "product_catalog
 """Training databases that validation is done on: none of their questions is trained on."""
 
 
-STRANGERS = """\
+UNANSWERABLE = """\
 What is the weather today?|Tell me a joke.|Who are you?|Write a poem about the sea.|What time is it?|Hello|thanks
 Translate this sentence into French.|What is the meaning of life?|How do I cook rice?|Who won the last world cup?
 What is 2 plus 2?|Summarize the news of this week.|Can you help me with my homework?|What is the capital of France?
@@ -50,7 +50,7 @@ CELLS_KNOWN = 0.3
 
 
 @dataclass
-class Pool:
+class ExamplePool:
     """The questions of one language, of which declines are made.
 
     Args:
@@ -61,7 +61,7 @@ class Pool:
     asked: list[tuple[str, str]] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     links: dict[str, SchemaLinks] = field(default_factory=dict)
-    turns: dict[str, list[Earlier]] = field(default_factory=lambda: defaultdict(list))
+    turns: dict[str, list[PreviousTurn]] = field(default_factory=lambda: defaultdict(list))
 
     def declined(self, count: int, chance: random.Random) -> list[Example]:
         """Return examples of questions asked of a wrong database, to be declined."""
@@ -95,8 +95,8 @@ class Examples:
     wide_generated: list[Example] = field(default_factory=list)
     held_out: list[Example] = field(default_factory=list)
     wide_held_out: list[Example] = field(default_factory=list)
-    english: Pool = field(default_factory=Pool)
-    chinese: Pool = field(default_factory=Pool)
+    english: ExamplePool = field(default_factory=ExamplePool)
+    chinese: ExamplePool = field(default_factory=ExamplePool)
     dropped: int = 0
 
 
@@ -108,21 +108,21 @@ def spider_examples(suites: Mapping[str, Sequence[Question]]) -> Examples:
         count = sum(one.tree is not None for one in readings)
         log.info("%s: %d of %d have trees; %s", suite, count, len(readings), reasons.most_common(3))
         for database, group in groupby(readings, key=lambda one: one.question.db):
-            links = SchemaLinks(Names(schema_of(database)))
+            links = SchemaLinks(SchemaIndex(schema_of(database)))
             if database not in HELD_OUT:
                 found.english.links[database] = links
             _add_database(found, links, list(group))
     return found
 
 
-def _add_database(found: Examples, links: SchemaLinks, readings: list[Reading]) -> None:
-    earlier: dict[int | None, Earlier] = {}
+def _add_database(found: Examples, links: SchemaLinks, readings: list[QuestionTree]) -> None:
+    earlier: dict[int | None, PreviousTurn] = {}
     chance = random.Random(readings[0].question.db)
-    turns = [Earlier(one.question.question, one.tree) for one in readings if one.tree is not None]
+    turns = [PreviousTurn(one.question.question, one.tree) for one in readings if one.tree is not None]
     for reading in sorted(readings, key=lambda one: (one.question.dialogue or 0, one.question.turn)):
         question, tree = reading.question, reading.tree
         before = earlier.get(question.dialogue) if question.dialogue is not None else None
-        earlier[question.dialogue] = Earlier(question.question, tree)
+        earlier[question.dialogue] = PreviousTurn(question.question, tree)
         if tree is None:
             continue
         _add(found, question, make_example(question.question, links, tree, before))
@@ -141,7 +141,12 @@ def _add(found: Examples, question: Question, example: Example | None) -> None:
 
 
 def _add_variants(
-    found: Examples, question: Question, links: SchemaLinks, tree: Query, turns: list[Earlier], chance: random.Random
+    found: Examples,
+    question: Question,
+    links: SchemaLinks,
+    tree: Query,
+    turns: list[PreviousTurn],
+    chance: random.Random,
 ) -> None:
     """Add the question after a turn that it has nothing to do with, and as people type it: in lower case, no mark."""
     other = chance.choice(turns)
@@ -153,30 +158,30 @@ def _add_variants(
     found.train += [example for example in variants if example is not None]
 
 
-def make_example(question: str, links: SchemaLinks, tree: Query, before: Earlier | None = None) -> Example | None:
+def make_example(question: str, links: SchemaLinks, tree: Query, before: PreviousTurn | None = None) -> Example | None:
     """Return the example; None where the tree has a value that the question does not offer, or is very long."""
     linked = link(question, links, before)
     try:
-        symbols = Speller([one.spellings for one in linked.candidates], linked.words).query(tree)
-    except NotSayable:
+        symbols = Linearizer([one.spellings for one in linked.candidates], linked.words).query(tree)
+    except NotExpressibleError:
         return None
-    return Example(linked, tuple(symbols)) if len(symbols) <= MOST_SYMBOLS and is_legal(symbols) else None
+    return Example(linked, tuple(symbols)) if len(symbols) <= MOST_SYMBOLS and is_valid(symbols) else None
 
 
 def wide_examples(found: Examples, asked: Sequence[Question]) -> None:
     """Add the examples of Chinese questions, whose databases are DDL alone; every tenth database is held out."""
     texts = {one.db: one.schema for one in asked}
-    names = {database: Names(resolve(text, Schema()).schema) for database, text in texts.items()}
+    names = {database: SchemaIndex(resolve(text, Schema()).schema) for database, text in texts.items()}
     held_out = set(sorted(names)[::10])
     counts = Counter[str]()
     for database, group in groupby(sorted(asked, key=lambda one: one.db), key=lambda one: one.db):
         links, into = SchemaLinks(names[database]), found.wide_held_out if database in held_out else found.wide
-        before: Earlier | None = None
+        before: PreviousTurn | None = None
         for one in sorted(group, key=lambda one: (one.dialogue or 0, one.turn)):
             before = before if one.turn else None
-            tree = joined_alike(one.sql, names[database])
+            tree = matching_join_tree(one.sql, names[database])
             example = make_example(one.question, links, tree, before) if tree else None
-            before = Earlier(one.question, tree)
+            before = PreviousTurn(one.question, tree)
             counts["no tree" if tree is None else "value not named" if example is None else "taken"] += 1
             into += [example] if example else []
             if tree and database not in held_out:
@@ -187,16 +192,16 @@ def wide_examples(found: Examples, asked: Sequence[Question]) -> None:
     log.info("Chinese: %s", dict(counts))
 
 
-def joined_alike(sql: str, names: Names) -> Query | None:
+def matching_join_tree(sql: str, names: SchemaIndex) -> Query | None:
     """Return the tree of SQL that cannot be run, where the SQL of the tree joins along the same columns."""
     try:
-        tree = shortened(read_sql(sql, names), names)
-        return tree if _joins(write_sql(tree, names), names) == _joins(sql, names) else None
-    except (NotRead, CannotWrite, KeyError):
+        tree = drop_implied_tables(parse_sql(sql, names), names)
+        return tree if _joins(format_sql(tree, names), names) == _joins(sql, names) else None
+    except (UnsupportedSqlError, NotWritableError, KeyError):
         return None
 
 
-def _joins(sql: str, names: Names) -> Counter[frozenset[int | None]]:
+def _joins(sql: str, names: SchemaIndex) -> Counter[frozenset[int | None]]:
     tree = sqlglot.parse_one(sql, read="duckdb")
     called = {table.alias_or_name: table.name for table in tree.find_all(exp.Table)}
     pairs = [one for join in tree.find_all(exp.Join) for one in join.find_all(exp.EQ)]
@@ -208,10 +213,10 @@ def table_examples(asked: Sequence[Question], chance: random.Random) -> list[Exa
     """Return the examples of questions that bring their own table `t`: its cells, if any, are what they name."""
     made: list[Example | None] = []
     for columns, questions in _by_table(asked).items():
-        plain = Names(_one_table(columns, {}))
+        plain = SchemaIndex(_one_table(columns, {}))
         trees = [(question, _tree(question.sql, plain)) for question in questions]
         cells = _cells(tree for _, tree in trees) if chance.random() < CELLS_KNOWN else {}
-        links = SchemaLinks(Names(_one_table(columns, cells)))
+        links = SchemaLinks(SchemaIndex(_one_table(columns, cells)))
         made += [make_example(question.question, links, tree) for question, tree in trees if tree is not None]
     return [example for example in made if example is not None]
 
@@ -220,9 +225,9 @@ def table_links(asked: Sequence[Question], count: int) -> list[SchemaLinks]:
     """Return the tables of the first questions that bring their own, with the cells that those name."""
     links = []
     for columns, questions in list(_by_table(asked).items())[:count]:
-        plain = Names(_one_table(columns, {}))
+        plain = SchemaIndex(_one_table(columns, {}))
         cells = _cells(_tree(question.sql, plain) for question in questions)
-        links.append(SchemaLinks(Names(_one_table(columns, cells))))
+        links.append(SchemaLinks(SchemaIndex(_one_table(columns, cells))))
     return links
 
 
@@ -238,10 +243,10 @@ def _one_table(columns: Iterable[tuple[str, str]], cells: dict[int, tuple[str, .
     return Schema("t", (Table("t", made),))
 
 
-def _tree(sql: str, names: Names) -> Query | None:
+def _tree(sql: str, names: SchemaIndex) -> Query | None:
     try:
-        tree = read_sql(sql, names)
-    except NotRead:
+        tree = parse_sql(sql, names)
+    except UnsupportedSqlError:
         return None
     return Query(tree.items, where=tree.where)
 
@@ -251,6 +256,6 @@ def _cells(trees: Iterable[Query | None]) -> dict[int, tuple[str, ...]]:
     for tree in trees:
         for predicate in tree.where if tree else ():
             for operand in predicate.operands:
-                if isinstance(operand, Value) and predicate.term.column is not None:
+                if isinstance(operand, LiteralValue) and predicate.term.column is not None:
                     cells[predicate.term.column][operand.text] = None
     return {column: tuple(texts) for column, texts in cells.items()}

@@ -19,17 +19,17 @@ import duckdb
 
 from ....workers.builtin.network.numpy_network import Network, load_network
 from ....workers.builtin.network.weights import WEIGHTS
-from ....workers.builtin.semantic_parser import Declined, parse
+from ....workers.builtin.semantic_parser import DeclinedError, parse
 from ....workers.messages import Message
 from ....workers.mschema import Schema
-from ..evaluation.datasets import Question, databases, open_database, questions
+from ..evaluation.datasets import Question, list_databases, load_questions, open_database
 from ..evaluation.runner import History, evaluate
 from ..prompts.formats import FORMS
 from ..prompts.value_matching import match_values
 from ..schema.catalog import read_catalog
 
 
-class Model:
+class BuiltinModel:
     """The built-in model asked as text2sql asks it, without the workers between."""
 
     def __init__(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class Model:
         try:
             turns = [(earlier, sql or "") for earlier, sql in history]
             return parse(self.network, messages[0].content, turns, question).sql
-        except Declined:
+        except DeclinedError:
             return None
         finally:
             self.seconds.append(time.perf_counter() - began)
@@ -65,7 +65,7 @@ def catalog_of(database: str) -> Schema:
         return read_catalog(connection)
 
 
-def declines(model: Model, asked: list[Question], seed: int = 0) -> tuple[int, int, int]:
+def count_declines(model: BuiltinModel, asked: list[Question], seed: int = 0) -> tuple[int, int, int]:
     """Return how many questions are declined on their own database, how many on a wrong one, and of how many."""
     chance = random.Random(seed)
     names = sorted({question.db for question in asked})
@@ -83,13 +83,13 @@ def main() -> None:
     parser.add_argument("suites", nargs="*", default=["spider"])
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     given = parser.parse_args()
-    model = Model(given.weights)
+    model = BuiltinModel(given.weights)
     for suite in given.suites:
         print(evaluate(model.answer, suite))
     times = sorted(model.seconds)
     print(f"seconds a question: median {statistics.median(times):.3f}, 95 % below {times[len(times) * 95 // 100]:.3f}")
-    asked = [question for question in questions("spider") if question.db in databases()]
-    own, wrong, count = declines(model, asked)
+    asked = [question for question in load_questions("spider") if question.db in list_databases()]
+    own, wrong, count = count_declines(model, asked)
     print(f"declined: {own} of {count} on their own database, {wrong} of {count} on a wrong one")
 
 

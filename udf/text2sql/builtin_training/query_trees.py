@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from ....workers.builtin.query.from_sql import NotRead, read_sql
-from ....workers.builtin.query.implied_tables import map_scopes, shortened
-from ....workers.builtin.query.to_sql import CannotWrite, write_sql
+from ....workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
+from ....workers.builtin.query.implied_tables import drop_implied_tables, map_scopes
+from ....workers.builtin.query.to_sql import NotWritableError, format_sql
 from ....workers.builtin.query.tree import Query, Term, terms_of
-from ....workers.builtin.schema.schema_index import Names
+from ....workers.builtin.schema.schema_index import SchemaIndex
 from ..evaluation.datasets import Question, open_database, schema_of
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class QuestionTree:
     """A question and the tree of its SQL; None where no tree gives the gold result."""
 
     question: Question
@@ -32,7 +32,7 @@ class Checker:
     """Reads the SQL of one database's questions and runs what the trees give."""
 
     def __init__(self, database: str) -> None:
-        self.names = Names(schema_of(database))
+        self.names = SchemaIndex(schema_of(database))
         self.connection = duckdb.connect()
         self.connection.execute("SET threads = 1")
         open_database(self.connection, database)
@@ -41,15 +41,15 @@ class Checker:
     def read(self, question: Question) -> Query | None:
         """Return the tree whose SQL gives what the gold SQL gives, with the fewest tables named."""
         try:
-            tree = read_sql(question.sql, self.names)
-        except (NotRead, KeyError) as error:
+            tree = parse_sql(question.sql, self.names)
+        except (UnsupportedSqlError, KeyError) as error:
             self.reasons[f"not read: {error}"] += 1
             return None
         gold = self.run(question.sql)
         for candidate in _choices(tree, self.names):
             try:
-                sql = write_sql(candidate, self.names)
-            except CannotWrite as error:
+                sql = format_sql(candidate, self.names)
+            except NotWritableError as error:
                 self.reasons[f"not written: {error}"] += 1
                 return None
             if gold is not None and self.run(sql) == gold:
@@ -70,15 +70,15 @@ class Checker:
         return Counter(tuple(sorted(str(value) for value in row)) for row in rows)
 
 
-def _choices(tree: Query, names: Names) -> Iterator[Query]:
+def _choices(tree: Query, names: SchemaIndex) -> Iterator[Query]:
     """Yield the tree with ever other tables named: what FROM needs, a key where two tables have several, none."""
-    short = shortened(tree, names)
+    short = drop_implied_tables(tree, names)
     yield short
-    yield map_scopes(tree, lambda scope: _with_key(shortened(scope, names), scope, names))
+    yield map_scopes(tree, lambda scope: _with_key(drop_implied_tables(scope, names), scope, names))
     yield map_scopes(tree, lambda scope: replace(scope, using=()) if len(terms_of(scope)) > len(scope.using) else scope)
 
 
-def _with_key(short: Query, scope: Query, names: Names) -> Query:
+def _with_key(short: Query, scope: Query, names: SchemaIndex) -> Query:
     """Name the last key column of the first table that has several keys: the first one is what a join takes anyway."""
     tables = {term.table for term in scope.using}
     columns: dict[int, list[int]] = defaultdict(list)
@@ -89,7 +89,7 @@ def _with_key(short: Query, scope: Query, names: Names) -> Query:
     return replace(short, using=(*short.using, *several[:1]))
 
 
-def read_questions(asked: Sequence[Question]) -> tuple[list[Reading], Counter[str]]:
+def read_questions(asked: Sequence[Question]) -> tuple[list[QuestionTree], Counter[str]]:
     """Return a reading of every question that has a database, and why the others have no tree."""
     readings, reasons = [], Counter[str]()
     checkers: dict[str, Checker] = {}
@@ -103,5 +103,5 @@ def read_questions(asked: Sequence[Question]) -> tuple[list[Reading], Counter[st
             trees[key] = checker.read(question)
             reasons += checker.reasons
             checker.reasons.clear()
-        readings.append(Reading(question, trees[key]))
+        readings.append(QuestionTree(question, trees[key]))
     return readings, reasons

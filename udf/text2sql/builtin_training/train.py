@@ -21,15 +21,23 @@ import torch
 from torch.nn import functional
 
 from ....workers.builtin.network.batching import Batch, Example, batches
-from ....workers.builtin.network.torch_network import Shape, TorchNetwork
+from ....workers.builtin.network.torch_network import NetworkConfig, TorchNetwork
 from ....workers.builtin.network.weights import average_weights, load_weights, save_weights
-from ..evaluation.datasets import questions
+from ..evaluation.datasets import load_questions
 from .augment import generated_examples
-from .examples import STRANGERS, WIDE_STRANGERS, Examples, spider_examples, table_examples, table_links, wide_examples
+from .examples import (
+    UNANSWERABLE,
+    WIDE_STRANGERS,
+    Examples,
+    spider_examples,
+    table_examples,
+    table_links,
+    wide_examples,
+)
 
 log = logging.getLogger("train_builtin")
 WARM_UP = 200
-MEAN = 0.999
+EMA_DECAY = 0.999
 
 
 def prepare(cache: Path | None, tables: int) -> Examples:
@@ -37,13 +45,13 @@ def prepare(cache: Path | None, tables: int) -> Examples:
     if cache and cache.exists():
         found: Examples = pickle.loads(cache.read_bytes())
         return found
-    suites = {name: questions(name, "train") for name in ("spider", "spider_synonyms", "cosql")}
+    suites = {name: load_questions(name, "train") for name in ("spider", "spider_synonyms", "cosql")}
     found = spider_examples(suites)
-    asked = random.Random(0).sample(questions("wikisql", "train"), tables)
+    asked = random.Random(0).sample(load_questions("wikisql", "train"), tables)
     found.tables = table_examples(asked, random.Random(0))
-    wide_examples(found, questions("chase_zh", "train"))
+    wide_examples(found, load_questions("chase_zh", "train"))
     weight = len(asked) // 200
-    found.english.strangers = [one.question for one in asked] + STRANGERS.replace("\n", "|").split("|") * weight
+    found.english.strangers = [one.question for one in asked] + UNANSWERABLE.replace("\n", "|").split("|") * weight
     found.chinese.strangers = WIDE_STRANGERS.replace("\n", "|").split("|")
     chance, links = random.Random(0), table_links(asked, 4000)
     found.generated = generated_examples(found.english, links, min(16000, len(found.train)), chance)
@@ -62,7 +70,7 @@ def loss_of(network: TorchNetwork, batch: Batch) -> tuple[torch.Tensor, torch.Te
     return loss, right
 
 
-def exact(network: TorchNetwork, examples: Sequence[Example]) -> float:
+def exact_match(network: TorchNetwork, examples: Sequence[Example]) -> float:
     """Return the share of examples whose whole sequence greedy decoding gets right; of none, nan."""
     if not examples:
         return math.nan
@@ -74,7 +82,7 @@ def exact(network: TorchNetwork, examples: Sequence[Example]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class TrainingConfig:
     """How one run goes: for so many minutes, or exactly so many steps where `steps` is given."""
 
     minutes: float
@@ -89,7 +97,7 @@ class Course:
 class Trainer:
     """One run: AdamW, a warm-up, then a decline to zero at its end; keeps a running mean of the weights."""
 
-    def __init__(self, examples: Examples, shape: Shape, course: Course) -> None:
+    def __init__(self, examples: Examples, shape: NetworkConfig, course: TrainingConfig) -> None:
         torch.manual_seed(course.seed)
         self.examples, self.course = examples, course
         self.chance = random.Random(course.seed)
@@ -103,7 +111,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(groups, lr=course.rate, betas=(0.9, 0.98), fused=True)
         self.began, self.steps = time.monotonic(), 0
 
-    def go_on_from(self, path: Path) -> None:
+    def resume(self, path: Path) -> None:
         """Begin with the weights of a file; rows that it does not have keep their first values."""
         arrays, _ = load_weights(path)
         for network in (self.network, self.mean):
@@ -131,7 +139,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.steps += 1
-        keep = min(MEAN, self.steps / (self.steps + 10))
+        keep = min(EMA_DECAY, self.steps / (self.steps + 10))
         torch._foreach_lerp_(list(self.mean.parameters()), list(self.network.parameters()), 1 - keep)
         return float(loss.item())
 
@@ -165,7 +173,7 @@ class Trainer:
     def report(self, out: Path, losses: list[float], batch_size: int) -> None:
         """Write the weights and one line of the log."""
         save_weights(out, self.mean.state_dict(), self.mean.shape)
-        held_out = [exact(self.mean, kept) for kept in (self.examples.held_out, self.examples.wide_held_out)]
+        held_out = [exact_match(self.mean, kept) for kept in (self.examples.held_out, self.examples.wide_held_out)]
         seconds = time.monotonic() - self.began
         log.info(
             "%5.0f s, step %d, %.0f examples/s, loss %.3f, held out exact: English %.3f, Chinese %.3f",
@@ -198,10 +206,10 @@ def main() -> None:
     examples = prepare(given.cache, given.tables)
     counts = (*map(len, (examples.train, examples.tables, examples.wide, examples.held_out)), examples.dropped)
     log.info("%d examples, %d of one table, %d Chinese, %d held out, %d dropped for their values", *counts)
-    course = Course(given.minutes, given.steps, given.rate, given.drop, given.wordless, given.seed, given.half)
-    trainer = Trainer(examples, Shape(), course)
+    course = TrainingConfig(given.minutes, given.steps, given.rate, given.drop, given.wordless, given.seed, given.half)
+    trainer = Trainer(examples, NetworkConfig(), course)
     if given.start:
-        trainer.go_on_from(given.start)
+        trainer.resume(given.start)
     log.info("%d parameters", sum(weight.numel() for weight in trainer.network.parameters()))
     trainer.run(given.out, given.batch)
 

@@ -11,7 +11,7 @@ from threading import Lock
 
 import duckdb
 
-from ....workers.mschema import Column, Schema, Table, join_name, split_name, sql_name
+from ....workers.mschema import Column, Schema, Table, join_name, quote_path, split_name
 from .sandbox import ask, locked_instance
 
 MOST_COPIES = 32
@@ -70,7 +70,7 @@ class OneByOne:
             return bind(sql, schema)
         if schema != self._schema:
             for table in self._schema.tables:
-                self._instance.execute(f"DROP TABLE IF EXISTS {sql_name(table.name)}")
+                self._instance.execute(f"DROP TABLE IF EXISTS {quote_path(table.name)}")
             _create_all(self._instance, [table for table in schema.tables if table.columns])
             self._schema = schema
         return refusal(self._instance, sql)
@@ -153,7 +153,7 @@ def _statement(table: Table) -> str:
     for column in table.columns:
         columns.setdefault(column.name.lower(), column)
     texts = [f"{_quoted(column.name)} {_type(column.type)}" for column in columns.values()]
-    return f"CREATE TABLE IF NOT EXISTS {sql_name(table.name)} ({', '.join(texts)})"
+    return f"CREATE TABLE IF NOT EXISTS {quote_path(table.name)} ({', '.join(texts)})"
 
 
 def _is_type(text: str) -> bool:

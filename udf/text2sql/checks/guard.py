@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from ....workers.errors import GuardError, near_names
+from ....workers.errors import GuardError, did_you_mean
 from ....workers.mschema import Schema, split_name
 from .allowlist import (
     EXPRESSIONS,
@@ -171,4 +171,4 @@ def _check_table(node: Tree, scope: Scope, tables: dict[tuple[str, ...], str], s
     if FILE_LIKE.fullmatch(name):
         raise _refuse(f"{name} is no table of the schema; files and addresses are not read")
     if strict:
-        raise _refuse(f"{name} is no table of the schema", hint=near_names(name, set(tables.values())))
+        raise _refuse(f"{name} is no table of the schema", hint=did_you_mean(name, set(tables.values())))

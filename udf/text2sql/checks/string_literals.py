@@ -8,7 +8,7 @@ from sqlglot import expressions as exp
 from ....workers.mschema import Schema, split_name
 
 
-def text_in_single_quotes(sql: str, schema: Schema) -> str:
+def normalize_string_literals(sql: str, schema: Schema) -> str:
     """Return SQL whose names in double quotes that nothing is called are texts: `name = "Ann"` becomes `name = 'Ann'`.
 
     SQL without such names, or that cannot be read, comes back as it is.

@@ -9,7 +9,7 @@ from sqlglot import expressions as exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from ....workers.errors import RequestError, near_names
+from ....workers.errors import RequestError, did_you_mean
 from ....workers.mschema import Schema, Table, split_name
 from .guard import paths_of
 
@@ -30,7 +30,7 @@ def find_dialect(name: str) -> str:
     lower = name.strip().lower()
     found = ALIASES.get(lower, lower)
     if found not in DIALECTS:
-        raise RequestError(f"no SQL dialect is called {name!r}", hint=near_names(lower, DIALECTS | ALIASES.keys()))
+        raise RequestError(f"no SQL dialect is called {name!r}", hint=did_you_mean(lower, DIALECTS | ALIASES.keys()))
     return found
 
 

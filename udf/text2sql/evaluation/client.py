@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from ...connection import Connection, register
-from .scoring import Answered
+from .scoring import ModelAnswer
 
 History = tuple[tuple[str, str | None], ...]
 """The turns before: each question with the SQL that it was answered with."""
@@ -25,7 +25,7 @@ ASK = """
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionInContext:
     """A question with the turns before it; `schema` is what `schema :=` says, None for the connection's catalog."""
 
     question: str
@@ -34,7 +34,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class SqlFunctions:
+class Text2SqlClient:
     """Answers questions with `text2sql_detail`.
 
     Args:
@@ -47,7 +47,7 @@ class SqlFunctions:
     cluster: str | None = None
     store: str | None = None
 
-    def __call__(self, connection: duckdb.DuckDBPyConnection, asked: Sequence[Asked]) -> list[Answered]:
+    def __call__(self, connection: duckdb.DuckDBPyConnection, asked: Sequence[QuestionInContext]) -> list[ModelAnswer]:
         """Return one answer a question, all asked at once.
 
         Raises:
@@ -77,9 +77,9 @@ def _turns(history: History) -> str | None:
     return json.dumps(turns, ensure_ascii=False) if turns else None
 
 
-def _answered(detail: dict[str, Any]) -> Answered:
+def _answered(detail: dict[str, Any]) -> ModelAnswer:
     error = detail["error"] or {"code": "", "message": ""}
-    return Answered(
+    return ModelAnswer(
         sql=detail["sql"],
         code=error["code"],
         message=error["message"] or "",

@@ -8,11 +8,11 @@ from types import TracebackType
 
 import duckdb
 
-from ....workers.errors import SetupError, near_names
-from ....workers.mschema import Column, Schema, Table, write
+from ....workers.errors import SetupError, did_you_mean
+from ....workers.mschema import Column, Schema, Table, format_mschema
 from ..schema.catalog import read_catalog
 from ..schema.resolve import ResolvedSchema, resolve
-from .datasets import Question, data_folder, databases, open_database
+from .datasets import Question, data_folder, list_databases, open_database
 
 
 def open_source(name: str) -> duckdb.DuckDBPyConnection:
@@ -35,18 +35,18 @@ def open_source(name: str) -> duckdb.DuckDBPyConnection:
             return connection
     except duckdb.Error as error:
         raise SetupError(f"the database {name!r} cannot be opened: {error}", hint="name a DuckDB file") from error
-    raise SetupError(f"there is no database {name!r}", hint=near_names(name, databases()))
+    raise SetupError(f"there is no database {name!r}", hint=did_you_mean(name, list_databases()))
 
 
 def schema_text(question: Question) -> str | None:
     """Return what `schema :=` says for a question that brings its schema; None: it is asked of a database."""
     if question.columns:
         columns = tuple(Column(name, kind) for name, kind in question.columns)
-        return write(Schema(tables=(Table("t", columns),)))
+        return format_mschema(Schema(tables=(Table("t", columns),)))
     return question.schema or None
 
 
-class Sources:
+class QuestionDatabases:
     """The databases of many questions; a context that closes them."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Sources:
         self._catalogs: dict[str, Schema] = {}
         self._lock = RLock()
 
-    def __enter__(self) -> Sources:
+    def __enter__(self) -> QuestionDatabases:
         return self
 
     def __exit__(

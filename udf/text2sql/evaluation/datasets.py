@@ -23,7 +23,7 @@ from ....workers.errors import SetupError
 from ....workers.mschema import Column, ForeignKey, Schema, Table
 
 SAMPLE = Path(__file__).parents[1] / "sample"
-VARIABLE = "QUACKLLM_DATA"
+DATA_VARIABLE = "QUACKLLM_DATA"
 CREATE = re.compile(r'CREATE TABLE "([^"]+)" \(\n(.*?)\n\);\n((?:-- [^\n]*\n?)*)', re.DOTALL)
 COLUMN = re.compile(r'\s*"([^"]+)" (.+?),?$')
 PRIMARY = "primary key: "
@@ -57,20 +57,20 @@ class Question:
 
 def data_folder() -> Path:
     """Return the folder of the data: QUACKLLM_DATA, else the sample of this package."""
-    return SAMPLE.resolve() if is_sample() else Path(os.environ[VARIABLE])
+    return SAMPLE.resolve() if using_sample() else Path(os.environ[DATA_VARIABLE])
 
 
-def is_sample() -> bool:
+def using_sample() -> bool:
     """Whether no folder is named, so that the data is this package's sample."""
-    return not os.environ.get(VARIABLE)
+    return not os.environ.get(DATA_VARIABLE)
 
 
-def suites(split: str = "dev") -> list[str]:
+def list_suites(split: str = "dev") -> list[str]:
     """Return the names of the question files of a split."""
     return sorted({path.name.split(".")[0] for path in (data_folder() / split).glob("*.jsonl*")})
 
 
-def questions(suite: str, split: str = "dev") -> list[Question]:
+def load_questions(suite: str, split: str = "dev") -> list[Question]:
     """Return the questions of a suite, e.g. `spider` or `sparc`.
 
     Raises:
@@ -83,10 +83,12 @@ def questions(suite: str, split: str = "dev") -> list[Question]:
             return [_question(row, line, schemas) for line, row in enumerate(_lines(path), 1)]
     if suite.endswith((".json", ".jsonl", ".csv", ".parquet")):
         raise SetupError(f"there is no file {suite}", hint=f"here is {Path.cwd()}")
-    if there := suites(split):
-        hint = f"there is: {', '.join(there)}; {VARIABLE} names another folder"
+    if there := list_suites(split):
+        hint = f"there is: {', '.join(there)}; {DATA_VARIABLE} names another folder"
     else:
-        hint = f"type: export {VARIABLE}=FOLDER   with {split}/{suite}.jsonl in it, laid out as in docs/evaluation.md"
+        hint = (
+            f"type: export {DATA_VARIABLE}=FOLDER   with {split}/{suite}.jsonl in it, laid out as in docs/evaluation.md"
+        )
     raise SetupError(f"no questions {suite!r} in {folder}", hint=hint)
 
 
@@ -108,7 +110,7 @@ def _question(row: dict[str, Any], line: int, schemas: dict[str, str]) -> Questi
     return Question(**row, schema=schemas.get(row["db"], ""), line=line)
 
 
-def databases() -> list[str]:
+def list_databases() -> list[str]:
     """Return the names of the databases in the data folder."""
     return sorted(path.parent.name for path in (data_folder() / "databases").glob("*/schema.sql"))
 
@@ -121,7 +123,7 @@ def _statements(name: str) -> list[tuple[str, str, list[str]]]:
     """
     path = data_folder() / "databases" / name / "schema.sql"
     if not path.exists():
-        raise SetupError(f"no database {name!r} in {path.parent.parent}", hint=f"{VARIABLE} names another folder")
+        raise SetupError(f"no database {name!r} in {path.parent.parent}", hint=f"{DATA_VARIABLE} names another folder")
     found = CREATE.findall(path.read_text() + "\n")
     return [(table, body, [line.removeprefix("-- ") for line in keys.splitlines()]) for table, body, keys in found]
 

@@ -14,7 +14,7 @@ AGGREGATES = (exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max)
 CLAUSES = ("where", "having")
 
 
-def difficulty(sql: str) -> Difficulty | None:
+def spider_difficulty(sql: str) -> Difficulty | None:
     """Return a query's difficulty; None where it cannot be read.
 
     The definition of Spider (Yu et al. 2018), as its `evaluation.py` (github.com/taoyds/spider) counts: what a query is

@@ -8,24 +8,24 @@ import duckdb
 
 from ....workers.errors import SetupError
 from ..checks.binder import OneByOne
-from .databases import Sources
+from .databases import QuestionDatabases
 from .datasets import Question
-from .question_rows import LeftOut
-from .scoring import SECONDS, Answered, Judged, Rows, judge_rows, judge_text, run
+from .question_rows import SkippedRow
+from .scoring import SECONDS, ModelAnswer, Rows, ScoredAnswer, judge_rows, judge_text, run
 
 
-class Gold:
+class GoldAnswers:
     """Judges answers by the right ones. Safe in any thread; at most as many queries run at once as may."""
 
-    def __init__(self, sources: Sources, seconds: float = SECONDS) -> None:
+    def __init__(self, sources: QuestionDatabases, seconds: float = SECONDS) -> None:
         self.sources = sources
         self.seconds = seconds
         self._rows: dict[tuple[str, str], Rows] = {}
-        self._bad: dict[tuple[Question, int], LeftOut | None] = {}
+        self._bad: dict[tuple[Question, int], SkippedRow | None] = {}
         self._copies = OneByOne()
         self._lock = Lock()
 
-    def fault(self, question: Question) -> LeftOut | None:
+    def invalid_reason(self, question: Question) -> SkippedRow | None:
         """Return why a question cannot be judged: its database or schema is not there, or its own SQL does not run."""
         key = question, question.line
         with self._lock:
@@ -33,23 +33,25 @@ class Gold:
                 self._bad[key] = self._find_fault(question)
             return self._bad[key]
 
-    def _find_fault(self, question: Question) -> LeftOut | None:
+    def _find_fault(self, question: Question) -> SkippedRow | None:
         try:
             schema = self.sources.schema(question)
             cursor = self.sources.connection(question)
         except SetupError as error:
-            return LeftOut(question.line, "schema", str(error).replace("\n", "; "))
+            return SkippedRow(question.line, "schema", str(error).replace("\n", "; "))
         if cursor is None:
             unbound = self._copies.bind(question.sql, schema.schema)
-            return LeftOut(question.line, unbound.kind, unbound.message) if unbound else None
+            return SkippedRow(question.line, unbound.kind, unbound.message) if unbound else None
         with cursor:
             rows, why = run(cursor, question.sql, self.seconds)
         if rows is None:
-            return LeftOut(question.line, "run", why)
+            return SkippedRow(question.line, "run", why)
         self._rows[question.db, question.sql] = rows
         return None
 
-    def judge(self, question: Question, answered: Answered, connection: duckdb.DuckDBPyConnection | None) -> Judged:
+    def score(
+        self, question: Question, answered: ModelAnswer, connection: duckdb.DuckDBPyConnection | None
+    ) -> ScoredAnswer:
         """Judge an answer to a question without a fault.
 
         Args:

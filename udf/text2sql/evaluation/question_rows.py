@@ -13,7 +13,7 @@ from .datasets import Question
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class SkippedRow:
     """A row that was left out.
 
     Args:
@@ -27,7 +27,7 @@ class LeftOut:
     why: str
 
 
-class AskedRow(BaseModel):
+class QuestionRow(BaseModel):
     """The fields that are read of a row; what else it holds is left alone."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -42,7 +42,7 @@ class AskedRow(BaseModel):
     turn: int | None = None
 
 
-def read_question(row: Row | BadRow, database: str = "") -> Question | LeftOut:
+def parse_question(row: Row | BadRow, database: str = "") -> Question | SkippedRow:
     """Return the question of a row, or why it is none.
 
     Args:
@@ -52,17 +52,17 @@ def read_question(row: Row | BadRow, database: str = "") -> Question | LeftOut:
         database: which one, where the row names none.
     """
     if isinstance(row, BadRow):
-        return LeftOut(row.line, "json", row.reason)
+        return SkippedRow(row.line, "json", row.reason)
     line, fields = row
     if not isinstance(fields, dict):
-        return LeftOut(line, "json", f"it is no object: {fields!r:.80}")
+        return SkippedRow(line, "json", f"it is no object: {fields!r:.80}")
     try:
-        asked = AskedRow.model_validate(fields)
+        asked = QuestionRow.model_validate(fields)
     except ValidationError as error:
-        return LeftOut(line, "fields", _complaints(error, fields))
+        return SkippedRow(line, "fields", _complaints(error, fields))
     if not (asked.database or asked.text or asked.columns or database):
         why = "it names neither a `schema` (CREATE TABLE …) nor a `db` (a database's name or file)"
-        return LeftOut(line, "fields", why)
+        return SkippedRow(line, "fields", why)
     return Question(
         db=asked.database or ("" if asked.text or asked.columns else database),
         question=asked.question,

@@ -10,11 +10,11 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
 
-from .difficulty import DIFFICULTIES, difficulty
-from .question_rows import LeftOut
-from .scoring import DECLINED, OUTCOMES, RIGHT, Judged, Outcome
+from .difficulty import DIFFICULTIES, spider_difficulty
+from .question_rows import SkippedRow
+from .scoring import DECLINED, OUTCOMES, RIGHT, Outcome, ScoredAnswer
 
-_difficulty = lru_cache(maxsize=None)(difficulty)
+_difficulty = lru_cache(maxsize=None)(spider_difficulty)
 
 
 @dataclass(slots=True)
@@ -32,8 +32,8 @@ class Report:
     """
 
     suite: str
-    judged: list[Judged] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    judged: list[ScoredAnswer] = field(default_factory=list)
+    left_out: list[SkippedRow] = field(default_factory=list)
     turns: dict[int, int] = field(default_factory=dict)
     model: str = ""
     seconds: float = 0.0
@@ -55,7 +55,7 @@ class Report:
         counts = self.counts(joins)
         return counts[RIGHT] / max(counts.total(), 1)
 
-    def parts(self) -> dict[str, list[Judged]]:
+    def parts(self) -> dict[str, list[ScoredAnswer]]:
         """Return the questions in parts that are not empty: all, by tables, by Spider's difficulty, by turn."""
         parts = {"all": self.judged}
         parts["one table"] = [one for one in self.judged if not one.joins]
@@ -67,7 +67,7 @@ class Report:
             parts |= {f"turn {number}": self._of_turn(turn) for turn, number in self.turns.items()}
         return {name: part for name, part in parts.items() if part}
 
-    def _of_turn(self, turn: int) -> list[Judged]:
+    def _of_turn(self, turn: int) -> list[ScoredAnswer]:
         return [one for one in self.judged if one.question.turn == turn and one.question.dialogue is not None]
 
     def codes(self) -> Counter[str]:
@@ -79,17 +79,17 @@ class Report:
         answers = [one.answered for one in self.judged]
         return sum(one.input_tokens for one in answers), sum(one.output_tokens for one in answers)
 
-    def waits(self) -> tuple[float, float]:
+    def latency_quantiles(self) -> tuple[float, float]:
         """Return the median and the 95th percentile of the seconds that the model took for a question."""
         seconds = sorted(one.answered.seconds for one in self.judged)
         return (statistics.median(seconds), seconds[len(seconds) * 95 // 100]) if seconds else (0.0, 0.0)
 
-    def share(self, *outcomes: Outcome) -> float:
+    def accuracy_of(self, *outcomes: Outcome) -> float:
         """Return the share of the questions that came out so."""
         counts = self.counts()
         return sum(counts[outcome] for outcome in outcomes) / max(counts.total(), 1)
 
-    def bound(self) -> float:
+    def bind_rate(self) -> float:
         """Return the share of the answers that are SQL which binds, or a declared refusal."""
         good = sum(one.answered.bound or one.outcome == DECLINED for one in self.judged)
         return good / max(len(self.judged), 1)

@@ -14,11 +14,11 @@ from itertools import groupby, islice
 import duckdb
 
 from ....workers.errors import CancelledError, SetupError
-from .client import Asked, History
-from .databases import Sources, schema_text
+from .client import History, QuestionInContext
+from .databases import QuestionDatabases, schema_text
 from .datasets import Question
-from .gold import Gold
-from .question_rows import LeftOut
+from .gold import GoldAnswers
+from .question_rows import SkippedRow
 from .report import Report
 from .scoring import (
     DECLINED,
@@ -26,35 +26,47 @@ from .scoring import (
     RIGHT,
     UNBOUND,
     WRONG,
-    Answered,
-    Judged,
+    ModelAnswer,
+    ScoredAnswer,
     judge,
     reads_several_tables,
     rows_of,
-    same,
+    same_rows,
 )
-from .suites import Conversation, Suite, load_suite, ordinals
+from .suites import Conversation, Suite, load_suite, turn_numbers
 
 __all__ = [
-    "DECLINED", "OUTCOMES", "RIGHT", "UNBOUND", "WRONG", "History", "Judged", "Report", "evaluate", "evaluate_suite",
-    "judge", "reads_several_tables", "rows_of", "same",
+    "DECLINED",
+    "OUTCOMES",
+    "RIGHT",
+    "UNBOUND",
+    "WRONG",
+    "History",
+    "Report",
+    "ScoredAnswer",
+    "evaluate",
+    "evaluate_suite",
+    "judge",
+    "reads_several_tables",
+    "rows_of",
+    "same_rows",
 ]  # fmt: skip
 
-Answer = Callable[[duckdb.DuckDBPyConnection, str, History], str | None]
+AskOne = Callable[[duckdb.DuckDBPyConnection, str, History], str | None]
 """From a connection, a question and its history to SQL; None declines."""
-Ask = Callable[[duckdb.DuckDBPyConnection, Sequence[Asked]], list[Answered]]
+AskMany = Callable[[duckdb.DuckDBPyConnection, Sequence[QuestionInContext]], list[ModelAnswer]]
 """From a connection to the questions' database and questions to one answer each."""
-Done = tuple[list[Judged], list[LeftOut]]
-TOGETHER = 24
+Outcome = tuple[list[ScoredAnswer], list[SkippedRow]]
+CONVERSATIONS_PER_STATEMENT = 24
 """Conversations that one statement asks."""
-STATEMENTS = 32
+MAX_STATEMENTS = 32
 """Statements that run at once: 768 questions, which is more than services let one ask."""
 STOP_SECONDS = 0.05
 """How often the running statements are told to stop: one that is only beginning does not hear it."""
 
 
 def evaluate(
-    answer: Answer, suite: str, *, split: str = "dev", limit: int | None = None, follow: bool = True
+    answer: AskOne, suite: str, *, split: str = "dev", limit: int | None = None, follow: bool = True
 ) -> Report:
     """Ask every question of a suite of a function, one after the other, and compare results.
 
@@ -72,23 +84,23 @@ def evaluate(
     if any(schema_text(question) is not None or not question.db for question in chosen.questions):
         raise SetupError(f"the questions of {suite} have no rows to run on", hint="type: quackllm evaluate wikisql")
 
-    def ask(connection: duckdb.DuckDBPyConnection, asked: Sequence[Asked]) -> list[Answered]:
+    def ask(connection: duckdb.DuckDBPyConnection, asked: Sequence[QuestionInContext]) -> list[ModelAnswer]:
         found = [answer(connection, one.question, one.history if follow else ()) for one in asked]
-        return [Answered(sql, "" if sql else "declined") for sql in found]
+        return [ModelAnswer(sql, "" if sql else "declined") for sql in found]
 
-    with Sources() as sources:
-        return evaluate_suite(ask, chosen, Gold(sources), statements=1, together=len(chosen.conversations))
+    with QuestionDatabases() as sources:
+        return evaluate_suite(ask, chosen, GoldAnswers(sources), statements=1, together=len(chosen.conversations))
 
 
 def evaluate_suite(
-    ask: Ask,
+    ask: AskMany,
     suite: Suite,
-    gold: Gold,
+    gold: GoldAnswers,
     *,
     gold_history: bool = False,
     progress: Callable[[int], None] = lambda count: None,
-    statements: int = STATEMENTS,
-    together: int = TOGETHER,
+    statements: int = MAX_STATEMENTS,
+    together: int = CONVERSATIONS_PER_STATEMENT,
 ) -> Report:
     """Ask every question of a suite and judge the answers.
 
@@ -108,7 +120,7 @@ def evaluate_suite(
     """
     began = time.perf_counter()
     run = _Run(ask, gold, gold_history)
-    report = Report(suite.name, left_out=list(suite.left_out), turns=ordinals(suite.questions))
+    report = Report(suite.name, left_out=list(suite.left_out), turns=turn_numbers(suite.questions))
     with ThreadPoolExecutor(statements, thread_name_prefix="evaluate") as pool:
         under_way = [pool.submit(run.answer, group) for group in _groups(suite, together)]
         try:
@@ -129,7 +141,7 @@ def evaluate_suite(
     return report
 
 
-def _collect(under_way: Sequence[Future[Done]], report: Report, progress: Callable[[int], None]) -> None:
+def _collect(under_way: Sequence[Future[Outcome]], report: Report, progress: Callable[[int], None]) -> None:
     for future in as_completed(under_way):
         judged, left_out = future.result()
         report.judged += judged
@@ -153,18 +165,20 @@ def _database(question: Question) -> str | None:
 class _Run:
     """One evaluation under way: what is known to all of its threads."""
 
-    ask: Ask
-    gold: Gold
+    ask: AskMany
+    gold: GoldAnswers
     gold_history: bool
     stopped: threading.Event = field(default_factory=threading.Event)
     connections: set[duckdb.DuckDBPyConnection] = field(default_factory=set)
     judging: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(os.cpu_count() or 1))
 
-    def answer(self, group: Sequence[Conversation]) -> Done:
+    def answer(self, group: Sequence[Conversation]) -> Outcome:
         """Ask the conversations of one database, all first turns at once, then all second ones; judge the answers."""
-        judged: list[Judged] = []
-        faults = [fault for conversation in group for one in conversation if (fault := self.gold.fault(one))]
-        group = [conversation for conversation in group if any(not self.gold.fault(one) for one in conversation)]
+        judged: list[ScoredAnswer] = []
+        faults = [fault for conversation in group for one in conversation if (fault := self.gold.invalid_reason(one))]
+        group = [
+            conversation for conversation in group if any(not self.gold.invalid_reason(one) for one in conversation)
+        ]
         if not group or self.stopped.is_set():
             return judged, faults
         cursor = self.gold.sources.connection(group[0][0])
@@ -175,7 +189,7 @@ class _Run:
             with suppress(duckdb.InterruptException, CancelledError), closing(connection):
                 for asked in self._turns(connection, group):
                     for question, answered in asked:
-                        if not self.gold.fault(question):
+                        if not self.gold.invalid_reason(question):
                             judged.append(self._judge(question, answered, cursor))
         finally:
             self.connections.discard(connection)
@@ -183,7 +197,7 @@ class _Run:
 
     def _turns(
         self, connection: duckdb.DuckDBPyConnection, group: Sequence[Conversation]
-    ) -> Iterator[list[tuple[Question, Answered]]]:
+    ) -> Iterator[list[tuple[Question, ModelAnswer]]]:
         """Yield the questions of each turn with their answers."""
         histories: dict[int, History] = {}
         for turn in range(max(map(len, group))):
@@ -191,16 +205,19 @@ class _Run:
                 return
             asked = [(n, conversation[turn]) for n, conversation in enumerate(group) if turn < len(conversation)]
             answers = self.ask(
-                connection, [Asked(one.question, histories.get(n, ()), schema_text(one)) for n, one in asked]
+                connection,
+                [QuestionInContext(one.question, histories.get(n, ()), schema_text(one)) for n, one in asked],
             )
             for (n, one), answered in zip(asked, answers, strict=True):
                 said = one.sql if self.gold_history else answered.sql
                 histories[n] = (*histories.get(n, ()), (one.question, said))
             yield [(one, answered) for (_, one), answered in zip(asked, answers, strict=True)]
 
-    def _judge(self, question: Question, answered: Answered, cursor: duckdb.DuckDBPyConnection | None) -> Judged:
+    def _judge(
+        self, question: Question, answered: ModelAnswer, cursor: duckdb.DuckDBPyConnection | None
+    ) -> ScoredAnswer:
         with self.judging:
-            judged = self.gold.judge(question, answered, cursor)
+            judged = self.gold.score(question, answered, cursor)
         if self.stopped.is_set():
             raise CancelledError("the evaluation was stopped")
         return judged

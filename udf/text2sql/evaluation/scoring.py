@@ -15,7 +15,7 @@ from sqlglot import expressions as exp
 
 from ....workers.mschema import Schema
 from .datasets import Question
-from .sql_equivalence import same_sql
+from .sql_equivalence import equivalent_sql
 
 Outcome = str
 OUTCOMES = (
@@ -23,7 +23,7 @@ OUTCOMES = (
     "service error",
 )  # fmt: skip
 RIGHT, WRONG, EMPTY, FAILED, UNBOUND, UNPARSED, GUARDED, DECLINED, NO_SQL, SERVICE = OUTCOMES
-OF_CODE = {"parser": UNPARSED, "guard": GUARDED, "declined": DECLINED, "no_sql": NO_SQL}
+OUTCOME_OF_CODE = {"parser": UNPARSED, "guard": GUARDED, "declined": DECLINED, "no_sql": NO_SQL}
 SECONDS = 10.0
 MOST_ROWS = 100_000
 MOST_SHOWN = 5
@@ -31,7 +31,7 @@ Rows = list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ModelAnswer:
     """What `text2sql_detail` says of one question."""
 
     sql: str | None = None
@@ -56,7 +56,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScoredAnswer:
     """One question, what was answered, and how that is judged.
 
     Args:
@@ -72,23 +72,23 @@ class Judged:
     sql: str | None
     outcome: Outcome
     joins: bool
-    answered: Answered = Answered()
+    answered: ModelAnswer = ModelAnswer()
     difference: Difference | None = None
     why: str = ""
 
 
-def judge(connection: duckdb.DuckDBPyConnection, question: Question, sql: str | None) -> Judged:
+def judge(connection: duckdb.DuckDBPyConnection, question: Question, sql: str | None) -> ScoredAnswer:
     """Compare what SQL gives with what the right SQL gives: as multisets of rows, in order only where it is ordered."""
-    answered = Answered(sql, "" if sql else "declined")
+    answered = ModelAnswer(sql, "" if sql else "declined")
     if sql and (why := _refusal(connection, sql)):
-        answered = Answered(None, "binder", why)
+        answered = ModelAnswer(None, "binder", why)
     judged = judge_rows(connection, question, rows_of(connection, question.sql), answered)
-    return Judged(question, sql, judged.outcome, judged.joins, answered, judged.difference, judged.why)
+    return ScoredAnswer(question, sql, judged.outcome, judged.joins, answered, judged.difference, judged.why)
 
 
 def judge_rows(
-    connection: duckdb.DuckDBPyConnection, question: Question, right: Rows | None, answered: Answered
-) -> Judged:
+    connection: duckdb.DuckDBPyConnection, question: Question, right: Rows | None, answered: ModelAnswer
+) -> ScoredAnswer:
     """Judge an answer by its rows.
 
     Args:
@@ -99,28 +99,28 @@ def judge_rows(
     """
     joins = reads_several_tables(question.sql)
     if answered.sql is None:
-        return Judged(question, None, outcome_of(answered.code), joins, answered)
+        return ScoredAnswer(question, None, outcome_of(answered.code), joins, answered)
     given, why = run(connection, answered.sql)
     if given is None:
-        return Judged(question, answered.sql, FAILED, joins, answered, why=why)
-    if same(right, given, question.ordered):
-        return Judged(question, answered.sql, RIGHT, joins, answered)
+        return ScoredAnswer(question, answered.sql, FAILED, joins, answered, why=why)
+    if same_rows(right, given, question.ordered):
+        return ScoredAnswer(question, answered.sql, RIGHT, joins, answered)
     outcome = EMPTY if right and not given else WRONG
-    return Judged(question, answered.sql, outcome, joins, answered, difference(right or [], given))
+    return ScoredAnswer(question, answered.sql, outcome, joins, answered, difference(right or [], given))
 
 
-def judge_text(question: Question, schema: Schema, answered: Answered) -> Judged:
+def judge_text(question: Question, schema: Schema, answered: ModelAnswer) -> ScoredAnswer:
     """Judge an answer by its SQL, where there are no rows."""
     joins = reads_several_tables(question.sql)
     if answered.sql is None:
-        return Judged(question, None, outcome_of(answered.code), joins, answered)
-    outcome = RIGHT if same_sql(question.sql, answered.sql, schema) else WRONG
-    return Judged(question, answered.sql, outcome, joins, answered)
+        return ScoredAnswer(question, None, outcome_of(answered.code), joins, answered)
+    outcome = RIGHT if equivalent_sql(question.sql, answered.sql, schema) else WRONG
+    return ScoredAnswer(question, answered.sql, outcome, joins, answered)
 
 
 def outcome_of(code: str) -> Outcome:
     """Return what an error's code means: DuckDB's own words, ours, or else a service's."""
-    return OF_CODE.get(code, UNBOUND if code in DUCKDB_WORDS else SERVICE)
+    return OUTCOME_OF_CODE.get(code, UNBOUND if code in DUCKDB_WORDS else SERVICE)
 
 
 def _words(kind: type[BaseException]) -> set[str]:
@@ -165,7 +165,7 @@ def rows_of(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SE
     return run(connection, sql, seconds)[0]
 
 
-def same(right: Rows | None, given: Rows | None, ordered: bool) -> bool:
+def same_rows(right: Rows | None, given: Rows | None, ordered: bool) -> bool:
     """Whether two results are equal: floats to 6 digits, columns by place, rows in order only where `ordered`."""
     if right is None or given is None or len(right) != len(given):
         return False

@@ -37,7 +37,7 @@ Numbers = dict[int, int]
 """For the n-th table of a query, which of its namesakes it is taken for."""
 
 
-def same_sql(right: str, given: str, schema: Schema | None = None) -> bool:
+def equivalent_sql(right: str, given: str, schema: Schema | None = None) -> bool:
     """Whether two queries say the same; False where one of them cannot be read.
 
     Args:
@@ -52,8 +52,8 @@ def same_sql(right: str, given: str, schema: Schema | None = None) -> bool:
             one, two = (sqlglot.parse_one(sql.lower(), read="duckdb") for sql in (right, given))
     except SqlglotError:
         return False
-    wanted = next(_readings(one))
-    return any(reading == wanted for reading in _readings(two))
+    wanted = next(_alias_assignments(one))
+    return any(reading == wanted for reading in _alias_assignments(two))
 
 
 def _qualified(tree: exp.Expr, schema: Schema | None) -> exp.Expr:
@@ -88,7 +88,7 @@ def _put_in(tree: exp.Expr, queries: dict[str, exp.Expr]) -> exp.Expr:
     return tree.transform(replaced)
 
 
-def _readings(tree: exp.Expr) -> Iterator[str]:
+def _alias_assignments(tree: exp.Expr) -> Iterator[str]:
     """Yield the query's forms, one for each way to tell apart the tables that it reads several times."""
     groups = list(_namesakes(tree))
     ways = product(*(permutations(range(len(group))) for group in groups))

@@ -9,9 +9,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from ....workers.training.data.data_files import read_rows
-from .datasets import Question, questions
-from .question_rows import LeftOut, read_question
+from ....workers.training.data.data_files import read_data_rows
+from .datasets import Question, load_questions
+from .question_rows import SkippedRow, parse_question
 
 Conversation = tuple[Question, ...]
 """Questions that follow one another; a single question is a conversation of one."""
@@ -32,7 +32,7 @@ class Suite:
 
     name: str
     conversations: tuple[Conversation, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[SkippedRow, ...] = ()
 
     @property
     def questions(self) -> list[Question]:
@@ -73,12 +73,12 @@ def load_suite(
     return Suite(Path(name).name, tuple(_sample(_conversations(asked), limit, seed)), tuple(left_out))
 
 
-def _read(name: str, split: str, database: str) -> tuple[list[Question], list[LeftOut]]:
+def _read(name: str, split: str, database: str) -> tuple[list[Question], list[SkippedRow]]:
     path = Path(name).expanduser()
     if path.name == name and not path.is_file():
-        return questions(name, split), []
-    read = [read_question(row, database) for row in read_rows(str(path))]
-    return [one for one in read if isinstance(one, Question)], [one for one in read if isinstance(one, LeftOut)]
+        return load_questions(name, split), []
+    read = [parse_question(row, database) for row in read_data_rows(str(path))]
+    return [one for one in read if isinstance(one, Question)], [one for one in read if isinstance(one, SkippedRow)]
 
 
 def _conversations(asked: Sequence[Question]) -> list[Conversation]:
@@ -108,7 +108,7 @@ def _sample(found: list[Conversation], limit: int | None, seed: int | None) -> l
     return [found[place] for place in places]
 
 
-def ordinals(asked: Sequence[Question]) -> dict[int, int]:
+def turn_numbers(asked: Sequence[Question]) -> dict[int, int]:
     """Return, for each value of `turn` that a suite has, the number of the turn, from 1."""
     values = sorted({question.turn for question in asked if question.dialogue is not None})
     return {value: number for number, value in enumerate(values, 1)}

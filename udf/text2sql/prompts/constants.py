@@ -7,22 +7,22 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ....workers.builtin.network.value_candidates import DATE, QUOTES
-from ....workers.builtin.schema.schema_index import Names
+from ....workers.builtin.schema.schema_index import SchemaIndex
 from ....workers.builtin.text.lexicon import NUMBER_WORDS
-from .mention_matching import Mention, Unit
-from .stopwords import CHINESE_LETTERS, CHINESE_PAIRS, ENGLISH
-from .value_matching import WIDE, Value
+from .mention_matching import Mention, Token
+from .stopwords import CHINESE_BIGRAMS, CHINESE_LETTERS, ENGLISH_STOPWORDS
+from .value_matching import WIDE, CellMatch
 
 NUMBER, YEAR, DAY, TEXT = "number", "year", "date", "text"
 BOOK_QUOTES = re.compile(r"《([^》]+)》|「([^」]+)」|\"([^\"]+)\"")
 CHINESE_DAY = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})[日号]")
-GLUED = re.compile(r"(?<!\S)[^\s\"'?,]*\d[^\s\"'?,]*(?: \([^()\s]*\))?(?=$|[\s,?.\"'])")
+GLUED_PATTERN = re.compile(r"(?<!\S)[^\s\"'?,]*\d[^\s\"'?,]*(?: \([^()\s]*\))?(?=$|[\s,?.\"'])")
 """A run without spaces that holds a digit, with the brackets behind it."""
 PRICE = re.compile(r"[$€£¥]?\d+(?:[.,]\d+)*[.%]?")
 NAMED_NUMBER = re.compile(r"(?:[A-Z][a-z]+ )+\d+(?:, \d{4})?(?![\w-])|\d{1,2} (?:[A-Z][a-z]+)(?: \d{4})?(?![\w-])")
 DIGITS = {letter: number for number, letter in enumerate("零一二三四五六七八九")} | {"两": 2}
 CHINESE_NUMBER = re.compile(r"[零一二两三四五六七八九]?十[一二三四五六七八九]?|[零一二两三四五六七八九]")
-COUNTED = re.compile(r"[前第后最近于过到少多超满]")
+COUNTED_PATTERN = re.compile(r"[前第后最近于过到少多超满]")
 """What may stand before a Chinese numeral that is a number, and not a part of a word."""
 ENGLISH_NUMBERS = {word: number for word, number in NUMBER_WORDS.items() if word.isascii()} | {"once": 1, "twice": 2}
 MOST = 8
@@ -53,7 +53,9 @@ class Constant:
         return self.first, self.last
 
 
-def sure_constants(question: str, units: Sequence[Unit], names: Names, cells: Sequence[Value]) -> list[Constant]:
+def explicit_constants(
+    question: str, units: Sequence[Token], names: SchemaIndex, cells: Sequence[CellMatch]
+) -> list[Constant]:
     """Return what is a constant whatever else its words name: quoted text, cells, dates, numbers; none overlap."""
     found: list[Constant] = []
     for one in (
@@ -69,8 +71,8 @@ def sure_constants(question: str, units: Sequence[Unit], names: Names, cells: Se
     return sorted(found[:MOST], key=lambda one: (one.first < 0, one.first))
 
 
-def left_over(
-    question: str, units: Sequence[Unit], mentions: Sequence[Mention], sure: Sequence[Constant]
+def residual_constants(
+    question: str, units: Sequence[Token], mentions: Sequence[Mention], sure: Sequence[Constant]
 ) -> list[Constant]:
     """Return the runs of units that nothing else explains: no plain words, no names, no other constants."""
     free = [not plain for plain in _plain(units)]
@@ -85,12 +87,12 @@ def left_over(
     return found[: max(MOST - len(sure), 0)]
 
 
-def _within(units: Sequence[Unit], start: int, end: int) -> tuple[int, int]:
+def _within(units: Sequence[Token], start: int, end: int) -> tuple[int, int]:
     inside = [number for number, unit in enumerate(units) if start <= unit.start and unit.end <= end]
     return (inside[0], inside[-1] + 1) if inside else (-1, -1)
 
 
-def _quoted(question: str, units: Sequence[Unit]) -> Iterator[Constant]:
+def _quoted(question: str, units: Sequence[Token]) -> Iterator[Constant]:
     for pattern in (QUOTES, BOOK_QUOTES):
         for match in pattern.finditer(question):
             text = next(group for group in match.groups() if group).strip()
@@ -99,7 +101,7 @@ def _quoted(question: str, units: Sequence[Unit]) -> Iterator[Constant]:
                 yield Constant(text, _kind(text), first, last, (), (text,))
 
 
-def _cells(units: Sequence[Unit], names: Names, cells: Sequence[Value]) -> Iterator[Constant]:
+def _cells(units: Sequence[Token], names: SchemaIndex, cells: Sequence[CellMatch]) -> Iterator[Constant]:
     """Yield the cells that the question names, each text once, where its units stand."""
     columns: dict[str, list[int]] = {}
     spelled: dict[str, list[str]] = {}
@@ -114,7 +116,7 @@ def _cells(units: Sequence[Unit], names: Names, cells: Sequence[Value]) -> Itera
         yield Constant(cells_of[0], _kind(text), first, last, tuple(dict.fromkeys(numbers)), cells_of)
 
 
-def _place(units: Sequence[Unit], text: str) -> tuple[int, int]:
+def _place(units: Sequence[Token], text: str) -> tuple[int, int]:
     """Return where a cell stands in the question: its letters and digits, whatever stands between them."""
     wanted = re.sub(r"\W", "", text).casefold()
     texts = [re.sub(r"\W", "", unit.text).casefold() for unit in units]
@@ -129,30 +131,30 @@ def _place(units: Sequence[Unit], text: str) -> tuple[int, int]:
     return -1, -1
 
 
-def _days(question: str, units: Sequence[Unit]) -> Iterator[Constant]:
+def _days(question: str, units: Sequence[Token]) -> Iterator[Constant]:
     for match in CHINESE_DAY.finditer(question):
         year, month, day = match.groups()
         text = f"{year}-{int(month):02}-{int(day):02}"
         yield Constant(text, DAY, *_within(units, *match.span()), (), (text,))
 
 
-def _glued(question: str, units: Sequence[Unit]) -> Iterator[Constant]:
+def _glued(question: str, units: Sequence[Token]) -> Iterator[Constant]:
     """Yield what is written without spaces and has digits among letters or marks: 42-14, w42, 10th (sf)."""
-    for match in GLUED.finditer(question):
+    for match in GLUED_PATTERN.finditer(question):
         first, last = _within(units, *match.span())
         if last - first > 1 and not WIDE.search(match.group()) and not PRICE.fullmatch(match.group()):
             yield Constant(match.group(), TEXT, first, last, (), (match.group(),))
 
 
-def _named(question: str, units: Sequence[Unit]) -> Iterator[Constant]:
+def _named(question: str, units: Sequence[Token]) -> Iterator[Constant]:
     """Yield capitalised words with a number behind or before them: December 23, 1965."""
     for match in NAMED_NUMBER.finditer(question):
         first, last = _within(units, *match.span())
-        if first >= 0 and match.group().split()[0].lower() not in ENGLISH:
+        if first >= 0 and match.group().split()[0].lower() not in ENGLISH_STOPWORDS:
             yield Constant(match.group(), TEXT, first, last, (), (match.group(),))
 
 
-def _numbers(units: Sequence[Unit]) -> Iterator[Constant]:
+def _numbers(units: Sequence[Token]) -> Iterator[Constant]:
     for place, unit in enumerate(units):
         if DATE.fullmatch(unit.text):
             yield Constant(unit.text, DAY, place, place + 1, (), (unit.text,))
@@ -164,13 +166,13 @@ def _numbers(units: Sequence[Unit]) -> Iterator[Constant]:
             yield Constant(text, NUMBER, place, place + 1, (), (text,))
         elif (
             place
-            and COUNTED.match(units[place - 1].text)
+            and COUNTED_PATTERN.match(units[place - 1].text)
             and not (place > 1 and CHINESE_NUMBER.match(units[place - 1].text))
         ):
             yield from _chinese_number(units, place)
 
 
-def _chinese_number(units: Sequence[Unit], place: int) -> Iterator[Constant]:
+def _chinese_number(units: Sequence[Token], place: int) -> Iterator[Constant]:
     match = CHINESE_NUMBER.match("".join(unit.text for unit in units[place : place + 3] if unit.wide))
     if match:
         tens, ten, ones = match.group().rpartition("十")
@@ -186,19 +188,19 @@ def _kind(text: str) -> str:
     return DAY if DATE.fullmatch(text) else TEXT
 
 
-def _plain(units: Sequence[Unit]) -> list[bool]:
+def _plain(units: Sequence[Token]) -> list[bool]:
     """Return for each unit whether it is a word that is hardly ever a value, or a mark."""
     plain = []
     for unit in units:
-        common = unit.text in CHINESE_LETTERS if unit.wide else unit.text.lower() in ENGLISH
+        common = unit.text in CHINESE_LETTERS if unit.wide else unit.text.lower() in ENGLISH_STOPWORDS
         plain.append(common or not unit.text[0].isalnum())
     for place in range(len(units) - 1):
-        if units[place].text + units[place + 1].text in CHINESE_PAIRS:
+        if units[place].text + units[place + 1].text in CHINESE_BIGRAMS:
             plain[place] = plain[place + 1] = True
     return plain
 
 
-def _stretches(free: Sequence[bool], units: Sequence[Unit]) -> Iterator[tuple[int, int]]:
+def _stretches(free: Sequence[bool], units: Sequence[Token]) -> Iterator[tuple[int, int]]:
     """Yield the longest runs of free units; a mark or small word between two of them belongs to the run."""
     place = 0
     while place < len(free):
@@ -212,6 +214,6 @@ def _stretches(free: Sequence[bool], units: Sequence[Unit]) -> Iterator[tuple[in
         place = last
 
 
-def _ties(free: Sequence[bool], units: Sequence[Unit], place: int) -> bool:
+def _ties(free: Sequence[bool], units: Sequence[Token], place: int) -> bool:
     small: Collection[str] = ("-", "'", ".", "&", ":", "/", ",", "·", "of", "de", "the")
     return place + 1 < len(free) and free[place + 1] and units[place].text.lower() in small

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from msgspec import structs
 
 from ....workers.deployments.spec import ModelSpec
-from ....workers.errors import SetupError, near_names
+from ....workers.errors import SetupError, did_you_mean
 from ....workers.messages import Message
-from ....workers.mschema import Schema, write
-from ..schema.ddl_writer import write_ddl, write_short_ddl
+from ....workers.mschema import Schema, format_mschema
+from ..schema.ddl_writer import write_bare_ddl, write_ddl
 from .schema_linking import ask_linked, read_linked, write_linked
-from .value_matching import Value
+from .value_matching import CellMatch
 
 Messages = tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class PromptForm:
+class PromptFormat:
     """One way of asking.
 
     Args:
@@ -34,11 +34,11 @@ class PromptForm:
     """
 
     name: str
-    ask: Callable[[Sequence[Message], Schema, Sequence[Value]], Messages]
+    ask: Callable[[Sequence[Message], Schema, Sequence[CellMatch]], Messages]
     repair: Callable[[Messages, str, str], Messages | None]
     answer: str = "{sql}"
-    read: Callable[[str, Sequence[Message], Schema, Sequence[Value]], str] | None = None
-    write: Callable[[str, Sequence[Message], Schema, Sequence[Value]], str | None] | None = None
+    read: Callable[[str, Sequence[Message], Schema, Sequence[CellMatch]], str] | None = None
+    write: Callable[[str, Sequence[Message], Schema, Sequence[CellMatch]], str | None] | None = None
 
 
 CHAT_SYSTEM = """\
@@ -62,10 +62,10 @@ DuckDB refused this query:
 Write the corrected query, in a ```sql block and nothing else."""
 
 
-def ask_chat(messages: Sequence[Message], schema: Schema, values: Sequence[Value]) -> Messages:
+def ask_chat(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask a general chat model: ours. The M-Schema is fenced in the system message, earlier turns stay turns."""
     notes = f"\n\n{system}" if (system := _system(messages)) else ""
-    fenced = _fenced("schema", _with_values(write(schema), values))
+    fenced = _fenced("schema", _with_values(format_mschema(schema), values))
     turns = (_in_block(message) for message in _turns(messages))
     return (Message("system", f"{CHAT_SYSTEM}{notes}\n\n{fenced}"), *turns)
 
@@ -107,12 +107,12 @@ Given the database schema, here is the SQL query that answers [QUESTION]{questio
 """
 
 
-def ask_sqlcoder(messages: Sequence[Message], schema: Schema, values: Sequence[Value]) -> Messages:
+def ask_sqlcoder(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask defog/sqlcoder and sqlcoder2: prompt.md of defog-ai/sqlcoder as of October 2023, the schema as DDL."""
     return _one_turn(SQLCODER, messages, _with_values(write_ddl(schema), values, comment="-- "))
 
 
-def ask_sqlcoder_7b_2(messages: Sequence[Message], schema: Schema, values: Sequence[Value]) -> Messages:
+def ask_sqlcoder_7b_2(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask defog/sqlcoder-7b-2 and llama-3-sqlcoder: prompt.md of defog-ai/sqlcoder as of February 2024."""
     return _one_turn(SQLCODER_7B_2, messages, _with_values(write_ddl(schema), values, comment="-- "))
 
@@ -132,9 +132,9 @@ You must output the SQL query that answers the question.
 """
 
 
-def ask_sql_create_context(messages: Sequence[Message], schema: Schema, values: Sequence[Value]) -> Messages:
+def ask_sql_create_context(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask a model tuned on sql-create-context: the instruction of the CodeLlama fine-tuning recipes for that data."""
-    return _one_turn(SQL_CREATE_CONTEXT, messages, write_short_ddl(schema))
+    return _one_turn(SQL_CREATE_CONTEXT, messages, write_bare_ddl(schema))
 
 
 def repair_in_prompt(messages: Messages, sql: str, error: str) -> Messages:
@@ -171,7 +171,7 @@ XIYAN_REPAIR = """\
 ```sql"""
 
 
-def ask_xiyan(messages: Sequence[Message], schema: Schema, values: Sequence[Value]) -> Messages:
+def ask_xiyan(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask XiYanSQL-QwenCoder: nl2sqlite_template_cn of its model card, M-Schema with the types' plain names.
 
     The user's system message and the cells are the 参考信息, and so are earlier turns: the model answers single turns.
@@ -180,7 +180,7 @@ def ask_xiyan(messages: Sequence[Message], schema: Schema, values: Sequence[Valu
     lines = [_system(messages), *(_value_line(value) for value in values)]
     lines += [f"此前的{'问题' if m.role == 'user' else 'sql'}：{_one_line(m.content)}" for m in earlier]
     evidence = "\n".join(filter(None, lines))
-    text = XIYAN.format(question=question.content, schema=write(_plain_types(schema)), evidence=evidence)
+    text = XIYAN.format(question=question.content, schema=format_mschema(_plain_types(schema)), evidence=evidence)
     return (Message("user", text),)
 
 
@@ -189,9 +189,9 @@ def repair_xiyan(messages: Messages, sql: str, error: str) -> Messages:
     return (*messages, Message("assistant", sql), Message("user", XIYAN_REPAIR.format(error=error)))
 
 
-def ask_builtin(messages: Sequence[Message], schema: Schema, values: Sequence[Value]) -> Messages:
+def ask_builtin(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask the model that quackllm brings: the system message is the M-Schema, turns are bare questions and SQL."""
-    return (Message("system", _with_values(write(schema), values)), *_turns(messages))
+    return (Message("system", _with_values(format_mschema(schema), values)), *_turns(messages))
 
 
 def no_repair(messages: Messages, sql: str, error: str) -> None:
@@ -202,18 +202,18 @@ def no_repair(messages: Messages, sql: str, error: str) -> None:
 FORMS = {
     form.name: form
     for form in (
-        PromptForm("chat", ask_chat, repair_chat, IN_BLOCK),
-        PromptForm("sqlcoder", ask_sqlcoder, repair_in_prompt, "{sql};\n```"),
-        PromptForm("sqlcoder_7b_2", ask_sqlcoder_7b_2, repair_in_prompt, "{sql};"),
-        PromptForm("sql_create_context", ask_sql_create_context, repair_in_prompt),
-        PromptForm("xiyan", ask_xiyan, repair_xiyan, "\n{sql}\n```"),
-        PromptForm("builtin", ask_builtin, no_repair),
-        PromptForm("linked", ask_linked, no_repair, read=read_linked, write=write_linked),
+        PromptFormat("chat", ask_chat, repair_chat, IN_BLOCK),
+        PromptFormat("sqlcoder", ask_sqlcoder, repair_in_prompt, "{sql};\n```"),
+        PromptFormat("sqlcoder_7b_2", ask_sqlcoder_7b_2, repair_in_prompt, "{sql};"),
+        PromptFormat("sql_create_context", ask_sql_create_context, repair_in_prompt),
+        PromptFormat("xiyan", ask_xiyan, repair_xiyan, "\n{sql}\n```"),
+        PromptFormat("builtin", ask_builtin, no_repair),
+        PromptFormat("linked", ask_linked, no_repair, read=read_linked, write=write_linked),
     )
 }
 """Every form by its name."""
 
-HINTS = (
+MODEL_PATTERNS = (
     (r"^builtin|text2sql[-_ ]?builtin", "builtin"),
     (r"xiyan|析言", "xiyan"),
     (r"sqlcoder-?(7b-2|8b)|llama-?3-?sqlcoder", "sqlcoder_7b_2"),
@@ -222,7 +222,7 @@ HINTS = (
 )
 
 
-def form_for(prompt_form: str | None, model_hint: str) -> PromptForm:
+def format_named(prompt_form: str | None, model_hint: str) -> PromptFormat:
     """Return the form that a deployment names, or the one that its model's type, name or path tells.
 
     Raises:
@@ -230,20 +230,20 @@ def form_for(prompt_form: str | None, model_hint: str) -> PromptForm:
     """
     if prompt_form is None:
         hint = model_hint.lower()
-        prompt_form = next((name for pattern, name in HINTS if re.search(pattern, hint)), "chat")
+        prompt_form = next((name for pattern, name in MODEL_PATTERNS if re.search(pattern, hint)), "chat")
     if prompt_form not in FORMS:
-        raise SetupError(f"no prompt form is called {prompt_form!r}", hint=near_names(prompt_form, FORMS))
+        raise SetupError(f"no prompt form is called {prompt_form!r}", hint=did_you_mean(prompt_form, FORMS))
     return FORMS[prompt_form]
 
 
-def form_of(spec: ModelSpec) -> PromptForm:
+def format_for_model(spec: ModelSpec) -> PromptFormat:
     """Return the form of a deployed model.
 
     Raises:
         SetupError: it names a form that there is not.
     """
     hint = " ".join(str(part) for part in (spec.type, spec.name, *spec.infer_params.values()))
-    return form_for(spec.prompt_form, hint)
+    return format_named(spec.prompt_form, hint)
 
 
 def _one_turn(template: str, messages: Sequence[Message], schema: str) -> Messages:
@@ -279,14 +279,14 @@ def _fenced(tag: str, text: str) -> str:
     return f"<{tag}>\n{text.replace(f'</{tag}', f'</ {tag}')}\n</{tag}>"
 
 
-def _with_values(schema: str, values: Sequence[Value], comment: str = "") -> str:
+def _with_values(schema: str, values: Sequence[CellMatch], comment: str = "") -> str:
     if not values:
         return schema
     heading = f"{comment}values in the question:" if comment else "【Values】"
     return "\n".join([schema, heading, *(f"{comment}{_value_line(value)}" for value in values)])
 
 
-def _value_line(value: Value) -> str:
+def _value_line(value: CellMatch) -> str:
     table, column, cell = value
     text = cell.replace("\n", " ").replace("'", "''")
     return f"{table}.{column} = '{text}'"

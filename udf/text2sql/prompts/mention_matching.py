@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from ....workers.builtin.schema.schema_index import Names
+from ....workers.builtin.schema.schema_index import SchemaIndex
 from ....workers.builtin.text.lexicon import IGNORED
 from ....workers.builtin.text.tokens import stem
 from ....workers.mschema import ForeignKey, Schema, split_name
@@ -27,7 +27,7 @@ Item = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class Token:
     """A word, or one letter of a script without spaces, at `text[start:end]` of the question; `key` compares it."""
 
     text: str
@@ -52,9 +52,9 @@ class Mention:
 
 
 @lru_cache(maxsize=4096)
-def units_of(text: str) -> tuple[Unit, ...]:
+def tokenize(text: str) -> tuple[Token, ...]:
     """Return the units of a question."""
-    return tuple(Unit(one.group(), *one.span(), stem(one.group().lower())) for one in UNIT.finditer(text))
+    return tuple(Token(one.group(), *one.span(), stem(one.group().lower())) for one in UNIT.finditer(text))
 
 
 @lru_cache(maxsize=65536)
@@ -63,10 +63,10 @@ def name_keys(name: str) -> tuple[str, ...]:
     return tuple(stem(piece.lower()) for piece in NAME_UNIT.findall(name)) or (name.lower(),)
 
 
-class Mentions:
+class MentionIndex:
     """Finds a schema's names in questions."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: SchemaIndex) -> None:
         self.names = names
         self.tables = [name_keys(split_name(table.name)[-1]) for table in names.tables]
         self.columns = [name_keys(column.name) for column in names.columns]
@@ -102,7 +102,7 @@ class Mentions:
                     found.setdefault(part, []).append((kind, number))
         return found
 
-    def find(self, units: Sequence[Unit], taken: Sequence[tuple[int, int]]) -> list[Mention]:
+    def find(self, units: Sequence[Token], taken: Sequence[tuple[int, int]]) -> list[Mention]:
         """Return what the units name, in their order; nothing inside the spans that are taken."""
         spans = [span for span in _runs(units) if not _overlaps(span, taken)]
         found: list[Mention] = []
@@ -119,7 +119,7 @@ class Mentions:
                     found.append(Mention(first, last, tuple(named.items()), whole))
         return sorted(found, key=lambda one: one.first)
 
-    def chosen(self, found: Sequence[Mention], cells: Sequence[int]) -> list[Mention]:
+    def best(self, found: Sequence[Mention], cells: Sequence[int]) -> list[Mention]:
         """Return the mentions with the likeliest items, two at most: those in tables that the question speaks of.
 
         Args:
@@ -165,7 +165,7 @@ def _parts(key: tuple[str, ...]) -> Iterator[str]:
                 yield "".join(key[first:last])
 
 
-def _runs(units: Sequence[Unit]) -> list[tuple[int, int]]:
+def _runs(units: Sequence[Token]) -> list[tuple[int, int]]:
     """Return every run of units that may be a name, the longest first."""
     count = len(units)
     runs = [(one, two) for one in range(count) for two in range(one + 1, min(one + LONGEST_NAME, count) + 1)]

@@ -18,25 +18,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ....workers.builtin.query.from_sql import NotRead, read_sql
-from ....workers.builtin.query.grammar import COLUMN, KEYWORD, KEYWORD_NUMBERS, KEYWORDS, TABLE, VALUE, Symbol, is_legal
-from ....workers.builtin.query.implied_tables import shortened
-from ....workers.builtin.query.linearize import NotSayable, Speller, read_query
-from ....workers.builtin.query.to_sql import CannotWrite, write_sql
-from ....workers.builtin.query.tree import Value as Literal
-from ....workers.builtin.schema.schema_index import Names, kind_of
+from ....workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
+from ....workers.builtin.query.grammar import COLUMN, KEYWORD, KEYWORD_NUMBERS, KEYWORDS, TABLE, VALUE, Symbol, is_valid
+from ....workers.builtin.query.implied_tables import drop_implied_tables
+from ....workers.builtin.query.linearize import Linearizer, NotExpressibleError, parse_symbols
+from ....workers.builtin.query.to_sql import NotWritableError, format_sql
+from ....workers.builtin.query.tree import LiteralValue as LiteralValue
+from ....workers.builtin.schema.schema_index import SchemaIndex, column_kind
 from ....workers.messages import Message
 from ....workers.mschema import Schema, split_name
-from .constants import TEXT, Constant, left_over, sure_constants
+from .constants import TEXT, Constant, explicit_constants, residual_constants
 from .mention_matching import COLUMN as MENTIONED_COLUMN
-from .mention_matching import NAME_UNIT, Item, Mention, Mentions, Unit, units_of, with_alike_keys
+from .mention_matching import NAME_UNIT, Item, Mention, MentionIndex, Token, tokenize, with_alike_keys
 from .mention_matching import TABLE as MENTIONED_TABLE
-from .value_matching import WIDE, Value
+from .value_matching import WIDE, CellMatch
 
 MOST_TABLES, MOST_COLUMNS, MOST_OF_TABLE, MOST_OF_NEIGHBOUR = 3, 12, 5, 1
 MOST_OF_ONE = 6
 MOST_NAME_WORDS, MOST_NAME_LETTERS, MOST_UNITS = 2, 4, 60
-TELLING = ("name", "title", "名", "标题")
+NAME_COLUMNS = ("name", "title", "名", "标题")
 INDEX_TOKENS = tuple(f"<{kind}{number}>" for kind, most in (("c", 24), ("t", 5), ("v", 8)) for number in range(most))
 """What a tokenizer for this form holds as whole tokens."""
 TOKEN = re.compile(r"<([ctv])(\d+)>|([A-Z_]+|[<>!]=|=|<(?![ctv]\d)|>)")
@@ -46,11 +46,11 @@ MARKS = {"number": "#", "date": "@", "boolean": "?", "other": "", "text": ""}
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class LinkedPrompt:
     """A question as the model reads it, and what its index tokens stand for."""
 
     text: str
-    names: Names
+    names: SchemaIndex
     columns: tuple[int, ...]
     tables: tuple[int, ...]
     constants: tuple[Constant, ...]
@@ -58,23 +58,23 @@ class Sheet:
     def answer(self, sql: str) -> str | None:
         """Return SQL over the index tokens; None where the tokens cannot say it."""
         try:
-            tree = shortened(read_sql(sql, self.names), self.names)
-            symbols = Speller([one.spellings for one in self.constants]).query(tree)
+            tree = drop_implied_tables(parse_sql(sql, self.names), self.names)
+            symbols = Linearizer([one.spellings for one in self.constants]).query(tree)
             text = "".join(self._write(symbol) for symbol in symbols[:-1]).strip()
-        except (NotRead, NotSayable, KeyError, ValueError):
+        except (UnsupportedSqlError, NotExpressibleError, KeyError, ValueError):
             return None
         return text if self.sql(text) is not None else None
 
     def sql(self, answer: str) -> str | None:
         """Return the SQL of an answer; None where it is no query."""
         symbols = [*self._symbols(answer), (KEYWORD, KEYWORD_NUMBERS["END"])]
-        if not is_legal(symbols) or len(symbols) < 2:
+        if not is_valid(symbols) or len(symbols) < 2:
             return None
-        values = [Literal(one.text, one.kind in ("number", "year")) for one in self.constants]
+        values = [LiteralValue(one.text, one.kind in ("number", "year")) for one in self.constants]
         spellings = {one.text: one.spellings[-1] for one in self.constants}
         try:
-            return write_sql(read_query(symbols, values), self.names, lambda _, text: spellings.get(text, text))
-        except (CannotWrite, KeyError, IndexError):
+            return format_sql(parse_symbols(symbols, values), self.names, lambda _, text: spellings.get(text, text))
+        except (NotWritableError, KeyError, IndexError):
             return None
 
     def _write(self, symbol: Symbol) -> str:
@@ -99,47 +99,51 @@ class Sheet:
         return symbols
 
 
-def ask_linked(messages: Sequence[Message], schema: Schema, values: Sequence[Value]) -> tuple[Message, ...]:
+def ask_linked(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> tuple[Message, ...]:
     """Ask a small model of one's own: one turn, the schema's linked part and the annotated question."""
-    return (Message("user", sheet_of(messages, schema, values).text),)
+    return (Message("user", linked_prompt(messages, schema, values).text),)
 
 
-def read_linked(answer: str, messages: Sequence[Message], schema: Schema, values: Sequence[Value]) -> str:
+def read_linked(answer: str, messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> str:
     """Return the SQL of an answer over index tokens; '' where it is none."""
-    return sheet_of(messages, schema, values).sql(answer) or ""
+    return linked_prompt(messages, schema, values).sql(answer) or ""
 
 
-def write_linked(sql: str, messages: Sequence[Message], schema: Schema, values: Sequence[Value]) -> str | None:
+def write_linked(sql: str, messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> str | None:
     """Return SQL as the model is to answer it; None where the index tokens cannot say it."""
-    return sheet_of(messages, schema, values).answer(sql)
+    return linked_prompt(messages, schema, values).answer(sql)
 
 
-def sheet_of(messages: Sequence[Message], schema: Schema, values: Sequence[Value]) -> Sheet:
+def linked_prompt(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> LinkedPrompt:
     """Return the sheet of a conversation's newest question; earlier questions stand before it."""
     question = " ; ".join(message.content for message in messages if message.role == "user")
     return link(question, _mentions_of(schema), values)
 
 
 @lru_cache(maxsize=8)
-def _mentions_of(schema: Schema) -> Mentions:
-    return Mentions(Names(with_alike_keys(schema)))
+def _mentions_of(schema: Schema) -> MentionIndex:
+    return MentionIndex(SchemaIndex(with_alike_keys(schema)))
 
 
-def link(question: str, finder: Mentions, values: Sequence[Value]) -> Sheet:
+def link(question: str, finder: MentionIndex, values: Sequence[CellMatch]) -> LinkedPrompt:
     """Return the sheet of a question."""
-    names, units = finder.names, units_of(question)[-MOST_UNITS:]
-    sure = sure_constants(question, units, names, values)
+    names, units = finder.names, tokenize(question)[-MOST_UNITS:]
+    sure = explicit_constants(question, units, names, values)
     found = finder.find(units, [one.span for one in sure if one.first >= 0])
-    mentions = finder.chosen(found, [column for one in sure for column in one.columns])
-    constants = sorted([*sure, *left_over(question, units, found, sure)], key=lambda one: (one.first < 0, one.first))
+    mentions = finder.best(found, [column for one in sure for column in one.columns])
+    constants = sorted(
+        [*sure, *residual_constants(question, units, found, sure)], key=lambda one: (one.first < 0, one.first)
+    )
     columns, tables = _shown(names, mentions, constants)
     named = {item for mention in mentions if mention.whole for item, _ in mention.items[:1]}
     writer = _Writer(names, columns, tables, named)
     text = f"{writer.schema()}\n{writer.question(units, mentions, constants)}"
-    return Sheet(text, names, tuple(columns), tuple(tables), tuple(constants))
+    return LinkedPrompt(text, names, tuple(columns), tuple(tables), tuple(constants))
 
 
-def _shown(names: Names, mentions: Sequence[Mention], constants: Sequence[Constant]) -> tuple[list[int], list[int]]:
+def _shown(
+    names: SchemaIndex, mentions: Sequence[Mention], constants: Sequence[Constant]
+) -> tuple[list[int], list[int]]:
     """Return the columns and tables that are shown: the mentioned ones in their order, then their neighbours."""
     columns: list[int] = []
     tables: list[int] = []
@@ -162,17 +166,17 @@ def _shown(names: Names, mentions: Sequence[Mention], constants: Sequence[Consta
     return columns, tables
 
 
-def _rank(names: Names, number: int) -> int:
+def _rank(names: SchemaIndex, number: int) -> int:
     """Return how seldom an unnamed column is meant: what names a row comes first, then what identifies it."""
     column = names.columns[number]
-    telling = any(word in column.name.lower() for word in TELLING)
+    telling = any(word in column.name.lower() for word in NAME_COLUMNS)
     return 0 if telling else 1 if column.primary_key or column.name.lower() == "id" else 2
 
 
 class _Writer:
     """Writes a sheet's text."""
 
-    def __init__(self, names: Names, columns: list[int], tables: list[int], named: set[Item]) -> None:
+    def __init__(self, names: SchemaIndex, columns: list[int], tables: list[int], named: set[Item]) -> None:
         self.names = names
         self.columns = {column: place for place, column in enumerate(columns)}
         self.tables = {table: place for place, table in enumerate(tables)}
@@ -191,11 +195,11 @@ class _Writer:
 
     def _column(self, number: int) -> str:
         column = self.names.columns[number]
-        mark = "!" if number in self.keys else MARKS[kind_of(column)]
+        mark = "!" if number in self.keys else MARKS[column_kind(column)]
         name = "" if (MENTIONED_COLUMN, number) in self.named else _short(column.name)
         return f"<c{self.columns[number]}>{mark}{name}"
 
-    def question(self, units: Sequence[Unit], mentions: Sequence[Mention], constants: Sequence[Constant]) -> str:
+    def question(self, units: Sequence[Token], mentions: Sequence[Mention], constants: Sequence[Constant]) -> str:
         """Return the question with tokens in the place of what they stand for."""
         starts: dict[int, tuple[int, str]] = {one.first: (one.last, self._mention(one, units)) for one in mentions}
         for number, one in enumerate(constants):
@@ -209,7 +213,7 @@ class _Writer:
             place = last
         return text.strip() + (starts[-1][1] if -1 in starts else "")
 
-    def _mention(self, mention: Mention, units: Sequence[Unit]) -> str:
+    def _mention(self, mention: Mention, units: Sequence[Token]) -> str:
         words = (
             ""
             if mention.whole

@@ -29,7 +29,7 @@ track tracks tries two type types under used value venue version victory viewers
 weeks weight went were what when where which who whose win wines winner winning wins with won word written wrote year
 years yes you
 """
-ENGLISH = frozenset(_ENGLISH.split())
+ENGLISH_STOPWORDS = frozenset(_ENGLISH.split())
 
 _CHINESE_PAIRS = """
 一下 一个 一些 一共 一年 一次 上的 上述 下的 下这 不同 不少 不是 业的 两个 个人 个公 个呢 个国 个地 个城 个学 个最
@@ -54,7 +54,7 @@ _CHINESE_PAIRS = """
 还有 这两 这个 这么 这些 这家 这是 这样 这种 这里 进行 道有 那个 那些 那他 那它 那最 那这 都在 都是 都有 里有 里的
 里面 重复 量从 量和 量是 量最 量有 金额 销售 长的 间是 间最 降序 除了 需要 顺序 额是 高于 高到 高的
 """
-CHINESE_PAIRS = frozenset(_CHINESE_PAIRS.split())
+CHINESE_BIGRAMS = frozenset(_CHINESE_PAIRS.split())
 """Two letters that stand together in questions about many databases."""
 
 CHINESE_LETTERS = frozenset(

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from ....workers.mschema import Schema
 from ..checks.sandbox import ask
 
-Value = tuple[str, str, str]
+CellMatch = tuple[str, str, str]
 """Table, column and cell."""
 
-MOST = 10
-LONGEST_RUN = 8
+MAX_MATCHES = 10
+MAX_PHRASE_WORDS = 8
 SIMILAR = 0.93
 MOST_CELLS = 20_000
 WORD = re.compile(r"[^\W_]+(?:['’.&-][^\W_]+)*")
@@ -27,14 +27,14 @@ what when where which who whose with yes you
 COMMON = frozenset(COMMON_WORDS.split())
 
 
-def match_values(question: str, schema: Schema) -> tuple[Value, ...]:
+def match_values(question: str, schema: Schema) -> tuple[CellMatch, ...]:
     """Return the cells that the question names, longest first, at most ten.
 
     A run of the question's words is a cell's text in any case, or a capitalised or quoted one is nearly so
     (jaro_winkler_similarity, by DuckDB).
     """
     names = {name.lower() for table in schema.tables for name in (table.name, *(c.name for c in table.columns))}
-    runs = {run.lower(): span for run, span in _runs(question) if _tells(run, names)}
+    runs = {run.lower(): span for run, span in _runs(question) if _is_informative(run, names)}
     quoted = {text.lower() for text in _quoted(question)}
     cells = [
         (cell.lower(), (table.name, column.name, cell))
@@ -54,14 +54,14 @@ def match_values(question: str, schema: Schema) -> tuple[Value, ...]:
     taken = [span for span, _ in chosen]
     loose = [run for run, span in _runs(question) if _is_name(run, names) and not _overlaps(span, taken)]
     near = _near([*loose, *(text for text in _quoted(question) if text.lower() not in runs)], cells)
-    return tuple(dict.fromkeys([*(value for _, value in chosen), *near]))[:MOST]
+    return tuple(dict.fromkeys([*(value for _, value in chosen), *near]))[:MAX_MATCHES]
 
 
 def _runs(question: str) -> Iterator[tuple[str, tuple[int, int]]]:
     """Yield each run of words with its span in the question."""
     words = list(WORD.finditer(question))
     for first in range(len(words)):
-        for last in range(first, min(first + LONGEST_RUN, len(words))):
+        for last in range(first, min(first + MAX_PHRASE_WORDS, len(words))):
             span = words[first].start(), words[last].end()
             yield question[span[0] : span[1]], span
 
@@ -70,18 +70,18 @@ def _quoted(question: str) -> list[str]:
     return [next(filter(None, groups)) for groups in QUOTED.findall(question)]
 
 
-def _tells(run: str, names: set[str]) -> bool:
+def _is_informative(run: str, names: set[str]) -> bool:
     """Whether a run says anything as a value: no common word, no table's or column's name, no single letter."""
     return len(run) > 1 and run.lower() not in COMMON and run.lower() not in names
 
 
 def _is_name(run: str, names: set[str]) -> bool:
-    return len(run) > 3 and all(word[0].isupper() for word in run.split()) and _tells(run, names)
+    return len(run) > 3 and all(word[0].isupper() for word in run.split()) and _is_informative(run, names)
 
 
-def _longest(found: Sequence[tuple[tuple[int, int], Value]]) -> list[tuple[tuple[int, int], Value]]:
+def _longest(found: Sequence[tuple[tuple[int, int], CellMatch]]) -> list[tuple[tuple[int, int], CellMatch]]:
     """Keep the longest matches, and shorter ones elsewhere: 'York' is not meant in 'New York'."""
-    chosen: list[tuple[tuple[int, int], Value]] = []
+    chosen: list[tuple[tuple[int, int], CellMatch]] = []
     for span, value in sorted(found, key=lambda match: match[0][0] - match[0][1]):
         if not _overlaps(span, [taken for taken, _ in chosen if taken != span]):
             chosen.append((span, value))
@@ -92,7 +92,7 @@ def _overlaps(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
     return any(span[0] < end and start < span[1] for start, end in others)
 
 
-def _near(runs: Sequence[str], cells: Sequence[tuple[str, Value]]) -> list[Value]:
+def _near(runs: Sequence[str], cells: Sequence[tuple[str, CellMatch]]) -> list[CellMatch]:
     """Return the cells that are nearly one of the runs: one letter wrong in a name."""
     texts = [text for text, _ in cells if len(text) > 3][:MOST_CELLS]
     if not runs or not texts:

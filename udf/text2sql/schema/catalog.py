@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from ....workers.mschema import Column, Schema, Table, join_name
-from ...conversation_tables import TURN
-from .column_samples import can_sample, with_samples
-from .inferred_keys import Keys, read_key_lines, with_inferred_keys, with_keys
-from .select_tables import only
+from ...conversation_tables import TURN_COMMENT
+from .column_samples import add_samples, can_sample
+from .inferred_keys import Keys, add_inferred_keys, add_keys, read_key_lines
+from .select_tables import select_tables
 
-Place = tuple[str, str, str]
+TablePath = tuple[str, str, str]
 """Database, schema and table."""
 
 TABLES = """
@@ -40,7 +40,7 @@ CONSTRAINTS = """
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _CatalogTable:
     """A table of the catalog: the name that SQL must write, and whether reading it is cheap."""
 
     name: str
@@ -61,25 +61,27 @@ def read_catalog(connection: duckdb.DuckDBPyConnection, tables: Iterable[str] | 
     Raises:
         SchemaError: a name that the catalog does not have.
     """
-    schema, readable = read_declared(connection)
+    schema, readable = read_declared_schema(connection)
     if tables is not None:
-        schema = only(schema, tables)
-    schema, repeated = with_samples(connection, schema, readable)
-    return with_inferred_keys(schema, repeated)
+        schema = select_tables(schema, tables)
+    schema, repeated = add_samples(connection, schema, readable)
+    return add_inferred_keys(schema, repeated)
 
 
-def read_declared(connection: duckdb.DuckDBPyConnection) -> tuple[Schema, set[tuple[str, str]]]:
+def read_declared_schema(connection: duckdb.DuckDBPyConnection) -> tuple[Schema, set[tuple[str, str]]]:
     """Return the schema as it is declared, without sample values, and the (table, column) that could be sampled."""
     # The plain method: the connection may be one whose statements are planned before they run.
     run = duckdb.DuckDBPyConnection.execute
     database, current = run(connection, "SELECT current_database(), current_schema()").fetchall()[0]
-    found = _tables(run(connection, TABLES, [TURN]).fetchall(), database, current)
+    found = _tables(run(connection, TABLES, [TURN_COMMENT]).fetchall(), database, current)
     schema, readable = _columns(found, run(connection, COLUMNS).fetchall())
     keys = _keys(found, run(connection, CONSTRAINTS).fetchall())
-    return with_keys(replace(schema, name=database), keys), readable
+    return add_keys(replace(schema, name=database), keys), readable
 
 
-def _tables(rows: list[tuple[tuple[str, ...], str | None, bool]], database: str, current: str) -> dict[Place, _Found]:
+def _tables(
+    rows: list[tuple[tuple[str, ...], str | None, bool]], database: str, current: str
+) -> dict[TablePath, _CatalogTable]:
     """Name every table as SQL must write it; a temp table hides one of the same name."""
     places = [_place(row[0]) for row in rows]
     databases = {place[0] for place in places}
@@ -96,14 +98,14 @@ def _tables(rows: list[tuple[tuple[str, ...], str | None, bool]], database: str,
             parts = [base, name]
         else:
             parts = [base, schema, name]
-        found[place] = _Found(join_name(parts), comment or "", readable)
+        found[place] = _CatalogTable(join_name(parts), comment or "", readable)
     return found
 
 
 def _columns(
-    found: dict[Place, _Found], rows: list[tuple[tuple[str, ...], str, str, str | None, bool]]
+    found: dict[TablePath, _CatalogTable], rows: list[tuple[tuple[str, ...], str, str, str | None, bool]]
 ) -> tuple[Schema, set[tuple[str, str]]]:
-    columns: dict[Place, list[Column]] = {place: [] for place in found}
+    columns: dict[TablePath, list[Column]] = {place: [] for place in found}
     readable = set()
     for where, name, kind, comment, generated in rows:
         place = _place(where)
@@ -116,7 +118,7 @@ def _columns(
 
 
 def _keys(
-    found: dict[Place, _Found], rows: list[tuple[tuple[str, ...], str, list[str], str | None, list[str]]]
+    found: dict[TablePath, _CatalogTable], rows: list[tuple[tuple[str, ...], str, list[str], str | None, list[str]]]
 ) -> dict[str, Keys]:
     """Return each table's keys: those declared, and those that its comment says."""
     keys = {f.name: read_key_lines(f.comment)[1] for f in found.values()}
@@ -133,6 +135,6 @@ def _keys(
     return {name: table_keys for name, table_keys in keys.items() if table_keys}
 
 
-def _place(row: tuple[str, ...]) -> Place:
+def _place(row: tuple[str, ...]) -> TablePath:
     database, schema, table = row
     return database, schema, table

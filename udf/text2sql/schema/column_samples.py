@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import duckdb
 
-from ....workers.mschema import Column, Schema, Table, sql_name
+from ....workers.mschema import Column, Schema, Table, quote_path
 
 CELLS = 400_000
 """How many cells are read in all, so that a catalog of 900 tables is read in about a second."""
@@ -20,12 +20,12 @@ COLUMNS = 20_000
 SECONDS = 3.0
 """The last resort: tables that a slow disk did not give by then keep their names only."""
 EXAMPLES, VALUES, LONGEST = 3, 500, 60
-Cells = dict[str, Sequence[str | None]]
-Read = Callable[[Table, Sequence[Column], int], Cells]
+ColumnCells = dict[str, Sequence[str | None]]
+ReadColumns = Callable[[Table, Sequence[Column], int], ColumnCells]
 NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "GEOMETRY", "VARIANT", "JSON")
 
 
-def with_samples(
+def add_samples(
     connection: duckdb.DuckDBPyConnection, schema: Schema, readable: Collection[tuple[str, str]]
 ) -> tuple[Schema, set[tuple[str, str]]]:
     """Return the schema with sample values, and the (table, column) whose values repeat.
@@ -35,10 +35,12 @@ def with_samples(
         schema: whose tables to sample.
         readable: the (table, column) that may be read: those stored in a file or in memory, not computed.
     """
-    return sampled(schema, readable, lambda table, columns, rows: _read(connection, table, columns, rows))
+    return sample_schema(schema, readable, lambda table, columns, rows: _read(connection, table, columns, rows))
 
 
-def sampled(schema: Schema, readable: Collection[tuple[str, str]], read: Read) -> tuple[Schema, set[tuple[str, str]]]:
+def sample_schema(
+    schema: Schema, readable: Collection[tuple[str, str]], read: ReadColumns
+) -> tuple[Schema, set[tuple[str, str]]]:
     """Return the schema with sample values, and the (table, column) whose values repeat.
 
     Args:
@@ -56,7 +58,7 @@ def sampled(schema: Schema, readable: Collection[tuple[str, str]], read: Read) -
         if columns and time.monotonic() < deadline:
             cells = read(table, columns, rows)
             repeated |= {(table.name, name) for name, values in cells.items() if len(set(values)) < len(values)}
-            table = replace(table, columns=tuple(with_cells(c, cells.get(c.name, ())) for c in table.columns))
+            table = replace(table, columns=tuple(set_cells(c, cells.get(c.name, ())) for c in table.columns))
         tables.append(table)
     return replace(schema, tables=tuple(tables)), repeated
 
@@ -66,9 +68,9 @@ def can_sample(kind: str) -> bool:
     return not kind.startswith(NESTED) and not kind.endswith("]")
 
 
-def _read(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column], rows: int) -> Cells:
+def _read(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column], rows: int) -> ColumnCells:
     texts = ", ".join(f"{sql_name_of(column)}::VARCHAR" for column in columns)
-    query = f"SELECT {texts} FROM {sql_name(table.name)} LIMIT {rows}"
+    query = f"SELECT {texts} FROM {quote_path(table.name)} LIMIT {rows}"
     try:
         # The plain method: the connection may be one whose statements are planned before they run.
         found = duckdb.DuckDBPyConnection.execute(connection, query).fetchall()
@@ -82,7 +84,7 @@ def sql_name_of(column: Column) -> str:
     return '"' + column.name.replace('"', '""') + '"'
 
 
-def with_cells(column: Column, cells: Sequence[str | None]) -> Column:
+def set_cells(column: Column, cells: Sequence[str | None]) -> Column:
     """Return the column with what is shown and what is known of its cells."""
     distinct = [value for value in dict.fromkeys(cells) if value and len(value) <= LONGEST]
     text = column.type == "VARCHAR" or column.type.startswith("ENUM")

@@ -13,8 +13,8 @@ import sqlglot
 
 from ....workers.mschema import Column, Schema, Table, join_name
 from ..checks.sandbox import ask, locked_instance
-from .catalog import read_declared
-from .inferred_keys import Keys, read_key_lines, with_inferred_keys, with_keys
+from .catalog import read_declared_schema
+from .inferred_keys import Keys, add_inferred_keys, add_keys, read_key_lines
 from .lenient_ddl import PATH, read_tolerantly, unquoted_path, without_comments
 
 CREATE = rf"CREATE\s+(?:OR\s+REPLACE\s+)?(?:\w+\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{PATH})"
@@ -63,8 +63,8 @@ def read_ddl(text: str) -> Ddl:
     bindable = schema is not None or any(_is_sound(text, dialect) for dialect in DIALECTS)
     if schema is None:
         schema = read_tolerantly(text)
-    schema = with_keys(_with_inline_comments(replace(schema, name=""), text), dict(_comment_keys(text)))
-    return Ddl(with_inferred_keys(schema), bindable)
+    schema = add_keys(_with_inline_comments(replace(schema, name=""), text), dict(_comment_keys(text)))
+    return Ddl(add_inferred_keys(schema), bindable)
 
 
 def _read_plain(text: str) -> Schema | None:
@@ -105,7 +105,7 @@ def _read_by_duckdb(text: str) -> Schema | None:
                 sql = without_comments(statement.query).strip(" \t\r\n;")
                 if RUN.match(sql):
                     connection.execute(f"{sql} WITH NO DATA" if CREATE_AS.match(sql) else sql)
-            return read_declared(connection)[0]
+            return read_declared_schema(connection)[0]
         except duckdb.Error:
             return None
 

@@ -19,20 +19,20 @@ def write_ddl(schema: Schema) -> str:
     return "\n\n".join([*statements, "\n".join(joins)] if joins else statements)
 
 
-def write_short_ddl(schema: Schema) -> str:
+def write_bare_ddl(schema: Schema) -> str:
     """Return the schema as sql-create-context has it: one line a table, names and types only."""
     return "; ".join(
-        f"CREATE TABLE {plain_path(table.name)} ({', '.join(_column(column) for column in table.columns)})"
+        f"CREATE TABLE {quote_path_if_needed(table.name)} ({', '.join(_column(column) for column in table.columns)})"
         for table in schema.tables
     )
 
 
-def plain_path(name: str) -> str:
+def quote_path_if_needed(name: str) -> str:
     """Return a table's name as SQL, in double quotes only where it must be."""
-    return ".".join(plain_name(part) for part in split_name(name))
+    return ".".join(quote_name_if_needed(part) for part in split_name(name))
 
 
-def plain_name(name: str) -> str:
+def quote_name_if_needed(name: str) -> str:
     """Return a name as SQL, in double quotes only where it must be."""
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _reserved():
         return name
@@ -46,7 +46,7 @@ def _reserved() -> frozenset[str]:
 
 
 def _column(column: Column) -> str:
-    return f"{plain_name(column.name)} {column.type or 'VARCHAR'}"
+    return f"{quote_name_if_needed(column.name)} {column.type or 'VARCHAR'}"
 
 
 def _statement(table: Table) -> str:
@@ -57,9 +57,9 @@ def _statement(table: Table) -> str:
         comma = "," if at + 1 < len(table.columns) or len(keys) > 1 else ""
         lines.append(f"  {_column(column)}{key}{comma}{_note(column)}")
     if len(keys) > 1:
-        lines.append(f"  PRIMARY KEY ({', '.join(plain_name(column.name) for column in keys)})")
+        lines.append(f"  PRIMARY KEY ({', '.join(quote_name_if_needed(column.name) for column in keys)})")
     comment = f" -- {' '.join(table.comment.split())}" if table.comment else ""
-    return f"CREATE TABLE {plain_path(table.name)} ({comment}\n" + "\n".join(lines) + "\n);"
+    return f"CREATE TABLE {quote_path_if_needed(table.name)} ({comment}\n" + "\n".join(lines) + "\n);"
 
 
 def _note(column: Column) -> str:

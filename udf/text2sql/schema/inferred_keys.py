@@ -58,7 +58,7 @@ def _unquoted(name: str) -> str:
     return name.strip().strip('"`')
 
 
-def with_keys(schema: Schema, keys: dict[str, Keys]) -> Schema:
+def add_keys(schema: Schema, keys: dict[str, Keys]) -> Schema:
     """Return the schema with these tables' keys, as the schema's own tables and columns are spelled."""
     tables = {table.name.lower(): table for table in schema.tables}
     foreign_keys = list(schema.foreign_keys)
@@ -95,7 +95,7 @@ def _spelled(table: Table, name: str) -> str:
     return next((column.name for column in table.columns if column.name.lower() == name.lower()), name)
 
 
-def with_inferred_keys(schema: Schema, repeated: Collection[tuple[str, str]] = ()) -> Schema:
+def add_inferred_keys(schema: Schema, repeated: Collection[tuple[str, str]] = ()) -> Schema:
     """Return the schema with the keys that names tell, in tables of which nothing is declared.
 
     A column `id`, or `order_id` in a table `orders`, is the primary key unless its values repeat; a column

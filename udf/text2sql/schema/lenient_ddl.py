@@ -13,7 +13,7 @@ import sqlglot
 
 from ....workers.mschema import Column, Schema, Table, join_name
 from ..checks.sandbox import ask
-from .inferred_keys import Keys, with_keys
+from .inferred_keys import Keys, add_keys
 
 NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|[\w$]+)'
 PATH = rf"{NAME}(?:\s*\.\s*{NAME})*"
@@ -62,7 +62,7 @@ def read_tolerantly(text: str) -> Schema:
         keys[name] = keys.get(name, Keys()) | _keys([change])
     for kind, path, comment in COMMENT_ON.findall(text):
         _put_comment(tables, kind.upper(), unquoted_path(path), _unquoted(comment))
-    return with_keys(Schema(tables=tuple(tables.values())), keys)
+    return add_keys(Schema(tables=tuple(tables.values())), keys)
 
 
 def unquoted_path(path: str) -> tuple[str, ...]:

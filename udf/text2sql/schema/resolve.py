@@ -9,7 +9,7 @@ from ....workers import mschema
 from ....workers.errors import SchemaError
 from ....workers.mschema import Schema
 from .ddl import is_ddl, read_ddl
-from .select_tables import only
+from .select_tables import select_tables
 
 LONG_GAP = re.compile(r"\s{40,}")
 """Says nothing in a schema, and patterns that look for what stands behind it would look for long."""
@@ -40,10 +40,10 @@ def resolve(text: str | None, catalog: Schema) -> ResolvedSchema:
         ddl = read_ddl(text)
         return ResolvedSchema(_not_empty(ddl.schema, "the DDL creates no table that can be read"), ddl.bindable)
     if re.search(r"^\s*#\s*Table\s*:", text, re.IGNORECASE | re.MULTILINE):
-        schema = _not_empty(mschema.read(text), "the M-Schema text has no table")
+        schema = _not_empty(mschema.parse_mschema(text), "the M-Schema text has no table")
         return ResolvedSchema(schema, all(column.type for table in schema.tables for column in table.columns))
     catalog = _not_empty(catalog, "there is no table to ask about")
-    return ResolvedSchema(only(catalog, _names(text)) if text else catalog)
+    return ResolvedSchema(select_tables(catalog, _names(text)) if text else catalog)
 
 
 def _names(text: str) -> list[str]:

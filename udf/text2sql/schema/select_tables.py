@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ....workers.errors import SchemaError, near_names
+from ....workers.errors import SchemaError, did_you_mean
 from ....workers.mschema import Schema, split_name
 
 
-def only(schema: Schema, names: Iterable[str]) -> Schema:
+def select_tables(schema: Schema, names: Iterable[str]) -> Schema:
     """Return the schema's part of these tables; a database's or schema's name stands for all its tables.
 
     Raises:
@@ -19,7 +19,7 @@ def only(schema: Schema, names: Iterable[str]) -> Schema:
     for name in names:
         found = _find(schema, name)
         if not found:
-            raise SchemaError(f"no table or database is called {name!r}", hint=near_names(name, _known(schema)))
+            raise SchemaError(f"no table or database is called {name!r}", hint=did_you_mean(name, _known(schema)))
         chosen |= found
     tables = tuple(table for table in schema.tables if table.name in chosen)
     keys = tuple(key for key in schema.foreign_keys if key.table in chosen and key.other_table in chosen)

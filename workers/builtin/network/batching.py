@@ -15,29 +15,29 @@ from ..query.grammar import (
     COLUMN,
     KEYWORD,
     KEYWORDS,
-    START,
+    START_STACK,
     STATES,
     TABLE,
     VALUE,
     WORD,
     Symbol,
     legal_table,
+    push,
     state_of,
-    step,
 )
-from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, Linked
+from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, LinkedQuestion
 
 FIRST = len(KEYWORDS)
 """The input at the first step, where no symbol stands before."""
 MOST_COLUMNS = 36
-NEVER = -1e9
+NEGATIVE_INFINITY = -1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
     """A question linked to its schema, and the symbols that answer it."""
 
-    linked: Linked
+    linked: LinkedQuestion
     symbols: tuple[Symbol, ...]
 
 
@@ -78,25 +78,25 @@ def batches(
     if shuffled:
         chance.shuffle(chunks)
     for chunk in chunks:
-        thins = [thinned(examples[number], chance) if shuffled else _whole(examples[number]) for number in chunk]
+        thins = [drop_columns(examples[number], chance) if shuffled else _whole(examples[number]) for number in chunk]
         yield collate(thins, wordless, chance)
 
 
 @dataclass(frozen=True, slots=True)
-class Thin:
+class Subset:
     """An example with some of its items: `kept` numbers them, `targets` point into what is kept."""
 
-    linked: Linked
+    linked: LinkedQuestion
     kept: np.ndarray
     symbols: list[tuple[int, str]]
     ranges: tuple[tuple[int, int], ...]
 
 
-def _whole(example: Example) -> Thin:
+def _whole(example: Example) -> Subset:
     return _thin(example, np.arange(len(example.linked.features)))
 
 
-def thinned(example: Example, chance: random.Random) -> Thin:
+def drop_columns(example: Example, chance: random.Random) -> Subset:
     """Leave out columns that the answer does not need where a schema has many: shorter, and never twice the same."""
     linked = example.linked
     start, count = linked.start(COLUMNS), linked.sizes[COLUMNS]
@@ -109,26 +109,26 @@ def thinned(example: Example, chance: random.Random) -> Thin:
     return _thin(example, np.array(kept))
 
 
-def _thin(example: Example, kept: np.ndarray) -> Thin:
+def _thin(example: Example, kept: np.ndarray) -> Subset:
     linked = example.linked
     places = {int(item): place for place, item in enumerate(kept)}
     starts = {WORD: QUESTION, COLUMN: linked.start(COLUMNS), TABLE: linked.start(TABLES), VALUE: linked.start(VALUES)}
-    stack, symbols = START, []
+    stack, symbols = START_STACK, []
     for symbol in example.symbols:
         kind, number = symbol
         place = number if kind == KEYWORD else len(KEYWORDS) + places[starts[kind] + number]
         symbols.append((place, STATES[state_of(stack)]))
-        stack = step(stack, symbol)
+        stack = push(stack, symbol)
     dropped = len(linked.features) - len(kept)
     bounds = [linked.start(COLUMNS), *(linked.start(part) - dropped for part in (TABLES, VALUES)), len(kept)]
-    return Thin(linked, kept, symbols, (*pairwise(bounds), (0, linked.sizes[QUESTION])))
+    return Subset(linked, kept, symbols, (*pairwise(bounds), (0, linked.sizes[QUESTION])))
 
 
 LEGAL = np.array(legal_table(), dtype=bool)
 STATE_NUMBERS = {name: number for number, name in enumerate(STATES)}
 
 
-def collate(thins: Sequence[Thin], wordless: float = 0.0, chance: random.Random | None = None) -> Batch:
+def collate(thins: Sequence[Subset], wordless: float = 0.0, chance: random.Random | None = None) -> Batch:
     """Return the tensors of some examples, padded to the longest."""
     count, items = len(thins), max(len(thin.kept) for thin in thins)
     steps = max(len(thin.symbols) for thin in thins)
@@ -174,7 +174,7 @@ def illegal_scores(legal: np.ndarray, ranges: Sequence[tuple[int, int]], items: 
     Args:
         ranges: where the columns, tables, values and words stand.
     """
-    scores = np.full((len(legal), len(KEYWORDS) + items), NEVER, dtype=np.float32)
+    scores = np.full((len(legal), len(KEYWORDS) + items), NEGATIVE_INFINITY, dtype=np.float32)
     scores[:, : len(KEYWORDS)][legal[:, : len(KEYWORDS)]] = 0
     for kind, (start, end) in enumerate(ranges):
         scores[np.ix_(legal[:, len(KEYWORDS) + kind], np.arange(len(KEYWORDS) + start, len(KEYWORDS) + end))] = 0

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..query.grammar import KEYWORDS, START, Stack, Symbol, state_of, step
-from ..schema.schema_index import Names
-from .decoding_mask import Legal
+from ..query.grammar import KEYWORDS, START_STACK, Stack, Symbol, push, state_of
+from ..schema.schema_index import SchemaIndex
+from .decoding_mask import DecodingMask
 from .numpy_network import FIRST, Array, Network
-from .schema_linking import Linked
+from .schema_linking import LinkedQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class Beam:
     stack: Stack
 
 
-def search(network: Network, names: Names, linked: Linked, width: int = 5) -> list[Beam]:
+def beam_search(network: Network, names: SchemaIndex, linked: LinkedQuestion, width: int = 5) -> list[Beam]:
     """Return whole sequences, the likeliest first; at most `width`, none where every beam ran too long."""
-    memory, cache, legal = network.encode(linked), network.cache(width), Legal(names, linked)
-    beams, whole = [Beam((), 0.0, START)], list[Beam]()
+    memory, cache, legal = network.encode(linked), network.cache(width), DecodingMask(names, linked)
+    beams, whole = [Beam((), 0.0, START_STACK)], list[Beam]()
     for _ in range(network.steps):
         inputs = [_input(legal, beam) for beam in beams]
         scores = network.step(memory, cache, inputs, [state_of(beam.stack) for beam in beams])
@@ -42,14 +42,14 @@ def search(network: Network, names: Names, linked: Linked, width: int = 5) -> li
     return sorted(whole, key=lambda beam: -beam.score)[:width]
 
 
-def _input(legal: Legal, beam: Beam) -> int:
+def _input(legal: DecodingMask, beam: Beam) -> int:
     if not beam.symbols:
         return FIRST
     place = legal.place(beam.symbols[-1])
     return place if place < len(KEYWORDS) else place + 1
 
 
-def _best(scores: Array, beams: list[Beam], legal: Legal, width: int) -> list[tuple[int, Beam]]:
+def _best(scores: Array, beams: list[Beam], legal: DecodingMask, width: int) -> list[tuple[int, Beam]]:
     """Return the likeliest continuations, each with the row of the beam that it continues."""
     totals = np.full(scores.shape, -np.inf, dtype=np.float64)
     for row, beam in enumerate(beams):
@@ -64,5 +64,5 @@ def _best(scores: Array, beams: list[Beam], legal: Legal, width: int) -> list[tu
         if np.isfinite(totals[row, place]):
             symbol = legal.symbol(int(place))
             beam = beams[row]
-            found.append((int(row), Beam((*beam.symbols, symbol), float(totals[row, place]), step(beam.stack, symbol))))
+            found.append((int(row), Beam((*beam.symbols, symbol), float(totals[row, place]), push(beam.stack, symbol))))
     return found

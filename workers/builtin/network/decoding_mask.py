@@ -25,24 +25,24 @@ from ..query.grammar import (
 )
 from ..query.linearize import LONGEST_SPAN
 from ..query.to_sql import is_date, is_year
-from ..schema.schema_index import Names, kind_of
-from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, Linked
+from ..schema.schema_index import SchemaIndex, column_kind
+from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, LinkedQuestion
 
 LEGAL = np.array(legal_table(), dtype=bool)
 NUMBERS = {name: number for number, name in enumerate(STATES)}
-DEEPEST = 14
+MAX_DEPTH = 14
 """How many states may be open: about three subqueries inside of each other."""
 WIDE_MARKS = frozenset("，。？！；：")
 PART_OF = {COLUMN: COLUMNS, TABLE: TABLES, VALUE: VALUES, WORD: QUESTION}
 Mask = NDArray[np.bool_]
 
 
-class Legal:
+class DecodingMask:
     """The legal next symbols for one linked question, as masks over keywords and items."""
 
-    def __init__(self, names: Names, linked: Linked) -> None:
+    def __init__(self, names: SchemaIndex, linked: LinkedQuestion) -> None:
         self.names, self.linked = names, linked
-        kinds = [kind_of(column) for column in names.columns]
+        kinds = [column_kind(column) for column in names.columns]
         self.numeric = np.array([kind == "number" for kind in kinds], dtype=bool)
         self.textual = np.array([kind == "text" for kind in kinds], dtype=bool)
         self.dated = np.array([kind == "date" for kind in kinds], dtype=bool)
@@ -102,7 +102,7 @@ class Legal:
             self._no_repetition(mask, symbols)
         if state == "AFTER_ITEM":
             self._same_count(mask, symbols)
-        if len(stack) > DEEPEST:
+        if len(stack) > MAX_DEPTH:
             self._forbid(mask, "QUERY", "IN", "NOT_IN", *SET_OPERATORS)
         if any(is_keyword(symbol, *SET_OPERATORS) for symbol in symbols):
             self._forbid(mask, *SET_OPERATORS)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..query.grammar import KEYWORDS
 from ..text.word_vectors import word_vectors
-from .schema_linking import Linked
+from .schema_linking import LinkedQuestion
 from .weights import WEIGHTS, Arrays, load_weights
 
 Array = NDArray[np.float32]
@@ -26,7 +26,7 @@ FIRST = len(KEYWORDS)
 
 
 @dataclass(slots=True)
-class Memory:
+class EncoderMemory:
     """An encoded question.
 
     Args:
@@ -63,7 +63,7 @@ class Network:
         self.encoder_layers, self.decoder_layers = shape["encoder_layers"], shape["decoder_layers"]
         self.head = self.width // self.heads
 
-    def encode(self, linked: Linked) -> Memory:
+    def encode(self, linked: LinkedQuestion) -> EncoderMemory:
         """Return the memory of a linked question."""
         sizes = np.array([max(len(bag), 1) for bag in linked.features])
         ends = np.cumsum([len(bag) for bag in linked.features])
@@ -79,9 +79,9 @@ class Network:
             x = self._encoder_layer(f"encoder.{layer}", x, own)
         x = self._norm("norm_memory", x)
         crossed = [self._key_value(f"decoder.{layer}.cross_attention", x) for layer in range(self.decoder_layers)]
-        return Memory(self._linear("pointed", x), self._linear("point_key", x), crossed)
+        return EncoderMemory(self._linear("pointed", x), self._linear("point_key", x), crossed)
 
-    def _vectors(self, linked: Linked) -> Array:
+    def _vectors(self, linked: LinkedQuestion) -> Array:
         """Return the mean of the vectors of each item's words, (items, dimensions)."""
         rows = self.table[list(chain.from_iterable(linked.vectors))]
         sizes = np.array([len(one) for one in linked.vectors])
@@ -93,7 +93,7 @@ class Network:
         """Return an empty cache for so many beams."""
         return Cache(self.decoder_layers, beams, self.heads, self.steps, self.head)
 
-    def step(self, memory: Memory, cache: Cache, inputs: list[int], states: list[int]) -> Array:
+    def step(self, memory: EncoderMemory, cache: Cache, inputs: list[int], states: list[int]) -> Array:
         """Return the scores (beams, keywords + items) of the next symbol of each beam.
 
         Args:
@@ -111,7 +111,7 @@ class Network:
         pointers = self._linear("point_query", x) @ memory.keys.T * self.width**-0.5
         return np.concatenate([self._linear("keyword_out", x), pointers], axis=1)
 
-    def _input(self, memory: Memory, symbol: int) -> Array:
+    def _input(self, memory: EncoderMemory, symbol: int) -> Array:
         given: Array = self.arrays["keywords.weight"][symbol] if symbol <= FIRST else memory.vectors[symbol - FIRST - 1]
         return given
 
@@ -142,7 +142,7 @@ class Network:
         inner = np.maximum(self._linear(f"{name}.inner", self._norm(f"{name}.norm_inner", x)), 0)
         return x + self._linear(f"{name}.outer", inner)
 
-    def _decoder_layer(self, number: int, x: Array, cache: Cache, memory: Memory, beams: int) -> Array:
+    def _decoder_layer(self, number: int, x: Array, cache: Cache, memory: EncoderMemory, beams: int) -> Array:
         name, shape = f"decoder.{number}", (beams, self.heads, self.head)
         normed = self._norm(f"{name}.norm_self", x)
         both = self._linear(f"{name}.self_attention.key_value", normed).reshape(beams, 2, self.heads, self.head)

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from ...mschema import split_name
 from ..query.grammar import COLUMN, KEYWORD, KEYWORDS, TABLE, VALUE, Symbol
-from ..query.linearize import Speller
-from ..query.tree import Predicate, Query, Value
-from ..schema.schema_index import Names, kind_of
+from ..query.linearize import Linearizer
+from ..query.tree import LiteralValue, Predicate, Query
+from ..schema.schema_index import SchemaIndex, column_kind
 from ..text.lexicon import IGNORED
-from ..text.tokens import Word, bucket, is_wide, name_words, question_features, read_words, stem, text_features
-from ..text.word_vectors import NONE, word_vectors
-from .value_candidates import KINDS, Candidate, Cells, find_candidates
+from ..text.tokens import Word, feature_hash, is_cjk, name_words, question_features, read_words, stem, text_features
+from ..text.word_vectors import EMPTY_VECTORS, word_vectors
+from .value_candidates import KINDS, Candidate, CellIndex, find_candidates
 
 QUESTION, EARLIER, SYMBOL, COLUMNS, TABLES, VALUES = range(6)
 """The parts of the sequence of items."""
@@ -32,7 +32,7 @@ MOST_WORDS = 60
 MOST_EARLIER = 30
 MOST_SYMBOLS = 40
 LONGEST_NAME = 12
-NEAR, LIKE = 0.6, 0.4
+HIGH_SIMILARITY, LOW_SIMILARITY = 0.6, 0.4
 """From which cosine on a word is used much like a word of a name, or somewhat."""
 COLUMN_KINDS = ("number", "date", "boolean", "text", "other")
 SEGMENTS = 4 + len(COLUMN_KINDS) * 3 + len(KINDS)
@@ -82,7 +82,7 @@ RELATIONS = PARTS * PARTS + len(_SPECIAL)
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class PreviousTurn:
     """The turn before: its question, and its query where that could be read."""
 
     question: str
@@ -90,7 +90,7 @@ class Earlier:
 
 
 @dataclass(slots=True)
-class Linked:
+class LinkedQuestion:
     """What the network reads of one question.
 
     Args:
@@ -121,9 +121,9 @@ class Linked:
 class SchemaLinks:
     """What does not depend on the question: names as features, keys as relations, cells by their text."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: SchemaIndex) -> None:
         self.names = names
-        self.cells = Cells(names)
+        self.cells = CellIndex(names)
         self.column_words = [name_words(column.name) for column in names.columns]
         self.table_words = [name_words(split_name(table.name)[-1]) for table in names.tables]
         self.features = [
@@ -137,10 +137,10 @@ class SchemaLinks:
         self.segments = [self._segment(number) for number in range(len(names.columns))] + [3] * len(names.tables)
         self.relations = self._relations()
 
-    def likeness(self, words: Sequence[str]) -> NDArray[np.float32]:
+    def similarity(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Return how alike each word is used to the nearest word of each name, (words, columns + tables): 1 at most."""
         known = word_vectors()
-        rows = [NONE if word in IGNORED else known.row(word) for word in words]
+        rows = [EMPTY_VECTORS if word in IGNORED else known.row(word) for word in words]
         ends = np.cumsum([0, *(len(rows) for rows in self.vectors)])[:-1]
         cosines = known.table[rows] @ known.table[list(chain.from_iterable(self.vectors))].T
         alike: NDArray[np.float32] = np.maximum.reduceat(cosines, ends, axis=1)
@@ -149,13 +149,13 @@ class SchemaLinks:
     def with_cells(self, found: Sequence[tuple[int, str]]) -> SchemaLinks:
         """Return the same schema with more cells known, as (column, text)."""
         links = copy(self)
-        links.cells = self.cells.with_more(found)
+        links.cells = self.cells.extended(found)
         return links
 
     def _segment(self, number: int) -> int:
         column = self.names.columns[number]
         foreign = any(edge.column == number for edge in self.names.edges)
-        return 4 + COLUMN_KINDS.index(kind_of(column)) * 3 + (1 if column.primary_key else 2 if foreign else 0)
+        return 4 + COLUMN_KINDS.index(column_kind(column)) * 3 + (1 if column.primary_key else 2 if foreign else 0)
 
     def _relations(self) -> NDArray[np.uint8]:
         """Return the relations among columns and tables, (columns + tables) squared."""
@@ -184,7 +184,7 @@ class SchemaLinks:
         return matrix
 
 
-def link(question: str, schema: SchemaLinks, earlier: Earlier | None = None) -> Linked:
+def link(question: str, schema: SchemaLinks, earlier: PreviousTurn | None = None) -> LinkedQuestion:
     """Return what the network reads of a question asked of a schema, after an earlier turn."""
     names = schema.names
     words = read_words(question)[:MOST_WORDS]
@@ -198,7 +198,7 @@ def link(question: str, schema: SchemaLinks, earlier: Earlier | None = None) -> 
     features += [_symbol_features(symbol, schema, candidates) for symbol in symbols]
     features += schema.features
     texts = [tuple(word.lower for word in read_words(one.value.text))[:6] for one in candidates]
-    features += [text_features(text) or (bucket("<none>"),) for text in texts]
+    features += [text_features(text) or (feature_hash("<none>"),) for text in texts]
     vectors = [vector_rows((word.lower,)) for word in (*words, *before)]
     vectors += [_symbol_vectors(symbol, schema) for symbol in symbols]
     vectors += [*schema.vectors, *(vector_rows(text) for text in texts)]
@@ -206,7 +206,7 @@ def link(question: str, schema: SchemaLinks, earlier: Earlier | None = None) -> 
     segments = np.array(
         [0] * len(words) + [1] * len(before) + [2] * len(symbols) + schema.segments + values, dtype=np.int64
     )
-    linked = Linked(words, features, vectors, segments, _base(sizes, schema), sizes, candidates, symbols)
+    linked = LinkedQuestion(words, features, vectors, segments, _base(sizes, schema), sizes, candidates, symbols)
     _relate_words(linked, words, QUESTION, "word", schema)
     _relate_words(linked, before, EARLIER, "earlier", schema)
     _relate_symbols(linked)
@@ -214,7 +214,7 @@ def link(question: str, schema: SchemaLinks, earlier: Earlier | None = None) -> 
     return linked
 
 
-def values_of(tree: Query) -> list[Value]:
+def values_of(tree: Query) -> list[LiteralValue]:
     """Return the constants of a query, its subqueries' too."""
     found = []
     for predicate in (*tree.where, *tree.having):
@@ -223,21 +223,21 @@ def values_of(tree: Query) -> list[Value]:
     return found + (values_of(tree.right) if tree.right else [])
 
 
-def _operand_values(predicate: Predicate) -> list[Value]:
+def _operand_values(predicate: Predicate) -> list[LiteralValue]:
     found = []
     for operand in predicate.operands:
-        if isinstance(operand, Value):
+        if isinstance(operand, LiteralValue):
             found.append(operand)
         elif isinstance(operand, Query):
             found += values_of(operand)
     return found
 
 
-def _earlier_symbols(earlier: Earlier | None, candidates: list[Candidate]) -> list[Symbol]:
+def _earlier_symbols(earlier: PreviousTurn | None, candidates: list[Candidate]) -> list[Symbol]:
     if earlier is None or earlier.tree is None:
         return []
     try:
-        return Speller([one.spellings for one in candidates]).query(earlier.tree)[:-1][:MOST_SYMBOLS]
+        return Linearizer([one.spellings for one in candidates]).query(earlier.tree)[:-1][:MOST_SYMBOLS]
     except ValueError:
         return []
 
@@ -245,16 +245,16 @@ def _earlier_symbols(earlier: Earlier | None, candidates: list[Candidate]) -> li
 def _symbol_features(symbol: Symbol, schema: SchemaLinks, candidates: list[Candidate]) -> tuple[int, ...]:
     kind, number = symbol
     if kind == KEYWORD:
-        return (bucket(f"keyword:{KEYWORDS[number]}"),)
+        return (feature_hash(f"keyword:{KEYWORDS[number]}"),)
     if kind == VALUE:
-        return (bucket("<earlier value>"),)
+        return (feature_hash("<earlier value>"),)
     return schema.features[number + (len(schema.names.columns) if kind == TABLE else 0)]
 
 
 def _symbol_vectors(symbol: Symbol, schema: SchemaLinks) -> tuple[int, ...]:
     kind, number = symbol
     if kind not in (COLUMN, TABLE):
-        return (NONE,)
+        return (EMPTY_VECTORS,)
     return schema.vectors[number + (len(schema.names.columns) if kind == TABLE else 0)]
 
 
@@ -262,7 +262,7 @@ def _symbol_vectors(symbol: Symbol, schema: SchemaLinks) -> tuple[int, ...]:
 def vector_rows(words: tuple[str, ...]) -> tuple[int, ...]:
     """Return the rows of the words that have a vector; NONE alone where none has."""
     known = word_vectors()
-    return tuple(row for row in (known.row(word) for word in words) if row != NONE) or (NONE,)
+    return tuple(row for row in (known.row(word) for word in words) if row != EMPTY_VECTORS) or (EMPTY_VECTORS,)
 
 
 @lru_cache(maxsize=4096)
@@ -295,21 +295,21 @@ def _base(sizes: tuple[int, ...], schema: SchemaLinks) -> NDArray[np.uint8]:
     return matrix
 
 
-def _set(linked: Linked, one: int, two: int, relation: str) -> None:
+def _set(linked: LinkedQuestion, one: int, two: int, relation: str) -> None:
     linked.relations[one, two] = RELATION_NUMBERS[relation]
     linked.relations[two, one] = RELATION_NUMBERS[f"{relation} back"]
 
 
-def _relate_words(linked: Linked, words: list[Word], part: int, label: str, schema: SchemaLinks) -> None:
+def _relate_words(linked: LinkedQuestion, words: list[Word], part: int, label: str, schema: SchemaLinks) -> None:
     """Tie words to the columns and tables whose names they are part of, or wholly are, or are used like."""
     start = linked.start(part)
     stems = [stem(word.lower) for word in words]
     pairs = [{one + two for one, two in pairwise(stems[max(n - 1, 0) : n + 2])} for n in range(len(stems))]
     runs: dict[str, set[int]] = {}
     for one in range(len(stems)):
-        for two in range(one + 1, min(one + (LONGEST_NAME if is_wide(stems[one]) else 5), len(stems)) + 1):
+        for two in range(one + 1, min(one + (LONGEST_NAME if is_cjk(stems[one]) else 5), len(stems)) + 1):
             runs.setdefault("".join(stems[one:two]), set()).update(range(one, two))
-    alike = schema.likeness([word.lower for word in words])
+    alike = schema.similarity([word.lower for word in words])
     number = 0
     for kind, names, where in (
         ("column", schema.column_words, linked.start(COLUMNS)),
@@ -322,12 +322,18 @@ def _relate_words(linked: Linked, words: list[Word], part: int, label: str, sche
             for place, word in enumerate(stems):
                 if place in whole:
                     match = "fully"
-                elif is_wide(word):
+                elif is_cjk(word):
                     match = "partly" if any(p in name for p in pairs[place]) else "like" if word in name else ""
                 elif word not in IGNORED and _is_part(word, name_stems):
                     match = "partly"
                 else:
-                    match = "near" if alike[place, number] >= NEAR else "like" if alike[place, number] >= LIKE else ""
+                    match = (
+                        "near"
+                        if alike[place, number] >= HIGH_SIMILARITY
+                        else "like"
+                        if alike[place, number] >= LOW_SIMILARITY
+                        else ""
+                    )
                 if match:
                     _set(linked, start + place, item, f"{label} {match} {kind}")
             number += 1
@@ -340,7 +346,7 @@ def _is_part(word: str, parts: tuple[str, ...]) -> bool:
     return len(word) >= 4 and any(word in part or (len(part) >= 4 and part in word) for part in parts)
 
 
-def _relate_symbols(linked: Linked) -> None:
+def _relate_symbols(linked: LinkedQuestion) -> None:
     start = linked.start(SYMBOL)
     parts = {COLUMN: ("column", COLUMNS), TABLE: ("table", TABLES), VALUE: ("value", VALUES)}
     for place, (kind, number) in enumerate(linked.symbols):
@@ -349,11 +355,11 @@ def _relate_symbols(linked: Linked) -> None:
             _set(linked, start + place, linked.start(part) + number, f"symbol is {label}")
 
 
-def _relate_values(linked: Linked, schema: SchemaLinks) -> None:
+def _relate_values(linked: LinkedQuestion, schema: SchemaLinks) -> None:
     """Tie values to their words, to the columns and tables that have them as cells, and numbers to number columns."""
     words = linked.sizes[QUESTION]
     columns, tables, values = (linked.start(part) for part in (COLUMNS, TABLES, VALUES))
-    numeric = [number for number, column in enumerate(schema.names.columns) if kind_of(column) == "number"]
+    numeric = [number for number, column in enumerate(schema.names.columns) if column_kind(column) == "number"]
     for number, candidate in enumerate(linked.candidates):
         item = values + number
         if candidate.start >= 0:

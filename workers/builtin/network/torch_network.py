@@ -16,7 +16,7 @@ from .schema_linking import RELATIONS, SEGMENTS
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class NetworkConfig:
     """The network's sizes: what a weights file was trained with."""
 
     width: int = 192
@@ -32,7 +32,7 @@ class Shape:
 class Attention(nn.Module):  # type: ignore[misc]
     """Multi-head attention with an additive bias."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: NetworkConfig) -> None:
         super().__init__()
         self.heads = shape.heads
         self.query = nn.Linear(shape.width, shape.width)
@@ -54,7 +54,7 @@ class Attention(nn.Module):  # type: ignore[misc]
 class Layer(nn.Module):  # type: ignore[misc]
     """A pre-norm transformer layer, with attention to a memory where `crossed`."""
 
-    def __init__(self, shape: Shape, crossed: bool) -> None:
+    def __init__(self, shape: NetworkConfig, crossed: bool) -> None:
         super().__init__()
         self.norm_self, self.self_attention = nn.LayerNorm(shape.width), Attention(shape)
         if crossed:
@@ -78,7 +78,7 @@ class Layer(nn.Module):  # type: ignore[misc]
 class TorchNetwork(nn.Module):  # type: ignore[misc]
     """Encoder of items with relations, decoder over symbols that points at items."""
 
-    def __init__(self, shape: Shape, drop: float = 0.1) -> None:
+    def __init__(self, shape: NetworkConfig, drop: float = 0.1) -> None:
         super().__init__()
         self.shape, self.drop = shape, drop
         self.features = nn.EmbeddingBag(shape.buckets, shape.features, mode="mean")

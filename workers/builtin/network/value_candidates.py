@@ -10,10 +10,10 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 
 from ...mschema import Schema
-from ..query.tree import Value
-from ..schema.schema_index import Names, kind_of
+from ..query.tree import LiteralValue
+from ..schema.schema_index import SchemaIndex, column_kind
 from ..text.lexicon import GENDER_NAMES, GENDERS, NUMBER_WORDS, PLAIN_WORDS, SCALES, SMALL_WORDS, YES_NO
-from ..text.tokens import Word, is_wide, name_words, read_words, spell, stem
+from ..text.tokens import Word, is_cjk, name_words, read_words, split_identifier, stem
 
 KINDS = ("number", "date", "quoted", "cell", "name", "implied", "earlier")
 MOST = 18
@@ -37,7 +37,7 @@ class Candidate:
         cells: for each column that has it, how the column spells it.
     """
 
-    value: Value
+    value: LiteralValue
     kind: str
     start: int = -1
     end: int = -1
@@ -49,22 +49,22 @@ class Candidate:
         return (self.value.text, *self.cells.values())
 
 
-def normal(text: str) -> str:
+def normalize(text: str) -> str:
     """Return a text as cells are compared: its words in lower case, without marks."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-class Cells:
+class CellIndex:
     """The known cells of a schema's columns, by their normal text. Numbers in number columns are not kept."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: SchemaIndex) -> None:
         self.names = names
         self.exact: dict[str, dict[int, str]] = {}
         for number, column in enumerate(names.columns):
-            if kind_of(column) not in ("number", "other"):
+            if column_kind(column) not in ("number", "other"):
                 for text in (*column.values, *column.examples):
                     if len(text) <= 80:
-                        self.exact.setdefault(normal(text), {}).setdefault(number, text)
+                        self.exact.setdefault(normalize(text), {}).setdefault(number, text)
 
     @cached_property
     def units(self) -> frozenset[str]:
@@ -77,13 +77,13 @@ class Cells:
         """Whether a column's name begins with 'whether' in Chinese: its cells are yes and no."""
         return any(column.name.startswith("是否") for column in self.names.columns)
 
-    def with_more(self, found: Sequence[tuple[int, str]]) -> Cells:
+    def extended(self, found: Sequence[tuple[int, str]]) -> CellIndex:
         """Return these cells and more, as (column, text)."""
         more = copy(self)
         more.__dict__.pop("stems", None)
         more.exact = dict(self.exact)
         for number, text in found:
-            key = normal(text)
+            key = normalize(text)
             more.exact[key] = {**more.exact.get(key, {}), number: text}
         return more
 
@@ -98,13 +98,13 @@ class Cells:
 
     def find(self, text: str) -> dict[int, str]:
         """Return the columns that have a text as a cell, each with its spelling."""
-        key = normal(text)
+        key = normalize(text)
         found = self.exact.get(key, {}) if key else {}
         if found or " " in key or not key.isalpha() or len(key) < 3:
             return found
         return self.stems.get(stem(key), {})
 
-    def genders(self, word: str) -> dict[int, str]:
+    def gender_cells(self, word: str) -> dict[int, str]:
         """Return the cells of columns such as `sex` that a word like 'women' stands for."""
         cells = [cell for text in GENDERS.get(word, ()) for cell in self.exact.get(text, {}).items()]
         return {number: spelling for number, spelling in cells if self._is_gender(number)}
@@ -113,7 +113,7 @@ class Cells:
         return any(name in self.names.columns[number].name.lower() for name in GENDER_NAMES)
 
 
-def find_candidates(question: str, cells: Cells, earlier: Sequence[Value] = ()) -> list[Candidate]:
+def find_candidates(question: str, cells: CellIndex, earlier: Sequence[LiteralValue] = ()) -> list[Candidate]:
     """Return the constants that a question, its cells and the turns before it offer, each text once."""
     words = read_words(question)
     found = [
@@ -140,27 +140,27 @@ def _quoted(question: str, words: list[Word]) -> Iterator[Candidate]:
         inside = _inside_of(match, words)
         if inside and text.strip():
             number = re.fullmatch(r"\d+(\.\d+)?", text.strip()) is not None
-            yield Candidate(Value(text.strip(), number), "quoted", inside[0], inside[-1] + 1)
+            yield Candidate(LiteralValue(text.strip(), number), "quoted", inside[0], inside[-1] + 1)
 
 
 def _inside_of(match: re.Match[str], words: list[Word]) -> list[int]:
     return [number for number, word in enumerate(words) if match.start() <= word.start and word.end <= match.end()]
 
 
-def _runs(words: list[Word], cells: Cells) -> Iterator[Candidate]:
+def _runs(words: list[Word], cells: CellIndex) -> Iterator[Candidate]:
     """Yield the longest runs that equal a cell; a plain word alone only where it is capitalised inside a sentence."""
     covered: list[tuple[int, int]] = []
-    longest = LONGEST_WIDE_RUN if any(is_wide(word.text) for word in words) else LONGEST_RUN
+    longest = LONGEST_WIDE_RUN if any(is_cjk(word.text) for word in words) else LONGEST_RUN
     for length in range(min(longest, len(words)), 0, -1):
         for start in range(len(words) - length + 1):
             end = start + length
             if any(one <= start and end <= two for one, two in covered) or not _telling(words, start, end):
                 continue
-            text = spell(words[start:end])
+            text = split_identifier(words[start:end])
             matches = cells.find(text)
             if matches:
                 covered.append((start, end))
-                yield Candidate(Value(text, text.isdigit()), "cell", start, end, matches)
+                yield Candidate(LiteralValue(text, text.isdigit()), "cell", start, end, matches)
 
 
 def _telling(words: list[Word], start: int, end: int) -> bool:
@@ -175,23 +175,23 @@ def _telling(words: list[Word], start: int, end: int) -> bool:
 def _numbers(words: list[Word], units: Collection[str]) -> Iterator[Candidate]:
     for number, word in enumerate(words):
         if DATE.fullmatch(word.text):
-            yield Candidate(Value(word.text), "date", number, number + 1)
+            yield Candidate(LiteralValue(word.text), "date", number, number + 1)
         elif word.text[0].isdigit():
             text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", word.text)
             negative = number > 0 and words[number - 1].text == "-" and words[number - 1].end == word.start
             negative = negative and (number == 1 or words[number - 2].end < words[number - 1].start)
             plain = re.fullmatch(r"\d+(\.\d+)?", text) is not None
             text = _scaled(text, words[number + 1 :], units) if plain else text
-            yield Candidate(Value(("-" if negative else "") + text, plain), "number", number, number + 1)
+            yield Candidate(LiteralValue(("-" if negative else "") + text, plain), "number", number, number + 1)
         elif word.lower in NUMBER_WORDS:
             text = _scaled(str(NUMBER_WORDS[word.lower]), words[number + 1 :], units)
-            yield Candidate(Value(text, True), "number", number, number + 1)
+            yield Candidate(LiteralValue(text, True), "number", number, number + 1)
 
 
 def _wide_dates(question: str, words: list[Word]) -> Iterator[Candidate]:
     for match in WIDE_DATE.finditer(question):
         inside = _inside_of(match, words)
-        yield Candidate(Value("{}-{:0>2}-{:0>2}".format(*match.groups())), "date", inside[0], inside[-1] + 1)
+        yield Candidate(LiteralValue("{}-{:0>2}-{:0>2}".format(*match.groups())), "date", inside[0], inside[-1] + 1)
 
 
 def _scaled(text: str, rest: Sequence[Word], units: Collection[str]) -> str:
@@ -215,7 +215,7 @@ def _capitalised(words: list[Word]) -> Iterator[Candidate]:
         ):
             end += 1
         if start or end > 1:
-            yield Candidate(Value(spell(words[start:end])), "name", start, end)
+            yield Candidate(LiteralValue(split_identifier(words[start:end])), "name", start, end)
         start = end
 
 
@@ -224,19 +224,19 @@ def _inside(words: list[Word], place: int) -> bool:
     return words[place].lower in SMALL_WORDS and after < len(words) and words[after].text[0].isupper()
 
 
-def _implied(words: list[Word], cells: Cells) -> Iterator[Candidate]:
+def _implied(words: list[Word], cells: CellIndex) -> Iterator[Candidate]:
     for number, word in enumerate(words):
-        matches = cells.genders(word.lower)
+        matches = cells.gender_cells(word.lower)
         if matches:
-            yield Candidate(Value(next(iter(matches.values()))), "implied", number, number + 1, matches)
+            yield Candidate(LiteralValue(next(iter(matches.values()))), "implied", number, number + 1, matches)
     for text in YES_NO if cells.asks_whether else ():
-        yield Candidate(Value(text), "implied")
+        yield Candidate(LiteralValue(text), "implied")
 
 
 @lru_cache(maxsize=4)
-def cells_of(schema: Schema) -> Cells:
+def cells_of(schema: Schema) -> CellIndex:
     """Return the known cells of a schema, kept for the next question."""
-    return Cells(Names(schema))
+    return CellIndex(SchemaIndex(schema))
 
 
 def matching_cells(question: str, schema: Schema) -> list[tuple[str, str, str]]:

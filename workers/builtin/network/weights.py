@@ -46,6 +46,6 @@ def load_weights(path: Path = WEIGHTS) -> tuple[Arrays, dict[str, int]]:
 
 
 @lru_cache(maxsize=2)
-def release_of(path: Path = WEIGHTS) -> str:
+def release_name(path: Path = WEIGHTS) -> str:
     """Return what names these weights: the beginning of the file's SHA-256."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .tree import Predicate, Query
 
 
-def says_nothing(query: Query) -> bool:
+def is_degenerate(query: Query) -> bool:
     """Whether a part cannot matter: a set operation of equal halves, (NOT) IN all of the same column, a test twice."""
     if query.right is not None and query.without_right() == query.right:
         return True
@@ -16,7 +16,7 @@ def says_nothing(query: Query) -> bool:
 
 def _is_empty(predicate: Predicate) -> bool:
     queries = [operand for operand in predicate.operands if isinstance(operand, Query)]
-    if any(says_nothing(query) for query in queries):
+    if any(is_degenerate(query) for query in queries):
         return True
     return predicate.operator in ("IN", "NOT_IN") and any(_is_all_of(query, predicate.term.column) for query in queries)
 

@@ -8,9 +8,9 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from ...mschema import join_name
-from ..schema.schema_index import Names
+from ..schema.schema_index import SchemaIndex
 from .grammar import AGGREGATES
-from .tree import Joiner, Operand, Order, Predicate, Query, SetOperator, Term, Value
+from .tree import Joiner, LiteralValue, Operand, Order, Predicate, Query, SetOperator, Term
 
 COMPARISONS: dict[type[exp.Expr], str] = {
     exp.EQ: "=",
@@ -28,11 +28,11 @@ SET_OPERATIONS: dict[type[exp.Expr], SetOperator] = {
 }
 
 
-class NotRead(ValueError):
+class UnsupportedSqlError(ValueError):
     """The SQL has something that a query tree does not hold."""
 
 
-def read_sql(sql: str, names: Names) -> Query:
+def parse_sql(sql: str, names: SchemaIndex) -> Query:
     """Return the query tree of a SELECT. Its `using` holds every table that only FROM names.
 
     Raises:
@@ -41,28 +41,28 @@ def read_sql(sql: str, names: Names) -> Query:
     try:
         parsed = sqlglot.parse_one(sql, read="duckdb")
     except sqlglot.errors.SqlglotError as error:
-        raise NotRead(str(error)) from error
+        raise UnsupportedSqlError(str(error)) from error
     return _query(parsed, names)
 
 
-def _query(node: exp.Expr | None, names: Names) -> Query:
+def _query(node: exp.Expr | None, names: SchemaIndex) -> Query:
     if isinstance(node, exp.Subquery | exp.Paren):
         return _query(node.this, names)
     for kind, operator in SET_OPERATIONS.items():
         if isinstance(node, kind):
             left, right = _query(node.this, names), _query(node.expression, names)
             if left.operator or node.args.get("order") or node.args.get("limit"):
-                raise NotRead("a chain of set operations")
+                raise UnsupportedSqlError("a chain of set operations")
             return Query(**{**{f: getattr(left, f) for f in left.__slots__}, "operator": operator, "right": right})
     if not isinstance(node, exp.Select):
-        raise NotRead(f"a {type(node).__name__}")
+        raise UnsupportedSqlError(f"a {type(node).__name__}")
     return _Scope(node, names).query()
 
 
 class _Scope:
     """One SELECT with the tables of its FROM."""
 
-    def __init__(self, select: exp.Select, names: Names) -> None:
+    def __init__(self, select: exp.Select, names: SchemaIndex) -> None:
         self.select = select
         self.names = names
         self.tables: dict[str, int] = {}
@@ -72,7 +72,7 @@ class _Scope:
     def query(self) -> Query:
         select = self.select
         if select.args.get("with_") or select.args.get("qualify") or select.args.get("windows"):
-            raise NotRead("WITH or window functions")
+            raise UnsupportedSqlError("WITH or window functions")
         items = tuple(self._item(item) for item in select.expressions)
         where, having = select.args.get("where"), select.args.get("having")
         group, order, limit = select.args.get("group"), select.args.get("order"), select.args.get("limit")
@@ -94,15 +94,15 @@ class _Scope:
         joins = self.select.args.get("joins") or []
         for table in [*sources, *(join.this for join in joins)]:
             if not isinstance(table, exp.Table):
-                raise NotRead("FROM holds more than tables")
+                raise UnsupportedSqlError("FROM holds more than tables")
             name = join_name(part.name for part in table.parts)
             number = self.names.table_numbers.get(name.lower())
             if number is None or number in self.tables.values():
-                raise NotRead(f"table {name} is unknown or read twice")
+                raise UnsupportedSqlError(f"table {name} is unknown or read twice")
             self.tables[table.alias_or_name.lower()] = number
         for join in joins:
             if join.args.get("side") or join.args.get("using"):
-                raise NotRead("an outer join, or USING")
+                raise UnsupportedSqlError("an outer join, or USING")
             self._read_on(join.args.get("on"))
 
     def _read_on(self, on: exp.Expr | None) -> None:
@@ -110,23 +110,23 @@ class _Scope:
             if isinstance(part, exp.EQ) and isinstance(part.this, exp.Column):
                 self.pairs.append(frozenset((self._column(part.this), self._column(part.expression))))
             elif part is not None and not (isinstance(part, exp.Boolean) and part.this):
-                raise NotRead("a join on more than keys")
+                raise UnsupportedSqlError("a join on more than keys")
 
     def _column(self, node: exp.Expr) -> int:
         if not isinstance(node, exp.Column):
-            raise NotRead(f"{node.sql()} is no column")
+            raise UnsupportedSqlError(f"{node.sql()} is no column")
         tables = [self.tables[node.table.lower()]] if node.table.lower() in self.tables else list(self.tables.values())
         for table in tables:
             number = self.names.column_numbers.get((table, node.name.lower()))
             if number is not None:
                 return number
-        raise NotRead(f"column {node.sql()} is unknown")
+        raise UnsupportedSqlError(f"column {node.sql()} is unknown")
 
     def _item(self, node: exp.Expr) -> Term:
         node = node.this if isinstance(node, exp.Alias) else node
         if isinstance(node, exp.Star):
             if len(self.tables) > 1:
-                raise NotRead("* of several tables")
+                raise UnsupportedSqlError("* of several tables")
             return Term(table=next(iter(self.tables.values())))
         if isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
             return Term(table=self.tables[node.table.lower()])
@@ -143,7 +143,7 @@ class _Scope:
             return Term(table=self._counted(), aggregate="COUNT")
         if isinstance(inner, exp.Distinct):
             if len(inner.expressions) != 1 or name != "COUNT":
-                raise NotRead("DISTINCT of several columns")
+                raise UnsupportedSqlError("DISTINCT of several columns")
             return Term(self._column(inner.expressions[0]), aggregate=name, distinct=True)
         return Term(self._column(inner), aggregate=name)
 
@@ -163,7 +163,7 @@ class _Scope:
     def _scope_column(self, node: exp.Column) -> int | None:
         try:
             return self._column(node)
-        except NotRead:
+        except UnsupportedSqlError:
             return None
 
     def _order(self, node: exp.Expr) -> Order:
@@ -175,7 +175,7 @@ class _Scope:
             left = self._predicates(node.this, joiner)
             right = self._predicates(node.expression, tie)
             if tie == "AND" and any(one.joiner == "OR" for one in (*left[1:], *right[1:])):
-                raise NotRead("OR inside of AND")
+                raise UnsupportedSqlError("OR inside of AND")
             return left + right
         if isinstance(node, exp.Paren):
             return self._predicates(node.this, joiner)
@@ -191,13 +191,13 @@ class _Scope:
         if isinstance(node, exp.In):
             inner = node.args.get("query")
             if inner is None:
-                raise NotRead("a list of values")
+                raise UnsupportedSqlError("a list of values")
             return Predicate(self._term(node.this), "NOT_IN" if negated else "IN", (_query(inner, self.names),), joiner)
         if isinstance(node, exp.Like | exp.ILike):
             operator, value = _pattern(node.expression, negated != bool(node.args.get("negate")))
             return Predicate(self._term(node.this), operator, (value,), joiner)
         if negated:
-            raise NotRead("NOT")
+            raise UnsupportedSqlError("NOT")
         if isinstance(node, exp.Between):
             operands = (_literal(node.args["low"]), _literal(node.args["high"]))
             return Predicate(self._term(node.this), "BETWEEN", operands, joiner)
@@ -206,7 +206,7 @@ class _Scope:
     def _comparison(self, node: exp.Expr, joiner: Joiner) -> Predicate:
         operator = COMPARISONS.get(type(node))
         if operator is None:
-            raise NotRead(f"a {type(node).__name__}")
+            raise UnsupportedSqlError(f"a {type(node).__name__}")
         left, right = node.this, node.expression
         if isinstance(left, exp.Literal | exp.Subquery):
             left, right, operator = right, left, FLIPPED[operator]
@@ -226,23 +226,23 @@ def _short_group(grouped: list[int], items: tuple[Term, ...]) -> tuple[int, ...]
     return tuple(column for column in grouped if column not in plain) or tuple(grouped[:1])
 
 
-def _literal(node: exp.Expr) -> Value:
+def _literal(node: exp.Expr) -> LiteralValue:
     if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal):
-        return Value(f"-{node.this.this}", number=True)
+        return LiteralValue(f"-{node.this.this}", number=True)
     if isinstance(node, exp.Cast):
         return _literal(node.this)
     if not isinstance(node, exp.Literal):
-        raise NotRead(f"{node.sql()} is no constant")
-    return Value(cast(str, node.this), number=not node.is_string)
+        raise UnsupportedSqlError(f"{node.sql()} is no constant")
+    return LiteralValue(cast(str, node.this), number=not node.is_string)
 
 
-def _pattern(node: exp.Expr, negated: bool) -> tuple[str, Value]:
+def _pattern(node: exp.Expr, negated: bool) -> tuple[str, LiteralValue]:
     text = _literal(node).text
     inner = text.strip("%")
     if "%" in inner or "_" in inner or not inner:
-        raise NotRead("a pattern")
+        raise UnsupportedSqlError("a pattern")
     if text.startswith("%") and text.endswith("%"):
-        return "LACKS" if negated else "CONTAINS", Value(inner)
+        return "LACKS" if negated else "CONTAINS", LiteralValue(inner)
     if negated:
-        raise NotRead("NOT LIKE")
-    return ("STARTS" if text.endswith("%") else "ENDS" if text.startswith("%") else "="), Value(inner)
+        raise UnsupportedSqlError("NOT LIKE")
+    return ("STARTS" if text.endswith("%") else "ENDS" if text.startswith("%") else "="), LiteralValue(inner)

@@ -110,7 +110,7 @@ STATE_NUMBERS = {name: number for number, name in enumerate(STATES)}
 KIND_LETTERS = {COLUMN: "C", TABLE: "T", VALUE: "V", WORD: "W"}
 
 Stack: TypeAlias = tuple[str, ...]
-START: Stack = ("ROOT",)
+START_STACK: Stack = ("ROOT",)
 
 
 def keyword(name: str) -> Symbol:
@@ -123,7 +123,7 @@ def is_keyword(symbol: Symbol, *names: str) -> bool:
     return symbol[0] == KEYWORD and KEYWORDS[symbol[1]] in names
 
 
-def step(stack: Stack, symbol: Symbol) -> Stack:
+def push(stack: Stack, symbol: Symbol) -> Stack:
     """Return the stack after a symbol; empty when the sequence is whole.
 
     Raises:
@@ -133,12 +133,12 @@ def step(stack: Stack, symbol: Symbol) -> Stack:
     return stack[:-1] + GRAMMAR[stack[-1]][key][::-1]
 
 
-def is_legal(symbols: Sequence[Symbol]) -> bool:
+def is_valid(symbols: Sequence[Symbol]) -> bool:
     """Whether a sequence is a whole query, or a decline."""
-    stack = START
+    stack = START_STACK
     try:
         for symbol in symbols:
-            stack = step(stack, symbol)
+            stack = push(stack, symbol)
     except (KeyError, IndexError):
         return False
     return not stack

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..schema.schema_index import Names, join_tree
+from ..schema.schema_index import SchemaIndex, join_tree
 from .tree import Operand, Predicate, Query, Term, terms_of
 
 
-def shortened(tree: Query, names: Names) -> Query:
+def drop_implied_tables(tree: Query, names: SchemaIndex) -> Query:
     """Return the query with no more tables named than its joins need, in every scope."""
     return map_scopes(tree, lambda scope: _short_scope(scope, names))
 
@@ -27,7 +27,7 @@ def map_scopes(tree: Query, change: Callable[[Query], Query]) -> Query:
     return replace(changed, right=map_scopes(tree.right, change)) if tree.right else changed
 
 
-def _short_scope(scope: Query, names: Names) -> Query:
+def _short_scope(scope: Query, names: SchemaIndex) -> Query:
     every = [term.table for term in scope.using if term.table is not None]
     kept: tuple[Term, ...] = tuple(term for term in scope.using if term.column is not None)
     through = [term.column for term in kept if term.column is not None]
@@ -42,7 +42,7 @@ def _short_scope(scope: Query, names: Names) -> Query:
         kept += (Term(table=missing[0]),)
 
 
-def table_of(term: Term, names: Names) -> int:
+def table_of(term: Term, names: SchemaIndex) -> int:
     """Return the number of the table that a term reads."""
     if term.column is not None:
         return names.table_of[term.column]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from ..text.tokens import Word, spell
+from ..text.tokens import Word, split_identifier
 from .grammar import (
     AGGREGATES,
     COLUMN,
@@ -21,19 +21,19 @@ from .grammar import (
     is_keyword,
     keyword,
 )
-from .tree import Joiner, Operand, Order, Predicate, Query, SetOperator, Term, Value
+from .tree import Joiner, LiteralValue, Operand, Order, Predicate, Query, SetOperator, Term
 
-CONSTANTS = {"ZERO": Value("0", number=True), "ONE": Value("1", number=True)}
+CONSTANTS = {"ZERO": LiteralValue("0", number=True), "ONE": LiteralValue("1", number=True)}
 
 
-class NotSayable(ValueError):
+class NotExpressibleError(ValueError):
     """The query has a value that is not among the candidates."""
 
 
 LONGEST_SPAN = 20
 
 
-class Speller:
+class Linearizer:
     """Writes queries as symbols.
 
     Args:
@@ -90,7 +90,7 @@ class Speller:
             return [*([] if operator in ("IN", "NOT_IN") else [keyword("QUERY")]), *self.query(operand)]
         return self._value(operand, constants=operator in COMPARISONS)
 
-    def _value(self, value: Value, constants: bool = False) -> list[Symbol]:
+    def _value(self, value: LiteralValue, constants: bool = False) -> list[Symbol]:
         wanted = value.text.casefold().strip()
         if wanted in self.numbers:
             return [(VALUE, self.numbers[wanted])]
@@ -104,9 +104,9 @@ class Speller:
         for start, first in enumerate(self.words):
             if wanted.startswith(first.lower):
                 for end in range(start, min(start + LONGEST_SPAN, len(self.words))):
-                    if spell(self.words[start : end + 1]).casefold() == wanted:
+                    if split_identifier(self.words[start : end + 1]).casefold() == wanted:
                         return [(WORD, start), (WORD, end)]
-        raise NotSayable(wanted)
+        raise NotExpressibleError(wanted)
 
 
 def _term(term: Term) -> list[Symbol]:
@@ -123,7 +123,7 @@ def _pointer(term: Term) -> list[Symbol]:
     return [(TABLE, term.table)]
 
 
-def read_query(symbols: Sequence[Symbol], candidates: Sequence[Value], words: Sequence[Word] = ()) -> Query:
+def parse_symbols(symbols: Sequence[Symbol], candidates: Sequence[LiteralValue], words: Sequence[Word] = ()) -> Query:
     """Return the query of a whole legal sequence."""
     return _Reader(symbols, candidates, words).query()
 
@@ -131,7 +131,7 @@ def read_query(symbols: Sequence[Symbol], candidates: Sequence[Value], words: Se
 class _Reader:
     """Reads what the grammar allows, so that nothing is checked twice."""
 
-    def __init__(self, symbols: Sequence[Symbol], candidates: Sequence[Value], words: Sequence[Word]) -> None:
+    def __init__(self, symbols: Sequence[Symbol], candidates: Sequence[LiteralValue], words: Sequence[Word]) -> None:
         self.symbols = symbols
         self.candidates = candidates
         self.words = words
@@ -220,14 +220,14 @@ class _Reader:
             return (self._term(),)
         return (self._value(),)
 
-    def _value(self) -> Value:
+    def _value(self) -> LiteralValue:
         kind, number = self.symbols[self.place]
         self.place += 1
         if kind != WORD:
             return self.candidates[number] if kind == VALUE else CONSTANTS[KEYWORDS[number]]
         last = self.symbols[self.place][1]
         self.place += 1
-        return Value(spell(self.words[number : last + 1]))
+        return LiteralValue(split_identifier(self.words[number : last + 1]))
 
     def _order(self) -> list[Order]:
         orders = []
@@ -236,7 +236,7 @@ class _Reader:
             orders.append(Order(term, descending=self._keyword() == "DESC"))
         return orders
 
-    def _limit(self) -> Value | None:
+    def _limit(self) -> LiteralValue | None:
         if self._take("LIMIT_ONE"):
             return CONSTANTS["ONE"]
         return self._value() if self._take("LIMIT") else None

@@ -7,23 +7,23 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from ...mschema import split_name
-from ..schema.schema_index import Edge, Names, join_tree, kind_of
+from ..schema.schema_index import ForeignKeyEdge, SchemaIndex, column_kind, join_tree
 from .implied_tables import table_of
-from .tree import Operand, Predicate, Query, Term, Value, terms_of
+from .tree import LiteralValue, Operand, Predicate, Query, Term, terms_of
 
 PATTERN_FORMS = {"CONTAINS": "%{}%", "STARTS": "{}%", "ENDS": "%{}", "LACKS": "%{}%"}
 DATE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})?[ T]?(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?")
 TRUE, FALSE = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
 SIGNS = {"!=": "<>"}
-Spelling = Callable[[int, str], str]
+SpellValue = Callable[[int, str], str]
 """From a column's number and a text to that text as the column's cells spell it."""
 
 
-class CannotWrite(ValueError):
+class NotWritableError(ValueError):
     """The query names tables that no keys tie together, or compares what cannot be compared."""
 
 
-def write_sql(query: Query, names: Names, spelling: Spelling | None = None) -> str:
+def format_sql(query: Query, names: SchemaIndex, spelling: SpellValue | None = None) -> str:
     """Return the SQL of a query in DuckDB's dialect.
 
     Raises:
@@ -50,19 +50,19 @@ def quoted(name: str) -> str:
 class _Writer:
     """Writes one scope; subqueries and the other side of a set operation get writers of their own."""
 
-    def __init__(self, query: Query, names: Names, spelling: Spelling) -> None:
+    def __init__(self, query: Query, names: SchemaIndex, spelling: SpellValue) -> None:
         self.query = query
         self.names = names
         self.spelling = spelling
         self.tree = self._tables()
         self.single = len(self.tree) == 1
 
-    def _tables(self) -> list[tuple[int, Edge | None]]:
+    def _tables(self) -> list[tuple[int, ForeignKeyEdge | None]]:
         tables = [table_of(term, self.names) for term in terms_of(self.query)]
         through = [term.column for term in self.query.using if term.column is not None]
         tree = join_tree(self.names, tables, through)
         if tree is None:
-            raise CannotWrite("no keys tie the tables together")
+            raise NotWritableError("no keys tie the tables together")
         return tree
 
     def whole(self) -> str:
@@ -159,20 +159,20 @@ class _Writer:
 
     def _is_of_year(self, predicate: Predicate) -> bool:
         """Whether a date is compared with years alone."""
-        texts = [operand.text for operand in predicate.operands if isinstance(operand, Value)]
+        texts = [operand.text for operand in predicate.operands if isinstance(operand, LiteralValue)]
         return bool(texts) and self._kind(predicate.term) == "date" and all(is_year(text) for text in texts)
 
     def _kind(self, term: Term) -> str:
         """Return the kind of what a term gives."""
         if term.column is None or term.aggregate in ("COUNT", "SUM", "AVG"):
             return "number"
-        return kind_of(self.names.columns[term.column])
+        return column_kind(self.names.columns[term.column])
 
     def _pattern(self, left: str, predicate: Predicate) -> str:
         (value,) = predicate.operands
-        assert isinstance(value, Value)
+        assert isinstance(value, LiteralValue)
         if self._kind(predicate.term) != "text":
-            raise CannotWrite("only text is searched")
+            raise NotWritableError("only text is searched")
         pattern = PATTERN_FORMS[predicate.operator].format(value.text)
         return f"{left} {'NOT ' if predicate.operator == 'LACKS' else ''}ILIKE {_text(pattern)}"
 
@@ -187,13 +187,13 @@ class _Writer:
         if kind == "boolean":
             return _boolean(operand)
         if kind == "other" or (kind == "date" and not is_date(operand.text)):
-            raise CannotWrite("a constant does not suit its column")
+            raise NotWritableError("a constant does not suit its column")
         assert term.column is not None
         return _text(self.spelling(term.column, operand.text))
 
-    def _whole_number(self, value: Value) -> str:
+    def _whole_number(self, value: LiteralValue) -> str:
         if not re.fullmatch(r"\d{1,9}", value.text):
-            raise CannotWrite("LIMIT wants a whole number")
+            raise NotWritableError("LIMIT wants a whole number")
         return value.text
 
 
@@ -209,17 +209,17 @@ def is_date(text: str) -> bool:
     )
 
 
-def _number(value: Value) -> str:
+def _number(value: LiteralValue) -> str:
     if not re.fullmatch(r"-?\d+(\.\d+)?", value.text):
-        raise CannotWrite("a number is compared with a text")
+        raise NotWritableError("a number is compared with a text")
     return value.text
 
 
-def _boolean(value: Value) -> str:
+def _boolean(value: LiteralValue) -> str:
     """Return a truth value: the constants 1 and 0, and words that stand for them."""
     word = value.text.casefold()
     if word not in TRUE and word not in FALSE:
-        raise CannotWrite("a truth value is compared with what is none")
+        raise NotWritableError("a truth value is compared with what is none")
     return "true" if word in TRUE else "false"
 
 

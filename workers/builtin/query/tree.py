@@ -10,7 +10,7 @@ Joiner = Literal["AND", "OR"]
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class LiteralValue:
     """A constant of the question: its text, and whether it is written as a number."""
 
     text: str
@@ -64,7 +64,7 @@ class Query:
     group: tuple[int, ...] = ()
     having: tuple[Predicate, ...] = ()
     order: tuple[Order, ...] = ()
-    limit: Value | None = None
+    limit: LiteralValue | None = None
     operator: SetOperator | None = None
     right: Query | None = field(default=None)
 
@@ -73,7 +73,7 @@ class Query:
         return replace(self, operator=None, right=None)
 
 
-Operand: TypeAlias = Value | Term | Query
+Operand: TypeAlias = LiteralValue | Term | Query
 
 
 def terms_of(query: Query) -> list[Term]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..text.tokens import is_wide
+from ..text.tokens import is_cjk
 
 ENDINGS = ("的id", "id", "编号", "代码", "号")
 """What a column is called that identifies rows."""
 
 
-def base_of(name: str) -> str | None:
+def strip_id_suffix(name: str) -> str | None:
     """Return a column's name without the ending of an identifier; None where it has none."""
     lower = name.lower()
     return next((lower[: -len(ending)] for ending in ENDINGS if lower.endswith(ending)), None)
 
 
-def references(tables: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+def inferred_references(tables: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """Return which columns refer to which keys, each as (table, column of it).
 
     Args:
@@ -42,19 +42,19 @@ def references(tables: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[tuple[
 
 
 def _is_key(column: str, tables: Sequence[tuple[str, Sequence[str]]]) -> bool:
-    return base_of(column) is not None or sum(column in columns for _, columns in tables) > 1
+    return strip_id_suffix(column) is not None or sum(column in columns for _, columns in tables) > 1
 
 
 def _fit(column: str, table: str, key: str, own: bool) -> int:
     """Return how surely a column means the key of a table: 0 not at all. `own`: it is a key itself."""
     if column == key and column != "id":
         return 100
-    if not any(is_wide(character) for character in table) or (own and key != "id"):
+    if not any(is_cjk(character) for character in table) or (own and key != "id"):
         return 0
-    base = base_of(column)
+    base = strip_id_suffix(column)
     if base is None:
         return len(table) if column.endswith(table) else 0
-    return max(_common(base, table), _common(base, base_of(key) or key))
+    return max(_common(base, table), _common(base, strip_id_suffix(key) or key))
 
 
 def _common(one: str, two: str) -> int:

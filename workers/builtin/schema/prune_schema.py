@@ -8,14 +8,14 @@ from dataclasses import replace
 from ...mschema import Schema, Table, split_name
 from ..text.lexicon import IGNORED
 from ..text.tokens import name_words, read_words, stem
-from .schema_index import Names
+from .schema_index import SchemaIndex
 
 MOST_COLUMNS = 240
 """Reading takes time with the square of this."""
 MOST_OF_TABLE = 60
 
 
-def narrowed(names: Names, text: str, cells: Collection[int]) -> Schema:
+def prune_schema(names: SchemaIndex, text: str, cells: Collection[int]) -> Schema:
     """Return the schema, or what of a large one has to do with a text.
 
     Args:
@@ -47,7 +47,9 @@ def _said(name: str, said: Collection[str]) -> bool:
     return any(stem(word) in said for word in name_words(name))
 
 
-def _score(names: Names, number: int, said: Collection[str], telling: Collection[int], cells: Collection[int]) -> float:
+def _score(
+    names: SchemaIndex, number: int, said: Collection[str], telling: Collection[int], cells: Collection[int]
+) -> float:
     """Return how much a table has to do with the question: its name counts most, then cells, then columns."""
     words = [stem(word) for word in name_words(split_name(names.tables[number].name)[-1])]
     own = names.columns_of[number]
@@ -55,7 +57,7 @@ def _score(names: Names, number: int, said: Collection[str], telling: Collection
     return 3 * named + 2 * sum(column in cells for column in own) + min(sum(column in telling for column in own), 4) / 2
 
 
-def _between(names: Names, number: int, chosen: Collection[int]) -> list[int]:
+def _between(names: SchemaIndex, number: int, chosen: Collection[int]) -> list[int]:
     """Return a table that ties a table to a chosen one, where no key ties them directly."""
     near = {table for table, _ in names.neighbours[number]}
     if not chosen or near & set(chosen):
@@ -66,7 +68,7 @@ def _between(names: Names, number: int, chosen: Collection[int]) -> list[int]:
     return []
 
 
-def _short_table(names: Names, number: int, wanted: Collection[int]) -> Table:
+def _short_table(names: SchemaIndex, number: int, wanted: Collection[int]) -> Table:
     own = names.columns_of[number]
     if len(own) <= MOST_OF_TABLE:
         return names.tables[number]

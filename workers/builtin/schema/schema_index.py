@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...mschema import Column, Schema, Table, split_name
-from ..text.tokens import is_wide
-from .chinese_keys import references
+from ..text.tokens import is_cjk
+from .chinese_keys import inferred_references
 
 NUMBER_TYPES = ("INT", "DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL", "HUGE", "BIGNUM", "NUMBER")
 DATE_TYPES = ("DATE", "TIME", "INTERVAL")
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class ForeignKeyEdge:
     """A join: two columns by their numbers, the key's own side first."""
 
     column: int
     other: int
 
 
-def kind_of(column: Column) -> str:
+def column_kind(column: Column) -> str:
     """Return 'number', 'date', 'boolean', 'text', or 'other' for a column's type; 'text' where it is unknown."""
     name = column.type.upper()
     if name.endswith("]") or name.startswith(("STRUCT", "MAP", "UNION", "BLOB", "BIT", "UUID")):
@@ -37,7 +37,7 @@ def kind_of(column: Column) -> str:
     return "text"
 
 
-class Names:
+class SchemaIndex:
     """Numbers for the tables and columns of a schema, in the schema's order."""
 
     def __init__(self, schema: Schema) -> None:
@@ -63,27 +63,27 @@ class Names:
         return self.column_numbers.get((self.table_numbers.get(table.lower(), -1), column.lower()))
 
     @cached_property
-    def edges(self) -> list[Edge]:
+    def edges(self) -> list[ForeignKeyEdge]:
         """The joins that keys allow: the declared ones, then those that equal names imply between other tables."""
         edges = []
         for key in self.schema.foreign_keys:
             column = self.find_column(key.table, key.column)
             other = self.find_column(key.other_table, key.other_column)
             if column is not None and other is not None and self.table_of[column] != self.table_of[other]:
-                edges.append(Edge(column, other))
+                edges.append(ForeignKeyEdge(column, other))
         implied = self._implied(edges)
         return list(dict.fromkeys(edges + implied + ([] if edges else self._told_in_chinese())))
 
-    def _told_in_chinese(self) -> list[Edge]:
-        if not any(is_wide(table.name) for table in self.tables):
+    def _told_in_chinese(self) -> list[ForeignKeyEdge]:
+        if not any(is_cjk(table.name) for table in self.tables):
             return []
         named = [(split_name(table.name)[-1], [column.name for column in table.columns]) for table in self.tables]
         return [
-            Edge(self.columns_of[table][column], self.columns_of[other][key])
-            for (table, column), (other, key) in references(named)
+            ForeignKeyEdge(self.columns_of[table][column], self.columns_of[other][key])
+            for (table, column), (other, key) in inferred_references(named)
         ]
 
-    def _implied(self, declared: list[Edge]) -> list[Edge]:
+    def _implied(self, declared: list[ForeignKeyEdge]) -> list[ForeignKeyEdge]:
         """Return a join for each two tables without a declared key that share the name of a key column."""
         tied = {frozenset((self.table_of[edge.column], self.table_of[edge.other])) for edge in declared}
         implied = []
@@ -95,7 +95,7 @@ class Names:
                 pair = frozenset((self.table_of[column], self.table_of[other]))
                 if len(pair) == 2 and pair not in tied and self.columns[column].name.lower() in names:
                     tied.add(pair)
-                    implied.append(Edge(column, other))
+                    implied.append(ForeignKeyEdge(column, other))
         return implied
 
     def _is_key(self, number: int) -> bool:
@@ -114,9 +114,9 @@ class Names:
         return {name}
 
     @cached_property
-    def neighbours(self) -> dict[int, list[tuple[int, Edge]]]:
+    def neighbours(self) -> dict[int, list[tuple[int, ForeignKeyEdge]]]:
         """For each table, the tables one join away."""
-        found: dict[int, list[tuple[int, Edge]]] = {number: [] for number in range(len(self.tables))}
+        found: dict[int, list[tuple[int, ForeignKeyEdge]]] = {number: [] for number in range(len(self.tables))}
         for edge in self.edges:
             one, two = self.table_of[edge.column], self.table_of[edge.other]
             found[one].append((two, edge))
@@ -124,7 +124,9 @@ class Names:
         return found
 
 
-def join_tree(names: Names, tables: Iterable[int], through: Iterable[int] = ()) -> list[tuple[int, Edge | None]] | None:
+def join_tree(
+    names: SchemaIndex, tables: Iterable[int], through: Iterable[int] = ()
+) -> list[tuple[int, ForeignKeyEdge | None]] | None:
     """Return the tables to read, each with the join that ties it to those before it; None where no keys do.
 
     Args:
@@ -135,7 +137,7 @@ def join_tree(names: Names, tables: Iterable[int], through: Iterable[int] = ()) 
     forced = [edge for column in dict.fromkeys(through) for edge in names.edges if edge.column == column][:4]
     if not wanted:
         return None
-    tree: list[tuple[int, Edge | None]] = [(wanted[0], None)]
+    tree: list[tuple[int, ForeignKeyEdge | None]] = [(wanted[0], None)]
     while True:
         inside = {table for table, _ in tree}
         missing = {table for table in wanted if table not in inside}
@@ -153,7 +155,7 @@ def join_tree(names: Names, tables: Iterable[int], through: Iterable[int] = ()) 
             tree += path
 
 
-def _outside(names: Names, edge: Edge, inside: set[int]) -> int | None:
+def _outside(names: SchemaIndex, edge: ForeignKeyEdge, inside: set[int]) -> int | None:
     """Return the end of an edge that is not inside, where the other end is."""
     one, two = names.table_of[edge.column], names.table_of[edge.other]
     if (one in inside) == (two in inside):
@@ -161,9 +163,9 @@ def _outside(names: Names, edge: Edge, inside: set[int]) -> int | None:
     return two if one in inside else one
 
 
-def _shortest(names: Names, inside: set[int], missing: set[int]) -> list[tuple[int, Edge]] | None:
+def _shortest(names: SchemaIndex, inside: set[int], missing: set[int]) -> list[tuple[int, ForeignKeyEdge]] | None:
     """Return the shortest path from the tree to a missing table: breadth first, keys in the schema's order."""
-    queue: deque[tuple[int, list[tuple[int, Edge]]]] = deque((table, []) for table in sorted(inside))
+    queue: deque[tuple[int, list[tuple[int, ForeignKeyEdge]]]] = deque((table, []) for table in sorted(inside))
     seen = set(inside)
     while queue:
         table, path = queue.popleft()

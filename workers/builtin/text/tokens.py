@@ -50,7 +50,7 @@ def read_words(text: str) -> list[Word]:
     return [Word(match.group(), match.start(), match.end()) for match in TOKEN.finditer(text)]
 
 
-def spell(words: Sequence[Word]) -> str:
+def split_identifier(words: Sequence[Word]) -> str:
     """Return neighbouring words as a text, with the space between them that there was, one at most."""
     text = words[0].text
     for before, word in pairwise(words):
@@ -73,17 +73,17 @@ def stem(word: str) -> str:
     return word
 
 
-def is_wide(word: str) -> bool:
+def is_cjk(word: str) -> bool:
     """Whether a word is a character of a script that has no spaces between words."""
     return "\u3400" <= word[:1] <= "\ufaff" and not "\ua000" <= word[:1] < "\uf900"
 
 
-def bucket(feature: str) -> int:
+def feature_hash(feature: str) -> int:
     """Return the row of the embedding table that a feature hashes to."""
     return zlib.crc32(feature.encode()) % SPELLED
 
 
-def wide_bucket(feature: str) -> int:
+def cjk_feature_hash(feature: str) -> int:
     """Return the row that a feature of Chinese characters hashes to."""
     return SPELLED + zlib.crc32(feature.encode()) % WIDE
 
@@ -91,19 +91,23 @@ def wide_bucket(feature: str) -> int:
 @lru_cache(maxsize=65536)
 def word_features(word: str) -> tuple[int, ...]:
     """Return the buckets of a lower-case word: itself, its stem and its 3-grams; numbers only by their shape."""
-    if is_wide(word):
-        return (wide_bucket(word),)
+    if is_cjk(word):
+        return (cjk_feature_hash(word),)
     if word[:1].isdigit():
         shape = re.sub(r"\d", "0", word)
-        return (bucket("<number>"), bucket(f"shape:{shape}"))
+        return (feature_hash("<number>"), feature_hash(f"shape:{shape}"))
     padded = f"^{word}$"
     grams = [padded[i : i + 3] for i in range(len(padded) - 2)][:10] if len(word) > 2 else []
-    return (bucket(f"word:{word}"), bucket(f"stem:{stem(word)}"), *(bucket(f"gram:{gram}") for gram in grams))
+    return (
+        feature_hash(f"word:{word}"),
+        feature_hash(f"stem:{stem(word)}"),
+        *(feature_hash(f"gram:{gram}") for gram in grams),
+    )
 
 
 def text_features(words: tuple[str, ...], limit: int = 40) -> tuple[int, ...]:
     """Return the buckets of several words together, at most `limit`: of Chinese characters each two neighbours too."""
-    pairs = [wide_bucket(one + two) for one, two in pairwise(words) if is_wide(one) and is_wide(two)]
+    pairs = [cjk_feature_hash(one + two) for one, two in pairwise(words) if is_cjk(one) and is_cjk(two)]
     return (*(feature for word in words for feature in word_features(word)), *pairs)[:limit]
 
 
@@ -111,8 +115,8 @@ def question_features(words: Sequence[Word]) -> list[tuple[int, ...]]:
     """Return the buckets of each word of a text: of a Chinese character those with its neighbours too."""
     texts = ["", *(word.lower for word in words), ""]
     return [
-        (*word_features(word), *(wide_bucket(pair) for pair in (before + word, word + after) if len(pair) > 1))
-        if is_wide(word)
+        (*word_features(word), *(cjk_feature_hash(pair) for pair in (before + word, word + after) if len(pair) > 1))
+        if is_cjk(word)
         else text_features((word,))
         for before, word, after in zip(texts, texts[1:], texts[2:], strict=False)
     ]

@@ -20,8 +20,8 @@ from .tokens import stem
 VECTORS = Path(__file__).parents[1] / "word_vectors.npz"
 WORDS, DIMENSIONS = 36_000, 100
 """How many words are kept, and how many numbers each has."""
-SHARED = 3
-NONE = 0
+DEFAULT_VECTORS = 3
+EMPTY_VECTORS = 0
 """The row of words that have no vector: all zeros."""
 
 
@@ -36,7 +36,7 @@ class WordVectors:
 
     def row(self, word: str) -> int:
         """Return the row of a lower-case word, else of its stem, else NONE."""
-        return self.rows.get(word) or self.rows.get(stem(word), NONE)
+        return self.rows.get(word) or self.rows.get(stem(word), EMPTY_VECTORS)
 
 
 @lru_cache(maxsize=1)
@@ -52,7 +52,7 @@ def write_word_vectors(source: Path, out: Path = VECTORS) -> None:
     table = np.array([vectors[word][:DIMENSIONS] for word in words], dtype=np.float32)
     table -= table.mean(axis=0)
     _, _, directions = np.linalg.svd(table, full_matrices=False)
-    table -= table @ directions[:SHARED].T @ directions[:SHARED]
+    table -= table @ directions[:DEFAULT_VECTORS].T @ directions[:DEFAULT_VECTORS]
     table /= np.linalg.norm(table, axis=1, keepdims=True)
     scales = np.abs(table).max(axis=1) / 127
     table, scales = np.vstack([np.zeros((1, DIMENSIONS)), table / scales[:, None]]), np.append([0.0], scales)

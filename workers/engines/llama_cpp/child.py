@@ -19,7 +19,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
-        server = start(fields)
+        server = start_server(fields)
     except (AttributeError, ImportError, RuntimeError, TypeError) as error:
         print(json.dumps({"error": str(error)}), file=answers, flush=True)
         return
@@ -29,7 +29,7 @@ def main() -> None:
     os._exit(0)
 
 
-def start(fields: dict[str, Any]) -> Any:
+def start_server(fields: dict[str, Any]) -> Any:
     """Return the server of these parameters; it listens already. An enumeration's value is `[its name, the value]`."""
     import xllamacpp
 

@@ -12,13 +12,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...errors import DeployError, MissingExtraError, ProviderError, near_names
+from ...errors import DeployError, MissingExtraError, ProviderError, did_you_mean
 from ...messages import Message, Request, Response, Usage
 from ...options import Options
 from ..provider_replies import CUT_OFF
 from ..reply_fields import split_reasoning
 from ..transformers.batching import plain_prompt
-from .server import EXTRA, QUIET, LlamaServer
+from .server import EXTRA, QUIET_SETTINGS, LlamaServer
 
 TEMPLATE_KEY = b"tokenizer.chat_template"
 TEMPLATE_FIELD = struct.pack("<Q", len(TEMPLATE_KEY)) + TEMPLATE_KEY + struct.pack("<I", 8)
@@ -84,7 +84,7 @@ class LlamaCppSettings(BaseModel):
             # Templates are rendered here: llama.cpp would refuse a model whose template it cannot take apart.
             "use_jinja": False,
             "chat_template": "chatml",
-            **QUIET,
+            **QUIET_SETTINGS,
             **{name: value for name, value in given.items() if value is not None},
         }
 
@@ -167,7 +167,7 @@ class LlamaCppEngine:
         return self._server
 
     async def _body(self, server: LlamaServer, request: Request) -> dict[str, Any]:
-        sampling = sampling_of(request.options)
+        sampling = sampling_fields(request.options)
         limit = request.options.max_tokens or self.settings.max_tokens
         return {"prompt": await self._tokens(server, request.messages), "n_predict": limit, **sampling}
 
@@ -195,7 +195,7 @@ class LlamaCppEngine:
         return text
 
 
-def sampling_of(options: Options) -> dict[str, Any]:
+def sampling_fields(options: Options) -> dict[str, Any]:
     """Return the fields of llama.cpp's request for these options.
 
     Raises:
@@ -203,7 +203,7 @@ def sampling_of(options: Options) -> dict[str, Any]:
     """
     unknown = sorted(options.extra.keys() - EXTRA_OPTIONS)
     if unknown:
-        words = f"llama.cpp has no {', '.join(unknown)}: {near_names(unknown[0], EXTRA_OPTIONS)}"
+        words = f"llama.cpp has no {', '.join(unknown)}: {did_you_mean(unknown[0], EXTRA_OPTIONS)}"
         raise ProviderError(words, code="unsupported_option")
     names = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
     given = {name: value for name, value in ((name, getattr(options, name)) for name in names) if value is not None}

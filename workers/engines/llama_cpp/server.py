@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EXTRA = 'pip install "quackllm[llama-cpp]"'
 LOG_LINE = re.compile(r"^[\d.]+ (?P<level>[EWID]) +(?P<words>.*)")
 """`0.00.001.458 E gguf_init_from_reader: invalid magic characters`"""
-QUIET = {"ui": False, "endpoint_slots": False, "verbosity": 2}
+QUIET_SETTINGS = {"ui": False, "endpoint_slots": False, "verbosity": 2}
 """Fields that every server has: no pages, no look at others' prompts, errors and warnings alone."""
 SECONDS_TO_END = 2.0
 """How long a process that cannot be reached is given to say why."""
@@ -107,10 +107,10 @@ class LlamaServer:
                 if line.startswith(b"data: {"):
                     piece: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
                     if "error" in piece:
-                        raise refused(piece["error"])
+                        raise error_from_reply(piece["error"])
                     yield piece
                 elif line.startswith(b"error: "):
-                    raise refused(json.loads(line.removeprefix(b"error: ")))
+                    raise error_from_reply(json.loads(line.removeprefix(b"error: ")))
 
     async def close(self) -> None:
         """End the process; its memory is free then."""
@@ -131,7 +131,7 @@ class LlamaServer:
         try:
             async with self._client.post(path, json=body) as reply:
                 if reply.status != 200:
-                    raise refused((await reply.json())["error"])
+                    raise error_from_reply((await reply.json())["error"])
                 yield reply
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             if self._reading:
@@ -174,7 +174,7 @@ class LlamaServer:
 CODES = {"exceed_context_size_error": "context_length_exceeded", "invalid_request_error": "invalid_option"}
 
 
-def refused(error: Mapping[str, Any]) -> ProviderError:
+def error_from_reply(error: Mapping[str, Any]) -> ProviderError:
     """Return the error for a request that the server refuses, in its own words."""
     kind, words = str(error.get("type", "llama_cpp")), str(error.get("message"))
     if kind == "exceed_context_size_error":

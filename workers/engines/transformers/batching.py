@@ -48,7 +48,7 @@ def sampling_of(options: Options) -> Sampling:
 
 
 @dataclass(eq=False)
-class Row:
+class BatchRow:
     """One request on its way through a batch; `future` gets its Response."""
 
     request: Request
@@ -72,11 +72,11 @@ class Row:
     def finish(self, response: Response) -> None:
         """Hand over the answer."""
         self.done = True
-        self.show(response.output or "", whole=True)
+        self.emit(response.output or "", whole=True)
         self._call(_settle, self.future, response, None)
         self._end()
 
-    def show(self, text: str, whole: bool = False) -> None:
+    def emit(self, text: str, whole: bool = False) -> None:
         """Hand over what is new of a text that grows, short of what may yet become a stop text."""
         if self.pieces is None:
             return
@@ -104,7 +104,7 @@ def _settle(future: asyncio.Future[Response], response: Response | None, error: 
         future.set_result(response)
 
 
-class Batches:
+class LoadedModel:
     """A loaded model. All but `size` runs in the engine's one thread."""
 
     def __init__(self, model: Any, tokenizer: Any, settings: TransformersSettings) -> None:
@@ -120,7 +120,7 @@ class Batches:
         padding = tokenizer.pad_token_id
         self.padding: int = padding if padding is not None else min(self.ends, default=0)
 
-    def run(self, rows: list[Row]) -> None:
+    def run(self, rows: list[BatchRow]) -> None:
         """Answer these rows; each gets its answer as soon as it has ended."""
         import torch
 
@@ -148,7 +148,7 @@ class Batches:
 
         prompts = [self.tokenizer(text)["input_ids"] for text in texts]
         for prompt in prompts:
-            answer_limit(1, len(prompt), self.context)
+            max_new_tokens(1, len(prompt), self.context)
         ids, mask = self._padded(prompts)
         with torch.inference_mode():
             vectors = self.model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
@@ -164,18 +164,18 @@ class Batches:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _prepare(self, row: Row) -> bool:
+    def _prepare(self, row: BatchRow) -> bool:
         """Tokenize a row; False where it cannot be asked."""
         try:
             row.prompt = read_prompt(self.tokenizer, row.request.messages, self.settings.chat_template_kwargs)
             wanted = row.request.options.max_tokens or self.settings.max_tokens
-            row.limit = answer_limit(wanted, len(row.prompt), self.context)
+            row.limit = max_new_tokens(wanted, len(row.prompt), self.context)
         except ProviderError as error:
             row.fail(error)
             return False
         return not row.future.done()
 
-    def _generate(self, rows: list[Row]) -> None:
+    def _generate(self, rows: list[BatchRow]) -> None:
         import torch
         from transformers import StoppingCriteriaList
 
@@ -187,7 +187,7 @@ class Batches:
                 input_ids=ids,
                 attention_mask=mask,
                 max_new_tokens=max(row.limit for row in rows),
-                stopping_criteria=StoppingCriteriaList([EndOfRows(self, rows)]),
+                stopping_criteria=StoppingCriteriaList([RowStopping(self, rows)]),
                 pad_token_id=self.padding,
                 **json.loads(rows[0].sampling.fields),
             )
@@ -202,7 +202,7 @@ class Batches:
         device = self.model.device
         return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
-    def take(self, row: Row, token: int) -> bool:
+    def take(self, row: BatchRow, token: int) -> bool:
         """Add a token to a row; True when the row has ended."""
         if row.done or row.future.done():
             return True
@@ -218,14 +218,14 @@ class Batches:
         elif len(row.ids) >= row.limit:
             self._finish(row, self._text(row), "length")
         else:
-            row.show(text)
+            row.emit(text)
         return row.done
 
-    def _text(self, row: Row) -> str:
+    def _text(self, row: BatchRow) -> str:
         text: str = self.tokenizer.decode(row.ids, skip_special_tokens=True)
         return text
 
-    def _finish(self, row: Row, text: str, reason: Any) -> None:
+    def _finish(self, row: BatchRow, text: str, reason: Any) -> None:
         apart, reasoning = split_reasoning(text)
         output = apart if row.pieces is None else text
         usage = Usage(len(row.prompt), len(row.ids))
@@ -233,10 +233,10 @@ class Batches:
         row.finish(Response(output, reasoning, failure, finish_reason=reason, usage=usage))
 
 
-class EndOfRows:
+class RowStopping:
     """Says after each step which rows have ended: by their own end token, stop text, limit, or with nobody waiting."""
 
-    def __init__(self, batches: Batches, rows: list[Row]) -> None:
+    def __init__(self, batches: LoadedModel, rows: list[BatchRow]) -> None:
         self.batches = batches
         self.rows = rows
 
@@ -249,7 +249,7 @@ class EndOfRows:
         return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)
 
 
-def answer_limit(wanted: int, count: int, context: int | None) -> int:
+def max_new_tokens(wanted: int, count: int, context: int | None) -> int:
     """Return how many tokens an answer may have.
 
     Raises:

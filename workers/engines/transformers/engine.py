@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...errors import ProviderError
 from ...messages import Request, Response
-from .batching import Batches, Row, sampling_of
-from .loading import load
+from .batching import BatchRow, LoadedModel, sampling_of
+from .loading import load_model
 
-WINDOW_SECONDS = 0.005
+BATCH_WINDOW_SECONDS = 0.005
 """How long the first request waits for others to share its batch."""
 
 
@@ -49,10 +49,10 @@ class TransformersEngine:
     def __init__(self, settings: TransformersSettings) -> None:
         self.settings = settings
         self._thread = ThreadPoolExecutor(1, "transformers")
-        self._waiting: list[Row] = []
-        self._under_way: list[Row] = []
+        self._waiting: list[BatchRow] = []
+        self._under_way: list[BatchRow] = []
         self._arrived = asyncio.Event()
-        self._batches: Batches
+        self._batches: LoadedModel
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -63,8 +63,8 @@ class TransformersEngine:
             DeployError: the model cannot be loaded.
         """
         loop = asyncio.get_running_loop()
-        self._batches = await loop.run_in_executor(self._thread, load, self.settings)
-        self._serving = loop.create_task(self._serve())
+        self._batches = await loop.run_in_executor(self._thread, load_model, self.settings)
+        self._serving = loop.create_task(self._serve_batches())
 
     async def answer(self, request: Request) -> Response:
         """Answer one request.
@@ -72,7 +72,7 @@ class TransformersEngine:
         Raises:
             ProviderError: it is too long for the model, asks for what the engine cannot do, or there is no memory.
         """
-        return await self._put(request).future
+        return await self._enqueue(request).future
 
     async def stream(self, request: Request) -> AsyncIterator[str | Response]:
         """Yield pieces of the answer as the model writes them, then the whole Response.
@@ -81,7 +81,7 @@ class TransformersEngine:
             ProviderError: as `answer` does.
         """
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
-        row = self._put(request, pieces)
+        row = self._enqueue(request, pieces)
         try:
             while (piece := await pieces.get()) is not None:
                 yield piece
@@ -110,17 +110,17 @@ class TransformersEngine:
             self._batches.release()
             del self._batches
 
-    def _put(self, request: Request, pieces: asyncio.Queue[str | None] | None = None) -> Row:
-        row = Row(request, sampling_of(request.options), asyncio.get_running_loop(), pieces)
+    def _enqueue(self, request: Request, pieces: asyncio.Queue[str | None] | None = None) -> BatchRow:
+        row = BatchRow(request, sampling_of(request.options), asyncio.get_running_loop(), pieces)
         self._waiting.append(row)
         self._arrived.set()
         return row
 
-    async def _serve(self) -> None:
+    async def _serve_batches(self) -> None:
         """Take what waits, batch by batch, until the engine is closed."""
         while True:
             await self._arrived.wait()
-            await asyncio.sleep(WINDOW_SECONDS)
+            await asyncio.sleep(BATCH_WINDOW_SECONDS)
             rows = self._under_way = self._next_rows()
             job = asyncio.get_running_loop().run_in_executor(self._thread, self._batches.run, rows)
             await asyncio.wait([job])
@@ -128,7 +128,7 @@ class TransformersEngine:
             for row in rows:
                 row.fail(failure)
 
-    def _next_rows(self) -> list[Row]:
+    def _next_rows(self) -> list[BatchRow]:
         """Return the oldest request, and those that are sampled as it is; a seeded draw stays alone.
 
         In company, the random numbers of a row would depend on the others.

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DeployError, MissingExtraError
-from .batching import Batches
+from .batching import LoadedModel
 
 if TYPE_CHECKING:
     from .engine import TransformersSettings
 
 MODELSCOPE = "modelscope:"
-WHAT_TO_WRITE = "write a folder with a config.json, a Hugging Face id such as Qwen/Qwen2.5-Coder-7B, or modelscope:ID"
+PATH_HINT = "write a folder with a config.json, a Hugging Face id such as Qwen/Qwen2.5-Coder-7B, or modelscope:ID"
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
 
 
-def load(settings: TransformersSettings) -> Batches:
+def load_model(settings: TransformersSettings) -> LoadedModel:
     """Return the model of these settings, ready to answer.
 
     Raises:
@@ -27,11 +27,13 @@ def load(settings: TransformersSettings) -> Batches:
     try:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        path = find(settings.model_path)
+        path = resolve_model_path(settings.model_path)
         options = {"trust_remote_code": settings.trust_remote_code}
         tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", **options)
-        device = place(settings.device)
-        model = AutoModelForCausalLM.from_pretrained(path, device_map=device, **weights(settings, device), **options)
+        device = device_map(settings.device)
+        model = AutoModelForCausalLM.from_pretrained(
+            path, device_map=device, **weight_options(settings, device), **options
+        )
     except ImportError as error:
         raise MissingExtraError(
             f"a local model needs {error.name or error}", hint='pip install "quackllm[local]"'
@@ -42,10 +44,10 @@ def load(settings: TransformersSettings) -> Batches:
         hint = "" if there else f"there is no folder {wanted}, and no such model could be fetched"
         raise DeployError(f"{settings.model_path} cannot be loaded: {error}", hint=hint) from error
     model.eval()
-    return Batches(model, tokenizer, settings)
+    return LoadedModel(model, tokenizer, settings)
 
 
-def find(path: str) -> str:
+def resolve_model_path(path: str) -> str:
     """Return a folder's absolute path or a Hugging Face id; a `modelscope:` id is fetched first.
 
     Raises:
@@ -59,11 +61,11 @@ def find(path: str) -> str:
     if folder.is_dir():
         return str(folder.resolve())
     if not HUB_ID.fullmatch(path):
-        raise DeployError(f"there is no model folder {path}", hint=WHAT_TO_WRITE)
+        raise DeployError(f"there is no model folder {path}", hint=PATH_HINT)
     return path
 
 
-def place(device: str) -> str:
+def device_map(device: str) -> str:
     """Return where the weights go: all GPUs where there are several, one, or the CPU."""
     import torch
 
@@ -73,7 +75,7 @@ def place(device: str) -> str:
     return "auto" if count > 1 else "cuda" if count else "cpu"
 
 
-def weights(settings: TransformersSettings, device: str) -> dict[str, Any]:
+def weight_options(settings: TransformersSettings, device: str) -> dict[str, Any]:
     """Return how the weights are held: their type, and bitsandbytes' settings where they are quantized."""
     import torch
     from transformers import BitsAndBytesConfig

@@ -14,7 +14,7 @@ import time
 LOOK_SECONDS = 1.0
 
 
-def end_with(parent: int) -> None:
+def exit_with_parent(parent: int) -> None:
     """End this process soon after that parent has ended."""
     while os.getppid() == parent:
         time.sleep(LOOK_SECONDS)
@@ -24,4 +24,4 @@ def end_with(parent: int) -> None:
 if __name__ == "__mp_main__":
     # vLLM installs handlers of its own later; what is blocked does not reach them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    threading.Thread(target=end_with, args=(os.getppid(),), name="parent", daemon=True).start()
+    threading.Thread(target=exit_with_parent, args=(os.getppid(),), name="parent", daemon=True).start()

@@ -13,12 +13,12 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from ...errors import DeployError, ProviderError, near_names
+from ...errors import DeployError, ProviderError, did_you_mean
 from ...messages import Request, Response, Usage
 from ..provider_replies import CUT_OFF
 from ..reply_fields import split_reasoning
-from ..transformers.batching import answer_limit, read_prompt
-from .loading import end, load
+from ..transformers.batching import max_new_tokens, read_prompt
+from .loading import load, shutdown
 from .sampling import LORA, sampling_fields
 
 
@@ -43,7 +43,7 @@ class VllmSettings(BaseModel):
     def _known_adapter(cls, name: str | None, info: ValidationInfo) -> str | None:
         adapters = info.data.get("lora_adapters", {})
         if name is not None and name not in adapters:
-            raise ValueError(f"no adapter has that name: {near_names(name, adapters)}")
+            raise ValueError(f"no adapter has that name: {did_you_mean(name, adapters)}")
         return name
 
 
@@ -86,7 +86,7 @@ class VllmEngine:
 
         outputs = [output async for output in self._generate(request, RequestOutputKind.FINAL_ONLY)]
         output, reasoning = split_reasoning(outputs[-1].outputs[0].text)
-        return response(outputs, output, reasoning)
+        return to_response(outputs, output, reasoning)
 
     async def stream(self, request: Request) -> AsyncIterator[str | Response]:
         """Yield pieces of the answer as the model writes them, then the whole Response.
@@ -102,7 +102,7 @@ class VllmEngine:
                 outputs.append(piece)
                 if piece.outputs[0].text:
                     yield piece.outputs[0].text
-        yield response(outputs, "".join(piece.outputs[0].text for piece in outputs), None)
+        yield to_response(outputs, "".join(piece.outputs[0].text for piece in outputs), None)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector a text, pooled as the model says, or the argument `pooler_config`.
@@ -128,7 +128,7 @@ class VllmEngine:
     def _end(self) -> None:
         # At the interpreter's exit too: left to vLLM's own handlers, which run later, it would report a crash.
         if self._llm is not None:
-            end(self._llm)
+            shutdown(self._llm)
             self._llm = None
             # It is in cycles, and complains where the interpreter itself has to clear it away.
             gc.collect()
@@ -140,7 +140,7 @@ class VllmEngine:
                 await asyncio.to_thread(self._end)
                 await self.start()
         if self._llm is None:
-            raise closed()
+            raise closed_error()
         return self._llm
 
     async def _generate(self, request: Request, kind: Any) -> AsyncGenerator[Any, None]:
@@ -151,9 +151,11 @@ class VllmEngine:
         more = self.settings.chat_template_kwargs
         prompt = await self._read(lambda: read_prompt(llm.get_tokenizer(), request.messages, more))
         wanted = request.options.max_tokens or self.settings.max_tokens
-        limit = answer_limit(wanted, len(prompt), llm.model_config.max_model_len)
+        limit = max_new_tokens(wanted, len(prompt), llm.model_config.max_model_len)
         with self._asked() as name:
-            params = sampling(llm, {**sampling_fields(request.options), "max_tokens": limit, "output_kind": kind})
+            params = sampling_params(
+                llm, {**sampling_fields(request.options), "max_tokens": limit, "output_kind": kind}
+            )
             outputs = llm.generate({"type": "token", "prompt_token_ids": prompt}, params, name, lora_request=adapter)
             async with aclosing(outputs):
                 async for output in outputs:
@@ -167,7 +169,7 @@ class VllmEngine:
             hint = "deploy it with: -p backend.runner=pooling"
             raise ProviderError("this model writes text and makes no vectors", code="no_pooling", setup=True, hint=hint)
         prompt = await self._read(lambda: llm.get_tokenizer().encode(text))
-        answer_limit(1, len(prompt), llm.model_config.max_model_len)
+        max_new_tokens(1, len(prompt), llm.model_config.max_model_len)
         adapter = self._adapter(self.settings.lora)
         with self._asked() as name:
             asked = {"type": "token", "prompt_token_ids": prompt}
@@ -205,7 +207,7 @@ class VllmEngine:
     def _adapter_of(self, request: Request) -> Any:
         name = request.options.extra.get(LORA, self.settings.lora)
         if name is not None and name not in self.settings.lora_adapters:
-            words = f"no adapter is called {name!r}: {near_names(str(name), self.settings.lora_adapters)}"
+            words = f"no adapter is called {name!r}: {did_you_mean(str(name), self.settings.lora_adapters)}"
             raise ProviderError(words, code="unknown_adapter")
         return self._adapter(name)
 
@@ -219,7 +221,7 @@ class VllmEngine:
         return LoRARequest(name, number, self.settings.lora_adapters[name])
 
 
-def sampling(llm: Any, fields: dict[str, Any]) -> Any:
+def sampling_params(llm: Any, fields: dict[str, Any]) -> Any:
     """Return vLLM's `SamplingParams`; what is left out is as the model's own generation_config says."""
     from vllm import SamplingParams
     from vllm.sampling_params import StructuredOutputsParams
@@ -229,7 +231,7 @@ def sampling(llm: Any, fields: dict[str, Any]) -> Any:
     return SamplingParams.from_optional(**{**llm.model_config.get_diff_sampling_param(), **fields})
 
 
-def response(outputs: Sequence[Any], output: str, reasoning: str | None) -> Response:
+def to_response(outputs: Sequence[Any], output: str, reasoning: str | None) -> Response:
     """Return what vLLM's outputs for one request say.
 
     Raises:
@@ -242,10 +244,10 @@ def response(outputs: Sequence[Any], output: str, reasoning: str | None) -> Resp
     if reason == "length":
         return Response(output, reasoning, CUT_OFF, finish_reason="length", usage=usage)
     if reason != "stop":
-        raise closed()
+        raise closed_error()
     return Response(output, reasoning, usage=usage)
 
 
-def closed() -> ProviderError:
+def closed_error() -> ProviderError:
     """Return the error of a request that was under way when the model was closed."""
     return ProviderError("the model was closed", code="closed", retryable=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_args
 
-from ...errors import DeployError, MissingExtraError, near_names
-from ..transformers.loading import find
+from ...errors import DeployError, MissingExtraError, did_you_mean
+from ..transformers.loading import resolve_model_path
 
 if TYPE_CHECKING:
     from .engine import VllmSettings
@@ -30,7 +30,7 @@ DEFAULTS = {
 }
 """Environment variables of vLLM's that are set unless the user has set them."""
 
-NOT_PASSED = {
+RESERVED_ARGUMENTS = {
     "model": "it is called model_path",
     "hf_token": "set HF_TOKEN in the environment of the process that loads the model",
 }
@@ -56,8 +56,8 @@ def load(settings: VllmSettings) -> Any:
     from vllm import AsyncEngineArgs
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    check(settings, AsyncEngineArgs.__dataclass_fields__)
-    with TemporaryDirectory(prefix="quackllm-vllm-") as folder, our_child():
+    check_arguments(settings, AsyncEngineArgs.__dataclass_fields__)
+    with TemporaryDirectory(prefix="quackllm-vllm-") as folder, patched_child():
         log = Path(folder) / "errors"
         try:
             given = {"log_config_file": log_config(log), **arguments(settings)}
@@ -65,28 +65,28 @@ def load(settings: VllmSettings) -> Any:
             typed = {name: as_config(fields[name].type, value) for name, value in given.items()}
             return AsyncLLM.from_engine_args(AsyncEngineArgs(**typed))
         except (OSError, ValueError, RuntimeError, TypeError, NotImplementedError) as error:
-            raise DeployError(f"{settings.model_path} cannot be loaded: {cause(error, log)}") from error
+            raise DeployError(f"{settings.model_path} cannot be loaded: {failure_message(error, log)}") from error
 
 
-def end(llm: Any) -> None:
+def shutdown(llm: Any) -> None:
     """End the processes of an `AsyncLLM`. Called in a thread, or at the interpreter's exit."""
     if llm.output_handler is not None:
         llm.output_handler.get_loop().call_soon_threadsafe(llm.output_handler.cancel)
     llm.shutdown(GRACE_SECONDS)
 
 
-def check(settings: VllmSettings, known: Mapping[str, Any]) -> None:
+def check_arguments(settings: VllmSettings, known: Mapping[str, Any]) -> None:
     """Refuse arguments that vLLM does not have.
 
     Raises:
         DeployError: names them, and the near ones.
     """
     given = settings.model_extra or {}
-    for name in sorted(given.keys() & NOT_PASSED.keys()):
-        raise DeployError(f"backend.{name} is not passed on to vLLM", hint=NOT_PASSED[name])
+    for name in sorted(given.keys() & RESERVED_ARGUMENTS.keys()):
+        raise DeployError(f"backend.{name} is not passed on to vLLM", hint=RESERVED_ARGUMENTS[name])
     unknown = sorted(given.keys() - known.keys())
     if unknown:
-        near = near_names(unknown[0], {*known, *type(settings).model_fields} - NOT_PASSED.keys())
+        near = did_you_mean(unknown[0], {*known, *type(settings).model_fields} - RESERVED_ARGUMENTS.keys())
         raise DeployError(f"vLLM has no argument {', '.join(unknown)}", hint=near)
 
 
@@ -99,7 +99,7 @@ def arguments(settings: VllmSettings) -> dict[str, Any]:
         places = len(settings.lora_adapters) + 1
         widest = max(map(rank, settings.lora_adapters.values()))
         given = {"enable_lora": True, "max_loras": places, "max_lora_rank": widest, **given}
-    return {**given, "model": find(settings.model_path)}
+    return {**given, "model": resolve_model_path(settings.model_path)}
 
 
 def as_config(kind: Any, value: Any) -> Any:
@@ -134,14 +134,14 @@ def log_config(errors: Path) -> str:
     return str(path)
 
 
-def cause(error: BaseException, log: Path) -> str:
+def failure_message(error: BaseException, log: Path) -> str:
     """Return the first error that vLLM's processes logged, or else this one's words."""
     found = CAUSE.search(log.read_text("utf-8")) if log.is_file() else None
     return found.group() if found else str(error)
 
 
 @contextmanager
-def our_child() -> Iterator[None]:
+def patched_child() -> Iterator[None]:
     """Let processes that are spawned meanwhile import `vllm_child` in place of the user's script."""
     main = sys.modules["__main__"]
     before = main.__spec__

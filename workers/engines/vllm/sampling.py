@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import ProviderError, near_names
+from ...errors import ProviderError, did_you_mean
 from ...options import Options
 
-NAMED_ALIKE = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
+SAME_NAME_OPTIONS = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
 STRUCTURES = ("choice", "regex", "grammar")
 """What a `response_format` may ask for in place of JSON, e.g. `{"choice": ["yes", "no"]}`; a grammar is EBNF."""
 
@@ -31,17 +31,17 @@ def sampling_fields(options: Options) -> dict[str, Any]:
     """
     unknown = sorted(options.extra.keys() - EXTRA_OPTIONS)
     if unknown:
-        words = f"vLLM is not asked for {', '.join(unknown)}: {near_names(unknown[0], EXTRA_OPTIONS)}"
+        words = f"vLLM is not asked for {', '.join(unknown)}: {did_you_mean(unknown[0], EXTRA_OPTIONS)}"
         raise ProviderError(words, code="unsupported_option")
-    fields = {name: value for name in NAMED_ALIKE if (value := getattr(options, name)) is not None}
+    fields = {name: value for name in SAME_NAME_OPTIONS if (value := getattr(options, name)) is not None}
     if options.stop:
         fields["stop"] = list(options.stop)
     if options.response_format is not None:
-        fields["structured_outputs"] = structure(options.response_format)
+        fields["structured_outputs"] = structured_output(options.response_format)
     return fields | {name: value for name, value in options.extra.items() if name != LORA}
 
 
-def structure(response_format: Mapping[str, Any]) -> dict[str, Any]:
+def structured_output(response_format: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of vLLM's `StructuredOutputsParams`.
 
     Args:

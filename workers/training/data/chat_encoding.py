@@ -11,7 +11,7 @@ from ...errors import TrainingError
 from .chat_examples import Examples, Messages, nothing_usable
 from .data_files import BadRow
 
-IGNORED = -100
+IGNORE_INDEX = -100
 """The label of a token that the loss leaves out (transformers' convention)."""
 
 
@@ -25,7 +25,7 @@ class Encoded:
     @property
     def labels(self) -> list[int]:
         """What the model is to say at each place."""
-        return [token if counted else IGNORED for token, counted in zip(self.ids, self.mask, strict=True)]
+        return [token if counted else IGNORE_INDEX for token, counted in zip(self.ids, self.mask, strict=True)]
 
 
 class ChatEncoder:
@@ -117,7 +117,7 @@ def encode_examples(encoder: ChatEncoder, examples: Examples, most: int) -> Enco
     return encoded
 
 
-def check_some(encoded: EncodedExamples, source: str, most: int) -> None:
+def require_examples(encoded: EncodedExamples, source: str, most: int) -> None:
     """Refuse data of which nothing is left.
 
     Raises:

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from ...errors import TrainingError
 from ...messages import Message, Role
-from .data_files import BadRow, Row, read_rows
+from .data_files import BadRow, Row, read_data_rows
 
 ROLES: Mapping[str, Role] = {
     **{"system": "system", "user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant"},
@@ -57,7 +57,7 @@ def read_examples(file: str | None, *, query: str | None = None, database: str |
     Raises:
         TrainingError: the file cannot be read, or holds no example; the first bad rows are named.
     """
-    return examples_of(read_rows(file, query, database), file or "the query")
+    return examples_of(read_data_rows(file, query, database), file or "the query")
 
 
 def examples_of(rows: Iterable[Row | BadRow], source: str) -> Examples:
@@ -73,7 +73,7 @@ def examples_of(rows: Iterable[Row | BadRow], source: str) -> Examples:
             continue
         line, fields = row
         try:
-            examples.rows.append(Example(line, conversation(fields)))
+            examples.rows.append(Example(line, parse_conversation(fields)))
         except BadRowError as error:
             examples.bad.append(BadRow(line, str(error)))
     if not examples.rows:
@@ -89,7 +89,7 @@ def nothing_usable(source: str, bad: list[BadRow], hint: str = KNOWN_FORMS) -> T
     return TrainingError(f"{source} has no row to train on, and {len(bad)} bad ones:\n{named}", hint=hint)
 
 
-def conversation(row: Any) -> Messages:
+def parse_conversation(row: Any) -> Messages:
     """Return the turns of a row in any of the forms.
 
     Raises:
@@ -101,12 +101,12 @@ def conversation(row: Any) -> Messages:
     for keys, turns in FORMS:
         if keys & given:
             return _checked(tuple(turns(row)))
-    if is_asked(row):
+    if ends_with_answer(row):
         raise BadRowError("a question with its SQL, and no prompt yet: type quackllm prepare first")
     raise BadRowError(f"no known form: its keys are {', '.join(sorted(map(str, row))) or 'none'}")
 
 
-def is_asked(row: Any) -> bool:
+def ends_with_answer(row: Any) -> bool:
     """Whether a row is a question with its SQL, which `quackllm prepare` puts into a prompt."""
     return isinstance(row, dict) and "question" in row and bool({"sql", "query", "answer"} & row.keys())
 

@@ -29,7 +29,7 @@ Row = tuple[int, Any]
 """A line's number and what it holds."""
 
 
-def read_rows(file: str | None, query: str | None = None, database: str | None = None) -> Iterator[Row | BadRow]:
+def read_data_rows(file: str | None, query: str | None = None, database: str | None = None) -> Iterator[Row | BadRow]:
     """Yield the rows of a file, or of a DuckDB query.
 
     Raises:

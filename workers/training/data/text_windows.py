@@ -10,9 +10,9 @@ import numpy as np
 
 from ...errors import TrainingError
 from .chat_examples import nothing_usable
-from .data_files import BadRow, Row, read_rows
+from .data_files import BadRow, Row, read_data_rows
 
-TOGETHER = 1000
+BATCH_SIZE = 1000
 """Documents tokenized at once."""
 
 
@@ -31,7 +31,7 @@ def read_texts(file: str | None, query: str | None = None, database: str | None 
         TrainingError: the file cannot be read, or holds no text; the first bad rows are named.
     """
     texts = Texts([], [])
-    for row in read_rows(file, query, database):
+    for row in read_data_rows(file, query, database):
         read = row if isinstance(row, BadRow) else _text(row)
         if isinstance(read, BadRow):
             texts.bad.append(read)
@@ -52,7 +52,7 @@ def _text(row: Row) -> str | BadRow:
     return text if text.strip() else BadRow(line, "the text is empty")
 
 
-def windows_of(tokenizer: Any, documents: list[str], length: int, source: str) -> Any:
+def make_windows(tokenizer: Any, documents: list[str], length: int, source: str) -> Any:
     """Return token ids in rows of `length` (int32); the few tokens after the last full window are left out.
 
     Raises:
@@ -69,6 +69,6 @@ def windows_of(tokenizer: Any, documents: list[str], length: int, source: str) -
 def _tokens(tokenizer: Any, documents: list[str]) -> Iterator[Any]:
     """Yield each document's tokens, those that the tokenizer puts around a text included, with an end behind them."""
     end = [tokenizer.eos_token_id]
-    for start in range(0, len(documents), TOGETHER):
-        for ids in tokenizer(documents[start : start + TOGETHER])["input_ids"]:
+    for start in range(0, len(documents), BATCH_SIZE):
+        for ids in tokenizer(documents[start : start + BATCH_SIZE])["input_ids"]:
             yield np.array(ids if ids[-1:] == end else ids + end, np.int32)

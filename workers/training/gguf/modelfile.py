@@ -26,7 +26,7 @@ PLAIN = "{{ .Prompt }}"
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class TemplateParts:
     """What stands before and behind the turns of a conversation.
 
     Args:
@@ -39,12 +39,12 @@ class Around:
     turns: dict[str, tuple[str, str]]
     asks: str
 
-    def written(self, roles: Sequence[str]) -> str:
+    def render(self, roles: Sequence[str]) -> str:
         """Return the conversation of these roles' marks."""
         turns = [f"{self.turns[role][0]}{MARKS[role]}{self.turns[role][1]}" for role in roles]
         return "".join([*([] if "system" in roles else [self.head]), *turns, self.asks])
 
-    def as_go(self) -> str:
+    def to_go_template(self) -> str:
         """Return the same as a template of Go."""
         cases = "{{ else ".join(
             f'if eq .Role "{role}" }}}}{_text(before)}{{{{ .Content }}}}{_text(behind)}'
@@ -75,13 +75,13 @@ def _template(tokenizer: Any) -> tuple[str | None, str | None]:
     if tokenizer.chat_template is None:
         return PLAIN, None
     try:
-        written = {roles: _rendered(tokenizer, roles) for roles in CONVERSATIONS}
+        render = {roles: _rendered(tokenizer, roles) for roles in CONVERSATIONS}
     except jinja2.TemplateError as error:
         return None, f"the chat template refuses a system message: {error}"
-    around = _around(written)
-    if around is None or any(around.written(roles) != text for roles, text in written.items()):
+    around = _around(render)
+    if around is None or any(around.render(roles) != text for roles, text in render.items()):
         return None, "the chat template writes a turn in more than one way"
-    return around.as_go(), None
+    return around.to_go_template(), None
 
 
 def _rendered(tokenizer: Any, roles: Sequence[str]) -> str:
@@ -91,7 +91,7 @@ def _rendered(tokenizer: Any, roles: Sequence[str]) -> str:
     return text.removeprefix(tokenizer.bos_token or "")
 
 
-def _around(written: dict[tuple[str, ...], str]) -> Around | None:
+def _around(written: dict[tuple[str, ...], str]) -> TemplateParts | None:
     """Take conversations apart at their marks; None where a mark is missing, or stands in another order."""
     between = [_between(text, roles) for roles, text in written.items()]
     if None in between:
@@ -105,7 +105,7 @@ def _around(written: dict[tuple[str, ...], str]) -> Around | None:
         "user": (opens_user, closes_user),
         "assistant": (user_assistant.removeprefix(closes_user), assistant_user.removesuffix(opens_user)),
     }
-    return Around(alone[0].removesuffix(opens_user), turns, asks.removeprefix(closes_user))
+    return TemplateParts(alone[0].removesuffix(opens_user), turns, asks.removeprefix(closes_user))
 
 
 def _beginning(*texts: str) -> str:

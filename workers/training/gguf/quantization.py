@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gguf import GGML_QUANT_SIZES, LlamaFileType
 from gguf import GGMLQuantizationType as Kind
 
-from ...errors import ExportError, near_names
+from ...errors import ExportError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy
@@ -52,7 +52,7 @@ CHUNK_WEIGHTS = 2**24
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelShape:
     """What the mixes ask of a model."""
 
     layers: int
@@ -61,7 +61,7 @@ class Shape:
     tied: bool
     """The token embeddings are the output's weights, too."""
 
-    def rich(self, layer: int) -> bool:
+    def gets_more_bits(self, layer: int) -> bool:
         """Whether this layer is one that gets more bits: the first and last eighth, and every third between."""
         eighth = self.layers // 8
         return layer < eighth or layer >= 7 * self.layers // 8 or (layer - eighth) % 3 == 2
@@ -72,18 +72,18 @@ class Shape:
         return self.heads // self.key_value_heads
 
 
-Rule = Callable[[int, Shape], Kind | None]
+Rule = Callable[[int, ModelShape], Kind | None]
 RULES: dict[tuple[str, str], Rule] = {
-    ("attn_v", "Q5_K_M"): lambda layer, shape: Kind.Q6_K if shape.rich(layer) else None,
-    ("attn_v", "Q4_K_M"): lambda layer, shape: Kind.Q6_K if shape.rich(layer) else None,
+    ("attn_v", "Q5_K_M"): lambda layer, shape: Kind.Q6_K if shape.gets_more_bits(layer) else None,
+    ("attn_v", "Q4_K_M"): lambda layer, shape: Kind.Q6_K if shape.gets_more_bits(layer) else None,
     ("attn_v", "Q4_K_S"): lambda layer, shape: Kind.Q5_K if layer < 4 else None,
     ("attn_v", "IQ4_NL"): lambda layer, shape: Kind.Q5_K if shape.shared >= 4 else None,
     ("attn_v", "IQ4_XS"): lambda layer, shape: Kind.Q5_K if shape.shared >= 4 else None,
     ("attn_v", "Q3_K_L"): lambda layer, shape: Kind.Q5_K,
     ("attn_v", "Q3_K_M"): lambda layer, shape: Kind.Q5_K if layer < 2 else Kind.Q4_K,
     ("attn_v", "Q2_K"): lambda layer, shape: Kind.Q4_K if shape.shared >= 4 else Kind.Q3_K,
-    ("ffn_down", "Q5_K_M"): lambda layer, shape: Kind.Q6_K if shape.rich(layer) else None,
-    ("ffn_down", "Q4_K_M"): lambda layer, shape: Kind.Q6_K if shape.rich(layer) else None,
+    ("ffn_down", "Q5_K_M"): lambda layer, shape: Kind.Q6_K if shape.gets_more_bits(layer) else None,
+    ("ffn_down", "Q4_K_M"): lambda layer, shape: Kind.Q6_K if shape.gets_more_bits(layer) else None,
     ("ffn_down", "Q4_K_S"): lambda layer, shape: Kind.Q5_K if layer < shape.layers // 8 else None,
     ("ffn_down", "IQ4_NL"): lambda layer, shape: Kind.Q5_K if layer < shape.layers // 8 else None,
     ("ffn_down", "IQ4_XS"): lambda layer, shape: Kind.Q5_K if layer < shape.layers // 8 else None,
@@ -109,12 +109,12 @@ def read_type(name: str) -> str:
     """
     known = {kind.lower(): kind for kind in TYPES}
     if name.lower() not in known:
-        hint = f"{near_names(name.lower(), known)}\nall there are: {', '.join(TYPES)}"
+        hint = f"{did_you_mean(name.lower(), known)}\nall there are: {', '.join(TYPES)}"
         raise ExportError(f"there is no GGUF type {name!r}", hint=hint)
     return known[name.lower()]
 
 
-def kind_of(name: str, shape: tuple[int, ...], mix: str, model: Shape) -> tuple[Kind, Kind]:
+def tensor_type(name: str, shape: tuple[int, ...], mix: str, model: ModelShape) -> tuple[Kind, Kind]:
     """Return a weight's type in that mix, and the type that the mix wants for it: they differ where its rows
     have no whole number of blocks.
 
@@ -130,19 +130,19 @@ def kind_of(name: str, shape: tuple[int, ...], mix: str, model: Shape) -> tuple[
         return PLAIN[mix], PLAIN[mix]
     wanted = _wanted(name, shape[-1], mix, model)
     kind = wanted
-    if shape[-1] % block(kind):
+    if shape[-1] % block_size(kind):
         kind = FALLBACKS.get(kind, Kind.Q4_0)
-    if shape[-1] % block(kind):
+    if shape[-1] % block_size(kind):
         kind = Kind.F16
     return kind, wanted
 
 
-def _wanted(name: str, columns: int, mix: str, model: Shape) -> Kind:
+def _wanted(name: str, columns: int, mix: str, model: ModelShape) -> Kind:
     match = PART.match(name)
     part, layer = (match["part"], int(match["layer"] or 0)) if match else (name, 0)
     base = MIXES[mix]
     if part == "output" or (part == "token_embd" and model.tied):
-        return Kind.Q8_0 if base is Kind.Q8_0 or columns % block(base) else Kind.Q6_K
+        return Kind.Q8_0 if base is Kind.Q8_0 or columns % block_size(base) else Kind.Q6_K
     rule = RULES.get((part, mix))
     wanted = (rule(layer, model) if rule else None) or base
     if part == "attn_v" and model.layers == 80 and model.shared > 1 and wanted in (Kind.Q3_K, Kind.Q4_K):
@@ -150,7 +150,7 @@ def _wanted(name: str, columns: int, mix: str, model: Shape) -> Kind:
     return wanted
 
 
-def block(kind: Kind) -> int:
+def block_size(kind: Kind) -> int:
     """Return how many weights share a scale."""
     size: int = GGML_QUANT_SIZES[kind][0]
     return size
@@ -165,7 +165,7 @@ def size_in_bytes(shape: tuple[int, ...], kind: Kind) -> int:
     return count // weights * int(size)
 
 
-def quantized(weights: numpy.ndarray[Any, Any], kind: Kind) -> numpy.ndarray[Any, Any]:
+def quantize(weights: numpy.ndarray[Any, Any], kind: Kind) -> numpy.ndarray[Any, Any]:
     """Return weights as llama.cpp packs them.
 
     Args:

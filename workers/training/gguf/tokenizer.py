@@ -18,15 +18,15 @@ from typing import Any
 
 import gguf
 
-from ...engines.llama_cpp.server import QUIET, LlamaServer
+from ...engines.llama_cpp.server import QUIET_SETTINGS, LlamaServer
 from ...errors import ExportError
 
-SPLITS = (
+PRE_TOKENIZERS = (
     *("gpt-2", "qwen2", "llama-bpe", "deepseek-coder", "deepseek-llm", "deepseek-v3", "starcoder", "tekken"),
     *("smaug-bpe", "gpt-4o", "qwen35", "falcon", "viking", "seed-coder", "default"),
 )
 BYTE = re.compile(r"<0x[0-9A-F]{2}>")
-TEXTS = (
+PROBE_TEXTS = (
     "SELECT count(*) FROM singer WHERE age >= 18 AND name = 'O''Brien';",
     "How many singers are there in each country, and what's THEIR average age? I'LL say: we've 3.14, 1,234 or 98765",
     "2023年有多少名歌手来自法国？请按年龄从大到小排列，「上海」也算。",
@@ -96,7 +96,7 @@ def read_vocabulary(folder: Path, size: int, ends: Sequence[int]) -> Vocabulary:
     if whole["model"]["type"] != "BPE":
         raise ExportError(f"llama.cpp has no tokenizer of the kind {whole['model']['type']!r} for these models")
     vocabulary = _vocabulary(tokenizer, whole, size, ends)
-    expected = {text: tokenizer(text, add_special_tokens=False)["input_ids"] for text in TEXTS}
+    expected = {text: tokenizer(text, add_special_tokens=False)["input_ids"] for text in PROBE_TEXTS}
     return asyncio.run(_first_equal(_candidates(vocabulary, whole), expected, folder))
 
 
@@ -115,7 +115,7 @@ def _vocabulary(tokenizer: Any, whole: Mapping[str, Any], size: int, ends: Seque
     special = {name: number for name, number in own.items() if number is not None}
     return Vocabulary(
         model="llama" if pieces else "gpt2",
-        split="default" if pieces else SPLITS[0],
+        split="default" if pieces else PRE_TOKENIZERS[0],
         tokens=[texts.get(number, f"[PAD{number}]") for number in numbers],
         kinds=[_kind(number, texts.get(number), added, model.get("unk_token"), pieces) for number in numbers],
         merges=[" ".join(part.replace(" ", "Ġ") for part in pair) for pair in merges],
@@ -163,7 +163,7 @@ def _candidates(vocabulary: Vocabulary, whole: Mapping[str, Any]) -> list[Vocabu
         return [replace(vocabulary, space_first=first) for first in (True, False)]
     rules = json.dumps([whole.get("pre_tokenizer"), whole.get("normalizer")])
     likely = "llama-bpe" if r"\\p{N}{1,3}" in rules else "qwen2" if r"\\p{N}|" in rules else "gpt-2"
-    return [replace(vocabulary, split=split) for split in sorted(SPLITS, key=lambda split: split != likely)]
+    return [replace(vocabulary, split=split) for split in sorted(PRE_TOKENIZERS, key=lambda split: split != likely)]
 
 
 async def _first_equal(candidates: Sequence[Vocabulary], expected: Mapping[str, list[int]], folder: Path) -> Vocabulary:
@@ -187,7 +187,7 @@ async def _tokenized(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[
         path = Path(folder) / "vocabulary.gguf"
         await asyncio.to_thread(_write_alone, replace(vocabulary, template=None), path)
         fields = {"model.path": str(path), "n_ctx": 64, "warmup": False, "fit_params": False, "n_gpu_layers": 0}
-        server = LlamaServer({**fields, **QUIET})
+        server = LlamaServer({**fields, **QUIET_SETTINGS})
         await server.start()
         try:
             return [(await server.post("/tokenize", {"content": text}))["tokens"] for text in texts]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gguf
 
 from ...errors import ExportError
-from .quantization import Shape
+from .quantization import ModelShape
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +23,7 @@ ARCHITECTURES = {
     "Qwen3ForCausalLM": gguf.MODEL_ARCH.QWEN3,
 }
 ROPES = ("default", "linear", "yarn", "llama3")
-OTHERS = (
+LLAMA_CPP_HINT = (
     "llama.cpp's own converter knows more: python convert_hf_to_gguf.py FOLDER --outfile MODEL.gguf --outtype f16, "
     "then llama-quantize MODEL.gguf MODEL.Q4_K_M.gguf Q4_K_M"
 )
@@ -77,18 +77,18 @@ def check_config(config: Any, folder: Path) -> None:
     """
     name = (config.architectures or ["unknown"])[0]
     rope = config.to_dict().get("rope_parameters") or {}
-    odd = {
+    unsupported = {
         f"its architecture, {name}, is none of {', '.join(ARCHITECTURES)}": name not in ARCHITECTURES,
         f"its rotary embedding is {rope.get('rope_type')!r}": rope.get("rope_type", "default") not in ROPES,
         "it is a mixture of experts": bool(config.to_dict().get("num_local_experts")),
         "it looks at a sliding window": bool(config.to_dict().get("use_sliding_window")),
         f"its activation is {config.to_dict().get('hidden_act')!r}": config.to_dict().get("hidden_act") != "silu",
     }
-    problems = [words for words, there in odd.items() if there]
+    problems = [words for words, there in unsupported.items() if there]
     if config.to_dict().get("quantization_config"):
         raise ExportError(f"the weights in {folder} are quantized already", hint="export the merged model in 16 bits")
     if problems:
-        raise ExportError(f"{folder} cannot be converted here: {'; '.join(problems)}", hint=OTHERS)
+        raise ExportError(f"{folder} cannot be converted here: {'; '.join(problems)}", hint=LLAMA_CPP_HINT)
 
 
 def architecture(config: Any) -> gguf.MODEL_ARCH:
@@ -101,10 +101,10 @@ def head_size(config: Any) -> int:
     return int(config.to_dict().get("head_dim") or config.hidden_size // config.num_attention_heads)
 
 
-def shape_of(config: Any) -> Shape:
+def quantization_shape(config: Any) -> ModelShape:
     """Return what the mixes ask of a model."""
     heads = config.num_attention_heads, config.num_key_value_heads
-    return Shape(config.num_hidden_layers, *heads, tied=bool(config.tie_word_embeddings))
+    return ModelShape(config.num_hidden_layers, *heads, tied=bool(config.tie_word_embeddings))
 
 
 def write_fields(writer: gguf.GGUFWriter, config: Any, name: str) -> None:
@@ -167,7 +167,7 @@ def weights_of(folder: Path, config: Any) -> list[Weight]:
             continue
         name = names.get_name(source, try_suffixes=(".weight", ".bias"))
         if name is None:
-            raise ExportError(f"llama.cpp's {config.architectures[0]} has no weight {source}", hint=OTHERS)
+            raise ExportError(f"llama.cpp's {config.architectures[0]} has no weight {source}", hint=LLAMA_CPP_HINT)
         weights.append(Weight(name, source, file, shape, _heads(source, config)))
     _check_complete({weight.name for weight in weights}, config, folder)
     return weights

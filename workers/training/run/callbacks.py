@@ -10,10 +10,10 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..run_folder import COMPLETE, write_json
-from .progress import Show
+from .progress import ShowProgress
 
 
-class Watch(TrainerCallback):  # type: ignore[misc]
+class ProgressCallback(TrainerCallback):  # type: ignore[misc]
     """Shows the progress, logs the last step, and marks a checkpoint complete once every process has written its part.
 
     Args:
@@ -22,7 +22,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         seconds_before: time spent training before a resume.
     """
 
-    def __init__(self, show: Show, wait_for_everyone: Callable[[], None], seconds_before: float) -> None:
+    def __init__(self, show: ShowProgress, wait_for_everyone: Callable[[], None], seconds_before: float) -> None:
         self._show = show
         self._wait_for_everyone = wait_for_everyone
         self._before = seconds_before

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-def draw_losses(history: Sequence[dict[str, Any]], title: str, path: Path) -> None:
+def plot_losses(history: Sequence[dict[str, Any]], title: str, path: Path) -> None:
     """Draw the training and evaluation losses over the steps.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-Show = Callable[[int, int, Mapping[str, Any]], None]
+ShowProgress = Callable[[int, int, Mapping[str, Any]], None]
 """Takes a step, the number of steps, and what was logged there: often nothing."""
 
 SHOWN = ("loss", "eval_loss", "learning_rate")
@@ -22,7 +22,7 @@ SECONDS = 0.5
 
 
 @contextmanager
-def bar() -> Iterator[Show]:
+def progress_bar() -> Iterator[ShowProgress]:
     """Give what shows steps, losses, learning rate and time left on standard error."""
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
@@ -40,7 +40,7 @@ def bar() -> Iterator[Show]:
         yield show
 
 
-class Notes:
+class ProgressFile:
     """Writes the progress into a file, for the process that started the workers to read."""
 
     def __init__(self, path: Path) -> None:
@@ -57,11 +57,11 @@ class Notes:
 
 
 @contextmanager
-def following(path: Path) -> Iterator[None]:
+def follow_progress(path: Path) -> Iterator[None]:
     """Show what the workers note in the file, as long as this lasts."""
     path.touch()
     ended = Event()
-    with bar() as show:
+    with progress_bar() as show:
         reader = Thread(target=_follow, args=(path, show, ended), daemon=True)
         reader.start()
         try:
@@ -72,7 +72,7 @@ def following(path: Path) -> Iterator[None]:
             path.unlink()
 
 
-def _follow(path: Path, show: Show, ended: Event) -> None:
+def _follow(path: Path, show: ShowProgress, ended: Event) -> None:
     with path.open(encoding="utf-8") as file:
         last = False
         while not last:

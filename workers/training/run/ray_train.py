@@ -19,17 +19,17 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 
-from ...cluster.address import answering_address
+from ...cluster.address import resolve_address
 from ...errors import QuackLLMError, SetupError, TrainingError
 from ..run_folder import FINAL
-from .progress import Notes, following
-from .run import Job, train_here
+from .progress import ProgressFile, follow_progress
+from .run import TrainingJob, train_in_process
 
 KEPT, NOTES = ".ray", ".progress"
 """In the run's folder until it has ended: what Ray Train keeps, and how far the workers have come."""
 
 
-def train_on_ray(job: Job) -> None:
+def train_on_ray(job: TrainingJob) -> None:
     """Train in Ray's workers, until `final/` is there.
 
     Raises:
@@ -50,7 +50,7 @@ def train_on_ray(job: Job) -> None:
             ),
         )
         try:
-            with following(Path(job.folder, NOTES)):
+            with follow_progress(Path(job.folder, NOTES)):
                 trainer.fit()
         except TrainingFailedError as error:
             raise _original(error) from error
@@ -64,8 +64,8 @@ def train_on_ray(job: Job) -> None:
 
 
 def _train_worker(config: dict[str, Any]) -> None:
-    job: Job = ray.get(config["job"])
-    train_here(job, Notes(Path(job.folder, NOTES)).show)
+    job: TrainingJob = ray.get(config["job"])
+    train_in_process(job, ProgressFile(Path(job.folder, NOTES)).show)
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def _cluster(address: str | None) -> Iterator[None]:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        ray.init(address=answering_address(address), log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=resolve_address(address), log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError) as error:
         hint = "start one with: ray start --head   or leave --ray-address out to use this machine alone"
         raise SetupError(f"no Ray cluster answers at {address!r}: {error}", hint=hint) from error

@@ -8,17 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base_models import explained
+from ..base_models import translated_errors
 from ..run_folder import CURVE, DRAFT, FINAL, REPORT, DataReport, Trained, last_checkpoint, read_report, write_json
 from ..settings import PretrainSettings, TrainingSettings
-from .loss_plot import draw_losses
-from .progress import Show, bar
+from .loss_plot import plot_losses
+from .progress import ShowProgress, progress_bar
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingJob:
     """All that a process needs to train: it is pickled to Ray's workers.
 
     Args:
@@ -45,7 +45,7 @@ class Job:
         return "pretrain" if isinstance(self.settings, PretrainSettings) else "finetune"
 
 
-def train(job: Job) -> Trained:
+def train(job: TrainingJob) -> Trained:
     """Train, here or in Ray's workers, and return what came of it.
 
     Raises:
@@ -57,14 +57,14 @@ def train(job: Job) -> Trained:
 
         train_on_ray(job)
     else:
-        with bar() as show:
-            train_here(job, show)
+        with progress_bar() as show:
+            train_in_process(job, show)
     return read_report(Path(job.folder), job.data)
 
 
-def train_here(job: Job, show: Show) -> None:
+def train_in_process(job: TrainingJob, show: ShowProgress) -> None:
     """Train in this process, alone or as one of several that the environment names."""
-    with explained():
+    with translated_errors():
         from .trackers import end_trackers
         from .trainer import make_trainer
 
@@ -74,10 +74,10 @@ def train_here(job: Job, show: Show) -> None:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
             end_trackers(job)
-        finish(job, trainer, watch.seconds, checkpoint)
+        write_result(job, trainer, watch.seconds, checkpoint)
 
 
-def finish(job: Job, trainer: Any, seconds: float, checkpoint: Path | None) -> None:
+def write_result(job: TrainingJob, trainer: Any, seconds: float, checkpoint: Path | None) -> None:
     """Write the adapter or model, the report and the curve; `final/` appears when all of it is there."""
     folder = Path(job.folder)
     trainer.save_model(str(folder / DRAFT))
@@ -95,11 +95,11 @@ def finish(job: Job, trainer: Any, seconds: float, checkpoint: Path | None) -> N
         data=job.data,
     )
     write_json(folder / REPORT, report(job, trained, history))
-    draw_losses(history, f"{job.stage}: {Path(job.base).name}", folder / CURVE)
+    plot_losses(history, f"{job.stage}: {Path(job.base).name}", folder / CURVE)
     (folder / DRAFT).rename(folder / FINAL)
 
 
-def report(job: Job, trained: Trained, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def report(job: TrainingJob, trained: Trained, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return what `training.json` holds."""
     losses = [entry for entry in history if "loss" in entry or "eval_loss" in entry]
     return {

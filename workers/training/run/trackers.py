@@ -7,10 +7,10 @@ from typing import Any
 
 from ...errors import MissingExtraError, TrainingError
 from ..base_models import INSTALL, first_line
-from .run import Job
+from .run import TrainingJob
 
 
-def trackers_of(job: Job) -> list[Any]:
+def make_trackers(job: TrainingJob) -> list[Any]:
     """Return the trainer's callbacks for the tracker that was asked for.
 
     Raises:
@@ -25,7 +25,7 @@ def trackers_of(job: Job) -> list[Any]:
         raise MissingExtraError(f"{job.settings.report_to} needs {error.name or error}", hint=INSTALL) from error
 
 
-def end_trackers(job: Job) -> None:
+def end_trackers(job: TrainingJob) -> None:
     """Let SwanLab end its run, so that another may follow in this process."""
     if job.settings.report_to.startswith("swanlab"):
         import swanlab
@@ -34,14 +34,14 @@ def end_trackers(job: Job) -> None:
             swanlab.finish()
 
 
-def _tensorboard(job: Job) -> Any:
+def _tensorboard(job: TrainingJob) -> Any:
     from torch.utils.tensorboard import SummaryWriter
     from transformers.integrations import TensorBoardCallback
 
     return TensorBoardCallback(SummaryWriter(str(Path(job.folder, "tensorboard"))))
 
 
-def _swanlab(job: Job) -> Any:
+def _swanlab(job: TrainingJob) -> Any:
     import swanlab
     from swanlab.error import KeyFileError, ValidationError
     from transformers.integrations import SwanLabCallback

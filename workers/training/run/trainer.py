@@ -11,16 +11,16 @@ from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from ...errors import TrainingError
-from ..base_models import QUANTIZATION, device, fresh_model, load_base, load_tokenizer
+from ..base_models import QUANTIZATION, device, load_base, load_tokenizer, new_model
 from ..run_folder import COMPLETE, last_checkpoint
 from ..settings import FinetuneSettings, PretrainSettings, TrainingSettings
-from .callbacks import Watch
-from .progress import Show
-from .run import Job
-from .trackers import trackers_of
+from .callbacks import ProgressCallback
+from .progress import ShowProgress
+from .run import TrainingJob
+from .trackers import make_trackers
 
 
-def make_trainer(job: Job, show: Show) -> tuple[Any, Watch]:
+def make_trainer(job: TrainingJob, show: ShowProgress) -> tuple[Any, ProgressCallback]:
     """Return the trainer of a job, and what watches it.
 
     Raises:
@@ -28,10 +28,10 @@ def make_trainer(job: Job, show: Show) -> tuple[Any, Watch]:
         MissingExtraError: a tracker is not installed.
     """
     settings = job.settings
-    arguments = arguments_of(job)
+    arguments = sft_arguments(job)
     tokenizer = load_tokenizer(job.tokenizer, settings.trust_remote_code)
     fresh = isinstance(settings, PretrainSettings) and settings.config
-    model = fresh_model(job.base, tokenizer, settings.seed) if fresh else load_base(job.base, settings)
+    model = new_model(job.base, tokenizer, settings.seed) if fresh else load_base(job.base, settings)
     _check_length(model, settings)
     try:
         trainer = SFTTrainer(
@@ -40,19 +40,19 @@ def make_trainer(job: Job, show: Show) -> tuple[Any, Watch]:
             train_dataset=job.train,
             eval_dataset=job.evaluation,
             processing_class=tokenizer,
-            peft_config=lora_of(settings),
+            peft_config=lora_config(settings),
         )
     except ValueError as error:
         raise TrainingError(f"the trainer refuses these settings: {error}", hint=_advice(error)) from error
-    watch = Watch(show, trainer.accelerator.wait_for_everyone, _seconds_before(job))
+    watch = ProgressCallback(show, trainer.accelerator.wait_for_everyone, _seconds_before(job))
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(watch)
-    for tracker in trackers_of(job) if trainer.is_world_process_zero() else ():
+    for tracker in make_trackers(job) if trainer.is_world_process_zero() else ():
         trainer.add_callback(tracker)
     return trainer, watch
 
 
-def arguments_of(job: Job) -> Any:
+def sft_arguments(job: TrainingJob) -> Any:
     """Return the settings in trl's words."""
     settings, on = job.settings, device()
     shared = settings.model_dump(
@@ -64,7 +64,7 @@ def arguments_of(job: Job) -> Any:
     )
     return SFTConfig(
         **shared,
-        **precision_of(settings, on),
+        **precision(settings, on),
         output_dir=job.folder,
         max_steps=settings.max_steps or -1,
         warmup_steps=settings.warmup_ratio,
@@ -85,7 +85,7 @@ def arguments_of(job: Job) -> Any:
     )
 
 
-def precision_of(settings: TrainingSettings, on: str) -> dict[str, bool]:
+def precision(settings: TrainingSettings, on: str) -> dict[str, bool]:
     """Return the precision to compute in: bfloat16 where the GPU has it, else float16 with scaled gradients.
 
     trl keeps the matrices beside a quantized base in bfloat16, whose gradients cannot be scaled.
@@ -96,7 +96,7 @@ def precision_of(settings: TrainingSettings, on: str) -> dict[str, bool]:
     return {"bf16": bf16, "fp16": on == "cuda" and not bf16 and settings.dtype != "float32" and not quantized}
 
 
-def lora_of(settings: TrainingSettings) -> Any:
+def lora_config(settings: TrainingSettings) -> Any:
     """Return peft's configuration; None where all weights are trained."""
     from peft import LoraConfig
 
@@ -122,7 +122,7 @@ def _check_length(model: Any, settings: TrainingSettings) -> None:
         )
 
 
-def _seconds_before(job: Job) -> float:
+def _seconds_before(job: TrainingJob) -> float:
     checkpoint = last_checkpoint(Path(job.folder))
     return float(json.loads((checkpoint / COMPLETE).read_text("utf-8"))["seconds"]) if checkpoint else 0.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from quackllm.deploy.cli.main import app
-from quackllm.udf.text2sql.evaluation.datasets import questions
+from quackllm.udf.text2sql.evaluation.datasets import load_questions
 from quackllm.udf.text2sql.evaluation.suites import load_suite
 from typer.testing import CliRunner, Result
 
@@ -173,7 +173,7 @@ def test_questions_without_rows_are_judged_by_their_sql(oracle: str, service: St
 
 def test_several_models_side_by_side(oracle: str, service: StandIn, tmp_path: Path, home: Path) -> None:
     (home / "prices.yaml").write_text("oracle: {input: 1000000, output: 0}", "utf-8")
-    asked = [one for one in questions("spider") if one.db == "concert_singer"][:8]
+    asked = [one for one in load_questions("spider") if one.db == "concert_singer"][:8]
     rows = [{"question": one.question, "sql": one.sql, "db": one.db} for one in asked]
     path = write(tmp_path / "own.jsonl", rows)
     service.script([{"fault": "reply", "text": "SELECT 17 AS wrong"}])

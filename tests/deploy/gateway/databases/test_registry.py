@@ -12,11 +12,11 @@ import pytest
 from pydantic import SecretStr
 from quackllm.deploy.gateway.databases.database import Database, fitted
 from quackllm.deploy.gateway.databases.registry import Databases, open_database
+from quackllm.udf.text2sql.evaluation.datasets import load_questions
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
-from quackllm.udf.text2sql.evaluation.datasets import questions
-from quackllm.udf.text2sql.evaluation.scoring import rows_of, same
+from quackllm.udf.text2sql.evaluation.scoring import rows_of, same_rows
 from quackllm.workers.errors import DatabaseError, RequestError, SetupError
-from quackllm.workers.mschema import Schema, write
+from quackllm.workers.mschema import Schema, format_mschema
 from sqlalchemy import create_engine
 
 from support.spider_on_servers import copy_database
@@ -48,7 +48,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 
 
 def test_a_database_shows_its_tables_keys_and_sample_values_as_m_schema(database: Database) -> None:
-    text = write(database.read_schema())
+    text = format_mschema(database.read_schema())
     assert "【DB_ID】 concert_singer" in text
     assert "(Name:VARCHAR, Examples: [Joe Sharp, Timbaland, Justin Brown])" in text
     assert "(Singer_ID:BIGINT, Primary Key, Examples: [1, 2, 3])" in text
@@ -59,12 +59,14 @@ def test_the_right_queries_are_taken_by_its_own_explain_and_give_the_right_rows(
     schema = database.read_schema()
     with duckdb.connect() as connection:
         fill(connection, NAME)
-        for question in [question for question in questions("spider") if question.db == NAME][::3]:
+        for question in [question for question in load_questions("spider") if question.db == NAME][::3]:
             sql, refused = fitted(database, question.sql, schema)
             assert refused is None, (question.sql, refused)
             rows = database.run(sql, 10_000)
             assert not rows.truncated
-            assert same(rows_of(connection, question.sql), [tuple(row) for row in rows.rows], question.ordered), sql
+            assert same_rows(rows_of(connection, question.sql), [tuple(row) for row in rows.rows], question.ordered), (
+                sql
+            )
 
 
 @pytest.mark.parametrize(
@@ -85,10 +87,10 @@ def test_what_is_no_query_is_refused_whatever_the_guard_said_before(
 ) -> None:
     other = tmp_path / "other.sqlite"
     sqlite3.connect(other).close()
-    before = write(database.read_schema())
+    before = format_mschema(database.read_schema())
     with pytest.raises(DatabaseError):
         database.run(statement.format(file=other), 10)
-    assert write(database.read_schema()) == before
+    assert format_mschema(database.read_schema()) == before
 
 
 def test_the_connection_itself_cannot_write_to_sqlite(tmp_path: Path) -> None:

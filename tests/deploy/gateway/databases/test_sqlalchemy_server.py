@@ -16,10 +16,10 @@ import pytest
 from pydantic import SecretStr
 from quackllm.deploy.gateway.databases.registry import open_database
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
-from quackllm.udf.text2sql.evaluation.scoring import rows_of, same
+from quackllm.udf.text2sql.evaluation.scoring import rows_of, same_rows
 from quackllm.udf.text2sql.evaluation.suites import load_suite
 from quackllm.workers.errors import DatabaseError
-from quackllm.workers.mschema import write
+from quackllm.workers.mschema import format_mschema
 from sqlalchemy import create_engine, text
 
 from quackllm import deploy
@@ -89,7 +89,7 @@ def test_fifty_questions_are_bound_by_the_server_s_own_explain(
         with duckdb.connect() as connection:
             fill(connection, question.db)
             given = [tuple(row) for row in reply.get("rows", ())]
-            right = reply["bound"] and same(rows_of(connection, question.sql), given, question.ordered)
+            right = reply["bound"] and same_rows(rows_of(connection, question.sql), given, question.ordered)
         count["right"] += right
         count[reply["error"]["code"] if reply["error"] else "no error"] += 1
     with capsys.disabled():
@@ -121,7 +121,7 @@ def test_the_server_s_catalog_is_m_schema_with_comments_keys_and_values(kind: st
     engine.dispose()
     database = open_database(SecretStr(url), "shop")
     schema = database.read_schema()
-    shown = write(schema)
+    shown = format_mschema(schema)
     said = ", who sings" if kind != "sqlite" else ""
     assert f"(姓名:VARCHAR{said}, Examples: [王菲, Ann])" in shown
     assert "(day:DATE, Examples: [2024-05-06])" in shown

@@ -14,7 +14,7 @@ def sample(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_model_is_asked_as_text2sql_asks_it() -> None:
-    model = measure.Model(WEIGHTS)
+    model = measure.BuiltinModel(WEIGHTS)
     schema = measure.catalog_of("concert_singer")
     assert model.ask(schema, "How many singers are there?") == "SELECT COUNT(*) FROM singer"
     history = (("Show the names of all singers.", "SELECT Name FROM singer"),)
@@ -23,15 +23,15 @@ def test_the_model_is_asked_as_text2sql_asks_it() -> None:
 
 
 def test_declines_are_counted() -> None:
-    model = measure.Model(WEIGHTS)
-    own, wrong, count = measure.declines(model, datasets.questions("spider")[::40])
+    model = measure.BuiltinModel(WEIGHTS)
+    own, wrong, count = measure.count_declines(model, datasets.load_questions("spider")[::40])
     assert own < wrong <= count == 11
 
 
 def test_the_command_prints_what_the_model_card_says(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = datasets.questions("spider")[::20]
+    asked = datasets.load_questions("spider")[::20]
     monkeypatch.setattr(measure, "questions", lambda suite: asked)
     monkeypatch.setattr(sys, "argv", ["measure_builtin", "spider"])
     measure.main()

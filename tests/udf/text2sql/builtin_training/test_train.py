@@ -12,11 +12,11 @@ import pytest
 from quackllm.udf.text2sql.builtin_training import augment, examples, query_trees
 from quackllm.udf.text2sql.evaluation import datasets
 from quackllm.workers.builtin.network.numpy_network import load_network
-from quackllm.workers.builtin.query.from_sql import read_sql
-from quackllm.workers.builtin.query.grammar import KEYWORDS, WORD, is_legal, keyword
-from quackllm.workers.builtin.query.to_sql import write_sql
+from quackllm.workers.builtin.query.from_sql import parse_sql
+from quackllm.workers.builtin.query.grammar import KEYWORDS, WORD, is_valid, keyword
+from quackllm.workers.builtin.query.to_sql import format_sql
 from quackllm.workers.builtin.semantic_parser import parse
-from quackllm.workers.mschema import write
+from quackllm.workers.mschema import format_mschema
 
 SCHEMA = """\
 CREATE TABLE "band" (
@@ -103,22 +103,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_trees_are_kept_where_they_give_the_gold_result(folder: Path) -> None:
-    readings, reasons = query_trees.read_questions(datasets.questions("spider", "train"))
+    readings, reasons = query_trees.read_questions(datasets.load_questions("spider", "train"))
     assert [one.tree is not None for one in readings] == [True, True, True, True, True, False]
     assert list(reasons) == ["not read: table band is unknown or read twice"]
 
 
 def test_examples_have_legal_symbols_and_their_history(folder: Path) -> None:
-    suites = {name: datasets.questions(name, "train") for name in ("spider", "cosql")}
+    suites = {name: datasets.load_questions(name, "train") for name in ("spider", "cosql")}
     made = examples.spider_examples(suites)
     assert len(made.train) >= 6
     assert made.dropped == 1, "the question does not say 'Kraftwerk'"
-    assert all(is_legal(example.symbols) for example in made.train)
+    assert all(is_valid(example.symbols) for example in made.train)
     assert made.train[-1].linked.sizes[1] == 6, "the second turn brings the first one's words"
 
 
 def test_declines_are_questions_of_another_database(folder: Path) -> None:
-    made = examples.spider_examples({"spider": datasets.questions("spider", "train")})
+    made = examples.spider_examples({"spider": datasets.load_questions("spider", "train")})
     assert made.english.declined(10, random.Random(0)) == []
     made.english.asked.append(("another", "How many ships sank?"))
     declined = made.english.declined(40, random.Random(0))
@@ -131,14 +131,14 @@ def test_one_table_questions_know_cells_or_find_their_constant(
     folder: Path, known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(examples, "CELLS_KNOWN", 1.0 if known else 0.0)
-    (example,) = examples.table_examples(datasets.questions("wikisql", "train"), random.Random(0))
+    (example,) = examples.table_examples(datasets.load_questions("wikisql", "train"), random.Random(0))
     cells = {1: "Köln"} if known else {}
     assert [(one.value.text, one.cells) for one in example.linked.candidates] == [("Köln", cells)]
 
 
 def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(folder: Path) -> None:
     made = examples.Examples()
-    examples.wide_examples(made, datasets.questions("chase_zh", "train"))
+    examples.wide_examples(made, datasets.load_questions("chase_zh", "train"))
     assert len(made.wide_held_out) == 1, "the first of each ten databases is held out"
     assert len(made.wide) == 3, "姓名 = 书名 is no key"
     assert any(kind == WORD for example in made.wide for kind, _ in example.symbols), "活着 is no cell that is known"
@@ -147,13 +147,13 @@ def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(fol
 
 def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
     made = examples.Examples()
-    examples.wide_examples(made, datasets.questions("chase_zh", "train"))
+    examples.wide_examples(made, datasets.load_questions("chase_zh", "train"))
     links = made.chinese.links["图书馆"]
-    template = augment.template_of("列出所有图书的书名。", read_sql('SELECT "书名" FROM "图书"', links.names), links)
+    template = augment.template_of("列出所有图书的书名。", parse_sql('SELECT "书名" FROM "图书"', links.names), links)
     assert template is not None
     asked = {
-        (question, write_sql(tree, schema.names).replace('"', ""))
-        for schema, question, tree in augment.generated([template], [links], 40, random.Random(0))
+        (question, format_sql(tree, schema.names).replace('"', ""))
+        for schema, question, tree in augment.augment([template], [links], 40, random.Random(0))
     }
     assert asked == {
         ("列出所有图书的书名。", "SELECT 书名 FROM 图书"),
@@ -163,8 +163,8 @@ def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
 
 
 def test_a_question_that_names_less_than_its_query_is_no_template(folder: Path) -> None:
-    links = examples.SchemaLinks(examples.Names(datasets.schema_of("bands")))
-    tree = read_sql("SELECT title FROM song", links.names)
+    links = examples.SchemaLinks(examples.SchemaIndex(datasets.schema_of("bands")))
+    tree = parse_sql("SELECT title FROM song", links.names)
     assert augment.template_of("List the titles of all songs.", tree, links) is not None
     assert augment.template_of("List all songs.", tree, links) is None
     assert augment.template_of("List the titles of the title songs.", tree, links) is None
@@ -173,16 +173,16 @@ def test_a_question_that_names_less_than_its_query_is_no_template(folder: Path) 
 def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     from quackllm.udf.text2sql.builtin_training import train
-    from quackllm.workers.builtin.network.torch_network import Shape
+    from quackllm.workers.builtin.network.torch_network import NetworkConfig
 
     out = folder / "weights.npz"
     monkeypatch.setattr(train, "WARM_UP", 5)
-    small = Shape(width=32, heads=2, encoder_layers=1, decoder_layers=1, inner=32, features=16)
+    small = NetworkConfig(width=32, heads=2, encoder_layers=1, decoder_layers=1, inner=32, features=16)
     monkeypatch.setattr(train, "Shape", lambda: small)
     arguments = ["--out", str(out), "--steps", "250", "--rate", "0.01", "--drop", "0", "--batch", "8", "--tables", "1"]
     monkeypatch.setattr(sys, "argv", ["train_builtin", *arguments])
     train.main()
-    network, schema = load_network(out), write(datasets.schema_of("bands"))
+    network, schema = load_network(out), format_mschema(datasets.schema_of("bands"))
     assert parse(network, schema, [], ASKED[0][0]).sql == ASKED[0][1]
     assert parse(network, schema, [], ASKED[1][0]).sql == ASKED[1][1]
     assert network.arrays["keyword_out.bias"].shape == (len(KEYWORDS),)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from quackllm.udf.text2sql.checks.string_literals import text_in_single_quotes
+from quackllm.udf.text2sql.checks.string_literals import normalize_string_literals
 from quackllm.workers.mschema import Column, Schema, Table
 
 SCHEMA = Schema(tables=(Table("head", (Column("age", "INTEGER"), Column("born state", "VARCHAR"))),))
@@ -24,4 +24,4 @@ SCHEMA = Schema(tables=(Table("head", (Column("age", "INTEGER"), Column("born st
     ],
 )
 def test_text_in_double_quotes_is_told_from_names(sql: str, told: str) -> None:
-    assert text_in_single_quotes(sql, SCHEMA) == told
+    assert normalize_string_literals(sql, SCHEMA) == told

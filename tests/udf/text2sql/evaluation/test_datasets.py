@@ -32,7 +32,7 @@ def sample(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 )
 def test_what_is_missing_is_named(suite: str, split: str, what: str, hint: str) -> None:
     with pytest.raises(SetupError, match=what) as raised:
-        datasets.questions(suite, split)
+        datasets.load_questions(suite, split)
     assert hint in raised.value.hint
 
 
@@ -40,16 +40,16 @@ def test_the_sample_is_small_attributed_and_whole() -> None:
     folder = datasets.data_folder()
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < MOST_BYTES
     assert "CC BY-SA 4.0" in (folder / "README.md").read_text("utf-8")
-    assert len(datasets.databases()) == 6
-    for suite in datasets.suites():
-        assert {question.db for question in datasets.questions(suite)} <= set(datasets.databases())
+    assert len(datasets.list_databases()) == 6
+    for suite in datasets.list_suites():
+        assert {question.db for question in datasets.load_questions(suite)} <= set(datasets.list_databases())
 
 
 def test_questions_have_what_evaluation_needs() -> None:
-    first = datasets.questions("spider")[0]
+    first = datasets.load_questions("spider")[0]
     assert first.sql.startswith("SELECT")
     assert first.dialogue is None
-    turns = datasets.questions("sparc")
+    turns = datasets.load_questions("sparc")
     assert all(turn.dialogue is not None for turn in turns)
     assert max(turn.turn for turn in turns) > 1
 
@@ -64,10 +64,10 @@ def test_a_database_has_its_rows_and_its_keys() -> None:
 
 @pytest.mark.parametrize("suite", ["spider", "sparc"])
 def test_every_right_answer_runs(suite: str) -> None:
-    for database in datasets.databases():
+    for database in datasets.list_databases():
         with closing(duckdb.connect()) as connection:
             datasets.open_database(connection, database)
-            for sql in {question.sql for question in datasets.questions(suite) if question.db == database}:
+            for sql in {question.sql for question in datasets.load_questions(suite) if question.db == database}:
                 connection.execute(f"EXPLAIN {sql}")
 
 
@@ -83,7 +83,7 @@ def test_a_schema_is_read_from_its_files() -> None:
 
 def test_what_is_not_there_is_said_with_what_is() -> None:
     with pytest.raises(SetupError, match=r"sparc, spider"):
-        datasets.questions("bird")
+        datasets.load_questions("bird")
     with pytest.raises(SetupError, match="no database 'nowhere'"):
         datasets.schema_of("nowhere")
 
@@ -93,6 +93,6 @@ def test_another_folder_is_read_where_it_is_named(tmp_path: Path, monkeypatch: p
     row = '{"question": "How many?", "sql": "SELECT COUNT(*) FROM t", "table": "t", "columns": {"a": "VARCHAR"}}\n'
     (tmp_path / "dev" / "own.jsonl").write_text(row, "utf-8")
     monkeypatch.setenv("QUACKLLM_DATA", os.fspath(tmp_path))
-    assert datasets.suites() == ["own"]
-    (question,) = datasets.questions("own")
+    assert datasets.list_suites() == ["own"]
+    (question,) = datasets.load_questions("own")
     assert question == datasets.Question("", "How many?", "SELECT COUNT(*) FROM t", columns=(("a", "VARCHAR"),))

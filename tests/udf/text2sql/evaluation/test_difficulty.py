@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from quackllm.udf.text2sql.evaluation.difficulty import difficulty
+from quackllm.udf.text2sql.evaluation.difficulty import spider_difficulty
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from quackllm.udf.text2sql.evaluation.difficulty import difficulty
     ],
 )  # fmt: skip
 def test_difficulty_is_spiders(sql: str, level: str | None) -> None:
-    assert difficulty(sql) == level
+    assert spider_difficulty(sql) == level

@@ -8,8 +8,8 @@ from quackllm.udf.text2sql.evaluation.scoring import (
     RIGHT,
     UNBOUND,
     WRONG,
-    Answered,
-    Judged,
+    ModelAnswer,
+    ScoredAnswer,
     difference,
     outcome_of,
 )
@@ -17,9 +17,11 @@ from quackllm.udf.text2sql.evaluation.scoring import (
 EASY, HARD = "SELECT count(*) FROM t", "SELECT a FROM t WHERE b IN (SELECT b FROM u)"
 
 
-def judged(outcome: str, sql: str = EASY, turn: int = 0, seconds: float = 1.0) -> Judged:
+def judged(outcome: str, sql: str = EASY, turn: int = 0, seconds: float = 1.0) -> ScoredAnswer:
     question = Question("db", "?", sql, dialogue=1 if turn else None, turn=turn)
-    return Judged(question, "SELECT 1", outcome, sql == HARD, Answered("SELECT 1", bound=True, seconds=seconds))
+    return ScoredAnswer(
+        question, "SELECT 1", outcome, sql == HARD, ModelAnswer("SELECT 1", bound=True, seconds=seconds)
+    )
 
 
 def test_accuracy_by_parts() -> None:
@@ -30,9 +32,9 @@ def test_accuracy_by_parts() -> None:
 
 def test_seconds_tokens_and_shares() -> None:
     report = Report("own", [judged(RIGHT, seconds=n) for n in range(1, 101)])
-    assert report.waits() == (50.5, 96)
-    assert report.bound() == 1.0
-    assert Report("own").waits() == (0.0, 0.0)
+    assert report.latency_quantiles() == (50.5, 96)
+    assert report.bind_rate() == 1.0
+    assert Report("own").latency_quantiles() == (0.0, 0.0)
 
 
 def test_an_error_is_named_by_its_kind() -> None:
@@ -55,7 +57,7 @@ def test_mcnemars_exact_test(one: int, other: int, p: float) -> None:
 def test_models_are_compared_on_the_same_questions() -> None:
     first = [judged(RIGHT) for _ in range(8)] + [judged(DECLINED)]
     outcomes = [WRONG] * 7 + [RIGHT, WRONG]
-    second = [Judged(one.question, None, outcome, False) for one, outcome in zip(first, outcomes, strict=True)]
+    second = [ScoredAnswer(one.question, None, outcome, False) for one, outcome in zip(first, outcomes, strict=True)]
     found = compare(Report("own", first, model="a"), Report("own", second, model="b"))
     assert (found.both, found.only_one, found.only_other, found.neither) == (1, 7, 0, 1)
     assert found.significant

@@ -19,7 +19,7 @@ from quackllm.udf.text2sql.evaluation.runner import (
     judge,
     reads_several_tables,
     rows_of,
-    same,
+    same_rows,
 )
 from quackllm.workers.errors import SetupError
 
@@ -61,10 +61,10 @@ def test_answers_are_judged_by_their_rows(
 
 
 def test_numbers_are_compared_across_types() -> None:
-    assert same([(Decimal("1.50"), True)], [(1.5, True)], ordered=False)
-    assert not same([(1,)], [("1",)], ordered=False)
-    assert not same([(None,)], [("None",)], ordered=False)
-    assert not same([(1,)], None, ordered=False)
+    assert same_rows([(Decimal("1.50"), True)], [(1.5, True)], ordered=False)
+    assert not same_rows([(1,)], [("1",)], ordered=False)
+    assert not same_rows([(None,)], [("None",)], ordered=False)
+    assert not same_rows([(1,)], None, ordered=False)
 
 
 def test_a_slow_answer_is_stopped(connection: duckdb.DuckDBPyConnection) -> None:
@@ -80,7 +80,7 @@ def test_joins_are_told_from_single_tables() -> None:
 
 
 def test_the_right_answers_are_right() -> None:
-    gold = {question.question: question.sql for question in datasets.questions("spider")}
+    gold = {question.question: question.sql for question in datasets.load_questions("spider")}
     report = evaluate(lambda connection, question, history: gold[question], "spider", limit=40)
     assert report.accuracy() == 1.0
     assert report.counts().total() == 40
@@ -109,7 +109,7 @@ def test_questions_without_rows_are_refused(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_report_tells_single_tables_from_several() -> None:
-    gold = {question.question: question.sql for question in datasets.questions("spider")}
+    gold = {question.question: question.sql for question in datasets.load_questions("spider")}
     report = evaluate(
         lambda connection, question, history: None if reads_several_tables(gold[question]) else gold[question],
         "spider",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.evaluation.sql_equivalence import same_sql
+from quackllm.udf.text2sql.evaluation.sql_equivalence import equivalent_sql
 from quackllm.workers.mschema import Column, Schema, Table
 
 SCHEMA = Schema(
@@ -56,8 +56,8 @@ SCHEMA = Schema(
     ],
 )
 def test_what_is_only_written_otherwise_is_the_same(one: str, other: str) -> None:
-    assert same_sql(one, other, SCHEMA)
-    assert same_sql(other, one, SCHEMA)
+    assert equivalent_sql(one, other, SCHEMA)
+    assert equivalent_sql(other, one, SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_what_is_only_written_otherwise_is_the_same(one: str, other: str) -> Non
     ],
 )
 def test_what_says_something_else_is_not_the_same(one: str, other: str) -> None:
-    assert not same_sql(one, other, SCHEMA)
-    assert not same_sql(other, one, SCHEMA)
+    assert not equivalent_sql(one, other, SCHEMA)
+    assert not equivalent_sql(other, one, SCHEMA)
 
 
 COLUMNS = st.sampled_from(["id", "n"])
@@ -111,10 +111,10 @@ def test_the_order_of_conditions_never_matters(conditions: list[str], chance) ->
     mixed = list(conditions)
     chance.shuffle(mixed)
     one, other = (f"SELECT x FROM a WHERE {' AND '.join(some)}" for some in (conditions, mixed))
-    assert same_sql(one, other, SCHEMA)
-    assert not same_sql(one, f"{other} AND id = 77", SCHEMA)
+    assert equivalent_sql(one, other, SCHEMA)
+    assert not equivalent_sql(one, f"{other} AND id = 77", SCHEMA)
 
 
 def test_without_a_schema_queries_are_compared_as_they_are_written() -> None:
-    assert same_sql("SELECT x FROM t WHERE n = 1", "select U.X from T as U where 1 = U.N")
-    assert not same_sql("SELECT x FROM t", "SELECT y FROM t")
+    assert equivalent_sql("SELECT x FROM t WHERE n = 1", "select U.X from T as U where 1 = U.N")
+    assert not equivalent_sql("SELECT x FROM t", "SELECT y FROM t")

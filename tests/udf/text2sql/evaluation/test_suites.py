@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from quackllm.udf.text2sql.evaluation.suites import load_suite, ordinals
+from quackllm.udf.text2sql.evaluation.suites import load_suite, turn_numbers
 from quackllm.workers.errors import SetupError, TrainingError
 
 
@@ -27,7 +27,7 @@ def test_conversations_stay_whole_and_in_order() -> None:
         assert len({(one.db, one.dialogue) for one in conversation}) == 1
         assert [one.turn for one in conversation] == sorted(one.turn for one in conversation)
     assert max(map(len, suite.conversations)) > 1
-    assert ordinals(suite.questions)[3] == 2
+    assert turn_numbers(suite.questions)[3] == 2
 
 
 def test_first_turns_alone() -> None:

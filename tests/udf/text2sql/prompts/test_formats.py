@@ -1,8 +1,8 @@
 import pytest
-from quackllm.udf.text2sql.prompts.formats import FORMS, form_for
+from quackllm.udf.text2sql.prompts.formats import FORMS, format_named
 from quackllm.workers.errors import SetupError
 from quackllm.workers.messages import Message
-from quackllm.workers.mschema import Column, ForeignKey, Schema, Table, write
+from quackllm.workers.mschema import Column, ForeignKey, Schema, Table, format_mschema
 
 SCHEMA = Schema(
     "music",
@@ -28,7 +28,7 @@ VALUES = (("singer", "full name", "Ann"),)
 
 def test_chat_fences_the_schema_and_keeps_the_turns():
     system, *turns = FORMS["chat"].ask(FOLLOW_UP, SCHEMA, VALUES)
-    assert f"<schema>\n{write(SCHEMA)}\n【Values】\nsinger.full name = 'Ann'\n</schema>" in system.content
+    assert f"<schema>\n{format_mschema(SCHEMA)}\n【Values】\nsinger.full name = 'Ann'\n</schema>" in system.content
     assert "Prices are in cents." in system.content
     assert [turn.role for turn in turns] == ["user", "assistant", "user"]
     assert turns[1].content == "```sql\nSELECT count(*) FROM singer\n```"
@@ -107,9 +107,9 @@ def test_xiyan_has_its_template_with_plain_types():
 
 def test_builtin_gets_mschema_and_bare_turns_and_does_not_repair():
     messages = FORMS["builtin"].ask(FOLLOW_UP, SCHEMA, VALUES)
-    assert messages[0] == Message("system", write(SCHEMA) + "\n【Values】\nsinger.full name = 'Ann'")
+    assert messages[0] == Message("system", format_mschema(SCHEMA) + "\n【Values】\nsinger.full name = 'Ann'")
     assert messages[1:] == FOLLOW_UP[1:]
-    assert FORMS["builtin"].ask(QUESTION, SCHEMA, ())[0].content == write(SCHEMA)
+    assert FORMS["builtin"].ask(QUESTION, SCHEMA, ())[0].content == format_mschema(SCHEMA)
     assert FORMS["builtin"].repair(messages, "SELECT x", "error") is None
 
 
@@ -126,11 +126,11 @@ def test_builtin_gets_mschema_and_bare_turns_and_does_not_repair():
     ],
 )
 def test_the_form_is_guessed_from_the_model(hint, name):
-    assert form_for(None, hint).name == name
+    assert format_named(None, hint).name == name
 
 
 def test_the_form_that_the_user_names_wins():
-    assert form_for("chat", "defog/sqlcoder").name == "chat"
+    assert format_named("chat", "defog/sqlcoder").name == "chat"
     with pytest.raises(SetupError, match="'sqlcodr'") as caught:
-        form_for("sqlcodr", "")
+        format_named("sqlcodr", "")
     assert "'sqlcoder'" in caught.value.hint

@@ -9,20 +9,20 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.evaluation.datasets import open_database, questions, schema_of
-from quackllm.udf.text2sql.evaluation.scoring import run, same
-from quackllm.udf.text2sql.evaluation.sql_equivalence import same_sql
+from quackllm.udf.text2sql.evaluation.datasets import load_questions, open_database, schema_of
+from quackllm.udf.text2sql.evaluation.scoring import run, same_rows
+from quackllm.udf.text2sql.evaluation.sql_equivalence import equivalent_sql
 from quackllm.udf.text2sql.prompts.schema_linking import (
     INDEX_TOKENS,
     MOST_COLUMNS,
     ask_linked,
+    linked_prompt,
     read_linked,
-    sheet_of,
     write_linked,
 )
 from quackllm.udf.text2sql.prompts.value_matching import match_values
 from quackllm.udf.text2sql.schema.ddl import read_ddl
-from quackllm.udf.text2sql.training_data import prepare_examples
+from quackllm.udf.text2sql.training_data import build_examples
 from quackllm.workers.messages import Message
 from quackllm.workers.mschema import Column, Schema, Table
 
@@ -56,7 +56,7 @@ def test_an_answer_over_tokens_becomes_sql_with_its_join() -> None:
     gold = "SELECT 名称, AVG(价格) FROM 图书 JOIN 出版社 ON 图书.出版社id = 出版社.出版社id GROUP BY 名称"
     answer = write_linked(gold, question, LIBRARY, ())
     assert re.fullmatch(r"<c\d> AVG<c\d> GROUP<c\d>", answer or "")
-    assert same_sql(gold, read_linked(answer or "", question, LIBRARY, ()), LIBRARY)
+    assert equivalent_sql(gold, read_linked(answer or "", question, LIBRARY, ()), LIBRARY)
 
 
 def test_what_the_question_does_not_say_has_no_tokens() -> None:
@@ -71,7 +71,7 @@ def test_an_answer_that_is_no_query_gives_no_sql(answer: str) -> None:
 def test_gold_sql_of_the_sample_gives_the_same_rows_after_the_way_there_and_back() -> None:
     said, equal, total = 0, 0, 0
     by_database: dict[str, list[tuple[str, str, bool]]] = {}
-    for one in questions("spider")[::6]:
+    for one in load_questions("spider")[::6]:
         by_database.setdefault(one.db, []).append((one.question, one.sql, one.ordered))
     for name, rows in by_database.items():
         schema = schema_of(name)
@@ -79,12 +79,12 @@ def test_gold_sql_of_the_sample_gives_the_same_rows_after_the_way_there_and_back
             open_database(connection, name)
             for question, sql, ordered in rows:
                 total += 1
-                sheet = sheet_of(asked(question), schema, match_values(question, schema))
+                sheet = linked_prompt(asked(question), schema, match_values(question, schema))
                 answer = sheet.answer(sql)
                 written = sheet.sql(answer) if answer is not None else None
                 if written is not None:
                     said += 1
-                    equal += same(run(connection, sql)[0], run(connection, written)[0], ordered)
+                    equal += same_rows(run(connection, sql)[0], run(connection, written)[0], ordered)
     assert said >= 0.7 * total
     assert equal >= 0.95 * said
 
@@ -151,7 +151,7 @@ def test_training_data_is_written_by_the_same_code() -> None:
         ),
         (2, {"question": "List their names.", "sql": "SELECT upper(name) FROM singer", "schema": ddl}),
     ]
-    (example,), (left_out,) = prepare_examples(rows, "linked")
+    (example,), (left_out,) = build_examples(rows, "linked")
     question, answer = example.messages
     assert question.content == prompt("List the names of singers with age above 30.", read_ddl(ddl).schema)
     assert answer.content == "<c0> WHERE<c1> ><v0>"

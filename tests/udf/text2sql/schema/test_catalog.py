@@ -2,7 +2,7 @@ import duckdb
 import pytest
 from quackllm.udf.text2sql.schema.catalog import read_catalog
 from quackllm.workers.errors import SchemaError
-from quackllm.workers.mschema import Column, ForeignKey, sql_name
+from quackllm.workers.mschema import Column, ForeignKey, quote_path
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_names_are_what_sql_must_write(connection):
     schema = read_catalog(connection)
     assert names(schema) == {"plain", "passing", "seen", '"my.schema"."or""ders"', "other.far", "other.deep.farther"}
     for name in names(schema):
-        connection.execute(f"SELECT i FROM {sql_name(name)}")
+        connection.execute(f"SELECT i FROM {quote_path(name)}")
 
 
 def test_names_of_the_same_spelling_stay_apart(connection):
@@ -51,7 +51,7 @@ def test_names_of_the_same_spelling_stay_apart(connection):
     )
     schema = read_catalog(connection)
     for each in schema.tables:
-        connection.execute(f"SELECT {each.columns[0].name} FROM {sql_name(each.name)}")
+        connection.execute(f"SELECT {each.columns[0].name} FROM {quote_path(each.name)}")
     assert len(names(schema)) == 4
 
 

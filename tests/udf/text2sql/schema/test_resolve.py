@@ -1,7 +1,7 @@
 import pytest
 from quackllm.udf.text2sql.schema.resolve import resolve
 from quackllm.workers.errors import SchemaError
-from quackllm.workers.mschema import Column, ForeignKey, Schema, Table, write
+from quackllm.workers.mschema import Column, ForeignKey, Schema, Table, format_mschema
 
 COLUMNS = (Column("id", "BIGINT"),)
 CATALOG = Schema(
@@ -57,6 +57,6 @@ def test_an_empty_catalog_says_what_to_type():
 
 def test_ddl_and_mschema_need_no_catalog():
     assert names("CREATE TABLE t (a INT)", Schema()) == ["t"]
-    assert resolve(write(CATALOG), Schema()).schema == CATALOG
-    assert resolve(write(CATALOG), Schema()).bindable
+    assert resolve(format_mschema(CATALOG), Schema()).schema == CATALOG
+    assert resolve(format_mschema(CATALOG), Schema()).bindable
     assert not resolve("# Table: t\n[\n(a),\n(b)\n]", Schema()).bindable

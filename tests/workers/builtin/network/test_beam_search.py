@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.workers.builtin.binder import Binder
-from quackllm.workers.builtin.network.beam_search import search
-from quackllm.workers.builtin.network.decoding_mask import Legal
+from quackllm.workers.builtin.network.beam_search import beam_search
+from quackllm.workers.builtin.network.decoding_mask import DecodingMask
 from quackllm.workers.builtin.network.numpy_network import Network
 from quackllm.workers.builtin.network.schema_linking import SchemaLinks, link
-from quackllm.workers.builtin.query.grammar import COLUMN, WORD, is_keyword, is_legal, keyword
-from quackllm.workers.builtin.schema.schema_index import Names
+from quackllm.workers.builtin.query.grammar import COLUMN, WORD, is_keyword, is_valid, keyword
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.builtin.semantic_parser import sql_of, tree_of
 
 pytest_plugins = ["support.builtin_shop"]
@@ -27,24 +27,24 @@ QUESTIONS = [
 def test_every_beam_of_a_random_network_is_a_whole_query(seed: int, question: str) -> None:
     from support.builtin_shop import random_network, shop_schema
 
-    names = Names(shop_schema())
+    names = SchemaIndex(shop_schema())
     linked = link(question, SchemaLinks(names))
-    beams = search(random_network(seed), names, linked)
+    beams = beam_search(random_network(seed), names, linked)
     assert [beam.score for beam in beams] == sorted((beam.score for beam in beams), reverse=True)
     for beam in beams:
-        assert is_legal(beam.symbols)
+        assert is_valid(beam.symbols)
 
 
 def test_most_random_beams_bind() -> None:
     from support.builtin_shop import random_network, shop_schema
 
     schema = shop_schema()
-    names, binder = Names(schema), Binder(schema)
+    names, binder = SchemaIndex(schema), Binder(schema)
     links = SchemaLinks(names)
     written = bound = 0
     for seed in range(30):
         linked = link(QUESTIONS[seed % len(QUESTIONS)], links)
-        for beam in search(random_network(seed), names, linked):
+        for beam in beam_search(random_network(seed), names, linked):
             if not is_keyword(beam.symbols[0], "DECLINE"):
                 sql = sql_of(tree_of(beam, linked), names, linked)
                 written += sql is not None
@@ -54,9 +54,9 @@ def test_most_random_beams_bind() -> None:
     assert bound / written > 0.9
 
 
-def test_sums_are_of_numbers_and_no_column_is_selected_twice(names: Names, links: SchemaLinks) -> None:
+def test_sums_are_of_numbers_and_no_column_is_selected_twice(names: SchemaIndex, links: SchemaLinks) -> None:
     linked = link("the sum", links)
-    legal = Legal(names, linked)
+    legal = DecodingMask(names, linked)
     mask = legal.mask(("AFTER_ITEM", "ARGUMENT"), [keyword("SUM")])
     city, age = names.find_column("customers", "city"), names.find_column("customers", "age")
     assert not mask[legal.place((COLUMN, city or 0))]
@@ -65,16 +65,16 @@ def test_sums_are_of_numbers_and_no_column_is_selected_twice(names: Names, links
     assert not after[legal.place((COLUMN, age or 0))]
 
 
-def test_without_constants_nothing_that_needs_one_is_legal(names: Names, links: SchemaLinks) -> None:
-    legal = Legal(names, link("who?", links))
+def test_without_constants_nothing_that_needs_one_is_legal(names: SchemaIndex, links: SchemaLinks) -> None:
+    legal = DecodingMask(names, link("who?", links))
     city = names.find_column("customers", "city")
     mask = legal.mask(("AFTER_WHERE", "OPERATOR"), [(COLUMN, city or 0)])
     assert not mask[legal.place(keyword("BETWEEN"))]
     assert mask[legal.place(keyword("IS_NULL"))]
 
 
-def test_a_run_of_words_is_a_constant_of_a_text_column_alone(names: Names, links: SchemaLinks) -> None:
-    legal = Legal(names, link("who lives in old harbour street", links))
+def test_a_run_of_words_is_a_constant_of_a_text_column_alone(names: SchemaIndex, links: SchemaLinks) -> None:
+    legal = DecodingMask(names, link("who lives in old harbour street", links))
     city, age = names.find_column("customers", "city"), names.find_column("customers", "age")
     for column, allowed in ((city, True), (age, False)):
         mask = legal.mask(("AFTER_WHERE", "OPERAND"), [(COLUMN, column or 0), keyword("=")])
@@ -83,8 +83,8 @@ def test_a_run_of_words_is_a_constant_of_a_text_column_alone(names: Names, links
     assert [place for place, _ in enumerate(mask) if last[place]] == [legal.place((WORD, word)) for word in (3, 4, 5)]
 
 
-def test_the_other_side_of_a_set_operation_has_as_many_items(names: Names, links: SchemaLinks) -> None:
-    legal = Legal(names, link("both", links))
+def test_the_other_side_of_a_set_operation_has_as_many_items(names: SchemaIndex, links: SchemaLinks) -> None:
+    legal = DecodingMask(names, link("both", links))
     one, two = (COLUMN, 1), (COLUMN, 2)
     short = legal.mask(("AFTER_ITEM",), [one, two, keyword("UNION"), one])
     assert not short[legal.place(keyword("END"))]
@@ -93,11 +93,13 @@ def test_the_other_side_of_a_set_operation_has_as_many_items(names: Names, links
     assert not whole[legal.place((COLUMN, 3))]
 
 
-def test_the_same_question_gets_the_same_beams(untrained: Network, names: Names, links: SchemaLinks) -> None:
+def test_the_same_question_gets_the_same_beams(untrained: Network, names: SchemaIndex, links: SchemaLinks) -> None:
     linked = link(QUESTIONS[0], links)
-    assert search(untrained, names, linked) == search(untrained, names, linked)
+    assert beam_search(untrained, names, linked) == beam_search(untrained, names, linked)
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_there_are_at_most_so_many_beams(untrained: Network, names: Names, links: SchemaLinks, width: int) -> None:
-    assert 1 <= len(search(untrained, names, link(QUESTIONS[1], links), width)) <= width
+def test_there_are_at_most_so_many_beams(
+    untrained: Network, names: SchemaIndex, links: SchemaLinks, width: int
+) -> None:
+    assert 1 <= len(beam_search(untrained, names, link(QUESTIONS[1], links), width)) <= width

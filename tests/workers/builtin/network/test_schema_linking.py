@@ -8,22 +8,22 @@ from quackllm.workers.builtin.network.schema_linking import (
     SYMBOL,
     TABLES,
     VALUES,
-    Earlier,
+    PreviousTurn,
     SchemaLinks,
     link,
 )
-from quackllm.workers.builtin.network.value_candidates import Cells, find_candidates, matching_cells
-from quackllm.workers.builtin.query.from_sql import read_sql
-from quackllm.workers.builtin.query.tree import Value
-from quackllm.workers.builtin.schema.schema_index import Names
+from quackllm.workers.builtin.network.value_candidates import CellIndex, find_candidates, matching_cells
+from quackllm.workers.builtin.query.from_sql import parse_sql
+from quackllm.workers.builtin.query.tree import LiteralValue
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.builtin.text.tokens import BUCKETS, name_words, read_words, stem, text_features
 from quackllm.workers.mschema import Column, Schema, Table
 
 pytest_plugins = ["support.builtin_shop"]
 
 
-def texts(question: str, names: Names) -> dict[str, str]:
-    return {one.value.text: one.kind for one in find_candidates(question, Cells(names))}
+def texts(question: str, names: SchemaIndex) -> dict[str, str]:
+    return {one.value.text: one.kind for one in find_candidates(question, CellIndex(names))}
 
 
 def test_words_of_names_and_questions() -> None:
@@ -38,7 +38,7 @@ def test_words_of_names_and_questions() -> None:
     assert all(0 <= row < BUCKETS for row in text_features(("stadium", "99")))
 
 
-def test_candidates_are_numbers_quotes_names_and_cells(names: Names) -> None:
+def test_candidates_are_numbers_quotes_names_and_cells(names: SchemaIndex) -> None:
     found = texts('Customers older than 30 in new york called "Ann", since 2024-01-31, at least two orders', names)
     assert found == {
         "30": "number",
@@ -49,13 +49,13 @@ def test_candidates_are_numbers_quotes_names_and_cells(names: Names) -> None:
     }
 
 
-def test_millions_are_multiplied_out(names: Names) -> None:
+def test_millions_are_multiplied_out(names: SchemaIndex) -> None:
     assert list(texts("more than 1.5 million people, two thousand dogs", names)) == ["dogs", "1500000", "2000"]
     millions = Schema("", (Table("firm", (Column("sales_in_millions", "DOUBLE"),)),))
-    assert list(texts("more than 5 million", Names(millions))) == ["5"]
+    assert list(texts("more than 5 million", SchemaIndex(millions))) == ["5"]
 
 
-def test_the_longest_cell_is_meant(names: Names) -> None:
+def test_the_longest_cell_is_meant(names: SchemaIndex) -> None:
     assert "York" not in texts("Who lives in New York?", names)
     assert texts("Who lives in York?", names) == {"York": "cell"}
 
@@ -65,8 +65,8 @@ def test_a_plural_and_a_gender_find_their_cells(shop: Schema) -> None:
     assert matching_cells("How many women are there?", shop) == [("customers", "sex", "F")]
 
 
-def test_values_of_the_turn_before_are_candidates(names: Names) -> None:
-    found = find_candidates("And the oldest?", Cells(names), [Value("Paris")])
+def test_values_of_the_turn_before_are_candidates(names: SchemaIndex) -> None:
+    found = find_candidates("And the oldest?", CellIndex(names), [LiteralValue("Paris")])
     assert [(one.value.text, one.kind) for one in found] == [("Paris", "earlier")]
     assert found[0].cells == {names.find_column("customers", "city"): "Paris"}
 
@@ -96,8 +96,8 @@ def test_keys_are_relations(links: SchemaLinks) -> None:
 
 
 def test_the_turn_before_is_read(links: SchemaLinks) -> None:
-    tree = read_sql("SELECT name FROM customers WHERE city = 'Paris'", links.names)
-    linked = link("And their age?", links, Earlier("Who lives in Paris?", tree))
+    tree = parse_sql("SELECT name FROM customers WHERE city = 'Paris'", links.names)
+    linked = link("And their age?", links, PreviousTurn("Who lives in Paris?", tree))
     assert linked.sizes[1] == 5
     assert linked.sizes[SYMBOL] > 3
     assert [one.kind for one in linked.candidates] == ["earlier"]

@@ -5,25 +5,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from quackllm.workers.builtin.network.beam_search import search
+from quackllm.workers.builtin.network.beam_search import beam_search
 from quackllm.workers.builtin.network.numpy_network import Network, load_network
 from quackllm.workers.builtin.network.schema_linking import SchemaLinks, link
 from quackllm.workers.builtin.network.weights import load_weights
-from quackllm.workers.builtin.query.from_sql import read_sql
+from quackllm.workers.builtin.query.from_sql import parse_sql
 from quackllm.workers.builtin.query.grammar import is_keyword
-from quackllm.workers.builtin.query.linearize import Speller
-from quackllm.workers.builtin.schema.schema_index import Names
+from quackllm.workers.builtin.query.linearize import Linearizer
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.builtin.text.tokens import BUCKETS
 
 torch = pytest.importorskip("torch")
 
-from quackllm.workers.builtin.network.batching import MOST_COLUMNS, Batch, Example, batches, collate, thinned  # noqa: E402
-from quackllm.workers.builtin.network.torch_network import Shape, TorchNetwork  # noqa: E402
+from quackllm.workers.builtin.network.batching import MOST_COLUMNS, Batch, Example, batches, collate, drop_columns  # noqa: E402
+from quackllm.workers.builtin.network.torch_network import NetworkConfig, TorchNetwork  # noqa: E402
 from quackllm.workers.builtin.network.weights import average_weights, save_weights  # noqa: E402
 
 pytest_plugins = ["support.builtin_shop"]
 
-SMALL = Shape(width=24, heads=2, encoder_layers=2, decoder_layers=2, inner=32, features=8, buckets=BUCKETS, steps=40)
+SMALL = NetworkConfig(
+    width=24, heads=2, encoder_layers=2, decoder_layers=2, inner=32, features=8, buckets=BUCKETS, steps=40
+)
 QUESTION = "Which customers older than 30 live in Paris?"
 SQL = "SELECT name FROM customers WHERE age > 30 AND city = 'Paris'"
 
@@ -31,8 +33,8 @@ SQL = "SELECT name FROM customers WHERE age > 30 AND city = 'Paris'"
 @pytest.fixture
 def example(links: SchemaLinks) -> Example:
     linked = link(QUESTION, links)
-    tree = read_sql(SQL, links.names)
-    return Example(linked, tuple(Speller([one.spellings for one in linked.candidates]).query(tree)))
+    tree = parse_sql(SQL, links.names)
+    return Example(linked, tuple(Linearizer([one.spellings for one in linked.candidates]).query(tree)))
 
 
 def scores_of(network: TorchNetwork, batch: Batch) -> torch.Tensor:
@@ -61,7 +63,10 @@ def test_numpy_computes_what_torch_does(example: Example, tmp_path: Path) -> Non
 def test_padding_changes_nothing(example: Example, links: SchemaLinks) -> None:
     longer = Example(link(QUESTION + " Please tell me all of them now.", links), example.symbols)
     chance = random.Random(0)
-    alone, beside = collate([thinned(example, chance)]), collate([thinned(one, chance) for one in (example, longer)])
+    alone, beside = (
+        collate([drop_columns(example, chance)]),
+        collate([drop_columns(one, chance) for one in (example, longer)]),
+    )
     trained = TorchNetwork(SMALL).eval()
     first, second = (scores_of(trained, batch) for batch in (alone, beside))
     width = alone.illegal.shape[2]
@@ -69,14 +74,14 @@ def test_padding_changes_nothing(example: Example, links: SchemaLinks) -> None:
 
 
 def test_large_schemas_are_thinned_but_keep_what_is_asked_for(example: Example) -> None:
-    many = thinned(example, random.Random(0))
+    many = drop_columns(example, random.Random(0))
     assert len(many.kept) == len(example.linked.features) or len(many.kept) >= MOST_COLUMNS
     batch = collate([many])
     legal = batch.illegal[0].gather(1, batch.targets[0][:, None])
     assert (legal == 0).all()
 
 
-def test_a_network_learns_one_answer_in_a_moment(example: Example, names: Names, tmp_path: Path) -> None:
+def test_a_network_learns_one_answer_in_a_moment(example: Example, names: SchemaIndex, tmp_path: Path) -> None:
     torch.manual_seed(0)
     trained = TorchNetwork(SMALL, drop=0.0)
     optimizer = torch.optim.AdamW(trained.parameters(), lr=5e-3)
@@ -89,7 +94,7 @@ def test_a_network_learns_one_answer_in_a_moment(example: Example, names: Names,
         optimizer.step()
     path = tmp_path / "weights.npz"
     save_weights(path, trained.state_dict(), SMALL)
-    best = search(load_network(path), names, example.linked)[0]
+    best = beam_search(load_network(path), names, example.linked)[0]
     assert best.symbols == example.symbols
     assert not is_keyword(best.symbols[0], "DECLINE")
 

@@ -11,22 +11,22 @@ from quackllm.workers.builtin.query.grammar import (
     KEYWORD,
     KEYWORD_NUMBERS,
     KEYWORDS,
-    START,
+    START_STACK,
     TABLE,
     VALUE,
     WORD,
     Symbol,
-    is_legal,
+    is_valid,
     keyword,
-    step,
+    push,
 )
-from quackllm.workers.builtin.query.linearize import NotSayable, Speller, read_query
-from quackllm.workers.builtin.query.tree import Query, Term, Value
+from quackllm.workers.builtin.query.linearize import Linearizer, NotExpressibleError, parse_symbols
+from quackllm.workers.builtin.query.tree import LiteralValue, Query, Term
 from quackllm.workers.builtin.text.tokens import read_words
 
 pytest_plugins = ["support.builtin_shop"]
 
-VALUES = [Value("1974", number=True), Value("Paris"), Value("3", number=True)]
+VALUES = [LiteralValue("1974", number=True), LiteralValue("Paris"), LiteralValue("3", number=True)]
 KINDS = {"C": COLUMN, "T": TABLE, "V": VALUE, "W": WORD}
 WORDS = read_words("old harbour street")
 
@@ -34,7 +34,7 @@ WORDS = read_words("old harbour street")
 def walk(seed: int) -> list[Symbol]:
     """A random whole sequence of the grammar; it prefers to end once it is long."""
     chance = random.Random(seed)
-    stack, symbols = START, []
+    stack, symbols = START_STACK, []
     while stack:
         rules = GRAMMAR[stack[-1]]
         keys = sorted(key for key in rules if key != "DECLINE")
@@ -43,7 +43,7 @@ def walk(seed: int) -> list[Symbol]:
         first = symbols[-1][1] if stack[-1] == "LAST_WORD" else 0
         symbol = (KINDS[choice], chance.randrange(first, 3)) if choice in KINDS else keyword(choice)
         symbols.append(symbol)
-        stack = step(stack, symbol)
+        stack = push(stack, symbol)
     return symbols
 
 
@@ -51,11 +51,11 @@ def walk(seed: int) -> list[Symbol]:
 @settings(max_examples=300, deadline=None)
 def test_every_whole_sequence_reads_as_a_query_and_is_written_back(seed: int) -> None:
     symbols = walk(seed)
-    query = read_query(symbols, VALUES, WORDS)
-    written = Speller([(value.text,) for value in VALUES], WORDS).query(query)
+    query = parse_symbols(symbols, VALUES, WORDS)
+    written = Linearizer([(value.text,) for value in VALUES], WORDS).query(query)
     # LIMIT with the value 1 has a keyword of its own, so compare what they mean.
-    assert read_query(written, VALUES, WORDS) == query
-    assert is_legal(written)
+    assert parse_symbols(written, VALUES, WORDS) == query
+    assert is_valid(written)
 
 
 def test_every_keyword_is_used_and_every_state_reached() -> None:
@@ -66,16 +66,16 @@ def test_every_keyword_is_used_and_every_state_reached() -> None:
 
 
 def test_half_a_query_is_not_legal() -> None:
-    assert not is_legal([keyword("COUNT")])
-    assert not is_legal([keyword("COUNT"), (TABLE, 0), keyword("END"), keyword("END")])
-    assert is_legal([keyword("COUNT"), (TABLE, 0), keyword("END")])
-    assert is_legal([keyword("DECLINE")])
+    assert not is_valid([keyword("COUNT")])
+    assert not is_valid([keyword("COUNT"), (TABLE, 0), keyword("END"), keyword("END")])
+    assert is_valid([keyword("COUNT"), (TABLE, 0), keyword("END")])
+    assert is_valid([keyword("DECLINE")])
 
 
 def test_a_value_that_is_no_candidate_cannot_be_said() -> None:
-    query = Query((Term(0),), limit=Value("7", number=True))
-    with pytest.raises(NotSayable):
-        Speller([("Paris",)]).query(query)
+    query = Query((Term(0),), limit=LiteralValue("7", number=True))
+    with pytest.raises(NotExpressibleError):
+        Linearizer([("Paris",)]).query(query)
 
 
 def test_keywords_have_stable_numbers() -> None:

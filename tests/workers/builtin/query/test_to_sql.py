@@ -3,12 +3,12 @@ from __future__ import annotations
 import duckdb
 import pytest
 from quackllm.workers.builtin.binder import Binder
-from quackllm.workers.builtin.query.degenerate import says_nothing
-from quackllm.workers.builtin.query.from_sql import NotRead, read_sql
-from quackllm.workers.builtin.query.implied_tables import shortened
-from quackllm.workers.builtin.query.to_sql import CannotWrite, quoted, write_sql
-from quackllm.workers.builtin.query.tree import Predicate, Query, Term, Value
-from quackllm.workers.builtin.schema.schema_index import Names, join_tree
+from quackllm.workers.builtin.query.degenerate import is_degenerate
+from quackllm.workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
+from quackllm.workers.builtin.query.implied_tables import drop_implied_tables
+from quackllm.workers.builtin.query.to_sql import NotWritableError, format_sql, quoted
+from quackllm.workers.builtin.query.tree import LiteralValue, Predicate, Query, Term
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex, join_tree
 from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
 
 pytest_plugins = ["support.builtin_shop"]
@@ -30,14 +30,14 @@ SAYABLE = [
 
 
 @pytest.mark.parametrize("sql", SAYABLE)
-def test_sql_is_read_and_written_back(sql: str, names: Names) -> None:
-    tree = shortened(read_sql(sql, names), names)
-    assert write_sql(tree, names) == sql
+def test_sql_is_read_and_written_back(sql: str, names: SchemaIndex) -> None:
+    tree = drop_implied_tables(parse_sql(sql, names), names)
+    assert format_sql(tree, names) == sql
 
 
 @pytest.mark.parametrize("sql", SAYABLE)
-def test_what_is_written_binds(sql: str, names: Names, shop: Schema) -> None:
-    assert Binder(shop).binds(write_sql(read_sql(sql, names), names))
+def test_what_is_written_binds(sql: str, names: SchemaIndex, shop: Schema) -> None:
+    assert Binder(shop).binds(format_sql(parse_sql(sql, names), names))
 
 
 @pytest.mark.parametrize(
@@ -54,98 +54,102 @@ def test_what_is_written_binds(sql: str, names: Names, shop: Schema) -> None:
         "DELETE FROM customers",
     ],
 )
-def test_what_a_tree_does_not_hold_is_not_read(sql: str, names: Names) -> None:
-    with pytest.raises(NotRead):
-        read_sql(sql, names)
+def test_what_a_tree_does_not_hold_is_not_read(sql: str, names: SchemaIndex) -> None:
+    with pytest.raises(UnsupportedSqlError):
+        parse_sql(sql, names)
 
 
-def test_joins_go_through_the_table_between(names: Names) -> None:
+def test_joins_go_through_the_table_between(names: SchemaIndex) -> None:
     query = Query((Term(names.find_column("customers", "name")), Term(names.find_column("products", "title"))))
-    assert write_sql(query, names) == (
+    assert format_sql(query, names) == (
         "SELECT customers.name, products.title FROM customers JOIN orders ON orders.customer_id = customers.id"
         " JOIN products ON orders.product_id = products.id"
     )
 
 
-def test_tables_without_a_key_are_not_joined(names: Names) -> None:
+def test_tables_without_a_key_are_not_joined(names: SchemaIndex) -> None:
     query = Query((Term(names.find_column("customers", "name")), Term(names.find_column("remarks", "text"))))
-    with pytest.raises(CannotWrite):
-        write_sql(query, names)
+    with pytest.raises(NotWritableError):
+        format_sql(query, names)
 
 
 def test_a_named_key_says_which_way_a_join_goes() -> None:
     flights = Table("flights", (Column("id", "BIGINT"), Column("start", "BIGINT"), Column("goal", "BIGINT")))
     airports = Table("airports", (Column("id", "BIGINT", primary_key=True), Column("city", "VARCHAR")))
     keys = tuple(ForeignKey("flights", column, "airports", "id") for column in ("start", "goal"))
-    names = Names(Schema("", (flights, airports), keys))
+    names = SchemaIndex(Schema("", (flights, airports), keys))
     query = Query((Term(table=0, aggregate="COUNT"), Term(names.find_column("airports", "city"))))
-    assert "ON flights.start = airports.id" in write_sql(query, names)
+    assert "ON flights.start = airports.id" in format_sql(query, names)
     through = Query(query.items, using=(Term(names.find_column("flights", "goal")),))
-    assert "ON flights.goal = airports.id" in write_sql(through, names)
+    assert "ON flights.goal = airports.id" in format_sql(through, names)
 
 
 def test_equal_names_tie_tables_that_declare_no_key() -> None:
     teams = Table("teams", (Column("team_id", "BIGINT"), Column("name", "VARCHAR")))
     players = Table("players", (Column("player_id", "BIGINT"), Column("team_id", "BIGINT"), Column("name", "VARCHAR")))
-    names = Names(Schema("", (teams, players)))
+    names = SchemaIndex(Schema("", (teams, players)))
     assert [(edge.column, edge.other) for edge in names.edges] == [(3, 0)]
     assert join_tree(names, [0, 1]) is not None
 
 
-def test_plain_columns_beside_aggregates_are_grouped_by(names: Names, shop: Schema) -> None:
+def test_plain_columns_beside_aggregates_are_grouped_by(names: SchemaIndex, shop: Schema) -> None:
     city = names.find_column("customers", "city")
     query = Query((Term(city), Term(table=0, aggregate="COUNT")))
-    assert write_sql(query, names) == "SELECT city, COUNT(*) FROM customers GROUP BY city"
+    assert format_sql(query, names) == "SELECT city, COUNT(*) FROM customers GROUP BY city"
 
 
-def test_texts_are_spelled_as_the_cells_are(names: Names) -> None:
+def test_texts_are_spelled_as_the_cells_are(names: SchemaIndex) -> None:
     city = names.find_column("customers", "city")
-    query = Query((Term(city),), where=(Predicate(Term(city), "=", (Value("paris"),)),))
-    spelled = write_sql(query, names, lambda column, text: {"paris": "Paris"}[text])
+    query = Query((Term(city),), where=(Predicate(Term(city), "=", (LiteralValue("paris"),)),))
+    spelled = format_sql(query, names, lambda column, text: {"paris": "Paris"}[text])
     assert spelled == "SELECT city FROM customers WHERE city = 'Paris'"
 
 
-def test_a_quote_in_a_text_stays_inside_it(names: Names) -> None:
+def test_a_quote_in_a_text_stays_inside_it(names: SchemaIndex) -> None:
     name = names.find_column("customers", "name")
-    query = Query((Term(name),), where=(Predicate(Term(name), "=", (Value("O'Hara'; DROP TABLE x"),)),))
-    assert write_sql(query, names).endswith("name = 'O''Hara''; DROP TABLE x'")
+    query = Query((Term(name),), where=(Predicate(Term(name), "=", (LiteralValue("O'Hara'; DROP TABLE x"),)),))
+    assert format_sql(query, names).endswith("name = 'O''Hara''; DROP TABLE x'")
 
 
-def test_between_puts_the_smaller_first(names: Names) -> None:
+def test_between_puts_the_smaller_first(names: SchemaIndex) -> None:
     age = names.find_column("customers", "age")
-    query = Query((Term(age),), where=(Predicate(Term(age), "BETWEEN", (Value("10", True), Value("5", True))),))
-    assert write_sql(query, names).endswith("BETWEEN 5 AND 10")
+    query = Query(
+        (Term(age),), where=(Predicate(Term(age), "BETWEEN", (LiteralValue("10", True), LiteralValue("5", True))),)
+    )
+    assert format_sql(query, names).endswith("BETWEEN 5 AND 10")
 
 
-def test_a_number_column_is_not_compared_with_a_text(names: Names) -> None:
+def test_a_number_column_is_not_compared_with_a_text(names: SchemaIndex) -> None:
     age = names.find_column("customers", "age")
-    with pytest.raises(CannotWrite):
-        write_sql(Query((Term(age),), where=(Predicate(Term(age), "=", (Value("Paris"),)),)), names)
+    with pytest.raises(NotWritableError):
+        format_sql(Query((Term(age),), where=(Predicate(Term(age), "=", (LiteralValue("Paris"),)),)), names)
 
 
 @pytest.mark.parametrize(
     ("text", "condition"),
     [("2024", "year(ordered_on) > 2024"), ("2024-05-01", "ordered_on > '2024-05-01'"), ("3", None), ("Paris", None)],
 )
-def test_dates_are_compared_with_dates_and_years(names: Names, shop: Schema, text: str, condition: str | None) -> None:
+def test_dates_are_compared_with_dates_and_years(
+    names: SchemaIndex, shop: Schema, text: str, condition: str | None
+) -> None:
     day = names.find_column("orders", "ordered_on")
-    query = Query((Term(day),), where=(Predicate(Term(day), ">", (Value(text),)),))
+    query = Query((Term(day),), where=(Predicate(Term(day), ">", (LiteralValue(text),)),))
     if condition is None:
-        with pytest.raises(CannotWrite):
-            write_sql(query, names)
+        with pytest.raises(NotWritableError):
+            format_sql(query, names)
     else:
-        assert write_sql(query, names) == f"SELECT ordered_on FROM orders WHERE {condition}"
-        assert Binder(shop).binds(write_sql(query, names))
+        assert format_sql(query, names) == f"SELECT ordered_on FROM orders WHERE {condition}"
+        assert Binder(shop).binds(format_sql(query, names))
 
 
 def test_constants_suit_truth_values_and_nested_columns() -> None:
     columns = (Column("ok", "BOOLEAN"), Column("tags", "VARCHAR[]"))
-    names = Names(Schema("", (Table("items", columns),)))
-    truth = Query((Term(0),), where=(Predicate(Term(0), "=", (Value("Yes"),)),))
-    assert write_sql(truth, names) == "SELECT ok FROM items WHERE ok = true"
+    names = SchemaIndex(Schema("", (Table("items", columns),)))
+    truth = Query((Term(0),), where=(Predicate(Term(0), "=", (LiteralValue("Yes"),)),))
+    assert format_sql(truth, names) == "SELECT ok FROM items WHERE ok = true"
     for column in (0, 1):
-        with pytest.raises(CannotWrite):
-            write_sql(Query((Term(0),), where=(Predicate(Term(column), "=", (Value("10:00"),)),)), names)
+        with pytest.raises(NotWritableError):
+            format_sql(Query((Term(0),), where=(Predicate(Term(column), "=", (LiteralValue("10:00"),)),)), names)
 
 
 def test_names_are_quoted_only_where_needed() -> None:
@@ -159,8 +163,8 @@ def test_tables_of_other_databases_and_odd_names_bind() -> None:
     one = Table("lake.main.order", (Column("id", "BIGINT", primary_key=True), Column("two words", "VARCHAR")))
     two = Table('lake.main."a.b"', (Column("order_id", "BIGINT"), Column("mood", "ENUM_OF_THE_USERS")))
     schema = Schema("", (one, two), (ForeignKey('lake.main."a.b"', "order_id", "lake.main.order", "id"),))
-    names = Names(schema)
-    sql = write_sql(Query((Term(1), Term(3))), names)
+    names = SchemaIndex(schema)
+    sql = format_sql(Query((Term(1), Term(3))), names)
     assert Binder(schema).binds(sql), sql
 
 
@@ -172,10 +176,10 @@ def test_the_binder_reaches_no_file(shop: Schema) -> None:
         binder.connection.execute("SET enable_external_access = true")
 
 
-def test_halves_that_are_equal_say_nothing(names: Names) -> None:
-    alike = read_sql("SELECT name FROM customers INTERSECT SELECT name FROM customers", names)
-    assert says_nothing(alike)
-    every = read_sql("SELECT name FROM customers WHERE id NOT IN (SELECT id FROM customers)", names)
-    assert says_nothing(shortened(every, names))
-    some = read_sql("SELECT name FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)", names)
-    assert not says_nothing(shortened(some, names))
+def test_halves_that_are_equal_say_nothing(names: SchemaIndex) -> None:
+    alike = parse_sql("SELECT name FROM customers INTERSECT SELECT name FROM customers", names)
+    assert is_degenerate(alike)
+    every = parse_sql("SELECT name FROM customers WHERE id NOT IN (SELECT id FROM customers)", names)
+    assert is_degenerate(drop_implied_tables(every, names))
+    some = parse_sql("SELECT name FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)", names)
+    assert not is_degenerate(drop_implied_tables(some, names))

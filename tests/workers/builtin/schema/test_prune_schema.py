@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from quackllm.workers.builtin.schema.prune_schema import MOST_COLUMNS, MOST_OF_TABLE, narrowed
-from quackllm.workers.builtin.schema.schema_index import Names
+from quackllm.workers.builtin.schema.prune_schema import MOST_COLUMNS, MOST_OF_TABLE, prune_schema
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
 
 pytest_plugins = ["support.builtin_shop"]
@@ -13,20 +13,20 @@ def table(name: str, *columns: str, width: int = 10) -> Table:
     return Table(name, (Column("id", "BIGINT", primary_key=True), *own, *filler))
 
 
-def large() -> Names:
+def large() -> SchemaIndex:
     """Sixty tables nobody asks for, and three that are tied to each other."""
     others = [table(f"thing_{number}") for number in range(60)]
     known = [table("singer", "stage_name"), table("part", "singer_id", "opera_id"), table("opera", "title")]
     keys = [ForeignKey("part", f"{name}_id", name, "id") for name in ("singer", "opera")]
-    return Names(Schema("large", (*others, *known), tuple(keys)))
+    return SchemaIndex(Schema("large", (*others, *known), tuple(keys)))
 
 
-def test_a_small_schema_stays_as_it_is(names: Names) -> None:
-    assert narrowed(names, "anything", ()) is names.schema
+def test_a_small_schema_stays_as_it_is(names: SchemaIndex) -> None:
+    assert prune_schema(names, "anything", ()) is names.schema
 
 
 def test_what_is_named_is_kept_with_what_ties_it() -> None:
-    schema = narrowed(large(), "Which singers sing in the opera Tosca?", ())
+    schema = prune_schema(large(), "Which singers sing in the opera Tosca?", ())
     kept = {table.name for table in schema.tables}
     assert {"singer", "part", "opera"} <= kept
     assert len(schema.foreign_keys) == 2
@@ -37,11 +37,11 @@ def test_a_cell_keeps_its_table() -> None:
     names = large()
     cell = names.find_column("thing_57", "x3")
     assert cell is not None
-    assert "thing_57" in {table.name for table in narrowed(names, "Who?", [cell]).tables}
+    assert "thing_57" in {table.name for table in prune_schema(names, "Who?", [cell]).tables}
 
 
 def test_a_wide_table_keeps_its_key_and_what_is_named() -> None:
-    names = Names(Schema("wide", (table("log", "level", "x299_note", width=400), table("user", "name"))))
-    (log,) = [one for one in narrowed(names, "Logs of which level and note?", ()).tables if one.name == "log"]
+    names = SchemaIndex(Schema("wide", (table("log", "level", "x299_note", width=400), table("user", "name"))))
+    (log,) = [one for one in prune_schema(names, "Logs of which level and note?", ()).tables if one.name == "log"]
     assert len(log.columns) == MOST_OF_TABLE
     assert {"id", "level", "x299_note"} <= {column.name for column in log.columns}

@@ -5,8 +5,14 @@ from pathlib import Path
 
 import numpy as np
 from quackllm.workers.builtin.network.schema_linking import SchemaLinks
-from quackllm.workers.builtin.schema.schema_index import Names
-from quackllm.workers.builtin.text.word_vectors import DIMENSIONS, NONE, WordVectors, word_vectors, write_word_vectors
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
+from quackllm.workers.builtin.text.word_vectors import (
+    DIMENSIONS,
+    EMPTY_VECTORS,
+    WordVectors,
+    word_vectors,
+    write_word_vectors,
+)
 from quackllm.workers.mschema import Column, Schema, Table
 
 
@@ -24,14 +30,14 @@ def test_words_used_alike_are_near() -> None:
 
 def test_unknown_words_are_nothing() -> None:
     known = word_vectors()
-    assert known.row("zzzqqq") == NONE
-    assert not known.table[NONE].any()
+    assert known.row("zzzqqq") == EMPTY_VECTORS
+    assert not known.table[EMPTY_VECTORS].any()
 
 
 def test_a_schema_says_which_names_a_word_is_like() -> None:
     columns = (Column("salary", "DOUBLE"), Column("hire_date", "DATE"))
-    links = SchemaLinks(Names(Schema("firm", (Table("staff", columns),))))
-    found = links.likeness(["wages", "of", "zzzqqq"])
+    links = SchemaLinks(SchemaIndex(Schema("firm", (Table("staff", columns),))))
+    found = links.similarity(["wages", "of", "zzzqqq"])
     assert found.shape == (3, 3)
     assert found[0].argmax() == 0
     assert not found[1:].any()

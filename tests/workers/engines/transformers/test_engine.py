@@ -207,9 +207,9 @@ def test_without_a_template_one_turn_is_the_prompt(model_path: Path, tmp_path: P
 
 
 def test_thinking_is_kept_apart(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from quackllm.workers.engines.transformers.batching import Batches
+    from quackllm.workers.engines.transformers.batching import LoadedModel
 
-    monkeypatch.setattr(Batches, "_text", lambda self, row: "<think>\nsix times seven\n</think>\n\n42")
+    monkeypatch.setattr(LoadedModel, "_text", lambda self, row: "<think>\nsix times seven\n</think>\n\n42")
     response = answers(model_path, [request("a duck")])[0]
     assert (response.output, response.reasoning) == ("42", "six times seven")
 

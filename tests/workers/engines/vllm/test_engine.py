@@ -38,7 +38,7 @@ def request(text: str, **options: Any) -> Request:
 
 def started(path: Path, **settings: Any) -> VllmEngine:
     engine = VllmEngine(VllmSettings(model_path=str(path), **SMALL, **settings))
-    event_loop.run(engine.start())
+    event_loop.run_sync(engine.start())
     return engine
 
 
@@ -46,16 +46,16 @@ def gathered(engine: Any, requests: list[Request]) -> list[Any]:
     async def work() -> list[Any]:
         return await asyncio.gather(*map(engine.answer, requests), return_exceptions=True)
 
-    return event_loop.run(work())
+    return event_loop.run_sync(work())
 
 
 def answer(engine: VllmEngine, text: str, **options: Any) -> Response:
-    return event_loop.run(engine.answer(request(text, **options)))
+    return event_loop.run_sync(engine.answer(request(text, **options)))
 
 
 def refusal(engine: VllmEngine, asked: Request) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
-        event_loop.run(engine.answer(asked))
+        event_loop.run_sync(engine.answer(asked))
     return caught.value
 
 
@@ -78,16 +78,16 @@ def vllm(tiny_llama: Path, adapters: dict[str, str]) -> Iterator[VllmEngine]:
     compact = {"backend": "xgrammar", "disable_any_whitespace": True}
     engine = started(tiny_llama, lora_adapters=adapters, structured_outputs_config=compact)
     yield engine
-    event_loop.run(engine.close())
+    event_loop.run_sync(engine.close())
 
 
 def by_transformers(path: Path | str, requests: list[Request]) -> list[Any]:
     engine = TransformersEngine(TransformersSettings(model_path=str(path), device="cpu"))
-    event_loop.run(engine.start())
+    event_loop.run_sync(engine.start())
     try:
         return gathered(engine, requests)
     finally:
-        event_loop.run(engine.close())
+        event_loop.run_sync(engine.close())
 
 
 def test_greedy_is_what_transformers_says(vllm: VllmEngine, tiny_llama: Path) -> None:
@@ -150,10 +150,10 @@ def test_vllm_streams_the_answer_in_pieces(vllm: VllmEngine) -> None:
         return [piece async for piece in vllm.stream(asked)]
 
     for asked in (request(DUCK), request(POND, stop=("鸭",)), request(DUCK, max_tokens=4)):
-        *pieces, whole = event_loop.run(collected(asked))
+        *pieces, whole = event_loop.run_sync(collected(asked))
         assert len(pieces) > (0 if asked.options.stop else 1)
         assert "".join(pieces) == whole.output
-        assert whole == event_loop.run(vllm.answer(asked))
+        assert whole == event_loop.run_sync(vllm.answer(asked))
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -176,7 +176,7 @@ def test_a_caller_that_leaves_ends_the_work(vllm: VllmEngine, streamed: bool) ->
             await asyncio.wait([task])
         return vllm._llm.get_num_unfinished_requests()
 
-    assert event_loop.run(work()) == 0
+    assert event_loop.run_sync(work()) == 0
     assert answer(vllm, DUCK).output == TALKS[DUCK]
 
 
@@ -232,7 +232,7 @@ def test_adapters_by_name_in_one_batch(
 
 def test_a_model_that_writes_makes_no_vectors(vllm: VllmEngine) -> None:
     with pytest.raises(ProviderError) as caught:
-        event_loop.run(vllm.embed(["a duck"]))
+        event_loop.run_sync(vllm.embed(["a duck"]))
     assert caught.value.setup
     assert caught.value.hint == "deploy it with: -p backend.runner=pooling"
 
@@ -246,7 +246,7 @@ def test_a_process_of_vllms_that_dies_is_followed_by_another(vllm: VllmEngine) -
                 os.kill(child.pid, signal.SIGKILL)
         return (await asyncio.gather(task, return_exceptions=True))[0]
 
-    lost = event_loop.run(work())
+    lost = event_loop.run_sync(work())
     assert (lost.code, lost.retryable) == ("process_ended", True)
     assert answer(vllm, DUCK).output == TALKS[DUCK]
 
@@ -258,7 +258,7 @@ def test_a_closed_model_says_so_and_leaves_nothing(vllm: VllmEngine) -> None:
         await vllm.close()
         return (await asyncio.gather(task, return_exceptions=True))[0]
 
-    assert event_loop.run(work()).code == "closed"
+    assert event_loop.run_sync(work()).code == "closed"
     assert refusal(vllm, request(DUCK)).code == "closed"
     left = [child for child in psutil.Process().children(recursive=True) if child.name().startswith("VLLM")]
     assert {child.status() for child in left} <= {psutil.STATUS_ZOMBIE}
@@ -270,12 +270,12 @@ def test_vectors_from_vllm(tiny_llama: Path) -> None:
     engine = started(tiny_llama, runner="pooling", pooler_config=pooled)
     try:
         texts = ["a duck", "the pond and two ducks", ""]
-        vectors = event_loop.run(engine.embed(texts[:2]))
+        vectors = event_loop.run_sync(engine.embed(texts[:2]))
         with pytest.raises(ProviderError, match="in all"):
-            event_loop.run(engine.embed(["duck " * CONTEXT]))
+            event_loop.run_sync(engine.embed(["duck " * CONTEXT]))
         assert refusal(engine, request(DUCK)).setup
     finally:
-        event_loop.run(engine.close())
+        event_loop.run_sync(engine.close())
     model = transformers.AutoModel.from_pretrained(tiny_llama)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llama)
     for text, vector in zip(texts, vectors, strict=False):

@@ -16,10 +16,10 @@ from typing import Any
 
 import psutil
 import pytest
-from quackllm.workers.deployments.spec import ModelSpec, read_spec
+from quackllm.workers.deployments.spec import ModelSpec, make_spec
 from quackllm.workers.engines import EmbeddingEngine, StreamingEngine
 from quackllm.workers.engines.vllm.engine import VllmEngine, VllmSettings
-from quackllm.workers.engines.vllm.loading import arguments, as_config, cause, check
+from quackllm.workers.engines.vllm.loading import arguments, as_config, check_arguments, failure_message
 from quackllm.workers.engines.vllm.sampling import sampling_fields
 from quackllm.workers.errors import DeployError, MissingExtraError, ProviderError, SetupError
 from quackllm.workers.options import Options
@@ -29,7 +29,7 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 
 def spec(**fields: Any) -> ModelSpec:
     params = {"backend": "vllm", "model_path": "m", **fields.pop("params", {})}
-    return read_spec(name="m", type="custom/auto", infer_params=params, **fields)
+    return make_spec(name="m", type="custom/auto", infer_params=params, **fields)
 
 
 def settings(**fields: Any) -> VllmSettings:
@@ -65,15 +65,15 @@ def test_what_is_not_ours_goes_to_vllm() -> None:
 
 def test_an_argument_that_vllm_does_not_have_is_named() -> None:
     known = dict.fromkeys(["model", "max_model_len", "dtype", "hf_token"])
-    check(settings(max_model_len=1, dtype="float32"), known)
+    check_arguments(settings(max_model_len=1, dtype="float32"), known)
     with pytest.raises(DeployError, match=r"vLLM has no argument max_modellen\ndid you mean 'max_model_len'"):
-        check(settings(max_modellen=1), known)
+        check_arguments(settings(max_modellen=1), known)
     with pytest.raises(DeployError, match=r"vLLM has no argument max_token\ndid you mean 'max_tokens'"):
-        check(settings(max_token=1), known)
+        check_arguments(settings(max_token=1), known)
     with pytest.raises(DeployError, match="it is called model_path"):
-        check(settings(model="x"), known)
+        check_arguments(settings(model="x"), known)
     with pytest.raises(DeployError, match="set HF_TOKEN"):
-        check(settings(hf_token="secret"), known)
+        check_arguments(settings(hf_token="secret"), known)
 
 
 @dataclass
@@ -151,8 +151,8 @@ def test_vllms_own_words_are_found_in_its_log(tmp_path: Path) -> None:
     log.write_text(
         "EngineCore failed to start.\nTraceback …\n  raise ValueError(\nValueError: too small\n\nRuntimeError: b\n"
     )
-    assert cause(RuntimeError("see above"), log) == "ValueError: too small"
-    assert cause(RuntimeError("see above"), tmp_path / "none") == "see above"
+    assert failure_message(RuntimeError("see above"), log) == "ValueError: too small"
+    assert failure_message(RuntimeError("see above"), tmp_path / "none") == "see above"
 
 
 SCRIPT = """

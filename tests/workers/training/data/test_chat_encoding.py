@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.workers.engines.transformers.batching import prompt_tokens
 from quackllm.workers.messages import Message, Role
-from quackllm.workers.training.data.chat_encoding import IGNORED, ChatEncoder, encode_examples
+from quackllm.workers.training.data.chat_encoding import IGNORE_INDEX, ChatEncoder, encode_examples
 from quackllm.workers.training.data.chat_examples import Example, Examples
 
 from support.tiny_llama import CHATML, make_tokenizer
@@ -58,7 +58,7 @@ def text(name: str, tokens: list[int]) -> str:
 @given(messages=conversations())
 def test_the_mask_covers_the_answers_alone(name: str, messages: tuple[Message, ...]) -> None:
     sequences = encoder(name).encode(messages)
-    said = [text(name, [token for token in sequence.labels if token != IGNORED]) for sequence in sequences]
+    said = [text(name, [token for token in sequence.labels if token != IGNORE_INDEX]) for sequence in sequences]
     end = TOKENIZERS[name].eos_token
     answers = [message.content + end for message in messages if message.role == "assistant"]
     assert "".join(said) == "".join(answers)

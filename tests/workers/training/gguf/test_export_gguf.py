@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.workers.engines.llama_cpp.server import QUIET, LlamaServer
+from quackllm.workers.engines.llama_cpp.server import QUIET_SETTINGS, LlamaServer
 from quackllm.workers.errors import ExportError, MissingExtraError, TrainingError
 from quackllm.workers.training.export import UNFINISHED, export
-from quackllm.workers.training.gguf.quantization import MIXES, Shape, kind_of
+from quackllm.workers.training.gguf.quantization import MIXES, ModelShape, tensor_type
 
 from support.tiny_models import TALKS, WIDTH, new_tokenizer
 
@@ -32,7 +32,7 @@ def answered(path: Path, prompts: Sequence[str], count: int = 16) -> list[tuple[
     """Return the tokens that llama.cpp reads and writes, the likeliest first, for plain prompts."""
 
     async def main() -> list[tuple[list[int], list[int]]]:
-        server = LlamaServer({"model.path": str(path), "n_ctx": 256, "cpuparams.n_threads": 1, **QUIET})
+        server = LlamaServer({"model.path": str(path), "n_ctx": 256, "cpuparams.n_threads": 1, **QUIET_SETTINGS})
         await server.start()
         try:
             pairs = []
@@ -171,14 +171,14 @@ def test_weights_whose_rows_do_not_fit_are_named_before_they_are_written(tiny_qw
     assert answered(done.path, asked(tiny_qwen)[:2]) == expected(tiny_qwen, asked(tiny_qwen)[:2])
 
 
-def finer_layers(mix: str, part: str, shape: Shape, finer: str) -> list[int]:
+def finer_layers(mix: str, part: str, shape: ModelShape, finer: str) -> list[int]:
     names = [f"blk.{layer}.{part}.weight" for layer in range(shape.layers)]
-    return [layer for layer, name in enumerate(names) if kind_of(name, (512, 512), mix, shape)[0].name == finer]
+    return [layer for layer, name in enumerate(names) if tensor_type(name, (512, 512), mix, shape)[0].name == finer]
 
 
 def test_the_mixes_are_those_of_llama_cpp() -> None:
     """As `llama_model_quantize` of llama.cpp b11739 mixed a Llama of 24 layers, 8 heads on 2, and one of 80."""
-    shape, tall = Shape(24, 8, 2, tied=False), Shape(80, 8, 4, tied=False)
+    shape, tall = ModelShape(24, 8, 2, tied=False), ModelShape(80, 8, 4, tied=False)
     rich = [0, 1, 2, 5, 8, 11, 14, 17, 20, 21, 22, 23]
     for mix in ("Q4_K_M", "Q5_K_M"):
         assert finer_layers(mix, "attn_v", shape, "Q6_K") == finer_layers(mix, "ffn_down", shape, "Q6_K") == rich
@@ -190,10 +190,10 @@ def test_the_mixes_are_those_of_llama_cpp() -> None:
     assert finer_layers("Q2_K", "attn_v", shape, "Q4_K") == list(range(24))
     assert finer_layers("Q4_K_S", "attn_v", tall, "Q5_K") == list(range(80))
     for mix, base in MIXES.items():
-        assert kind_of("output.weight", (512, 512), mix, shape)[0].name == ("Q8_0" if mix == "Q8_0" else "Q6_K")
-        assert kind_of("token_embd.weight", (512, 512), mix, shape)[0] is base
-        assert kind_of("blk.3.attn_norm.weight", (512,), mix, shape)[0].name == "F32"
-        assert kind_of("output.weight", (512, 48), mix, shape)[0].name in ("F16",)
+        assert tensor_type("output.weight", (512, 512), mix, shape)[0].name == ("Q8_0" if mix == "Q8_0" else "Q6_K")
+        assert tensor_type("token_embd.weight", (512, 512), mix, shape)[0] is base
+        assert tensor_type("blk.3.attn_norm.weight", (512,), mix, shape)[0].name == "F32"
+        assert tensor_type("output.weight", (512, 48), mix, shape)[0].name in ("F16",)
 
 
 TEXTS = st.text(
@@ -210,7 +210,7 @@ def test_llama_cpp_splits_texts_as_the_tokenizer(tiny_llama: Path, tiny_gguf: Pa
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llama)
     with asyncio.Runner() as runner:
-        server = LlamaServer({"model.path": str(tiny_gguf), "n_ctx": 64, "warmup": False, **QUIET})
+        server = LlamaServer({"model.path": str(tiny_gguf), "n_ctx": 64, "warmup": False, **QUIET_SETTINGS})
         runner.run(server.start())
         try:
 
