@@ -66,8 +66,8 @@ FINISH_REASONS: Mapping[str, Ending] = {
     ),
 }
 """Every reason that a service is known to end an answer for. Sources: the API references of OpenAI, Anthropic
-(stop_reason), Google (FinishReason), Mistral, DeepSeek, Zhipu, DashScope, MiniMax, Hugging Face's text-generation-inference, vLLM,
-llama.cpp, Ollama and Bedrock, as public in November 2026."""
+(stop_reason), Google (FinishReason), Mistral, DeepSeek, Zhipu, DashScope, MiniMax, Hugging Face's
+text-generation-inference, vLLM, llama.cpp, Ollama and Bedrock, as public in November 2026."""
 
 
 def ending_of(reason: str, *, has_text: bool) -> Ending:
