@@ -21,7 +21,17 @@ DEEP, RAW = "\x01deep", "\x01raw"
 """Stand for what `json.dumps` cannot write, until the text is there."""
 RAW_VALUES = ("NaN", "-Infinity", "1e999", "9" * 400, '"\\ud83d"', '"\\ude00"', "01", "'x'", "undefined", '"\\u0000"')
 CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
-TEXTS = ("Hello", "你好 😀", "<think>hm</think>\n\nFour", "<think>no end", "a\n</think>\nb", "{}", "[DONE]", "data: x", " ")
+TEXTS = (
+    "Hello",
+    "你好 😀",
+    "<think>hm</think>\n\nFour",
+    "<think>no end",
+    "a\n</think>\nb",
+    "{}",
+    "[DONE]",
+    "data: x",
+    " ",
+)
 REASONS = ("stop", "length", "content_filter", "tool_calls", "eos", "STOP", "max_tokens", "error", "null", "", "other")
 USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "input_tokens": 5, "output_tokens": 3, "total_tokens": 8}
 ERRORS = (
@@ -42,7 +52,9 @@ scalars = st.one_of(
     st.sampled_from([*TEXTS, *REASONS, DEEP, *(RAW + value for value in RAW_VALUES)]),
 )
 junk = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3), max_leaves=6
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
 )
 
 
@@ -89,7 +101,10 @@ def changed(draw: st.DrawFn, value: Any) -> Any:
     target: Any = holder
     for key in path[:-1]:
         target = target[key]
-    last, kind = path[-1], draw(st.sampled_from(("replace", "replace", "drop", "wrap", "list", "add", "rename", "twice")))
+    last, kind = (
+        path[-1],
+        draw(st.sampled_from(("replace", "replace", "drop", "wrap", "list", "add", "rename", "twice"))),
+    )
     old = target[last]
     if kind == "drop" and isinstance(target, dict):
         del target[last]
@@ -166,7 +181,14 @@ def damaged(draw: st.DrawFn, body: bytes) -> bytes:
 @st.composite
 def sent(draw: st.DrawFn, body: bytes, encoding: str) -> RawReply:
     """Return the bytes as some HTTP reply."""
-    types = ("application/json", "text/event-stream", "text/html", f"application/json; charset={encoding}", "x", "a;charset=")
+    types = (
+        "application/json",
+        "text/event-stream",
+        "text/html",
+        f"application/json; charset={encoding}",
+        "x",
+        "a;charset=",
+    )
     headers = {"Content-Type": draw(st.sampled_from(types))}
     kind = draw(st.sampled_from(("plain",) * 8 + ("gzip", "deflate", "lie", "half", "quiet", "bomb", "br")))
     if kind in ("gzip", "half", "quiet"):
@@ -187,7 +209,9 @@ def sent(draw: st.DrawFn, body: bytes, encoding: str) -> RawReply:
         headers["X-Request-Id"] = draw(st.sampled_from(("", "x" * 5000, "é")))
     status = draw(st.sampled_from((200,) * 12 + (201, 204, 206, 400, 409, 422, 429, 500, 503, 599)))
     steps = draw(st.sampled_from((0, 0, 1, 7, 1000)))
-    parts = [body[start : start + steps] for start in range(0, len(body), steps)] if steps and len(body) < 3000 else [body]
+    parts = (
+        [body[start : start + steps] for start in range(0, len(body), steps)] if steps and len(body) < 3000 else [body]
+    )
     return RawReply(parts or b"", status, headers, chunked=draw(st.booleans()), cut=draw(st.integers(0, 60)) == 1)
 
 

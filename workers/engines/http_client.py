@@ -10,9 +10,12 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
+
+import msgspec
 
 from ..errors import ProviderError, SetupError
 from ..secret_refs import Redactor, origin_of
@@ -31,6 +34,23 @@ KEEP_ALIVE_SECONDS = 4.0
 MAX_REPLY_BYTES = 8 * 2**20
 """The most bytes of a reply: an answer of a million tokens has about 4 million."""
 MAX_REDIRECTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as a protocol writes it.
+
+    Args:
+        path: behind the service's address.
+        fields: the body.
+        headers: beside those of every request.
+        seconds: how long the service may say nothing; None: `DEFAULT_TIMEOUT_SECONDS`.
+    """
+
+    path: str
+    fields: Mapping[str, Any]
+    headers: Mapping[str, str] | None = None
+    seconds: float | None = None
 
 
 class HttpClient:
@@ -89,44 +109,23 @@ class HttpClient:
         if self._session:
             await self._session.close()
 
-    async def post(
-        self,
-        path: str,
-        fields: Mapping[str, Any],
-        seconds: float | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> tuple[list[ReplyEvent], Mapping[str, str]]:
+    async def post(self, call: Call) -> tuple[list[ReplyEvent], Mapping[str, str]]:
         """Send one body; return the values of the whole reply, and its headers.
-
-        Args:
-            path: behind the service's address.
-            fields: the body.
-            seconds: how long the service may say nothing.
-            headers: more headers.
 
         Raises:
             ProviderError: the service refused, did not answer, or with what is neither JSON nor events.
         """
-        async with self._reply(path, fields, seconds, headers) as reply:
+        async with self._reply(call) as reply:
             body = await _read(reply)
             return read_events(body, reply.charset), reply.headers
 
-    async def stream(
-        self,
-        path: str,
-        fields: Mapping[str, Any],
-        seconds: float | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[tuple[ReplyEvent, Mapping[str, str]]]:
+    async def stream(self, call: Call) -> AsyncIterator[tuple[ReplyEvent, Mapping[str, str]]]:
         """Send one body; yield the values of the reply as they arrive, each with the headers.
-
-        Args:
-            path, fields, seconds, headers: as in `post`.
 
         Raises:
             ProviderError: as `post` does, and where the reply breaks off.
         """
-        async with self._reply(path, fields, seconds, headers) as reply:
+        async with self._reply(call) as reply:
             reader = EventReader(reply.charset)
             async for data in _chunks(reply):
                 for event in reader.feed(data):
@@ -135,19 +134,17 @@ class HttpClient:
                 yield event, reply.headers
 
     @asynccontextmanager
-    async def _reply(
-        self, path: str, fields: Mapping[str, Any], seconds: float | None, headers: Mapping[str, str] | None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _reply(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the reply of a service that did not refuse; what goes wrong until it is read becomes our error."""
         import aiohttp
 
         assert self._session is not None, "open() comes first"
-        body, address = encoded(fields), self._address(path)
-        limits = _limits(seconds) if seconds else self._session.timeout
+        address, body = self._address(call.path), encoded(call.fields)
+        limits = _limits(call.seconds) if call.seconds else self._session.timeout
         try:
             for _ in range(MAX_REDIRECTS):
                 async with self._session.post(
-                    address, data=body, headers=headers, allow_redirects=False, timeout=limits
+                    address, data=body, headers=call.headers, allow_redirects=False, timeout=limits
                 ) as reply:
                     if reply.status in (307, 308) and self._same_origin(target := _target(reply, address)):
                         address = target
@@ -202,10 +199,12 @@ def encoded(fields: Mapping[str, Any]) -> bytes:
         ProviderError: it cannot be written: a lone surrogate, NaN, an object. No other try can help.
     """
     try:
-        return json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        body = msgspec.json.encode(fields)
+        # Where there is a null, it may have been NaN, which msgspec writes so.
+        return body if b"null" not in body else json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
         words = f"the request holds half a surrogate pair at character {error.start}, which no service can read"
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         words = f"the request cannot be written as JSON: {error}"
     raise ProviderError(words, code="invalid_request")
 

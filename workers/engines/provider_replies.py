@@ -172,15 +172,19 @@ class ReplyReader:
         self._output.append(held)
         return held
 
-    def response(self, request: Request) -> Response:
+    def response(self, request: Request, *, is_whole: bool = False) -> Response:
         """Return the whole answer.
+
+        Args:
+            request: what was asked, for its length where the service counts no tokens.
+            is_whole: the reply was one value, which needs no finish reason to be over.
 
         Raises:
             ProviderError: there is none, it ended before it should, or in a way that asks for another try.
         """
         self.last_piece()
         output = "".join(self._output)
-        if self._reason is None and not self._ended:
+        if self._reason is None and not self._ended and not (is_whole and self._has_choice):
             if output or self._calls or any(self._thoughts):
                 raise broken_reply_error("the stream ended before the answer did")
             has = f": its reply has {self._keys}, and no choice" if self._keys and not self._has_choice else ""

@@ -91,7 +91,7 @@ def find_error(body: object) -> ServiceError | None:
     if not isinstance(body, Mapping):
         return None
     for key in ERROR_KEYS:
-        if (found := _read_error(body.get(key))).is_said:
+        if (inner := body.get(key)) and (found := _read_error(inner)).is_said:
             return ServiceError(found.message, found.code or _code_of(body))
     base = body.get("base_resp")
     if isinstance(base, Mapping) and (found := _read_error(base)).code is not None:

@@ -9,8 +9,7 @@ import asyncio
 import logging
 import math
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -18,10 +17,46 @@ from pydantic import BaseModel
 from ..engines import EmbeddingEngine, Engine, StreamingEngine
 from ..engines.provider_replies import checked_failure, checked_response, checked_vectors
 from ..engines.reply_fields import ReasoningSplitter, text_of, valid_text
-from ..errors import ProviderError, SetupError
+from ..errors import ProviderError, QuackLLMError, SetupError
 from ..log_events import log_event
 from ..messages import Failure, Request, Response
 from ..secret_refs import Redactor, secrets_of_settings
+
+
+class ErrorGuard:
+    """A context out of which nothing comes but errors of ours, without secrets; only being cancelled stays what it is.
+
+    Args:
+        model: the model's name, for the log.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.redactor = Redactor()
+        self._model = model
+
+    def __enter__(self) -> None:
+        """There is nothing to prepare: this is entered for every call."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Raise what an engine raised as an error of ours."""
+        if error is None or isinstance(error, GeneratorExit) or _is_cancelled(error):
+            return
+        try:
+            raise self._as_ours(error) from error
+        except QuackLLMError as ours:
+            self.redactor.clean(ours)
+            raise
+
+    def _as_ours(self, error: BaseException) -> QuackLLMError:
+        if isinstance(error, ProviderError | SetupError):
+            return _checked_error(error)
+        if isinstance(error, TimeoutError):
+            return ProviderError("the engine did not answer in time", code="timeout", retryable=True)
+        words = f"{type(error).__name__}: {error}".removesuffix(": ")
+        lines = self.redactor.text("".join(traceback.format_exception(error)))
+        log_event("engine_failed", logging.ERROR, model=self._model, error=self.redactor.text(words), traceback=lines)
+        failure = checked_failure(Failure("engine_error", words))
+        return ProviderError(failure.message, code=failure.code)
 
 
 class GuardedEngine:
@@ -36,8 +71,7 @@ class GuardedEngine:
     def __init__(self, engine: Engine, settings: BaseModel, model: str) -> None:
         self.engine = engine
         self._settings = settings
-        self._model = model
-        self._redactor = Redactor()
+        self._guard = ErrorGuard(model)
 
     async def start(self) -> None:
         """Start the engine.
@@ -45,13 +79,12 @@ class GuardedEngine:
         Raises:
             SetupError: it cannot start, in its own words.
         """
-        self._redactor = Redactor(secrets_of_settings(self._settings))
-        with self._redactor.errors():
-            try:
-                with self._our_errors():
-                    await self.engine.start()
-            except ProviderError as error:
-                raise SetupError(f"the engine did not start: {error.message}", hint=error.hint) from error.__cause__
+        self._guard.redactor = Redactor(secrets_of_settings(self._settings))
+        try:
+            with self._guard:
+                await self.engine.start()
+        except ProviderError as error:
+            raise SetupError(f"the engine did not start: {error.message}", hint=error.hint) from error.__cause__
 
     async def answer(self, request: Request) -> Response:
         """Answer one request.
@@ -59,7 +92,7 @@ class GuardedEngine:
         Raises:
             ProviderError, SetupError: the engine failed.
         """
-        with self._redactor.errors(), self._our_errors():
+        with self._guard:
             return checked_response(await self.engine.answer(request))
 
     async def stream(self, engine: StreamingEngine, request: Request, on_chunk: Callable[[str], None]) -> Response:
@@ -69,7 +102,7 @@ class GuardedEngine:
             ProviderError, SetupError: the engine failed.
         """
         splitter = ReasoningSplitter()
-        with self._redactor.errors(), self._our_errors():
+        with self._guard:
             chunks: Any = engine.stream(request)
             try:
                 async for chunk in chunks:
@@ -88,36 +121,15 @@ class GuardedEngine:
         Raises:
             ProviderError, SetupError: the engine failed.
         """
-        with self._redactor.errors(), self._our_errors():
+        with self._guard:
             vectors = checked_vectors(await engine.embed(texts), len(texts))
         return [_vector_response(vector) for vector in vectors]
 
-    @contextmanager
-    def _our_errors(self) -> Iterator[None]:
-        """Turn whatever an engine raises into an error of ours; only being cancelled stays what it is."""
-        task = asyncio.current_task()
-        cancelled_before = task.cancelling() if task else 0
-        try:
-            yield
-        except (ProviderError, SetupError) as error:
-            raise _checked_error(error) from error.__cause__
-        except TimeoutError as error:
-            raise ProviderError("the engine did not answer in time", code="timeout", retryable=True) from error
-        except asyncio.CancelledError as error:
-            if task and task.cancelling() > cancelled_before:
-                raise
-            raise self._engine_error(error) from error
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            raise self._engine_error(error) from error
 
-    def _engine_error(self, error: BaseException) -> ProviderError:
-        words = f"{type(error).__name__}: {error}".removesuffix(": ")
-        trace = self._redactor.text("".join(traceback.format_exception(error)))
-        log_event("engine_failed", logging.ERROR, model=self._model, error=self._redactor.text(words), traceback=trace)
-        failure = checked_failure(Failure("engine_error", words))
-        return ProviderError(failure.message, code=failure.code)
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether it is this task that is being cancelled, and not something in the engine."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 def _hand_over(text: str, on_chunk: Callable[[str], None]) -> None:

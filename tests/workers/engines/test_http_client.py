@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from quackllm.workers.engines import http_client
-from quackllm.workers.engines.http_client import MAX_REPLY_BYTES, HttpClient
+from quackllm.workers.engines.http_client import MAX_REPLY_BYTES, Call, HttpClient
 from quackllm.workers.errors import ProviderError, SetupError
 from quackllm.workers.secret_refs import Redactor
 
@@ -34,8 +34,8 @@ def post(url: str, stream: bool = False, **settings: Any) -> list[Any]:
         client.open()
         try:
             if stream:
-                return [event.value async for event, _ in client.stream("/chat", {"a": 1})]
-            events, _ = await client.post("/chat", {"a": 1})
+                return [event.value async for event, _ in client.stream(Call("/chat", {"a": 1}))]
+            events, _ = await client.post(Call("/chat", {"a": 1}))
             return [event.value for event in events]
         finally:
             await client.close()
@@ -123,7 +123,7 @@ def test_a_connection_has_a_limit_of_its_own(scheme: str, monkeypatch: pytest.Mo
             client = HttpClient(address, {}, redactor=Redactor())
             client.open()
             try:
-                await client.post("/chat", {}, 1.5)
+                await client.post(Call("/chat", {}, seconds=1.5))
             finally:
                 await client.close()
 
@@ -143,9 +143,9 @@ def test_what_is_no_http_is_told(stream: bool) -> None:
             client.open()
             try:
                 if stream:
-                    async for _ in client.stream("/chat", {}):
+                    async for _ in client.stream(Call("/chat", {})):
                         pass
-                await client.post("/chat", {})
+                await client.post(Call("/chat", {}))
             finally:
                 await client.close()
 
