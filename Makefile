@@ -28,10 +28,11 @@ links:
 	@mkdir -p .venv/links/quackllm; for part in udf workers notebooks deploy src/quackllm/__init__.py src/quackllm/__main__.py src/quackllm/py.typed; do \
 		ln -sfn "$(CURDIR)/$$part" .venv/links/quackllm/; done
 
-check: .venv/.dev links ## style and types: ruff and mypy
+check: .venv/.dev links ## style, types, and which room may import which: ruff, mypy, .ci/rooms.py
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/python .ci/rooms.py
 
 format: .venv/.dev ## let ruff write what it can
 	.venv/bin/ruff check --fix .

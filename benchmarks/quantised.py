@@ -86,7 +86,6 @@ def contenders(options: argparse.Namespace, folder: Path) -> Iterator[Contender]
 
 def measured(contender: Contender, options: argparse.Namespace) -> Measured:
     """Deploy a form, ask it every question, and end it."""
-    from quackllm.udf.session.statement import FailedRowsWarning
     from quackllm.udf.text2sql.evaluation.client import Text2SqlClient
     from quackllm.udf.text2sql.evaluation.databases import QuestionDatabases
     from quackllm.udf.text2sql.evaluation.gold import GoldAnswers
@@ -94,6 +93,7 @@ def measured(contender: Contender, options: argparse.Namespace) -> Measured:
     from quackllm.udf.text2sql.evaluation.suites import load_suite
 
     import quackllm
+    from quackllm import FailedRowsWarning
 
     name = "quantised_model"
     quackllm.deploy(name, "custom/auto", infer_params=contender.infer_params)

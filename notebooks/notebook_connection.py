@@ -83,7 +83,7 @@ class NotebookConnection:
             UnknownModelError: the model is not deployed there.
         """
         from .. import register
-        from ..udf.connection import session_of
+        from ..udf.session.session import session_of
 
         connection = self.connection()
         if cluster is not None:

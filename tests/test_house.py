@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -21,13 +21,7 @@ from quackllm.workers.options import Options
 import quackllm
 
 ROOT = Path(__file__).parents[1]
-MAY_IMPORT = {
-    "workers": {"workers"},
-    "udf": {"udf", "workers"},
-    "notebooks": {"notebooks", "udf", "workers"},
-    "deploy": {"deploy", "udf", "workers"},
-}
-FOLDERS = tuple(MAY_IMPORT)
+FOLDERS = ("udf", "workers", "notebooks", "deploy")
 HEAVY = (
     *("ray", "torch", "transformers", "vllm", "bitsandbytes", "modelscope", "IPython", "openai", "dashscope"),
     *("duckdb", "pyarrow", "numpy", "pydantic", "sqlglot", "rich", "typer"),
@@ -36,7 +30,9 @@ MOST_LINES = 400
 
 
 def sources(*folders: str) -> list[Path]:
-    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    found = {folder: sorted((ROOT / folder).rglob("*.py")) for folder in folders}
+    assert all(found.values()), f"a folder is missing or empty below {ROOT}: {found.keys()}"
+    return [path for paths in found.values() for path in paths]
 
 
 @cache
@@ -54,21 +50,41 @@ def imports(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield from ((node.level, [*module, name.name]) for name in node.names)
 
 
-def folders_imported(path: Path) -> Iterator[str]:
-    """Yield the folder, or the name of the root package, that each import of ours leads to."""
-    package = path.relative_to(ROOT).parts[:-1]
-    for dots, parts in imports(path):
-        if dots:
-            yield (*package[: len(package) + 1 - dots], *parts)[0]
-        elif parts[0] == "quackllm" and len(parts) > 1:
-            yield parts[1]
+def rooms(root: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, ROOT / ".ci/rooms.py", root], capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_imports_run_one_way(folder: str) -> None:
-    against = set(FOLDERS) - MAY_IMPORT[folder]
-    wrong = [(str(path), name) for path in sources(folder) for name in folders_imported(path) if name in against]
-    assert not wrong
+def test_there_is_no_circle_and_every_room_keeps_its_rule() -> None:
+    found = rooms(ROOT)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "complaint"),
+    [
+        ("udf/calls/budget.py", "from ..session.session import Session", "circle"),
+        ("udf/calls/budget.py", "if TYPE_CHECKING:\n    from .client import CachingClient", "circle"),
+        ("workers/errors.py", "def late():\n    from .serving.router import Router", "circle"),
+        ("workers/messages.py", "from ..udf.settings import Settings", "workers.messages imports udf.settings"),
+        ("udf/settings.py", "from ..deploy import console", "udf.settings imports deploy.console"),
+        ("notebooks/display/html.py", "from ...deploy import console", "notebooks.display.html imports deploy.console"),
+        ("udf/text2sql/checks/guard.py", "from ..prompts import formats", "circle"),
+        ("udf/calls/prices.py", "import duckdb", "udf.calls.prices imports duckdb"),
+        ("udf/session/session.py", "import ray", "udf.session.session imports ray: only"),
+    ],
+)
+def test_a_broken_rule_is_found(path: str, line: str, complaint: str, tmp_path: Path) -> None:
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.npz", "*.parquet", "*.pyc"))
+    with (tmp_path / path).open("a") as file:
+        file.write(f"\n{line}\n")
+    found = rooms(tmp_path)
+    assert found.returncode == 1
+    assert complaint in found.stdout
+
+
+def test_a_missing_folder_is_no_clean_house(tmp_path: Path) -> None:
+    assert rooms(tmp_path).returncode == 1
 
 
 def test_no_module_is_imported_twice() -> None:
@@ -143,6 +159,7 @@ def test_everything_public_is_documented(kind: str) -> None:
     assert not [name for name in public_names()[kind] if not re.search(rf"`[^`\n]*\b{name}\b[^`\n]*`", text)]
 
 
-def test_test_files_have_names_of_their_own() -> None:
-    names = Counter(path.name for path in sources("tests") if path.name != "conftest.py")
-    assert not [name for name, count in names.items() if count > 1], "pytest imports them by their bare names"
+def test_tests_lie_where_their_subject_lies() -> None:
+    """A folder of tests below one of the four folders has the name of the folder that it is about."""
+    paths = {path.parent.relative_to(ROOT / "tests") for folder in FOLDERS for path in sources(f"tests/{folder}")}
+    assert not [str(path) for path in paths if not (ROOT / path).is_dir()]

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import re
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import duckdb
 
 from ..workers import connect_fleet
-from ..workers.errors import CancelledError
+from .calls.model_estimate import ModelEstimate
 from .functions.macros import create_macros, sync_model_macros
 from .functions.registry import register_functions
-from .planner.modes import MODEL_FUNCTIONS
-from .session.interrupts import on_interrupt
-from .session.session import Session, close_session, execute_raw, open_session
-from .session.statement import Statement
-from .variables import options_from_variables, read_variables
+from .planner.modes import LiveAnswers
+from .raw_sql import execute_raw
+from .session.session import Session, attach_session, close_session, open_session, session_of
+from .statement_hooks import split_script, statement_scope, translated_errors
 
-if TYPE_CHECKING:
-    from .planner.estimate import ModelEstimate
-
-READS_CATALOG_PATTERN = re.compile(r"\b(text2sql|text2sql_detail|ask|llm_estimate)\s*\(", re.IGNORECASE)
-ESTIMATE_PATTERN = re.compile(r"\bllm_estimate\s*\(", re.IGNORECASE)
-SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
-ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
 FETCH_METHODS = (
     "fetchone", "fetchmany", "fetchall", "fetchnumpy", "fetchdf", "fetch_df", "fetch_df_chunk", "df", "torch", "tf",
     "to_arrow_table", "to_arrow_reader", "complete",
@@ -47,8 +36,8 @@ class Connection(duckdb.DuckDBPyConnection):
         """Run a statement, as DuckDB does."""
         session = session_of(self)
         with session.lock:
-            for statement in _split_script(self, query):
-                with _statement_scope(self, statement, _parameters(args, kwargs)):
+            for statement in split_script(self, query):
+                with statement_scope(self, statement, _parameters(args, kwargs)):
                     duckdb.DuckDBPyConnection.execute(self, statement, *args, **kwargs)
                 if session.statement.progress_shown and self.description and self.description[0][0] == "Count":
                     session.statement.finish()  # It wrote, and gives no rows to read on.
@@ -56,7 +45,7 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
         """Run a prepared statement once for each set of parameters, as DuckDB does."""
-        with _statement_scope(self, query, planned=False):
+        with statement_scope(self, query, planned=False):
             duckdb.DuckDBPyConnection.executemany(self, query, *args, **kwargs)
         return self
 
@@ -105,14 +94,14 @@ class Connection(duckdb.DuckDBPyConnection):
     # Every statement of a relation, and nothing else, passes through these two: the relation layer of
     # DuckDB 2.0 is Python over them.
     def _submit(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        with _statement_scope(self, query, args[0] if args else kwargs.get("values")):
+        with statement_scope(self, query, args[0] if args else kwargs.get("values")):
             result = duckdb.DuckDBPyConnection._submit(self, query, *args, **kwargs)
         if "stream" not in args:  # Whatever else is asked for has been read whole by now.
             _finish_result(self)
         return result
 
     def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        with _statement_scope(self, query, planned=False):
+        with statement_scope(self, query, planned=False):
             session_of(self).statement.is_execution = False
             return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)
 
@@ -129,7 +118,7 @@ def _wrap_fetch(name: str) -> Callable[..., Any]:
 
     def read(self: Connection, *args: Any, **kwargs: Any) -> Any:
         session = session_of(self)
-        with _translated_errors(session):
+        with translated_errors(session):
             result = original(self, *args, **kwargs)
         if name not in PARTIAL_FETCH_METHODS:
             _finish_result(self)
@@ -141,8 +130,6 @@ def _wrap_fetch(name: str) -> Callable[..., Any]:
 
 for _name in FETCH_METHODS:
     setattr(Connection, _name, _wrap_fetch(_name))
-
-_SESSIONS: weakref.WeakKeyDictionary[Connection, Session] = weakref.WeakKeyDictionary()
 
 
 def connect(
@@ -192,7 +179,7 @@ def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[M
     """
     from .planner.estimate import estimate as estimated
 
-    with _statement_scope(connection, sql, planned=False):
+    with statement_scope(connection, sql, planned=False):
         session = session_of(connection)
         session.own_transaction.rollback(connection)
         return estimated(connection, session, sql, parameters)
@@ -201,121 +188,20 @@ def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[M
 def _wrap(connection: duckdb.DuckDBPyConnection, session: Session) -> Connection:
     register_functions(connection)
     adopted = cast(Connection, connection)
-    _SESSIONS[adopted] = session  # Before it is one of ours: another thread may interrupt it from then on.
+    attach_session(adopted, session)  # Before it is one of ours: another thread may interrupt it from then on.
     connection.__class__ = Connection
     # A subclass adds a Python frame between the caller and DuckDB, which looks for DataFrames in the nearest one only.
     execute_raw(adopted, "SET python_scan_all_frames = true")
+    session.answers = LiveAnswers(session)
     create_macros(adopted, session)
     sync_model_macros(adopted, session)
     weakref.finalize(adopted, close_session, session.number)
     return adopted
 
 
-def session_of(connection: Connection) -> Session:
-    """Return what the connection knows."""
-    return _SESSIONS[connection]
-
-
 def _release(connection: Connection) -> None:
-    close_session(_SESSIONS.pop(connection).number)
-
-
-def _split_script(connection: Connection, query: Any) -> list[Any]:
-    """Split a script that asks: each of its statements is planned, and sees what the ones before it made."""
-    if isinstance(query, str) and (SET_VARIABLE_PATTERN.search(query) or _asking(session_of(connection)).search(query)):
-        return connection.extract_statements(query)
-    return [query]
+    close_session(session_of(connection).number)
 
 
 def _parameters(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return args[0] if args else kwargs.get("parameters")
-
-
-def _asking(session: Session) -> re.Pattern[str]:
-    return _calls_of((session.model_macros or frozenset()) | {*MODEL_FUNCTIONS, "ask"})
-
-
-@functools.lru_cache(maxsize=64)
-def _calls_of(names: frozenset[str]) -> re.Pattern[str]:
-    """Return what finds a call of one of these functions in a statement, and now and then a word in a text."""
-    return re.compile(rf"\b({'|'.join(names)})\"?\s*\(", re.IGNORECASE)
-
-
-def _interrupt(connection: weakref.ref[Connection]) -> None:
-    if (alive := connection()) is not None:
-        duckdb.DuckDBPyConnection.interrupt(alive)
-
-
-@contextlib.contextmanager
-def _statement_scope(
-    connection: Connection, query: Any, parameters: Any = None, *, planned: bool = True
-) -> Iterator[None]:
-    """Prepare for a statement, ask what it will ask, and watch it run."""
-    session = session_of(connection)
-    text = query if isinstance(query, str) else getattr(query, "query", "")
-    with session.lock:
-        session.statement.finish()
-        session.statement = Statement(functools.partial(_interrupt, weakref.ref(connection)))
-        with _translated_errors(session):
-            if planned:
-                session.own_transaction.rollback(connection)
-            _before_statement(connection, session, text, parameters)
-            with _planned(connection, session, text, parameters) if planned else contextlib.nullcontext():
-                yield
-        if ROLLBACK_PATTERN.match(text):
-            session.model_macros = None
-
-
-def _silence_duckdb_progress(connection: Connection, session: Session, text: str) -> None:
-    """Keep DuckDB, which draws a bar of its own where Python is interactive, from drawing over ours."""
-    if session.duckdb_progress_enabled is None:
-        ((session.duckdb_progress_enabled,),) = execute_raw(connection, "SELECT current_setting('enable_progress_bar')")
-    if (
-        session.duckdb_progress_enabled
-        and (ours := bool(_asking(session).search(text))) != session.duckdb_progress_silenced
-    ):
-        execute_raw(connection, f"SET enable_progress_bar_print = {not ours}")
-        session.duckdb_progress_silenced = ours
-
-
-@contextlib.contextmanager
-def _planned(connection: Connection, session: Session, text: str, parameters: Any) -> Iterator[None]:
-    if not _asking(session).search(text):
-        yield
-        return
-    from .planner.prefetch import prefetched
-
-    with prefetched(connection, session, text, parameters):
-        yield
-
-
-def _before_statement(connection: Connection, session: Session, text: str, parameters: Any) -> None:
-    """Name the models that were deployed since, and read the catalog where the statement will need it."""
-    with contextlib.suppress(duckdb.TransactionException):  # An aborted transaction: their statement will say so.
-        sync_model_macros(connection, session)
-        if session.variables is None:
-            session.variables = read_variables(connection)
-        _silence_duckdb_progress(connection, session, text)
-    session.statement.load_options = functools.partial(options_from_variables, session.variables or {})
-    if SET_VARIABLE_PATTERN.search(text):
-        session.variables = None
-    if READS_CATALOG_PATTERN.search(text):
-        from .text2sql.schema.catalog import read_catalog
-
-        session.catalog = read_catalog(connection)
-    if ESTIMATE_PATTERN.search(text):
-        from .planner.estimate import estimates_for_statement
-
-        session.estimates = estimates_for_statement(connection, session, text, parameters)
-
-
-@contextlib.contextmanager
-def _translated_errors(session: Session) -> Iterator[None]:
-    """Let Ctrl-C through, raise our errors as they are, and say what failed."""
-    statement = session.statement
-    try:
-        with session.lock, on_interrupt(statement.cancel_by_user), statement.progress_allowed():
-            yield
-    except (duckdb.Error, RuntimeError, OSError, CancelledError) as error:  # OSError: Arrow's, of what it reads.
-        raise statement.translate_error(error) from None
-    statement.emit_warnings()

@@ -10,10 +10,8 @@ from ..workers.errors import RequestError, did_you_mean
 from ..workers.messages import Message, Response
 from .connection import Connection
 from .functions.arrow import RESPONSE_SQL, messages_of, responses_to_arrow
-from .session.session import execute_raw
-
-TURN_COMMENT = "a turn of a conversation"
-"""The comment on such a table: what has it may be replaced by the next turn, and is not asked about."""
+from .raw_sql import execute_raw
+from .text2sql.schema.catalog import TURN_COMMENT
 
 TABLES_AND_VIEWS = """
     SELECT table_name, comment FROM (

@@ -11,8 +11,9 @@ from concurrent.futures import Future
 from ..workers import event_loop
 from ..workers.messages import Failure, Request, Response
 from ..workers.serving.worker import FAILURE_TEXTS
-from .connection import Connection, session_of
-from .session.statement import Statement
+from .calls.scope import CallScope
+from .connection import Connection
+from .session.session import session_of
 from .settings import StoreMode
 from .variables import options_from_variables, read_variables
 
@@ -42,15 +43,14 @@ class StreamedAnswer:
         self.request = request
         self.output = ""
         self.response: Response | None = None
-        self.statement = Statement()
-        self.statement.load_options = functools.partial(options_from_variables, read_variables(connection))
-        self._caller, self._store = session.caller, store
+        self.scope = CallScope(functools.partial(options_from_variables, read_variables(connection)))
+        self._client, self._store = session.client, store
         self._chunks: queue.SimpleQueue[str | Response | BaseException] = queue.SimpleQueue()
         self._asking = event_loop.submit(self._ask())
         self._asking.add_done_callback(self._tell_error)
 
     async def _ask(self) -> None:
-        answer = self._caller.stream(self.spec, self.request, self.statement, self._store)
+        answer = self._client.stream(self.spec, self.request, self.scope, self._store)
         async with contextlib.aclosing(answer):
             async for chunk in answer:
                 self._chunks.put(chunk)

@@ -9,7 +9,7 @@ import duckdb
 from pydantic import ValidationError
 
 from ..workers.errors import RequestError
-from .session.session import execute_raw
+from .raw_sql import execute_raw
 from .settings import StatementOptions, load_settings
 
 __all__ = ["StatementOptions", "options_from_variables", "read_statement_options", "read_variables"]

@@ -11,7 +11,7 @@ from fastapi import Depends
 from fastapi import Request as HttpRequest
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from ...udf.session.statement import Statement
+from ...udf.calls.scope import CallScope
 from ...udf.settings import StatementOptions, load_settings
 from ...workers.deployments.spec import ModelSpec
 from .auth.api_keys import digest_of
@@ -27,7 +27,7 @@ class Visit:
     gateway: Gateway
     admitted: Pass | None
     """None: the gateway has no keys, and whoever reaches it may ask."""
-    statements: list[Statement] = field(default_factory=list)
+    statements: list[CallScope] = field(default_factory=list)
     guessed_tokens: int = 0
     """Those of answers that were stopped, of which nobody says what they cost."""
 
@@ -49,9 +49,9 @@ class Visit:
         """Whether the key's list of models has this one."""
         return self.admitted is None or self.admitted.key.models is None or name in self.admitted.key.models
 
-    def statement(self) -> Statement:
+    def statement(self) -> CallScope:
         """Return a statement to ask on behalf of, which may spend what is left of the key's budget."""
-        statement = Statement()
+        statement = CallScope()
         statement.load_options = functools.partial(_wishes, self.admitted)
         self.statements.append(statement)
         return statement
@@ -59,7 +59,7 @@ class Visit:
     @property
     def cost(self) -> Cost:
         """What its statements have spent by now; what the call store knew costs nothing."""
-        spent = [statement.spent for statement in self.statements]
+        spent = [statement.usage for statement in self.statements]
         tokens = sum(each.input_tokens + each.output_tokens for each in spent)
         tokens += self.guessed_tokens
         return Cost(sum(each.asked for each in spent), tokens, sum(each.money or 0.0 for each in spent))

@@ -11,7 +11,7 @@ from fastapi import Request as HttpRequest
 
 from ...udf.calls.async_store import store_for
 from ...udf.calls.client import CachingClient
-from ...udf.session.statement import Statement
+from ...udf.calls.scope import CallScope
 from ...udf.settings import StoreMode
 from ...workers import connect_fleet, event_loop
 from ...workers.deployments.spec import ModelSpec
@@ -84,13 +84,13 @@ class Gateway:
         self.under_way[key] -= 1
 
     async def ask(
-        self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode
+        self, spec: ModelSpec, requests: Sequence[Request], statement: CallScope, mode: StoreMode
     ) -> list[Response]:
         """Return one response a request, in order: `Caller.ask`, from whichever event loop this is."""
         return await event_loop.run_inside_loop(self.caller.complete(spec, requests, statement, mode))
 
     def stream(
-        self, spec: ModelSpec, request: Request, statement: Statement, mode: StoreMode
+        self, spec: ModelSpec, request: Request, statement: CallScope, mode: StoreMode
     ) -> AsyncGenerator[str | Response, None]:
         """Yield pieces of the answer, then the whole Response; closing it stops the engine."""
         return event_loop.iterate_inside_loop(self.caller.stream(spec, request, statement, mode))

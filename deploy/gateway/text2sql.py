@@ -15,8 +15,9 @@ from sqlglot.errors import SqlglotError
 
 from ...udf.settings import StoreMode
 from ...udf.text2sql.checks.transpile import find_dialect, translate
-from ...udf.text2sql.pipeline import TargetCheck, Text2SqlResult, generate_sql
+from ...udf.text2sql.pipeline import TargetCheck, generate_sql
 from ...udf.text2sql.prompts.formats import format_for_model
+from ...udf.text2sql.result import Text2SqlResult
 from ...udf.text2sql.schema.resolve import ResolvedSchema, resolve
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import DatabaseError, RequestError, SchemaError

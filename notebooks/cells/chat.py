@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import Connection, Message, Request, Response
-from ...udf.connection import session_of
 from ...udf.conversation_tables import check_turn_name, has_table, history_of, save_response
 from ...udf.functions.params import continue_conversation, read_params
+from ...udf.session.session import session_of
 from ...udf.streaming import StreamedAnswer
 from ...udf.variables import read_statement_options
 from ...workers.errors import ProviderError, RequestError, did_you_mean
@@ -76,7 +76,7 @@ def _stream_to_output(
     except KeyboardInterrupt:
         stopped = True
     response = streaming.response or streaming.stop()
-    spent = streaming.statement.spent
+    spent = streaming.scope.usage
     view.finish(response, "\n".join([usage_line(response, known=spent.cached > 0, money=spent.money), *notes]))
     return response, stopped
 

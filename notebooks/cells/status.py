@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...udf.connection import session_of
-from ...udf.session.session import execute_raw
+from ...udf.raw_sql import execute_raw
+from ...udf.session.session import session_of
 from ..display.html import Bundle, div, mime_bundle
 from ..display.result_table import Result
 from ..notebook_connection import NotebookConnection

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 EXAMPLES = sorted(FOLDER.glob("*.ipynb"))
 STRICT = """
 import warnings
-from quackllm.udf.statement import FailedRowsWarning
+from quackllm import FailedRowsWarning
 
 warnings.simplefilter("error")
 warnings.filterwarnings("ignore", module="ipykernel")  # It warns of itself when it is told to end.

@@ -84,7 +84,7 @@ class OracleEngine:
 @contextmanager
 def oracles(delay_seconds: float = 0.0) -> Iterator[list[str]]:
     """Deploy the models `orc` and `elf` in QUACKLLM_HOME, and give the list of what they are asked."""
-    points = EntryPoints([EntryPoint("oracle", "oracle:OracleEngine", ENTRY_POINT_GROUP)])
+    points = EntryPoints([EntryPoint("oracle", "support.sql_oracle:OracleEngine", ENTRY_POINT_GROUP)])
     with patch("quackllm.workers.engines.entry_points", lambda group: points):
         for name in ("orc", "elf"):
             params = {"salt": name, "delay_seconds": delay_seconds}

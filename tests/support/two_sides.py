@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 from quackllm.udf.calls.async_store import store_for
-from quackllm.udf.session.session import execute_raw
+from quackllm.udf.raw_sql import execute_raw
 from quackllm.workers import connect_fleet, event_loop
 from quackllm.workers.errors import QuackLLMError
 

@@ -20,11 +20,11 @@ from ...workers.messages import Message, Request, Response
 from ...workers.metrics import CACHE_HITS, MONEY
 from ...workers.serving.fleet import Fleet
 from ...workers.serving.worker import worker_concurrency
-from ..session.statement import Statement
 from ..settings import StoreMode
 from .async_store import SharedStore
 from .in_flight import InFlightCall
 from .prices import Price, price_of
+from .scope import CallScope
 from .store import LEASE_SECONDS, Call, key_of
 
 LOG = logging.getLogger("quackllm")
@@ -53,7 +53,7 @@ class CachingClient:
         self._beating = False
 
     async def complete(
-        self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode = "on"
+        self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode = "on"
     ) -> list[Response]:
         """Return one response a request, in order; identical requests are asked once.
 
@@ -71,26 +71,26 @@ class CachingClient:
         keys = _keys(spec, requests)
         wanted = dict(zip(keys, requests, strict=True))
         async with self._looking_up:  # One after another, so that the first are sent while the next are looked up.
-            answers = await self._known(wanted, statement, mode)
-        statement.spent.cached += len(answers)
-        CACHE_HITS.add(len(answers.keys() - statement.uncached_responses.keys()), spec.name)
+            answers = await self._known(wanted, scope, mode)
+        scope.usage.cached += len(answers)
+        CACHE_HITS.add(len(answers.keys() - scope.uncached_responses.keys()), spec.name)
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:
-            fresh = await self._ask_unknown(spec, unknown, statement, mode)
+            fresh = await self._ask_unknown(spec, unknown, scope, mode)
             answers |= fresh
-            statement.uncached_responses |= {k: r for k, r in fresh.items() if not (r.is_complete and mode == "on")}
+            scope.uncached_responses |= {k: r for k, r in fresh.items() if not (r.is_complete and mode == "on")}
         return [_with_history(answers[key], request, spec) for key, request in zip(keys, requests, strict=True)]
 
     async def cached(
-        self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode = "on"
+        self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode = "on"
     ) -> list[Response | None]:
         """Return what `ask` would return without a call; None for each request that needs one."""
         keys = _keys(spec, requests)
-        answers = await self._known(keys, statement, mode)
+        answers = await self._known(keys, scope, mode)
         pairs = zip(keys, requests, strict=True)
         return [_with_history(answers[key], request, spec) if key in answers else None for key, request in pairs]
 
     async def prefetch(
-        self, spec: ModelSpec, requests: Iterable[Request], statement: Statement, mode: StoreMode = "on"
+        self, spec: ModelSpec, requests: Iterable[Request], scope: CallScope, mode: StoreMode = "on"
     ) -> None:
         """Ask distinct requests, as many as there are, so that their answers are known.
 
@@ -100,13 +100,13 @@ class CachingClient:
             SetupError, StoreError: as `ask` does; what was answered before is known.
         """
         most = max(MAX_QUEUED, 4 * spec.num_workers * worker_concurrency(spec))
-        room = statement.queue_slots.setdefault(spec.name, asyncio.Semaphore(most // BATCH_SIZE))
+        room = scope.queue_slots.setdefault(spec.name, asyncio.Semaphore(most // BATCH_SIZE))
         waiting: set[asyncio.Task[None]] = set()
         rest = iter(requests)
         try:
             while part := list(islice(rest, BATCH_SIZE)):
                 await room.acquire()
-                task = asyncio.create_task(self._ask_and_remember(spec, part, statement, mode))
+                task = asyncio.create_task(self._ask_and_remember(spec, part, scope, mode))
                 task.add_done_callback(lambda _: room.release())
                 for ended in {task for task in waiting if task.done()}:
                     ended.result()
@@ -117,14 +117,14 @@ class CachingClient:
                 task.cancel()
 
     async def _ask_and_remember(
-        self, spec: ModelSpec, requests: Sequence[Request], statement: Statement, mode: StoreMode
+        self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
     ) -> None:
         """Ask, so that the statement need not look the answers up in the store."""
-        for request, response in zip(requests, await self.complete(spec, requests, statement, mode), strict=True):
-            statement.memory.put((spec.name, mode, request), response)
+        for request, response in zip(requests, await self.complete(spec, requests, scope, mode), strict=True):
+            scope.answers.put((spec.name, mode, request), response)
 
     async def stream(
-        self, spec: ModelSpec, request: Request, statement: Statement, mode: StoreMode = "on"
+        self, spec: ModelSpec, request: Request, scope: CallScope, mode: StoreMode = "on"
     ) -> AsyncGenerator[str | Response]:
         """Yield the answer's pieces as they come, then the Response.
 
@@ -135,14 +135,14 @@ class CachingClient:
             SetupError, StoreError, BudgetError: as `ask` does.
         """
         (key,) = _keys(spec, [request])
-        cached = (await self._known([key], statement, mode)).get(key)
-        statement.spent.cached += cached is not None
+        cached = (await self._known([key], scope, mode)).get(key)
+        scope.usage.cached += cached is not None
         CACHE_HITS.add(cached is not None, spec.name)
         said = ""
         if cached is None:
             with contextlib.ExitStack() as leaving:
-                (call,) = self._join_all(spec, {key: replace(request, streamed=True)}, statement, mode)
-                leaving.callback(self._detach, call, statement)
+                (call,) = self._join_all(spec, {key: replace(request, streamed=True)}, scope, mode)
+                leaving.callback(self._detach, call, scope)
                 async for piece in call.stream():
                     said += piece
                     yield piece
@@ -151,42 +151,42 @@ class CachingClient:
             yield cached.output
         yield _with_history(replace(cached, output=cached.output or said or None), request, spec)
 
-    async def _known(self, keys: Iterable[str], statement: Statement, mode: StoreMode) -> dict[str, Response]:
-        answers = {key: statement.uncached_responses[key] for key in keys if key in statement.uncached_responses}
+    async def _known(self, keys: Iterable[str], scope: CallScope, mode: StoreMode) -> dict[str, Response]:
+        answers = {key: scope.uncached_responses[key] for key in keys if key in scope.uncached_responses}
         if mode == "on" and (missing := [key for key in dict.fromkeys(keys) if key not in answers]):
             answers |= await self.store.find(missing)
         return answers
 
     async def _ask_unknown(
-        self, spec: ModelSpec, unknown: dict[str, Request], statement: Statement, mode: StoreMode
+        self, spec: ModelSpec, unknown: dict[str, Request], scope: CallScope, mode: StoreMode
     ) -> dict[str, Response]:
-        asked = self._join_all(spec, unknown, statement, mode)
+        asked = self._join_all(spec, unknown, scope, mode)
         try:
             responses = await _results([call.result for call in asked])
         except BudgetError as error:
-            await self._drain(statement)
-            raise statement.spent.budget_error(statement.options) or error from None
+            await self._drain(scope)
+            raise scope.usage.budget_error(scope.options) or error from None
         finally:
             for call in asked:
-                self._detach(call, statement)
+                self._detach(call, scope)
         return dict(zip(unknown, responses, strict=True))
 
     def _join_all(
-        self, spec: ModelSpec, unknown: dict[str, Request], statement: Statement, mode: StoreMode
+        self, spec: ModelSpec, unknown: dict[str, Request], scope: CallScope, mode: StoreMode
     ) -> list[InFlightCall]:
         """Wait with the statement for the calls that are under way, and launch the others."""
         new: list[InFlightCall] = []
-        price = _price(spec, statement)
+        price = _price(spec, scope)
         asked = [self._attach(spec, key, request, price, mode, new) for key, request in unknown.items()]
         for call in asked:
-            call.waiting.append(statement)
+            call.waiting.append(scope)
         if new:
             self._start(self._dispatch(new, leased=mode == "on"), new)
         return asked
 
-    async def _drain(self, statement: Statement) -> None:
+    async def _drain(self, scope: CallScope) -> None:
         """Wait for all that the statement has under way: the process may end with it, and it is paid for."""
-        if under_way := [call.result for call in self._under_way.values() if call.payer is statement]:
+        if under_way := [call.result for call in self._under_way.values() if call.payer is scope]:
             await asyncio.wait(under_way)
 
     def _attach(
@@ -197,7 +197,7 @@ class CachingClient:
             answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
             call = self._under_way[key] = InFlightCall(
                 request=request,
-                caller=self,
+                owner=self,
                 key=key,
                 spec=spec,
                 cacheable=mode != "off",
@@ -207,12 +207,12 @@ class CachingClient:
             new.append(call)
         return call
 
-    def _detach(self, call: InFlightCall, statement: Statement) -> None:
+    def _detach(self, call: InFlightCall, scope: CallScope) -> None:
         """Stop waiting; a call that nobody waits for is taken back, or lands in the store if it was sent.
 
         One that was streamed is stopped: whoever looked at it has seen enough.
         """
-        call.waiting.remove(statement)
+        call.waiting.remove(scope)
         if not call.waiting and not call.result.done() and (call.request.streamed or not call.sent):
             call.cancel()
             self._release_lease(call.key)
@@ -258,10 +258,10 @@ class CachingClient:
     def admit(self, call: InFlightCall) -> bool:
         """Find a statement that pays for the call; where none of those that wait for it may, it is not made."""
         refused: BudgetError | None = None
-        for statement in call.waiting if call.payer is None else ():
-            if not (refused := statement.spent.budget_error(statement.options)):
-                call.payer = statement
-                statement.spent.asked += 1
+        for scope in call.waiting if call.payer is None else ():
+            if not (refused := scope.usage.budget_error(scope.options)):
+                call.payer = scope
+                scope.usage.asked += 1
                 break
         if refused:
             self._fail(call, refused)
@@ -276,7 +276,7 @@ class CachingClient:
             return
         call.response = outcome
         if call.payer:
-            call.payer.spent.add(outcome, call.price)
+            call.payer.usage.add(outcome, call.price)
         if call.price:
             MONEY.add(call.price.cost(outcome.usage), call.spec.name)
         self._answered.append(call)
@@ -320,8 +320,8 @@ class CachingClient:
             if response is None:
                 call.result.cancel()
             else:
-                for statement in {*call.waiting} - {call.payer}:
-                    statement.spent.joined += 1
+                for scope in {*call.waiting} - {call.payer}:
+                    scope.usage.joined += 1
                 call.result.set_result(response)
         call.notify()
 
@@ -353,14 +353,14 @@ def _keys(spec: ModelSpec, requests: Sequence[Request]) -> list[str]:
     return [key_of(identity, request) for request in requests]
 
 
-def _price(spec: ModelSpec, statement: Statement) -> Price | None:
+def _price(spec: ModelSpec, scope: CallScope) -> Price | None:
     """Return what the model's tokens cost.
 
     Raises:
         SetupError: the statement has a budget of money, and nobody said what the model takes.
     """
     price = price_of(spec)
-    if statement.options.llm_max_money is not None and price is None:
+    if scope.options.llm_max_money is not None and price is None:
         raise SetupError(
             f"llm_max_money cannot be kept: no price of {spec.name} is known",
             hint=f"write {spec.name}: {{input: 2.4, output: 9.6}} in {home_folder() / 'prices.yaml'}; 0 if free",

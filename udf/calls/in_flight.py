@@ -5,43 +5,50 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Response
 from ...workers.serving.router import RoutedRequest
-from ..session.statement import Statement
 from .prices import Price
+from .scope import CallScope
 
-if TYPE_CHECKING:
-    from .client import CachingClient
+
+class CallOwner(Protocol):
+    """Who is told of a call: its client, which knows what its scopes may spend and what becomes of the answer."""
+
+    def admit(self, call: InFlightCall) -> bool:
+        """Return whether the call may be sent now."""
+
+    def on_result(self, call: InFlightCall, outcome: Response | BaseException) -> None:
+        """Take the answer, or the error that ended the call."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class InFlightCall(RoutedRequest):
     """A call under way in this process: one for each distinct request, however many wait for it."""
 
-    caller: CachingClient
+    owner: CallOwner
     key: str
     spec: ModelSpec
     cacheable: bool
     price: Price | None
     result: asyncio.Future[Response]
-    waiting: list[Statement] = field(default_factory=list)
-    payer: Statement | None = None
-    """The statement that the call was sent for; of those that wait, the first whose budget allowed it."""
+    waiting: list[CallScope] = field(default_factory=list)
+    payer: CallScope | None = None
+    """The scope that the call was sent for; of those that wait, the first whose budget allowed it."""
     response: Response | None = None
     pieces: list[str] = field(default_factory=list)
     changed: asyncio.Event | None = None
     """Set when there is something new; only where somebody looks."""
 
     def admit(self) -> bool:
-        """Ask the caller, who knows what the statements may spend."""
-        return self.caller.admit(self)
+        """Return whether one of those who wait may pay for it."""
+        return self.owner.admit(self)
 
     def on_result(self, outcome: Response | BaseException) -> None:
-        """Tell the caller, who keeps the answer."""
-        self.caller.on_result(self, outcome)
+        """Hand the outcome to the client, which stores the answer."""
+        self.owner.on_result(self, outcome)
 
     def on_chunk(self, piece: str) -> None:
         """Take in one more piece of the answer."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import duckdb
 
-from ..session.session import Session, execute_raw
+from ..raw_sql import execute_raw
+from ..session.session import Session
 
 STORE_MODE_SQL = "getvariable('llm_store')"
 

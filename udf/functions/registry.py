@@ -12,8 +12,10 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ...workers.errors import QuackLLMError, RequestError
 from ...workers.messages import Message, Request, Response
-from ..planner.modes import CACHE_ONLY, CACHED, AnswerSource, MemoizedAnswers
-from ..session.session import Session, execute_raw, session_by_number
+from ..planner.modes import CACHE_ONLY, CachedAnswers, MemoizedAnswers
+from ..raw_sql import execute_raw
+from ..session.answer_source import AnswerSource
+from ..session.session import Session, session_by_number
 from ..settings import StoreMode, load_settings
 from . import introspection, text2sql
 from .arrow import (
@@ -87,12 +89,12 @@ def _answer_distinct(
     for name, request in zip(names.to_pylist(), requests, strict=True):
         places.append(distinct.setdefault((name, request), len(distinct)) if request else None)
     answers: dict[int, Response | None] = {}
-    asker = MemoizedAnswers(answer_source(session, mode))
+    source = MemoizedAnswers(session, answer_source(session, mode))
     for model in dict.fromkeys(name for name, _ in distinct):
         chosen = {place: request for (name, request), place in distinct.items() if name == model}
         spec = session.resolve_model(model)
         session.statement.rows[spec.name] += sum(place in chosen for place in places)
-        found = asker.responses(session, spec, list(chosen.values()), store_mode(mode))
+        found = source.responses(spec, list(chosen.values()), store_mode(mode))
         answers |= zip(chosen, found, strict=True)
     for asked, place in distinct.items():
         if (response := answers[place]) is not None:
@@ -102,7 +104,7 @@ def _answer_distinct(
 
 def answer_source(session: Session, mode: Column) -> AnswerSource:
     """Return how the statement's requests become answers; a rehearsal may forbid single calls to ask."""
-    return CACHED if mode[0].as_py() == CACHE_ONLY else session.statement.asker
+    return CachedAnswers(session) if mode[0].as_py() == CACHE_ONLY else session.answers
 
 
 def store_mode(column: Column) -> StoreMode:

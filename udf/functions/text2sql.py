@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
-
 import pyarrow as pa
 
-from ...workers import event_loop
 from ...workers.errors import Text2SQLError
-from ...workers.messages import Request, Response
+from ...workers.messages import Request
+from ..planner.questions import resolve_questions
+from ..session.session import Session
 from ..settings import StoreMode
+from ..text2sql.result import QuestionKey, Text2SqlResult
 from .arrow import (
     ERROR,
     ERROR_SQL,
@@ -24,10 +23,6 @@ from .arrow import (
     spread,
 )
 
-if TYPE_CHECKING:
-    from ..session.session import Session
-    from ..text2sql.pipeline import Text2SqlResult
-
 DETAIL_SQL = (
     f"STRUCT(sql VARCHAR, error {ERROR_SQL}, attempts INTEGER, bound BOOLEAN, model VARCHAR, history {MESSAGES_SQL}, "
     f"usage {USAGE_SQL}, seconds DOUBLE)"
@@ -38,10 +33,6 @@ DETAIL = pa.struct(
         **{"history": MESSAGES, "usage": USAGE, "seconds": pa.float64()},
     }
 )
-QuestionKey = tuple[Request, str | None, str | None]
-"""A question with its conversation, the schema's text, and the model's name."""
-BATCH_SIZE = 2048
-"""Questions that are worked on together."""
 
 
 def text2sql_detail(
@@ -55,9 +46,9 @@ def text2sql_detail(
     distinct: dict[QuestionKey, int] = {}
     places: list[int | None] = []
     for question, schema, model in zip(questions, schemas, models, strict=True):
-        place = distinct.setdefault((question, schema, model), len(distinct)) if question else None
+        place = distinct.setdefault(QuestionKey(question, schema, model), len(distinct)) if question else None
         places.append(place)
-    answers = session.statement.asker.sql_results(session, list(distinct), mode)
+    answers = session.answers.sql_results(list(distinct), mode)
     for asked, found in zip(distinct, answers, strict=True):
         if found is not None:
             session.statement.note_failure(asked, found.error)
@@ -74,7 +65,7 @@ def ask_sql(
     """
     if question is None:
         raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")
-    (found,) = resolve_questions(session, [(question, None, model)], mode)
+    (found,) = resolve_questions(session, [QuestionKey(question, model=model)], mode)
     if found.sql is None:
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
         raise Text2SQLError(
@@ -87,37 +78,6 @@ def ask_sql(
     session.statement.announce_sql(found.sql)
     session.statement.set_time_limit(seconds)
     return f"SELECT * FROM ({found.sql}) AS answer LIMIT {int(rows)}"
-
-
-def resolve_questions(session: Session, questions: list[QuestionKey], mode: StoreMode) -> list[Text2SqlResult]:
-    """Answer the questions at once; one that the statement has asked before is not answered again."""
-    details = session.statement.details
-
-    async def all_of_them() -> None:
-        new = [question for question in questions if question not in details]
-        for start in range(0, len(new), BATCH_SIZE):
-            part = new[start : start + BATCH_SIZE]
-            found = await asyncio.gather(*(_answer(session, question, mode) for question in part))
-            details.update(zip(part, found, strict=True))
-
-    session.statement.wait(event_loop.submit(all_of_them()))
-    return [details[question] for question in questions]
-
-
-async def _answer(session: Session, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
-    from ..text2sql.pipeline import generate_sql
-    from ..text2sql.prompts.formats import format_for_model
-    from ..text2sql.schema.resolve import resolve
-
-    request, schema_text, name = question
-    spec = session.text2sql_model_for(name)
-    schema = resolve(schema_text, session.require_catalog())
-
-    async def ask(step: Request) -> Response:
-        (response,) = await session.caller.complete(spec, [step], session.statement, mode)
-        return response
-
-    return await generate_sql(request, schema, format_for_model(spec), ask)
 
 
 def _row(found: Text2SqlResult) -> dict[str, object]:

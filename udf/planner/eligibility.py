@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from ..session.session import execute_raw
+from ..raw_sql import execute_raw
 from .parse import ModelQuery
 
 SELF_CHANGING = frozenset({"llm_calls", "llm_usage", "llm_models", "llm_forget"})

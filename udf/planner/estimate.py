@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 from sqlglot import exp, parse_one
@@ -16,65 +15,37 @@ from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import RequestError
 from ...workers.messages import Request, Response, Usage
 from ...workers.serving.retry import estimate_tokens
+from ..calls.model_estimate import ModelEstimate
 from ..calls.prices import price_of
 from ..calls.store import key_of
 from ..session.session import Session
 from ..settings import StoreMode
+from ..text2sql.result import QuestionKey, Text2SqlResult
 from .eligibility import ineligible_reason
-from .modes import CACHED, LIVE
+from .modes import CachedAnswers, LiveAnswers
 from .parse import parse_statement
 from .predicates import contains_call
 from .prefetch import Prefetch, in_transaction
 from .relax import relax_predicates
 
-if TYPE_CHECKING:
-    from ..functions.text2sql import QuestionKey
-    from ..text2sql.pipeline import Text2SqlResult
-
 ANSWER_TOKENS = 100
 """Taken for the length of an answer where the model has given none yet and the request says no `max_tokens`."""
-
-
-@dataclass(slots=True)
-class ModelEstimate:
-    """What a statement would ask of one model.
-
-    Args:
-        model: its name.
-        rows: rows on which it is called.
-        calls: distinct requests among them.
-        known: those whose answer is known already.
-        to_ask: those that would be asked.
-        input_tokens, output_tokens: of these, estimated; None for questions to text2sql.
-        money: by the user's price table; None where it has no price.
-        at_most: whether the statement may ask less, because what it asks depends on other answers.
-    """
-
-    model: str
-    rows: int = 0
-    calls: int = 0
-    known: int = 0
-    to_ask: int = 0
-    input_tokens: int | None = 0
-    output_tokens: int | None = 0
-    money: float | None = None
-    at_most: bool = False
 
 
 class CostEstimator:
     """Answers what is not known by a text of its own, which is another for each request, and counts."""
 
-    def __init__(self, answer_tokens: dict[str, float]) -> None:
+    def __init__(self, session: Session, answer_tokens: dict[str, float]) -> None:
+        self._session = session
+        self._cached = CachedAnswers(session)
         self.models: dict[str, ModelEstimate] = {}
         self._answer_tokens = answer_tokens
         self._seen: set[tuple[str, Request | QuestionKey]] = set()
         self._counting = threading.Lock()
 
-    def responses(
-        self, session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
-    ) -> Sequence[Response | None]:
+    def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return the known answers, and for the others the request's hash."""
-        known = CACHED.responses(session, spec, requests, mode)
+        known = self._cached.responses(spec, requests, mode)
         with self._counting:
             found = self.models.setdefault(spec.name, ModelEstimate(spec.name))
             for request, response in zip(requests, known, strict=True):
@@ -97,13 +68,11 @@ class CostEstimator:
         if price := price_of(spec):
             found.money = (found.money or 0.0) + price.cost(usage)
 
-    def sql_results(
-        self, session: Session, questions: list[QuestionKey], mode: StoreMode
-    ) -> Sequence[Text2SqlResult | None]:
+    def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
         """Return no SQL: a question is at least one call, of a length that is not known before."""
         with self._counting:
             for question in questions:
-                spec = session.text2sql_model_for(question[2])
+                spec = self._session.text2sql_model_for(question.model)
                 found = self.models.setdefault(spec.name, ModelEstimate(spec.name))
                 new = (spec.name, question) not in self._seen
                 self._seen.add((spec.name, question))
@@ -130,7 +99,7 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
             f"the statement cannot be estimated: {reason}", hint="write FROM llm_estimate('SELECT chat(…) FROM …')"
         )
     rewritten = relax_predicates(reading.tree, reading.is_call)
-    session.statement.asker = asker = CostEstimator(event_loop.run_sync(_answer_tokens(session)))
+    session.answers = estimator = CostEstimator(session, event_loop.run_sync(_answer_tokens(session)))
     own = session.own_transaction
     if not in_transaction(connection):
         own.begin(connection)
@@ -138,12 +107,12 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
         Prefetch(connection, session, reading, values).execute(rewritten.sql(dialect="duckdb"))
     finally:
         own.rollback(connection)
-        session.statement.asker = LIVE
+        session.answers = LiveAnswers(session)
     nested = any(contains_call(part, reading.is_call) for call in reading.calls() for part in call.expressions)
-    for found in asker.models.values():
+    for found in estimator.models.values():
         found.rows = session.statement.rows[found.model]
         found.at_most = nested or rewritten != reading.tree
-    return list(asker.models.values())
+    return list(estimator.models.values())
 
 
 def estimates_for_statement(
@@ -176,5 +145,5 @@ def _text_of(argument: exp.Expr, values: Any) -> str | None:
 
 async def _answer_tokens(session: Session) -> dict[str, float]:
     """Return how many tokens an answer of each model has had so far, on average."""
-    usage = await session.caller.store.usage()
+    usage = await session.client.store.usage()
     return {row["model"]: row["output_tokens"] / row["calls"] for row in usage if row["calls"] and row["output_tokens"]}

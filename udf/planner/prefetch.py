@@ -11,12 +11,13 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
-from ..session.session import Session, execute_raw
+from ..raw_sql import execute_raw
+from ..session.session import Session
 from .dry_run import DryRun
 from .eligibility import has_single_pass_source, ineligible_reason
 from .guards import add_guards
 from .limit_batches import NULL_TOLERANT, LimitBatches, limit_batches
-from .modes import CACHE_ONLY, CACHED, LIVE
+from .modes import CACHE_ONLY, CachedAnswers, LiveAnswers
 from .parse import ModelQuery, parse_statement
 from .predicates import contains_call
 
@@ -46,8 +47,8 @@ def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: st
     own = session.own_transaction
     own.begin(connection)
     try:
-        session.statement.asker = CACHED if _ask_ahead(prefetch, session) else LIVE
-        if session.statement.asker is LIVE:
+        if not _ask_ahead(prefetch, session):
+            session.answers = LiveAnswers(session)
             own.rollback(connection)
         yield
         if not reading.whole:
@@ -69,7 +70,7 @@ def _ask_ahead(prefetch: Prefetch, session: Session) -> bool:
 
 
 def _read(connection: duckdb.DuckDBPyConnection, session: Session, text: str) -> ModelQuery | None:
-    if session.statement.options.llm_prefetch == "off":
+    if session.statement.scope.options.llm_prefetch == "off":
         return None
     reading = parse_statement(text, session.model_macros or ())
     if reading is None:
@@ -107,7 +108,7 @@ class Prefetch:
         """
         waves = limit_batches(self._reading)
         sql = self._guarded_sql(waves)
-        self._session.statement.asker = CACHED  # EXPLAIN folds constants: it would ask.
+        self._session.answers = CachedAnswers(self._session)  # EXPLAIN folds constants: it would ask.
         if has_single_pass_source(self._connection, self._reading.text, self._arguments):
             return False
         if sql is not None and waves is not None:
@@ -121,7 +122,7 @@ class Prefetch:
         parts = self._reading.tree.find_all(*NULL_TOLERANT)
         if not any(contains_call(part, self._reading.is_call) for part in parts):
             self._rehearse(self._reading.text)
-        self._session.statement.asker = LIVE
+        self._session.answers = LiveAnswers(self._session)
 
     def _ask_in_waves(self, waves: LimitBatches) -> None:
         while True:
@@ -145,14 +146,14 @@ class Prefetch:
 
     def _rehearse(self, sql: str) -> None:
         """Run until nothing new is asked."""
-        found, rehearsal = -1, DryRun(early=self._reading.has_single_call())
+        found, rehearsal = -1, DryRun(self._session, early=self._reading.has_single_call())
         try:
             while rehearsal.missing_count > found:
                 found = rehearsal.missing_count
-                self._session.statement.asker = rehearsal
+                self._session.answers = rehearsal
                 self.execute(sql)
-                self._session.statement.asker = CACHED
-                rehearsal.send_pending(self._session)
+                self._session.answers = CachedAnswers(self._session)
+                rehearsal.send_pending()
         finally:
             rehearsal.cancel()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import threading
+import weakref
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -15,15 +16,17 @@ from ...workers.errors import SetupError, UnknownModelError
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, ECHO, Fleet, find_model
 from ..calls.async_store import SharedStore, store_for
 from ..calls.client import CachingClient
+from ..calls.model_estimate import ModelEstimate
+from .answer_source import AnswerSource
 from .statement import Statement
 from .transaction import ImplicitTransaction
 
 if TYPE_CHECKING:
     from ...workers.mschema import Schema
-    from ..planner.estimate import ModelEstimate
 
 _NUMBERS = itertools.count(1)
 _SESSIONS: dict[int, Session] = {}
+_OF_CONNECTIONS: weakref.WeakKeyDictionary[duckdb.DuckDBPyConnection, Session] = weakref.WeakKeyDictionary()
 
 
 @dataclass(eq=False)
@@ -31,10 +34,12 @@ class Session:
     """One connection's models, call store, default model, running statement and catalog."""
 
     fleet: Fleet
-    caller: CachingClient
+    client: CachingClient
     model: str | None = None
     number: int = field(default_factory=lambda: next(_NUMBERS))
     statement: Statement = field(default_factory=Statement)
+    # How the running statement's requests become answers; the connection sets it, the planner changes it for a while.
+    answers: AnswerSource = field(init=False)
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Held while a statement runs: DuckDB lets the threads of one connection take turns, and so do we."""
     own_transaction: ImplicitTransaction = field(default_factory=ImplicitTransaction)
@@ -106,7 +111,7 @@ def open_session(fleet: Fleet, model: str | None) -> Session:
     """
     if model is not None:
         find_model(fleet, model)
-    session = Session(fleet, _caller(fleet, store_for(fleet)), model)
+    session = Session(fleet, _client(fleet, store_for(fleet)), model)
     _SESSIONS[session.number] = session
     return session
 
@@ -125,17 +130,25 @@ def session_by_number(number: int) -> Session:
     return session
 
 
+def attach_session(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
+    """Let the connection be known by this session from now on."""
+    _OF_CONNECTIONS[connection] = session
+
+
+def session_of(connection: duckdb.DuckDBPyConnection) -> Session:
+    """Return what the connection knows.
+
+    Raises:
+        KeyError: it is none of ours.
+    """
+    return _OF_CONNECTIONS[connection]
+
+
 def close_session(number: int) -> None:
     """Forget the session."""
     _SESSIONS.pop(number, None)
 
 
 @cache
-def _caller(fleet: Fleet, store: SharedStore) -> CachingClient:
+def _client(fleet: Fleet, store: SharedStore) -> CachingClient:
     return CachingClient(fleet, store)
-
-
-def execute_raw(connection: duckdb.DuckDBPyConnection, sql: str, values: Any = None) -> list[tuple[Any, ...]]:
-    """Run SQL of our own on a user's connection, past our own hooks."""
-    result = duckdb.DuckDBPyConnection.execute(connection, sql, values)
-    return duckdb.DuckDBPyConnection.fetchall(result)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import threading
@@ -11,23 +10,18 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from concurrent import futures
 from concurrent.futures import Future, wait
-from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
 from ...workers.errors import CancelledError, QuackLLMError, TimeLimitError
-from ...workers.messages import Failure, Response
-from ..calls.answer_cache import AnswerCache
-from ..calls.budget import StatementUsage
-from ..planner.modes import LIVE, AnswerSource
-from ..settings import StatementOptions, load_settings
+from ...workers.messages import Failure
+from ..calls.scope import CallScope
 
 if TYPE_CHECKING:
     from ...workers.deployments.spec import ModelSpec
-    from ..functions.text2sql import QuestionKey
-    from ..text2sql.pipeline import Text2SqlResult
+    from ..text2sql.result import QuestionKey, Text2SqlResult
     from .progress_bar import ProgressBar
     from .progress_log import ProgressLog
 
@@ -47,28 +41,19 @@ class FailedRowsWarning(UserWarning):
 class Statement:
     """One statement of one connection, from its start to the last row that was fetched.
 
-    `remembered` holds what is known of this statement's requests beside the call store: failures
-    always, so that a row evaluated twice is asked once, and answers where the store is off.
-    `asker` is how they become answers: the planner rehearses a statement before it runs.
-
     Args:
         interrupt: stops DuckDB's own work on the statement.
     """
 
     def __init__(self, interrupt: Callable[[], None] = lambda: None) -> None:
-        self.uncached_responses: dict[str, Response] = {}
-        self.memory = AnswerCache()
-        self.queue_slots: dict[str, asyncio.Semaphore] = {}
+        self.scope = CallScope()
         self.failed: dict[Hashable, str] = {}
         self.warnings: dict[str, None] = {}
-        self.asker: AnswerSource = LIVE
-        self.details: dict[QuestionKey, Text2SqlResult] = {}
+        self.sql_results: dict[QuestionKey, Text2SqlResult] = {}
         self.models: dict[str | None, ModelSpec] = {}
         """What its names mean, from the first row to the last, whatever is deployed meanwhile."""
         self.rows: Counter[str] = Counter()
-        self.spent = StatementUsage()
         self.expected: int | None = None
-        self.load_options: Callable[[], StatementOptions] = load_settings
         self.is_execution = True
         """Not where it is only bound: a relation runs later, in statements of its own."""
         self.error: QuackLLMError | None = None
@@ -82,15 +67,6 @@ class Statement:
         self._watched = 0
         self._asking_since: float | None = None
         self._told: set[str] = set()
-
-    @cached_property
-    def options(self) -> StatementOptions:
-        """What its user wishes of it.
-
-        Raises:
-            RequestError, SetupError: it cannot be read.
-        """
-        return self.load_options()
 
     def expect_calls(self, more: int) -> None:
         """Say that so many more calls are to come, for the bar to know how far it is."""
@@ -136,7 +112,11 @@ class Statement:
         raise CancelledError("the statement was interrupted; what was answered is kept")
 
     def _show_progress(self) -> None:
-        if not self._watched or not (self.spent.asked or self.expected) or self.options.llm_progress == "off":
+        if (
+            not self._watched
+            or not (self.scope.usage.asked or self.expected)
+            or self.scope.options.llm_progress == "off"
+        ):
             return
         self._asking_since = self._asking_since or monotonic()
         if monotonic() - self._asking_since > PROGRESS_DELAY_SECONDS:
@@ -149,8 +129,8 @@ class Statement:
             from .progress_bar import ProgressBar  # Only those who wait for a model wait for rich.
             from .progress_log import ProgressLog
 
-            wish = self.options.llm_progress
-            self._bar = ProgressLog(self.spent) if wish == "log" else ProgressBar(self.spent, wish)
+            wish = self.scope.options.llm_progress
+            self._bar = ProgressLog(self.scope.usage) if wish == "log" else ProgressBar(self.scope.usage, wish)
         return self._bar
 
     @property
@@ -163,7 +143,7 @@ class Statement:
         if self._watched and self.is_execution and sql not in self._told:
             self._told.add(sql)
             LOG.info("ask runs: %s", sql)
-            if self.options.llm_progress != "off":
+            if self.scope.options.llm_progress != "off":
                 self._screen().show_sql(sql)
 
     def cancel_by_user(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from msgspec import structs
 
@@ -16,37 +16,12 @@ from .checks.guard import check
 from .checks.sandbox import parser_error
 from .prompts.formats import PromptFormat
 from .prompts.value_matching import match_values
+from .result import Text2SqlResult
 from .schema.resolve import ResolvedSchema
 
 Ask = Callable[[Request], Awaitable[Response]]
 TargetCheck = Callable[[str], tuple[str, Failure | None]]
 NO_SQL = Failure("no_sql", "the answer holds no SQL")
-
-
-@dataclass(frozen=True, slots=True)
-class Text2SqlResult:
-    """What came of a question.
-
-    Args:
-        sql: the query, or None.
-        error: why there is none: a service's own code, or 'parser', 'binder', 'catalog' (and DuckDB's other words),
-            'guard', 'no_sql', 'declined'. None exactly where there is a query.
-        attempts: how often the model was asked.
-        bound: whether DuckDB itself took the query; False where the schema cannot be bound.
-        model: who answered.
-        history: bare questions and SQL, the newest last, for a follow-up; after a failure the last good one.
-        usage: tokens of all attempts.
-        seconds: of all attempts.
-    """
-
-    sql: str | None
-    error: Failure | None
-    attempts: int
-    bound: bool
-    model: str
-    history: tuple[Message, ...]
-    usage: Usage
-    seconds: float
 
 
 async def generate_sql(

@@ -38,7 +38,7 @@ class _RunningModel:
 class LocalFleet(Fleet):
     """The models of `models.yaml`, each with one worker in this process, whatever `num_workers` says."""
 
-    place = "this process"
+    description = "this process"
     address: str | None = None
 
     def __init__(self) -> None:

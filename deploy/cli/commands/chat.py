@@ -110,7 +110,6 @@ class Conversation:
             response = answer.stop()
             if not quiet:
                 print()
-        answer.statement.emit_warnings()
         if response.is_complete:
             self.history = response.history
         return response

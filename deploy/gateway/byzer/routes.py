@@ -16,7 +16,8 @@ from fastapi import APIRouter, Form
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from ....udf.connection import Connection, register, session_of
+from ....udf.connection import Connection, register
+from ....udf.session.session import session_of
 from ....udf.session.statement import FailedRowsWarning
 from ....udf.settings import StatementOptions
 from ....udf.text2sql.checks.sandbox import locked_instance
@@ -105,7 +106,7 @@ class Running:
         wishes = self._visit.statement().options
         with closing(register(locked_instance(), cluster=self._visit.gateway.settings.cluster)) as connection:
             session = session_of(connection)
-            session.caller = self._visit.gateway.caller
+            session.client = self._visit.gateway.caller
             session.variables = _variables(wishes)
             session.duckdb_progress_enabled = False
             duckdb.DuckDBPyConnection.register(connection, "given", rows)
@@ -117,7 +118,7 @@ class Running:
             try:
                 yield connection
             finally:
-                self._visit.statements.append(session.statement)
+                self._visit.statements.append(session.statement.scope)
 
 
 def _variables(wishes: StatementOptions) -> dict[str, str]:

@@ -49,7 +49,7 @@ async def ask(
         raise too_slow(seconds) from error
     for response in responses:
         check_answered(response)
-    return responses, statement.spent.asked
+    return responses, statement.usage.asked
 
 
 @dataclass
@@ -77,5 +77,5 @@ class Answering:
             raise GatewayError(400, "a stream holds one answer to one prompt", code="invalid_request", param="stream")
         growing = Growing(self.visit, self.spec, self.requests[0], self.mode)
         await growing.begin(request)
-        headers = {CALLS: str(growing.statement.spent.asked), "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        headers = {CALLS: str(growing.statement.usage.asked), "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         return EventStream(growing, self.wire, include_usage, headers)

@@ -70,7 +70,7 @@ class Growing:
     async def close(self) -> None:
         """Stop the engine; what a stopped answer has cost nobody says, so that its tokens are guessed."""
         await self._said.aclose()
-        if self.statement.spent.asked and not self._ended:
+        if self.statement.usage.asked and not self._ended:
             self._visit.guessed_tokens += estimate_tokens(self._request) + self._heard // CHARACTERS_PER_TOKEN
 
 

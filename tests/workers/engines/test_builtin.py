@@ -124,8 +124,8 @@ def test_answering_loads_no_torch(shop: Schema, tmp_path: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
-from quackllm.workers.builtin.network import load_network
-from quackllm.workers.builtin.parser import parse
+from quackllm.workers.builtin.network.numpy_network import load_network
+from quackllm.workers.builtin.semantic_parser import parse
 print(parse(load_network(), Path({str(schema)!r}).read_text("utf-8"), [], "How many customers are there?").sql)
 assert not {{"torch", "transformers", "onnxruntime"}} & set(sys.modules)
 """

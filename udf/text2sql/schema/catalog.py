@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from ....workers.mschema import Column, Schema, Table, join_name
-from ...conversation_tables import TURN_COMMENT
 from .column_samples import add_samples, can_sample
 from .inferred_keys import Keys, add_inferred_keys, add_keys, read_key_lines
 from .select_tables import select_tables
+
+# The comment on a table that holds a turn of a conversation: the next turn may replace it, and no question is about it.
+TURN_COMMENT = "a turn of a conversation"
 
 TablePath = tuple[str, str, str]
 """Database, schema and table."""

@@ -157,10 +157,10 @@ def test_vllms_own_words_are_found_in_its_log(tmp_path: Path) -> None:
 
 SCRIPT = """
 import multiprocessing, sys, time
-from quackllm.workers.engines.vllm_load import our_child
+from quackllm.workers.engines.vllm.loading import patched_child
 
 print("script", flush=True)
-with our_child():
+with patched_child():
     child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
     child.start()
 print(child.pid, flush=True)

@@ -1,0 +1,54 @@
+"""Questions of a statement, each resolved once by the text-to-SQL pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ...workers import event_loop
+from ...workers.messages import Request, Response
+from ..session.session import Session
+from ..settings import StoreMode
+from ..text2sql.result import QuestionKey, Text2SqlResult
+
+# Questions that are worked on together.
+BATCH_SIZE = 2048
+
+
+def resolve_questions(session: Session, questions: Sequence[QuestionKey], mode: StoreMode) -> list[Text2SqlResult]:
+    """Return the SQL for each question, in order; one that the statement has resolved before is not resolved again.
+
+    Args:
+        session: whose models and catalog.
+        questions: each once.
+        mode: whether the call store is read and written.
+
+    Raises:
+        SetupError, SchemaError, BudgetError: no question can be answered.
+    """
+    results = session.statement.sql_results
+
+    async def resolve_all() -> None:
+        new = [question for question in questions if question not in results]
+        for start in range(0, len(new), BATCH_SIZE):
+            batch = new[start : start + BATCH_SIZE]
+            found = await asyncio.gather(*(_resolve(session, question, mode) for question in batch))
+            results.update(zip(batch, found, strict=True))
+
+    session.statement.wait(event_loop.submit(resolve_all()))
+    return [results[question] for question in questions]
+
+
+async def _resolve(session: Session, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
+    from ..text2sql.pipeline import generate_sql
+    from ..text2sql.prompts.formats import format_for_model
+    from ..text2sql.schema.resolve import resolve
+
+    spec = session.text2sql_model_for(question.model)
+    schema = resolve(question.schema, session.require_catalog())
+
+    async def complete(step: Request) -> Response:
+        (response,) = await session.client.complete(spec, [step], session.statement.scope, mode)
+        return response
+
+    return await generate_sql(question.request, schema, format_for_model(spec), complete)

@@ -1,0 +1,32 @@
+"""How a statement's requests and questions become answers, as a protocol: the planner has the ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from ...workers.deployments.spec import ModelSpec
+from ...workers.messages import Request, Response
+from ..settings import StoreMode
+
+if TYPE_CHECKING:
+    from ..text2sql.result import QuestionKey, Text2SqlResult
+
+
+class AnswerSource(Protocol):
+    """Turns a chunk's distinct requests into answers; None where there is none yet."""
+
+    def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
+        """Return one response for each request, in order.
+
+        Args:
+            spec: the model.
+            requests: what it is to answer, each once.
+            mode: whether the call store is read and written.
+
+        Raises:
+            SetupError, StoreError, BudgetError: no further request can succeed.
+        """
+
+    def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
+        """Return the SQL for each question, in order; it raises as `responses` does."""

@@ -1,0 +1,126 @@
+"""Before and around a statement: split a script, read variables and catalog, plan, watch, translate errors."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+
+from ..workers.errors import CancelledError
+from .functions.macros import sync_model_macros
+from .planner.modes import MODEL_FUNCTIONS, LiveAnswers
+from .raw_sql import execute_raw
+from .session.interrupts import on_interrupt
+from .session.session import Session, session_of
+from .session.statement import Statement
+from .variables import options_from_variables, read_variables
+
+READS_CATALOG_PATTERN = re.compile(r"\b(text2sql|text2sql_detail|ask|llm_estimate)\s*\(", re.IGNORECASE)
+ESTIMATE_PATTERN = re.compile(r"\bllm_estimate\s*\(", re.IGNORECASE)
+SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
+ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
+
+
+def split_script(connection: duckdb.DuckDBPyConnection, query: Any) -> list[Any]:
+    """Split a script that asks: each of its statements is planned, and sees what the ones before it made."""
+    if isinstance(query, str) and (
+        SET_VARIABLE_PATTERN.search(query) or _model_call_pattern(session_of(connection)).search(query)
+    ):
+        return connection.extract_statements(query)
+    return [query]
+
+
+def _model_call_pattern(session: Session) -> re.Pattern[str]:
+    return _call_pattern((session.model_macros or frozenset()) | {*MODEL_FUNCTIONS, "ask"})
+
+
+@functools.lru_cache(maxsize=64)
+def _call_pattern(names: frozenset[str]) -> re.Pattern[str]:
+    """Return what finds a call of one of these functions in a statement, and now and then a word in a text."""
+    return re.compile(rf"\b({'|'.join(names)})\"?\s*\(", re.IGNORECASE)
+
+
+def _interrupt(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> None:
+    if (alive := connection()) is not None:
+        duckdb.DuckDBPyConnection.interrupt(alive)
+
+
+@contextlib.contextmanager
+def statement_scope(
+    connection: duckdb.DuckDBPyConnection, query: Any, parameters: Any = None, *, planned: bool = True
+) -> Iterator[None]:
+    """Prepare for a statement, ask what it will ask, and watch it run."""
+    session = session_of(connection)
+    text = query if isinstance(query, str) else getattr(query, "query", "")
+    with session.lock:
+        session.statement.finish()
+        session.statement = Statement(functools.partial(_interrupt, weakref.ref(connection)))
+        session.answers = LiveAnswers(session)
+        with translated_errors(session):
+            if planned:
+                session.own_transaction.rollback(connection)
+            _before_statement(connection, session, text, parameters)
+            with _planned(connection, session, text, parameters) if planned else contextlib.nullcontext():
+                yield
+        if ROLLBACK_PATTERN.match(text):
+            session.model_macros = None
+
+
+def _silence_duckdb_progress(connection: duckdb.DuckDBPyConnection, session: Session, text: str) -> None:
+    """Keep DuckDB, which draws a bar of its own where Python is interactive, from drawing over ours."""
+    if session.duckdb_progress_enabled is None:
+        ((session.duckdb_progress_enabled,),) = execute_raw(connection, "SELECT current_setting('enable_progress_bar')")
+    if (
+        session.duckdb_progress_enabled
+        and (ours := bool(_model_call_pattern(session).search(text))) != session.duckdb_progress_silenced
+    ):
+        execute_raw(connection, f"SET enable_progress_bar_print = {not ours}")
+        session.duckdb_progress_silenced = ours
+
+
+@contextlib.contextmanager
+def _planned(connection: duckdb.DuckDBPyConnection, session: Session, text: str, parameters: Any) -> Iterator[None]:
+    if not _model_call_pattern(session).search(text):
+        yield
+        return
+    from .planner.prefetch import prefetched
+
+    with prefetched(connection, session, text, parameters):
+        yield
+
+
+def _before_statement(connection: duckdb.DuckDBPyConnection, session: Session, text: str, parameters: Any) -> None:
+    """Name the models that were deployed since, and read the catalog where the statement will need it."""
+    with contextlib.suppress(duckdb.TransactionException):  # An aborted transaction: their statement will say so.
+        sync_model_macros(connection, session)
+        if session.variables is None:
+            session.variables = read_variables(connection)
+        _silence_duckdb_progress(connection, session, text)
+    session.statement.scope.load_options = functools.partial(options_from_variables, session.variables or {})
+    if SET_VARIABLE_PATTERN.search(text):
+        session.variables = None
+    if READS_CATALOG_PATTERN.search(text):
+        from .text2sql.schema.catalog import read_catalog
+
+        session.catalog = read_catalog(connection)
+    if ESTIMATE_PATTERN.search(text):
+        from .planner.estimate import estimates_for_statement
+
+        session.estimates = estimates_for_statement(connection, session, text, parameters)
+
+
+@contextlib.contextmanager
+def translated_errors(session: Session) -> Iterator[None]:
+    """Let Ctrl-C through, raise our errors as they are, and say what failed."""
+    statement = session.statement
+    try:
+        with session.lock, on_interrupt(statement.cancel_by_user), statement.progress_allowed():
+            yield
+    except (duckdb.Error, RuntimeError, OSError, CancelledError) as error:  # OSError: Arrow's, of what it reads.
+        raise statement.translate_error(error) from None
+    statement.emit_warnings()
