@@ -6,7 +6,7 @@ import asyncio
 import os
 import pickle
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -103,7 +103,7 @@ class ReplicaActor:
 
     async def status(self) -> dict[str, Any]:
         """Return the process, the node and the counts."""
-        return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()[:8], **asdict(self.worker.counts)}
+        return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()[:8], **self.worker.status()}
 
 
 class ModelDirectory:

@@ -139,10 +139,7 @@ class LocalFleet(Fleet):
         running = self._running.get(name)
         if running is None:
             return ModelStatus(known[name])
-        counts = running.worker.counts
-        replica = ReplicaStatus(
-            f"{name}:0", True, 1, os.getpid(), "", counts.answered, counts.failed, counts.retries, counts.under_way
-        )
+        replica = ReplicaStatus(f"{name}:0", True, 1, os.getpid(), "", **running.worker.status())
         return ModelStatus(known[name], (replica,))
 
 

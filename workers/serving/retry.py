@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TypeVar
+from weakref import WeakSet
 
 from aiolimiter import AsyncLimiter
 
@@ -23,6 +24,14 @@ MAX_PAUSE_SECONDS = 60.0
 """The longest that one Retry-After can hold a model back: services have been seen to ask for a day, or for ever."""
 CHARACTERS_PER_TOKEN = 3
 """A cautious guess for the rate limit, corrected by the real count as soon as the answer is there."""
+
+
+_POLICIES: WeakSet[RetryPolicy] = WeakSet()
+
+
+def longest_pause() -> float:
+    """Return the most seconds for which a service of this process asked not to be called; 0 where none did."""
+    return max((policy.paused_seconds for policy in _POLICIES), default=0.0)
 
 
 class RetryPolicy:
@@ -44,6 +53,7 @@ class RetryPolicy:
         self._reopened = asyncio.Event()
         self._waiting = 0
         self._reached = False
+        _POLICIES.add(self)
 
     @property
     def paused_seconds(self) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import perf_counter
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -65,6 +66,10 @@ class Worker:
     def queued(self) -> int:
         """Requests that were taken and not begun."""
         return max(0, self._taken - self.counts.under_way)
+
+    def status(self) -> dict[str, Any]:
+        """Return what it has done, and for how long yet its service asked not to be called."""
+        return {**asdict(self.counts), "paused_seconds": round(self.retry.paused_seconds, 1)}
 
     async def start(self) -> None:
         """Start the engine, once however often this is called.

@@ -17,7 +17,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import quackllm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -25,6 +24,8 @@ from quackllm.workers.deployments.spec import make_spec
 from quackllm.workers.errors import SetupError
 from quackllm.workers.messages import Message, Request, Response
 from quackllm.workers.serving.worker import Worker
+
+import quackllm
 from support.raw_service import RawReply, RawService, running_raw_service
 from support.reply_mutations import chats, embeddings
 

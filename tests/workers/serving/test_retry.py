@@ -6,10 +6,11 @@ import asyncio
 from time import monotonic
 
 import pytest
-from quackllm.workers.deployments.spec import Limits
+from quackllm.workers.deployments.spec import Limits, make_spec
 from quackllm.workers.errors import ProviderError
 from quackllm.workers.messages import Message, Request, Usage
-from quackllm.workers.serving.retry import MAX_PAUSE_SECONDS, RetryPolicy
+from quackllm.workers.serving.retry import MAX_PAUSE_SECONDS, RetryPolicy, longest_pause
+from quackllm.workers.serving.worker import Worker
 
 
 class Service:
@@ -179,3 +180,19 @@ def test_tokens_a_minute_count_what_was_really_used():
         return monotonic() - started
 
     assert asyncio.run(run()) >= 0.1, "the answer used up this second's hundred tokens"
+
+
+def test_a_pause_is_told_in_the_status():
+    spec = make_spec(name="m", type="echo")
+
+    async def run() -> tuple[float, float]:
+        worker = Worker(spec)
+        call = asyncio.create_task(worker.retry.call(Service(failure(retry_after_seconds=500)), Request.of("x")))
+        await asyncio.sleep(0.05)
+        told = worker.status()["paused_seconds"], longest_pause()
+        call.cancel()
+        return told
+
+    in_status, anywhere = asyncio.run(run())
+    assert 50 < in_status <= MAX_PAUSE_SECONDS
+    assert 50 < anywhere <= MAX_PAUSE_SECONDS
