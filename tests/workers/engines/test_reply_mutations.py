@@ -155,7 +155,7 @@ def test_vectors(wire: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::quackllm.FailedRowsWarning")
 def test_what_reaches_the_store_comes_back_as_it_was() -> None:
-    """Through SQL: no statement ends but by a SetupError, every row is answered or has an error, now and from the store."""
+    """Through SQL: no statement ends but by a SetupError; a row is answered or has an error, now and from the store."""
     with running_raw_service() as service:
         params = {"saas.model": "m", "saas.base_url": service.url, "limits.max_attempts": 1}
         quackllm.deploy("m", "openai", infer_params=params)

@@ -1,4 +1,4 @@
-"""Whatever an engine raises or returns, each row is answered or has an error at once, and a reader of a stream hears it."""
+"""Whatever an engine raises or returns, each row is answered or has an error, and who reads a stream hears of it."""
 
 from __future__ import annotations
 
