@@ -12,7 +12,9 @@ STORE_MODE_SQL = "getvariable('llm_store')"
 SCALAR = {
     "llm_param": "(given) AS quackllm_param(given, {number})",
     "llm_stack": "(response, request) AS quackllm_stack(response, request, {number})",
-    "llm_result": "(response) AS CASE WHEN (response).finish_reason = 'stop' THEN (response).output END",
+    # A lambda names the argument once: a macro that named it twice would bind and evaluate each nested call twice.
+    "llm_result": "(response) AS "
+    "list_transform([response], lambda each: CASE WHEN each.finish_reason = 'stop' THEN each.output END)[1]",
     "llm_chat": "(request) AS quackllm_chat(NULL, request, {mode}, {number}), "
     "(model, request) AS quackllm_chat(model, request, {mode}, {number})",
     "llm_embed": "(model, text) AS quackllm_embed(model, text, {mode}, {number})",

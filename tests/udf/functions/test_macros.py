@@ -1,0 +1,31 @@
+"""The SQL face: macros that name each argument once, so that nothing is bound, evaluated or paid for twice."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import quackllm
+from quackllm.udf.functions import macros
+
+DEPTH = 24  # A macro that named its argument twice would bind 16 million calls.
+
+
+def test_nested_calls_are_bound_once() -> None:
+    quackllm.deploy("parrot", "echo")
+    nested = "llm_result(parrot(" * DEPTH + "'n'" + "))" * DEPTH
+    assert quackllm.connect().execute(f"SELECT {nested}").fetchone() == ("echo: " * DEPTH + "n",)
+
+
+@pytest.mark.parametrize("body", [*macros.SCALAR.values(), *macros.TABLE.values(), macros.MODEL_MACRO])
+def test_no_macro_names_an_argument_twice(body: str) -> None:
+    for parameters, expression in re.findall(r"\(([^()]*)\) AS (.*?)(?=, \([^()]*\) AS |$)", body):
+        for name in re.findall(r"\w+(?=\s*(?::=|,|$))", re.sub(r":= \w+", ":=", parameters)):
+            assert len(re.findall(rf"\b{name}\b", expression)) == 1, (name, expression)
+
+
+@pytest.mark.parametrize(("reason", "result"), [("stop", "fine"), ("length", None), ("error", None)])
+def test_only_a_whole_answer_is_a_result(reason: str, result: str | None) -> None:
+    response = f"{{'output': 'fine', 'finish_reason': '{reason}'}}"
+    assert quackllm.connect().execute(f"SELECT llm_result({response})").fetchone() == (result,)
