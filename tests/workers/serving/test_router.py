@@ -50,13 +50,13 @@ class Waited(RoutedRequest):
         super().__init__(request=Request.of(prompt))
         self.answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
-    def may_go(self) -> bool:
+    def admit(self) -> bool:
         return True
 
-    def hear(self, piece: str) -> None:
+    def on_chunk(self, piece: str) -> None:
         raise AssertionError("nothing is streamed here")
 
-    def landed(self, outcome: Response | BaseException) -> None:
+    def on_result(self, outcome: Response | BaseException) -> None:
         if isinstance(outcome, BaseException):
             self.answered.set_exception(outcome)
         else:
