@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help links demo notebook test check format bench test-wheel test-vllm test-browser test-cluster test-databases test-load
+.PHONY: help links demo notebook test check format bench test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -39,7 +39,7 @@ format: .venv/.dev ## let ruff write what it can
 	.venv/bin/ruff format .
 
 bench: .venv/.dev ## the measurements that the documentation states
-	@for name in semantic throughput overhead memory startup quantised on_vllm gateway; do \
+	@for name in semantic throughput overhead memory startup growth quantised on_vllm gateway; do \
 		echo "== benchmarks/$$name.py"; .venv/bin/python benchmarks/$$name.py || exit 1; done
 
 test-wheel: .venv/.dev ## build the wheel, install it into an environment of its own, and ask it
@@ -60,6 +60,14 @@ test-databases: .venv/.dev ## the gateway on real servers (apt install postgresq
 
 test-load: .venv/.dev ## the gateway under a thousand streams at once and clients that misbehave
 	.venv/bin/python -m pytest -m load --timeout 600
+
+test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of OpenAI, Zhipu, Qwen, LangChain and LiteLLM
+	.venv/bin/python -m pytest -m clients
+
+.venv-clients/.made: # Zhipu's two packages want different versions of pyjwt.
+	$(PYTHON) -m venv .venv-clients/others && .venv-clients/others/bin/pip install -q openai zai-sdk sniffio langchain-openai litellm
+	$(PYTHON) -m venv .venv-clients/zhipuai && .venv-clients/zhipuai/bin/pip install -q openai zhipuai sniffio
+	touch $@
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Type: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }

@@ -22,7 +22,16 @@ LEAVES = tuple(
     f"workers.{leaf}"
     for leaf in (
         *("errors", "messages", "options", "mschema", "secret_refs", "home"),
-        *("event_loop", "metrics", "log_events"),
+        *(
+            "event_loop",
+            "metrics",
+            "log_events",
+            "database_schema",
+            "extra_fields",
+            "atomic_files",
+            "sql_text",
+            "lazy_exports",
+        ),
     )
 )
 ENGINES = ("transformers", "vllm", "llama_cpp")
@@ -45,6 +54,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workers.training.run": (*LEAVES, "workers.training", "workers.cluster.address"),
     "udf.settings": ("workers",),
     "udf.raw_sql": (),
+    "udf.value_text": (),
     "udf.variables": ("udf.raw_sql", "udf.settings", "workers"),
     "udf.calls": ("udf.settings", "workers"),
     "udf.text2sql.checks": LEAVES,
@@ -56,9 +66,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.text2sql.training_data": ("workers", "udf.text2sql"),
     "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
     "udf.session": ("udf.calls", "udf.settings", "udf.text2sql.result", "workers"),
-    "udf.planner": ("udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.text2sql", "workers"),
+    "udf.planner": (
+        *("udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.value_text", "udf.text2sql", "workers"),
+    ),
     "udf.functions": (
-        *("udf.planner", "udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.text2sql.result", "workers"),
+        *("udf.planner", "udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.value_text", "workers"),
+        "udf.text2sql.result",
     ),
     "udf.statement_hooks": (
         *(
@@ -75,7 +88,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.conversation_tables": ("udf", "workers"),
     "udf.streaming": ("udf", "workers"),
     "notebooks.display": ("udf", "workers.errors", "workers.messages"),
-    "notebooks.cells": ("udf", "workers.errors", "workers.messages", "notebooks"),
+    "notebooks.cells": ("udf", "workers.errors", "workers.messages", "workers.sql_text", "notebooks"),
     "notebooks": ("udf", "workers.errors", "workers.messages", "notebooks"),
     "deploy.console": ("workers", "deploy.models_file"),
     "deploy.models_file": ("workers",),

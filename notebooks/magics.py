@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 SWITCH = {"on": True, "off": False}
-BYZER_HELP = "A chat cell as Byzer's notebooks have it: a cell that begins with `--%chat` is given to this magic."
+BYZER_HELP = """A cell as Byzer's notebooks have it: a chat that begins with `--%chat`, or Byzer's SQL.
+
+That is `select … as table1;`, `run command as LLM…` and `!byzerllm …`. Cells that can be nothing else are given to
+this magic by themselves."""
 
 
 class Magic:
@@ -81,12 +84,16 @@ class Magics:
         whole = "\n".join(part for part in (text, (cell or "").strip("\n")) if part)
         chat(self.shell, self.place, *fill_templates(self.place, given, whole))
 
-    def byzer(self, line: str, cell: str | None) -> None:
-        """A cell that begins with `--%chat`; what it says is taken as it is written."""
-        from .cells.byzer import COLUMN, parse_cell
+    def byzer(self, line: str, cell: str | None) -> Any:
+        """A cell of Byzer's; what it says is taken as it is written."""
+        from .cells.byzer import COLUMN, is_chat, parse_cell
+        from .cells.byzer_run import run_byzer_sql
         from .cells.chat import chat
 
+        if not is_chat(cell or ""):
+            return run_byzer_sql(self.place, cell or "")
         chat(self.shell, self.place, *parse_cell(cell or ""), column=COLUMN)
+        return None
 
     def sql(self, line: str, cell: str | None) -> Any:
         """`%sql` and `%%sql`."""

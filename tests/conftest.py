@@ -13,7 +13,7 @@ import pytest
 from quackllm.udf.calls.async_store import close_store
 from quackllm.workers.serving.local_fleet import local_fleet
 
-pytest_plugins = ["standin.fixtures", "support.tiny_models"]
+pytest_plugins = ["standin.fixtures", "support.installed_engines", "support.tiny_models"]
 
 # Ray reads these when it is imported, and its processes inherit them.
 os.environ.update(RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0", RAY_ENABLE_UV_RUN_RUNTIME_ENV="0")

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..workers.errors import RequestError, did_you_mean
 from ..workers.messages import Message, Response
+from ..workers.sql_text import quote_identifier
 from .connection import Connection
 from .functions.arrow import RESPONSE_SQL, messages_of, responses_to_arrow
 from .raw_sql import execute_raw
@@ -104,11 +105,6 @@ def history_of(connection: Connection, name: str) -> tuple[Message, ...]:
     """
     turn = load_turn(connection, name)
     return messages_of(turn["history"]) if turn else ()
-
-
-def quote_identifier(name: str) -> str:
-    """Return a name as SQL takes it, whatever it holds."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def is_turn(value: Any) -> bool:

@@ -44,12 +44,12 @@ def deploy(
         name: `[a-z_][a-z0-9_]*`, no SQL keyword and no built-in function.
         type: `saas/SERVICE`, `custom/auto`, `builtin/text2sql`, or an engine's name.
         num_workers: replicas on a cluster.
-        worker_concurrency: requests under way at once in one worker; None: the engine's own choice.
+        worker_concurrency: requests in flight at once in one worker; None: the engine's default.
         gpus_per_worker, cpus_per_worker, resources_per_worker: what Ray reserves for one worker; the last are
             resources of your own, e.g. `{"A100": 1}`.
         env_vars: the workers' environment on a cluster; no secrets.
         infer_params: `saas.*`, `backend.*` and `limits.*` settings, e.g. `{"saas.api_key": "env:DASHSCOPE_API_KEY"}`.
-        cluster: None: this process; `models.yaml` keeps the model. 'local', 'auto' or an address: Ray.
+        cluster: None: this process; the model is saved in `models.yaml`. 'local', 'auto' or an address: Ray.
 
     Returns:
         'deployed', 'rolled out' (the spec had changed) or 'unchanged'.
@@ -89,6 +89,11 @@ def undeploy(name: str, *, cluster: str | None = None) -> None:
 def scale(name: str, num_workers: int, *, cluster: str | None = None) -> str:
     """Give a model on a cluster more replicas, or fewer: surplus ones answer what they have taken, then end.
 
+    Args:
+        name: of the deployed model.
+        num_workers: replicas that it has afterwards, at least 1.
+        cluster: 'local', 'auto' or an address; None: this process.
+
     Returns:
         'scaled from 1 to 4', or 'unchanged'.
 
@@ -103,7 +108,7 @@ def scale(name: str, num_workers: int, *, cluster: str | None = None) -> str:
 
 
 def models(*, cluster: str | None = None) -> list[ModelStatus]:
-    """Return what is deployed, by name, with the replicas as they are now."""
+    """Return the deployed models, by name, with their replicas as they are now."""
     fleet = connect_fleet(cluster)
     return [fleet.status(name) for name in sorted(fleet.deployed())]
 

@@ -8,13 +8,13 @@ QuackLLMError
 │   └── SchemaError           text2sql has no schema to read
 ├── RequestError          a request that cannot be read: unknown option, wrong type
 ├── ProviderError         an engine or service failed one request; becomes that row's `error`
-├── TrainingError         a training run that cannot start or go on, or data that cannot be learnt from
+├── TrainingError         a training run that cannot start or resume, or data without a usable example
 ├── ExportError           a model that cannot be written in the form asked for
 ├── GuardError            generated SQL that may not run
 ├── Text2SQLError         a question without an answer, where there is no row to hold it (`ask`)
-├── TimeLimitError        `ask` took longer than it may
+├── TimeLimitError        `ask` exceeded its time limit
 ├── BudgetError           a statement has used up the calls, tokens or money that it was given
-├── DatabaseError         a database that is asked about cannot be reached, or refuses a statement
+├── DatabaseError         a database cannot be reached, or refuses a statement
 ├── CancelledError        a statement was interrupted; its user sees KeyboardInterrupt or DuckDB's InterruptException
 └── StoreError            the call store cannot be used
 """
@@ -80,7 +80,7 @@ class RequestError(QuackLLMError):
 
 
 class TrainingError(QuackLLMError):
-    """A training run cannot start or go on; what it leaves does not look finished."""
+    """A training run cannot start or resume; its folder does not look finished."""
 
 
 class ExportError(QuackLLMError):
@@ -91,10 +91,10 @@ class ProviderError(QuackLLMError):
     """An engine or service did not answer one request.
 
     Args:
-        message: the provider's own words.
+        message: the provider's.
         code: the provider's own code, e.g. 'Throttling.RateQuota'.
         retryable: whether the same request may succeed later.
-        retry_after_seconds: how long the provider asked to wait, where it said so.
+        retry_after_seconds: the wait that the provider requires; None: it gave none.
         setup: no request can succeed (a wrong key, an unknown model): stop the statement.
         finish_reason: 'error', or 'filter' where the provider refused the content.
         status: the HTTP status of the provider's refusal, where there was one.
@@ -130,7 +130,7 @@ class Text2SQLError(QuackLLMError):
 
 
 class TimeLimitError(QuackLLMError):
-    """A statement that `ask` runs took longer than it may."""
+    """A statement that `ask` runs exceeded its time limit."""
 
 
 class BudgetError(QuackLLMError):
@@ -138,8 +138,8 @@ class BudgetError(QuackLLMError):
 
     Args:
         variable: what sets the limit: 'llm_max_calls', 'llm_max_tokens' or 'llm_max_money'.
-        limit: what the statement was given.
-        spent: what it has spent, in the same unit.
+        limit: of the statement.
+        spent: used so far, in the same unit.
     """
 
     def __init__(self, message: str, *, variable: str, limit: float, spent: float, hint: str = "") -> None:
@@ -150,21 +150,21 @@ class BudgetError(QuackLLMError):
 
 
 class DatabaseError(QuackLLMError):
-    """A database, in its own words: it cannot be reached, or it refuses a statement."""
+    """A database cannot be reached, or refuses a statement; the message is the database's."""
 
 
 class CancelledError(QuackLLMError):
-    """A statement was interrupted while a model was being asked."""
+    """A statement was interrupted during a call of a model."""
 
 
 class StoreError(QuackLLMError):
     """The call store cannot be opened or written."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint that names what the user may have meant, or everything there is."""
-    known = sorted(known)
-    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return a hint with the names that are similar, or with all names."""
+    names = sorted(names)
+    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"there is: {', '.join(known)}" if known else ""
+    return f"there is: {', '.join(names)}" if names else ""

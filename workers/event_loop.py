@@ -5,26 +5,44 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import aclosing
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-_LOOPS: dict[int, asyncio.AbstractEventLoop] = {}
+_LOOPS: list[asyncio.AbstractEventLoop] = []
+"""This process's loop, the last one; before it in a forked child its parent's, which have no thread here."""
 _STARTING = threading.Lock()
+_RUNNING = False
 
 
 def _loop() -> asyncio.AbstractEventLoop:
-    # A forked child has the parent's loop but not its thread, hence one loop a process. DuckDB's
-    # threads may come here first at the same time, hence the lock.
-    process = os.getpid()
-    with _STARTING:
-        if process not in _LOOPS:
-            _LOOPS[process] = asyncio.new_event_loop()
-            threading.Thread(target=_LOOPS[process].run_forever, name="quackllm", daemon=True).start()
-        return _LOOPS[process]
+    global _RUNNING
+    with _STARTING:  # DuckDB's threads may come here first at the same time.
+        if not _RUNNING:
+            _LOOPS.append(asyncio.new_event_loop())
+            threading.Thread(target=_LOOPS[-1].run_forever, name="quackllm", daemon=True).start()
+            _RUNNING = True
+        return _LOOPS[-1]
+
+
+def after_fork(renew: Callable[[], None]) -> None:
+    """Call this in every child that forks off from now on: threads, locks and open files are its parent's.
+
+    What is registered first is called first, so that a module may rely on those that it imports.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=renew)
+
+
+def _reset_after_fork() -> None:
+    global _STARTING, _RUNNING
+    _STARTING, _RUNNING = threading.Lock(), False
+
+
+after_fork(_reset_after_fork)
 
 
 def submit(work: Coroutine[Any, Any, Result]) -> Future[Result]:
@@ -48,7 +66,7 @@ async def run_inside_loop(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 async def iterate_inside_loop(values: AsyncGenerator[Result, None]) -> AsyncGenerator[Result, None]:
-    """Yield what the generator yields in the loop, in whichever event loop this is; who leaves closes it."""
+    """Yield what a generator yields in the loop, from any event loop; leaving the iteration closes it."""
     if in_loop():
         async with aclosing(values):
             async for value in values:

@@ -1,4 +1,4 @@
-"""Logs for programs: a line of JSON an event, without what was asked and answered unless somebody wants it."""
+"""Logs for programs: a line of JSON per event, without prompts and answers unless they are enabled."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from typing import Any
 from .messages import Request, Response
 
 LOG = logging.getLogger("quackllm")
-LEVEL = "QUACKLLM_LOG"
-"""The environment variable that says what is logged: debug (each answer), info (what failed, what began and
-ended), warning, error."""
-PROMPTS = "QUACKLLM_LOG_PROMPTS"
-"""The environment variable that, as 1, lets prompts, answers and providers' messages into the log."""
+LEVEL = "QUACKLLM_LOG"  # Environment variable: debug (each answer), info (failures, starts and ends), warning or error.
+PROMPTS = "QUACKLLM_LOG_PROMPTS"  # Environment variable: 1 also logs prompts, answers and providers' messages.
 
 
 class JsonFormatter(logging.Formatter):
@@ -31,7 +28,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging() -> None:
-    """Write our logs to standard error, as JSON lines, from the level that the environment says."""
+    """Write our logs to standard error, as JSON lines, from the level in the environment."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     LOG.handlers = [handler]

@@ -1,7 +1,7 @@
 """The one value that flows through quackllm: a Request goes to a worker, a Response comes back.
 
 Every row of a table makes some of these, and a statement may hold 100,000 of them: `Struct` is made in C, and without
-`gc` Python's collector does not look at each of them again and again. They hold no cycles.
+`gc` Python's collector does not scan each of them again and again. They hold no cycles.
 """
 
 from __future__ import annotations
@@ -22,30 +22,29 @@ class Message(Struct, frozen=True, gc=False):
     role: Role | Literal["tool"]
     content: str
     images: tuple[str, ...] = ()
+    # Further fields of the message that are passed to the service as they are, e.g. `tool_calls`: a JSON object.
     extra: str = ""
-    """Further fields of the message that are passed to the service as they are, e.g. `tool_calls`: a JSON object."""
 
 
 class Request(Struct, frozen=True, gc=False):
-    """What is asked of a model: the whole conversation, the newest turn last, and how to answer it.
+    """A request to a model: the whole conversation, the newest turn last, and how to answer it.
 
-    A request of kind 'embed' holds one text, in one message, and asks for its vector.
+    A request of kind 'embed' holds one text, in one message; its answer is a vector.
     """
 
     messages: tuple[Message, ...]
     options: Options = Options()
     kind: Literal["chat", "embed"] = "chat"
-    streamed: bool = False
-    """Whether somebody reads the answer while it grows; the answer is the same."""
+    streamed: bool = False  # Whether the answer is read in chunks as it is generated; the answer is the same.
 
     @staticmethod
     def of(text: str) -> Request:
-        """Return the one-turn request that a plain text stands for."""
+        """Return the request with one user message."""
         return Request((Message("user", text),))
 
     @property
     def system(self) -> str | None:
-        """The system message, where there is one: it stands first and once."""
+        """The system message, if there is one: always the first message."""
         first = self.messages[0]
         return first.content if first.role == "system" else None
 
@@ -63,12 +62,11 @@ class Failure(Struct, frozen=True, gc=False):
     code: str
     message: str
     retryable: bool = False
-    status: int | None = None
-    """The HTTP status of the provider's refusal, where there was one."""
+    status: int | None = None  # The HTTP status of the provider's refusal, where there was one.
 
 
 class Response(Struct, frozen=True, gc=False):
-    """What came back. `error` is None exactly for finish_reason 'stop'; `output` keeps a partial text.
+    """The answer to a request. `error` is None exactly for finish_reason 'stop'; `output` may be a partial text.
 
     An engine fills output, reasoning, error, finish_reason, usage and request_id; the worker that
     hosts it adds model and seconds, and the caller the history, which need not travel.
@@ -84,8 +82,8 @@ class Response(Struct, frozen=True, gc=False):
     seconds: float = 0.0
     request_id: str | None = None
     embedding: tuple[float, ...] | None = None
+    # The calls of tools that the model asks for, as the service's JSON; `output` is the same where it wrote no text.
     tool_calls: str | None = None
-    """The tools that the model wants called, as the service's JSON; `output` is the same where it said nothing."""
 
     @property
     def is_complete(self) -> bool:

@@ -4,99 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
-
-    Args:
-        name: as the catalog spells it, unquoted.
-        type: the SQL type, e.g. 'BIGINT'; '' where unknown.
-        primary_key: part of the table's primary key.
-        comment: what the catalog says of it.
-        examples: a few of its values as text, shown in the prompt.
-        values: the distinct values known (more than `examples`), for matching a question's words; never shown whole.
-    """
-
-    name: str
-    type: str = ""
-    primary_key: bool = False
-    comment: str = ""
-    examples: tuple[str, ...] = ()
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table; `name` is what SQL must write to reach it: parts joined by dots, see `join_name` and `sql_name`."""
-
-    name: str
-    columns: tuple[Column, ...] = ()
-    comment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignKey:
-    """`table.column` refers to `other_table.other_column`."""
-
-    table: str
-    column: str
-    other_table: str
-    other_column: str
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """A database as a model sees it."""
-
-    name: str = ""
-    tables: tuple[Table, ...] = ()
-    foreign_keys: tuple[ForeignKey, ...] = ()
-
-
-def split_name(name: str) -> tuple[str, ...]:
-    """Return the parts of a table's name; a part in double quotes may hold dots."""
-    parts, rest = [], name
-    while True:
-        part, rest = _read_part(rest, stops=".")
-        parts.append(part)
-        if not rest:
-            return tuple(parts)
-        rest = rest[1:]
-
-
-def join_name(parts: Iterable[str]) -> str:
-    """Return the name of these parts; one that holds a dot, or would not read back as it is, in double quotes."""
-    return ".".join(_write_part(part, ".") for part in parts)
-
-
-def quote_path(name: str) -> str:
-    """Return a table's name as SQL may write it: every part in double quotes."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in split_name(name))
-
-
-def _quoted(part: str) -> str:
-    """Return a part in double quotes, on one line whatever it holds."""
-    escaped = part.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '""')
-    return f'"{escaped}"'
-
-
-def _read_part(text: str, stops: str) -> tuple[str, str]:
-    """Read one name up to one of the stops; return it and the rest, which begins with the stop."""
-    quoted = re.match(r'\s*"((?:[^"\\]|""|\\.)*)"\s*', text, re.DOTALL)
-    if quoted and (quoted.end() == len(text) or text[quoted.end()] in stops):
-        body = re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], quoted[1], flags=re.DOTALL)
-        return body.replace('""', '"'), text[quoted.end() :]
-    end = min((at for at in (text.find(stop) for stop in stops) if at >= 0), default=len(text))
-    return text[:end].strip().strip("`"), text[end:]
-
-
-def _write_part(part: str, specials: str) -> str:
-    plain = part and part.isprintable() and part == part.strip() and part[0] not in "#【(["
-    return part if plain and not any(letter in part for letter in specials + '"`') else _quoted(part)
+from .database_schema import Column, ForeignKey, Schema, Table, join_name, read_name_part, split_name, write_name_part
 
 
 def format_mschema(schema: Schema, *, max_examples: int = 5) -> str:
@@ -114,7 +24,7 @@ def format_mschema(schema: Schema, *, max_examples: int = 5) -> str:
 
 
 def _write_name(name: str) -> str:
-    return ".".join(_write_part(part, ".,=;") for part in split_name(name))
+    return ".".join(write_name_part(part, ".,=;") for part in split_name(name))
 
 
 def _write_table(table: Table) -> str:
@@ -123,7 +33,7 @@ def _write_table(table: Table) -> str:
 
 
 def _write_column(column: Column, max_examples: int) -> str:
-    name = _write_part(column.name, ":,")
+    name = write_name_part(column.name, ":,")
     text = f"{name}:{column.type}" if column.type else name
     key = ", Primary Key" if column.primary_key else ""
     values = ", ".join(map(_write_value, column.examples[:max_examples]))
@@ -131,7 +41,7 @@ def _write_column(column: Column, max_examples: int) -> str:
     if not column.comment:
         return f"({text}{rest})"
     plain = f"({text}, {column.comment}{rest})"
-    # A comment stands as it is wherever it reads back as itself: brackets and commas do, ', Primary Key' does not.
+    # A comment is unquoted if it reads back as itself: with brackets it does, with ', Primary Key' it does not.
     if column.comment.isprintable() and _read_column(plain).comment == column.comment:
         return plain
     return f"({text}, {_as_json(column.comment)}{rest})"
@@ -148,7 +58,7 @@ def _write_text(text: str) -> str:
 
 
 def _write_foreign_key(key: ForeignKey) -> str:
-    here, there = _write_part(key.column, ".,=;"), _write_part(key.other_column, ".,=;")
+    here, there = write_name_part(key.column, ".,=;"), write_name_part(key.other_column, ".,=;")
     return f"{_write_name(key.table)}.{here}={_write_name(key.other_table)}.{there}"
 
 
@@ -181,7 +91,7 @@ def parse_mschema(text: str) -> Schema:
 
 
 def _joined_lines(text: str) -> Iterator[str]:
-    """Yield the lines; one that goes on inside a column's brackets (a comment of two lines) is joined to it."""
+    """Yield the lines; a line break inside a column's brackets (in a comment) joins two lines."""
     pending = ""
     for line in (line.strip(" \t\r") for line in text.split("\n")):
         if pending and (line[:1] in ("(", "[", "]", "#", "【") or not line):
@@ -206,14 +116,14 @@ def _split_columns(line: str) -> list[str]:
 def _read_table(head: str, columns: list[str]) -> Table:
     parts, rest = [], "." + head
     while rest.startswith("."):
-        part, rest = _read_part(rest[1:], ".,")
+        part, rest = read_name_part(rest[1:], ".,")
         parts.append(part)
     return Table(join_name(parts), tuple(map(_read_column, columns)), _read_text(rest.removeprefix(",")))
 
 
 def _read_column(text: str) -> Column:
     text = text[1:].removesuffix(")")
-    name, rest = _read_part(text, ":,")
+    name, rest = read_name_part(text, ":,")
     kind, rest = _read_type(rest[1:]) if rest.startswith(":") else ("", rest)
     rest = rest.removeprefix(",").strip(" ")
     quoted, rest = _read_json(rest)
@@ -277,7 +187,7 @@ def _read_foreign_key(line: str) -> list[ForeignKey]:
     while rest[:1] in (".", "="):
         if rest.startswith("="):
             parts.append([])
-        part, rest = _read_part(rest[1:], ".=")
+        part, rest = read_name_part(rest[1:], ".=")
         parts[-1].append(part)
     if len(parts) != 2 or min(map(len, parts)) < 2:
         return []

@@ -9,14 +9,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .errors import RequestError, did_you_mean
+from .extra_fields import check_encodable, check_extra
 
+# Byzer's names for the same options.
 ALIASES = {
     "max_length": "max_tokens",
     "stopping_sequences": "stop",
     "timeout_s": "timeout_seconds",
     "extra_request_params": "extra",
 }
-"""Byzer's names for the same options."""
 
 
 def _from_json(value: Any) -> Any:
@@ -75,13 +76,13 @@ OPTION_NAMES = frozenset(Options.model_fields)
 
 
 def read_options(given: dict[str, Any]) -> Options:
-    """Return the options that a user's keys and values say.
+    """Return the options for a user's keys and values.
 
     Byzer's names are understood; `gen.x` and `generation.x` mean x, passed on as it is where x is
     no option of ours.
 
     Raises:
-        RequestError: an unknown key (with the near ones) or a value of the wrong type.
+        RequestError: an unknown key (with the near ones), a value of the wrong type, or one that cannot be sent.
     """
     known: dict[str, Any] = {}
     passed_on: dict[str, Any] = {}
@@ -97,14 +98,18 @@ def read_options(given: dict[str, Any]) -> Options:
             raise RequestError(f"unknown option {key!r}", hint=did_you_mean(key, OPTION_NAMES | ALIASES.keys()))
     try:
         options = Options(**known)
-        return options.model_copy(update={"extra": {**options.extra, **passed_on}}) if passed_on else options
     except (ValidationError, json.JSONDecodeError) as error:
         raise _wrong_value(error) from error
+    if passed_on:
+        options = options.model_copy(update={"extra": {**options.extra, **passed_on}})
+    check_extra(options.extra)
+    check_encodable(options.response_format, "response_format")
+    return options
 
 
 @lru_cache(maxsize=1024)
 def options_from_json(text: str | None) -> Options:
-    """Return the options of a JSON text, as they stand in SQL; None and '' mean no options.
+    """Return the options of a JSON text, as SQL holds them; None and '' mean no options.
 
     Raises:
         RequestError: not a JSON object, an unknown key, or a value of the wrong type.

@@ -17,7 +17,8 @@ from ...udf.session.progress_log import log_line
 from ...udf.session.statement import FailedRowsWarning
 from ...workers import connect_fleet
 from ...workers.errors import QuackLLMError, RequestError
-from ..cli.commands.run import BatchJob, make_input, parquet_glob, quoted, write_result
+from ...workers.sql_text import quote_literal
+from ..cli.commands.run import BatchJob, make_input, parquet_glob, write_result
 from .splittable import check_splittable
 
 
@@ -48,14 +49,16 @@ def run_in_blocks(batch: BatchJob, count: int, failures: list[str]) -> int:
             parts[number].write_bytes(answer["part"])
             failures += answer["failures"]
         with connect() as connection:
-            listed = ", ".join(quoted(str(part)) for part in parts)
+            listed = ", ".join(quote_literal(str(part)) for part in parts)
             return write_result(connection, f"SELECT * FROM read_parquet([{listed}])", batch.target or "")
 
 
 def _blocks(plain: duckdb.DuckDBPyConnection, source: str, count: int) -> list[list[RowRange]]:
     """Cut the files, one behind the other, into blocks of as many rows."""
     try:
-        files = plain.execute(f"SELECT file_name, num_rows FROM parquet_file_metadata({quoted(source)})").fetchall()
+        files = plain.execute(
+            f"SELECT file_name, num_rows FROM parquet_file_metadata({quote_literal(source)})"
+        ).fetchall()
     except duckdb.Error as error:
         raise RequestError(f"--blocks reads Parquet: {error}") from error
     total = sum(rows for _, rows in files)
@@ -120,9 +123,10 @@ def _answer(batch: BatchJob, number: int, spans: list[RowRange]) -> dict[str, An
 
 def _selected(source: str, spans: list[RowRange]) -> str:
     """Return the SELECT of a block's rows; it names all files, so that every block has the columns of the whole."""
-    whole = f"SELECT * FROM read_parquet({quoted(source)}) WHERE "
+    whole = f"SELECT * FROM read_parquet({quote_literal(source)}) WHERE "
     parts = [
-        f"{whole} filename = {quoted(span.file)} AND file_row_number >= {span.start} AND file_row_number < {span.stop}"
+        f"{whole} filename = {quote_literal(span.file)}"
+        f" AND file_row_number >= {span.start} AND file_row_number < {span.stop}"
         for span in spans
     ]
     return " UNION ALL ".join(parts) or f"{whole} false"

@@ -9,7 +9,7 @@ import typer
 
 def deployed_names(incomplete: str) -> list[str]:
     """Return the names in `models.yaml` that begin like this: what the shell offers after Tab."""
-    from ...workers.home import read_models
+    from ...workers.deployments.models_yaml import read_models
 
     return [name for name in read_models() if name.startswith(incomplete)]
 

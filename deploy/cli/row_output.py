@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
-import duckdb
-
+from ...udf.value_text import json_objects, text_rows, written
 from ..console import stdout
 
 if TYPE_CHECKING:
@@ -24,28 +24,21 @@ def form_of(*, json: bool, csv: bool) -> Form:
 
 
 def show_rows(rows: pa.Table, form: Form) -> None:
-    """Print rows; values look as DuckDB writes them."""
-    with duckdb.connect() as plain:
-        if form == "table":
-            terminal = stdout.is_terminal
-            most = MOST_ROWS if terminal else max(rows.num_rows, 1)
-            plain.from_arrow(rows).show(max_rows=most, max_width=stdout.width if terminal else 100_000)
-        elif form == "json":
-            print("[" + ",\n ".join(_objects(plain, rows)) + "]")
-        else:
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(rows.column_names)
-            writer.writerows(plain.execute("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM rows").fetchall())
+    """Print rows of `run_query`."""
+    if form == "json":
+        print("[" + ",\n ".join(json_objects(rows)) + "]")
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(rows.column_names)
+        writer.writerows(text_rows(rows))
+    else:
+        terminal = stdout.is_terminal
+        most = MOST_ROWS if terminal else max(rows.num_rows, 1)
+        with written(rows) as relation:
+            relation.show(max_rows=most, max_width=stdout.width if terminal else 100_000)
 
 
-def row_objects(rows: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows as JSON can hold them."""
-    import json
-
-    with duckdb.connect() as plain:
-        return [json.loads(text) for text in _objects(plain, rows)]
-
-
-def _objects(plain: duckdb.DuckDBPyConnection, rows: pa.Table) -> list[str]:
-    # The alias is a name that no column has: to_json of a column's name would give that column alone.
-    return [text for (text,) in plain.execute("SELECT to_json(quackllm_row) FROM rows quackllm_row").fetchall()]
+def show_with_rows(fields: dict[str, Any], rows: pa.Table) -> None:
+    """Print a JSON object of these fields and the rows, whose numbers keep all their digits."""
+    text = json.dumps(fields, ensure_ascii=False, indent=2).removesuffix("\n}")
+    print(f'{text},\n  "rows": [' + ",".join(f"\n    {row}" for row in json_objects(rows)) + "\n  ]\n}")

@@ -24,6 +24,7 @@ from ...udf.text2sql.evaluation.runner import evaluate_suite
 from ...udf.text2sql.evaluation.scoring import OUTCOMES, RIGHT, ScoredAnswer
 from ...udf.text2sql.evaluation.suites import Suite, Turns, load_suite
 from ...workers import connect_fleet
+from ...workers.atomic_files import atomic_write_text
 from ...workers.errors import SetupError
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, find_model
 from ..console import show_json, stderr, stdout
@@ -207,10 +208,8 @@ def write_folder(folder: Path, reports: Sequence[Report], compared: Sequence[Com
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    draft = path.with_name(path.name + ".new")
     try:
-        draft.write_text(text, "utf-8")
-        draft.replace(path)
+        atomic_write_text(path, text)
     except OSError as error:
         raise SetupError(f"{path} cannot be written: {error}", hint="does its folder exist?") from error
 

@@ -3,33 +3,63 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
 from typing import Annotated
 
 from fastapi import Depends
 from fastapi import Request as HttpRequest
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from ...udf.calls.prices import Price, price_of
 from ...udf.calls.scope import CallScope
-from ...udf.settings import StatementOptions, load_settings
+from ...udf.settings import StatementOptions, StoreMode, load_settings
 from ...workers.deployments.spec import ModelSpec
-from .auth.api_keys import digest_of
-from .auth.usage_ledger import Cost, Pass, Refusal
+from ...workers.messages import Request, Usage
+from ...workers.serving.retry import estimate_tokens
+from .auth.api_keys import Key, key_digest
+from .auth.usage_ledger import NOTHING, Admission, Allowance, Cost, Ledger, Refusal
 from .errors import GatewayError
 from .state import Gateway, gateway_of
 
+ANSWER_TOKENS = 256
+"""What an answer is guessed to have where its request does not bound it: only for what is reserved ahead."""
+
 
 @dataclass(eq=False)
-class Visit:
+class Spending:
+    """A statement that a request asks through, and what it costs: a guess of those calls that were stopped."""
+
+    scope: CallScope
+    reserved: Cost = NOTHING
+    """What was set aside for it."""
+    price: Price | None = None
+    input_tokens: int = 0
+    """A guess, for each call."""
+    received_tokens: int = 0
+    """Of an answer that was stopped while it was read."""
+    stopped: bool = False
+
+    @property
+    def cost(self) -> Cost:
+        """What it has spent by now; what the call store knew costs nothing."""
+        spent = self.scope.usage
+        stopped = spent.asked - spent.answered - spent.failed if self.stopped else 0
+        guessed = Usage(stopped * self.input_tokens, self.received_tokens if stopped else 0)
+        tokens = spent.input_tokens + spent.output_tokens + guessed.input_tokens + guessed.output_tokens
+        money = (spent.money or 0.0) + (self.price.cost(guessed) if self.price else 0.0)
+        return Cost(spent.asked, tokens, money)
+
+
+@dataclass(eq=False)
+class RequestContext:
     """One admitted request: what it may ask, and what it spends."""
 
     gateway: Gateway
-    admitted: Pass | None
+    admitted: Admission | None
     """None: the gateway has no keys, and whoever reaches it may ask."""
-    statements: list[CallScope] = field(default_factory=list)
-    guessed_tokens: int = 0
-    """Those of answers that were stopped, of which nobody says what they cost."""
+    spending: list[Spending] = field(default_factory=list)
 
     async def model(self, name: str) -> ModelSpec:
         """Return the model of that name.
@@ -49,71 +79,115 @@ class Visit:
         """Whether the key's list of models has this one."""
         return self.admitted is None or self.admitted.key.models is None or name in self.admitted.key.models
 
-    def statement(self) -> CallScope:
-        """Return a statement to ask on behalf of, which may spend what is left of the key's budget."""
-        statement = CallScope()
-        statement.load_options = functools.partial(_wishes, self.admitted)
-        self.statements.append(statement)
-        return statement
+    async def begin(
+        self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
+    ) -> tuple[Spending, Sequence[Request]]:
+        """Reserve what the first of these requests may cost; return a statement to ask them by, and which they are.
 
-    @property
-    def cost(self) -> Cost:
-        """What its statements have spent by now; what the call store knew costs nothing."""
-        spent = [statement.usage for statement in self.statements]
-        tokens = sum(each.input_tokens + each.output_tokens for each in spent)
-        tokens += self.guessed_tokens
-        return Cost(sum(each.asked for each in spent), tokens, sum(each.money or 0.0 for each in spent))
+        All of them, where the key has no budget or enough of it.
+
+        Args:
+            spec: the model.
+            requests: what is to be asked.
+            mode: how the call store is used: what it knows costs nothing.
+
+        Raises:
+            GatewayError: nothing is left.
+        """
+        unknown = [True] * len(requests)
+        if self.admitted and self.admitted.key.has_budget:
+            cached = await self.gateway.cached(spec, requests, CallScope(), mode)
+            unknown = [answer is None for answer in cached]
+        wanted = cost_ahead(spec, [request for request, asked in zip(requests, unknown, strict=True) if asked])
+        spending = await self.reserve(wanted)
+        numbered = zip(accumulate(unknown), requests, strict=True)
+        calls = spending.reserved.calls if spending.reserved != NOTHING else wanted.calls
+        part = [request for number, request in takewhile(lambda pair: pair[0] <= calls, numbered)]
+        spending.price, spending.input_tokens = price_of(spec), sum(map(estimate_tokens, part)) // max(1, len(part))
+        return spending, part
+
+    async def reserve(self, wanted: Cost) -> Spending:
+        """Reserve what calls may cost, fewer calls where fewer are left; return a statement that makes no more.
+
+        Args:
+            wanted: the calls, and a guess of what they cost.
+
+        Raises:
+            GatewayError: nothing is left.
+        """
+        spending = Spending(CallScope())
+        spending.scope.stops_calls = True
+        if self.admitted and self.admitted.key.has_budget:
+            allowed: Allowance | Refusal = Allowance(NOTHING)
+            if wanted.calls:
+                allowed = await self.gateway.ledger.call(Ledger.reserve, self.admitted.name, self.admitted.key, wanted)
+            if isinstance(allowed, Refusal):
+                raise refused(allowed)
+            spending.reserved = allowed.reserved
+            spending.scope.load_options = functools.partial(_statement_options, self.admitted.key, allowed)
+        self.spending.append(spending)
+        return spending
+
+    async def settle(self, spending: Spending) -> None:
+        """Charge the key for what was spent, and give back what was reserved for it."""
+        self.spending.remove(spending)
+        if self.admitted:
+            name, key = self.admitted.name, self.admitted.key
+            await self.gateway.ledger.call(Ledger.charge, name, key, spending.cost, spending.reserved)
 
 
-def _wishes(admitted: Pass | None) -> StatementOptions:
+def cost_ahead(spec: ModelSpec, requests: Sequence[Request]) -> Cost:
+    """Return a guess of what requests cost: their texts, and the longest answers that they allow."""
+    read = sum(map(estimate_tokens, requests))
+    written = sum(each.options.max_tokens or ANSWER_TOKENS for each in requests if each.kind == "chat")
+    price = price_of(spec)
+    return Cost(len(requests), read + written, price.cost(Usage(read, written)) if price else 0.0)
+
+
+def _statement_options(key: Key, allowed: Allowance) -> StatementOptions:
     """Return what the user's settings allow one statement, less where the key has less left."""
     own = load_settings()
-    if admitted is None:
-        return own
-    key, spent = admitted.key, admitted.spent
-    left = {
-        "llm_max_calls": key.max_calls and key.max_calls - spent.calls,
-        "llm_max_tokens": key.max_tokens and key.max_tokens - spent.tokens,
-        "llm_max_money": key.max_money and key.max_money - spent.money,
-    }
-    given = own.model_dump()
-    for name, most in left.items():
-        if most is not None:
-            given[name] = most if given[name] is None else min(most, given[name])
-    return StatementOptions(**{name: given[name] for name in StatementOptions.model_fields})
+    given = {name: getattr(own, name) for name in StatementOptions.model_fields}
+    calls = None if key.max_calls is None and allowed.reserved.calls else allowed.reserved.calls
+    for name, most in (("calls", calls), ("tokens", allowed.tokens), ("money", allowed.money)):
+        limits = [each for each in (most, given[f"llm_max_{name}"]) if each is not None]
+        given[f"llm_max_{name}"] = min(limits, default=None)
+    return StatementOptions(**given)
+
+
+def refused(refusal: Refusal) -> GatewayError:
+    """Return what a client is told that is not admitted, or whose budget ends."""
+    seconds = refusal.retry_after_seconds
+    return GatewayError(
+        refusal.status, refusal.message, code=refusal.code, retry_after_seconds=seconds, retryable=seconds is not None
+    )
 
 
 BEARER = HTTPBearer(auto_error=False, description="made by `quackllm keys add`; none where the gateway has no keys")
 
 
-async def visit(
+async def admit_request(
     request: HttpRequest, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
-) -> AsyncIterator[Visit]:
+) -> AsyncIterator[RequestContext]:
     """Admit a request or refuse it, and charge its key for what it spent once the answer was sent.
 
     Raises:
         GatewayError: 401, or 429 with when to come back.
     """
     gateway = gateway_of(request)
-    admitted = await gateway.ledger.admit(digest_of(shown.credentials.strip()) if shown else None)
+    admitted = await gateway.ledger.call(Ledger.admit, key_digest(shown.credentials.strip()) if shown else None)
     if isinstance(admitted, Refusal):
-        raise GatewayError(
-            admitted.status,
-            admitted.message,
-            code=admitted.code,
-            retry_after_seconds=admitted.retry_after_seconds,
-            retryable=admitted.retry_after_seconds is not None,
-        )
-    here = Visit(gateway, admitted)
+        raise refused(admitted)
+    context = RequestContext(gateway, admitted)
     name = admitted.name if admitted else None
-    gateway.enter(name, admitted.key.most_at_once if admitted else None)
+    gateway.acquire_slot(name, admitted.key.most_at_once if admitted else None)
     try:
-        yield here
+        yield context
     finally:
-        gateway.leave(name)
-        if admitted:
-            await gateway.ledger.charge(admitted.name, admitted.key, here.cost)
+        gateway.release_slot(name)
+        for spending in [*context.spending]:
+            await context.settle(spending)
 
 
-Admitted = Annotated[Visit, Depends(visit)]
+Admitted = Annotated[RequestContext, Depends(admit_request)]
 """The parameter of a route that asks models: `async def route(visit: Admitted, …)`."""

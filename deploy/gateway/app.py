@@ -11,18 +11,20 @@ from ... import __version__
 from .byzer.routes import router as byzer
 from .chat2db.routes import router as chat2db
 from .docs_pages import DESCRIPTION, add_pages
-from .errors import ERRORS, add_error_handlers
+from .error_handlers import add_error_handlers
+from .error_styles import error_styles
+from .errors import ERRORS
 from .health import router as health
 from .openai.chat import router as chat
 from .openai.embeddings import router as embeddings
 from .openai.models import router as models
-from .request_limits import Limits
+from .request_limits import RequestLimitsMiddleware
 from .settings import GatewaySettings
 from .state import Gateway
 from .text2sql import router as questions
 
 ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer)
-"""Each of a file of its own; a route that asks models takes `visit: Admitted`."""
+"""Each of a file of its own; a route that asks models takes `context: Admitted`."""
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -49,8 +51,9 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         openapi_url=None,
     )
     app.state.gateway = gateway
+    app.state.error_styles = error_styles([route for router in ROUTERS for route in router.routes])
     add_error_handlers(app)
-    app.add_middleware(Limits, settings=settings, metrics=gateway.metrics)
+    app.add_middleware(RequestLimitsMiddleware, settings=settings, metrics=gateway.metrics)
     for router in ROUTERS:
         app.include_router(router)
     add_pages(app)

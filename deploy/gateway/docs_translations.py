@@ -75,7 +75,8 @@ CHINESE: dict[str, str] = {
     "An image in a message.": "消息中的图片。",
     "an address, or `data:image/png;base64,…`": "网址，或 `data:image/png;base64,…`",
     "Where an image is.": "图片的位置。",
-    "How a stream is to look.": "流式输出的格式。",
+    "How a stream is to look; what it does not know changes nothing.": "流式输出的格式；不认识的字段不起作用。",
+    "a text, or parts: texts, images, and what else the service takes": "文本，或由文本、图片等组成的列表",
     "A piece of text in a message.": "消息中的一段文字。",
     # text2sql
     "A question to SQL": "问题转 SQL",

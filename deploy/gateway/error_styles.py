@@ -1,4 +1,4 @@
-"""Errors in the caller's own dialect: the routes of another program's protocol say them as that program does."""
+"""How the routes of each protocol read a request, and say an error as the programs that speak it expect."""
 
 from __future__ import annotations
 
@@ -6,40 +6,60 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.types import Scope
 
-from ...workers.errors import QuackLLMError
-from .errors import GatewayError, as_gateway_error, unreadable_body
+from .disconnects import unless_disconnected
+from .errors import GatewayError
+from .json_body import JsonRequest
 
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def speaking(say: Callable[[GatewayError], Response]) -> type[APIRoute]:
+def say_openai(error: GatewayError) -> Response:
+    """Return an error as OpenAI's error object, which most vendors' clients read."""
+    return error.response()
+
+
+class GatewayRoute(APIRoute):
+    """A route of OpenAI's protocol; the answering ends when the client leaves."""
+
+    say: Callable[[GatewayError], Response] = staticmethod(say_openai)
+
+    def get_route_handler(self) -> Handle:
+        """Return what answers a request."""
+        handle = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            read = JsonRequest(request.scope, request.receive)
+            await read.body()
+            return await unless_disconnected(read, handle(read))
+
+        return answered
+
+
+def route_class_with_errors(say: Callable[[GatewayError], Response]) -> type[GatewayRoute]:
     """Return the class of routes whose errors are replied as `say` puts them: `APIRouter(route_class=…)`."""
-
-    class Speaking(APIRoute):
-        def get_route_handler(self) -> Handle:
-            handle = super().get_route_handler()
-
-            async def answered(request: Request) -> Response:
-                try:
-                    return await handle(request)
-                except GatewayError as error:
-                    return _with_headers(say(error), error)
-                except QuackLLMError as error:
-                    return say(as_gateway_error(error))
-                except RequestValidationError as error:
-                    return say(unreadable_body(error))
-
-            return answered
-
-    return Speaking
+    return type("GatewayRoute", (GatewayRoute,), {"say": staticmethod(say)})
 
 
-def _with_headers(response: Response, error: GatewayError) -> Response:
-    """Add what every client of HTTP understands: when to come back, and that a key is asked for."""
+def reply_error(scope: Scope, error: GatewayError) -> Response:
+    """Return an error in the protocol of the path that was asked; OpenAI's where no route has it.
+
+    What every client of HTTP understands is added: when to come back, and that a key is asked for.
+
+    Args:
+        scope: the request's.
+        error: what went wrong.
+    """
+    say = scope["app"].state.error_styles.get(scope["path"], say_openai)
+    response: Response = say(error)
     for name in ("Retry-After", "WWW-Authenticate"):
         if name in (given := error.response().headers):
             response.headers[name] = given[name]
     return response
+
+
+def error_styles(routes: list[Any]) -> dict[str, Callable[[GatewayError], Response]]:
+    """Return how each of these routes says an error, by its path."""
+    return {route.path: route.say for route in routes if isinstance(route, GatewayRoute)}

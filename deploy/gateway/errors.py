@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -22,7 +21,7 @@ from ...workers.errors import (
 )
 from ...workers.messages import Failure, Response
 
-KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+OPENAI_ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 RETRY_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """What OpenAI's client tries again by itself, and these but for 425."""
 
@@ -84,7 +83,9 @@ class GatewayError(HTTPException):
 
     def body(self) -> dict[str, Any]:
         """Return OpenAI's error object."""
-        kind = KINDS.get(self.status_code) or ("invalid_request_error" if self.status_code < 500 else "server_error")
+        kind = OPENAI_ERROR_TYPES.get(self.status_code) or (
+            "invalid_request_error" if self.status_code < 500 else "server_error"
+        )
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
     def response(self) -> JSONResponse:
@@ -114,7 +115,7 @@ def as_gateway_error(error: QuackLLMError) -> GatewayError:
     return GatewayError(500, error.message, code="server_error", retryable=error.retryable)
 
 
-def check_answered(response: Response) -> None:
+def raise_for_failure(response: Response) -> None:
     """Let an answer pass that is whole, cut off or withheld, which its finish reason says.
 
     Raises:
@@ -126,8 +127,8 @@ def check_answered(response: Response) -> None:
         raise GatewayError(_status(failure), failure.message, code=failure.code, retryable=failure.retryable)
 
 
-def too_slow(seconds: float) -> GatewayError:
-    """Return what a client is told when its time is over; what was asked may still reach the call store."""
+def timeout_error(seconds: float) -> GatewayError:
+    """Return what a client is told when its time is over."""
     return GatewayError(504, f"there was no answer within {seconds:g} s", code="timeout")
 
 
@@ -138,36 +139,6 @@ def _status(failure: Failure) -> int:
     if failure.status is None:
         return 502 if failure.retryable or failure.code in BROKEN else 400
     return failure.status if failure.status < 500 else 502
-
-
-def add_error_handlers(app: FastAPI) -> None:
-    """Let every error that leaves a route reach the client as OpenAI's error object."""
-
-    async def ours(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, QuackLLMError)
-        return as_gateway_error(error).response()
-
-    async def refused(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, GatewayError)
-        return error.response()
-
-    async def unreadable(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        return unreadable_body(error).response()
-
-    async def plain(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-        return GatewayError(error.status_code, str(error.detail), code=code).response()
-
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        return GatewayError(500, "the gateway failed; its log says more", code="server_error").response()
-
-    app.add_exception_handler(Exception, unforeseen)
-    app.add_exception_handler(QuackLLMError, ours)
-    app.add_exception_handler(GatewayError, refused)
-    app.add_exception_handler(RequestValidationError, unreadable)
-    app.add_exception_handler(HTTPException, plain)
 
 
 def unreadable_body(error: RequestValidationError) -> GatewayError:

@@ -8,6 +8,7 @@ from fastapi.responses import PlainTextResponse
 
 from ...workers.errors import QuackLLMError
 from .admission import Admitted
+from .auth.usage_ledger import Ledger
 from .errors import OPENAI_ERRORS, GatewayError
 from .state import gateway_of
 
@@ -26,13 +27,13 @@ async def readyz(request: HttpRequest) -> dict[str, str]:
     gateway = gateway_of(request)
     try:
         await gateway.models()
-        await gateway.ledger.admit(None)
+        await gateway.ledger.call(Ledger.admit, None)
     except QuackLLMError as error:
         raise GatewayError(503, str(error), code="not_ready") from error
     return {"status": "ready"}
 
 
 @router.get("/metrics", summary="Numbers for Prometheus", response_class=PlainTextResponse)
-async def metrics(visit: Admitted) -> str:
+async def metrics(context: Admitted) -> str:
     """Return what this process has counted of its requests and models; it takes a key where there are keys."""
-    return visit.gateway.metrics.render()
+    return context.gateway.metrics.render()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .error_styles import reply_error
 from .errors import GatewayError
 from .metrics import Metrics
 from .settings import GatewaySettings
@@ -16,7 +17,7 @@ from .settings import GatewaySettings
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
-class Limits:
+class RequestLimitsMiddleware:
     """ASGI middleware around all routes."""
 
     def __init__(self, app: ASGIApp, settings: GatewaySettings, metrics: Metrics) -> None:
@@ -32,14 +33,14 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(self, receive, send)
+        exchange = LimitedExchange(self, receive, send)
         started = perf_counter()
         with self._metrics.under_way.track_inprogress():
             try:
                 self._check(Headers(scope=scope))
                 await self._app(scope, exchange.receive, exchange.send)
             except GatewayError as error:
-                await error.response()(scope, receive, exchange.send)
+                await reply_error(scope, error)(scope, receive, exchange.send)
             finally:
                 self.held_bytes -= exchange.read
                 self._metrics.count(scope, exchange.status, perf_counter() - started)
@@ -78,10 +79,10 @@ class Limits:
             raise GatewayError(503, "too much is under way", code="overloaded", retry_after_seconds=1)
 
 
-class Exchange:
+class LimitedExchange:
     """One request's messages, counted and timed."""
 
-    def __init__(self, limits: Limits, receive: Receive, send: Send) -> None:
+    def __init__(self, limits: RequestLimitsMiddleware, receive: Receive, send: Send) -> None:
         self.status = 0
         self.read = 0
         self._limits, self._receive, self._send = limits, receive, send

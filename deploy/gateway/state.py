@@ -9,7 +9,7 @@ from time import monotonic
 
 from fastapi import Request as HttpRequest
 
-from ...udf.calls.async_store import store_for
+from ...udf.calls.async_store import open_store
 from ...udf.calls.client import CachingClient
 from ...udf.calls.scope import CallScope
 from ...udf.settings import StoreMode
@@ -17,7 +17,7 @@ from ...workers import connect_fleet, event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
 from ...workers.serving.fleet import BUILTIN_MODELS, Fleet, unknown_model
-from .auth.async_ledger import ledger_for
+from .auth.async_ledger import open_shared_ledger
 from .databases.registry import Databases
 from .errors import GatewayError
 from .metrics import Metrics
@@ -33,8 +33,8 @@ class Gateway:
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
         self.fleet: Fleet = connect_fleet(settings.cluster)
-        self.caller = CachingClient(self.fleet, store_for(self.fleet))
-        self.ledger = ledger_for(settings)
+        self.caller = CachingClient(self.fleet, open_store(self.fleet))
+        self.ledger = open_shared_ledger(settings.keys_path, settings.cluster)
         self.metrics = Metrics()
         self.databases = Databases(settings.databases_path)
         self.under_way: Counter[str | None] = Counter()
@@ -62,11 +62,11 @@ class Gateway:
         """
         for fresh in (False, True):
             models = await self.models(fresh)
-            if found := models.get(name) or models.get(plain_name(name)):
+            if found := models.get(name) or models.get(normalize_model_name(name)):
                 return found
         raise unknown_model(name, models)
 
-    def enter(self, key: str | None, most: int | None) -> None:
+    def acquire_slot(self, key: str | None, most: int | None) -> None:
         """Count a request in.
 
         Raises:
@@ -79,24 +79,30 @@ class Gateway:
             raise GatewayError(429, message, code="too_many_at_once", retry_after_seconds=1)
         self.under_way[key] += 1
 
-    def leave(self, key: str | None) -> None:
+    def release_slot(self, key: str | None) -> None:
         """Count a request out."""
         self.under_way[key] -= 1
 
     async def ask(
-        self, spec: ModelSpec, requests: Sequence[Request], statement: CallScope, mode: StoreMode
+        self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
     ) -> list[Response]:
-        """Return one response a request, in order: `Caller.ask`, from whichever event loop this is."""
-        return await event_loop.run_inside_loop(self.caller.complete(spec, requests, statement, mode))
+        """Return one response a request, in order: `CachingClient.complete`, from whichever event loop this is."""
+        return await event_loop.run_inside_loop(self.caller.complete(spec, requests, scope, mode))
+
+    async def cached(
+        self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
+    ) -> list[Response | None]:
+        """Return what `ask` would return without a call; None for each request that needs one."""
+        return await event_loop.run_inside_loop(self.caller.cached(spec, requests, scope, mode))
 
     def stream(
-        self, spec: ModelSpec, request: Request, statement: CallScope, mode: StoreMode
+        self, spec: ModelSpec, request: Request, scope: CallScope, mode: StoreMode
     ) -> AsyncGenerator[str | Response, None]:
         """Yield pieces of the answer, then the whole Response; closing it stops the engine."""
-        return event_loop.iterate_inside_loop(self.caller.stream(spec, request, statement, mode))
+        return event_loop.iterate_inside_loop(self.caller.stream(spec, request, scope, mode))
 
 
-def plain_name(name: str) -> str:
+def normalize_model_name(name: str) -> str:
     """Return the name under which a model of that name at Hugging Face would be deployed."""
     return "".join(letter if letter.isalnum() else "_" for letter in name.lower())
 

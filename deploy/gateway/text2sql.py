@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -19,19 +20,19 @@ from ...udf.text2sql.pipeline import TargetCheck, generate_sql
 from ...udf.text2sql.prompts.formats import format_for_model
 from ...udf.text2sql.result import Text2SqlResult
 from ...udf.text2sql.schema.resolve import ResolvedSchema, resolve
+from ...workers.database_schema import Schema
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import DatabaseError, RequestError, SchemaError
 from ...workers.messages import Failure, Message, Request
 from ...workers.messages import Response as Answer
-from ...workers.mschema import Schema
 from ...workers.serving.fleet import BUILTIN_MODELS, BUILTIN_TEXT2SQL
-from .admission import Admitted, Visit
+from .admission import Admitted, RequestContext
 from .databases.database import fitted
 from .databases.registry import Opened
-from .error_styles import speaking
-from .errors import GatewayError, check_answered, too_slow
-from .openai.completion import store_mode
-from .openai.requests import Body
+from .error_styles import route_class_with_errors
+from .errors import GatewayError, raise_for_failure, timeout_error
+from .openai.completion import ask_in_parts, store_mode
+from .openai.requests import RequestModel
 
 LONGEST_QUESTION, LONGEST_SCHEMA = 4_000, 200_000
 
@@ -42,10 +43,10 @@ def say(error: GatewayError) -> Response:
     return JSONResponse({"sql": None, "error": told, "bound": False}, error.status_code)
 
 
-router = APIRouter(tags=["text2sql"], route_class=speaking(say))
+router = APIRouter(tags=["text2sql"], route_class=route_class_with_errors(say))
 
 
-class QuestionBody(Body):
+class QuestionBody(RequestModel):
     """The body of `POST /text2sql`: the first two fields are those of XiYan's service."""
 
     question: str = Field(min_length=1, max_length=LONGEST_QUESTION, description="in any language")
@@ -63,7 +64,7 @@ class QuestionBody(Body):
 
 
 @router.post("/text2sql", summary="A question to SQL")
-async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) -> dict[str, Any]:
+async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) -> Response:
     """Return the SQL that answers a question, and whether the database took it; with `run`, its first rows."""
     opened = open_for(visit, body.database, body.db_schema)
     if body.run and opened is None:
@@ -72,12 +73,22 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     messages = [Message("system", body.evidence)] if body.evidence else []
     detail = await asked.answer(Request((*messages, Message("user", body.question))), request)
     reply: dict[str, Any] = {"sql": detail.sql, "error": _told(detail.error), "bound": detail.bound}
-    if body.run and opened and detail.sql is not None:
-        reply |= await _rows(opened, detail.sql, body.max_rows)
-    return reply
+    if detail.left_out:
+        reply["left_out"] = list(detail.left_out)
+    if not (body.run and opened and detail.sql is not None):
+        return JSONResponse(reply)
+    try:
+        rows = await asyncio.to_thread(opened.database.run, detail.sql, body.max_rows)
+    except DatabaseError as error:
+        return JSONResponse(reply | {"error": {"code": "database", "message": error.message, "retryable": False}})
+    text = json.dumps({**reply, "columns": rows.columns}, ensure_ascii=False).removesuffix("}")
+    truncated = json.dumps(rows.truncated)
+    return Response(
+        f'{text}, "rows": [{", ".join(rows.rows)}], "truncated": {truncated}}}', media_type="application/json"
+    )
 
 
-def open_for(visit: Visit, name: str | None, db_schema: str | None) -> Opened | None:
+def open_for(visit: RequestContext, name: str | None, db_schema: str | None) -> Opened | None:
     """Return the database that is meant: the one named, or the only one where the request brings no schema.
 
     Raises:
@@ -97,7 +108,7 @@ def open_for(visit: Visit, name: str | None, db_schema: str | None) -> Opened | 
     return databases.open(names[0])
 
 
-async def text2sql_model(visit: Visit, name: str | None) -> ModelSpec:
+async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
     """Return the model for a question: the one named, else the only one deployed that may be asked, else the built-in.
 
     Raises:
@@ -123,7 +134,7 @@ class Asked:
         dialect: the SQL to write; None: the database's, or DuckDB's.
     """
 
-    visit: Visit
+    visit: RequestContext
     spec: ModelSpec
     opened: Opened | None
     db_schema: str
@@ -146,19 +157,18 @@ class Asked:
                 fit = self._fit(schema.schema)
                 return await generate_sql(question, schema, format_for_model(self.spec), ask, fit=fit)
         except TimeoutError as error:
-            raise too_slow(seconds) from error
+            raise timeout_error(seconds) from error
 
-    async def _ask(self, mode: StoreMode | None, wanted: Request) -> Answer:
-        statement = self.visit.statement()
-        (answer,) = await self.visit.gateway.ask(self.spec, [wanted], statement, mode or statement.options.llm_store)
+    async def _ask(self, mode: StoreMode, wanted: Request) -> Answer:
+        (answer,), _ = await ask_in_parts(self.visit, self.spec, [wanted], mode)
         if answer.error and (answer.error.status or answer.error.retryable):
-            check_answered(answer)  # The service failed; what a model says against the question is an answer.
+            raise_for_failure(answer)  # The service failed; what a model says against the question is an answer.
         return answer
 
     async def _schema(self) -> ResolvedSchema:
         catalog = await self.opened.schema() if self.opened else Schema()
         resolved = await asyncio.to_thread(resolve, self.db_schema, catalog)
-        return ResolvedSchema(resolved.schema, resolved.bindable or self.opened is not None)
+        return replace(resolved, bindable=resolved.bindable or self.opened is not None)
 
     def _fit(self, schema: Schema) -> TargetCheck | None:
         wanted = find_dialect(self.dialect) if self.dialect else None
@@ -178,14 +188,6 @@ def _translating(schema: Schema, dialect: str) -> TargetCheck:
             return sql, Failure("dialect", f"it cannot be said in the dialect {dialect}: {error}")
 
     return fit
-
-
-async def _rows(opened: Opened, sql: str, most: int) -> dict[str, Any]:
-    try:
-        rows = await asyncio.to_thread(opened.database.run, sql, most)
-    except DatabaseError as error:
-        return {"error": {"code": "database", "message": error.message, "retryable": False}}
-    return {"columns": rows.columns, "rows": rows.rows, "truncated": rows.truncated}
 
 
 def _told(failure: Failure | None) -> dict[str, Any] | None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import duckdb
+
 from ... import Connection
 from ...udf.session.statement import FailedRowsWarning
+from ...udf.value_text import run_query
 from ...workers.errors import RequestError
 from ..display.result_table import Result
 from ..notebook_connection import NotebookConnection
+from .byzer_sql import byzer_hint
 
 NOTHING: tuple[list[str], ...] = ([], ["Count"], ["Success"])
 """The columns of a result without rows where a statement has none: it made, set or wrote something."""
@@ -32,7 +36,12 @@ def sql(place: NotebookConnection, given: dict[str, str], text: str) -> Result |
     name = given.get("output")
     if name is not None and not name.isidentifier():
         raise RequestError(f"{name!r} cannot name a variable", hint="write --output df")
-    result = run(place.connection(), text)
+    try:
+        result = run(place.connection(), text)
+    except duckdb.Error as error:
+        if hint := byzer_hint(text):
+            raise RequestError(f"DuckDB: {error}", hint=hint) from error
+        raise
     if name is None or result is None:
         return result
     place.variables[name] = result.df()
@@ -44,9 +53,7 @@ def run(connection: Connection, text: str, values: Any = None) -> Result | None:
     """Run SQL and read its last result; what it warns of is told with it. None: it gave none."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FailedRowsWarning)
-        warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
-        connection.execute(text, values)
-        table = connection.to_arrow_table() if connection.description else None
+        table = run_query(connection, text, values)
     notes = [str(one.message) for one in caught if issubclass(one.category, FailedRowsWarning)]
     for other in caught:
         if not issubclass(other.category, FailedRowsWarning):

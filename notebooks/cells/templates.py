@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ... import Connection, Response
+from ...udf.value_text import run_query, text_rows
 from ...workers.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ def _read(connection: Connection, query: str) -> pa.Table:
     if len(statements) != 1:
         raise RequestError(f"{{{{{query}}}}} holds {len(statements)} statements", hint="write one SELECT")
     bare = statements[0].query.strip().rstrip(";")
-    return connection.sql(f"SELECT * FROM ({bare}\n) LIMIT {MOST_ROWS + 1}").to_arrow_table()
+    table = run_query(connection, f"SELECT * FROM ({bare}\n) LIMIT {MOST_ROWS + 1}")
+    assert table is not None, "a SELECT has a result"
+    return table
 
 
 def _rows(what: str, table: pa.Table) -> str:
@@ -85,14 +88,13 @@ def _rows(what: str, table: pa.Table) -> str:
     if table.num_rows > MOST_ROWS:
         hint = "write a LIMIT, or ask about each row: SELECT llm_chat('…' || column) FROM …"
         raise RequestError(f"{{{{{what}}}}} gives more than {MOST_ROWS:,} rows", hint=hint)
-    rows = table.to_pylist()
+    rows = text_rows(table)
     if table.num_rows == table.num_columns == 1:
-        (value,) = rows[0].values()
-        text = "" if value is None else str(value)
+        text = rows[0][0] or ""
     else:
         written = io.StringIO()
         writer = csv.writer(written, lineterminator="\n")
-        writer.writerows([table.column_names, *(row.values() for row in rows)])
+        writer.writerows([table.column_names, *rows])
         text = written.getvalue().rstrip("\n")
     if len(text) > MOST_CHARACTERS:
         raise RequestError(

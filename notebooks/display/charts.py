@@ -29,7 +29,10 @@ def chart_for(table: pa.Table) -> str | None:
     if table.num_columns != 2 or not 2 <= table.num_rows <= 5000 or not _is_number(table.schema.types[1]):
         return None
     kind, (label, value) = table.schema.types[0], table.column_names
-    labels, values = (column.to_pylist() for column in table.columns)
+    try:
+        labels, values = (column.to_pylist() for column in table.columns)
+    except (ValueError, OverflowError):  # Dates that Python does not have: infinity, or a year before Christ.
+        return None
     if pa.types.is_temporal(kind) and not pa.types.is_time(kind):
         points = sorted((at, number) for at, number in zip(labels, values, strict=True) if None not in (at, number))
         return _line(points, label, value) if len(points) > 1 else None

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 
 from ... import Failure, Response, Usage
-from ...udf.conversation_tables import is_turn
 from ...udf.functions.arrow import RESPONSE, messages_of
 from ...udf.functions.introspection import USAGE
+from ...udf.value_text import plain_arrow, plain_column, text_rows, written
 from .answers import FINISH_NOTES, format_conversation
 from .html import AMBER, LINE, WRAP, Bundle, div, mime_bundle, muted
 
@@ -25,7 +22,6 @@ MOST_ROWS = 50
 """How many rows a notebook shows; all of them are there."""
 MOST_CHARACTERS = 2000
 """How much of one value."""
-LONGEST_NUMBER = 9
 CELL = f"padding: .25em .7em; border-bottom: 1px solid {LINE}; vertical-align: top; max-width: 36em; {WRAP}"
 
 
@@ -33,12 +29,13 @@ class Result:
     """The rows of a statement.
 
     Args:
-        arrow: the rows, as an Arrow table.
+        rows: as `run_query` returns them.
         notes: what the statement's warnings said.
     """
 
-    def __init__(self, arrow: pa.Table, notes: Iterable[str] = ()) -> None:
-        self.arrow = arrow
+    def __init__(self, rows: pa.Table, notes: Iterable[str] = ()) -> None:
+        self._rows = rows
+        self.arrow = plain_arrow(rows)
         self.notes = [*notes]
 
     def df(self) -> pandas.DataFrame:
@@ -64,7 +61,7 @@ class Result:
         if names == {field.name for field in RESPONSE} and len(self) == 1:
             return _noted(format_conversation(response_of(self.arrow.to_pylist()[0])), self.notes)
         picture = _spent(self.arrow) if names == {field.name for field in USAGE} and len(self) else ""
-        return _noted(mime_bundle(picture + table_html(self.arrow), table_text(self.arrow)), self.notes)
+        return _noted(mime_bundle(picture + table_html(self._rows), table_text(self._rows)), self.notes)
 
 
 def response_of(row: dict[str, Any]) -> Response:
@@ -90,8 +87,8 @@ def _noted(what: Bundle, notes: list[str]) -> Bundle:
 
 def table_text(table: pa.Table) -> str:
     """Return a table as DuckDB draws it."""
-    with duckdb.connect() as plain:
-        return str(plain.from_arrow(table)).rstrip("\n")
+    with written(table) as relation:
+        return str(relation).rstrip("\n")
 
 
 def table_html(table: pa.Table) -> str:
@@ -100,38 +97,39 @@ def table_html(table: pa.Table) -> str:
     shown = table.slice(0, MOST_ROWS)
     numeric = [
         pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-        for kind in table.schema.types
+        for kind in plain_arrow(table.slice(0, 0)).schema.types
     ]
-    columns = [column.to_pylist() for column in shown.columns]
-    rows = "".join(f"<tr>{''.join(map(_cell, row, numeric))}</tr>" for row in zip(*columns, strict=True))
+    texts = zip(*text_rows(shown), strict=True)
+    cells = [
+        _answers(column) if _holds_answers(column.type) else map(_text, values)
+        for column, values in zip(shown.columns, texts, strict=False)
+    ]
+    rows = "".join(f"<tr>{''.join(map(_cell, row, numeric))}</tr>" for row in zip(*cells, strict=True))
     count = "1 row" if table.num_rows == 1 else f"{table.num_rows:,} rows"
     said = f"{count}, the first {MOST_ROWS} of them" if table.num_rows > MOST_ROWS else count
     framed = f'<table style="border-collapse: collapse"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     return div(div(framed, "overflow-x: auto") + muted(said), kind="table")
 
 
-def _cell(value: Any, is_number: bool) -> str:
-    return f'<td style="{CELL}; text-align: {"right" if is_number else "left"}">{_value(value)}</td>'
+def _cell(html: str, is_number: bool) -> str:
+    return f'<td style="{CELL}; text-align: {"right" if is_number else "left"}">{html}</td>'
 
 
-def _value(value: Any) -> str:
-    if value is None:
-        return '<span style="opacity: .5">NULL</span>'
-    if is_turn(value) and "finish_reason" in value:
-        mark = FINISH_NOTES.get(value["finish_reason"], "")
-        said = value["error"]["message"] if value["error"] else mark
-        return _clipped(value["output"] or "") + (f'<div style="color: {AMBER}">{escape(said)}</div>' if mark else "")
-    if isinstance(value, dict | list):
-        return _clipped(json.dumps(value, ensure_ascii=False, default=str))
-    return _clipped(_number(value) if isinstance(value, float) else str(value))
+def _text(text: str | None) -> str:
+    return '<span style="opacity: .5">NULL</span>' if text is None else _clipped(text)
 
 
-def _number(value: float) -> str:
-    """Return a number as a person reads it; all its digits are in the Arrow table."""
-    written = repr(value)
-    if len(written) <= LONGEST_NUMBER or not math.isfinite(value):
-        return written
-    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.2f}"
+def _holds_answers(kind: pa.DataType) -> bool:
+    names = {field.name for field in kind} if pa.types.is_struct(kind) else set()
+    return {"output", "error", "history", "finish_reason"} <= names
+
+
+def _answers(column: pa.ChunkedArray) -> Iterator[str]:
+    for value in plain_column(column).to_pylist():
+        mark = FINISH_NOTES.get(value["finish_reason"], "") if value else ""
+        said = value["error"]["message"] if value and value["error"] else mark
+        why = f'<div style="color: {AMBER}">{escape(said)}</div>' if mark else ""
+        yield _clipped(value["output"] or "") + why if value else _text(None)
 
 
 def _clipped(text: str) -> str:

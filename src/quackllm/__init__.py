@@ -6,9 +6,8 @@ The public face is listed in `__all__`; each name is loaded when it is first use
 
 from __future__ import annotations
 
-import importlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .udf.connection import Connection, connect, estimate, register
@@ -24,7 +23,9 @@ __version__ = "0.1.0"
 if not os.path.isdir(os.path.join(__path__[0], "udf")):
     __path__.append(os.path.dirname(os.path.dirname(__path__[0])))
 
-_HOMES = {
+from .workers.lazy_exports import lazy_exports
+
+_MODULES = {
     "Connection": "udf.connection",
     "connect": "udf.connection",
     "estimate": "udf.connection",
@@ -65,11 +66,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'quackllm' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)

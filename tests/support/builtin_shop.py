@@ -10,7 +10,7 @@ from quackllm.workers.builtin.query.grammar import KEYWORDS, STATES
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.builtin.text.tokens import BUCKETS
 from quackllm.workers.builtin.text.word_vectors import DIMENSIONS
-from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
+from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 
 SHAPE = {"width": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 1, "inner": 32, "features": 8}
 SIZES = {**SHAPE, "buckets": BUCKETS, "steps": 40}

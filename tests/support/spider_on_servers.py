@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 from quackllm.udf.text2sql.evaluation.datasets import open_database, schema_of
-from quackllm.workers.mschema import Column, Schema, Table
+from quackllm.workers.database_schema import Column, Schema, Table
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 

@@ -15,10 +15,10 @@ from typing import ClassVar
 from unittest.mock import patch
 
 from pydantic import BaseModel, ConfigDict
+from quackllm.workers.deployments.models_yaml import save_model
 from quackllm.workers.deployments.spec import make_spec
 from quackllm.workers.engines import ENTRY_POINT_GROUP
 from quackllm.workers.errors import ProviderError
-from quackllm.workers.home import save_model
 from quackllm.workers.messages import Request, Response, Usage
 
 KINDS = {"yn": ("yes", "no"), "num": tuple("0123456789"), "cls": ("red", "green", "blue")}

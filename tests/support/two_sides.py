@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
-from quackllm.udf.calls.async_store import store_for
+from quackllm.udf.calls.async_store import forget_answers, open_store
 from quackllm.udf.raw_sql import execute_raw
 from quackllm.workers import connect_fleet, event_loop
 from quackllm.workers.errors import QuackLLMError
@@ -198,7 +198,7 @@ class TwoSides:
 
     def _run(self, side: Side, case: Case) -> tuple[list[Outcome], int]:
         if case.store == "on":
-            event_loop.run_sync(store_for(connect_fleet(None)).forget(None, 0.0))
+            event_loop.run_sync(forget_answers(open_store(connect_fleet(None)), None, 0.0))
         self.asked.clear()
         return side.run(case), len(self.asked)
 

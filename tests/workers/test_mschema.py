@@ -2,17 +2,8 @@ import string
 
 from hypothesis import given
 from hypothesis import strategies as st
-from quackllm.workers.mschema import (
-    Column,
-    ForeignKey,
-    Schema,
-    Table,
-    format_mschema,
-    join_name,
-    parse_mschema,
-    quote_path,
-    split_name,
-)
+from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table, join_name, quote_path, split_name
+from quackllm.workers.mschema import format_mschema, parse_mschema
 
 SHOP = Schema(
     "shop",

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import socket
-import uuid
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
 from itertools import islice
 
@@ -17,18 +14,22 @@ from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import BudgetError, SetupError, StoreError
 from ...workers.home import home_folder
 from ...workers.messages import Message, Request, Response
-from ...workers.metrics import CACHE_HITS, MONEY
+from ...workers.metrics import CACHE_HITS, MONEY, series
 from ...workers.serving.fleet import Fleet
+from ...workers.serving.router import RequestState
 from ...workers.serving.worker import worker_concurrency
 from ..settings import StoreMode
-from .async_store import SharedStore
+from .async_store import AsyncCallStore
+from .call_record import CallRecord
 from .in_flight import InFlightCall
+from .leases import Leases, owner
 from .prices import Price, price_of
+from .request_key import Key, request_key
 from .scope import CallScope
-from .store import LEASE_SECONDS, Call, key_of
+from .store import CallStore
+from .write_ahead_log import WriteAheadLog
 
 LOG = logging.getLogger("quackllm")
-LEASE_OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 LEASE_POLL_SECONDS = 0.05
 """How often a request that another process is asking is looked up."""
 BATCH_SIZE = 256
@@ -40,17 +41,17 @@ MAX_QUEUED = 8192
 class CachingClient:
     """Asks models on behalf of statements. Lives in the event loop; every method is called there."""
 
-    def __init__(self, fleet: Fleet, store: SharedStore) -> None:
+    def __init__(self, fleet: Fleet, store: AsyncCallStore) -> None:
         self.fleet = fleet
         self.store = store
-        self._under_way: dict[str, InFlightCall] = {}
+        self.leases = Leases(store, self._start)
+        self._log = WriteAheadLog(None if fleet.address else home_folder() / "calls.sqlite", owner())
+        self._under_way: dict[Key, InFlightCall] = {}
         self._answered: list[InFlightCall] = []
-        self._leased: set[str] = set()
-        self._unused: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking_up = asyncio.Lock()
         self._settling = False
-        self._beating = False
+        self._store_failing = False
 
     async def complete(
         self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode = "on"
@@ -73,7 +74,7 @@ class CachingClient:
         async with self._looking_up:  # One after another, so that the first are sent while the next are looked up.
             answers = await self._known(wanted, scope, mode)
         scope.usage.cached += len(answers)
-        CACHE_HITS.add(len(answers.keys() - scope.uncached_responses.keys()), spec.name)
+        series(CACHE_HITS, spec.name).inc(len(answers.keys() - scope.uncached_responses.keys()))
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:
             fresh = await self._ask_unknown(spec, unknown, scope, mode)
             answers |= fresh
@@ -137,7 +138,7 @@ class CachingClient:
         (key,) = _keys(spec, [request])
         cached = (await self._known([key], scope, mode)).get(key)
         scope.usage.cached += cached is not None
-        CACHE_HITS.add(cached is not None, spec.name)
+        series(CACHE_HITS, spec.name).inc(cached is not None)
         said = ""
         if cached is None:
             with contextlib.ExitStack() as leaving:
@@ -151,15 +152,15 @@ class CachingClient:
             yield cached.output
         yield _with_history(replace(cached, output=cached.output or said or None), request, spec)
 
-    async def _known(self, keys: Iterable[str], scope: CallScope, mode: StoreMode) -> dict[str, Response]:
+    async def _known(self, keys: Iterable[Key], scope: CallScope, mode: StoreMode) -> dict[Key, Response]:
         answers = {key: scope.uncached_responses[key] for key in keys if key in scope.uncached_responses}
         if mode == "on" and (missing := [key for key in dict.fromkeys(keys) if key not in answers]):
-            answers |= await self.store.find(missing)
+            answers |= await self.store.call(CallStore.get_many, missing)
         return answers
 
     async def _ask_unknown(
-        self, spec: ModelSpec, unknown: dict[str, Request], scope: CallScope, mode: StoreMode
-    ) -> dict[str, Response]:
+        self, spec: ModelSpec, unknown: dict[Key, Request], scope: CallScope, mode: StoreMode
+    ) -> dict[Key, Response]:
         asked = self._join_all(spec, unknown, scope, mode)
         try:
             responses = await _results([call.result for call in asked])
@@ -172,12 +173,14 @@ class CachingClient:
         return dict(zip(unknown, responses, strict=True))
 
     def _join_all(
-        self, spec: ModelSpec, unknown: dict[str, Request], scope: CallScope, mode: StoreMode
+        self, spec: ModelSpec, unknown: dict[Key, Request], scope: CallScope, mode: StoreMode
     ) -> list[InFlightCall]:
         """Wait with the statement for the calls that are under way, and launch the others."""
         new: list[InFlightCall] = []
         price = _price(spec, scope)
         asked = [self._attach(spec, key, request, price, mode, new) for key, request in unknown.items()]
+        for call in new:
+            call.stoppable |= scope.stops_calls
         for call in asked:
             call.waiting.append(scope)
         if new:
@@ -190,7 +193,7 @@ class CachingClient:
             await asyncio.wait(under_way)
 
     def _attach(
-        self, spec: ModelSpec, key: str, request: Request, price: Price | None, mode: StoreMode, new: list[InFlightCall]
+        self, spec: ModelSpec, key: Key, request: Request, price: Price | None, mode: StoreMode, new: list[InFlightCall]
     ) -> InFlightCall:
         call = self._under_way.get(key)
         if call is None:
@@ -210,19 +213,20 @@ class CachingClient:
     def _detach(self, call: InFlightCall, scope: CallScope) -> None:
         """Stop waiting; a call that nobody waits for is taken back, or lands in the store if it was sent.
 
-        One that was streamed is stopped: whoever looked at it has seen enough.
+        One that was streamed, or asked for a client that has gone, is stopped: nobody wants more of it.
         """
         call.waiting.remove(scope)
-        if not call.waiting and not call.result.done() and (call.request.streamed or not call.sent):
+        if not call.waiting and not call.result.done() and (call.stoppable or call.state is RequestState.QUEUED):
             call.cancel()
-            self._release_lease(call.key)
+            self.leases.release(call.key)
             self._finish(call, None)
 
     async def _dispatch(self, calls: list[InFlightCall], *, leased: bool) -> None:
         """Send what no other process is asking; wait for the rest, and take over what its holder leaves."""
         pause = LEASE_POLL_SECONDS
         while calls := [call for call in calls if not call.result.done()]:
-            granted = await self._claim(calls) if leased else {call.key for call in calls}
+            keys = [call.key for call in calls]
+            granted = await self.leases.claim(keys) if leased else {*keys}
             for call in calls:
                 if call.key in granted:
                     self._send(call)
@@ -230,28 +234,12 @@ class CachingClient:
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
-            for key, response in (await self.store.find([call.key for call in calls])).items():
+            for key, response in (await self.store.call(CallStore.get_many, [call.key for call in calls])).items():
                 self._finish(self._under_way[key], response)
-
-    async def _claim(self, calls: list[InFlightCall]) -> set[str]:
-        granted = await self.store.claim([call.key for call in calls], LEASE_OWNER)
-        self._leased |= granted
-        if granted and not self._beating:
-            self._beating = True
-            self._start(self._heartbeat())
-        return granted
-
-    async def _heartbeat(self) -> None:
-        """Keep this process's leases alive for as long as it has any."""
-        await asyncio.sleep(LEASE_SECONDS / 3)
-        while self._leased:
-            await self.store.beat(LEASE_OWNER)
-            await asyncio.sleep(LEASE_SECONDS / 3)
-        self._beating = False
 
     def _send(self, call: InFlightCall) -> None:
         if call.result.done():
-            self._release_lease(call.key)
+            self.leases.release(call.key)
             return
         self.fleet.router(call.spec).submit(call)
 
@@ -265,20 +253,22 @@ class CachingClient:
                 break
         if refused:
             self._fail(call, refused)
-            self._release_lease(call.key)
+            self.leases.release(call.key)
         return call.payer is not None
 
     def on_result(self, call: InFlightCall, outcome: Response | BaseException) -> None:
         """Count what the answer cost, and keep it before anybody hears of it; an error is heard at once."""
         if isinstance(outcome, BaseException):
             self._fail(call, outcome)
-            self._release_lease(call.key)
+            self.leases.release(call.key)
             return
         call.response = outcome
         if call.payer:
             call.payer.usage.add(outcome, call.price)
         if call.price:
-            MONEY.add(call.price.cost(outcome.usage), call.spec.name)
+            series(MONEY, call.spec.name).inc(call.price.cost(outcome.usage))
+        if call.cacheable:
+            self._log.append(_as_recorded(call))
         self._answered.append(call)
         if not self._settling:
             self._settling = True
@@ -288,30 +278,24 @@ class CachingClient:
         """Record what has been answered, all that is there in one transaction, and only then hand it on."""
         while self._answered:
             calls, self._answered = self._answered, []
-            self._leased.difference_update(call.key for call in calls)
+            self.leases.settled(call.key for call in calls)
+            written = self._log.rotate()
             await self._start(self._write_batch(calls), calls)
+            self._log.clear(written)
         self._settling = False
 
     async def _write_batch(self, calls: list[InFlightCall]) -> None:
         try:
-            await self.store.settle([_as_recorded(call) for call in calls if call.cacheable])
+            if cacheable := [_as_recorded(call) for call in calls if call.cacheable]:
+                await self.store.call(CallStore.record, cacheable, owner())
+                self._store_failing = False
         except StoreError as error:
-            # The answers are paid for: better handed on and not kept than lost.
-            LOG.error("%d answers could not be kept: %s", len(calls), error)
+            # The answers are paid for: better handed on and not stored than lost.
+            if not self._store_failing:
+                LOG.error("answers cannot be stored, and will be asked again: %s", error)
+            self._store_failing = True
         for call in calls:
             self._finish(call, call.response)
-
-    def _release_lease(self, key: str) -> None:
-        """Return a lease without an answer; those of one turn of the loop are one transaction."""
-        if key in self._leased:
-            self._leased.discard(key)
-            self._unused.append(key)
-            if len(self._unused) == 1:
-                self._start(self._release())
-
-    async def _release(self) -> None:
-        keys, self._unused = self._unused, []
-        await self.store.release(keys)
 
     def _finish(self, call: InFlightCall, response: Response | None) -> None:
         if self._under_way.get(call.key) is call:
@@ -348,9 +332,9 @@ class CachingClient:
         return ended
 
 
-def _keys(spec: ModelSpec, requests: Sequence[Request]) -> list[str]:
+def _keys(spec: ModelSpec, requests: Sequence[Request]) -> list[Key]:
     identity = spec.identity
-    return [key_of(identity, request) for request in requests]
+    return [request_key(identity, request) for request in requests]
 
 
 def _price(spec: ModelSpec, scope: CallScope) -> Price | None:
@@ -368,9 +352,9 @@ def _price(spec: ModelSpec, scope: CallScope) -> Price | None:
     return price
 
 
-def _as_recorded(call: InFlightCall) -> Call:
+def _as_recorded(call: InFlightCall) -> CallRecord:
     assert call.response is not None
-    return Call(call.key, call.spec.name, call.spec.type, call.request.messages[-1].content, call.response)
+    return CallRecord(call.key, call.spec.name, call.spec.type, call.request.messages[-1].content, call.response)
 
 
 def _with_history(response: Response, request: Request, spec: ModelSpec) -> Response:

@@ -11,6 +11,7 @@ from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Response
 from ...workers.serving.router import RoutedRequest
 from .prices import Price
+from .request_key import Key
 from .scope import CallScope
 
 
@@ -29,7 +30,7 @@ class InFlightCall(RoutedRequest):
     """A call under way in this process: one for each distinct request, however many wait for it."""
 
     owner: CallOwner
-    key: str
+    key: Key
     spec: ModelSpec
     cacheable: bool
     price: Price | None
@@ -50,9 +51,9 @@ class InFlightCall(RoutedRequest):
         """Hand the outcome to the client, which stores the answer."""
         self.owner.on_result(self, outcome)
 
-    def on_chunk(self, piece: str) -> None:
-        """Take in one more piece of the answer."""
-        self.pieces.append(piece)
+    def on_chunk(self, chunk: str) -> None:
+        """Receive the next chunk of the answer."""
+        self.pieces.append(chunk)
         self.notify()
 
     def notify(self) -> None:

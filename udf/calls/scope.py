@@ -10,6 +10,7 @@ from ...workers.messages import Response
 from ..settings import StatementOptions, load_settings
 from .answer_cache import AnswerCache
 from .budget import StatementUsage
+from .request_key import Key
 
 
 class CallScope:
@@ -27,7 +28,9 @@ class CallScope:
         self.load_options = load_options
         self.usage = StatementUsage()
         self.answers = AnswerCache()
-        self.uncached_responses: dict[str, Response] = {}
+        self.uncached_responses: dict[Key, Response] = {}
+        self.stops_calls = False
+        """Whether calls that were sent are stopped when it stops waiting, in place of landing in the call store."""
         self.queue_slots: dict[str, asyncio.Semaphore] = {}
 
     @cached_property

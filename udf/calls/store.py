@@ -2,78 +2,57 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import logging
+import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import blake2b
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-from msgspec import structs
-
-from ...workers.errors import StoreError
 from ...workers.home import home_folder
-from ...workers.messages import Request, Response, Usage
+from ...workers.messages import Response
 from ..settings import load_settings
+from .call_record import PROMPT_CHARACTERS, CallRecord
+from .lease_table import LeaseTable
+from .migration import get_many_v0, migrate_answers
+from .request_key import Key
+from .store_file import SCHEMA_VERSION, StoreFile, cannot_write
+from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
+from .write_ahead_log import abandoned_calls
 
-SHARED_FILE_SYSTEMS = {
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb",
-    "smb2",
-    "smb3",
-    "smbfs",
-    "sshfs",
-    "fuse.sshfs",
-    "lustre",
-    "afs",
-    "9p",
-}
-LEASE_SECONDS = 6.0
-"""A holder that has not said for so long that it lives has lost its leases."""
-PROMPT_CHARACTERS = 200
-"""How much of a prompt `llm_calls()` shows."""
-
-LAYOUT = """
-CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, model TEXT, answer TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS answers_at ON answers (at);
-CREATE TABLE IF NOT EXISTS calls (
-    id INTEGER PRIMARY KEY, at REAL NOT NULL, model TEXT, engine TEXT, prompt TEXT, finish_reason TEXT, code TEXT,
-    input_tokens INTEGER, output_tokens INTEGER, seconds REAL, request_id TEXT);
-CREATE TABLE IF NOT EXISTS holders (holder TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS leases (key TEXT PRIMARY KEY, holder TEXT NOT NULL) WITHOUT ROWID;
-"""
+LOG = logging.getLogger("quackllm")
+LOOKUP_SIZES = (1, 64, 1024)
+"""Keys of one look-up: few sizes, so that SQLite has them prepared."""
+TRIM_SECONDS = 0.05
+"""About how long a settling also makes room in a file that is too large."""
+SCANNED_ROWS, DELETED_ROWS = 20_000, 250
+"""How many rows one step of a deletion looks at, and deletes, at most."""
+PAUSE_SECONDS = 0.02
+"""Between two steps, for those who wait for the file's lock: SQLite's waiters look again after 1 to 100 ms."""
+SHRINK_TO = 0.9
+"""A file that grew beyond its size shrinks to this part of it, so that not every answer makes another go."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A call that was made, as the store records it."""
+class Deletion:
+    """A deletion that goes through a table in steps, and where it is.
 
-    key: str
-    model: str
-    engine: str
-    prompt: str
-    response: Response
-    kept: bool = True
+    Args:
+        model: whose rows go; None: everybody's.
+        before: rows of this time and older go, seconds since 1970.
+        table: 'answers', then 'calls'.
+        after: the last id that was looked at.
+        forgotten: answers that went so far.
+    """
 
-
-AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
-"""As `json.dumps`, which would make an encoder for each text."""
-
-
-def key_of(identity: str, request: Request) -> str:
-    """Return the hash of all that decides the answer: the model's identity, the messages and the options."""
-    messages: list[list[Any]] = [[each.role, each.content, *each.images] for each in request.messages]
-    if any(each.extra for each in request.messages):
-        messages.append([each.extra for each in request.messages])
-    text = AS_JSON([identity, request.kind, messages, request.options.cache_key_json])
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
+    model: str | None
+    before: float
+    table: str = "answers"
+    after: int = 0
+    forgotten: int = 0
 
 
 class CallStore:
@@ -82,185 +61,249 @@ class CallStore:
     Args:
         path: the file; its folder must be on a disk of this machine. None: `calls.sqlite` in QUACKLLM_HOME.
         max_bytes: when the file grows beyond it, the oldest answers go. None: as `settings.yaml` says.
+        clock: seconds that only go forward, the same for all processes of this machine: how leases are timed.
+        leases_written: drivers on other machines use this object, so that their leases have to be in the file.
 
     Raises:
-        StoreError: the file cannot be opened, is none of ours, or lies on a network file system.
+        StoreError: the file cannot be opened, is none of ours, is a newer release's, or lies on a network disk.
     """
 
-    def __init__(self, path: Path | None = None, *, max_bytes: int | None = None) -> None:
-        path = path or home_folder() / "calls.sqlite"
-        _refuse_shared_disk(path)
-        self.path, self.max_bytes = path, max_bytes or load_settings().store_max_bytes
-        try:
-            self._file = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._file.executescript(
-                "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + LAYOUT
-            )
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"the call store {path} cannot be opened: {error}",
-                hint="set QUACKLLM_HOME to another folder, or SET VARIABLE llm_store = 'off'",
-            ) from error
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        max_bytes: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        leases_written: bool = False,
+    ) -> None:
+        self.path = path or home_folder() / "calls.sqlite"
+        self.max_bytes = max_bytes or load_settings().store_max_bytes
+        self._file = StoreFile(self.path)
+        self._connection = self._file.connection
+        self._leases = LeaseTable(self._connection, clock, leases_written)
+        self._warned: set[str] = set()
+        if not self._file.read_only:
+            migrate_answers(self._file)
+            self._recover()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._file:  # Commits at the end, or rolls back.
-            self._file.execute("BEGIN IMMEDIATE")
-            yield
+    def _recover(self) -> set[Key]:
+        """Store what killed processes had received and not committed, and return its keys; what fails is left there."""
+        with contextlib.suppress(sqlite3.OperationalError), abandoned_calls(self.path) as (calls, dead):
+            stored = self.get_many([call.key for call in calls])
+            if fresh := [call for call in calls if call.key not in stored]:
+                self.record(fresh, f"recovery by process {os.getpid()}")
+            if dead:
+                with self._file.transaction():
+                    self._leases.forget_owners(dead)
+            return {call.key for call in calls}
+        return set()
 
-    def find(self, keys: Sequence[str]) -> dict[str, Response]:
+    def get_many(self, keys: Sequence[Key]) -> dict[Key, Response]:
         """Return the answers that are known, by key; history and model are the caller's to add."""
-        rows = self._file.execute(
-            "SELECT key, answer FROM answers WHERE key IN (SELECT value FROM json_each(?))", (json.dumps(keys),)
-        )
-        return {key: _read(answer) for key, answer in rows}
-
-    def claim(self, keys: Sequence[str], holder: str) -> set[str]:
-        """Take a lease on each key that no living holder has; return those that were taken."""
-        wanted = json.dumps(keys)
-        with self._transaction():
-            self._beat(holder)
-            self._file.execute(
-                "DELETE FROM leases WHERE key IN (SELECT value FROM json_each(?)) "
-                "AND holder NOT IN (SELECT holder FROM holders WHERE until > ?)",
-                (wanted, time.time()),
+        found: dict[Key, Response] = {}
+        damaged = 0
+        for key, response in self._stored(keys):
+            if response is None:
+                damaged += 1
+            else:
+                found[key] = response
+        if damaged:
+            self._warn_once(
+                "damaged", f"{damaged} answers in the call store {self.path} are damaged: they are asked again"
             )
-            self._file.execute("INSERT OR IGNORE INTO leases SELECT value, ? FROM json_each(?)", (holder, wanted))
-            rows = self._file.execute(
-                "SELECT key FROM leases WHERE holder = ? AND key IN (SELECT value FROM json_each(?))", (holder, wanted)
-            )
-            return {key for (key,) in rows}
+        return found
 
-    def beat(self, holder: str) -> None:
-        """Say that the holder lives."""
-        with self._transaction():
-            self._beat(holder)
+    def _stored(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Response | None]]:
+        if self._file.version < SCHEMA_VERSION:
+            yield from get_many_v0(self._connection, keys)
+            return
+        for part in _parts(keys):
+            marks = ", ".join("?" * len(part))
+            rows = self._connection.execute(f"SELECT key, answer FROM answers WHERE key IN ({marks})", part)
+            for key, answer in rows:
+                try:
+                    yield key, decode_answer(key, answer)
+                except DamagedAnswerError:
+                    yield key, None
 
-    def _beat(self, holder: str) -> None:
-        self._file.execute("INSERT OR REPLACE INTO holders VALUES (?, ?)", (holder, time.time() + LEASE_SECONDS))
+    def claim(self, keys: Sequence[Key], owner: str) -> set[Key]:
+        """Take a lease on each key that no other living owner has; return those that were taken.
 
-    def settle(self, calls: Sequence[Call]) -> None:
-        """Record the calls, keep the whole answers, and give the leases back: one transaction."""
+        Where nothing can be written, all are taken: what is asked twice is better than what is not asked. What a
+        killed owner had received is stored first, and not taken.
+        """
+        try:
+            recovered = self._recover() if self._leases.has_dead_owners() else set()
+            with self._file.transaction():
+                return self._leases.claim([key for key in keys if key not in recovered], owner)
+        except sqlite3.OperationalError as error:
+            if not cannot_write(error):
+                raise
+            return set(keys)
+
+    def heartbeat(self, owner: str) -> None:
+        """Say that the owner lives."""
+        with self._file.transaction():
+            self._leases.see(owner)
+
+    def release(self, keys: Sequence[Key], owner: str) -> None:
+        """Give leases back without an answer."""
+        with self._file.transaction():
+            self._leases.release(keys, owner)
+
+    def record(self, calls: Sequence[CallRecord], owner: str) -> None:
+        """Record the calls, store the whole answers, and give the owner's leases back: one transaction."""
         now = time.time()
-        with self._transaction():
-            self._file.executemany(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)",
-                [(c.key, c.model, _written(c.response), now) for c in calls if c.kept and c.response.is_complete],
+        rows = (self._row(call, now) for call in calls if call.response.is_complete)
+        answers = sorted(row for row in rows if row)  # Keys that lie together in the index are written together.
+        with self._file.transaction():
+            models = {name: self._model(name) for name in {call.model for call in calls}}
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO answers (key, model, stored_at, answer) VALUES (?, ?, ?, ?)",
+                [(key, models[name], at, answer) for key, name, at, answer in answers],
             )
-            self._file.executemany(
+            self._connection.executemany(
                 "INSERT INTO calls (at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, "
                 "seconds, request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [_record(call, now) for call in calls],
             )
-            self._release([call.key for call in calls])
-        self._keep_to_size()
+            self._leases.release([call.key for call in calls], owner)
+        self._trim()
 
-    def release(self, keys: Sequence[str]) -> None:
-        """Give leases back without an answer."""
-        with self._transaction():
-            self._release(keys)
+    def _row(self, call: CallRecord, now: float) -> tuple[Key, str, float, bytes] | None:
+        try:
+            return call.key, call.model, now, encode_answer(call.key, call.response)
+        except DamagedAnswerError as error:
+            self._warn_once("unwritable", f"an answer of {call.model} is not stored: {error}")
+            return None
 
-    def _release(self, keys: Iterable[str]) -> None:
-        self._file.execute(
-            "DELETE FROM leases WHERE key IN (SELECT value FROM json_each(?))", (json.dumps(list(keys)),)
-        )
+    def _model(self, name: str) -> int:
+        """Return the number that stands for the model's name, new if need be."""
+        self._connection.execute("INSERT OR IGNORE INTO models (name) VALUES (?)", (name,))
+        (number,) = self._connection.execute("SELECT id FROM models WHERE name = ?", (name,)).fetchone()
+        return int(number)
 
     def forget(self, model: str | None = None, older_than_seconds: float = 0.0) -> int:
         """Delete answers and the record of calls, of one model or of all; return how many answers went."""
-        chosen = "WHERE (? IS NULL OR model = ?) AND at <= ?"
-        values = (model, model, time.time() - older_than_seconds)
-        with self._transaction():
-            forgotten = self._file.execute(f"DELETE FROM answers {chosen}", values).rowcount
-            self._file.execute(f"DELETE FROM calls {chosen}", values)
-        self._file.execute("PRAGMA incremental_vacuum")
-        return forgotten
+        deletion: Deletion | int = Deletion(model, time.time() - older_than_seconds)
+        while isinstance(deletion, Deletion):
+            deletion = self.forget_step(deletion)
+            time.sleep(PAUSE_SECONDS)
+        return deletion
 
-    def _keep_to_size(self) -> None:
-        while self.bytes() > self.max_bytes:
-            with self._transaction():
-                gone = self._file.execute(
-                    "DELETE FROM answers WHERE key IN (SELECT key FROM answers ORDER BY at LIMIT max(1, "
-                    "(SELECT count(*) / 10 FROM answers)))"
-                ).rowcount
-                self._file.execute(
-                    "DELETE FROM calls WHERE id IN (SELECT id FROM calls ORDER BY id LIMIT "
-                    "(SELECT count(*) / 10 FROM calls))"
-                )
-            self._file.execute("PRAGMA incremental_vacuum").fetchall()
-            if not gone:
-                return
+    def forget_step(self, deletion: Deletion) -> Deletion | int:
+        """Take one step of a deletion; nobody waits for more than a step, and only what goes is locked for.
+
+        Returns:
+            where the next step begins, or, at the end, how many answers went.
+        """
+        first, last = self._id_range(deletion.table)
+        after = max(deletion.after, first - 1)
+        if after >= last:
+            return self._next_table(deletion)
+        ids = self._matching_ids(deletion, after)
+        if ids:
+            with self._file.transaction() as connection:
+                connection.executemany(f"DELETE FROM {deletion.table} WHERE id = ?", ids)
+        return replace(
+            deletion,
+            after=ids[-1][0] if len(ids) == DELETED_ROWS else after + SCANNED_ROWS,
+            forgotten=deletion.forgotten + len(ids) * (deletion.table == "answers"),
+        )
+
+    def _id_range(self, table: str) -> tuple[int, int]:
+        (first,) = self._connection.execute(f"SELECT min(id) FROM {table}").fetchone()
+        (last,) = self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()
+        return first or 0, last or -1
+
+    def _matching_ids(self, deletion: Deletion, after: int) -> list[tuple[int]]:
+        is_answers = deletion.table == "answers"
+        whose = "model = (SELECT id FROM models WHERE name = :model)" if is_answers else "model = :model"
+        when = "stored_at" if is_answers else "at"
+        return self._connection.execute(
+            f"SELECT id FROM {deletion.table} WHERE id > :after AND id <= :last AND (:model IS NULL OR {whose}) "
+            f"AND {when} <= :before ORDER BY id LIMIT {DELETED_ROWS}",
+            {"after": after, "last": after + SCANNED_ROWS, "model": deletion.model, "before": deletion.before},
+        ).fetchall()
+
+    def _next_table(self, deletion: Deletion) -> Deletion | int:
+        if deletion.table == "answers":
+            return replace(deletion, table="calls", after=0)
+        if self._free_pages():
+            self._connection.execute(f"PRAGMA incremental_vacuum({DELETED_ROWS})").fetchall()
+            if self._free_pages():
+                return deletion
+        return deletion.forgotten
+
+    def _free_pages(self) -> int:
+        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        return int(free)
+
+    def _trim(self) -> None:
+        """Let the oldest answers go from a file that is too large: a step of it with each settling."""
+        if self._file.bytes() <= self.max_bytes:
+            return
+        began = time.monotonic()
+        while self._file.bytes() > self.max_bytes * SHRINK_TO and time.monotonic() - began < TRIM_SECONDS:
+            with self._file.transaction():
+                if not sum(self._delete_oldest(table) for table in ("answers", "calls")):
+                    return
+
+    def _delete_oldest(self, table: str) -> int:
+        first, last = self._id_range(table)
+        part = min(DELETED_ROWS, (last - first) // 50)
+        return self._connection.execute(f"DELETE FROM {table} WHERE id <= ?", (first + part,)).rowcount
 
     def bytes(self) -> int:
-        """Return how large the file is, in bytes."""
-        (pages,), (free,), (size,) = (
-            self._file.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
+        """Return how much of the file is used, in bytes."""
+        return self._file.bytes()
 
     def calls(self, limit: int, before: int | None = None) -> list[dict[str, Any]]:
         """Return the newest recorded calls below the id `before`, newest first."""
-        rows = self._file.execute(
+        rows = self._connection.execute(
             "SELECT id, at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, seconds, "
             "request_id FROM calls WHERE (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?",
             (before, before, limit),
         )
-        names = [column[0] for column in rows.description]
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        return _named(rows)
 
     def usage(self) -> list[dict[str, Any]]:
         """Return calls, failures, tokens and seconds by model and engine."""
-        rows = self._file.execute(
+        rows = self._connection.execute(
             "SELECT model, engine, count(*) AS calls, sum(finish_reason <> 'stop') AS failed, "
             "sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(seconds) AS seconds "
             "FROM calls GROUP BY model, engine ORDER BY calls DESC"
         )
-        names = [column[0] for column in rows.description]
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        return _named(rows)
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._connection.close()
+
+    def _warn_once(self, about: str, text: str) -> None:
+        """Log a warning, once about each thing."""
+        if about not in self._warned:
+            self._warned.add(about)
+            LOG.warning("%s", text)
 
 
-def _record(call: Call, now: float) -> tuple[Any, ...]:
+def _parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    """Cut the keys into parts of few sizes; the last key fills up the last part."""
+    for start in range(0, len(keys), LOOKUP_SIZES[-1]):
+        part = keys[start : start + LOOKUP_SIZES[-1]]
+        size = next(size for size in LOOKUP_SIZES if len(part) <= size)
+        yield [*part, *[part[-1]] * (size - len(part))]
+
+
+def _named(rows: sqlite3.Cursor) -> list[dict[str, Any]]:
+    names = [column[0] for column in rows.description]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _record(call: CallRecord, now: float) -> tuple[Any, ...]:
     response, usage = call.response, call.response.usage
     code = response.error.code if response.error else None
-    asked = (now, call.model, call.engine, call.prompt[:PROMPT_CHARACTERS])
+    prompt = call.prompt[:PROMPT_CHARACTERS].encode("utf-8", "replace").decode()
+    asked = (now, call.model, call.engine, prompt)
     tokens = (usage.input_tokens, usage.output_tokens)
     return (*asked, response.finish_reason, code, *tokens, response.seconds, response.request_id)
-
-
-def _written(response: Response) -> str:
-    fields = {
-        "output": response.output,
-        "reasoning": response.reasoning,
-        "usage": structs.asdict(response.usage),
-        "seconds": response.seconds,
-        "request_id": response.request_id,
-        "embedding": response.embedding,
-        "tool_calls": response.tool_calls,
-    }
-    return AS_JSON({name: value for name, value in fields.items() if value is not None})
-
-
-def _read(answer: str) -> Response:
-    fields = json.loads(answer)
-    embedding = fields.pop("embedding", None)
-    usage = Usage(**fields.pop("usage"))
-    return Response(fields.pop("output", None), usage=usage, embedding=embedding and tuple(embedding), **fields)
-
-
-def _refuse_shared_disk(path: Path) -> None:
-    """SQLite's locks do not hold over a network: two machines would corrupt the file.
-
-    Raises:
-        StoreError: the path lies on a network file system.
-    """
-    resolved = path.absolute()
-    mounts = [disk for disk in psutil.disk_partitions(all=True) if resolved.is_relative_to(disk.mountpoint)]
-    nearest = max(mounts, key=lambda disk: len(disk.mountpoint), default=None)
-    if nearest and nearest.fstype in SHARED_FILE_SYSTEMS:
-        raise StoreError(
-            f"the call store cannot lie on a network file system ({nearest.fstype} at {nearest.mountpoint})",
-            hint="set QUACKLLM_HOME to a folder on a disk of this machine",
-        )

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...workers.errors import RequestError
 from ...workers.messages import Failure, Message, Request, Response
 from ...workers.options import options_from_json
-from .params import read_params
+from ..value_text import cast_column, column_texts, plain_column
+from .params import INSTRUCTION, SYSTEM, read_params
 
 MESSAGES_SQL = "STRUCT(role VARCHAR, content VARCHAR, images VARCHAR[])[]"
 ERROR_SQL = "STRUCT(code VARCHAR, message VARCHAR, retryable BOOLEAN)"
@@ -43,30 +43,76 @@ RESPONSE = pa.struct(
 NOTHING = Response(None)
 
 
-def requests_of(column: pa.ChunkedArray, wanted_by: str) -> list[Request | None]:
+def requests_of(column: pa.ChunkedArray) -> list[Request | None]:
     """Return one Request a row; NULL rows, and rows whose prompt is NULL, are None.
 
     Args:
-        column: VARCHAR, a Request STRUCT, or what `llm_param` takes.
-        wanted_by: the SQL function, for the error.
+        column: a Request STRUCT, what `llm_param` takes, or a value of any other type, whose text is the prompt.
 
     Raises:
-        RequestError: another type, or a request that cannot be read.
+        RequestError: a request that cannot be read.
     """
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return [None if text is None else Request.of(text) for text in column.to_pylist()]
-    if pa.types.is_null(kind):
-        return [None] * len(column)
-    if pa.types.is_struct(kind) and {"messages", "options"} <= {field.name for field in kind}:
+    names = {field.name for field in kind} if pa.types.is_struct(kind) else set()
+    if {"messages", "options"} <= names:
         return [None if row is None else _request(row) for row in column.to_pylist()]
-    if pa.types.is_struct(kind) or pa.types.is_map(kind):
-        typed = pa.types.is_struct(kind)
-        return [None if row is None else read_params(dict(row), typed=typed) for row in column.to_pylist()]
-    raise RequestError(
-        f"{wanted_by} takes a text or a request, not {sql_name(kind)}",
-        hint="write a VARCHAR (CAST(… AS VARCHAR)), or llm_param({'instruction': …})",
-    )
+    if names & set(INSTRUCTION):
+        return params_requests(column)
+    texts = prompt_texts(column)
+    requests = [None if text is None else Request.of(text) for text in texts]
+    if not pa.types.is_map(kind):
+        return requests
+    return [
+        read_params(row, typed=False) if row and row.keys() & set(INSTRUCTION) else request
+        for row, request in zip(_map_rows(column), requests, strict=True)
+    ]
+
+
+def prompt_texts(column: pa.ChunkedArray) -> list[str | None]:
+    """Return the values of any type as texts: as DuckDB casts them to VARCHAR."""
+    if _is_text(column.type):
+        return list(column.to_pylist())
+    return [None] * len(column) if pa.types.is_null(column.type) else column_texts(column)
+
+
+def params_requests(column: pa.ChunkedArray) -> list[Request | None]:
+    """Return the requests that the rows of a STRUCT or MAP describe, as `llm_param` reads them.
+
+    Raises:
+        RequestError: one cannot be read.
+    """
+    if pa.types.is_struct(column.type):
+        return [None if row is None else read_params(row) for row in _struct_rows(column)]
+    return [None if row is None else read_params(row, typed=False) for row in _map_rows(column)]
+
+
+def _map_rows(column: pa.ChunkedArray) -> list[dict[str, str | None] | None]:
+    if not (_is_text(column.type.key_type) and _is_text(column.type.item_type)):
+        column = cast_column(column, "MAP(VARCHAR, VARCHAR)")
+    return [None if row is None else dict(row) for row in column.to_pylist()]
+
+
+def _struct_rows(column: pa.ChunkedArray) -> list[dict[str, Any] | None]:
+    """Return the rows of a STRUCT, its instruction and system message as texts whatever their types."""
+    from pyarrow.compute import struct_field  # A tenth of what connect() may take, and only such prompts need it.
+
+    column = plain_column(column)
+    texts = {
+        field.name: column_texts(struct_field(column, field.name))
+        for field in column.type
+        if field.name in (*INSTRUCTION, *SYSTEM) and not _is_text(field.type)
+    }
+    if not texts:
+        return list(column.to_pylist())
+    others = {field.name: struct_field(column, field.name) for field in column.type if field.name not in texts}
+    rows = pa.table({"place": range(len(column)), **others}).drop_columns("place").to_pylist()
+    named = [dict(zip(texts, cells, strict=True)) for cells in zip(*texts.values(), strict=True)]
+    there = column.is_valid().to_pylist()
+    return [{**row, **cells} if valid else None for row, cells, valid in zip(rows, named, there, strict=True)]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _request(row: dict[str, Any]) -> Request | None:

@@ -11,7 +11,9 @@ import pyarrow as pa
 from ...workers import event_loop
 from ...workers.errors import RequestError
 from ...workers.serving.fleet import ModelStatus
+from ..calls.async_store import forget_answers
 from ..calls.prices import add_cost
+from ..calls.store import CallStore
 from ..session.session import Session
 
 MODELS_SQL = (
@@ -81,7 +83,7 @@ def _model(session: Session, status: ModelStatus) -> dict[str, Any]:
 def calls(session: Session, max_calls: pa.ChunkedArray, before: pa.ChunkedArray) -> pa.Array:
     """Return the newest calls of the store, newest first; `before` pages on by id."""
     limit, below = max_calls[0].as_py(), before[0].as_py()
-    rows = event_loop.run_sync(session.client.store.calls(limit, below))
+    rows = event_loop.run_sync(session.client.store.call(CallStore.calls, limit, below))
     for row in rows:
         row["asked_at"] = datetime.fromtimestamp(row.pop("at"), UTC).replace(tzinfo=None)
     add_cost(rows)
@@ -90,7 +92,7 @@ def calls(session: Session, max_calls: pa.ChunkedArray, before: pa.ChunkedArray)
 
 def usage(session: Session) -> pa.Array:
     """Return calls, tokens, seconds and money by model."""
-    rows = event_loop.run_sync(session.client.store.usage())
+    rows = event_loop.run_sync(session.client.store.call(CallStore.usage))
     add_cost(rows)
     return pa.array([rows], pa.list_(USAGE))
 
@@ -111,5 +113,5 @@ def estimate(session: Session, statements: pa.ChunkedArray) -> pa.Array:
 def forget(session: Session, models: pa.ChunkedArray, seconds: pa.ChunkedArray) -> pa.Array:
     """Delete answers from the store, and return how many went."""
     model, older = models[0].as_py(), float(seconds[0].as_py())
-    forgotten = event_loop.run_sync(session.client.store.forget(model, older))
+    forgotten = event_loop.run_sync(forget_answers(session.client.store, model, older))
     return pa.array([forgotten] * len(models), NUMBER)

@@ -6,27 +6,28 @@ import duckdb
 
 from ..raw_sql import execute_raw
 from ..session.session import Session
+from ..value_text import PROMPT_VALUE, PROMPT_VALUE_SQL
 
 STORE_MODE_SQL = "getvariable('llm_store')"
 
 SCALAR = {
-    "llm_param": "(given) AS quackllm_param(given, {number})",
-    "llm_stack": "(response, request) AS quackllm_stack(response, request, {number})",
+    "llm_param": "(given) AS quackllm_param({prompt}(given), {number})",
+    "llm_stack": "(response, request) AS quackllm_stack(response, {prompt}(request), {number})",
     # A lambda names the argument once: a macro that named it twice would bind and evaluate each nested call twice.
     "llm_result": "(response) AS "
     "list_transform([response], lambda each: CASE WHEN each.finish_reason = 'stop' THEN each.output END)[1]",
-    "llm_chat": "(request) AS quackllm_chat(NULL, request, {mode}, {number}), "
-    "(model, request) AS quackllm_chat(model, request, {mode}, {number})",
-    "llm_embed": "(model, text) AS quackllm_embed(model, text, {mode}, {number})",
+    "llm_chat": "(request) AS quackllm_chat(NULL, {prompt}(request), {mode}, {number}), "
+    "(model, request) AS quackllm_chat(model, {prompt}(request), {mode}, {number})",
+    "llm_embed": "(model, text) AS quackllm_embed(model, {prompt}(text), {mode}, {number})",
     "text2sql_detail": "(question, schema := NULL, model := NULL) AS "
-    "quackllm_text2sql(question, schema, model, {mode}, {number})",
+    "quackllm_text2sql({prompt}(question), schema, model, {mode}, {number})",
     "text2sql": "(question, schema := NULL, model := NULL) AS "
-    "(quackllm_text2sql(question, schema, model, {mode}, {number})).sql",
+    "(quackllm_text2sql({prompt}(question), schema, model, {mode}, {number})).sql",
     "llm_forget": "(model := NULL, older_than_seconds := 0) AS quackllm_forget(model, older_than_seconds, {number})",
 }
 TABLE = {
     "ask": "(question, model := NULL, max_rows := 10000, seconds := 60) AS TABLE "
-    "SELECT * FROM query(quackllm_ask(question, model, max_rows, seconds, {mode}, {number}))",
+    "SELECT * FROM query(quackllm_ask({prompt}(question), model, max_rows, seconds, {mode}, {number}))",
     "llm_models": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_models({number})) AS row)",
     "llm_usage": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_usage({number})) AS row)",
     "llm_estimate": "(statement) AS TABLE "
@@ -34,13 +35,14 @@ TABLE = {
     "llm_calls": "(max_calls := 1000, before := NULL) AS TABLE "
     "SELECT row.* FROM (SELECT unnest(quackllm_calls(max_calls, before, {number})) AS row)",
 }
-MODEL_MACRO = "(request) AS quackllm_chat('{model}', request, {mode}, {number})"
+MODEL_MACRO = "(request) AS quackllm_chat('{model}', {prompt}(request), {mode}, {number})"
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
     """Make every macro but the models' own names."""
+    _make(connection, PROMPT_VALUE, f"(given) AS {PROMPT_VALUE_SQL}")
     for name, body in {**SCALAR, **TABLE}.items():
-        _make(connection, name, body.format(number=session.number, mode=STORE_MODE_SQL))
+        _make(connection, name, body.format(number=session.number, mode=STORE_MODE_SQL, prompt=PROMPT_VALUE))
 
 
 def sync_model_macros(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
@@ -49,7 +51,8 @@ def sync_model_macros(connection: duckdb.DuckDBPyConnection, session: Session) -
     if wanted == session.model_macros:
         return
     for name in wanted - (session.model_macros or frozenset()):
-        _make(connection, f'"{name}"', MODEL_MACRO.format(model=name, number=session.number, mode=STORE_MODE_SQL))
+        body = MODEL_MACRO.format(model=name, number=session.number, mode=STORE_MODE_SQL, prompt=PROMPT_VALUE)
+        _make(connection, f'"{name}"', body)
     for name in (session.model_macros or frozenset()) - wanted:
         execute_raw(connection, f'DROP MACRO IF EXISTS temp."{name}"')
     session.model_macros = wanted

@@ -22,6 +22,8 @@ from .arrow import (
     REQUEST_SQL,
     RESPONSE_SQL,
     messages_of,
+    params_requests,
+    prompt_texts,
     requests_of,
     requests_to_arrow,
     responses_to_arrow,
@@ -39,12 +41,12 @@ def llm_param(_: Session, given: Column) -> pa.Array:
     if not (pa.types.is_struct(given.type) or pa.types.is_map(given.type) or pa.types.is_null(given.type)):
         hint = "write llm_param({'instruction': 'your prompt', 'temperature': 0.2})"
         raise RequestError(f"llm_param takes a STRUCT or a MAP, not {sql_name(given.type)}", hint=hint)
-    return requests_to_arrow(requests_of(given, "llm_param"))
+    return requests_to_arrow([None] * len(given) if pa.types.is_null(given.type) else params_requests(given))
 
 
 def llm_stack(_: Session, responses: Column, requests: Column) -> pa.Array:
     """`llm_stack(response, request or text)` → Request: the history with the new turn."""
-    new = requests_of(requests, "llm_stack")
+    new = requests_of(requests)
     if pa.types.is_null(responses.type):
         return requests_to_arrow(new)
     if not (pa.types.is_struct(responses.type) and responses.type.get_field_index("history") >= 0):
@@ -63,15 +65,16 @@ def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> R
 
 def llm_chat(session: Session, names: Column, requests: Column, mode: Column) -> pa.Array:
     """`llm_chat(model, request)` → Response."""
-    responses, places = _answer_distinct(session, names, requests_of(requests, "llm_chat"), mode)
+    responses, places = _answer_distinct(session, names, requests_of(requests), mode)
     return spread(responses_to_arrow(responses), places)
 
 
 def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> pa.Array:
     """`llm_embed(model, text)` → FLOAT[]; NULL where the text is NULL or the service refused it."""
-    if not (pa.types.is_string(texts.type) or pa.types.is_null(texts.type)):
-        raise RequestError(f"llm_embed takes a text, not {sql_name(texts.type)}", hint="write CAST(… AS VARCHAR)")
-    requests = [None if text is None else Request((Message("user", text),), kind="embed") for text in texts.to_pylist()]
+    if pa.types.is_struct(texts.type) and texts.type.get_field_index("messages") >= 0:
+        raise RequestError("llm_embed takes a text, not a request", hint="write llm_embed('model', 'your text')")
+    wanted = prompt_texts(texts)
+    requests = [None if text is None else Request((Message("user", text),), kind="embed") for text in wanted]
     responses, places = _answer_distinct(session, names, requests, mode)
     vectors = [response.embedding if response else None for response in responses]
     return spread(pa.array(vectors, pa.list_(pa.float32())), places)
@@ -124,7 +127,7 @@ def store_mode(column: Column) -> StoreMode:
 def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
     """`text2sql_detail(question, schema, model)` → the SQL with how it was found."""
     return text2sql.text2sql_detail(
-        session, requests_of(questions, "text2sql"), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
+        session, requests_of(questions), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
     )
 
 
@@ -133,7 +136,7 @@ def ask_sql(
 ) -> pa.Array:
     """`FROM ask(question)` → the SQL that `query()` then runs; there is no row to hold an error, so it is raised."""
     limits = (int(rows[0].as_py()), float(seconds[0].as_py()))
-    request = requests_of(questions, "ask")[0]
+    request = requests_of(questions)[0]
     return pa.array([text2sql.ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
 
 

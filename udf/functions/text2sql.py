@@ -52,6 +52,8 @@ def text2sql_detail(
     for asked, found in zip(distinct, answers, strict=True):
         if found is not None:
             session.statement.note_failure(asked, found.error)
+            if found.left_out:
+                session.statement.add_warning(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
     return spread(pa.array([found and _row(found) for found in answers], DETAIL), places)
 
 

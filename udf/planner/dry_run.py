@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
-from ...workers.metrics import CACHE_HITS
+from ...workers.metrics import CACHE_HITS, series
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
@@ -49,7 +49,7 @@ class DryRun:
         responses = self._cached.responses(spec, requests, mode)
         with self._noting:
             if not self.missing_count:  # What is found later was asked by this very statement.
-                CACHE_HITS.add(sum(response is not None for response in responses), spec.name)
+                series(CACHE_HITS, spec.name).inc(sum(response is not None for response in responses))
             place = (spec.name, mode)
             under_way = [noted.get(place, {}) for noted, _ in self._asked]
             new = self._requests.setdefault(place, {})

@@ -17,7 +17,8 @@ from ...workers.messages import Request, Response, Usage
 from ...workers.serving.retry import estimate_tokens
 from ..calls.model_estimate import ModelEstimate
 from ..calls.prices import price_of
-from ..calls.store import key_of
+from ..calls.request_key import request_key
+from ..calls.store import CallStore
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
@@ -52,7 +53,7 @@ class CostEstimator:
                 if (spec.name, request) not in self._seen:
                     self._seen.add((spec.name, request))
                     self._count(found, spec, request, response)
-        made_up = (Response(key_of(spec.identity, request), model=spec.name) for request in requests)
+        made_up = (Response(request_key(spec.identity, request).hex(), model=spec.name) for request in requests)
         return [there or made for there, made in zip(known, made_up, strict=True)]
 
     def _count(self, found: ModelEstimate, spec: ModelSpec, request: Request, response: Response | None) -> None:
@@ -144,6 +145,8 @@ def _text_of(argument: exp.Expr, values: Any) -> str | None:
 
 
 async def _answer_tokens(session: Session) -> dict[str, float]:
-    """Return how many tokens an answer of each model has had so far, on average."""
-    usage = await session.client.store.usage()
+    """Return how many tokens an answer of each model has had so far, on average; {} where the store is off."""
+    if session.statement.scope.options.llm_store == "off":
+        return {}
+    usage = await session.client.store.call(CallStore.usage)
     return {row["model"]: row["output_tokens"] / row["calls"] for row in usage if row["calls"] and row["output_tokens"]}

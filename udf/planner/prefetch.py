@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from ..raw_sql import execute_raw
 from ..session.session import Session
+from ..value_text import PROMPT_VALUE
 from .dry_run import DryRun
 from .eligibility import has_single_pass_source, ineligible_reason
 from .guards import add_guards
@@ -138,6 +139,7 @@ class Prefetch:
         for call in [node for clause in clauses for node in clause.walk() if self._reading.is_call(node)]:
             name = [] if call.name.lower().startswith("llm_") else [f"'{call.name.lower()}'"]
             given = [*name, *(value.sql(dialect="duckdb") for value in call.expressions)]
+            given[-1:] = [f"{PROMPT_VALUE}({request})" for request in given[-1:]]
             function = "quackllm_embed" if call.name.lower() == "llm_embed" else "quackllm_chat"
             given = ["NULL", *given] if len(given) == 1 else given
             call.set("this", function)

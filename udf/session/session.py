@@ -13,8 +13,9 @@ import duckdb
 
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import SetupError, UnknownModelError
+from ...workers.event_loop import after_fork
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, ECHO, Fleet, find_model
-from ..calls.async_store import SharedStore, store_for
+from ..calls.async_store import AsyncCallStore, open_store
 from ..calls.client import CachingClient
 from ..calls.model_estimate import ModelEstimate
 from .answer_source import AnswerSource
@@ -22,7 +23,7 @@ from .statement import Statement
 from .transaction import ImplicitTransaction
 
 if TYPE_CHECKING:
-    from ...workers.mschema import Schema
+    from ...workers.database_schema import Schema
 
 _NUMBERS = itertools.count(1)
 _SESSIONS: dict[int, Session] = {}
@@ -111,7 +112,7 @@ def open_session(fleet: Fleet, model: str | None) -> Session:
     """
     if model is not None:
         find_model(fleet, model)
-    session = Session(fleet, _client(fleet, store_for(fleet)), model)
+    session = Session(fleet, _client(fleet, open_store(fleet)), model)
     _SESSIONS[session.number] = session
     return session
 
@@ -150,5 +151,17 @@ def close_session(number: int) -> None:
 
 
 @cache
-def _client(fleet: Fleet, store: SharedStore) -> CachingClient:
+def _client(fleet: Fleet, store: AsyncCallStore) -> CachingClient:
     return CachingClient(fleet, store)
+
+
+def _reset_after_fork() -> None:
+    """Give every session of a forked child a client of its own; what answers on Ray cannot be reached from there."""
+    _client.cache_clear()
+    for session in _SESSIONS.values():
+        session.lock = threading.RLock()
+        if not session.fleet.address:
+            session.client = _client(session.fleet, open_store(session.fleet))
+
+
+after_fork(_reset_after_fork)

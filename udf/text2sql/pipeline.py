@@ -52,7 +52,7 @@ async def generate_sql(
         raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
     values = await asyncio.to_thread(match_values, request.messages[-1].content, schema.schema)
     messages: tuple[Message, ...] | None = form.ask(request.messages, schema.schema, values)
-    detail = Text2SqlResult(None, NO_SQL, 0, False, "", request.messages[:-1], Usage(), 0.0)
+    detail = Text2SqlResult(None, NO_SQL, 0, False, "", request.messages[:-1], Usage(), 0.0, schema.left_out)
     while messages is not None and detail.attempts <= max_repairs:
         response = await ask(structs.replace(request, messages=messages))
         detail = _add_attempt(detail, response)

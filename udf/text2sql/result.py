@@ -36,6 +36,7 @@ class Text2SqlResult:
         history: bare questions and SQL, the newest last, for a follow-up; after a failure the last good one.
         usage: tokens of all attempts.
         seconds: of all attempts.
+        left_out: what of the schema's DDL was not understood, each with its line.
     """
 
     sql: str | None
@@ -46,3 +47,4 @@ class Text2SqlResult:
     history: tuple[Message, ...]
     usage: Usage
     seconds: float
+    left_out: tuple[str, ...] = ()

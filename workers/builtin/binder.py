@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from ..mschema import Schema, Table, split_name
+from ..database_schema import Schema, Table, split_name
 from .query.to_sql import quoted
 
 

@@ -26,8 +26,8 @@ from .schema.schema_index import SchemaIndex
 VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
 VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
 BEAMS = 5
+# The model declines from this log-probability on; below it, its likeliest query is the answer.
 DECLINE_THRESHOLD = math.log(0.5)
-"""A decline counts from this probability on; below it the likeliest query does."""
 
 
 class NoSchemaError(ValueError):
@@ -68,7 +68,7 @@ class SchemaContext:
         return SchemaLinks(self.names)
 
     def links_for(self, text: str, cells: list[tuple[int, str]]) -> SchemaLinks:
-        """Return the links of the schema, or of the part of a large one that a text is about; `cells` are known too."""
+        """Return the links of the schema, or of the part of a large one that a text names; `cells` are added."""
         schema = prune_schema(self.names, text, {number for number, _ in cells})
         links = self.links if schema is self.names.schema else SchemaLinks(SchemaIndex(schema))
         found = [(self._number_in(links.names, number), cell) for number, cell in cells]
@@ -90,7 +90,7 @@ class SchemaContext:
 
 @lru_cache(maxsize=16)
 def schema_context(text: str) -> SchemaContext:
-    """Return the prepared schema of an M-Schema text, kept for the next question.
+    """Return the prepared schema of an M-Schema text; cached for the next question.
 
     Raises:
         NoSchema: the text describes no table.
@@ -120,8 +120,8 @@ def parse(network: Network, schema: str, turns: Sequence[tuple[str, str]], quest
             if beam.score > DECLINE_THRESHOLD:
                 raise DeclinedError
             continue
-        tree = tree_of(beam, linked)
-        sql = None if is_degenerate(tree) else sql_of(tree, names, linked)
+        tree = tree_from_beam(beam, linked)
+        sql = None if is_degenerate(tree) else sql_for(tree, names, linked)
         if sql and grounds.binder.binds(sql):
             return Parsed(sql, tree, len(linked.features), len(beam.symbols))
     raise DeclinedError
@@ -138,13 +138,19 @@ def previous_turn(turns: Sequence[tuple[str, str]], names: SchemaIndex) -> Previ
         return PreviousTurn(question)
 
 
-def tree_of(beam: Beam, linked: LinkedQuestion) -> Query:
+def tree_from_beam(beam: Beam, linked: LinkedQuestion) -> Query:
     """Return the query of a whole beam."""
     return parse_symbols(beam.symbols, [one.value for one in linked.candidates], linked.words)
 
 
-def sql_of(tree: Query, names: SchemaIndex, linked: LinkedQuestion) -> str | None:
-    """Return the SQL of a tree, texts as the cells spell them; None where no keys tie its tables."""
+def sql_for(tree: Query, names: SchemaIndex, linked: LinkedQuestion) -> str | None:
+    """Return the SQL of a tree, texts as the cells spell them; None where no keys tie its tables.
+
+    Args:
+        tree: the query.
+        names: of the schema.
+        linked: the question, whose candidates have the cells' spellings.
+    """
     cells = {one.value.text: one.cells for one in linked.candidates}
     try:
         return format_sql(tree, names, lambda column, text: cells.get(text, {}).get(column, text))

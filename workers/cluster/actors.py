@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import pickle
 from collections.abc import AsyncIterator, Sequence
@@ -22,8 +23,13 @@ from .metrics_exporter import start_replica_observability
 NAMESPACE = "quackllm"
 DIRECTORY = "directory"
 KV_KEY, KV_NAMESPACE = b"deployments", b"quackllm"
+# Where the classes of a directory that commit d85c759 wrote are now.
+MOVED_MODULES = {
+    "quackllm.workers.actor": "quackllm.workers.cluster.actors",
+    "quackllm.workers.spec": "quackllm.workers.deployments.spec",
+}
+# Answers that complete within this time are sent in one message: a message for each costs more than its content.
 GATHER_SECONDS = 0.004
-"""Answers that complete within this time travel together: a message for each would cost more than it carries."""
 
 
 class RetiredError(QuackLLMError):
@@ -59,7 +65,7 @@ class ReplicaActor:
         """Start the engine; a replica that Ray restarted starts it at its first request.
 
         Raises:
-            SetupError: the engine cannot start, in its own words.
+            SetupError: the engine cannot start; the message is the engine's.
         """
         if self._noted is not None:
             noted, self._noted = self._noted, None
@@ -68,18 +74,18 @@ class ReplicaActor:
         await self.worker.start()
 
     async def up(self) -> bool:
-        """Say that this replica is there and takes requests."""
+        """Answer a ping: this replica takes requests."""
         return not self._retired
 
     async def set_worker_count(self, workers: int) -> None:
-        """Keep to this replica's part of the rates, now that there are so many."""
+        """Set this replica's share of the rate limits, now that there are so many replicas."""
         self.worker.retry.set_worker_count(workers)
 
     async def answer(self, requests: Sequence[Request]) -> AsyncIterator[ChunkBatch]:
-        """Yield answers with their places in the batch, as they complete.
+        """Yield answers with their index in the batch, as they complete.
 
         Raises:
-            RetiredError: ask the newer generation.
+            RetiredError: this generation was replaced; call the newer one.
             SetupError: no request can succeed.
         """
         if self._retired:
@@ -106,15 +112,28 @@ class ReplicaActor:
         return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()[:8], **self.worker.status()}
 
 
-class ModelDirectory:
-    """The actor that knows which generation of each model answers, and how often each replica was started.
+class _Unpickler(pickle.Unpickler):
+    """Reads what an earlier release wrote, whose classes lay in other modules."""
 
-    What it knows is kept in Ray's own store, where a restarted directory finds it.
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the class, wherever it lies now."""
+        return super().find_class(MOVED_MODULES.get(module, module), name)
+
+
+def _read_deployments(pickled: bytes) -> dict[str, Deployment]:
+    found: dict[str, Deployment] = _Unpickler(io.BytesIO(pickled)).load()
+    return found
+
+
+class ModelDirectory:
+    """The actor that records which generation of each model answers, and how often each replica was started.
+
+    It saves its state in Ray's key-value store, where a restarted directory finds it.
     """
 
     def __init__(self) -> None:
-        kept = _internal_kv_get(KV_KEY, namespace=KV_NAMESPACE)
-        self._deployments: dict[str, Deployment] = pickle.loads(kept) if kept else {}
+        saved = _internal_kv_get(KV_KEY, namespace=KV_NAMESPACE)
+        self._deployments: dict[str, Deployment] = _read_deployments(saved) if saved else {}
         self._starts: dict[str, int] = {name: 1 for found in self._deployments.values() for name in found.replicas}
 
     async def deployments(self) -> dict[str, Deployment]:
@@ -123,13 +142,13 @@ class ModelDirectory:
 
     async def publish(self, deployment: Deployment) -> None:
         """Let this generation, with so many replicas, answer from now on."""
-        self._keep({**self._deployments, deployment.spec.name: deployment})
+        self._save({**self._deployments, deployment.spec.name: deployment})
 
     async def remove(self, name: str) -> None:
         """Forget the model."""
-        self._keep({kept: deployment for kept, deployment in self._deployments.items() if kept != name})
+        self._save({saved: deployment for saved, deployment in self._deployments.items() if saved != name})
 
-    def _keep(self, deployments: dict[str, Deployment]) -> None:
+    def _save(self, deployments: dict[str, Deployment]) -> None:
         _internal_kv_put(KV_KEY, pickle.dumps(deployments), overwrite=True, namespace=KV_NAMESPACE)
         self._deployments = deployments
 

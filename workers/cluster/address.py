@@ -1,4 +1,4 @@
-"""At which address Ray is to be reached: found out in seconds, where Ray itself tries a dead one for minutes."""
+"""Finds Ray's address within seconds; Ray itself tries a dead one for minutes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ REACH_SECONDS = 10.0
 
 
 def resolve_address(address: str | None) -> str | None:
-    """Return what `ray.init` is to be given: an address at which somebody listens, or None or 'local' to start Ray.
+    """Return the address for `ray.init`: one that answers, or None or 'local' to start Ray.
 
     Args:
         address: a cluster's, 'auto', or None: the one that runs on this machine, else a new one.
 
     Raises:
-        ConnectionError: nobody listens there, or no address is known.
+        ConnectionError: the address does not answer, or there is none.
         ValueError: it is no address.
     """
     named = os.environ.get("RAY_ADDRESS") if address in (None, "auto") else None

@@ -13,6 +13,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ..deployments.spec import ModelSpec
 from ..errors import SetupError, UnknownModelError
@@ -25,12 +26,12 @@ from .address import resolve_address
 from .metrics_exporter import start_exporter
 from .replicas import RayReplica, drain, live_replicas, rebalance_rates, replica_statuses, start_replicas
 
+# Where the directory and the call store run: they survive a lost worker node, and the store's file stays where it is.
 ON_HEAD = {"node:__internal_head__": 0.001}
-"""Where the directory and the call store run: a lost worker node takes neither, and a file stays where it is."""
+# How long the cluster's head may be silent, e.g. while it is restarted, before that is an error.
 ANSWER_SECONDS = float(os.environ.get("QUACKLLM_CLUSTER_SECONDS", 60))
-"""How long the cluster's head may be silent, e.g. while it is restarted, before that is an error."""
+# A replica has this many requests for each that it works on, so that it stays busy while answers go to the driver.
 QUEUE_FACTOR = 2.0
-"""While answers that came together travel to the driver, and it is busy with them, a replica works on as many more."""
 
 
 class RayFleet(Fleet):
@@ -48,14 +49,14 @@ class RayFleet(Fleet):
         return {name: deployment.spec for name, deployment in self._deployments().items()}
 
     def _deployments(self) -> dict[str, Deployment]:
-        found: dict[str, Deployment] = self._ask("deployments")
+        found: dict[str, Deployment] = self._call_directory("deployments")
         return found
 
-    def _ask(self, method: str, *arguments: Any) -> Any:
-        """Return what the directory says.
+    def _call_directory(self, method: str, *arguments: Any) -> Any:
+        """Call a method of the directory and return its result.
 
         Raises:
-            SetupError: it says nothing: the cluster's head is down.
+            SetupError: it does not answer: the cluster's head is down.
         """
         try:
             return ray.get(getattr(self._directory, method).remote(*arguments), timeout=ANSWER_SECONDS)
@@ -77,10 +78,10 @@ class RayFleet(Fleet):
         if spec.name in BUILTIN_MODELS and spec == BUILTIN_MODELS[spec.name]:
             return local_fleet().router(spec)
         at_once = worker_concurrency(spec)
-        known = self._routers.get(spec.name)
-        if known is None or known[0] != at_once:
-            known = self._routers[spec.name] = (at_once, self._new_router(spec.name, at_once))
-        return known[1]
+        models = self._routers.get(spec.name)
+        if models is None or models[0] != at_once:
+            models = self._routers[spec.name] = (at_once, self._new_router(spec.name, at_once))
+        return models[1]
 
     def _new_router(self, name: str, at_once: int) -> Router:
         return Router(lambda: self._replicas(name), at_once, model=name, queued_ahead=QUEUE_FACTOR)
@@ -96,7 +97,7 @@ class RayFleet(Fleet):
         return await live_replicas(deployments[name].replicas)
 
     def _unknown(self, name: str, deployments: Mapping[str, Deployment]) -> UnknownModelError:
-        return unknown_model(name, {known: found.spec for known, found in deployments.items()}, self.address)
+        return unknown_model(name, {models: found.spec for models, found in deployments.items()}, self.address)
 
     def deploy(self, spec: ModelSpec) -> str:
         """Start a new generation, let it answer, then retire the one before it."""
@@ -107,7 +108,7 @@ class RayFleet(Fleet):
             return self.scale(spec.name, spec.num_workers)
         deployment = Deployment(spec, uuid.uuid4().hex[:8])
         start_replicas(deployment, deployment.replicas)
-        self._ask("publish", deployment)
+        self._call_directory("publish", deployment)
         if before:
             drain(before.replicas)
         return "rolled out" if before else "deployed"
@@ -120,7 +121,7 @@ class RayFleet(Fleet):
             return "unchanged"
         after = replace(before, spec=before.spec.model_copy(update={"num_workers": num_workers}))
         start_replicas(after, after.replicas[had:])
-        self._ask("publish", after)
+        self._call_directory("publish", after)
         rebalance_rates(after)
         drain(before.replicas[num_workers:])
         return f"scaled from {had} to {num_workers}"
@@ -128,17 +129,19 @@ class RayFleet(Fleet):
     def undeploy(self, name: str) -> None:
         """Take the model out of the directory, then let its replicas finish and end them."""
         deployment = self._deployment(name)
-        self._ask("remove", name)
+        self._call_directory("remove", name)
         drain(deployment.replicas)
 
     def status(self, name: str) -> ModelStatus:
-        """Return each replica: alive or not, how often started, where, and what it has done."""
+        """Return each replica: alive or not, number of starts, node, and counts."""
         deployments = self._deployments()
         if name not in deployments and name in BUILTIN_MODELS:
             return local_fleet().status(name)
         if name not in deployments:
             raise self._unknown(name, deployments)
-        return ModelStatus(deployments[name].spec, replica_statuses(deployments[name].replicas, self._ask("starts")))
+        return ModelStatus(
+            deployments[name].spec, replica_statuses(deployments[name].replicas, self._call_directory("starts"))
+        )
 
 
 @cache
@@ -149,7 +152,7 @@ def ray_fleet(address: str | None) -> RayFleet:
 
 def _attach(address: str | None) -> Any:
     """Connect this process to Ray and return the cluster's directory, made if need be."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Nothing is reported to anybody unless the user says so.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # No usage statistics are sent unless the user enables them.
     if not ray.is_initialized():
         try:
             at = resolve_address(address)
@@ -160,8 +163,17 @@ def _attach(address: str | None) -> Any:
     return detached_actor(ModelDirectory, DIRECTORY)
 
 
-def detached_actor(kind: type, name: str) -> Any:
-    """Return the cluster's one actor of that name, made if need be; every call of it may be repeated."""
+def detached_actor(kind: type, name: str, *args: Any, on_this_node: bool = False, **kwargs: Any) -> Any:
+    """Return the cluster's one actor of that name, made if need be; every call of it may be repeated.
+
+    Args:
+        kind: its class.
+        name: its name in the cluster.
+        on_this_node: it reads a file that lies here; else it is on the head.
+        args, kwargs: what its class is made with.
+    """
     kept = {"name": name, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
-    options = {**kept, "num_cpus": 0, "resources": ON_HEAD, "max_restarts": -1, "max_task_retries": -1}
-    return ray.remote(kind).options(**options).remote()
+    node = ray.get_runtime_context().get_node_id
+    where = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node(), soft=True)} if on_this_node else {}
+    options = {**kept, **(where or {"resources": ON_HEAD}), "num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+    return ray.remote(kind).options(**options).remote(*args, **kwargs)

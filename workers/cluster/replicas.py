@@ -1,4 +1,4 @@
-"""The actors of one deployment, seen from a driver: starting them, asking them, watching and retiring them."""
+"""The actors of one deployment, seen from a driver: start, call, watch and retire them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,10 @@ from ..serving.router import ReplicaLostError
 from ..serving.worker import ChunkBatch
 from .actors import NAMESPACE, Deployment, ReplicaActor, RetiredError
 
-MAX_BATCHES = 1000
-"""Batches that one replica takes at once; the worker's own slots bound what is really under way."""
+MAX_BATCHES = 1000  # Batches that one replica accepts at once; the worker's slots bound the requests in flight.
+# How long a deployment may take to load its weights.
 START_SECONDS = float(os.environ.get("QUACKLLM_START_SECONDS", 1800))
-"""How long a deployment may take to load its weights."""
-PING_SECONDS = 5.0
-"""How long a replica may take to say that it is up."""
+PING_SECONDS = 5.0  # How long a replica may take to answer a ping.
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class RayReplica:
             raise ReplicaLostError(f"{self.name}: {error}") from error
         finally:
             if answers is not None:
-                ray.cancel(answers)  # Whoever waited has left: the engine need not go on.
+                ray.cancel(answers)  # The caller has left: the engine can stop.
 
     async def up(self) -> bool:
         """Whether the actor is there and takes requests: not while Ray restarts it."""
@@ -79,7 +77,7 @@ async def live_replicas(names: Iterable[str]) -> list[RayReplica]:
 
 
 def start_replicas(deployment: Deployment, names: Sequence[str]) -> None:
-    """Start these replicas; if one cannot start, end them all and say why in the engine's words.
+    """Start these replicas; if one cannot start, end them all and report the engine's error.
 
     Raises:
         DeployError: an engine did not start; nothing of it was left behind.
@@ -100,7 +98,7 @@ def start_replicas(deployment: Deployment, names: Sequence[str]) -> None:
 
 
 def _options(spec: ModelSpec) -> dict[str, Any]:
-    """Return what Ray is told of a replica: what it needs, where it goes, and that it is brought back."""
+    """Return Ray's options for a replica: resources, placement and restarts."""
     return {
         "namespace": NAMESPACE,
         "lifetime": "detached",
@@ -117,13 +115,13 @@ def _options(spec: ModelSpec) -> dict[str, Any]:
 
 
 def rebalance_rates(deployment: Deployment) -> None:
-    """Tell each replica of how many it is one now."""
+    """Tell each replica how many replicas there are now: each gets its share of the rate limits."""
     for actor in filter(None, map(_find, deployment.replicas)):
         actor.share.remote(deployment.spec.num_workers)
 
 
 def drain(names: Iterable[str]) -> None:
-    """Let each replica answer what it has taken, then end it."""
+    """Let each replica finish its requests, then end it."""
     actors = list(filter(None, map(_find, names)))
     for actor, retired in [(actor, actor.retire.remote()) for actor in actors]:
         with contextlib.suppress(RayActorError):  # It is dead already, which is what retiring comes to.
@@ -139,21 +137,24 @@ def _find(name: str) -> Any | None:
 
 
 def replica_statuses(names: Sequence[str], starts: dict[str, int]) -> tuple[ReplicaStatus, ...]:
-    """Return each replica as it is now, asked together: one that hangs holds no other."""
-    asked = {name: actor.status.remote() for name in names if (actor := _find(name))}
-    told = set(ray.wait(list(asked.values()), num_returns=len(asked), timeout=2 * PING_SECONDS)[0]) if asked else ()
-    return tuple(_status(name, asked[name] if asked.get(name) in told else None, starts.get(name, 0)) for name in names)
+    """Return each replica's state; all are queried at once, so that one that hangs delays no other."""
+    calls = {name: actor.status.remote() for name in names if (actor := _find(name))}
+    ready = set(ray.wait(list(calls.values()), num_returns=len(calls), timeout=2 * PING_SECONDS)[0]) if calls else ()
+    answered = {name: call for name, call in calls.items() if call in ready}
+    return tuple(_status(name, answered.get(name), starts.get(name, 0)) for name in names)
 
 
-def _status(name: str, told: Any | None, starts: int) -> ReplicaStatus:
+def _status(name: str, answered: Any | None, starts: int) -> ReplicaStatus:
     try:
-        return ReplicaStatus(name, True, starts, **ray.get(told)) if told else ReplicaStatus(name, False, starts)
+        return (
+            ReplicaStatus(name, True, starts, **ray.get(answered)) if answered else ReplicaStatus(name, False, starts)
+        )
     except RayActorError:
         return ReplicaStatus(name, False, starts)
 
 
 def check_capacity(spec: ModelSpec) -> None:
-    """Refuse at once what the cluster could never place, rather than wait for it.
+    """Refuse at once a replica that no node of the cluster has room for.
 
     Raises:
         DeployError: more of a resource is wanted than there is.
@@ -161,10 +162,10 @@ def check_capacity(spec: ModelSpec) -> None:
     have = ray.cluster_resources()
     each = {"GPU": spec.gpus_per_worker, "CPU": spec.cpus_per_worker, **spec.resources_per_worker}
     for resource, amount in each.items():
-        wanted, there = amount * spec.num_workers, have.get(resource, 0)
-        if wanted > there:
+        needed, available = amount * spec.num_workers, have.get(resource, 0)
+        if needed > available:
             raise DeployError(
-                f"{spec.name} was not deployed: it wants {wanted:g} {resource}s, the cluster has {there:g}",
+                f"{spec.name} was not deployed: it wants {needed:g} {resource}s, the cluster has {available:g}",
                 hint="fewer workers, less for each, or more machines",
             )
 

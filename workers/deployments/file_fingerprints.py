@@ -1,4 +1,4 @@
-"""Local model files: what tells whether they are still the same."""
+"""Fingerprints of local model files, which show whether a file has changed."""
 
 from __future__ import annotations
 

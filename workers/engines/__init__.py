@@ -21,17 +21,16 @@ class Engine(Protocol):
     """What answers requests. `Settings` checks the `infer_params` of a deployment without loading anything."""
 
     Settings: ClassVar[type[BaseModel]]
-    concurrency: ClassVar[int]
-    """How many requests one worker keeps under way unless the deployment says otherwise."""
+    concurrency: ClassVar[int]  # Requests that one worker has in flight, unless the deployment sets another number.
 
     def __init__(self, settings: Any) -> None:
-        """Keep the settings; nothing is loaded yet."""
+        """Store the settings; nothing is loaded yet."""
 
     async def start(self) -> None:
         """Load weights, resolve the key, open the client. Runs once, in the worker's event loop."""
 
     async def answer(self, request: Request) -> Response:
-        """Answer one request; many may be under way at once."""
+        """Answer one request; many may be in flight at once."""
 
     async def close(self) -> None:
         """Give back what `start` took."""
@@ -49,8 +48,7 @@ class StreamingEngine(Protocol):
 class EmbeddingEngine(Protocol):
     """An engine that can turn texts into vectors."""
 
-    embed_batch: ClassVar[int]
-    """The most texts of one call."""
+    embed_batch: ClassVar[int]  # The most texts of one call.
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector a text, in order, all of one length."""
@@ -58,7 +56,7 @@ class EmbeddingEngine(Protocol):
 
 @runtime_checkable
 class ToolEngine(Protocol):
-    """An engine that tells its model of tools, and hands back which of them it wants called."""
+    """An engine that passes tools to its model and returns the calls of tools that the model asks for."""
 
     takes_tools: ClassVar[bool]
 
@@ -88,7 +86,7 @@ def find_engine(name: str) -> type[Engine]:
 
 
 def _installed_engine(name: str) -> EntryPoint:
-    # Scanning what is installed takes milliseconds, so it is not done for the engines that come with us.
+    # Scanning the installed packages takes milliseconds, so built-in engines are found without it.
     installed = entry_points(group=ENTRY_POINT_GROUP)
     if name not in installed.names:
         raise SetupError(f"no engine is called {name!r}", hint=did_you_mean(name, {*ENGINES, *installed.names}))

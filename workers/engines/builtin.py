@@ -16,10 +16,9 @@ from ..builtin.semantic_parser import DeclinedError, NoSchemaError, Parsed, pars
 from ..errors import ProviderError, SetupError
 from ..messages import Message, Request, Response, Usage
 
+# One BLAS thread: the matrices are small, and on busy cores several threads wait for each other (15 times slower).
 _LIBRARIES = ThreadpoolController()
-"""The matrices are small: several BLAS threads gain little, and on busy cores they wait for each other (15 times)."""
-_ALONE = threading.Lock()
-"""The limit holds for the whole process, so whoever sets it puts back what was there before the next one comes."""
+_ALONE = threading.Lock()  # The thread limit holds for the whole process: one thread at a time sets it and restores it.
 
 
 class BuiltinSettings(BaseModel):
@@ -31,7 +30,7 @@ class BuiltinSettings(BaseModel):
 
 
 class BuiltinEngine:
-    """Answers a question about a database with one SELECT. It is no language model: it knows nothing else."""
+    """Answers a question about a database with one SELECT. It is no language model and can do nothing else."""
 
     Settings: ClassVar[type[BaseModel]] = BuiltinSettings
     concurrency: ClassVar[int] = 1
@@ -44,7 +43,7 @@ class BuiltinEngine:
         """Load the weights.
 
         Raises:
-            SetupError: the settings ask for other weights than these.
+            SetupError: the settings name other weights than these.
         """
         if self.settings.release != release_name():
             hint = "leave `release` out to use the weights that are installed"

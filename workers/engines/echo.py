@@ -1,4 +1,4 @@
-"""The echo engine: answers with what it was asked. For tests, dry runs, and a machine without any model."""
+"""The echo engine: answers with the prompt. For tests, dry runs, and a machine without any model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EchoEngine:
         self.settings = settings
 
     async def start(self) -> None:
-        """There is nothing to load."""
+        """Nothing to load."""
 
     async def answer(self, request: Request) -> Response:
         """Return the last message behind 'echo: '."""
@@ -43,10 +43,10 @@ class EchoEngine:
         return Response(output, usage=Usage(read, len(output.split())))
 
     async def stream(self, request: Request) -> AsyncIterator[str | Response]:
-        """Yield the answer word by word."""
+        """Yield the answer line by line."""
         response = await self.answer(request)
-        for word in (response.output or "").splitlines(keepends=True):
-            yield word
+        for line in (response.output or "").splitlines(keepends=True):
+            yield line
         yield response
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -54,4 +54,4 @@ class EchoEngine:
         return [[byte / 255 for byte in sha256(text.encode()).digest()[: self.settings.dimensions]] for text in texts]
 
     async def close(self) -> None:
-        """There is nothing to give back."""
+        """Nothing to free."""

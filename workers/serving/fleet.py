@@ -11,10 +11,10 @@ from ..deployments.spec import ModelSpec
 from ..errors import UnknownModelError, did_you_mean
 from .router import Router
 
+# Deployed in every process, for text2sql: it needs no key and no download.
 BUILTIN_TEXT2SQL = ModelSpec(name="builtin_text2sql", type="builtin/text2sql")
-"""Always there, for text2sql: it answers questions about a database without key or download."""
+# Deployed in every process, for trying things out: it answers where no other model is deployed, and says so.
 ECHO = ModelSpec(name="echo", type="echo")
-"""Always there, for trying things out: it answers a chat where no model is deployed, and says so."""
 BUILTIN_MODELS = {spec.name: spec for spec in (BUILTIN_TEXT2SQL, ECHO)}
 
 
@@ -47,12 +47,10 @@ class ModelStatus:
 
 
 class Fleet(ABC):
-    """What a connection asks of the place where its models run."""
+    """Where a connection's models run: this process, or a cluster."""
 
-    description: str
-    """Where the models run, in words."""
-    address: str | None
-    """The cluster's address, where several drivers may share it; None: this process is the only one."""
+    description: str  # Where the models run, for messages: 'this process' or a cluster's address.
+    address: str | None  # The cluster's address; None: the models run in this process alone.
 
     @abstractmethod
     def deployed(self) -> Mapping[str, ModelSpec]:
@@ -109,7 +107,13 @@ def find_model(fleet: Fleet, name: str) -> ModelSpec:
 
 
 def unknown_model(name: str, deployed: Mapping[str, ModelSpec], cluster: str | None = None) -> UnknownModelError:
-    """Return the error that a name which is not deployed, here or on that cluster, deserves."""
+    """Return the error that a name which is not deployed, here or on that cluster, deserves.
+
+    Args:
+        name: as it was typed.
+        deployed: all models, by name.
+        cluster: its address, for the hint.
+    """
     hint = f"type: quackllm list{f' --cluster {cluster}' if cluster else ''}   to see what is deployed"
     if difflib.get_close_matches(name, deployed):
         hint = did_you_mean(name, deployed)

@@ -14,16 +14,16 @@ from typing import Any
 from pydantic import SecretStr
 
 from .. import event_loop
+from ..deployments.models_yaml import delete_model, read_models, save_model
 from ..deployments.spec import ModelSpec
 from ..errors import DeployError, QuackLLMError, SetupError
-from ..home import delete_model, home_folder, read_models, save_model
+from ..home import home_folder
 from ..secret_refs import map_secrets, resolve_secret
 from .fleet import BUILTIN_MODELS, Fleet, ModelStatus, ReplicaStatus, unknown_model
 from .router import Router
 from .worker import Worker, worker_concurrency
 
-CLOSING_SECONDS = 5.0
-"""How long the process waits at its end for engines to close."""
+CLOSING_SECONDS = 5.0  # How long the process waits for engines to close when it exits.
 
 
 @dataclass(eq=False, slots=True)
@@ -43,6 +43,7 @@ class LocalFleet(Fleet):
 
     def __init__(self) -> None:
         self._running: dict[str, _RunningModel] = {}
+        self._parent_workers: dict[str, _RunningModel] = {}
         self._lock = threading.Lock()
         self._read: tuple[object, dict[str, ModelSpec]] = (None, {})
 
@@ -64,7 +65,7 @@ class LocalFleet(Fleet):
         return running.router
 
     def _drain_and_close(self, running: _RunningModel | None) -> None:
-        """Let a worker of an earlier spec answer what it was asked, then close it."""
+        """Let a worker of an earlier spec finish its requests, then close it."""
 
         async def finish(old: _RunningModel) -> None:
             await old.router.join()
@@ -83,7 +84,7 @@ class LocalFleet(Fleet):
         return _RunningModel(spec, worker, Router(replicas, worker_concurrency(spec), model=spec.name))
 
     def deploy(self, spec: ModelSpec) -> str:
-        """Start the engine, and only if it starts keep the spec in `models.yaml`."""
+        """Start the engine, and save the spec in `models.yaml` only if it starts."""
         before = self.deployed().get(spec.name)
         if before and _with_secrets_resolved(before) == _with_secrets_resolved(spec):
             return "unchanged"
@@ -123,6 +124,8 @@ class LocalFleet(Fleet):
     def close(self) -> None:
         """Close every worker."""
         closing, self._running = self._running, {}
+        if not closing:
+            return
 
         async def close_all() -> None:
             for running in closing.values():
@@ -131,20 +134,25 @@ class LocalFleet(Fleet):
         with contextlib.suppress(TimeoutError):
             event_loop.submit(close_all()).result(timeout=CLOSING_SECONDS)
 
+    def reset_after_fork(self) -> None:
+        """Begin without workers in a forked child: those that run are its parent's, and are not closed here."""
+        self._parent_workers, self._running = self._running, {}
+        self._lock = threading.Lock()
+
     def status(self, name: str) -> ModelStatus:
         """Return the model's worker, which is not there before the first request."""
-        known = {**BUILTIN_MODELS, **self.deployed()}
-        if name not in known:
-            raise unknown_model(name, known)
+        models = {**BUILTIN_MODELS, **self.deployed()}
+        if name not in models:
+            raise unknown_model(name, models)
         running = self._running.get(name)
         if running is None:
-            return ModelStatus(known[name])
+            return ModelStatus(models[name])
         replica = ReplicaStatus(f"{name}:0", True, 1, os.getpid(), "", **running.worker.status())
-        return ModelStatus(known[name], (replica,))
+        return ModelStatus(models[name], (replica,))
 
 
 def _with_secrets_resolved(spec: ModelSpec) -> tuple[ModelSpec, dict[str, Any]]:
-    """Return the spec with the keys that `models.yaml` keeps in files, to compare it with one that was just typed."""
+    """Return the spec with the keys from their files, to compare it with one that was just typed."""
 
     def opened(key: str, secret: SecretStr) -> str:
         text = secret.get_secret_value()
@@ -158,4 +166,5 @@ def local_fleet() -> LocalFleet:
     """Return this process's fleet."""
     fleet = LocalFleet()
     atexit.register(fleet.close)
+    event_loop.after_fork(fleet.reset_after_fork)
     return fleet

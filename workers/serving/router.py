@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from time import monotonic
 from typing import Protocol
 
@@ -17,65 +18,80 @@ from ..messages import Failure, Request, Response
 from ..metrics import ROUTERS
 from .worker import ChunkBatch
 
-QUEUED_AHEAD = 1.25
-"""Enough where the replica is in this process."""
-MAX_REPLICA_LOSSES = 5
-"""How often a request may lose its replica before it is held to be the reason."""
+QUEUED_AHEAD = 1.25  # Enough where the replica is in this process.
+MAX_REPLICA_LOSSES = 5  # A request that loses more replicas than this is taken to be the reason, and fails.
 PAUSE_AFTER_LOSS_SECONDS = 0.3
-REFRESH_SECONDS = 2.0
-"""How often replicas are looked up again while there is work: some may have come, some gone."""
+REFRESH_SECONDS = 2.0  # How often replicas are looked up again while requests wait: they come and go.
 NO_REPLICA_TIMEOUT_SECONDS = float(os.environ.get("QUACKLLM_WAIT_SECONDS", 300))
-"""How long requests wait while no replica is up."""
 
 
 class Replica(Protocol):
     """Something that answers batches: a worker in this process, or a Ray actor."""
 
     def answer(self, requests: Sequence[Request]) -> AsyncIterator[ChunkBatch]:
-        """Yield answers with their places in the batch, as they complete, and pieces of those that are streamed."""
+        """Yield answers with their index in the batch, as they complete, and chunks of those that are streamed."""
 
 
 class ReplicaLostError(Exception):
-    """The replica died or cannot be reached; what it had not answered is asked elsewhere."""
+    """The replica died or cannot be reached; what it had not answered goes to another."""
+
+
+class RequestState(Enum):
+    """How far a request has come. Only a lost replica leads back: from SENT to QUEUED."""
+
+    QUEUED = auto()
+    SENT = auto()
+    STREAMING = auto()  # Sent, and a chunk of the answer was received: a second attempt would repeat it.
+    DONE = auto()
+    CANCELLED = auto()
+
+
+ENDED = (RequestState.DONE, RequestState.CANCELLED)
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class RoutedRequest(ABC):
-    """One request on its way; whoever asks says in a subclass what becomes of it.
+    """One request and its state; a subclass says what to do with the answer.
 
-    There may be many at a time: what each of them is made of, Python's collector looks at again and again.
+    There can be 100,000 of these at once, so they are small: every object here costs time in garbage collections.
     """
 
     request: Request
-    sent: bool = False
-    has_chunks: bool = False
+    state: RequestState = RequestState.QUEUED
     replica_losses: int = 0
-    finished: bool = False
-    """It was answered, it failed, or it was taken back."""
-    stop: Callable[[], object] | None = None
-    """Ends the answering of a streamed request that was sent."""
+    stoppable: bool = False  # Whether `cancel` stops it after it was sent; it then travels alone.
+    stop: Callable[[], object] | None = None  # Stops the replica's work on a request that was sent.
+
+    def __post_init__(self) -> None:
+        self.stoppable |= self.request.streamed
 
     @abstractmethod
     def admit(self) -> bool:
-        """Say, now that there is room for the request, whether to send it; else it is dropped."""
+        """Return whether to send the request, now that a replica has room for it; else it is dropped."""
 
     @abstractmethod
-    def on_chunk(self, piece: str) -> None:
-        """Take in one more piece of a streamed answer."""
+    def on_chunk(self, chunk: str) -> None:
+        """Receive the next chunk of a streamed answer."""
 
     @abstractmethod
     def on_result(self, outcome: Response | BaseException) -> None:
-        """Take in what became of it; called once at the most."""
+        """Receive the answer, or the error in place of one; called once at most."""
+
+    def receive(self, chunk: str) -> None:
+        """Hand over a chunk of the answer; what comes after a cancellation is dropped."""
+        if self.state not in ENDED:
+            self.state = RequestState.STREAMING
+            self.on_chunk(chunk)
 
     def end(self, outcome: Response | BaseException) -> None:
-        """Say what became of it, unless it is over."""
-        if not self.finished:
-            self.finished = True
+        """Hand over the answer or the error, unless the request has ended already."""
+        if self.state not in ENDED:
+            self.state = RequestState.DONE
             self.on_result(outcome)
 
     def cancel(self) -> None:
-        """Want nothing more of it: while it waits it is not sent, and where it is streamed it is stopped."""
-        self.finished = True
+        """Drop the request: it is not sent if it waits, and stopped if it can be."""
+        self.state = RequestState.CANCELLED
         if self.stop:
             self.stop()
 
@@ -91,11 +107,10 @@ class Router:
     """Routes one model's requests. Lives in one event loop; every method is called there.
 
     Args:
-        find_replicas: returns the replicas as they are now; asked at first use and after a loss.
+        find_replicas: returns the replicas as they are now; called at first use, every 2 s and after a loss.
         concurrency: requests that one replica works on at once.
         model: its name, for the metrics.
-        queued_ahead: requests sent to a replica for each that it works on, so that none waits for the next one
-            to travel.
+        queued_ahead: requests sent to a replica for each that it works on, so that it never waits for the network.
     """
 
     def __init__(
@@ -113,7 +128,7 @@ class Router:
         self._loads: list[_Load] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing = False
-        self._looked_at = 0.0
+        self._refreshed_at = 0.0
         self._none_since: float | None = None
         ROUTERS.add(self)
 
@@ -124,106 +139,105 @@ class Router:
 
     @property
     def in_flight(self) -> int:
-        """Requests that replicas have."""
+        """Requests that were sent to replicas and have no answer yet."""
         return sum(len(load.in_flight) for load in self._loads)
 
-    def submit(self, job: RoutedRequest) -> None:
+    def submit(self, routed: RoutedRequest) -> None:
         """Queue a request."""
-        self._waiting.append(job)
+        self._waiting.append(routed)
         if len(self._waiting) == 1:
-            # One turn of the loop later, so that requests submitted together travel together.
+            # One turn of the loop later, so that requests submitted together are sent together.
             asyncio.get_running_loop().call_soon(self._dispatch)
 
     async def join(self) -> None:
-        """Return when nothing waits and nothing is under way."""
+        """Return when no request waits and none is in flight."""
         while self._waiting or any(load.in_flight for load in self._loads):
             await asyncio.sleep(0.05)
 
     def _dispatch(self) -> None:
-        """Send what waits to whoever has room."""
-        while self._waiting and self._waiting[0].finished:
+        """Send waiting requests to the replicas that have room."""
+        while self._waiting and self._waiting[0].state in ENDED:
             self._waiting.popleft()
         if not self._waiting:
             return
-        if not self._refreshing and (not self._loads or monotonic() - self._looked_at > REFRESH_SECONDS):
+        if not self._refreshing and (not self._loads or monotonic() - self._refreshed_at > REFRESH_SECONDS):
             self._start(self._refresh())
         for load in sorted(self._loads, key=lambda load: len(load.in_flight)):
             if load.suspended:
                 continue
-            jobs = self._take(self._room(load))
-            # A streamed answer can be stopped, which ends all that was sent with it.
-            together = [job for job in jobs if not job.request.streamed]
-            for batch in [together, *([job] for job in jobs if job.request.streamed)]:
+            taken = self._take(self._batch_size(load))
+            # Stopping a request stops its whole batch.
+            whole = [routed for routed in taken if not routed.stoppable]
+            for batch in [whole, *([routed] for routed in taken if routed.stoppable)]:
                 if batch:
-                    self._begin(load, batch)
+                    self._send(load, batch)
 
-    def _begin(self, load: _Load, jobs: list[RoutedRequest]) -> None:
-        load.in_flight.update(jobs)
-        task = self._start(self._send(load, jobs))
-        task.add_done_callback(functools.partial(self._sent, load, jobs))
-        if jobs[0].request.streamed:
-            jobs[0].stop = task.cancel
+    def _send(self, load: _Load, batch: list[RoutedRequest]) -> None:
+        load.in_flight.update(batch)
+        task = self._start(self._receive(load, batch))
+        task.add_done_callback(functools.partial(self._on_batch_end, load, batch))
+        if batch[0].stoppable:
+            batch[0].stop = task.cancel
 
-    def _room(self, load: _Load) -> int:
-        """How many requests to send now: a replica's fair share, and rather a batch than one by one."""
+    def _batch_size(self, load: _Load) -> int:
+        """Return how many requests to send now: the replica's fair share, and none where that would be a trickle."""
         free = self._capacity - len(load.in_flight)
         if free < self._capacity // 8:
             return 0
-        awake = sum(not other.suspended for other in self._loads)
-        return min(free, -(-len(self._waiting) // awake))
+        active = sum(not other.suspended for other in self._loads)
+        return min(free, -(-len(self._waiting) // active))
 
     def _take(self, count: int) -> list[RoutedRequest]:
         taken: list[RoutedRequest] = []
         while self._waiting and len(taken) < count:
-            job = self._waiting.popleft()
-            if not job.finished and job.admit():
-                job.sent = True
-                taken.append(job)
+            routed = self._waiting.popleft()
+            if routed.state not in ENDED and routed.admit():
+                routed.state = RequestState.SENT
+                taken.append(routed)
         return taken
 
-    async def _send(self, load: _Load, jobs: list[RoutedRequest]) -> None:
+    async def _receive(self, load: _Load, batch: list[RoutedRequest]) -> None:
         try:
-            async for finished in load.replica.answer([job.request for job in jobs]):
-                for place, said in finished:
-                    if isinstance(said, str):
-                        jobs[place].has_chunks = True
-                        jobs[place].on_chunk(said)
+            async for received in load.replica.answer([routed.request for routed in batch]):
+                for index, item in received:
+                    if isinstance(item, str):
+                        batch[index].receive(item)
                     else:
-                        load.in_flight.discard(jobs[place])
-                        jobs[place].end(said)
-                # After those who wait have heard of it: what these answers cost may forbid the next request.
+                        load.in_flight.discard(batch[index])
+                        batch[index].end(item)
+                # Only after these answers were counted: what they cost may forbid the next request.
                 asyncio.get_running_loop().call_soon(self._dispatch)
         except ReplicaLostError as error:
-            self._ask_elsewhere(load, jobs, error)
+            self._requeue(load, batch, error)
 
-    def _sent(self, load: _Load, jobs: list[RoutedRequest], task: asyncio.Task[None]) -> None:
-        """Hand an error, ours or anybody's, to everyone who still waits for that batch."""
+    def _on_batch_end(self, load: _Load, batch: list[RoutedRequest], task: asyncio.Task[None]) -> None:
+        """Hand an error, whatever its class, to every request of the batch that has no answer yet."""
         error = None if task.cancelled() else task.exception()
-        for job in jobs:
-            if error and job in load.in_flight:
-                job.end(error)
-            load.in_flight.discard(job)
+        for routed in batch:
+            if error and routed in load.in_flight:
+                routed.end(error)
+            load.in_flight.discard(routed)
         self._dispatch()
 
-    def _ask_elsewhere(self, load: _Load, jobs: list[RoutedRequest], error: ReplicaLostError) -> None:
-        """Put what a lost replica had not answered first in the queue, and let the replica rest."""
-        for job in reversed(jobs):
-            if job not in load.in_flight:
+    def _requeue(self, load: _Load, batch: list[RoutedRequest], error: ReplicaLostError) -> None:
+        """Put what a lost replica had not answered first in the queue, and suspend the replica."""
+        for routed in reversed(batch):
+            if routed not in load.in_flight:
                 continue
-            load.in_flight.discard(job)
-            job.replica_losses += 1
-            if job.replica_losses > MAX_REPLICA_LOSSES or job.has_chunks:
-                job.end(Response(None, error=Failure("worker_lost", str(error), True), finish_reason="error"))
-            else:
-                job.sent = False
-                self._waiting.appendleft(job)
+            load.in_flight.discard(routed)
+            routed.replica_losses += 1
+            if routed.replica_losses > MAX_REPLICA_LOSSES or routed.state is RequestState.STREAMING:
+                routed.end(Response(None, error=Failure("worker_lost", str(error), True), finish_reason="error"))
+            elif routed.state is RequestState.SENT:
+                routed.state = RequestState.QUEUED
+                self._waiting.appendleft(routed)
         if not load.suspended:
             load.suspended = True
             self._start(self._refresh(PAUSE_AFTER_LOSS_SECONDS))
         self._dispatch()
 
     async def _refresh(self, pause: float = 0.0) -> None:
-        """Look up the replicas again; those that were known keep their load."""
+        """Look up the replicas again; those that were there before keep their load."""
         if self._refreshing:
             return
         self._refreshing = True
@@ -235,19 +249,19 @@ class Router:
                 self._fail_waiting(error)
             return
         finally:
-            self._refreshing, self._looked_at = False, monotonic()
-        known = {load.replica: load for load in self._loads}
-        self._loads = [known.get(replica) or _Load(replica) for replica in found]
+            self._refreshing, self._refreshed_at = False, monotonic()
+        earlier = {load.replica: load for load in self._loads}
+        self._loads = [earlier.get(replica) or _Load(replica) for replica in found]
         for load in self._loads:
             load.suspended = False
         if found or not self._waiting:
             self._none_since = None
             self._dispatch()
         else:
-            self._wait_for_one()
+            self._wait_for_replica()
 
-    def _wait_for_one(self) -> None:
-        """Look again soon; nobody waits for ever where no replica comes up."""
+    def _wait_for_replica(self) -> None:
+        """Look again soon; where no replica comes up in time, the waiting requests fail."""
         self._none_since = self._none_since or monotonic()
         if monotonic() - self._none_since < NO_REPLICA_TIMEOUT_SECONDS:
             self._start(self._refresh(PAUSE_AFTER_LOSS_SECONDS))
@@ -259,8 +273,8 @@ class Router:
     def _fail_waiting(self, error: Exception) -> None:
         self._loads = []
         waiting, self._waiting = self._waiting, deque()
-        for job in waiting:
-            job.end(error)
+        for routed in waiting:
+            routed.end(error)
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -15,12 +15,11 @@ from ..engines import EmbeddingEngine, StreamingEngine
 from ..errors import ProviderError, SetupError
 from ..log_events import log_answer
 from ..messages import Failure, Request, Response
-from ..metrics import RETRIES, WORKERS, count_answer
+from ..metrics import RETRIES, WORKERS, count_answer, series
 from .engine_guard import GuardedEngine
 from .retry import RetryPolicy
 
-IndexedChunk = tuple[int, str | Response]
-"""An answer with its place in the batch that was asked, or a piece of a streamed one that is to come."""
+IndexedChunk = tuple[int, str | Response]  # An index in the batch, with its answer or the next chunk of it.
 ChunkBatch = list[IndexedChunk]
 _Task = asyncio.Task[ChunkBatch]
 
@@ -75,7 +74,7 @@ class Worker:
         """Start the engine, once however often this is called.
 
         Raises:
-            SetupError: the engine cannot start, in its own words.
+            SetupError: the engine cannot start; the message is the engine's.
         """
         if self._starting is None or (self._starting.done() and self._has_failed(self._starting)):
             self._starting = asyncio.create_task(self._guarded.start())
@@ -219,7 +218,7 @@ class Worker:
             error = response.error or Failure(
                 response.finish_reason, FAILURE_TEXTS.get(response.finish_reason, "no answer")
             )
-        RETRIES.add(self.retry.retries - self.counts.retries, self.model)
+        series(RETRIES, self.model).inc(self.retry.retries - self.counts.retries)
         self.counts.retries = self.retry.retries
         response = replace(response, model=self.spec.name, error=error, seconds=seconds)
         count_answer(self.model, response)

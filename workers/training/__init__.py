@@ -5,24 +5,25 @@ A name is loaded when it is first used: importing this loads no torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from .data.chat_examples import Examples, read_examples
-    from .finetune import finetune
-    from .merge import merge
-    from .pretrain import pretrain
+    from .finetune_model import finetune
+    from .merge_adapter import merge
+    from .pretrain_model import pretrain
     from .run_folder import Trained
     from .settings import FinetuneSettings, MergeSettings, PretrainSettings
 
-_HOMES = {
+_MODULES = {
     "Examples": "data.chat_examples",
     "read_examples": "data.chat_examples",
-    "finetune": "finetune",
-    "merge": "merge",
+    "finetune": "finetune_model",
+    "merge": "merge_adapter",
     "Trained": "run_folder",
-    "pretrain": "pretrain",
+    "pretrain": "pretrain_model",
     "FinetuneSettings": "settings",
     "MergeSettings": "settings",
     "PretrainSettings": "settings",
@@ -41,11 +42,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'quackllm.workers.training' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)

@@ -1,4 +1,4 @@
-"""Loads what a run starts from, a base's tokenizer and weights or a fresh model; says what to type when it cannot."""
+"""Loads the tokenizer and weights that a run starts from; its errors say what to type."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..engines.transformers.engine import TransformersSettings
 from ..engines.transformers.loading import PATH_HINT, resolve_model_path, weight_options
+from ..engines.transformers.settings import TransformersSettings
 from ..errors import DeployError, MissingExtraError, TrainingError
 from .settings import FinetuneSettings, TrainingSettings
 
@@ -22,7 +22,7 @@ QUANTIZATION = {"qlora": "4bit", "qlora8": "8bit"}
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise what the libraries raise as our errors, which say what to type.
+    """Raise the libraries' errors as ours, which say what to type.
 
     Raises:
         MissingExtraError: a package is not installed.
@@ -45,7 +45,7 @@ def translated_errors() -> Iterator[None]:
 
 @contextmanager
 def _hushed() -> Iterator[None]:
-    """Keep what the libraries tell their developers off the screen, and what trl tells its makers off the network."""
+    """Silence the libraries' warnings for developers, and trl's usage statistics."""
     with warnings.catch_warnings():
         for kind in (FutureWarning, DeprecationWarning):
             warnings.simplefilter("ignore", kind)
@@ -53,7 +53,7 @@ def _hushed() -> Iterator[None]:
         import huggingface_hub
         import transformers
 
-        # Nothing is reported to anybody unless the user says so, as with Ray.
+        # No usage statistics are sent unless the user enables them, as with Ray.
         asked = os.environ.get("HF_HUB_DISABLE_TELEMETRY") is not None
         huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY |= not asked
         transformers.logging.set_verbosity_error()
@@ -141,7 +141,7 @@ def load_base(path: str, settings: TrainingSettings) -> Any:
     from transformers import AutoModelForCausalLM
 
     quantization = QUANTIZATION.get(settings.method) if isinstance(settings, FinetuneSettings) else None
-    how = TransformersSettings(model_path=path, dtype=dtype_of(settings), quantization=quantization)
+    how = TransformersSettings(model_path=path, dtype=dtype_for(settings), quantization=quantization)
     options = weight_options(how, device())
     if settings.deepspeed and quantization == "4bit":
         # ZeRO-3 shards weights of one type only: the 4-bit ones travel as the others do.
@@ -154,6 +154,11 @@ def load_base(path: str, settings: TrainingSettings) -> Any:
 
 def new_model(config: str, tokenizer: Any, seed: int) -> Any:
     """Return a model of new weights, whose vocabulary is the tokenizer's.
+
+    Args:
+        config: path of a config.json.
+        tokenizer: Hugging Face's.
+        seed: of the random weights.
 
     Raises:
         TrainingError: the config cannot be read.
@@ -172,7 +177,7 @@ def new_model(config: str, tokenizer: Any, seed: int) -> Any:
     return AutoModelForCausalLM.from_config(shape, dtype=torch.float32)
 
 
-def dtype_of(settings: TrainingSettings) -> Any:
+def dtype_for(settings: TrainingSettings) -> Any:
     """Return the type of the weights: those that are trained themselves are held whole."""
     adapted = isinstance(settings, FinetuneSettings) and settings.method != "full"
     return "float32" if settings.dtype == "auto" and not adapted else settings.dtype
@@ -190,5 +195,5 @@ def _look(path: str) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of what a library says."""
+    """Return the first line of a library's error message."""
     return str(error).strip().partition("\n")[0]

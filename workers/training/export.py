@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from ..atomic_files import atomic_write, remove
 from ..engines.llama_cpp.server import EXTRA
 from ..errors import ExportError, MissingExtraError, did_you_mean
 from .run_folder import require_finished
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from .gguf.weights import Weight
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Progress = Callable[[int, int], None]
-"""Told the weights written so far, and all there are, in bytes."""
-UNFINISHED = ".unfinished"
+Progress = Callable[[int, int], None]  # Takes the bytes of weights written so far, and of all weights.
 GGUF_NEEDS = {"gguf": EXTRA, "xllamacpp": EXTRA, "torch": 'pip install "quackllm[local]"'}
 
 
@@ -38,7 +36,7 @@ class Exported:
         bytes: what it takes on disk.
         fallbacks: weights that got another type than the mix wants, because their rows do not fit its blocks, each
             with the type wanted and the one it got.
-        modelfile: Ollama's Modelfile, where one was asked for.
+        modelfile: Ollama's Modelfile, if one was written.
         template_left_out: why the Modelfile has no chat template, where it has none.
     """
 
@@ -59,7 +57,7 @@ def export(
     ollama: bool = False,
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
-    warn: Callable[[str], None] = lambda words: None,
+    warn: Callable[[str], None] = lambda message: None,
 ) -> Exported:
     """Write a model for other programs; nothing half-written is left under the target's name.
 
@@ -71,8 +69,8 @@ def export(
         max_shard_size: safetensors: the most of one file.
         ollama: GGUF: write a Modelfile beside it.
         overwrite: replace what is there.
-        progress: told how far the weights are.
-        warn: told, before anything is quantized, which weights fall back to another type.
+        progress: called with the bytes of weights written so far and in all.
+        warn: called, before anything is quantized, with the weights that fall back to another type.
 
     Raises:
         ExportError: the model is not one that can be written so, or something is there already.
@@ -100,7 +98,7 @@ def _export_safetensors(folder: Path, path: Path, dtype: str, max_shard_size: st
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise ExportError(f"{folder} cannot be loaded: {error}", hint="give the folder of a merged model") from error
-    with _renamed_when_done(path) as draft:
+    with _written(path) as draft:
         loaded.save_pretrained(draft, max_shard_size=max_shard_size)
         tokenizer.save_pretrained(draft)
     size = sum(file.stat().st_size for file in path.iterdir())
@@ -116,42 +114,50 @@ def _export_gguf(
 
     from .gguf.quantization import file_type, read_type, tensor_type
     from .gguf.tokenizer import read_vocabulary
-    from .gguf.weights import architecture, quantization_shape, read_config, rope_factors, weights_of, write_fields
+    from .gguf.weights import architecture, quantization_shape, read_config, read_weights, rope_factors, write_fields
 
     mix, config = read_type(type), read_config(folder)
-    weights = weights_of(folder, config)
-    kinds = [tensor_type(weight.name, weight.shape, mix, quantization_shape(config)) for weight in weights]
+    weights = read_weights(folder, config)
+    tensor_types = [tensor_type(weight.name, weight.shape, mix, quantization_shape(config)) for weight in weights]
     fallbacks = {
-        weight.name: (wanted.name, kind.name)
-        for weight, (kind, wanted) in zip(weights, kinds, strict=True)
-        if kind is not wanted
+        weight.name: (preferred.name, weight_type.name)
+        for weight, (weight_type, preferred) in zip(weights, tensor_types, strict=True)
+        if weight_type is not preferred
     }
     if fallbacks:
         warn(fallback_message(mix, fallbacks, len(weights)))
     ends = _ends(config, GenerationConfig, folder)
     vocabulary = read_vocabulary(folder, config.vocab_size, ends)
     name = MODEL_ARCH_NAMES[architecture(config)]
-    with _renamed_when_done(path) as draft, closing(GGUFWriter(draft, name)) as writer:
+    with _written(path) as draft, closing(GGUFWriter(draft, name)) as writer:
         write_fields(writer, config, folder.resolve().name)
         writer.add_file_type(file_type(mix))
         vocabulary.write(writer)
-        _write_weights(writer, weights, [kind for kind, _ in kinds], rope_factors(config), progress)
-    modelfile, left_out = None, None
+        _write_weights(
+            writer, weights, [weight_type for weight_type, _ in tensor_types], rope_factors(config), progress
+        )
+    modelfile, reason = None, None
     if ollama:
         from .gguf.modelfile import write_modelfile
 
-        modelfile, left_out = write_modelfile(path, folder)
-    return Exported(path, mix, path.stat().st_size, fallbacks, modelfile, left_out)
+        modelfile, reason = write_modelfile(path, folder)
+    return Exported(path, mix, path.stat().st_size, fallbacks, modelfile, reason)
 
 
 def fallback_message(mix: str, fallbacks: dict[str, tuple[str, str]], count: int) -> str:
-    """Say which weights do not get the type that a mix wants for them."""
+    """Return which weights do not get the type that a mix has for them.
+
+    Args:
+        mix: the GGUF type, e.g. `Q4_K_M`.
+        fallbacks: preferred and actual type, by the weight's name.
+        count: weights of the model.
+    """
     changes: dict[tuple[str, str], list[str]] = {}
     for name, change in fallbacks.items():
         changes.setdefault(change, []).append(name)
     lines = [
-        f"{wanted} becomes {kind} in {len(names)}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
-        for (wanted, kind), names in changes.items()
+        f"{preferred} becomes {weight_type} in {len(names)}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
+        for (preferred, weight_type), names in changes.items()
     ]
     head = f"{mix} packs 256 weights of a row together, and {len(fallbacks)} of {count} weights have other rows:"
     return "\n".join([head, *lines])
@@ -169,7 +175,7 @@ def _ends(config: Any, generation: Any, folder: Path) -> list[int]:
 def _write_weights(
     writer: GGUFWriter,
     weights: list[Weight],
-    kinds: list[GGMLQuantizationType],
+    tensor_types: list[GGMLQuantizationType],
     factors: list[float] | None,
     progress: Progress,
 ) -> None:
@@ -180,68 +186,59 @@ def _write_weights(
     if factors:
         numbers = np.array(factors, np.float32)
         writer.add_tensor_info("rope_freqs.weight", numbers.shape, numbers.dtype, numbers.nbytes)
-    sizes = [size_in_bytes(weight.shape, kind) for weight, kind in zip(weights, kinds, strict=True)]
-    for weight, kind, size in zip(weights, kinds, sizes, strict=True):
-        writer.add_tensor_info(weight.name, weight.shape, np.dtype(np.float32), size, raw_dtype=kind)
+    sizes = [
+        size_in_bytes(weight.shape, weight_type) for weight, weight_type in zip(weights, tensor_types, strict=True)
+    ]
+    for weight, weight_type, size in zip(weights, tensor_types, sizes, strict=True):
+        writer.add_tensor_info(weight.name, weight.shape, np.dtype(np.float32), size, raw_dtype=weight_type)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     if factors:
         writer.write_tensor_data(numbers)
-    for number, (weight, kind) in enumerate(zip(weights, kinds, strict=True)):
+    for number, (weight, weight_type) in enumerate(zip(weights, tensor_types, strict=True)):
         progress(sum(sizes[:number]), sum(sizes))
-        writer.write_tensor_data(_quantize_tensor(weight.name, weight.read(), kind))
+        writer.write_tensor_data(_quantize_tensor(weight.name, weight.read(), weight_type))
     progress(sum(sizes), sum(sizes))
 
 
-def _quantize_tensor(name: str, weight: torch.Tensor, kind: GGMLQuantizationType) -> numpy.ndarray[Any, Any]:
+def _quantize_tensor(name: str, weight: torch.Tensor, weight_type: GGMLQuantizationType) -> numpy.ndarray[Any, Any]:
     """Return a weight in one of llama.cpp's types.
 
     Raises:
         ExportError: float16 cannot hold its values.
     """
     import torch
-    from gguf import GGMLQuantizationType as Kind
+    from gguf import GGMLQuantizationType as GGMLType
 
     from .gguf.quantization import quantize
 
-    if kind is Kind.BF16:
+    if weight_type is GGMLType.BF16:
         numbers: numpy.ndarray[Any, Any] = weight.bfloat16().contiguous().view(torch.uint16).numpy()
         return numbers
     plain = weight.float().contiguous()
-    if kind is Kind.F32:
+    if weight_type is GGMLType.F32:
         numbers = plain.numpy()
-    elif kind is Kind.F16:
+    elif weight_type is GGMLType.F16:
         if plain.abs().max() > torch.finfo(torch.float16).max:
             raise ExportError(f"{name} has values that float16 cannot hold", hint="type: --type BF16")
         numbers = plain.half().numpy()
     else:
-        numbers = quantize(plain.numpy(), kind)
+        numbers = quantize(plain.numpy(), weight_type)
     return numbers
 
 
 @contextmanager
-def _renamed_when_done(path: Path) -> Iterator[Path]:
-    """Give a name to write to; it becomes the target's when all is written, and is removed where it is not."""
-    draft = path.with_name(path.name + UNFINISHED)
-    _remove(draft)
+def _written(path: Path) -> Iterator[Path]:
+    """Give a draft's name to write to; it takes the place of the target when all is written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield draft
-        if path.is_dir():
-            _remove(path)
-        draft.replace(path)
+        with atomic_write(path) as draft:
+            yield draft
+            if path.is_dir():
+                remove(path)
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error}", hint="is there room on the disk?") from error
-    finally:
-        _remove(draft)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _check_installed(packages: dict[str, str]) -> None:

@@ -1,8 +1,8 @@
-"""The folder of a run: what it was told, its checkpoints, and, only when all is done, `final/`.
+"""The folder of a run: its settings, its checkpoints and, only when all is done, `final/`.
 
 output_dir/
-├── run.json            what the run was told, and a fingerprint of its data
-├── checkpoint-500/     a step to go on from; complete where it holds the file `complete`
+├── run.json            the run's settings, and a fingerprint of its data
+├── checkpoint-500/     a step to resume from; complete if it has the file `complete`
 ├── training.json       settings, data, losses, versions, seconds
 ├── loss.png            the losses as a curve
 └── final/              the adapter or model, renamed into place when everything above is written
@@ -20,24 +20,19 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ..atomic_files import atomic_write_text, draft_path
 from ..errors import TrainingError
 from .data.data_files import BadRow
 
-FINAL, DRAFT, COMPLETE, RUN, REPORT, CURVE = (
-    "final",
-    "final.unfinished",
-    "complete",
-    "run.json",
-    "training.json",
-    "loss.png",
-)
+FINAL, COMPLETE, RUN, REPORT, CURVE = "final", "complete", "run.json", "training.json", "loss.png"
+DRAFT = draft_path(Path(FINAL)).name
+# Settings that may differ when a run is resumed.
 MAY_CHANGE_ON_RESUME = {"resume", "ray_address", "report_to", "run_name", "max_failures"}
-"""Settings that may differ when a run goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What came of a run.
+    """The result of a run.
 
     Args:
         folder: the finished adapter or model.
@@ -45,7 +40,7 @@ class Trained:
         loss: the last training loss that was logged, nats a token.
         eval_loss: the last loss on eval_file.
         seconds: time spent training, that before a resume included.
-        resumed_at: the step it went on from, None where it started fresh.
+        resumed_at: the step it resumed from; None: it started fresh.
         data: how many examples and tokens there were, and what was left out.
     """
 
@@ -76,7 +71,7 @@ class DataReport:
 
 
 def read_report(folder: Path, data: DataReport) -> Trained:
-    """Return what came of a run that has finished."""
+    """Return the result of a run that has finished."""
     fields = json.loads((folder / REPORT).read_text("utf-8"))
     names = ("steps", "loss", "eval_loss", "seconds", "resumed_at")
     return Trained(folder=folder / FINAL, data=data, **{name: fields[name] for name in names})
@@ -104,27 +99,33 @@ def run_folder(output_dir: str) -> Iterator[Path]:
 
 
 def start_or_resume(folder: Path, stage: str, settings: Mapping[str, Any], fingerprint: str) -> Path | None:
-    """Return the checkpoint to go on from; None for a fresh start, which is noted in the folder.
+    """Return the checkpoint to resume from; None for a fresh start, whose settings are saved in the folder.
 
-    A run that ended before its first checkpoint has nothing to lose, whatever it was told.
+    A run that ended before its first checkpoint has nothing to lose, whatever its settings.
+
+    Args:
+        folder: of the run.
+        stage: `finetune` or `pretrain`.
+        settings: the stage's, by name.
+        fingerprint: a hash of the data.
 
     Raises:
-        TrainingError: the folder holds a run that was told something else.
+        TrainingError: the folder holds a run with other settings.
     """
     run = {
         "stage": stage,
         "data": fingerprint,
         "settings": {k: v for k, v in settings.items() if k not in MAY_CHANGE_ON_RESUME},
     }
-    noted = folder / RUN
+    run_file = folder / RUN
     checkpoint = last_checkpoint(folder)
-    if checkpoint and noted.is_file() and settings["resume"] == "auto":
-        _check_same(folder, json.loads(noted.read_text("utf-8")), json.loads(json.dumps(run)))
+    if checkpoint and run_file.is_file() and settings["resume"] == "auto":
+        _check_same(folder, json.loads(run_file.read_text("utf-8")), json.loads(json.dumps(run)))
         delete_partial(folder)
         return checkpoint
     for left in [*folder.glob("checkpoint-*"), folder / DRAFT]:
         shutil.rmtree(left, ignore_errors=True)
-    write_json(noted, run)
+    write_json(run_file, run)
     return None
 
 
@@ -152,9 +153,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a file whole or not at all."""
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(json.dumps(value, ensure_ascii=False, indent=2), "utf-8")
-    draft.replace(path)
+    atomic_write_text(path, json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def require_finished(path: str) -> Path:

@@ -1,4 +1,4 @@
-"""What a training run is told: one model of fields a stage, read from a YAML file, from flags, or made in Python.
+"""The settings of a training run: one model of fields a stage, read from a YAML file, from flags, or made in Python.
 
 The names are those of the field: of transformers' TrainingArguments, peft's LoraConfig and XiYanSQL's script.
 """
@@ -38,7 +38,14 @@ Keywords = Annotated[dict[str, Any], BeforeValidator(_mapping)]
 
 
 def setting(panel: str, default: Any, description: str, **limits: Any) -> Any:
-    """Return a field that the command line shows in a panel of its help; `...` is no default."""
+    """Return a field that the command line shows in a panel of its help; `...` is no default.
+
+    Args:
+        panel: its title.
+        default: its value where none is given.
+        description: for `--help` and the documentation.
+        limits: pydantic's, e.g. `ge=1`.
+    """
     return Field(default, description=description, json_schema_extra={"panel": panel}, **limits)
 
 
@@ -101,7 +108,7 @@ class TrainingSettings(StageSettings):
 
 
 class FinetuneSettings(TrainingSettings):
-    """What `finetune` is told."""
+    """The settings of `finetune`."""
 
     model_name: str = setting(MODEL, ..., "the base: a folder, a Hugging Face id, or `modelscope:` and an id")
     train_file: str | None = setting(DATA, None, "questions and answers: .jsonl, .json, .parquet, also .gz")
@@ -127,7 +134,7 @@ class FinetuneSettings(TrainingSettings):
 
 
 class PretrainSettings(TrainingSettings):
-    """What `pretrain` is told."""
+    """The settings of `pretrain`."""
 
     model_name: str | None = setting(
         MODEL, None, "the base to go on with: a folder, a Hugging Face id, or `modelscope:` and an id"
@@ -148,7 +155,7 @@ class PretrainSettings(TrainingSettings):
 
 
 class MergeSettings(StageSettings):
-    """What `merge` is told."""
+    """The settings of `merge`."""
 
     adapter: str = setting(MODEL, ..., "the run's folder, its `final` folder, or any peft adapter")
     output_dir: str = setting(RUN, ..., "folder of the merged model; it may not exist yet")
@@ -168,7 +175,7 @@ def help_panel(field: FieldInfo) -> str:
     return str(extra["panel"]) if isinstance(extra, dict) else RUN
 
 
-def default_of(field: FieldInfo) -> str:
+def default_text(field: FieldInfo) -> str:
     """Return what holds where a field is left out, as it is typed; '' where that is nothing, or it is required."""
     if field.is_required() or field.default in (None, [], {}, False):
         return ""
@@ -177,6 +184,11 @@ def default_of(field: FieldInfo) -> str:
 
 def read_settings(kind: type[Kind], file: Path | None, flags: Mapping[str, Any]) -> Kind:
     """Return a stage's settings out of a YAML file and flags; a flag wins.
+
+    Args:
+        kind: the stage's class of settings.
+        file: YAML; None: flags alone.
+        flags: by name, as the command line gives them.
 
     Raises:
         RequestError: an unknown key, a value that cannot be, or a file that cannot be read.
@@ -202,7 +214,7 @@ def _yaml(file: Path) -> dict[str, Any]:
 
 
 def _explained(kind: type[StageSettings], error: ValidationError) -> tuple[str, str]:
-    """Return what is wrong with each field, and the names that may have been meant."""
+    """Return the fault of each field, with similar names for unknown ones."""
     problems, hints = [], []
     for problem in error.errors():
         name = ".".join(map(str, problem["loc"][:1]))

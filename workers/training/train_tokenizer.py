@@ -1,15 +1,24 @@
-"""A tokenizer made from text: byte-level BPE with GPT-2's way of splitting, which llama.cpp knows as `gpt-2`."""
+"""A tokenizer trained on text: byte-level BPE with GPT-2's pre-tokenizer, llama.cpp's `gpt-2`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..atomic_files import atomic_write
+
 END, PADDING = "<|endoftext|>", "<|pad|>"
 
 
 def train_tokenizer(documents: Iterable[str], vocab_size: int, length: int, folder: Path) -> None:
-    """Make a tokenizer of up to `vocab_size` tokens and keep it in the folder, whole or not at all."""
+    """Train a tokenizer and save it in the folder, whole or not at all.
+
+    Args:
+        documents: the texts to learn from.
+        vocab_size: the most tokens.
+        length: the most tokens of a sequence, for `model_max_length`.
+        folder: appears when all is written.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -23,9 +32,8 @@ def train_tokenizer(documents: Iterable[str], vocab_size: int, length: int, fold
         show_progress=False,
     )
     tokenizer.train_from_iterator(documents, trainer)
-    draft = folder.with_name(folder.name + ".unfinished")
     whole = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token=END, pad_token=PADDING, model_max_length=length
     )
-    whole.save_pretrained(draft)
-    draft.rename(folder)
+    with atomic_write(folder) as draft:
+        whole.save_pretrained(draft)

@@ -22,6 +22,7 @@ from ....udf.connection import Connection, connect
 from ....udf.session.statement import FailedRowsWarning
 from ....udf.text2sql.evaluation.datasets import Question, load_questions, open_database
 from ....udf.text2sql.evaluation.runner import RIGHT, judge
+from ....workers.sql_text import quote_literal
 from ...console import stdout
 
 COUNT = 10
@@ -172,7 +173,7 @@ def _follow_ups(connection: Connection, database: str, seed: int) -> str:
 def _ask(connection: Connection, drawn: Sequence[Question]) -> None:
     """Print what `FROM ask(…)` gives for the first drawn question that has an answer."""
     question = next(question for question, sql in _answers(connection, drawn) if sql)
-    statement = "FROM ask('{}')".format(question.question.replace("'", "''"))
+    statement = f"FROM ask({quote_literal(question.question)})"
     stdout.print(Rule("The answer itself"))
     stdout.print(Syntax(statement, "sql", word_wrap=True, background_color="default"))
     stdout.print(_rows(connection, statement))

@@ -13,6 +13,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ....workers.atomic_files import atomic_write
 from ....workers.errors import RequestError, SetupError
 from ....workers.messages import Message
 from ...console import stderr, stdout
@@ -157,11 +158,9 @@ def _write_all(examples: Sequence[ChatExample], output: Path, share: float, eval
 
 def _write(path: Path, rows: Iterable[object]) -> None:
     """Write JSON lines, whole or not at all."""
-    draft = path.with_name(path.name + ".new")
     try:
-        with draft.open("w", encoding="utf-8") as file:
+        with atomic_write(path) as draft, draft.open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        draft.replace(path)
     except OSError as error:
         raise SetupError(f"{path} cannot be written: {error}", hint="does its folder exist?") from error
 

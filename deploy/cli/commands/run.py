@@ -19,7 +19,9 @@ from sqlglot.tokenizer_core import TokenType
 from ....udf.connection import Connection, connect
 from ....udf.session.progress_log import log_line
 from ....udf.session.statement import FailedRowsWarning
+from ....workers.atomic_files import atomic_write
 from ....workers.errors import RequestError
+from ....workers.sql_text import quote_literal
 from ...console import stdout
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, DefaultModel
@@ -117,7 +119,7 @@ def _run_here(batch: BatchJob) -> int:
     rows = 0
     with open_batch(batch) as connection:
         if batch.source:
-            make_input(connection, f"FROM {quoted(parquet_glob(batch.source))}")
+            make_input(connection, f"FROM {quote_literal(parquet_glob(batch.source))}")
         statements = _parsed(connection, batch.sql)
         for number, statement in enumerate(statements, 1):
             kind = statement.type.name.replace("_", " ")
@@ -182,13 +184,8 @@ def write_result(connection: Connection, select: str, target: str) -> int:
         return _copied(connection, inner, target)
     path = Path(target)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".draft-{path.name}")
-    try:
-        rows = _copied(connection, inner, str(draft))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return rows
+    with atomic_write(path) as draft:
+        return _copied(connection, inner, str(draft))
 
 
 def _bare(statement: str) -> str:
@@ -198,18 +195,13 @@ def _bare(statement: str) -> str:
 
 
 def _copied(connection: Connection, select: str, target: str) -> int:
-    found = connection.execute(f"COPY (\n{select}\n) TO {quoted(target)}").fetchone()
+    found = connection.execute(f"COPY (\n{select}\n) TO {quote_literal(target)}").fetchone()
     return int(found[0]) if found else 0
 
 
 def parquet_glob(source: str) -> str:
     """Return what DuckDB reads: of a folder all the Parquet files in it."""
     return str(Path(source) / "**" / "*.parquet") if "://" not in source and Path(source).is_dir() else source
-
-
-def quoted(text: str) -> str:
-    """Return the text as a SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _closing_words(batch: BatchJob, rows: int, seconds: float) -> str:

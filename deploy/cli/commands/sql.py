@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,12 +112,11 @@ def run_statement(connection: Connection, statement: duckdb.Statement, form: For
     """Run one statement and print its rows, where it has any."""
     from duckdb import ExpectedResultType
 
+    from ....udf.value_text import run_query
     from ..row_output import show_rows
 
     # Not .sql(): binding its relation would ask a constant request, and running it would ask one that failed again.
-    connection.execute(statement.query)
-    warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
-    if connection.description is None or (rows := connection.to_arrow_table()) is None:
+    if (rows := run_query(connection, statement.query)) is None:
         return
     kinds = statement.expected_result_type
     shows = ExpectedResultType.QUERY_RESULT in kinds and (len(kinds) == 1 or rows.column_names != ["Count"])

@@ -89,17 +89,22 @@ def _rows(connection: Connection, detail: dict[str, Any], max_rows: int) -> pa.T
 
     if not detail["bound"]:
         raise RequestError(f"the SQL could not be checked, and was not run: {detail['sql']}")
+    from ....udf.value_text import run_query
+
     with sql_errors("the SQL failed"):
-        return connection.sql(f"SELECT * FROM ({detail['sql']}) AS answer LIMIT {max_rows}").to_arrow_table()
+        return run_query(connection, f"SELECT * FROM ({detail['sql']}\n) AS answer LIMIT {max_rows}")
 
 
 def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bool) -> None:
     from ...console import show_error, show_json, stdout
-    from ..row_output import row_objects, show_rows
+    from ..row_output import show_rows, show_with_rows
 
     if json:
         found = {"question": question, **{name: detail[name] for name in SHOWN}}
-        show_json(found if rows is None else {**found, "rows": row_objects(rows)})
+        if rows is None:
+            show_json(found)
+        else:
+            show_with_rows(found, rows)
     elif detail["sql"] is None:
         code, message = detail["error"]["code"], detail["error"]["message"]
         hint = "ask in other words, or another --model, as builtin_text2sql"

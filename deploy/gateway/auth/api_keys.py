@@ -12,6 +12,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ....udf.settings import load_yaml
+from ....workers.atomic_files import atomic_write_text
 from ....workers.errors import RequestError, did_you_mean
 
 PREFIX = "qk-"
@@ -36,11 +37,17 @@ class Key(BaseModel):
     max_tokens: int | None = Field(None, ge=0, description="tokens, until `quackllm keys reset`")
     max_money: float | None = Field(None, ge=0, description="money by `prices.yaml`, until `quackllm keys reset`")
 
+    @property
+    def has_budget(self) -> bool:
+        """Whether what it spends is bounded, and so has to be reserved before."""
+        budgets = (self.max_calls, self.max_tokens, self.max_money, self.tokens_per_minute)
+        return any(budget is not None for budget in budgets)
+
 
 KEYS = TypeAdapter(dict[str, Key])
 
 
-def digest_of(key: str) -> str:
+def key_digest(key: str) -> str:
     """Return what the file keeps of a key."""
     return "sha256:" + sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -76,7 +83,7 @@ def add_key(path: Path, name: str, **limits: object) -> str:
         if name in keys:
             raise RequestError(f"a key is called {name!r} already", hint=f"type: quackllm keys remove {name}")
         given = {limit: value for limit, value in limits.items() if value is not None}
-        _write(path, {**keys, name: Key.model_validate({"hash": digest_of(key), **given})})
+        _write(path, {**keys, name: Key.model_validate({"hash": key_digest(key), **given})})
     return key
 
 
@@ -102,7 +109,4 @@ def _write(path: Path, keys: dict[str, Key]) -> None:
     import yaml
 
     entries = {name: key.model_dump(mode="json", exclude_none=True) for name, key in keys.items()}
-    draft = path.with_name(path.name + ".new")
-    draft.touch(mode=0o600)
-    draft.write_text(yaml.safe_dump(entries, allow_unicode=True, sort_keys=False), "utf-8")
-    draft.replace(path)
+    atomic_write_text(path, yaml.safe_dump(entries, allow_unicode=True, sort_keys=False), mode=0o600)

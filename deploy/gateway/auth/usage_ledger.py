@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
+import os
+import secrets
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+import psutil
+
 from .api_keys import Key, find_key, read_keys
 
-LAYOUT = """
+SCHEMA = """
 PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
 CREATE TABLE IF NOT EXISTS spent (
     name TEXT PRIMARY KEY, calls INTEGER NOT NULL, tokens INTEGER NOT NULL, money REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reserved (
+    name TEXT, process TEXT, calls INTEGER NOT NULL, tokens INTEGER NOT NULL, money REAL NOT NULL,
+    PRIMARY KEY (name, process)) WITHOUT ROWID;
 """
+
+_TOKEN = secrets.token_hex(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +35,17 @@ class Cost:
     calls: int = 0
     tokens: int = 0
     money: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        """Return both together."""
+        return Cost(self.calls + other.calls, self.tokens + other.tokens, self.money + other.money)
+
+    def __neg__(self) -> Cost:
+        """Return what takes as much away."""
+        return Cost(-self.calls, -self.tokens, -self.money)
+
+
+NOTHING = Cost()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +59,29 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
-    """A request is admitted: under which key, and what that key has spent before it."""
+class Admission:
+    """A request is admitted: under which key."""
 
     name: str
     key: Key
-    spent: Cost
 
 
-class Bucket:
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a request may spend now.
+
+    Args:
+        reserved: what was set aside for it: fewer calls than it wanted where fewer are left.
+        tokens: what is left of the key's tokens, for all of its requests; None: it has no such budget.
+        money: the same of its money.
+    """
+
+    reserved: Cost
+    tokens: int | None = None
+    money: float | None = None
+
+
+class TokenBucket:
     """A rate: a minute's worth may be taken at once, then it fills again steadily; it may go below empty."""
 
     def __init__(self, per_minute: float) -> None:
@@ -75,10 +112,11 @@ class Ledger:
     def __init__(self, keys: Path, file: Path) -> None:
         self.path = keys
         self._file = sqlite3.connect(file, timeout=30, isolation_level=None, check_same_thread=False)
-        self._file.executescript(LAYOUT)
-        self._buckets: dict[tuple[str, str, float], Bucket] = {}
+        self._file.executescript(SCHEMA)
+        self._buckets: dict[tuple[str, str, float], TokenBucket] = {}
+        self._process = _process_name()
 
-    def admit(self, digest: str | None) -> Pass | Refusal | None:
+    def admit(self, digest: str | None) -> Admission | Refusal | None:
         """Return under which key a request goes on, or why it does not; None where there are no keys at all.
 
         Args:
@@ -95,38 +133,98 @@ class Ledger:
         name = find_key(keys, digest)
         if name is None:
             return Refusal(401, "invalid_api_key", "this API key is not known here")
-        key, spent = keys[name], self.spent(name)
-        return _over_budget(name, key, spent) or self._too_fast(name, key) or Pass(name, key, spent)
+        key = keys[name]
+        return _over_budget(name, key, self.spent(name)) or self._too_fast(name, key) or Admission(name, key)
 
     def _too_fast(self, name: str, key: Key) -> Refusal | None:
         requests = self._bucket(name, "requests", key.requests_per_minute)
-        tokens = self._bucket(name, "tokens", key.tokens_per_minute)
-        for unit, bucket in (("requests", requests), ("tokens", tokens)):
-            if bucket and (pause := bucket.seconds_until_one()):
-                message = f"the key {name} has used its {unit} of this minute; come back in {pause:.1f} s"
-                return Refusal(429, "rate_limit_exceeded", message, pause)
-        if requests:
+        refusal = _empty(name, "requests", requests) or self._too_many_tokens(name, key)
+        if requests and not refusal:
             requests.take(1)
-        return None
+        return refusal
 
-    def _bucket(self, name: str, unit: str, per_minute: float | None) -> Bucket | None:
-        return self._buckets.setdefault((name, unit, per_minute), Bucket(per_minute)) if per_minute else None
+    def _too_many_tokens(self, name: str, key: Key) -> Refusal | None:
+        return _empty(name, "tokens", self._bucket(name, "tokens", key.tokens_per_minute))
 
-    def charge(self, name: str, key: Key, cost: Cost) -> None:
-        """Count what a request under that key has cost."""
-        if tokens := self._bucket(name, "tokens", key.tokens_per_minute):
-            tokens.take(cost.tokens)
-        if cost != Cost():
-            self._file.execute(
-                "INSERT INTO spent VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-                "calls = calls + excluded.calls, tokens = tokens + excluded.tokens, money = money + excluded.money",
-                (name, cost.calls, cost.tokens, cost.money),
-            )
+    def _bucket(self, name: str, unit: str, per_minute: float | None) -> TokenBucket | None:
+        return self._buckets.setdefault((name, unit, per_minute), TokenBucket(per_minute)) if per_minute else None
+
+    def reserve(self, name: str, key: Key, wanted: Cost) -> Allowance | Refusal:
+        """Set aside what calls may cost before they are made, so that requests under way together share one budget.
+
+        Args:
+            name: whose budget.
+            key: what it may spend.
+            wanted: the calls, and a guess of what they cost.
+        """
+        with self._transaction():
+            reserved = self.reserved(name)
+            used = self.spent(name) + reserved
+            if refusal := _over_budget(name, key, used, reserved) or self._too_many_tokens(name, key):
+                return refusal
+            granted = _granted(key, used, wanted)
+            self._add("reserved (name, process, calls, tokens, money)", (name, self._process), granted)
+        self._take_tokens(name, key, granted.tokens)
+        tokens = None if key.max_tokens is None else key.max_tokens - used.tokens
+        return Allowance(granted, tokens, None if key.max_money is None else key.max_money - used.money)
+
+    def charge(self, name: str, key: Key, cost: Cost, reserved: Cost = NOTHING) -> None:
+        """Count what a request under that key has cost, and give back what was reserved for it.
+
+        Args:
+            name: whose budget.
+            key: what it may spend.
+            cost: what the request's calls have cost.
+            reserved: what was set aside for them.
+        """
+        self._take_tokens(name, key, cost.tokens - reserved.tokens)
+        if cost == reserved == NOTHING:
+            return
+        with self._transaction():
+            self._add("spent (name, calls, tokens, money)", (name,), cost)
+            self._add("reserved (name, process, calls, tokens, money)", (name, self._process), -reserved)
+
+    def _take_tokens(self, name: str, key: Key, count: int) -> None:
+        if bucket := self._bucket(name, "tokens", key.tokens_per_minute):
+            bucket.take(count)
+
+    def _add(self, table: str, whose: tuple[str, ...], cost: Cost) -> None:
+        values = (*whose, cost.calls, cost.tokens, cost.money)
+        places = ", ".join("?" * len(values))
+        self._file.execute(
+            f"INSERT INTO {table} VALUES ({places}) ON CONFLICT DO UPDATE SET "
+            "calls = calls + excluded.calls, tokens = tokens + excluded.tokens, money = money + excluded.money",
+            values,
+        )
+
+    def reserved(self, name: str) -> Cost:
+        """Return what is set aside for requests under way; a gateway that was killed has none."""
+        rows = self._file.execute(
+            "SELECT process, calls, tokens, money FROM reserved WHERE name = ?", (name,)
+        ).fetchall()
+        reserved = NOTHING
+        for process, *amounts in rows:
+            if _runs(process):
+                reserved += Cost(*amounts)
+            else:
+                self._file.execute("DELETE FROM reserved WHERE process = ?", (process,))
+        return reserved
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Let no other gateway of this machine count between a reading and a writing of ours."""
+        self._file.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._file.execute("ROLLBACK")
+            raise
+        self._file.execute("COMMIT")
 
     def spent(self, name: str) -> Cost:
         """Return what the key has spent since it was made or reset."""
         row = self._file.execute("SELECT calls, tokens, money FROM spent WHERE name = ?", (name,)).fetchone()
-        return Cost(*row) if row else Cost()
+        return Cost(*row) if row else NOTHING
 
     def reset(self, name: str) -> None:
         """Forget what the key has spent."""
@@ -137,14 +235,49 @@ class Ledger:
         self._file.close()
 
 
-def _over_budget(name: str, key: Key, spent: Cost) -> Refusal | None:
+def _over_budget(name: str, key: Key, used: Cost, reserved: Cost = NOTHING) -> Refusal | None:
     budgets = (
-        ("calls", key.max_calls, spent.calls),
-        ("tokens", key.max_tokens, spent.tokens),
-        ("of money", key.max_money, spent.money),
+        ("calls", key.max_calls, used.calls, reserved.calls),
+        ("tokens", key.max_tokens, used.tokens, reserved.tokens),
+        ("of money", key.max_money, used.money, reserved.money),
     )
-    for unit, most, used in budgets:
-        if most is not None and used >= most:
-            message = f"the key {name} has spent {used:,.12g} {unit} of the {most:,.12g} that it was given"
-            return Refusal(429, "insufficient_quota", message)
+    for unit, most, total, held in budgets:
+        if most is not None and total >= most:
+            if total - held >= most:
+                message = f"the key {name} has spent {total - held:,.12g} {unit} of the {most:,.12g} that it was given"
+                return Refusal(429, "insufficient_quota", message)
+            message = f"requests under way may take what is left to the key {name}: {most - total + held:,.12g} {unit}"
+            return Refusal(429, "insufficient_quota", message, 1.0)
     return None
+
+
+def _granted(key: Key, used: Cost, wanted: Cost) -> Cost:
+    """Return the part of what is wanted that the budgets allow; at least one call, which may go a little over."""
+    calls = wanted.calls
+    budgets = (
+        (key.max_calls, used.calls, wanted.calls),
+        (key.max_tokens, used.tokens, wanted.tokens),
+        (key.max_money, used.money, wanted.money),
+    )
+    for most, total, amount in budgets:
+        if most is not None and amount > 0:
+            calls = min(calls, max(1, math.ceil((most - total) * wanted.calls / amount)))
+    share = calls / wanted.calls
+    return Cost(calls, math.ceil(wanted.tokens * share), wanted.money * share)
+
+
+def _empty(name: str, unit: str, bucket: TokenBucket | None) -> Refusal | None:
+    if bucket and (pause := bucket.seconds_until_one()):
+        message = f"the key {name} has used its {unit} of this minute; come back in {pause:.1f} s"
+        return Refusal(429, "rate_limit_exceeded", message, pause)
+    return None
+
+
+def _process_name() -> str:
+    """Return what names this process: in a container its number alone is its predecessor's too."""
+    return f"{os.getpid()}:{_TOKEN}"
+
+
+def _runs(process: str) -> bool:
+    number = int(process.partition(":")[0])
+    return process == _process_name() or (number != os.getpid() and psutil.pid_exists(number))

@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pyarrow as pa
 
-def _is_answer(value: Any) -> bool:
-    return isinstance(value, dict) and {"output", "finish_reason", "history", "error"} <= value.keys()
+from ....udf.value_text import json_rows, plain_column
 
-
-def answers_in(cell: Any) -> list[dict[str, Any]]:
-    """Return the answers of models that a cell holds."""
-    values: list[Any] = cell if isinstance(cell, list) else [cell]
-    held = [value["response"] if isinstance(value, dict) and "response" in value else value for value in values]
-    return [value for value in held if _is_answer(value)]
+ANSWER, ASKED = {"output", "finish_reason", "history", "error"}, {"request", "response"}
 
 
-def shown(cell: Any) -> Any:
-    """Return a cell as Byzer's reply has it: a model's answer as a JSON text in a list."""
-    if isinstance(cell, list) and cell and all(isinstance(value, dict) and "response" in value for value in cell):
-        return [_as_byzer(value["response"], value["request"]) for value in cell]
-    if answers := answers_in(cell):
-        return [_as_byzer(answer, None) for answer in answers]
-    return cell if isinstance(cell, bool | int | str | None) or _is_finite(cell) else str(cell)
+def answers_in(table: pa.Table) -> list[dict[str, Any]]:
+    """Return the answers of models that the rows hold."""
+    pairs = (
+        pair for column in table.columns if _holds_answers(column.type) for cell in _asked(column) for pair in cell
+    )
+    return [answer for answer, _ in pairs if answer is not None]
 
 
-def _is_finite(cell: Any) -> bool:
-    return isinstance(cell, float) and math.isfinite(cell)
+def rows_as_json(table: pa.Table) -> str:
+    """Return the rows as a JSON array of objects; a model's answer is a list of JSON texts, as Byzer writes it."""
+    columns = [list(column) for column in zip(*json_rows(table), strict=True)]
+    for place, column in enumerate(table.columns):
+        if columns and _holds_answers(column.type):
+            texts = ([_as_byzer(answer, request) for answer, request in cell] for cell in _asked(column))
+            columns[place] = [json.dumps(text) if text else "null" for text in texts]
+    names = [json.dumps(name) for name in table.column_names]
+    pairs = (zip(names, row, strict=True) for row in zip(*columns, strict=True))
+    return "[" + ", ".join("{" + ", ".join(f"{name}: {cell}" for name, cell in row) + "}" for row in pairs) + "]"
+
+
+def _holds_answers(kind: pa.DataType) -> bool:
+    inner = kind.value_type if pa.types.is_list(kind) else kind
+    names = {field.name for field in inner} if pa.types.is_struct(inner) else set()
+    return names >= ANSWER or names == ASKED
+
+
+def _asked(column: pa.ChunkedArray) -> Iterator[list[tuple[dict[str, Any] | None, dict[str, Any] | None]]]:
+    """Yield the answers of each cell, each with its request where that is known; none for NULL."""
+    for cell in plain_column(column).to_pylist():
+        values = cell if isinstance(cell, list) else [cell] if cell is not None else []
+        yield [(v["response"], v["request"]) if v and v.keys() == ASKED else (v, None) for v in values]
 
 
 def _as_byzer(answer: dict[str, Any] | None, request: dict[str, Any] | None) -> str | None:

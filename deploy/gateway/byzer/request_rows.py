@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from ....workers.errors import RequestError
+from ....workers.extra_fields import check_encodable
 
 MOST_ROWS = 10_000
 
@@ -27,6 +28,7 @@ def table_of(data: str, kind: str) -> pa.Table:
         given = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise RequestError(f"`data` is no JSON: {error}", hint="write a JSON array, as text") from error
+    check_encodable(given, "`data`")
     if not isinstance(given, list) or len(given) > MOST_ROWS:
         raise RequestError(f"`data` is a JSON array of at most {MOST_ROWS:,} elements", hint='write ["…"]')
     if kind == "string":

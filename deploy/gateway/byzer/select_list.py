@@ -101,6 +101,24 @@ class Rewriting:
         return exp.alias_(exp.Array(expressions=answers), item.alias_or_name or "value", quoted=True)
 
 
+def models_called(sql: str, models: Collection[str]) -> list[str]:
+    """Return the model of each call that a rewritten SELECT makes for a row.
+
+    Args:
+        sql: what `Rewriting.rewritten` returned.
+        models: the names of the models that it may ask.
+
+    Raises:
+        RequestError: it cannot be read.
+    """
+    try:
+        calls = sqlglot.parse_one(sql, read="duckdb").find_all(exp.Anonymous)
+    except SqlglotError as error:
+        raise RequestError(f"`sql` cannot be read: {error}", hint=HINT) from error
+    named = [call.expressions[0].name if call.name in BY_NAME else call.name for call in calls]
+    return [name for name in named if name in models]
+
+
 def _is_item(call: exp.Anonymous, tree: exp.Select) -> bool:
     return any(call is item.unalias() for item in tree.expressions)
 

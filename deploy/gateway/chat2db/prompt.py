@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from ....udf.text2sql.checks.transpile import find_dialect
 from ....udf.text2sql.schema.ddl import is_ddl
+from ....udf.text2sql.schema.ddl_tokens import PATH, unquoted_path
 from ....udf.text2sql.schema.inferred_keys import add_inferred_keys
-from ....udf.text2sql.schema.lenient_ddl import PATH, unquoted_path
+from ....workers.database_schema import Column, Schema, Table, join_name
 from ....workers.errors import RequestError
-from ....workers.mschema import Column, Schema, Table, format_mschema, join_name
+from ....workers.mschema import format_mschema
 
 TASK = re.compile(r"请根据以下\s?(?:table properties和)?\s?SQL input(?P<task>[^.。\n]{0,40})")
 TABLES, INPUT, TARGET = "SQL tables, with their properties:", "SQL input:", "目标SQL类型:"

@@ -14,7 +14,7 @@ from ....workers.errors import RequestError
 from ....workers.messages import Message, Request
 from ....workers.options import Options, read_options
 from ..admission import Admitted
-from ..error_styles import speaking
+from ..error_styles import route_class_with_errors
 from ..errors import GatewayError
 from ..openai.completion import ask, store_mode
 from ..text2sql import LONGEST_QUESTION, LONGEST_SCHEMA, Asked, open_for, text2sql_model
@@ -31,7 +31,7 @@ def say(error: GatewayError) -> Response:
     return JSONResponse(error.message, error.status_code)
 
 
-router = APIRouter(tags=["chat2db"], route_class=speaking(say))
+router = APIRouter(tags=["chat2db"], route_class=route_class_with_errors(say))
 
 
 class Turn(BaseModel):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,11 +13,13 @@ from typing import Any, Protocol
 from sqlglot.errors import SqlglotError
 
 from ....udf.text2sql.checks.transpile import translate
+from ....workers.database_schema import Schema
 from ....workers.messages import Failure
-from ....workers.mschema import Schema
 
 STATEMENT_SECONDS = 30.0
 """How long a statement may run."""
+ESCAPED_BYTE = re.compile(rb"[^ !#-&(-\[\]-~]")
+"""What DuckDB writes of a BLOB as \\xAB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class Rows:
     """What a query gave; `truncated` where it would have given more."""
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
+    rows: tuple[str, ...]
+    """Each a JSON array: no Python value holds every number that JSON can."""
     truncated: bool
 
 
@@ -79,14 +84,20 @@ def fitted(database: Database, sql: str, schema: Schema) -> tuple[str, Failure |
 
 
 def as_rows(columns: Sequence[str], found: Sequence[Sequence[Any]], most_rows: int) -> Rows:
-    """Return rows that JSON can hold, of which one more than wanted was read."""
-    rows = tuple(tuple(_cell(cell) for cell in row) for row in found[:most_rows])
+    """Return the rows of a driver, of which one more than wanted was read."""
+    rows = tuple(f"[{', '.join(map(json_value, row))}]" for row in found[:most_rows])
     return Rows(tuple(columns), rows, len(found) > most_rows)
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, Decimal | float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, bool | int | str | None):
-        return value
-    return value.hex() if isinstance(value, bytes | memoryview) else str(value)
+def json_value(value: Any) -> str:
+    """Return a driver's value as JSON, written as DuckDB's `to_json` writes its like."""
+    if isinstance(value, float | Decimal):
+        number = float(value)
+        return str(value) if math.isfinite(number) else json.dumps(json.dumps(number))
+    if isinstance(value, bytes | bytearray | memoryview):
+        return json.dumps(ESCAPED_BYTE.sub(lambda byte: b"\\x%02X" % byte[0][0], bytes(value)).decode("ascii"))
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(json_value, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(str(key))}: {json_value(part)}" for key, part in value.items()) + "}"
+    return json.dumps(value if isinstance(value, bool | int | str | None) else str(value), ensure_ascii=False)

@@ -12,9 +12,10 @@ import duckdb
 from ....udf.text2sql.checks.binder import refusal
 from ....udf.text2sql.checks.sandbox import CONFIG
 from ....udf.text2sql.schema.catalog import read_catalog
+from ....udf.value_text import json_rows, run_query
+from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError
-from ....workers.mschema import Schema
-from .database import STATEMENT_SECONDS, Rows, as_rows
+from .database import STATEMENT_SECONDS, Rows
 
 
 class DuckDBFile:
@@ -44,9 +45,10 @@ class DuckDBFile:
     def run(self, sql: str, most_rows: int) -> Rows:
         """See `Database`."""
         with self._open() as connection:
-            found = connection.execute(sql)
-            columns = [column[0] for column in found.description]
-            return as_rows(columns, found.fetchmany(most_rows + 1), most_rows)
+            found = run_query(connection, f"SELECT * FROM ({sql}\n) LIMIT {most_rows + 1}")
+            assert found is not None, "a SELECT has a result"
+            rows = tuple(f"[{', '.join(row)}]" for row in json_rows(found.slice(0, most_rows)))
+            return Rows(tuple(found.column_names), rows, found.num_rows > most_rows)
 
     def close(self) -> None:
         """See `Database`; nothing stays open."""

@@ -13,9 +13,9 @@ from sqlalchemy.exc import CompileError, SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
 from ....udf.text2sql.schema.column_samples import ColumnCells, can_sample, sample_schema
+from ....udf.text2sql.schema.column_types import read_type
 from ....udf.text2sql.schema.inferred_keys import Keys, add_inferred_keys, add_keys, read_key_lines
-from ....udf.text2sql.schema.lenient_ddl import read_type
-from ....workers.mschema import Column, Schema, Table, join_name, split_name
+from ....workers.database_schema import Column, Schema, Table, join_name, split_name
 
 SYSTEM_SCHEMAS = ("information_schema", "pg_catalog", "pg_toast")
 Place = tuple[str | None, str]

@@ -11,8 +11,8 @@ from time import monotonic
 from pydantic import SecretStr, TypeAdapter
 
 from ....udf.settings import load_yaml
+from ....workers.database_schema import Schema
 from ....workers.errors import MissingExtraError, RequestError, SetupError, did_you_mean
-from ....workers.mschema import Schema
 from ....workers.secret_refs import resolve_secret
 from .database import Database
 from .duckdb_file import DuckDBFile

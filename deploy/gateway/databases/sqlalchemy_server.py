@@ -16,14 +16,18 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlglot.errors import SqlglotError
 
 from ....udf.text2sql.checks.transpile import limited
+from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError, MissingExtraError, SetupError
-from ....workers.mschema import Schema
 from .database import STATEMENT_SECONDS, Rows, as_rows
 from .reflection import read_schema
 
 CONNECT_SECONDS = 10
 SQLITE_STEPS = 10_000
 """After so many steps of its machine SQLite looks at the clock."""
+AS_POSTGRES_WRITES = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
+"""Types with values that Python has not: infinity, years before Christ, 24:00:00, months."""
+AS_MYSQL_WRITES = (7, 10, 11, 12)
+"""TIMESTAMP, DATE, TIME and DATETIME in MySQL's protocol: 0000-00-00, and times of many hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +45,28 @@ class Family:
     kind: str
     dialect: str
     driver: str
-    arguments: dict[str, Any]
+    arguments: Callable[[], dict[str, Any]]
     settle: Callable[[Any], None]
 
 
 def _settle_postgres(connection: Any) -> None:
+    from psycopg.types.string import TextLoader
+
+    for name in AS_POSTGRES_WRITES:
+        connection.adapters.register_loader(name, TextLoader)
     _all(
         connection,
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
         f"SET statement_timeout = {int(STATEMENT_SECONDS * 1000)}",
         "SET standard_conforming_strings = on",
     )
+
+
+def _mysql_arguments() -> dict[str, Any]:
+    from pymysql.converters import conversions
+
+    as_text = {kind: convert for kind, convert in conversions.items() if kind not in AS_MYSQL_WRITES}
+    return {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4", "conv": as_text}
 
 
 def _settle_mysql(connection: Any) -> None:
@@ -82,14 +97,17 @@ def _all(connection: Any, *statements: str) -> None:
     connection.commit()
 
 
-MYSQL_ARGUMENTS = {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4"}
 FAMILIES = {
     "postgresql": Family(
-        "PostgreSQL", "postgres", "postgresql+psycopg", {"connect_timeout": CONNECT_SECONDS}, _settle_postgres
+        "PostgreSQL",
+        "postgres",
+        "postgresql+psycopg",
+        lambda: {"connect_timeout": CONNECT_SECONDS},
+        _settle_postgres,
     ),
-    "mysql": Family("MySQL", "mysql", "mysql+pymysql", MYSQL_ARGUMENTS, _settle_mysql),
-    "mariadb": Family("MariaDB", "mysql", "mariadb+pymysql", MYSQL_ARGUMENTS, _settle_mysql),
-    "sqlite": Family("SQLite", "sqlite", "sqlite", {}, _settle_sqlite),
+    "mysql": Family("MySQL", "mysql", "mysql+pymysql", _mysql_arguments, _settle_mysql),
+    "mariadb": Family("MariaDB", "mysql", "mariadb+pymysql", _mysql_arguments, _settle_mysql),
+    "sqlite": Family("SQLite", "sqlite", "sqlite", dict, _settle_sqlite),
 }
 """By what stands first in the URL."""
 
@@ -162,7 +180,7 @@ def _engine(url: URL, family: Family) -> Engine:
             engine = create_engine("sqlite://", creator=_sqlite_opener(url), **given)
         else:
             url = url.set(drivername=family.driver)
-            engine = create_engine(url, connect_args=family.arguments, pool_timeout=CONNECT_SECONDS, **given)
+            engine = create_engine(url, connect_args=family.arguments(), pool_timeout=CONNECT_SECONDS, **given)
     except ModuleNotFoundError as error:
         hint = "type: pip install 'quackllm[databases]'"
         raise MissingExtraError(f"{family.kind} needs the package {error.name}", hint=hint) from error
@@ -174,7 +192,17 @@ def _sqlite_opener(url: URL) -> Callable[[], sqlite3.Connection]:
     if not url.database or url.database == ":memory:":
         raise SetupError("the URL names no SQLite file", hint="write sqlite:////the/path/of/shop.sqlite")
     address = f"{Path(url.database).expanduser().resolve().as_uri()}?mode=ro"
-    return lambda: sqlite3.connect(address, uri=True, check_same_thread=False)
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        connection.text_factory = _utf8  # A column may hold texts of any encoding; one of them must not end the rest.
+        return connection
+
+    return connect
+
+
+def _utf8(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 def _limit_sqlite(connection: sqlite3.Connection) -> None:

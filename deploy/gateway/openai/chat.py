@@ -7,32 +7,33 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import Response as HttpResponse
 
 from ..admission import Admitted
+from ..error_styles import GatewayRoute
 from ..errors import OPENAI_ERRORS
-from .completion import Answering, store_mode
-from .requests import ChatBody, CompletionBody, Sampling
-from .responses import Wire
+from .completion import CompletionReply, store_mode
+from .requests import ChatBody, CompletionBody, SamplingFields
+from .responses import ReplyFormatter
 
-router = APIRouter(prefix="/v1", tags=["chat"], responses=OPENAI_ERRORS)
+router = APIRouter(prefix="/v1", tags=["chat"], responses=OPENAI_ERRORS, route_class=GatewayRoute)
 
 
 @router.post("/chat/completions", summary="Answer a conversation")
-async def chat(body: ChatBody, request: HttpRequest, visit: Admitted) -> HttpResponse:
+async def chat(body: ChatBody, request: HttpRequest, context: Admitted) -> HttpResponse:
     """Answer the last message; the caller keeps the conversation and sends all of it."""
-    spec = await visit.model(body.model)
-    wire = Wire(body.model, chat=True)
-    return await _answered(Answering(visit, spec, body.requests(spec), wire, store_mode(request)), body, request)
+    spec = await context.model(body.model)
+    formatter = ReplyFormatter(body.model, chat=True)
+    return await _answered(CompletionReply(context, spec, body.requests(spec), formatter, store_mode(request)), body)
 
 
 @router.post("/completions", summary="Answer a text")
-async def complete(body: CompletionBody, request: HttpRequest, visit: Admitted) -> HttpResponse:
+async def complete(body: CompletionBody, request: HttpRequest, context: Admitted) -> HttpResponse:
     """Answer a prompt, or each of several: a conversation of one turn."""
-    spec = await visit.model(body.model)
-    wire = Wire(body.model, chat=False)
-    return await _answered(Answering(visit, spec, body.requests(), wire, store_mode(request)), body, request)
+    spec = await context.model(body.model)
+    formatter = ReplyFormatter(body.model, chat=False)
+    return await _answered(CompletionReply(context, spec, body.requests(), formatter, store_mode(request)), body)
 
 
-async def _answered(answering: Answering, body: Sampling, request: HttpRequest) -> HttpResponse:
+async def _answered(reply: CompletionReply, body: SamplingFields) -> HttpResponse:
     if not body.stream:
-        return await answering.whole()
+        return await reply.full()
     include_usage = body.stream_options is not None and body.stream_options.include_usage
-    return await answering.streamed(request, include_usage)
+    return await reply.streamed(include_usage)

@@ -3,71 +3,93 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from ....udf.settings import StoreMode
+from ....udf.settings import StoreMode, load_settings
 from ....workers.deployments.spec import ModelSpec
 from ....workers.messages import Request, Response
-from ..admission import Visit
-from ..errors import GatewayError, check_answered, too_slow
-from .responses import Wire
-from .streaming import EventStream, Growing
+from ..admission import RequestContext
+from ..errors import GatewayError, raise_for_failure, timeout_error
+from .responses import ReplyFormatter
+from .streaming import AnswerStream, SseResponse
 
 CALLS = "X-Quackllm-Calls"
 """The header that says how many calls of models a reply has cost; 0: the call store knew the answer."""
 
 
-def store_mode(request: HttpRequest) -> StoreMode | None:
+def store_mode(request: HttpRequest) -> StoreMode:
     """Return how the call store is used, by `Cache-Control`: `no-cache` asks anew, `no-store` leaves no trace in it."""
     wanted = {word.strip().lower() for word in request.headers.get("Cache-Control", "").split(",")}
-    return "off" if "no-store" in wanted else "refresh" if "no-cache" in wanted else None
+    return "off" if "no-store" in wanted else "refresh" if "no-cache" in wanted else load_settings().llm_store
 
 
 async def ask(
-    visit: Visit, spec: ModelSpec, requests: list[Request], mode: StoreMode | None
+    context: RequestContext, spec: ModelSpec, requests: list[Request], mode: StoreMode
 ) -> tuple[list[Response], int]:
     """Return one answer a request, and how many calls they cost.
 
     Args:
-        visit: for whom.
+        context: for whom.
         spec: the model.
         requests: what to ask.
-        mode: how the call store is used; None: as `settings.yaml` says.
+        mode: how the call store is used.
 
     Raises:
         GatewayError: one of them failed (the others are in the call store), or they took too long.
     """
-    statement = visit.statement()
-    seconds = visit.gateway.settings.request_seconds
+    seconds = context.gateway.settings.request_seconds
     try:
         async with asyncio.timeout(seconds):
-            responses = await visit.gateway.ask(spec, requests, statement, mode or statement.options.llm_store)
+            responses, calls = await ask_in_parts(context, spec, requests, mode)
     except TimeoutError as error:
-        raise too_slow(seconds) from error
+        raise timeout_error(seconds) from error
     for response in responses:
-        check_answered(response)
-    return responses, statement.usage.asked
+        raise_for_failure(response)
+    return responses, calls
+
+
+async def ask_in_parts(
+    context: RequestContext, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
+) -> tuple[list[Response], int]:
+    """Return one answer a request, asked as many at a time as the key's budget allows, and how many calls they cost.
+
+    Raises:
+        GatewayError: the budget ends before the last one; the others are in the call store.
+    """
+    responses: list[Response] = []
+    calls = 0
+    while len(responses) < len(requests):
+        spending, part = await context.begin(spec, requests[len(responses) :], mode)
+        try:
+            responses += await context.gateway.ask(spec, part, spending.scope, mode)
+        except asyncio.CancelledError:
+            spending.stopped = True
+            raise
+        calls += spending.scope.usage.asked
+        await context.settle(spending)
+    return responses, calls
 
 
 @dataclass
-class Answering:
+class CompletionReply:
     """The requests that one HTTP request stands for, and how their answers are written."""
 
-    visit: Visit
+    context: RequestContext
     spec: ModelSpec
     requests: list[Request]
-    wire: Wire
-    mode: StoreMode | None
+    formatter: ReplyFormatter
+    mode: StoreMode
 
-    async def whole(self) -> JSONResponse:
+    async def full(self) -> JSONResponse:
         """Return all answers at once."""
-        responses, calls = await ask(self.visit, self.spec, self.requests, self.mode)
-        return JSONResponse(self.wire.whole(responses), headers={CALLS: str(calls)})
+        responses, calls = await ask(self.context, self.spec, self.requests, self.mode)
+        return JSONResponse(self.formatter.full_reply(responses), headers={CALLS: str(calls)})
 
-    async def streamed(self, request: HttpRequest, include_usage: bool) -> StreamingResponse:
+    async def streamed(self, include_usage: bool) -> StreamingResponse:
         """Return the answer as a stream of events, once its first piece is there.
 
         Raises:
@@ -75,7 +97,6 @@ class Answering:
         """
         if len(self.requests) > 1:
             raise GatewayError(400, "a stream holds one answer to one prompt", code="invalid_request", param="stream")
-        growing = Growing(self.visit, self.spec, self.requests[0], self.mode)
-        await growing.begin(request)
-        headers = {CALLS: str(growing.statement.usage.asked), "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        return EventStream(growing, self.wire, include_usage, headers)
+        stream = await AnswerStream.start(self.context, self.spec, self.requests[0], self.mode)
+        headers = {CALLS: str(stream.calls), "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        return SseResponse(stream, self.formatter, include_usage, headers)

@@ -14,22 +14,23 @@ from fastapi.responses import JSONResponse
 from ....workers.engines import EmbeddingEngine
 from ....workers.serving.retry import estimate_tokens
 from ..admission import Admitted
+from ..error_styles import GatewayRoute
 from ..errors import OPENAI_ERRORS, GatewayError
 from .completion import CALLS, ask, store_mode
 from .requests import EmbeddingBody
 
-router = APIRouter(prefix="/v1", tags=["embeddings"], responses=OPENAI_ERRORS)
+router = APIRouter(prefix="/v1", tags=["embeddings"], responses=OPENAI_ERRORS, route_class=GatewayRoute)
 
 
 @router.post("/embeddings", summary="Turn texts into vectors")
-async def embed(body: EmbeddingBody, request: HttpRequest, visit: Admitted) -> JSONResponse:
+async def embed(body: EmbeddingBody, request: HttpRequest, context: Admitted) -> JSONResponse:
     """Return one vector a text, in order; `usage` is a guess by the texts' lengths, since engines do not say."""
-    spec = await visit.model(body.model)
+    spec = await context.model(body.model)
     if not isinstance(spec.plan().engine, EmbeddingEngine):
         message = f"{spec.name} ({spec.type}) makes no embeddings"
         raise GatewayError(400, message, code="embeddings_not_supported", param="model")
     requests = body.requests()
-    responses, calls = await ask(visit, spec, requests, store_mode(request))
+    responses, calls = await ask(context, spec, requests, store_mode(request))
     vectors = [response.embedding or () for response in responses]
     _check_dimensions(body.dimensions, len(vectors[0]))
     tokens = sum(estimate_tokens(each) for each in requests)

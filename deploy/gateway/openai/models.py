@@ -8,22 +8,23 @@ from fastapi import APIRouter
 
 from ....workers.deployments.spec import ModelSpec
 from ..admission import Admitted
+from ..error_styles import GatewayRoute
 from ..errors import OPENAI_ERRORS
 
-router = APIRouter(prefix="/v1", tags=["models"], responses=OPENAI_ERRORS)
+router = APIRouter(prefix="/v1", tags=["models"], responses=OPENAI_ERRORS, route_class=GatewayRoute)
 
 
 @router.get("/models", summary="List the models")
-async def list_models(visit: Admitted) -> dict[str, Any]:
+async def list_models(context: Admitted) -> dict[str, Any]:
     """Return the models that the key may ask, by name."""
-    models = await visit.gateway.models()
-    return {"object": "list", "data": [_shown(models[name]) for name in sorted(models) if visit.may_ask(name)]}
+    models = await context.gateway.models()
+    return {"object": "list", "data": [_shown(models[name]) for name in sorted(models) if context.may_ask(name)]}
 
 
 @router.get("/models/{name}", summary="Show one model")
-async def show_model(name: str, visit: Admitted) -> dict[str, Any]:
+async def show_model(name: str, context: Admitted) -> dict[str, Any]:
     """Return one model."""
-    return _shown(await visit.model(name))
+    return _shown(await context.model(name))
 
 
 def _shown(spec: ModelSpec) -> dict[str, Any]:

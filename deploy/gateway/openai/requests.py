@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from ....workers.deployments.spec import ModelSpec
 from ....workers.engines import ToolEngine
 from ....workers.errors import did_you_mean
+from ....workers.extra_fields import normalize_field
 from ....workers.messages import Message, Request
 from ....workers.options import Options, read_options
 from ..errors import GatewayError
+from .content import read_content
 
 OPTIONS = frozenset(Options.model_fields) - {"extra", "timeout_seconds"}
 """Fields that are options of ours under the same name."""
@@ -21,101 +24,136 @@ PASSED_ON = {"logit_bias", "parallel_tool_calls", "reasoning_effort", "verbosity
 """Fields that go to the service as they are; an engine that does not know them says so."""
 TOOLS = {"tools", "tool_choice"}
 """Fields that go to services that take tools."""
+TYPO_CUTOFF = 0.9
+"""How like one of ours a name must be to be held for a slip of the keyboard, and not for a service's own field."""
+MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
 
-class Body(BaseModel):
+class RequestModel(BaseModel):
     """Something that a client sends; a field that nobody knows is an error which names the near ones."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    passes_on: ClassVar[bool] = False
+    """Whether fields that are not known here may be known to the service."""
 
     @model_validator(mode="before")
     @classmethod
     def _known_fields(cls, given: Any) -> Any:
-        if isinstance(given, dict):
-            for name in given:
-                if name not in cls.model_fields:
-                    hint = did_you_mean(str(name), cls.model_fields)
-                    passing = "; `extra` passes fields on to the service" if "extra" in cls.model_fields else ""
-                    words = "there is no field {name}: {hint}" + passing
-                    raise PydanticCustomError("unknown_field", words, {"name": repr(name), "hint": hint})
-        return given
+        if not isinstance(given, dict):
+            return given
+        unknown = [str(name) for name in given if name not in cls.model_fields]
+        for name in unknown:
+            if not cls.passes_on or difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=TYPO_CUTOFF):
+                hint = did_you_mean(name, cls.model_fields)
+                raise PydanticCustomError("unknown_field", "there is no field {name}: {hint}", _shown(name, hint))
+        # Vendors' clients write null for what was not given.
+        return {name: value for name, value in given.items() if name in cls.model_fields or value is not None}
 
 
-class Text(Body):
-    """A piece of text in a message."""
-
-    type: Literal["text"]
-    text: str
+def _shown(name: str, hint: str) -> dict[str, Any]:
+    return {"name": repr(name), "hint": hint}
 
 
-class ImageAddress(Body):
-    """Where an image is."""
-
-    url: str = Field(description="an address, or `data:image/png;base64,…`")
-    detail: str | None = None
-
-
-class Image(Body):
-    """An image in a message."""
-
-    type: Literal["image_url"]
-    image_url: ImageAddress
-
-
-class ChatMessage(Body):
+class ChatMessage(RequestModel):
     """One message; what a client's library adds to an answer that it sends back is read and left out."""
 
+    model_config = ConfigDict(extra="allow")
+    passes_on = True
+
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[Annotated[Text | Image, Field(discriminator="type")]] | None = None
-    name: str | None = None
+    content: str | list[str | dict[str, Any]] | None = Field(
+        None, description="a text, or parts: texts, images, and what else the service takes"
+    )
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
     refusal: Any = None
     annotations: Any = None
-    audio: None = None
+    audio: Any = None
     function_call: None = None
     reasoning_content: Any = None
+    provider_specific_fields: Any = None
 
-    def message(self) -> Message:
-        """Return the message that it stands for."""
+    @property
+    def uses_tools(self) -> bool:
+        """Whether it is about tools."""
+        return bool(self.tool_calls) or self.role == "tool"
+
+    def message(self, passed_on: bool) -> Message:
+        """Return the message that it stands for.
+
+        Args:
+            passed_on: whether the engine hands on to its service what only that may understand.
+
+        Raises:
+            RequestError: a part of it cannot be read.
+            GatewayError: it has parts that are neither text nor image, and the engine takes no others.
+        """
         role = "system" if self.role == "developer" else self.role
-        parts = self.content if isinstance(self.content, list) else [Text(type="text", text=self.content or "")]
-        texts = [part.text for part in parts if isinstance(part, Text)]
-        images = tuple(part.image_url.url for part in parts if isinstance(part, Image))
-        extra = self.model_dump(include={"name", "tool_calls", "tool_call_id"}, exclude_none=True)
-        return Message(role, "\n".join(texts), images, json.dumps(extra, sort_keys=True) if extra else "")
+        content = read_content(self.content)
+        if content.unknown_types and not passed_on:
+            message = f"the model takes texts and images, and no {', '.join(content.unknown_types)}"
+            raise GatewayError(400, message, code="content_not_supported", param="messages")
+        extra = {
+            **(self.model_extra or {}),
+            **self.model_dump(include={"tool_calls", "tool_call_id"}, exclude_none=True),
+        }
+        if content.parts:
+            extra["content"] = content.parts
+        written = json.dumps(extra, sort_keys=True) if extra and passed_on else ""
+        return Message(role, content.text, content.images, written)
 
 
-class StreamOptions(Body):
-    """How a stream is to look."""
+class StreamOptions(BaseModel):
+    """How a stream is to look; what it does not know changes nothing."""
 
     include_usage: bool = False
     include_obfuscation: bool = False
 
 
 def _texts(value: Any) -> Any:
+    if isinstance(value, list) and any(isinstance(each, int | list) for each in value):
+        # LangChain's embeddings send them unless told otherwise.
+        hint = "send texts; LangChain: OpenAIEmbeddings(…, check_embedding_ctx_length=False)"
+        raise PydanticCustomError("token_ids", "token ids are not read here: {hint}", {"hint": hint})
     return [value] if isinstance(value, str) else value
 
 
-class Sampling(Body):
-    """The fields that chats and completions share."""
+class SamplingFields(RequestModel):
+    """The fields that chats and completions share; what else a client sends is the service's to know."""
+
+    model_config = ConfigDict(extra="allow")
+    passes_on = True
 
     model: str = Field(description="a deployed model's name")
     temperature: float | None = Field(None, ge=0, le=2, description="left out: 0, the likeliest answer")
     top_p: float | None = Field(None, gt=0, le=1)
-    top_k: int | None = Field(None, ge=1)
-    max_tokens: int | None = Field(None, ge=1)
+    top_k: int | None = Field(None, ge=1, le=MAX_INT)
+    max_tokens: int | None = Field(None, ge=1, le=MAX_INT)
     stop: Annotated[list[str] | None, BeforeValidator(_texts)] = Field(None, max_length=16)
-    seed: int | None = Field(None, description="another seed asks for another answer; the same gives the same")
+    seed: int | None = Field(
+        None, ge=MIN_INT, le=MAX_INT, description="another seed asks for another answer; the same gives the same"
+    )
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
     n: int | None = Field(None, ge=1, le=16, description="so many answers, each a draw of its own")
-    draw: int = Field(0, description="another number asks for a fresh answer to the same request")
+    draw: int = Field(0, ge=MIN_INT, le=2**62, description="another number asks for a fresh answer to the same request")
     logit_bias: dict[str, float] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     extra: dict[str, Any] = Field(default_factory=dict, description="fields passed to the service as they are")
-    user: str | None = Field(None, description="read and left out")
+    user: Any = Field(None, description="read and left out")
+    user_id: Any = Field(None, description="read and left out")
+    request_id: Any = Field(None, description="read and left out")
+
+    @field_validator("extra")
+    @classmethod
+    def _only_fields_of_the_service(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        own = {normalize_field(name): name for name in cls.model_fields}
+        for given in extra:
+            if name := own.get(normalize_field(given)):
+                words = "{name} cannot stand in `extra`: {hint}"
+                raise PydanticCustomError("reserved_field", words, _shown(given, f"write {name!r} beside it"))
+        return extra
 
     def options(self, **more: Any) -> Options:
         """Return the options that the body says.
@@ -125,14 +163,16 @@ class Sampling(Body):
         """
         given = self.model_dump(include=set(OPTIONS), exclude_none=True) | more
         passed_on = self.model_dump(include=PASSED_ON | TOOLS, exclude_none=True)
-        return read_options({**given, "extra": {**passed_on, **self.extra}})
+        if not passed_on.get("tools", True):
+            del passed_on["tools"]  # An empty list is none, which services refuse.
+        return read_options({**given, "extra": {**passed_on, **(self.model_extra or {}), **self.extra}})
 
 
-class ChatBody(Sampling):
+class ChatBody(SamplingFields):
     """The body of `POST /v1/chat/completions`."""
 
     messages: list[ChatMessage] = Field(min_length=1)
-    max_completion_tokens: int | None = Field(None, ge=1, description="the newer name of max_tokens")
+    max_completion_tokens: int | None = Field(None, ge=1, le=MAX_INT, description="the newer name of max_tokens")
     response_format: dict[str, Any] | None = None
     tools: list[dict[str, Any]] | None = None
     tool_choice: str | dict[str, Any] | None = None
@@ -142,27 +182,30 @@ class ChatBody(Sampling):
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
     modalities: list[Literal["text"]] | None = None
-    store: bool | None = Field(None, description="read and left out")
-    metadata: dict[str, Any] | None = Field(None, description="read and left out")
-    service_tier: str | None = Field(None, description="read and left out")
-    safety_identifier: str | None = Field(None, description="read and left out")
-    prompt_cache_key: str | None = Field(None, description="read and left out")
+    store: Any = Field(None, description="read and left out")
+    metadata: Any = Field(None, description="read and left out")
+    service_tier: Any = Field(None, description="read and left out")
+    safety_identifier: Any = Field(None, description="read and left out")
+    prompt_cache_key: Any = Field(None, description="read and left out")
 
     def requests(self, spec: ModelSpec) -> list[Request]:
         """Return one request for each of the `n` answers.
 
         Raises:
-            GatewayError: tools, for an engine that does not take them.
+            GatewayError: tools or parts of messages, for an engine that does not take them.
+            RequestError: a value that cannot be read.
         """
-        messages = tuple(message.message() for message in self.messages)
-        if self.tools or any(message.extra for message in messages):
-            _check_takes_tools(spec)
+        takes_tools = isinstance(spec.plan().engine, ToolEngine)
+        if not takes_tools and (self.tools or any(message.uses_tools for message in self.messages)):
+            message = f"{spec.name} ({spec.type}) takes no tools; a service behind OpenAI's protocol does"
+            raise GatewayError(400, message, code="tools_not_supported", param="tools")
+        messages = tuple(message.message(takes_tools) for message in self.messages)
         newer_name = {} if self.max_completion_tokens is None else {"max_tokens": self.max_completion_tokens}
         options = self.options(**newer_name)
         return _drawn(messages, options, self.n or 1)
 
 
-class CompletionBody(Sampling):
+class CompletionBody(SamplingFields):
     """The body of `POST /v1/completions`; token ids are not read."""
 
     prompt: Annotated[list[str], BeforeValidator(_texts)] = Field(min_length=1, max_length=256)
@@ -179,24 +222,20 @@ class CompletionBody(Sampling):
         ]
 
 
-class EmbeddingBody(Body):
+class EmbeddingBody(RequestModel):
     """The body of `POST /v1/embeddings`; token ids are not read."""
 
     model: str = Field(description="a deployed model that makes embeddings")
     input: Annotated[list[str], BeforeValidator(_texts)] = Field(min_length=1, max_length=2048)
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(None, ge=1, description="must be what the model makes, or left out")
-    user: str | None = Field(None, description="read and left out")
+    user: Any = Field(None, description="read and left out")
+    user_id: Any = Field(None, description="read and left out")
+    request_id: Any = Field(None, description="read and left out")
 
     def requests(self) -> list[Request]:
         """Return one request a text."""
         return [Request((Message("user", text),), kind="embed") for text in self.input]
-
-
-def _check_takes_tools(spec: ModelSpec) -> None:
-    if not isinstance(spec.plan().engine, ToolEngine):
-        message = f"{spec.name} ({spec.type}) takes no tools; a service behind OpenAI's protocol does"
-        raise GatewayError(400, message, code="tools_not_supported", param="tools")
 
 
 def _drawn(messages: tuple[Message, ...], options: Options, count: int) -> list[Request]:

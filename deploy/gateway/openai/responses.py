@@ -20,7 +20,7 @@ FINISH = {"stop": "stop", "length": "length", "filter": "content_filter"}
 
 
 @dataclass(frozen=True)
-class Wire:
+class ReplyFormatter:
     """How answers are written for one request.
 
     Args:
@@ -33,7 +33,7 @@ class Wire:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def whole(self, responses: Iterable[Response]) -> dict[str, Any]:
+    def full_reply(self, responses: Iterable[Response]) -> dict[str, Any]:
         """Return the reply that holds all answers."""
         responses = list(responses)
         choices = [self._choice(place, response) for place, response in enumerate(responses)]
@@ -47,15 +47,15 @@ class Wire:
         said = {"message": _message(response)} if self.chat else {"text": response.output or ""}
         return {"index": place, **said, "logprobs": None, "finish_reason": finish_reason(response)}
 
-    def first(self) -> list[bytes]:
+    def first_events(self) -> list[bytes]:
         """Return the events before the first piece."""
         return [self._event({"role": "assistant", "content": ""})] if self.chat else []
 
-    def piece(self, text: str) -> bytes:
+    def chunk_event(self, text: str) -> bytes:
         """Return the event of a piece of the answer."""
         return self._event({"content": text} if self.chat else text)
 
-    def last(self, response: Response, include_usage: bool) -> list[bytes]:
+    def last_events(self, response: Response, include_usage: bool) -> list[bytes]:
         """Return the events after the last piece: what was thought, the tools wanted, why it ended, and the usage."""
         delta: dict[str, Any] = {}
         if response.reasoning:

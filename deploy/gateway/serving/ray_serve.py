@@ -16,7 +16,7 @@ from ....workers import connect_fleet
 from ....workers.errors import SetupError
 from ....workers.home import home_folder
 from ..app import create_app
-from ..auth.async_ledger import ledger_for
+from ..auth.async_ledger import open_shared_ledger
 from ..settings import GatewaySettings
 
 APP = "quackllm"
@@ -78,7 +78,8 @@ def application_of(settings: GatewaySettings) -> serve.Application:
         SetupError: no cluster answers.
     """
     connect_fleet(settings.cluster)
-    ledger_for(settings)  # The keys' file lies on this machine, and so the ledger is made here.
+    # The keys' file lies on this machine, and so the ledger is made here.
+    open_shared_ledger(settings.keys_path, settings.cluster)
     deployment: Any = Replica  # What the decorators have made of it.
     replicas = deployment.options(
         num_replicas=settings.replicas,

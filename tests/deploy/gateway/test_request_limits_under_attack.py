@@ -16,7 +16,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from quackllm.deploy.gateway.auth.api_keys import add_key
-from quackllm.deploy.gateway.auth.usage_ledger import Ledger
+from quackllm.deploy.gateway.auth.usage_ledger import Cost, Ledger
 
 import quackllm
 from standin.fixtures import StandIn
@@ -30,15 +30,18 @@ def body_of(**fields: Any) -> bytes:
 
 
 @contextlib.contextmanager
-def posted(address: str, body: bytes, buffer: int | None = None) -> Iterator[socket.socket]:
-    """Send a chat's request and leave its answer to the block."""
+def posted(
+    address: str, body: bytes, buffer: int | None = None, path: str = "/v1/chat/completions", key: str = "none"
+) -> Iterator[socket.socket]:
+    """Send a request and leave its answer to the block."""
     place = urlsplit(address)
     with socket.socket() as client:
         if buffer:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         client.settimeout(20)
         client.connect((place.hostname, place.port))
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: application/json\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: application/json\r\n"
+        head += f"Authorization: Bearer {key}\r\n"
         client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         yield client
 
@@ -64,6 +67,65 @@ def test_a_client_that_leaves_before_the_first_piece_stops_the_engine(gateway: s
         wait_for(lambda: service.state()["under_way"] == 1)
     wait_for(lambda: service.state()["under_way"] == 0)
     wait_for(lambda: under_way(gateway) == 0)
+
+
+ASKED = {
+    "/v1/chat/completions": {"model": "standin", "messages": LONG},
+    "/v1/completions": {"model": "standin", "prompt": "one"},
+    "/v1/embeddings": {"model": "standin", "input": "one"},
+    "/text2sql": {"model": "standin", "question": "how many?", "db_schema": "CREATE TABLE t (a INT)"},
+    "/?model=standin": {"prompt": "one"},
+}
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_a_client_that_leaves_gives_its_slot_back(serve: Any, home: Path, service: StandIn, path: str) -> None:
+    """The gateway's slot, the key's and the worker's: the next one is answered while the service still hangs."""
+    params = service.openai_params(**{"limits__max_attempts": 1})
+    quackllm.deploy("standin", "saas/openai", infer_params=params, worker_concurrency=1)
+    key = add_key(home / "keys.yaml", "alice", most_at_once=1, max_calls=10)
+    address = serve(most_at_once=1)
+    service.script([{"fault": "hang", "times": 2}])
+    for _ in range(2):
+        with posted(address, body_of(**ASKED[path]), path=path, key=key):
+            wait_for(lambda: service.state()["under_way"] > 0)
+        wait_for(lambda: service.state()["under_way"] == 0)
+    with openai.OpenAI(base_url=f"{address}/v1", api_key=key, max_retries=3) as client:
+        reply = client.chat.completions.create(
+            model="standin", messages=[{"role": "user", "content": "hi"}], timeout=20
+        )
+    assert reply.choices[0].message.content == "answer to: hi"
+    ledger = Ledger(home / "keys.yaml", home / "gateway.sqlite")
+    wait_for(lambda: ledger.reserved("alice") == Cost())
+    spent = ledger.spent("alice")
+    assert spent.calls == service.count()
+    assert spent.tokens >= 2, "what a stopped call cost is guessed"
+
+
+def test_a_client_that_leaves_while_it_waits_for_a_worker_is_not_asked_for(serve: Any, service: StandIn) -> None:
+    quackllm.deploy("standin", "saas/openai", infer_params=service.openai_params(), worker_concurrency=1)
+    address = serve()
+    service.script([{"fault": "hang", "times": 2}])
+    with contextlib.ExitStack() as stack:
+        for number in range(6):
+            stack.enter_context(posted(address, body_of(model="standin", prompt=f"{number}"), path="/v1/completions"))
+        wait_for(lambda: under_way(address) == 6)
+    wait_for(lambda: under_way(address) == 0)
+    wait_for(lambda: service.state()["under_way"] == 0)
+    assert service.count() <= 2
+
+
+def test_one_of_two_who_leaves_does_not_stop_the_other_whole_answer(gateway: str, service: StandIn) -> None:
+    service.script([{"fault": "slow", "seconds": 0.5}])
+    body = body_of(model="standin", messages=LONG)
+    with posted(gateway, body) as other:
+        with posted(gateway, body):
+            wait_for(lambda: under_way(gateway) == 2)
+        said = b""
+        while b"}]" not in said:
+            said += other.recv(65536)
+    assert b"answer to: a long answer" in said
+    assert service.count() == 1
 
 
 def test_one_of_two_who_leaves_does_not_stop_the_other(client: openai.OpenAI, service: StandIn) -> None:

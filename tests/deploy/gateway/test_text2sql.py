@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quackllm.deploy.gateway.auth.api_keys import add_key
+from quackllm.deploy.gateway.databases.duckdb_file import DuckDBFile
 
 from quackllm import deploy
 from standin.fixtures import StandIn
+from support.duckdb_values import EXAMPLES, nested
 from support.gateway_in_process import XIYAN_BODY, client, configure
 
+MADE = """
+    CREATE TABLE t AS SELECT 'infinity'::DATE AS inf, INTERVAL 1 MONTH AS iv, {'b': NULL, 'l': [1]} AS s,
+    12345678901234567890.12::DECIMAL(38,2) AS m, TIMESTAMPTZ '2024-01-01' AS z
+"""
+NON_FINITE = re.compile("-?(NaN|Infinity)")
 DDL = "CREATE TABLE singer (id INTEGER PRIMARY KEY, name VARCHAR, country VARCHAR, age INTEGER)"
 
 
@@ -47,6 +57,56 @@ def test_sound_ddl_is_bound_and_answered_in_the_dialect_that_is_wanted() -> None
     question = {"question": "How many singers are there?", "db_schema": DDL}
     assert asked(question) == {"sql": "SELECT COUNT(*) FROM singer", "error": None, "bound": True}
     assert asked({**question, "dialect": "MySQL"})["sql"] == "SELECT COUNT(*) FROM `singer`"
+
+
+def test_what_of_the_ddl_was_left_out_stands_in_the_reply() -> None:
+    reply = asked({"question": "How many singers are there?", "db_schema": f"{DDL};\nCREATE TABLE t LIKE other"})
+    assert reply["left_out"][0] == "line 2: t has the columns of other, which the text does not create"
+    assert reply["bound"] is False
+
+
+@pytest.mark.parametrize("value", [value for value in EXAMPLES if "get_type" not in value])
+def test_every_value_of_a_duckdb_file_is_written_as_its_to_json(home: Path, tmp_path: Path, value: str) -> None:
+    select = ", ".join(f"{form} AS c{place}" for place, form in enumerate(nested(value)))
+    with duckdb.connect(tmp_path / "d.duckdb") as connection:
+        wanted = connection.execute(f"SELECT to_json(COLUMNS(*))::VARCHAR FROM (SELECT {select})").fetchall()[0]
+    (row,) = DuckDBFile(tmp_path / "d.duckdb").run(f"SELECT {select}", 1).rows
+    json.loads(row, parse_constant=pytest.fail)
+    said = f"[{', '.join(cell or 'null' for cell in wanted)}]"
+    assert row == (NON_FINITE.sub(r'"\g<0>"', said) if value.endswith(("::FLOAT", "::DOUBLE")) else said)
+
+
+def test_rows_keep_what_python_has_no_value_for(home: Path, tmp_path: Path, service: StandIn) -> None:
+    with duckdb.connect(tmp_path / "d.duckdb") as connection:
+        connection.execute(MADE).complete()
+    (home / "databases.yaml").write_text(f"d: duckdb:///{tmp_path}/d.duckdb\n")
+    deploy("xiyansql", "saas/openai", infer_params=service.openai_params())
+    service.script([{"fault": "reply", "text": "SELECT inf, iv, s, m, z FROM t"}])
+    reply = client().post("/text2sql", json={"question": "q", "database": "d", "run": True})
+    assert reply.headers["content-type"] == "application/json"
+    assert '["infinity", "1 month", {"b":null,"l":[1]}, 12345678901234567890.12, "2024-01-01' in reply.text
+    assert reply.json()["truncated"] is False
+
+
+def test_sqlite_answers_with_its_own_dates_and_texts_of_any_encoding(
+    home: Path, tmp_path: Path, service: StandIn
+) -> None:
+    with sqlite3.connect(tmp_path / "b.sqlite") as connection:
+        connection.execute("CREATE TABLE t (a TEXT, d DATE)")
+        connection.execute("INSERT INTO t VALUES (CAST(x'c4e3' AS TEXT), '2024-01-31'), ('ok', '2023-02-01')")
+    (home / "databases.yaml").write_text(f"d: sqlite:///{tmp_path}/b.sqlite\n")
+    deploy("xiyansql", "saas/openai", infer_params=service.openai_params())
+    wanted = {
+        "SELECT count(*) FROM t WHERE d > current_date - INTERVAL 30 DAY": [[0]],
+        "SELECT year(d) AS y, count(*) FROM t GROUP BY ALL ORDER BY y": [[2023, 1], [2024, 1]],
+        "SELECT date_trunc('month', d) FROM t ORDER BY 1": [["2023-02-01"], ["2024-01-01"]],
+        "SELECT a FROM t ORDER BY d": [["ok"], ["\ufffd\ufffd"]],
+    }
+    for question, (sql, rows) in enumerate(wanted.items()):
+        service.script([{"fault": "reply", "text": sql}])
+        reply = asked({"question": f"question {question}", "database": "d", "run": True})
+        assert (reply["error"], reply["rows"]) == (None, rows), sql
+    assert service.count() == len(wanted)
 
 
 def test_a_configured_database_is_asked_about_bound_by_its_own_explain_and_run(home: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
+
+import duckdb
 import pandas
 import pytest
 
 import quackllm
+from support.duckdb_values import SELECT_ALL, SELECT_TEXTS, ZONE
 
 
 def test_a_script_runs_and_its_last_result_is_shown(notebook):
@@ -26,6 +30,24 @@ def test_a_result_is_a_value_in_python_and_a_dataframe_where_one_is_wanted(noteb
     assert ran.printed == "df: 5 rows, 1 columns\n"
     assert notebook.well("%sql SELECT sum(n) AS s FROM df").value.arrow.to_pydict() == {"s": [10]}
     assert notebook.well("%sql SELECT sum(b) AS s FROM rows").success
+
+
+def test_every_value_is_shown_as_duckdb_writes_it(notebook):
+    notebook.well(f"%sql {ZONE}")
+    ran = notebook.well(f"%%sql\n{SELECT_ALL}")
+    with duckdb.connect() as connection:
+        connection.execute(ZONE).complete()
+        texts = connection.execute(SELECT_TEXTS).fetchall()[0]
+    for text in texts:
+        assert f">{escape(text)}</td>" in ran.html if text is not None else "NULL" in ran.html
+
+
+def test_dates_that_python_has_not_are_shown_without_a_chart(notebook):
+    ran = notebook.well("%sql SELECT unnest([DATE 'infinity', DATE '0044-03-15 (BC)']) AS day, 1 AS n")
+    assert "infinity" in ran.html
+    assert "0044-03-15 (BC)" in ran.html
+    filled = notebook.well("%%chat --model echo\n{{SELECT [INTERVAL 1 MONTH, NULL]}} and {{SELECT TIME '24:00:00'}}")
+    assert "[1 month, NULL] and 24:00:00" in filled.text
 
 
 def test_many_rows_are_counted_and_some_shown(notebook):

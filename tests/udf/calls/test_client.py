@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,10 +12,9 @@ import time
 import warnings
 
 import pytest
-from quackllm.udf.calls.store import CallStore
+from quackllm.workers.deployments.models_yaml import save_model
 from quackllm.workers.deployments.spec import make_spec
 from quackllm.workers.engines.echo import EchoEngine
-from quackllm.workers.home import save_model
 from quackllm.workers.messages import Request, Response
 
 import quackllm
@@ -223,26 +221,28 @@ class BrokenEngine(EchoEngine):
         raise {"time": TimeoutError}.get(request.messages[-1].content, ZeroDivisionError)("a mistake in the engine")
 
 
-@pytest.mark.parametrize("flaw", ["answer", "concurrency"])
-def test_a_mistake_in_an_engine_stops_the_statement_and_leaves_nobody_waiting(flaw: str, monkeypatch):
-    save_model(make_spec(name="chat", type="echo"))
-    engine = BrokenEngine if flaw == "answer" else type("Half", (EchoEngine,), {"concurrency": "many"})
-    monkeypatch.setattr("quackllm.workers.deployments.spec.find_engine", lambda name: engine)
-    with pytest.raises(Exception, match=r"a mistake|'str'"):
+class HalfEngine(EchoEngine):
+    """An engine with a mistake in its class."""
+
+    concurrency = "many"
+
+
+@pytest.mark.parametrize(
+    ("engine", "error", "message"),
+    [(BrokenEngine, "ZeroDivisionError", "a mistake in the engine"), (HalfEngine, "TypeError", "'str'")],
+)
+def test_a_mistake_in_an_engine_stops_the_statement_and_leaves_nobody_waiting(
+    engine: type, error: str, message: str, install_engine
+):
+    install_engine("broken", engine)
+    save_model(make_spec(name="chat", type="broken"))
+    with pytest.raises(Exception, match=message) as caught:
         quackllm.connect().execute("SELECT chat('x')").fetchall()
+    assert error in type(caught.value).__name__ + str(caught.value)
 
 
-def test_a_time_limit_in_an_engine_is_a_rows_error_and_no_endless_wait(monkeypatch):
-    save_model(make_spec(name="chat", type="echo", infer_params={"limits.max_attempts": 1}))
-    monkeypatch.setattr("quackllm.workers.deployments.spec.find_engine", lambda name: BrokenEngine)
+def test_a_time_limit_in_an_engine_is_a_rows_error_and_no_endless_wait(install_engine):
+    install_engine("broken", BrokenEngine)
+    save_model(make_spec(name="chat", type="broken", infer_params={"limits.max_attempts": 1}))
     with pytest.warns(UserWarning, match="1 × timeout"):
         quackllm.connect().execute("SELECT chat('time')").fetchall()
-
-
-def test_answers_that_cannot_be_kept_are_still_handed_on(connection, monkeypatch, caplog):
-    def full(self: CallStore, calls: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    monkeypatch.setattr(CallStore, "settle", full)
-    assert connection.execute("SELECT llm_result(chat('paid for'))").fetchall() == [("answer to: paid for",)]
-    assert "disk is full" in caplog.text

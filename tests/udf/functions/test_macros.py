@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from quackllm.udf.functions import macros
 
 import quackllm
-from quackllm.udf.functions import macros
 
 DEPTH = 24  # A macro that named its argument twice would bind 16 million calls.
 

@@ -102,3 +102,10 @@ def test_a_column_of_questions(connection, service):
     rows = connection.execute("SELECT text2sql('question ' || (i % 5)) FROM range(40) r(i)").fetchall()
     assert rows == [(GOOD,)] * 40
     assert service.count() == 5
+
+
+def test_a_warning_says_what_of_the_schemas_ddl_was_left_out(connection, service):
+    replies(service, "SELECT a FROM t")
+    with pytest.warns(UserWarning, match=r"left out: line 1: in t '\* b' was not understood"):
+        sql = value(connection, "SELECT text2sql('q', schema := 'CREATE TABLE t (a INT, * b)')")
+    assert sql == "SELECT a FROM t"

@@ -4,9 +4,9 @@ import pytest
 from quackllm.udf.text2sql.pipeline import generate_sql
 from quackllm.udf.text2sql.prompts.formats import FORMS
 from quackllm.udf.text2sql.schema.resolve import ResolvedSchema
+from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.errors import RequestError
 from quackllm.workers.messages import Failure, Message, Request, Response, Usage
-from quackllm.workers.mschema import Column, Schema, Table
 from quackllm.workers.options import Options
 
 SCHEMA = ResolvedSchema(

@@ -20,7 +20,7 @@ from quackllm.workers.builtin.schema.chinese_keys import inferred_references
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.builtin.text.tokens import (
     BUCKETS,
-    SPELLED,
+    SPELLING_BUCKETS,
     is_cjk,
     name_words,
     question_features,
@@ -28,7 +28,7 @@ from quackllm.workers.builtin.text.tokens import (
     split_identifier,
     text_features,
 )
-from quackllm.workers.mschema import Column, Schema, Table
+from quackllm.workers.database_schema import Column, Schema, Table
 
 BOOKS = SchemaIndex(
     Schema(
@@ -61,7 +61,9 @@ def test_features_are_rows_and_those_of_chinese_have_rows_of_their_own(text: str
     words = read_words(text)
     for word, rows in zip(words, question_features(words), strict=True):
         assert rows
-        assert all(SPELLED <= row < BUCKETS if is_cjk(word.text) else 0 <= row < SPELLED for row in rows[:1])
+        assert all(
+            SPELLING_BUCKETS <= row < BUCKETS if is_cjk(word.text) else 0 <= row < SPELLING_BUCKETS for row in rows[:1]
+        )
     assert all(0 <= row < BUCKETS for row in text_features(tuple(word.text for word in words)))
 
 
@@ -114,7 +116,7 @@ def test_a_run_of_words_ends_before_a_chinese_mark() -> None:
     legal = DecodingMask(BOOKS, linked)
     symbols = [(COLUMN, 1), keyword("="), (WORD, 2)]
     mask = legal.mask(("AFTER_WHERE", "LAST_WORD"), symbols)
-    assert [linked.words[word].text for word in range(len(linked.words)) if mask[legal.place((WORD, word))]] == [
+    assert [linked.words[word].text for word in range(len(linked.words)) if mask[legal.position((WORD, word))]] == [
         "找",
         "书",
     ]

@@ -9,8 +9,7 @@ import pytest
 import ray
 from quackllm.workers.cluster.address import resolve_address
 
-LEFT = "ray_current_cluster"
-"""The file in which a head's address stays when the head is killed."""
+LEFT = "ray_current_cluster"  # The file that still holds a head's address after the head was killed.
 
 
 @pytest.fixture(autouse=True)

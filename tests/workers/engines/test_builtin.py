@@ -8,19 +8,20 @@ from pathlib import Path
 import pytest
 from quackllm.workers.builtin.network import weights
 from quackllm.workers.builtin.text import word_vectors
+from quackllm.workers.database_schema import Schema
 from quackllm.workers.deployments.spec import make_spec
 from quackllm.workers.engines.builtin import BuiltinEngine, BuiltinSettings, split_turns
 from quackllm.workers.errors import ProviderError, SetupError
 from quackllm.workers.messages import Message, Request, Response
-from quackllm.workers.mschema import Schema, format_mschema
+from quackllm.workers.mschema import format_mschema
 
 pytest_plugins = ["support.builtin_shop"]
 
-MOST_BYTES = 24_000_000
+MAX_BYTES = 24_000_000
 
 
 def ask(schema: str | None, *turns: str) -> Response:
-    """Ask the committed model; turns are questions and their SQL in turn, a question last."""
+    """Return the committed model's answer; turns are questions and their SQL alternately, a question last."""
     messages = [Message("system", schema)] if schema else []
     messages += [Message("assistant" if place % 2 else "user", turn) for place, turn in enumerate(turns)]
 
@@ -113,7 +114,7 @@ def test_other_weights_are_another_model() -> None:
 
 def test_weights_are_small_and_whole() -> None:
     arrays, shape = weights.load_weights()
-    assert weights.WEIGHTS.stat().st_size + word_vectors.VECTORS.stat().st_size <= MOST_BYTES
+    assert weights.WEIGHTS.stat().st_size + word_vectors.VECTORS.stat().st_size <= MAX_BYTES
     assert arrays["keywords.weight"].shape[1] == shape["width"]
     assert weights.release_name() == weights.release_name(Path(weights.WEIGHTS))
 

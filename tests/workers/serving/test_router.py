@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from quackllm.workers.errors import SetupError
 from quackllm.workers.messages import Request, Response
-from quackllm.workers.serving.router import ReplicaLostError, RoutedRequest, Router
+from quackllm.workers.serving.router import ReplicaLostError, RequestState, RoutedRequest, Router
 from quackllm.workers.serving.worker import ChunkBatch
+
+from support.virtual_time import run_in_virtual_time
 
 
 class Replica:
-    """Answers after a while; may be told to die after some answers."""
+    """Answers after some seconds; dies after `dies_after` answers."""
 
     def __init__(self, seconds: float = 0.001, dies_after: int | None = None, error: Exception | None = None) -> None:
         self.seconds, self.dies_after, self.error = seconds, dies_after, error
@@ -48,13 +51,14 @@ class Waited(RoutedRequest):
 
     def __init__(self, prompt: str) -> None:
         super().__init__(request=Request.of(prompt))
+        self.chunks: list[str] = []
         self.answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
     def admit(self) -> bool:
         return True
 
-    def on_chunk(self, piece: str) -> None:
-        raise AssertionError("nothing is streamed here")
+    def on_chunk(self, chunk: str) -> None:
+        self.chunks.append(chunk)
 
     def on_result(self, outcome: Response | BaseException) -> None:
         if isinstance(outcome, BaseException):
@@ -78,7 +82,7 @@ def route(replicas: list[Replica], prompts: list[str], concurrency: int = 4) -> 
         router = Router(found, concurrency)
         return await asyncio.gather(*(job.answered for job in submitted(router, prompts)))
 
-    return asyncio.run(run())
+    return run_in_virtual_time(run())
 
 
 @settings(max_examples=25, deadline=None)
@@ -100,7 +104,7 @@ def test_no_replica_is_sent_much_more_than_it_works_on():
 def test_a_slow_replica_gets_less():
     slow, quick = Replica(0.01), Replica(0.001)
     route([slow, quick], [f"p{row}" for row in range(200)], concurrency=4)
-    assert len(quick.answered) > 2 * len(slow.answered)
+    assert len(quick.answered) > 8 * len(slow.answered), "it is ten times slower"
 
 
 @settings(max_examples=10, deadline=None)
@@ -129,10 +133,42 @@ def test_a_request_that_was_taken_back_is_not_sent():
         jobs = submitted(router, [f"p{row}" for row in range(10)])
         await jobs[0].answered
         for job in jobs:
-            if not job.sent:
+            if job.state is RequestState.QUEUED:
                 job.cancel()
-        await asyncio.gather(*(job.answered for job in jobs if job.sent))
+        await asyncio.gather(*(job.answered for job in jobs if job.state is not RequestState.CANCELLED))
         await router.join()
 
-    asyncio.run(run())
+    run_in_virtual_time(run())
     assert len(replica.answered) <= 4
+
+
+@pytest.mark.parametrize("chunks", [0, 1])
+def test_a_stream_that_has_begun_is_not_sent_again(chunks: int):
+    class Stream:
+        sent = 0
+
+        async def answer(self, requests: Sequence[Request]) -> AsyncIterator[ChunkBatch]:
+            self.sent += 1
+            await asyncio.sleep(0.001)
+            for _ in range(chunks):
+                yield [(0, "half")]
+            if self.sent == 1:
+                raise ReplicaLostError("dead")
+            yield [(0, Response("whole"))]
+
+    stream = Stream()
+
+    async def run() -> Response:
+        async def found() -> list[Stream]:
+            return [stream]
+
+        streamed = Waited("p")
+        streamed.request = replace(streamed.request, streamed=True)
+        Router(found, 1).submit(streamed)
+        response = await streamed.answered
+        assert streamed.state is RequestState.DONE
+        return response
+
+    response = run_in_virtual_time(run())
+    assert (response.output, stream.sent) == ((None, 1) if chunks else ("whole", 2))
+    assert (response.error and response.error.code) == ("worker_lost" if chunks else None)

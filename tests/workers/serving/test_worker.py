@@ -14,9 +14,12 @@ from quackllm.workers.errors import ProviderError, SetupError
 from quackllm.workers.messages import Message, Request, Response
 from quackllm.workers.serving.worker import Worker
 
+from support.installed_engines import InstallEngine
+from support.virtual_time import run_in_virtual_time
 
-class ToldEngine(EchoEngine):
-    """Does what the prompt says."""
+
+class ScriptedEngine(EchoEngine):
+    """Does what the prompt says, e.g. `sleep 0.2`."""
 
     embed_batch: ClassVar[int] = 4
     calls: ClassVar[list[int]] = []
@@ -48,13 +51,13 @@ class ToldEngine(EchoEngine):
 
 
 @pytest.fixture
-def spec(monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
-    ToldEngine.calls.clear()
-    monkeypatch.setattr("quackllm.workers.deployments.spec.find_engine", lambda name: ToldEngine)
-    return make_spec(name="told", type="echo", worker_concurrency=8)
+def spec(install_engine: InstallEngine) -> ModelSpec:
+    ScriptedEngine.calls.clear()
+    install_engine("scripted", ScriptedEngine)
+    return make_spec(name="actor", type="scripted", worker_concurrency=8)
 
 
-def ask(spec: ModelSpec, requests: Sequence[Request]) -> list[list[tuple[int, Response]]]:
+def answer(spec: ModelSpec, requests: Sequence[Request]) -> list[list[tuple[int, Response]]]:
     async def run() -> list[list[tuple[int, Response]]]:
         worker = Worker(spec)
         await worker.start()
@@ -63,7 +66,7 @@ def ask(spec: ModelSpec, requests: Sequence[Request]) -> list[list[tuple[int, Re
         finally:
             await worker.close()
 
-    return asyncio.run(run())
+    return run_in_virtual_time(run())
 
 
 def texts(*prompts: str) -> list[Request]:
@@ -71,51 +74,51 @@ def texts(*prompts: str) -> list[Request]:
 
 
 def test_a_slow_row_holds_no_other(spec: ModelSpec):
-    finished = ask(spec, texts("sleep 0.2", "a", "b"))
-    assert [place for batch in finished for place, _ in batch] == [1, 2, 0]
+    finished = answer(spec, texts("sleep 0.2", "a", "b"))
+    assert [index for batch in finished for index, _ in batch] == [1, 2, 0]
 
 
-def test_each_outcome_is_told(spec: ModelSpec):
-    answers = dict(answer for batch in ask(spec, texts("fine", "refuse", "cut", " ")) for answer in batch)
-    assert {place: (a.output, a.finish_reason, a.error and a.error.code) for place, a in answers.items()} == {
+def test_each_outcome_is_reported(spec: ModelSpec):
+    answers = dict(answer for batch in answer(spec, texts("fine", "refuse", "cut", " ")) for answer in batch)
+    assert {index: (a.output, a.finish_reason, a.error and a.error.code) for index, a in answers.items()} == {
         0: ("fine", "stop", None),
         1: (None, "filter", "refused"),
         2: ("half", "length", "length"),
         3: (None, "error", "empty_prompt"),
     }
-    assert {answer.model for answer in answers.values()} == {"told"}
+    assert {answer.model for answer in answers.values()} == {"actor"}
 
 
 def test_what_no_row_can_survive_is_raised_after_what_was_answered(spec: ModelSpec):
     with pytest.raises(SetupError, match="no such key") as caught:
-        ask(spec, texts("a", "setup"))
+        answer(spec, texts("a", "setup"))
     assert caught.value.hint == "get one"
 
 
 def test_texts_to_embed_share_calls_and_a_bad_one_fails_alone(spec: ModelSpec):
     requests = [Request((Message("user", text),), kind="embed") for text in ("a", "bb", "bad", "ccc", "dddd", "e")]
-    answers = dict(answer for batch in ask(spec, requests) for answer in batch)
-    assert [answers[place].embedding for place in range(6)] == [(1.0,), (2.0,), None, (3.0,), (4.0,), (1.0,)]
+    answers = dict(answer for batch in answer(spec, requests) for answer in batch)
+    assert [answers[index].embedding for index in range(6)] == [(1.0,), (2.0,), None, (3.0,), (4.0,), (1.0,)]
     assert answers[2].error is not None
     assert answers[2].error.code == "400"
-    assert sorted(ToldEngine.calls) == [1, 1, 1, 1, 2, 4], "two shared calls, and the failed one again one by one"
+    assert sorted(ScriptedEngine.calls) == [1, 1, 1, 1, 2, 4], "two shared calls, and the failed one again one by one"
 
 
 @pytest.mark.parametrize(("prompt", "reason"), [("go on", "stop"), ("refuse", "error")])
 def test_a_stream_ends_with_the_whole_response(spec: ModelSpec, prompt: str, reason: str):
     request = replace(Request.of(prompt), streamed=True)
-    *pieces, last = [said for batch in ask(spec, [request]) for _, said in batch]
-    assert pieces == (["half", " done"] if reason == "stop" else ["half"])
+    *chunks, last = [item for batch in answer(spec, [request]) for _, item in batch]
+    assert chunks == (["half", " done"] if reason == "stop" else ["half"])
     assert isinstance(last, Response)
-    assert (last.finish_reason, last.model) == (reason, "told")
+    assert (last.finish_reason, last.model) == (reason, "actor")
 
 
-def test_counts_are_kept(spec: ModelSpec):
+def test_answers_are_counted(spec: ModelSpec):
     async def run() -> Worker:
         worker = Worker(spec)
         async for _ in worker.answer(texts("a", "b", "refuse")):
             pass
         return worker
 
-    counts = asyncio.run(run()).counts
+    counts = run_in_virtual_time(run()).counts
     assert (counts.answered, counts.failed, counts.under_way) == (2, 1, 0)

@@ -16,7 +16,7 @@ from itertools import pairwise
 from ....workers.builtin.network.batching import Example
 from ....workers.builtin.network.schema_linking import SchemaLinks
 from ....workers.builtin.query.implied_tables import map_scopes, table_of
-from ....workers.builtin.query.tree import LiteralValue, Operand, Order, Predicate, Query, Term, terms_of
+from ....workers.builtin.query.tree import LiteralValue, Operand, Order, Predicate, Query, Term, terms_in
 from ....workers.builtin.schema.schema_index import SchemaIndex, column_kind
 from ....workers.builtin.text.tokens import Word, is_cjk, read_words, stem
 from .examples import ExamplePool, make_example
@@ -56,8 +56,8 @@ def template_of(question: str, tree: Query, links: SchemaLinks) -> Template | No
     if len(tables) > 2 or any(_is_key(column, names) for column in columns):
         return None
     words = read_words(question)
-    slots = [_named(words, links.column_words[column], column=column) for column in columns]
-    slots += [_named(words, links.table_words[table], table=table) for table in tables]
+    slots = [_named(words, links.column_tokens[column], column=column) for column in columns]
+    slots += [_named(words, links.table_tokens[table], table=table) for table in tables]
     slots += [_constant(question, value.text, column) for value, column in values]
     found = sorted((slot for slot in slots if slot is not None), key=lambda slot: slot.start)
     if len(found) < len(slots) or any(one.end > two.start for one, two in pairwise(found)):
@@ -74,7 +74,7 @@ def _parts(tree: Query, names: SchemaIndex) -> tuple[list[int], list[int], list[
     values: dict[tuple[LiteralValue, int], None] = {}
 
     def visit(scope: Query) -> Query:
-        for term in terms_of(scope):
+        for term in terms_in(scope):
             tables[table_of(term, names)] = None
             if term.column is not None:
                 columns[term.column] = None
@@ -152,9 +152,9 @@ def instantiate(template: Template, place: TableTuple, chance: random.Random) ->
             new = texts[slot.column, old.lower()] = _cell(names, columns[slot.column], old, chance)
         else:
             spelled = (
-                place.links.column_words[columns[slot.column]]
+                place.links.column_tokens[columns[slot.column]]
                 if slot.kind == "column"
-                else place.links.table_words[tables[slot.table]]
+                else place.links.table_tokens[tables[slot.table]]
             )
             new = _phrase(spelled, slot.plural, capital=slot.start == 0)
         question += new

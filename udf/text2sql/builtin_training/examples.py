@@ -21,7 +21,7 @@ from ....workers.builtin.query.linearize import Linearizer, NotExpressibleError
 from ....workers.builtin.query.to_sql import NotWritableError, format_sql
 from ....workers.builtin.query.tree import LiteralValue, Query
 from ....workers.builtin.schema.schema_index import SchemaIndex
-from ....workers.mschema import Column, Schema, Table
+from ....workers.database_schema import Column, Schema, Table
 from ..evaluation.datasets import Question, schema_of
 from ..schema.resolve import resolve
 from .query_trees import QuestionTree, read_questions

@@ -20,8 +20,8 @@ import duckdb
 from ....workers.builtin.network.numpy_network import Network, load_network
 from ....workers.builtin.network.weights import WEIGHTS
 from ....workers.builtin.semantic_parser import DeclinedError, parse
+from ....workers.database_schema import Schema
 from ....workers.messages import Message
-from ....workers.mschema import Schema
 from ..evaluation.datasets import Question, list_databases, load_questions, open_database
 from ..evaluation.runner import History, evaluate
 from ..prompts.formats import FORMS

@@ -11,7 +11,7 @@ from threading import Lock
 
 import duckdb
 
-from ....workers.mschema import Column, Schema, Table, join_name, quote_path, split_name
+from ....workers.database_schema import Column, Schema, Table, join_name, quote_path, split_name
 from .sandbox import ask, locked_instance
 
 MOST_COPIES = 32

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 
+from .json_answer import sql_in_json
 from .sandbox import parser_error
 
-THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>|^.*</think(?:ing)?>|<think(?:ing)?>.*$", re.DOTALL | re.I)
-TAGGED = re.compile(r"<(sql|answer|solution|query)>(.*?)</\1>|\[SQL\](.*?)(?:\[/SQL\]|$)", re.DOTALL | re.I)
-BLOCK = re.compile(r"(?:```|~~~)[ \t]*(\w*)[ \t]*\n?(.*?)(?:```|~~~|$)", re.DOTALL)
+THINKING = r"(?:\w+:)?(?:think|thinking|thought|thoughts|reasoning|analysis|scratchpad|reflection)"
+BEGIN, END = rf"(?:<{THINKING}>|◁think▷|\[THINK\])", rf"(?:</{THINKING}>|◁/think▷|\[/THINK\])"
+THOUGHT = re.compile(
+    rf"{BEGIN}.*?{END}|\A.*{END}|{BEGIN}.*\Z|\A.*<\|channel\|>final<\|message\|>", re.DOTALL | re.IGNORECASE
+)
+TAG = re.compile(
+    r"<(?P<name>(?:final_|generated_)?(?:sql|answer|solution|query|output|code)(?:_query|_code)?)>(?:<!\[CDATA\[)?"
+    r"|\[SQL\]",
+    re.IGNORECASE,
+)
+MOST_TAGS = 50
+BLOCK = re.compile(r"(?:`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*\n?(.*?)(?:`{3,}|~{3,}|$)", re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
-SQL_MARKS = ("sql", "duckdb", "postgresql", "postgres", "mysql", "sqlite")
-LABEL = r"(?:\W*\b(?:the\s+)?(?:final\s+)?(?:sql|query|answer)(?:\s*(?:query|statement|语句|查询))?\W*[:：][\W_]*?)?"
+SQL_MARK = re.compile(
+    r"\w*sql\w*|duckdb|postgres|sqlite\d?|oracle|hive|spark|clickhouse|snowflake|bigquery|presto|trino|mariadb|db2|redshift"
+)
+FINAL = re.compile(r"final|correct|answer|最终|最后|正确|答案", re.IGNORECASE)
+"""Says of a line that its SQL is the one that is meant, not a draft."""
+LABEL = (
+    r"(?:\W{0,20}\b(?:the\s+)?(?:final\s+)?(?:sql|query|answer)(?:\s?(?:query|statement|语句|查询))?"
+    r"\W{0,20}[:：][\W_]{0,20}?)?"
+)
 # How a SELECT begins: words that English begins a sentence with too count only where SQL follows them.
 SELECT = (
-    r"(?P<sql>\(*\s*(?:SELECT\b(?!\s+(?:the|your|this|that|an|only|one|from the)\s(?!\w+\s*[,(]))"
+    r"(?P<sql>[(\s]{0,40}(?:SELECT\b(?!\s+(?:the|your|this|that|an|only|one|from the)\s(?!\w+\s*[,(]))"
     r"|WITH\s+(?:RECURSIVE\s+)?(?:\w+|\"[^\"]+\")\s*(?:\([^)]*\)\s*)?AS\s*(?:(?:NOT\s+)?MATERIALIZED\s*)?\("
     r"|(?-i:FROM)\s+[\w\"(]|(?-i:VALUES)\s*\())"
 )
-AT_LINE_START = re.compile(rf"^[ \t>*-]*{LABEL}[`\s]*{SELECT}", re.IGNORECASE | re.MULTILINE)
-BEHIND_COLON = re.compile(rf"[:：][\s`]*{SELECT}", re.IGNORECASE)
+AT_LINE_START = re.compile(rf"^[ \t>*-]{{0,20}}{LABEL}[`\s]{{0,20}}{SELECT}", re.IGNORECASE | re.MULTILINE)
+BEHIND_COLON = re.compile(rf"[:：][\s`]{{0,20}}{SELECT}", re.IGNORECASE)
 ANYWHERE = re.compile(r"(?P<sql>\bSELECT\b.+?\bFROM\b)", re.DOTALL)
 VERB = re.compile(
     r"\s*(?:SELECT|WITH|FROM|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|DROP|CREATE|ALTER|TRUNCATE|ATTACH|DETACH|COPY"
@@ -29,9 +45,11 @@ VERB = re.compile(
     r"|EXECUTE|PREPARE|VACUUM|CHECKPOINT|USE|GRANT)\b",
     re.IGNORECASE,
 )
+QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|FROM|VALUES|TABLE|PIVOT|UNPIVOT)\b", re.IGNORECASE)
+CHANGES = re.compile(r"\)\s*(?:INSERT\s+INTO|UPDATE\s+\w|DELETE\s+FROM|MERGE\s+INTO)\b", re.IGNORECASE)
 SQL_TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
 # What stands behind SQL and is none: chat markers, the training data's next section, the end of a block.
-MARK = re.compile(r"<\|[^|]*\||</?s>|\[/?(?:INST|SQL|QUESTION)\]|```|~~~|###+ |\n\s*(?:\*\*\w|【)")
+MARK = re.compile(r"<\|[^|]*\||</?s>|\[/?(?:INST|SQL|QUESTION)\]|```|~~~|###+ |\n\s{0,20}(?:\*\*\w|【)")
 # How a line goes on with a statement: such a line is never cut off, or a fault in it would become another query.
 GOES_ON = re.compile(
     r"\s*(?:[^\w\s\u2e80-\uffff>*#-]|(?:WHERE|GROUP|ORDER|HAVING|LIMIT|OFFSET|JOIN|LEFT|RIGHT|INNER|OUTER|FULL|CROSS|ASOF|ON"
@@ -48,20 +66,28 @@ CANNOT = re.compile(
 def reduce_answer(text: str) -> str | None:
     """Return the SQL that an answer holds, without the comments before and the semicolons behind it, or None.
 
-    A block marked as SQL is taken before one that is not, the last of several before the others (a model that thinks
-    aloud writes drafts first), a block before prose. Nothing is judged here: whether it may run, the guard says.
+    A query is taken before any other statement, a block marked as SQL before one that is not, the last of several
+    before the others (a model that thinks aloud writes drafts first), a block before prose. Nothing is judged here:
+    whether it may run, the guard says.
     """
     text = THOUGHT.sub("", text)
     for part, is_sql in _parts(text):
         bare = COMMENTS.sub("", part)
         if is_sql and VERB.match(bare):
             return _up_to_end(bare)
-        if begin := AT_LINE_START.search(bare) or BEHIND_COLON.search(bare):
+        if begin := _begin(bare):
             return _up_to_end(bare[begin.start("sql") :])
     if begin := ANYWHERE.search(text):
         return _up_to_end(text[begin.start("sql") :])
     command = _trimmed(COMMENTS.sub("", text))
     return command if _begins_statement(command) else None
+
+
+def _begin(text: str) -> re.Match[str] | None:
+    """Return where the SQL begins in prose: behind the last label that calls it final, else at the first line."""
+    found = [*AT_LINE_START.finditer(text), *BEHIND_COLON.finditer(text)]
+    final = [one for one in found if FINAL.search(text[text.rfind("\n", 0, one.start("sql")) + 1 : one.start("sql")])]
+    return max(final, key=lambda one: one.start("sql"), default=None) or next(iter(found), None)
 
 
 def declined(text: str) -> str | None:
@@ -72,28 +98,54 @@ def declined(text: str) -> str | None:
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
     """Yield where the SQL may stand, the likeliest place first, and whether nothing but SQL should be there."""
-    if sql := _in_json(text):
+    if text.lstrip().startswith(("{", "[")) and (sql := sql_in_json(text)):
         yield sql, True
     if AT_LINE_START.match(COMMENTS.sub("", text)):
         yield text, False  # SQL at once: where the prompt opened a block, the answer closes it.
-    yield from reversed([(tagged or open_tag, True) for _, tagged, open_tag in TAGGED.findall(text)])
-    blocks = [(mark.lower(), body) for mark, body in BLOCK.findall(text)]
-    yield from reversed([(body, True) for mark, body in blocks if mark in SQL_MARKS])
-    yield from reversed([(_in_json(body) or body, True) for mark, body in blocks if mark in ("", "json")])
-    yield text, False
+    places = list(_marked_places(text))
+    yield from ((place, True) for place in places if _is_query(place))
+    commands = any(VERB.match(COMMENTS.sub("", place)) for place in places)
+    if commands and _begin(prose := BLOCK.sub("\n", text)):
+        yield prose, False
+    yield from ((place, True) for place in places)
+    if sql := sql_in_json(text):
+        yield sql, True
+    yield _without_quotes(text), False
     yield from ((code, True) for code in INLINE.findall(text) if VERB.match(code) and " " in code.strip())
 
 
-def _in_json(text: str) -> str | None:
-    """Return what an answer like {"sql": "SELECT …"} says."""
-    if not text.strip().startswith("{"):
-        return None
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return None
-    found = next((value[key] for key in ("sql", "query", "SQL") if key in value), None)
-    return found if isinstance(found, str) else None
+def _marked_places(text: str) -> Iterator[str]:
+    """Yield what stands in tags and blocks, those marked as SQL first, the last of each before the others."""
+    for tag in [*TAG.finditer(text)][: -MOST_TAGS - 1 : -1]:
+        if inside := _inside_tag(text, tag):
+            yield inside
+    blocks = [(mark.lower(), body) for mark, body in BLOCK.findall(text)]
+    yield from reversed([body for mark, body in blocks if SQL_MARK.fullmatch(mark)])
+    plain = [body for mark, body in blocks if mark in ("", "json", "json5", "jsonc", "text", "plaintext")]
+    yield from (sql_in_json(body) or body for body in reversed(plain))
+
+
+def _inside_tag(text: str, tag: re.Match[str]) -> str:
+    """Return what stands between a tag and its end; SQLCoder's [SQL] may go on to the end of the text."""
+    closing = f"</{tag['name']}>" if tag["name"] else "[/SQL]"
+    end = re.compile(re.escape(closing), re.IGNORECASE).search(text, tag.end())
+    if end is None:
+        return "" if tag["name"] else text[tag.end() :]
+    return text[tag.end() : end.start()].removesuffix("]]>")
+
+
+def _is_query(text: str) -> bool:
+    """Whether a text is SQL that reads and does nothing else: no CREATE INDEX, EXPLAIN or INSERT as an example."""
+    bare = COMMENTS.sub("", text)
+    return QUERY.match(bare) is not None and CHANGES.search(bare) is None
+
+
+def _without_quotes(text: str) -> str:
+    """Return an answer that stands in quotes as a whole without them."""
+    bare = text.strip()
+    inside = bare[1:-1]
+    quoted = len(bare) > 2 and (bare[0], bare[-1]) in {("'", "'"), ('"', '"'), ("“", "”")}
+    return inside if quoted and VERB.match(inside) and parser_error(inside) is None else text
 
 
 def _up_to_end(text: str) -> str:
@@ -126,4 +178,4 @@ def _begins_statement(text: str) -> bool:
 
 
 def _trimmed(sql: str) -> str:
-    return sql.strip().strip("`").rstrip("; \t\r\n")
+    return sql.strip().strip("`").rstrip("; \t\r\n；")

@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 
+from ....workers.database_schema import Schema, split_name
 from ....workers.errors import GuardError, did_you_mean
-from ....workers.mschema import Schema, split_name
 from .allowlist import (
     EXPRESSIONS,
     FILE_LIKE,

@@ -12,6 +12,7 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "threads": 1,
     "memory_limit": "512MB",
+    "arrow_lossless_conversion": True,  # Set here, because it cannot be once the configuration is locked.
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlglot
 from sqlglot import expressions as exp
 
-from ....workers.mschema import Schema, split_name
+from ....workers.database_schema import Schema, split_name
 
 
 def normalize_string_literals(sql: str, schema: Schema) -> str:

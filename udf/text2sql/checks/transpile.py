@@ -9,9 +9,12 @@ from sqlglot import expressions as exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from ....workers.database_schema import Schema, Table, split_name
 from ....workers.errors import RequestError, did_you_mean
-from ....workers.mschema import Schema, Table, split_name
+from .date_types import type_of
 from .guard import paths_of
+from .server_dates import MYSQL, POSTGRES
+from .sqlite_dates import SQLITE
 
 ALIASES = {"postgresql": "postgres", "mariadb": "mysql", "sqlserver": "tsql", "mssql": "tsql"}
 DIALECTS = frozenset(dialect.value for dialect in sqlglot.Dialects if dialect.value)
@@ -52,7 +55,10 @@ def translate(sql: str, schema: Schema, dialect: str) -> str:
         return sql
     query = _query(sql, "duckdb")
     _Spelling(query, schema).spell()
+    _name_all(query)
     rewrite = REWRITES.get(dialect)
+    if dates := DATES.get(dialect):
+        query = dates.rewrite(query)
     said = query.transform(rewrite) if rewrite else query
     return said.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
 
@@ -76,6 +82,26 @@ def _query(sql: str, dialect: str) -> exp.Query:
     if not isinstance(tree, exp.Query):
         raise SqlglotError(f"it is no query: {sql}")
     return tree
+
+
+def _name_all(query: exp.Query) -> None:
+    """Write GROUP BY ALL and ORDER BY ALL, which only DuckDB has, by the columns that they mean."""
+    for select in query.find_all(exp.Select):
+        group, order = select.args.get("group"), select.args.get("order")
+        items = select.selects
+        if group and group.args.get("all"):
+            named = [exp.Literal.number(place) for place, item in enumerate(items, 1) if not _aggregates(item)]
+            select.set("group", exp.Group(expressions=named) if named else None)
+        item = order.expressions[0] if order and len(order.expressions) == 1 else None
+        if isinstance(item, exp.Ordered) and isinstance(item.this, exp.Var) and item.this.name.upper() == "ALL":
+            by = [exp.Ordered(**{**item.args, "this": column.unalias().copy()}) for column in items]
+            select.set("order", exp.Order(expressions=by))
+
+
+def _aggregates(item: exp.Expr) -> bool:
+    """Whether a column of a result sums up rows, or looks at several of them: not what a query inside of it does."""
+    nodes = item.walk(prune=lambda node: isinstance(node, exp.Query))
+    return any(isinstance(node, exp.AggFunc | exp.Window) for node in nodes)
 
 
 def _wrap_limit(node: exp.Expr) -> exp.Expr:
@@ -143,8 +169,16 @@ class _Spelling:
         spelled = next((names[name] for names in places if name in names), self._aliases.get(name))
         if spelled:
             _quote(column.this, spelled)
-        if isinstance(source, exp.Table) and (known := self._known(source)):
-            column.meta["type"] = next(c.type for c in known.columns if c.name.lower() == name)
+        column.meta["type"] = self._type(source, name)
+
+    def _type(self, source: exp.Table | Scope | None, name: str) -> str:
+        """Return the type of a source's column; '' where it is not known."""
+        if isinstance(source, exp.Table):
+            columns = known.columns if (known := self._known(source)) else ()
+            return next((column.type for column in columns if column.name.lower() == name), "")
+        query = source.expression if source else None
+        items = query.selects if isinstance(query, exp.Query) else ()
+        return next((type_of(item) for item in items if item.alias_or_name.lower() == name), "")
 
     def _owner(self, name: str, source: exp.Table | Scope) -> str:
         if isinstance(source, exp.Table) and not source.alias:
@@ -221,5 +255,6 @@ def _number_kind(side: exp.Expr) -> str | None:
     return "DOUBLE" if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL") else None
 
 
+DATES = {functions.dialect: functions for functions in (SQLITE, MYSQL, POSTGRES)}
 REWRITES: dict[str, Callable[[exp.Expr], exp.Expr]] = {"mysql": _wrap_limit, "postgres": _cast_compared}
 """What sqlglot does not do by itself."""

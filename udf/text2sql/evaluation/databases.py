@@ -8,8 +8,9 @@ from types import TracebackType
 
 import duckdb
 
+from ....workers.database_schema import Column, Schema, Table
 from ....workers.errors import SetupError, did_you_mean
-from ....workers.mschema import Column, Schema, Table, format_mschema
+from ....workers.mschema import format_mschema
 from ..schema.catalog import read_catalog
 from ..schema.resolve import ResolvedSchema, resolve
 from .datasets import Question, data_folder, list_databases, open_database

@@ -19,8 +19,9 @@ from typing import Any
 import duckdb
 import pyarrow.parquet
 
+from ....workers.database_schema import Column, ForeignKey, Schema, Table
 from ....workers.errors import SetupError
-from ....workers.mschema import Column, ForeignKey, Schema, Table
+from ....workers.sql_text import quote_literal
 
 SAMPLE = Path(__file__).parents[1] / "sample"
 DATA_VARIABLE = "QUACKLLM_DATA"
@@ -137,12 +138,11 @@ def open_database(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     folder = data_folder() / "databases" / name
     for table, body, keys in _statements(name):
         connection.execute(f'CREATE TABLE "{table}" ({body})')
-        path = str(folder / f"{table}.parquet").replace("'", "''")
-        if Path(path).exists():
-            connection.execute(f"""INSERT INTO "{table}" SELECT * FROM read_parquet('{path}')""")
-        if keys:
-            comment = "\n".join(keys).replace("'", "''")
-            connection.execute(f"""COMMENT ON TABLE "{table}" IS '{comment}'""")
+        path = folder / f"{table}.parquet"
+        if path.exists():
+            connection.execute(f'INSERT INTO "{table}" SELECT * FROM read_parquet({quote_literal(str(path))})')
+        if comment := "\n".join(keys):
+            connection.execute(f'COMMENT ON TABLE "{table}" IS {quote_literal(comment)}')
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,7 @@ import duckdb
 import sqlglot
 from sqlglot import expressions as exp
 
-from ....workers.mschema import Schema
+from ....workers.database_schema import Schema
 from .datasets import Question
 from .sql_equivalence import equivalent_sql
 

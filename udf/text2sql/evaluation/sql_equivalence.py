@@ -26,7 +26,7 @@ from sqlglot import expressions as exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 
-from ....workers.mschema import Schema, split_name
+from ....workers.database_schema import Schema, split_name
 
 MOST_READINGS = 48
 """How many ways to tell apart the tables of a query that reads one several times are tried."""

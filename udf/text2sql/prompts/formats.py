@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
+from ....workers.database_schema import Schema
 from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import SetupError, did_you_mean
 from ....workers.messages import Message
-from ....workers.mschema import Schema, format_mschema
+from ....workers.mschema import format_mschema
 from ..schema.ddl_writer import write_bare_ddl, write_ddl
 from .schema_linking import ask_linked, read_linked, write_linked
 from .value_matching import CellMatch

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from ....workers.builtin.schema.schema_index import SchemaIndex
 from ....workers.builtin.text.lexicon import IGNORED
 from ....workers.builtin.text.tokens import stem
-from ....workers.mschema import ForeignKey, Schema, split_name
+from ....workers.database_schema import ForeignKey, Schema, split_name
 from .value_matching import WIDE
 
 _HAN = WIDE.pattern.strip("[]")

@@ -25,8 +25,8 @@ from ....workers.builtin.query.linearize import Linearizer, NotExpressibleError,
 from ....workers.builtin.query.to_sql import NotWritableError, format_sql
 from ....workers.builtin.query.tree import LiteralValue as LiteralValue
 from ....workers.builtin.schema.schema_index import SchemaIndex, column_kind
+from ....workers.database_schema import Schema, split_name
 from ....workers.messages import Message
-from ....workers.mschema import Schema, split_name
 from .constants import TEXT, Constant, explicit_constants, residual_constants
 from .mention_matching import COLUMN as MENTIONED_COLUMN
 from .mention_matching import NAME_UNIT, Item, Mention, MentionIndex, Token, tokenize, with_alike_keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ....workers.mschema import Schema
+from ....workers.database_schema import Schema
 from ..checks.sandbox import ask
 
 CellMatch = tuple[str, str, str]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from ....workers.mschema import Column, Schema, Table, join_name
+from ....workers.database_schema import Column, Schema, Table, join_name
 from .column_samples import add_samples, can_sample
 from .inferred_keys import Keys, add_inferred_keys, add_keys, read_key_lines
 from .select_tables import select_tables

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import duckdb
 
-from ....workers.mschema import Column, Schema, Table, quote_path
+from ....workers.database_schema import Column, Schema, Table, quote_path
+from ....workers.sql_text import quote_identifier
 
 CELLS = 400_000
 """How many cells are read in all, so that a catalog of 900 tables is read in about a second."""
@@ -69,7 +70,7 @@ def can_sample(kind: str) -> bool:
 
 
 def _read(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column], rows: int) -> ColumnCells:
-    texts = ", ".join(f"{sql_name_of(column)}::VARCHAR" for column in columns)
+    texts = ", ".join(f"{quote_identifier(column.name)}::VARCHAR" for column in columns)
     query = f"SELECT {texts} FROM {quote_path(table.name)} LIMIT {rows}"
     try:
         # The plain method: the connection may be one whose statements are planned before they run.
@@ -77,11 +78,6 @@ def _read(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence
     except duckdb.Error:
         return {}  # A table that cannot be read has no samples, and its names may still answer the question.
     return dict(zip((column.name for column in columns), zip(*found, strict=True), strict=False))
-
-
-def sql_name_of(column: Column) -> str:
-    """Return a column's name in double quotes."""
-    return '"' + column.name.replace('"', '""') + '"'
 
 
 def set_cells(column: Column, cells: Sequence[str | None]) -> Column:

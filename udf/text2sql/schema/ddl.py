@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import duckdb
-import sqlglot
 
-from ....workers.mschema import Column, Schema, Table, join_name
+from ....workers.database_schema import Column, Schema, Table, join_name, split_name
 from ..checks.sandbox import ask, locked_instance
 from .catalog import read_declared_schema
-from .inferred_keys import Keys, add_inferred_keys, add_keys, read_key_lines
-from .lenient_ddl import PATH, read_tolerantly, unquoted_path, without_comments
+from .ddl_tokens import PATH, without_comments
+from .inferred_keys import add_inferred_keys, add_keys
+from .lenient_ddl import parse_lenient
 
 CREATE = rf"CREATE\s+(?:OR\s+REPLACE\s+)?(?:\w+\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{PATH})"
-CREATE_TABLE = re.compile(CREATE, re.IGNORECASE)
+MODIFIERS = (
+    r"(?:OR\s+(?:REPLACE|ALTER|REFRESH)|GLOBAL|LOCAL|PRIVATE|SHARED|TEMP|TEMPORARY|UNLOGGED|EXTERNAL|FOREIGN|TRANSIENT"
+    r"|VOLATILE|MULTISET|SET|VIRTUAL|HYBRID|DYNAMIC|ICEBERG|EVENT|COLUMN|ROW|STREAMING|LIVE|IMMUTABLE|BLOCKCHAIN|SHARDED"
+    r"|DUPLICATED|SNAPSHOT|MANAGED|DIMENSION|FACT|REFERENCE|ROWSTORE|COLUMNSTORE|CACHED|HUGE)"
+)
+CREATE_TABLE = re.compile(
+    rf"\b(?:CREATE|DECLARE|REPLACE|ATTACH)\s+(?:(?:{MODIFIERS}\s+){{0,6}}TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{PATH}"
+    rf"|(?:\w+\s+){{0,6}}TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{PATH}\s*[(（])",
+    re.IGNORECASE,
+)
 CREATE_AS = re.compile(rf'{CREATE}\s*(?:\((?:"(?:[^"]|"")*"|[^()"])*\)\s*)?AS\b', re.IGNORECASE)
 # What makes tables and no rows: the text may come from anywhere. An ENUM could be made of a query's rows.
 RUN = re.compile(
@@ -26,8 +33,6 @@ RUN = re.compile(
     r"|ALTER\b|COMMENT\b",
     re.IGNORECASE,
 )
-INLINE_COMMENT = re.compile(r"^\s*[\"`]?(\w+)[\"`]?\s[^\n]*?--[ \t]*(.+?)[ \t]*$", re.MULTILINE)
-JOINED_WITH = re.compile(r"--\s*([\w.]+)\.(\w+) can be joined with ([\w.]+)\.(\w+)", re.IGNORECASE)
 NAME = r'"(?:[^"]|"")+"|[A-Za-z_]\w*'
 # As DuckDB itself calls them: other spellings are for DuckDB to read.
 PLAIN_COLUMN = rf"\s*(?:{NAME})\s+(?:VARCHAR|BOOLEAN|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|DATE|TIMESTAMP)\s*"
@@ -35,15 +40,26 @@ PLAIN_TABLE = re.compile(
     rf"\s*CREATE TABLE (?P<name>{NAME})\s*\((?P<columns>{PLAIN_COLUMN}(?:,{PLAIN_COLUMN})*)\)\s*", re.ASCII
 )
 COLUMN = re.compile(rf"({NAME})\s+(\w+)\s*(?:,|$)", re.ASCII)
-DIALECTS = ("duckdb", "postgres", "mysql", "sqlite", "tsql", "oracle")
 
 
 @dataclass(frozen=True, slots=True)
 class Ddl:
-    """A DDL text that was read; `bindable` where it is sound SQL of DuckDB or of another database."""
+    """A DDL text that was read.
+
+    Args:
+        schema: its tables, with comments and keys.
+        left_out: what was not understood, each with its line.
+        guessed: what was read as something near to it, each with its line.
+    """
 
     schema: Schema
-    bindable: bool
+    left_out: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
+
+    @property
+    def bindable(self) -> bool:
+        """Whether SQL can be bound to it: nothing of the text was left out or guessed."""
+        return not self.left_out and not self.guessed
 
 
 def is_ddl(text: str) -> bool:
@@ -55,16 +71,35 @@ def is_ddl(text: str) -> bool:
 def read_ddl(text: str) -> Ddl:
     """Return the schema of a DDL text.
 
-    DuckDB reads it where it can, in an empty instance of its own; else it is read statement by statement, whatever
-    the database it was written for and whatever is wrong in it. Keys are those of the constraints and of the lines
+    DuckDB reads it where it can, in an empty instance of its own; else it is read leniently, whatever the database it
+    was written for and whatever is wrong in it. Keys are those of the constraints and of the lines
     `-- primary key: a, b` and `-- foreign key: b -> other(c)` behind a table.
     """
-    schema = _read_plain(text) or _read_by_duckdb(text)
-    bindable = schema is not None or any(_is_sound(text, dialect) for dialect in DIALECTS)
-    if schema is None:
-        schema = read_tolerantly(text)
-    schema = add_keys(_with_inline_comments(replace(schema, name=""), text), dict(_comment_keys(text)))
-    return Ddl(add_inferred_keys(schema), bindable)
+    if plain := _read_plain(text):
+        return Ddl(add_inferred_keys(plain))
+    lenient = parse_lenient(text)
+    exact = _read_by_duckdb(text, lenient.schema)
+    if exact is None or not _has_all_of(exact, lenient.schema):
+        return Ddl(add_inferred_keys(lenient.schema), lenient.left_out, lenient.guessed)
+    schema = add_keys(_with_comments(replace(exact, name=""), lenient.schema), lenient.keys)
+    return Ddl(add_inferred_keys(schema))
+
+
+def _has_all_of(exact: Schema, lenient: Schema) -> bool:
+    """Whether DuckDB made every table that the text names: it leaves out what it does not run."""
+    made = {split_name(table.name)[-1].lower() for table in exact.tables}
+    return all(split_name(table.name)[-1].lower() in made for table in lenient.tables)
+
+
+def _with_comments(schema: Schema, lenient: Schema) -> Schema:
+    """Give the columns the comments behind their lines, which DuckDB does not read."""
+    comments = {(table.name.lower(), c.name.lower()): c.comment for table in lenient.tables for c in table.columns}
+    tables = []
+    for table in schema.tables:
+        behind = [comments.get((table.name.lower(), column.name.lower()), "") for column in table.columns]
+        columns = (replace(c, comment=c.comment or comment) for c, comment in zip(table.columns, behind, strict=True))
+        tables.append(replace(table, columns=tuple(columns)))
+    return replace(schema, tables=tuple(tables))
 
 
 def _read_plain(text: str) -> Schema | None:
@@ -95,12 +130,12 @@ def _keywords() -> frozenset[str]:
     return frozenset(str(name) for (name,) in rows)
 
 
-def _read_by_duckdb(text: str) -> Schema | None:
+def _read_by_duckdb(text: str, lenient: Schema) -> Schema | None:
     """Return the schema as DuckDB reads it, or None where it does not."""
     with locked_instance() as connection:
         try:
-            for found in CREATE_TABLE.finditer(text):
-                _create_places(connection, unquoted_path(found["name"])[:-1])
+            for path in dict.fromkeys(split_name(table.name)[:-1] for table in lenient.tables):
+                _create_places(connection, path)
             for statement in connection.extract_statements(text):
                 sql = without_comments(statement.query).strip(" \t\r\n;")
                 if RUN.match(sql):
@@ -116,54 +151,3 @@ def _create_places(connection: duckdb.DuckDBPyConnection, path: tuple[str, ...])
         connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted[0]}")
     if path and path[0].lower() != "temp":
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(quoted)}")
-
-
-def _is_sound(text: str, dialect: str) -> bool:
-    """Whether a database of that dialect would take every CREATE TABLE of the text; not so what is nested too deep."""
-    logger = logging.getLogger("sqlglot")
-    logger.addFilter(_no_fallback)
-    try:
-        trees = sqlglot.parse(text, read=dialect)
-    except (sqlglot.errors.SqlglotError, RecursionError):
-        return False
-    finally:
-        logger.removeFilter(_no_fallback)
-    return not any(isinstance(tree, sqlglot.exp.Command) and is_ddl(tree.sql()) for tree in trees)
-
-
-def _no_fallback(record: logging.LogRecord) -> bool:
-    """Leave out what sqlglot says of each statement that it did not understand: trying is the point here."""
-    return "Falling back to parsing as a 'Command'" not in record.getMessage()
-
-
-def _with_inline_comments(schema: Schema, text: str) -> Schema:
-    """Give the columns the comments behind their lines: `price DECIMAL(10,2), -- price of one unit`."""
-    tables = {table.name.lower(): table for table in schema.tables}
-    for name, part in _parts(text):
-        comments = {column.lower(): comment for column, comment in INLINE_COMMENT.findall(part)}
-        if name.lower() in tables and comments:
-            table = tables[name.lower()]
-            columns = tuple(_with_comment(column, comments) for column in table.columns)
-            tables[name.lower()] = replace(table, columns=columns)
-    return replace(schema, tables=tuple(tables.values()))
-
-
-def _with_comment(column: Column, comments: dict[str, str]) -> Column:
-    return replace(column, comment=column.comment or comments.get(column.name.lower(), ""))
-
-
-def _comment_keys(text: str) -> Iterator[tuple[str, Keys]]:
-    """Yield each table's keys that stand in comments."""
-    for name, part in _parts(text):
-        lines = "\n".join(line for line in part.split("\n") if line.lstrip().startswith("--"))
-        yield name, read_key_lines(lines)[1]
-    for table, column, other, other_column in JOINED_WITH.findall(text):
-        yield table, Keys(foreign=(((column,), other, (other_column,)),))
-
-
-def _parts(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each table's name with the text from its CREATE to the next."""
-    starts = list(CREATE_TABLE.finditer(text))
-    ends = [found.start() for found in starts[1:]] + [len(text)]
-    for found, end in zip(starts, ends, strict=True):
-        yield join_name(unquoted_path(found["name"])), text[found.start() : end]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from ....workers.mschema import Column, Schema, Table, split_name
+from ....workers.database_schema import Column, Schema, Table, split_name
 from ..checks.sandbox import ask
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from ....workers.mschema import Column, ForeignKey, Schema, Table, join_name, split_name
+from ....workers.database_schema import Column, ForeignKey, Schema, Table, join_name, split_name
 
 KEY_LINE = re.compile(
     r"^[ \t]*(?:--)?[ \t]*(primary|foreign)[ \t]+key[ \t]*:[ \t]*([^\n]*?)[ \t;]*$", re.IGNORECASE | re.MULTILINE
@@ -22,7 +22,10 @@ REFERENCE = re.compile(r"(.+?)\s*->\s*(.+?)\s*\(([^()]*)\)")
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one table: its primary key, and the (columns, other table, its columns) of each foreign key."""
+    """The keys of one table: its primary key, and the (columns, other table, its columns) of each foreign key.
+
+    The last are empty where a foreign key names the other table alone: they are its primary key.
+    """
 
     primary: tuple[str, ...] = ()
     foreign: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = ()
@@ -71,12 +74,19 @@ def add_keys(schema: Schema, keys: dict[str, Keys]) -> Schema:
             other = tables.get(_beside(name, other_name, tables))
             if other is None:
                 continue
+            other_columns = other_columns or _key_of(keys, other.name, columns)
             pairs = zip(columns, other_columns, strict=False)
             foreign_keys += [
                 ForeignKey(table.name, _spelled(table, here), other.name, _spelled(other, there))
                 for here, there in pairs
             ]
     return replace(schema, tables=tuple(tables.values()), foreign_keys=tuple(dict.fromkeys(foreign_keys)))
+
+
+def _key_of(keys: dict[str, Keys], name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the primary key of a table that a foreign key names without columns; without one, the same columns."""
+    primary = next((found.primary for other, found in keys.items() if other.lower() == name.lower()), ())
+    return primary if len(primary) == len(columns) else columns
 
 
 def _with_primary_key(table: Table, names: Iterable[str]) -> Table:

@@ -1,198 +1,358 @@
-"""DDL read tolerantly, statement by statement: any database's, and with faults that none would take."""
+"""DDL read leniently, statement by statement: any database's, and with faults that none would take."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 
-import duckdb
-import sqlglot
+from ....workers.database_schema import Column, Schema, Table, join_name
+from .column_types import duckdb_type, written
+from .create_table import Body, columns_of_query, copied_tables, find_body, name_of_item, partition_items
+from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split, table_path
+from .inferred_keys import Keys, add_keys, read_key_lines
+from .table_items import Item, comment_of, forgotten_commas, primary_key, read_item
 
-from ....workers.mschema import Column, Schema, Table, join_name
-from ..checks.sandbox import ask
-from .inferred_keys import Keys, add_keys
-
-NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|[\w$]+)'
-PATH = rf"{NAME}(?:\s*\.\s*{NAME})*"
-STRING = r"(?:'(?:[^'\\]|''|\\.)*'|\"(?:[^\"\\]|\"\"|\\.)*\")"
-TOKEN = re.compile(rf"{STRING}|`[^`]*`|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
-CREATE = re.compile(rf"\bCREATE\s[^(;]{{0,80}}?\bTABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?({PATH})\s*(?=\()", re.IGNORECASE)
-# COMMENT, however it is spelled, and whatever ends the statement before.
-COMMENT_ON = re.compile(rf"\bCO\w{{3,6}}\s+ON\s+(TABLE|COLUMN)\s+({PATH})\s+IS\s+({STRING})", re.IGNORECASE)
-ALTER = re.compile(rf"\bALTER\s+TABLE\s+(?:ONLY\s+)?({PATH})\s+ADD\s+([^;]*)", re.IGNORECASE)
-COMMENT = re.compile(rf"\bCOMMENT\s*=?\s*({STRING})", re.IGNORECASE)
-CONSTRAINT = re.compile(
-    r"\s*(?:CONSTRAINT\b|PRIMARY\s+KEY\b|FOREIGN\s+KEY\b|UNIQUE\b|CHECK\b|EXCLUDE\b|(?:FULLTEXT\s+|SPATIAL\s+)?(?:KEY|INDEX)\b)",
-    re.IGNORECASE,
-)
-PRIMARY = re.compile(r"\bPRIMARY\s+KEY\s*\(([^)]*)\)", re.IGNORECASE)
-REFERENCES = re.compile(rf"\bREFERENCES\s+({PATH})\s*(?:\(([^)]*)\))?", re.IGNORECASE)
-FOREIGN = re.compile(rf"\bFOREIGN\s+KEY\s*(?:{NAME}\s*)?\(([^)]*)\)\s*{REFERENCES.pattern}", re.IGNORECASE)
-# A string or brackets, as of ENUM('on', 'off'), or the first word behind a type.
-AFTER_TYPE = re.compile(
-    rf"{STRING}|\((?:{STRING}|[^()'\"])*\)|"
-    r"\b(NOT|NULL|DEFAULT|PRIMARY|REFERENCES|UNIQUE|CHECK|COLLATE|CHARACTER\s+SET|CHARSET|COMMENT|AUTO_?INCREMENT"
-    r"|GENERATED|CONSTRAINT|IDENTITY|ON|AS|ENCODE|STORAGE)\b",
-    re.IGNORECASE,
-)
-LONGEST_TYPE = 20_000
-"""Letters of a type that are read: more than any ENUM has, few enough to be read in a moment."""
-SERIAL = {"smallserial": "smallint", "serial": "integer", "bigserial": "bigint"}
+MOST_WORDS = 8
+"""Between CREATE and TABLE: OR REPLACE GLOBAL TEMPORARY …"""
+CREATES = ("create", "declare", "replace", "attach")
+MOST_NOTES = 20
+MOST_NEAR = 200
+"""Names that are looked for among as many others as nearly the same: comparing takes time."""
+JOINED_WITH = re.compile(r"([\w.]+)\.(\w+) can be joined with ([\w.]+)\.(\w+)", re.IGNORECASE)
 
 
-def read_tolerantly(text: str) -> Schema:
-    """Return the tables, columns, comments and keys that a DDL text tells, whatever else is in it."""
-    tables: dict[str, Table] = {}
-    keys: dict[str, Keys] = {}
-    created = list(CREATE.finditer(text))
-    ends = [*(found.start() for found in created[1:]), len(text)]
-    for found, end in zip(created, ends, strict=False):
-        name = join_name(unquoted_path(found[1]))
-        body = _inside(text, found.end(), end)
-        items = list(_items(body))
-        columns = [_column(item) for item in items if not CONSTRAINT.match(item)]
-        tail = text[found.end() + len(body) + 1 : end].partition(";")[0]
-        tables[name.lower()] = Table(name, tuple(filter(None, columns)), _comment(tail))
-        keys[name] = _keys(items)
-    for name, change in ALTER.findall(text):
-        name = join_name(unquoted_path(name))
-        keys[name] = keys.get(name, Keys()) | _keys([change])
-    for kind, path, comment in COMMENT_ON.findall(text):
-        _put_comment(tables, kind.upper(), unquoted_path(path), _unquoted(comment))
-    return add_keys(Schema(tables=tuple(tables.values())), keys)
+@dataclass(frozen=True, slots=True)
+class LenientDdl:
+    """What a DDL text tells.
+
+    Args:
+        schema: its tables, with their comments and keys.
+        keys: the keys of each table, those that stand in comments too.
+        left_out: what was not understood, each with its line; empty where the text has no faults.
+        guessed: what was read as something near to it, each with its line.
+    """
+
+    schema: Schema
+    keys: dict[str, Keys]
+    left_out: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
 
 
-def unquoted_path(path: str) -> tuple[str, ...]:
-    """Return the parts of a dotted name, without their quotes."""
-    return tuple(_unquoted(name) for name in re.findall(NAME, path))
+def parse_lenient(text: str) -> LenientDdl:
+    """Return the tables, columns, comments and keys that a DDL text tells, whatever else is in it.
+
+    The work is linear in the length of the text.
+    """
+    reader = _Reader()
+    for statement, comments in _statements(text):
+        reader.read(statement, comments)
+    reader.read_waiting()
+    tables = (Table(found.name, tuple(found.columns.values()), found.comment) for found in reader.tables.values())
+    schema = add_keys(Schema(tables=tuple(tables)), reader.keys)
+    return LenientDdl(schema, reader.keys, tuple(reader.left_out), tuple(reader.guessed))
 
 
-def _unquoted(text: str) -> str:
-    """Return what a quoted name or string says."""
-    text = text.strip()
-    quote = text[:1]
-    if quote in ("'", '"', "`") and len(text) > 1:
-        return text[1:-1].replace(quote * 2, quote)
-    return text[1:-1] if quote == "[" else text
+def _statements(text: str) -> Iterator[tuple[list[Token], list[Token]]]:
+    """Yield the tokens of each statement, and the comments in and behind it."""
+    tokens: list[Token] = []
+    comments: list[Token] = []
+    for token in read_tokens(text):
+        (comments if token.kind == "comment" else tokens).append(token)
+    starts = [at for at, token in enumerate(tokens) if at == 0 or token.lower == ";" or _begins(tokens, at)]
+    ends = [*starts[1:], len(tokens)]
+    parts = [tokens[start + (tokens[start].lower == ";") : end] for start, end in zip(starts, ends, strict=True)]
+    parts = [part for part in parts if part]
+    first = 0
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        last = first
+        while last < len(comments) and (following is None or comments[last].start < following[0].start):
+            last += 1
+        yield part, comments[first:last]
+        first = last
 
 
-def without_comments(text: str) -> str:
-    """Return SQL text without its comments."""
-    return "".join(_tokens(text))
+def _begins(tokens: list[Token], at: int) -> bool:
+    """Whether a statement that is read begins here, though nothing may end the one before."""
+    word = tokens[at].lower
+    following = [token.lower for token in tokens[at + 1 : at + 3]]
+    if word in CREATES and _table_word(tokens, at):
+        return True
+    if word in ("exec", "execute"):
+        return True
+    if word == "create" and following[:1] == ["type"]:
+        return True
+    if word == "alter":
+        return following[:1] == ["table"]
+    return following in (["on", "table"], ["on", "column"]) and _is_comment(word)
 
 
-def _tokens(text: str) -> Iterator[str]:
-    """Yield strings, quoted names and single letters; a comment is a space."""
-    for found in TOKEN.finditer(text):
-        yield " " if found[0].startswith(("--", "/*")) else found[0]
+@lru_cache(maxsize=256)
+def _is_comment(word: str) -> bool:
+    """Whether it is COMMENT, however it is spelled."""
+    return word.startswith("co") and bool(difflib.get_close_matches(word[:20], ["comment"], 1, 0.8))
 
 
-def _inside(text: str, start: int, end: int) -> str:
-    """Return what stands in the brackets that open at `start`, up to `end` where they do not close before it."""
-    depth = 0
-    for found in TOKEN.finditer(text, start, end):
-        depth += (found[0] == "(") - (found[0] == ")")
-        if depth == 0:
-            return text[start + 1 : found.start()]
-    return text[start + 1 : end]
+def _table_word(tokens: list[Token], at: int) -> int:
+    """Return the place of TABLE in CREATE … TABLE, or of VIEW; 0 where it is another statement."""
+    for place in range(at + 1, min(at + MOST_WORDS, len(tokens) - 1)):
+        if tokens[place].lower in ("table", "view"):
+            return place if tokens[place + 1].is_name or tokens[place + 1].lower == "{" else 0
+        if tokens[place].kind != "word":
+            return 0
+    return 0
 
 
-def _items(body: str) -> Iterator[str]:
-    """Yield what stands between the commas of a table's body."""
-    item, depth = "", 0
-    for token in _tokens(body):
-        depth += (token == "(") - (token == ")")
-        if token == "," and depth == 0:
-            yield item
-            item = ""
-        else:
-            item += token
-    yield item
+@dataclass(slots=True)
+class _FoundTable:
+    """A table while statements still add to it; its columns by their names in small letters."""
+
+    name: str
+    columns: dict[str, Column] = field(default_factory=dict)
+    comment: str = ""
+
+    def add(self, columns: Iterable[Column]) -> None:
+        """Add columns; one that is there stays as it is."""
+        for column in columns:
+            self.columns.setdefault(column.name.lower(), column)
 
 
-def _column(item: str) -> Column | None:
-    found = re.match(rf"\s*({NAME})\s*(.*)", item, re.DOTALL)
-    if not found:
-        return None
-    return Column(_unquoted(found[1]), read_type(found[2]), comment=_comment(found[2]))
+@dataclass(slots=True)
+class _Reader:
+    """Gathers what the statements of one text say."""
+
+    tables: dict[str, _FoundTable] = field(default_factory=dict)
+    keys: dict[str, Keys] = field(default_factory=dict)
+    left_out: dict[str, None] = field(default_factory=dict)
+    guessed: dict[str, None] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    waiting: list[tuple[list[Token], list[Token]]] = field(default_factory=list)
+    """Tables that are made like one that no statement before them made."""
+    near_names: int = 0
+
+    def read_waiting(self) -> None:
+        """Read the tables that are made like another, now that all others are known."""
+        waiting, self.waiting = self.waiting, []
+        for statement, comments in waiting:
+            self.read(statement, comments, last=True)
+
+    def read(self, statement: list[Token], comments: list[Token], *, last: bool = False) -> None:
+        """Read one statement; the `last` time, no other will make the table that this one is like."""
+        word = statement[0].lower
+        table_word = _table_word(statement, 0) if word in CREATES else 0
+        if table_word:
+            self._create(statement, nest(statement[table_word + 1 :]), comments, last)
+        elif word == "alter" and len(statement) > 1 and statement[1].lower == "table":
+            self._alter(nest(statement[2:]))
+        elif _is_comment(word) and len(statement) > 2 and statement[1].lower == "on":
+            self._comment_on(statement)
+        elif word == "create" and len(statement) > 1 and statement[1].lower == "type":
+            self._create_type(nest(statement[2:]))
+        elif any(token.lower == "sp_addextendedproperty" for token in statement[:8]):
+            self._extended_property([token.text for token in statement if token.kind == "string"])
+        for token in statement:
+            if not token.closed:
+                self._note(token, "a quote opens here that is never closed")
+        for comment in comments:
+            for table, column, other, other_column in JOINED_WITH.findall(comment.text):
+                self._add_keys(table, Keys(foreign=(((column,), other, (other_column,)),)))
+
+    def _note(self, node: Node, what: str) -> None:
+        """Say that something is left out, and where."""
+        if len(self.left_out) < MOST_NOTES:
+            self.left_out[f"line {node.line}: {what}"] = None
+
+    def _guess(self, node: Node, what: str) -> None:
+        """Say that something is read as what it nearly is, and where."""
+        if len(self.guessed) < MOST_NOTES:
+            self.guessed[f"line {node.line}: {what}"] = None
+
+    def _add_keys(self, name: str, keys: Keys) -> None:
+        self.keys[name] = self.keys.get(name, Keys()) | keys
+
+    def _create(self, statement: list[Token], nodes: list[Node], comments: list[Token], last: bool) -> None:
+        body = find_body(nodes)
+        name = join_name(body.path)
+        items = list(self._items(body, name, comments))
+        others = list(copied_tables(body))
+        likes = [*others, *(item.like for item in items if item.like)]
+        if not last and any(other.lower() not in self.tables for other in likes):
+            self.waiting.append((statement, comments))
+            self.tables.setdefault(name.lower(), _FoundTable(name))
+            return
+        table = self.tables[name.lower()] = _FoundTable(name, comment=comment_of(body.head) or comment_of(body.tail))
+        for other in others:
+            table.add(self._columns_like(other, statement[0], name))
+        for item in items:
+            table.add(self._columns_like(item.like, statement[0], name) if item.like else self._typed(item))
+        for part in partition_items(body):
+            table.add(read_item(part).columns)
+        if not table.columns or body.adds_query:
+            table.add(self._selected(body, name))
+        if not table.columns:
+            self._note(statement[0], f"no column of {name} can be read")
+        for node in nodes:
+            if node.lower == ")":
+                self._note(node, f"a bracket closes in {name} that nothing opened")
+        for item in items:
+            self._add_keys(name, item.keys)
+        lines = "\n".join(comment.text for comment in comments if not comment.text.startswith("/*"))
+        self._add_keys(name, Keys(primary=primary_key([*body.head, *body.tail])) | read_key_lines(lines)[1])
+
+    def _typed(self, item: Item) -> Iterator[Column]:
+        """Yield the item's column, with the ENUM that CREATE TYPE gave its type."""
+        for column in item.columns:
+            yield replace(column, type=self.types.get(column.type.rpartition(".")[2], column.type))
+
+    def _items(self, body: Body, name: str, comments: list[Token]) -> Iterator[Item]:
+        """Yield the columns and constraints between a table's brackets, with the comments behind their lines."""
+        if body.group is None:
+            return
+        if body.group.end is None:
+            self._note(body.group, f"the brackets of {name} are not closed")
+        behind = _comments_inside(body.group, comments)
+        parts = [piece for part in split(body.group.nodes) if part for piece in self._pieces(part, name)]
+        next_lines = [*(part[0].line for part in parts[1:]), None]
+        for part, next_line in zip(parts, next_lines, strict=True):
+            item = read_item(part)
+            if item.left:
+                self._note(item.left[0], f"in {name} {_quote(item.left)} was not understood")
+            lines = range(part[0].line, _last_line(part) + 1)
+            yield item.with_comment(next((behind[line] for line in lines if line in behind and line != next_line), ""))
+
+    def _pieces(self, part: list[Node], name: str) -> Iterator[list[Node]]:
+        """Yield an item, or several where commas were forgotten between them."""
+        places = forgotten_commas(part)
+        for at in places:
+            self._guess(part[at], f"in {name} a comma is missing before {part[at].text}")
+        for start, end in zip([0, *places], [*places, len(part)], strict=True):
+            yield part[start:end]
+
+    def _columns_like(self, other: str, node: Node, name: str) -> tuple[Column, ...]:
+        """Return the columns of the table that another is made like."""
+        table = self.tables.get(other.lower())
+        if table is None or not table.columns:
+            self._note(node, f"{name} has the columns of {other}, which the text does not create")
+            return ()
+        return tuple(table.columns.values())
+
+    def _selected(self, body: Body, name: str) -> Iterator[Column]:
+        """Yield the columns of a table that is made of a query."""
+        for item, sources in columns_of_query(body):
+            if item[-1].text == "*":
+                for source in sources:
+                    yield from self._columns_like(source, item[-1], name)
+            elif alias := name_of_item(item):
+                yield Column(alias)
+            else:
+                self._note(item[0], f"in {name} the column {_quote(item)} has no name")
+
+    def _alter(self, nodes: list[Node]) -> None:
+        at = 0
+        while at < len(nodes) and nodes[at].lower in ("if", "exists", "only"):
+            at += 1
+        path, at = table_path(nodes, at)
+        name = join_name(path)
+        adding = False
+        for action in split(nodes[at:]):
+            words = [node.lower for node in action]
+            if "add" in words[:3]:
+                adding, action = True, action[words.index("add") + 1 :]
+            elif words[:1] and words[0] in ("drop", "rename", "change") and "constraint" not in words:
+                self._note(action[0], f"ALTER TABLE {name} {_quote(action)} was not followed")
+                adding = False
+            if adding:
+                self._add_items(name, action)
+
+    def _add_items(self, name: str, action: list[Node]) -> None:
+        """Add what ALTER TABLE … ADD says: a column, several in brackets, or a constraint."""
+        while action and action[0].lower in ("column", "columns", "if", "not", "exists"):
+            action = action[1:]
+        if not action or action[0].lower in ("partition", "tag"):
+            return
+        parts = list(split(action[0].nodes)) if isinstance(action[0], Group) else [action]
+        for item in (read_item(part) for part in parts if part):
+            self._add_keys(name, item.keys)
+            if table := self.tables.get(name.lower()):
+                table.add(self._typed(item))
+
+    def _create_type(self, nodes: list[Node]) -> None:
+        """Read CREATE TYPE mood AS ENUM ('sad', 'ok'), which columns may have."""
+        path, at = table_path(nodes, 0)
+        kind = duckdb_type(nodes[at + 1 :])[0] if nodes[at : at + 1] and nodes[at].lower == "as" else ""
+        if path and kind.startswith("ENUM("):
+            self.types[path[-1].upper()] = kind
+
+    def _comment_on(self, statement: list[Token]) -> None:
+        """Read COMMENT ON TABLE or COLUMN; a name that is slightly wrong means the near one, and is noted."""
+        nodes: list[Node] = [*statement]
+        kind = statement[2].lower
+        path, at = read_path(nodes, 3)
+        at += at < len(nodes) and nodes[at].lower in ("is", "as")
+        if kind not in ("table", "column") or not path:
+            return
+        if at >= len(nodes) or nodes[at].kind not in ("string", "double"):
+            self._note(statement[0], f"the comment on {join_name(path)} has no text")
+            return
+        behind = [node for node in nodes[at + 1 :] if node.lower != "/"]
+        if statement[0].lower != "comment" or (behind and behind[0].line == nodes[at].line):
+            self._guess(statement[0], f"{_quote([statement[0], *behind])} was read as COMMENT ON and ;")
+        self._put_comment(kind, path, nodes[at])
+
+    def _put_comment(self, kind: str, path: tuple[str, ...], comment: Node) -> None:
+        name = join_name(path if kind == "table" else path[:-1]).lower()
+        table = self.tables.get(self._near(name, self.tables, comment))
+        if table is None:
+            return
+        if kind == "table":
+            table.comment = comment.text
+        elif column := self._near(path[-1].lower(), table.columns, comment):
+            table.columns[column] = replace(table.columns[column], comment=comment.text)
+
+    def _near(self, name: str, names: Collection[str], node: Node) -> str:
+        """Return the name itself, or the one that is nearly it; '' where none is."""
+        if name in names:
+            return name
+        self.near_names += 1
+        few = list(islice(names, MOST_NEAR)) if self.near_names < MOST_NEAR else []
+        near = difflib.get_close_matches(name[:100], few, 1, 0.85)
+        if near:
+            self._guess(node, f"the comment on {name} was taken for {near[0]}")
+            return near[0]
+        self._note(node, f"there is a comment on {name}, and nothing of the name")
+        return ""
+
+    def _extended_property(self, texts: list[str]) -> None:
+        """Read SQL Server's way to comment: a name, the text, and pairs of level and name."""
+        levels = dict(zip([text.lower() for text in texts[2::2]], texts[3::2], strict=False))
+        if len(texts) < 6 or texts[0] != "MS_Description" or "table" not in levels:
+            return
+        names = [levels[key] for key in ("schema", "table") if key in levels]
+        full = join_name(names).lower()
+        path = (*(names if full in self.tables else names[-1:]), *([levels["column"]] if "column" in levels else []))
+        self._put_comment("column" if "column" in levels else "table", path, Token("string", texts[1], 0, 0))
 
 
-def _comment(text: str) -> str:
-    found = COMMENT.search(text)
-    return _unquoted(found[1]) if found else ""
+def _comments_inside(group: Group, comments: list[Token]) -> dict[int, str]:
+    """Return the comments between a table's brackets, by line."""
+    return {
+        comment.line: text
+        for comment in comments
+        if group.start < comment.start and (group.end is None or comment.start < group.end)
+        if (text := comment.text.strip("-#/*! \t\r\n")) and any(letter.isalnum() for letter in text)
+    }
 
 
-def read_type(rest: str) -> str:
-    """Return DuckDB's name of the type that any dialect's column begins with behind its name."""
-    return _duckdb_type(_type_text(rest))
+def _last_line(nodes: list[Node]) -> int:
+    last = nodes[-1]
+    while isinstance(last, Group) and last.nodes:
+        last = last.nodes[-1]
+    return last.line
 
 
-def _type_text(rest: str) -> str:
-    """Return a column's type: what stands before its first constraint."""
-    end = next((found.start() for found in AFTER_TYPE.finditer(rest) if found[1]), len(rest))
-    return " ".join(rest[:end].split())
-
-
-@lru_cache(maxsize=1024)
-def _duckdb_type(text: str) -> str:
-    """Return DuckDB's name of a type in any dialect; a type unknown to it stays as it is."""
-    text = SERIAL.get(text.lower(), text)
-    if len(text) > LONGEST_TYPE:
-        return text.upper()
-    for dialect in ("duckdb", "postgres", "mysql", "tsql", "oracle"):
-        try:
-            kind = sqlglot.exp.DataType.build(text, dialect=dialect)
-        except (sqlglot.errors.SqlglotError, ValueError, RecursionError):
-            continue
-        if kind.this not in (sqlglot.exp.DType.DECIMAL, sqlglot.exp.DType.ENUM) and not kind.args.get("nested"):
-            kind.set("expressions", None)  # int(11) and varchar(32): the width says nothing in DuckDB.
-        try:
-            return str(ask(f"SELECT typeof(NULL::{kind.sql('duckdb')})")[0][0])
-        except duckdb.Error:
-            continue
-    return text.upper()
-
-
-def _keys(items: list[str]) -> Keys:
-    keys = Keys()
-    for item in items:
-        if primary := PRIMARY.search(item):
-            keys |= Keys(primary=_names(primary[1]))
-        if foreign := FOREIGN.search(item):
-            keys |= _reference(_names(foreign[1]), foreign[2], foreign[3])
-        if not CONSTRAINT.match(item) and (name := re.match(rf"\s*({NAME})", item)):
-            if re.search(r"\bPRIMARY\s+KEY\b", item, re.IGNORECASE) and not PRIMARY.search(item):
-                keys |= Keys(primary=(_unquoted(name[1]),))
-            if (reference := REFERENCES.search(item)) and not FOREIGN.search(item):
-                keys |= _reference((_unquoted(name[1]),), reference[1], reference[2])
-    return keys
-
-
-def _reference(columns: tuple[str, ...], other: str, other_columns: str | None) -> Keys:
-    """Return a foreign key; one that names no columns refers to columns of the same names."""
-    return Keys(
-        foreign=((columns, join_name(unquoted_path(other)), _names(other_columns) if other_columns else columns),)
-    )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(_unquoted(re.sub(r"\(\d+\)|\s+(ASC|DESC)\s*$", "", name, flags=re.I)) for name in text.split(","))
-
-
-def _put_comment(tables: dict[str, Table], kind: str, path: tuple[str, ...], comment: str) -> None:
-    """Give a table or a column its comment; a name that is slightly wrong means the near one."""
-    name = join_name(path if kind == "TABLE" else path[:-1]).lower()
-    near = name if name in tables else next(iter(difflib.get_close_matches(name, tables, n=1, cutoff=0.85)), None)
-    if near is None:
-        return
-    table = tables[near]
-    if kind == "TABLE":
-        tables[near] = replace(table, comment=comment)
-        return
-    names = [column.name for column in table.columns]
-    column = next(iter(difflib.get_close_matches(path[-1], names, n=1, cutoff=0.85)), None)
-    columns = tuple(replace(c, comment=comment) if c.name == column else c for c in table.columns)
-    tables[near] = replace(table, columns=columns)
+def _quote(nodes: Iterable[Node]) -> str:
+    text = "".join(written(node) for node in nodes).strip()
+    return repr(text if len(text) < 80 else text[:80] + "…")

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from ....workers import mschema
+from ....workers.database_schema import Schema
 from ....workers.errors import SchemaError
-from ....workers.mschema import Schema
 from .ddl import is_ddl, read_ddl
 from .select_tables import select_tables
 
@@ -18,10 +18,17 @@ HINT = "create or attach a table, or say schema := 'CREATE TABLE singer (name VA
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSchema:
-    """The schema of a question; SQL for one that is not `bindable` is checked by the guard alone."""
+    """The schema of a question.
+
+    Args:
+        schema: its tables.
+        bindable: where not, SQL is checked by the guard alone.
+        left_out: what of a DDL text was not understood, each with its line.
+    """
 
     schema: Schema
     bindable: bool = True
+    left_out: tuple[str, ...] = ()
 
 
 def resolve(text: str | None, catalog: Schema) -> ResolvedSchema:
@@ -33,12 +40,16 @@ def resolve(text: str | None, catalog: Schema) -> ResolvedSchema:
         catalog: what the caller's connection can reach.
 
     Raises:
-        SchemaError: no table is there, the text describes none, or a name is unknown.
+        SchemaError: no table is there, the text describes none (and at which line it cannot be read), or a name is
+            unknown.
     """
-    text = LONG_GAP.sub(lambda gap: "\n" if "\n" in gap[0] else " ", text or "").strip()
+    text = text or ""
     if is_ddl(text):
         ddl = read_ddl(text)
-        return ResolvedSchema(_not_empty(ddl.schema, "the DDL creates no table that can be read"), ddl.bindable)
+        where = f": {'; '.join(ddl.left_out[:3])}" if ddl.left_out else ""
+        schema = _not_empty(ddl.schema, f"the DDL creates no table that can be read{where}")
+        return ResolvedSchema(schema, ddl.bindable, ddl.left_out)
+    text = LONG_GAP.sub(lambda gap: "\n" if "\n" in gap[0] else " ", text).strip()
     if re.search(r"^\s*#\s*Table\s*:", text, re.IGNORECASE | re.MULTILINE):
         schema = _not_empty(mschema.parse_mschema(text), "the M-Schema text has no table")
         return ResolvedSchema(schema, all(column.type for table in schema.tables for column in table.columns))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ....workers.database_schema import Schema, split_name
 from ....workers.errors import SchemaError, did_you_mean
-from ....workers.mschema import Schema, split_name
 
 
 def select_tables(schema: Schema, names: Iterable[str]) -> Schema:

@@ -23,13 +23,12 @@ from ..query.grammar import (
     Symbol,
     legal_table,
     push,
-    state_of,
+    state_index,
 )
 from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, LinkedQuestion
 
-FIRST = len(KEYWORDS)
-"""The input at the first step, where no symbol stands before."""
-MOST_COLUMNS = 36
+FIRST = len(KEYWORDS)  # The decoder's input at the first step, which has no symbol before it.
+MAX_COLUMNS = 36
 NEGATIVE_INFINITY = -1e9
 
 
@@ -65,7 +64,7 @@ def batches(
 
     Args:
         shuffled: for training: in any order, and large schemas thinned.
-        wordless: how often an item loses its spelling, so that only its relations and mostly its word vector tell what
+        wordless: how often an item loses its spelling, so that only its relations and mostly its word vector show what
             it is.
     """
     order = list(range(len(examples)))
@@ -74,7 +73,7 @@ def batches(
     chunks = []
     for start in range(0, len(order), size * 50):
         window = sorted(order[start : start + size * 50], key=lambda number: len(examples[number].linked.features))
-        chunks += [window[place : place + size] for place in range(0, len(window), size)]
+        chunks += [window[index : index + size] for index in range(0, len(window), size)]
     if shuffled:
         chance.shuffle(chunks)
     for chunk in chunks:
@@ -84,10 +83,10 @@ def batches(
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """An example with some of its items: `kept` numbers them, `targets` point into what is kept."""
+    """An example with some of its items: `selected` has their indices, `targets` point into the selection."""
 
     linked: LinkedQuestion
-    kept: np.ndarray
+    selected: np.ndarray
     symbols: list[tuple[int, str]]
     ranges: tuple[tuple[int, int], ...]
 
@@ -101,27 +100,27 @@ def drop_columns(example: Example, chance: random.Random) -> Subset:
     linked = example.linked
     start, count = linked.start(COLUMNS), linked.sizes[COLUMNS]
     used = {number for kind, number in example.symbols if kind == COLUMN}
-    if count <= MOST_COLUMNS:
+    if count <= MAX_COLUMNS:
         return _whole(example)
     others = [number for number in range(count) if number not in used]
-    columns = sorted(used | set(chance.sample(others, max(MOST_COLUMNS - len(used), 0))))
-    kept = [*range(start), *(start + number for number in columns), *range(start + count, len(linked.features))]
-    return _thin(example, np.array(kept))
+    columns = sorted(used | set(chance.sample(others, max(MAX_COLUMNS - len(used), 0))))
+    selected = [*range(start), *(start + number for number in columns), *range(start + count, len(linked.features))]
+    return _thin(example, np.array(selected))
 
 
-def _thin(example: Example, kept: np.ndarray) -> Subset:
+def _thin(example: Example, selected: np.ndarray) -> Subset:
     linked = example.linked
-    places = {int(item): place for place, item in enumerate(kept)}
+    indices = {int(item): index for index, item in enumerate(selected)}
     starts = {WORD: QUESTION, COLUMN: linked.start(COLUMNS), TABLE: linked.start(TABLES), VALUE: linked.start(VALUES)}
     stack, symbols = START_STACK, []
     for symbol in example.symbols:
         kind, number = symbol
-        place = number if kind == KEYWORD else len(KEYWORDS) + places[starts[kind] + number]
-        symbols.append((place, STATES[state_of(stack)]))
+        index = number if kind == KEYWORD else len(KEYWORDS) + indices[starts[kind] + number]
+        symbols.append((index, STATES[state_index(stack)]))
         stack = push(stack, symbol)
-    dropped = len(linked.features) - len(kept)
-    bounds = [linked.start(COLUMNS), *(linked.start(part) - dropped for part in (TABLES, VALUES)), len(kept)]
-    return Subset(linked, kept, symbols, (*pairwise(bounds), (0, linked.sizes[QUESTION])))
+    dropped = len(linked.features) - len(selected)
+    bounds = [linked.start(COLUMNS), *(linked.start(part) - dropped for part in (TABLES, VALUES)), len(selected)]
+    return Subset(linked, selected, symbols, (*pairwise(bounds), (0, linked.sizes[QUESTION])))
 
 
 LEGAL = np.array(legal_table(), dtype=bool)
@@ -129,8 +128,14 @@ STATE_NUMBERS = {name: number for number, name in enumerate(STATES)}
 
 
 def collate(thins: Sequence[Subset], wordless: float = 0.0, chance: random.Random | None = None) -> Batch:
-    """Return the tensors of some examples, padded to the longest."""
-    count, items = len(thins), max(len(thin.kept) for thin in thins)
+    """Return the tensors of some examples, padded to the longest.
+
+    Args:
+        thins: the examples, each with the items that it keeps.
+        wordless: how often an item loses its spelling, 0 to 1.
+        chance: draws which; None: no item loses it.
+    """
+    count, items = len(thins), max(len(thin.selected) for thin in thins)
     steps = max(len(thin.symbols) for thin in thins)
     bags: list[int] = []
     vectors: list[int] = []
@@ -143,8 +148,8 @@ def collate(thins: Sequence[Subset], wordless: float = 0.0, chance: random.Rando
     targets = np.full((count, steps), -100, dtype=np.int64)
     illegal = np.zeros((count, steps, len(KEYWORDS) + items), dtype=np.float32)
     for row, thin in enumerate(thins):
-        size = len(thin.kept)
-        for item in thin.kept:
+        size = len(thin.selected)
+        for item in thin.selected:
             offsets.append(len(bags))
             vector_offsets.append(len(vectors))
             left_out = chance.random() if chance else 1.0
@@ -154,13 +159,13 @@ def collate(thins: Sequence[Subset], wordless: float = 0.0, chance: random.Rando
                 vectors += thin.linked.vectors[item]
         offsets += [len(bags)] * (items - size)
         vector_offsets += [len(vectors)] * (items - size)
-        segments[row, :size] = thin.linked.segments[thin.kept]
-        relations[row, :size, :size] = thin.linked.relations[np.ix_(thin.kept, thin.kept)]
+        segments[row, :size] = thin.linked.segments[thin.selected]
+        relations[row, :size, :size] = thin.linked.relations[np.ix_(thin.selected, thin.selected)]
         hidden[row, :size] = False
         length = len(thin.symbols)
-        places = np.array([place for place, _ in thin.symbols])
-        targets[row, :length] = places
-        inputs[row, 1:length] = np.where(places < len(KEYWORDS), places, places + 1)[:-1]
+        indices = np.array([index for index, _ in thin.symbols])
+        targets[row, :length] = indices
+        inputs[row, 1:length] = np.where(indices < len(KEYWORDS), indices, indices + 1)[:-1]
         states[row, :length] = [STATE_NUMBERS[state] for _, state in thin.symbols]
         illegal[row] = illegal_scores(LEGAL[states[row]], thin.ranges, items)
     bagged = (np.array(each) for each in (bags, offsets, vectors, vector_offsets))
@@ -172,7 +177,7 @@ def illegal_scores(legal: np.ndarray, ranges: Sequence[tuple[int, int]], items: 
     """Return what to add to the scores (steps, keywords + items): 0 where legal, else a large negative number.
 
     Args:
-        ranges: where the columns, tables, values and words stand.
+        ranges: first and last index of the columns, tables, values and words.
     """
     scores = np.full((len(legal), len(KEYWORDS) + items), NEGATIVE_INFINITY, dtype=np.float32)
     scores[:, : len(KEYWORDS)][legal[:, : len(KEYWORDS)]] = 0

@@ -1,4 +1,4 @@
-"""Beam search over whole queries: every beam keeps to the grammar, the schema and the types."""
+"""Beam search over whole queries: every beam obeys the grammar, the schema and the types."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..query.grammar import KEYWORDS, START_STACK, Stack, Symbol, push, state_of
+from ..query.grammar import KEYWORDS, START_STACK, Stack, Symbol, push, state_index
 from ..schema.schema_index import SchemaIndex
 from .decoding_mask import DecodingMask
 from .numpy_network import FIRST, Array, Network
@@ -23,12 +23,19 @@ class Beam:
 
 
 def beam_search(network: Network, names: SchemaIndex, linked: LinkedQuestion, width: int = 5) -> list[Beam]:
-    """Return whole sequences, the likeliest first; at most `width`, none where every beam ran too long."""
+    """Return whole sequences, the likeliest first; at most `width`, none where every beam ran too long.
+
+    Args:
+        network: scores the next symbol.
+        names: of the schema.
+        linked: the question, linked to the schema.
+        width: beams kept after each step.
+    """
     memory, cache, legal = network.encode(linked), network.cache(width), DecodingMask(names, linked)
     beams, whole = [Beam((), 0.0, START_STACK)], list[Beam]()
     for _ in range(network.steps):
         inputs = [_input(legal, beam) for beam in beams]
-        scores = network.step(memory, cache, inputs, [state_of(beam.stack) for beam in beams])
+        scores = network.step(memory, cache, inputs, [state_index(beam.stack) for beam in beams])
         chosen = _best(scores, beams, legal, width)
         whole += [beam for _, beam in chosen if not beam.stack]
         chosen = [(row, beam) for row, beam in chosen if beam.stack]
@@ -45,8 +52,8 @@ def beam_search(network: Network, names: SchemaIndex, linked: LinkedQuestion, wi
 def _input(legal: DecodingMask, beam: Beam) -> int:
     if not beam.symbols:
         return FIRST
-    place = legal.place(beam.symbols[-1])
-    return place if place < len(KEYWORDS) else place + 1
+    position = legal.position(beam.symbols[-1])
+    return position if position < len(KEYWORDS) else position + 1
 
 
 def _best(scores: Array, beams: list[Beam], legal: DecodingMask, width: int) -> list[tuple[int, Beam]]:
@@ -55,14 +62,15 @@ def _best(scores: Array, beams: list[Beam], legal: DecodingMask, width: int) -> 
     for row, beam in enumerate(beams):
         mask = legal.mask(beam.stack, beam.symbols)
         if mask.any():
-            kept = scores[row][mask].astype(np.float64)
-            top = kept.max()
-            totals[row][mask] = beam.score + kept - top - np.log(np.exp(kept - top).sum())
+            allowed = scores[row][mask].astype(np.float64)
+            top = allowed.max()
+            totals[row][mask] = beam.score + allowed - top - np.log(np.exp(allowed - top).sum())
     flat = np.argsort(-totals, axis=None)[:width]
     found = []
-    for row, place in zip(*np.unravel_index(flat, totals.shape), strict=True):
-        if np.isfinite(totals[row, place]):
-            symbol = legal.symbol(int(place))
+    for row, position in zip(*np.unravel_index(flat, totals.shape), strict=True):
+        if np.isfinite(totals[row, position]):
+            symbol = legal.symbol(int(position))
             beam = beams[row]
-            found.append((int(row), Beam((*beam.symbols, symbol), float(totals[row, place]), push(beam.stack, symbol))))
+            score = float(totals[row, position])
+            found.append((int(row), Beam((*beam.symbols, symbol), score, push(beam.stack, symbol))))
     return found

@@ -23,16 +23,15 @@ from ..query.grammar import (
     is_keyword,
     legal_table,
 )
-from ..query.linearize import LONGEST_SPAN
+from ..query.linearize import MAX_SPAN
 from ..query.to_sql import is_date, is_year
 from ..schema.schema_index import SchemaIndex, column_kind
 from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, LinkedQuestion
 
 LEGAL = np.array(legal_table(), dtype=bool)
 NUMBERS = {name: number for number, name in enumerate(STATES)}
-MAX_DEPTH = 14
-"""How many states may be open: about three subqueries inside of each other."""
-WIDE_MARKS = frozenset("，。？！；：")
+MAX_DEPTH = 14  # The most open states: about three nested subqueries.
+CJK_MARKS = frozenset("，。？！；：")
 PART_OF = {COLUMN: COLUMNS, TABLE: TABLES, VALUE: VALUES, WORD: QUESTION}
 Mask = NDArray[np.bool_]
 
@@ -70,32 +69,32 @@ class DecodingMask:
     def _ends(self) -> list[int]:
         """Return for each word where a run that begins there must end: no constant goes beyond a Chinese mark."""
         words = self.linked.words
-        marks = [number for number, word in enumerate(words) if word.text in WIDE_MARKS]
+        marks = [number for number, word in enumerate(words) if word.text in CJK_MARKS]
         return [min((mark for mark in marks if mark > number), default=len(words)) for number in range(len(words))]
 
-    def place(self, symbol: Symbol) -> int:
-        """Return where a symbol stands among keywords and items."""
+    def position(self, symbol: Symbol) -> int:
+        """Return the index of a symbol among keywords and items."""
         kind, number = symbol
         return len(KEYWORDS) + self.starts[kind] + number if kind in self.starts else number
 
-    def symbol(self, place: int) -> Symbol:
-        """Return the symbol at a place among keywords and items."""
-        if place < len(KEYWORDS):
-            return (0, place)
-        item = place - len(KEYWORDS)
+    def symbol(self, position: int) -> Symbol:
+        """Return the symbol at an index among keywords and items."""
+        if position < len(KEYWORDS):
+            return (0, position)
+        item = position - len(KEYWORDS)
         kind = max(self.starts, key=lambda kind: self.starts[kind] <= item < self.starts[kind] + self.sizes[kind])
         return (kind, item - self.starts[kind])
 
     def mask(self, stack: Stack, symbols: Sequence[Symbol]) -> Mask:
-        """Return which places may follow the symbols so far."""
+        """Return which keywords and items may follow the symbols so far."""
         state = stack[-1]
         mask: Mask = self.base[NUMBERS[state]].copy()
         if state == "ARGUMENT" and is_keyword(symbols[-1], "SUM", "AVG"):
-            self._of(COLUMN, mask)[:] &= self.numeric
+            self._part(COLUMN, mask)[:] &= self.numeric
         elif state == "LAST_WORD":
             first = symbols[-1][1]
-            self._of(WORD, mask)[:first] = False
-            self._of(WORD, mask)[min(first + LONGEST_SPAN, self.ends[first]) :] = False
+            self._part(WORD, mask)[:first] = False
+            self._part(WORD, mask)[min(first + MAX_SPAN, self.ends[first]) :] = False
         elif state in ("OPERAND", "VALUE", "OPERATOR"):
             self._suit(mask, state, symbols)
         elif state in ("AFTER_ITEM", "AFTER_GROUP"):
@@ -108,8 +107,8 @@ class DecodingMask:
             self._forbid(mask, *SET_OPERATORS)
         return mask
 
-    def _of(self, kind: int, mask: Mask) -> Mask:
-        """Return the part of a mask that the columns, tables, values or words have."""
+    def _part(self, kind: int, mask: Mask) -> Mask:
+        """Return the part of a mask for the columns, tables, values or words."""
         start = len(KEYWORDS) + self.starts[kind]
         return mask[start : start + self.sizes[kind]]
 
@@ -119,12 +118,14 @@ class DecodingMask:
             mask[KEYWORDS.index(name)] = False
 
     def _suit(self, mask: Mask, state: str, symbols: Sequence[Symbol]) -> None:
-        """Keep values and operators that suit the column compared."""
-        place = len(symbols) - 1
-        while symbols[place][0] in (VALUE, WORD) or is_keyword(symbols[place], *COMPARISONS, *PATTERNS, "BETWEEN"):
-            place -= 1
-        kind, number = symbols[place]
-        counted = self._counts(symbols, place)
+        """Allow only values and operators that suit the compared column."""
+        position = len(symbols) - 1
+        while symbols[position][0] in (VALUE, WORD) or is_keyword(
+            symbols[position], *COMPARISONS, *PATTERNS, "BETWEEN"
+        ):
+            position -= 1
+        kind, number = symbols[position]
+        counted = self._counts(symbols, position)
         limit = is_keyword(symbols[len(symbols) - 1], "LIMIT")
         numeric = limit or counted or (kind == COLUMN and bool(self.numeric[number]))
         dated = not numeric and kind == COLUMN and bool(self.dated[number])
@@ -137,18 +138,18 @@ class DecodingMask:
                 self._forbid(mask, "BETWEEN")
             return
         if limit or counted or kind != COLUMN or not self.textual[number]:
-            self._of(WORD, mask)[:] = False
+            self._part(WORD, mask)[:] = False
         if numeric or dated:
-            self._of(VALUE, mask)[:] &= self.number_values if numeric else self.date_values
+            self._part(VALUE, mask)[:] &= self.number_values if numeric else self.date_values
         if state == "OPERAND" and kind == COLUMN:
-            self._of(COLUMN, mask)[:] &= self.numeric if numeric else ~self.numeric
-            self._of(COLUMN, mask)[number] = False
+            self._part(COLUMN, mask)[:] &= self.numeric if numeric else ~self.numeric
+            self._part(COLUMN, mask)[number] = False
 
     @staticmethod
-    def _counts(symbols: Sequence[Symbol], place: int) -> bool:
-        """Whether the term that ends at a place is a number whatever its column is: a count, a sum, a mean."""
-        before = [symbols[one] for one in (place - 1, place - 2) if one >= 0]
-        if symbols[place][0] == TABLE:
+    def _counts(symbols: Sequence[Symbol], position: int) -> bool:
+        """Whether the term that ends at a symbol is a number whatever its column is: a count, a sum, a mean."""
+        before = [symbols[one] for one in (position - 1, position - 2) if one >= 0]
+        if symbols[position][0] == TABLE:
             return True
         if before and is_keyword(before[0], "DISTINCT"):
             before = before[1:]
@@ -156,26 +157,26 @@ class DecodingMask:
 
     def _no_repetition(self, mask: Mask, symbols: Sequence[Symbol]) -> None:
         """Forbid plain columns that the same list has already."""
-        place = len(symbols) - 1
-        while place >= 0 and symbols[place][0] in (COLUMN, TABLE):
-            if symbols[place][0] == COLUMN:
-                self._of(COLUMN, mask)[symbols[place][1]] = False
-            place -= 1
+        position = len(symbols) - 1
+        while position >= 0 and symbols[position][0] in (COLUMN, TABLE):
+            if symbols[position][0] == COLUMN:
+                self._part(COLUMN, mask)[symbols[position][1]] = False
+            position -= 1
 
     def _same_count(self, mask: Mask, symbols: Sequence[Symbol]) -> None:
-        """On the right of a set operation, ask for as many items as on the left."""
-        places = [place for place, symbol in enumerate(symbols) if is_keyword(symbol, *SET_OPERATORS)]
-        if not places or any(is_keyword(symbol, "WHERE") for symbol in symbols[places[-1] :]):
+        """Require as many items right of a set operation as left of it."""
+        indices = [position for position, symbol in enumerate(symbols) if is_keyword(symbol, *SET_OPERATORS)]
+        if not indices or any(is_keyword(symbol, "WHERE") for symbol in symbols[indices[-1] :]):
             return
-        wanted, have = _items(symbols[: places[-1]]), _items(symbols[places[-1] + 1 :])
+        wanted, have = _items(symbols[: indices[-1]]), _items(symbols[indices[-1] + 1 :])
         if have < wanted:
             allowed = np.zeros_like(mask)
-            self._of(COLUMN, allowed)[:] = True
+            self._part(COLUMN, allowed)[:] = True
             for name in (*AGGREGATES, "STAR"):
                 allowed[KEYWORDS.index(name)] = True
             mask &= allowed
         else:
-            self._of(COLUMN, mask)[:] = False
+            self._part(COLUMN, mask)[:] = False
             self._forbid(mask, *AGGREGATES, "STAR")
 
 

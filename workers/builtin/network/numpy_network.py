@@ -21,8 +21,7 @@ from .schema_linking import LinkedQuestion
 from .weights import WEIGHTS, Arrays, load_weights
 
 Array = NDArray[np.float32]
-FIRST = len(KEYWORDS)
-"""The decoder's input at the first step, where no symbol stands before."""
+FIRST = len(KEYWORDS)  # The decoder's input at the first step, which has no symbol before it.
 
 
 @dataclass(slots=True)
@@ -40,7 +39,7 @@ class EncoderMemory:
 
 
 class Cache:
-    """What the decoder keeps of the steps so far: keys and values (layers, beams, heads, steps, head)."""
+    """The decoder's keys and values of the steps so far (layers, beams, heads, steps, head)."""
 
     def __init__(self, layers: int, beams: int, heads: int, steps: int, head: int) -> None:
         self.keys = np.zeros((layers, beams, heads, steps, head), dtype=np.float32)
@@ -48,13 +47,13 @@ class Cache:
         self.length = 0
 
     def reorder(self, rows: list[int]) -> None:
-        """Continue from these beams: row i goes on from what row rows[i] had."""
+        """Continue from these beams: row i takes the keys and values of row rows[i]."""
         for array in (self.keys, self.values):
             array[:, : len(rows), :, : self.length] = array[:, rows, :, : self.length]
 
 
 class Network:
-    """Weights that answer; thread-safe, since nothing is kept between questions."""
+    """The network in numpy. Thread-safe: it has no state between questions."""
 
     def __init__(self, arrays: Arrays, shape: dict[str, int]) -> None:
         self.arrays = arrays

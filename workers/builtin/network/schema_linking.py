@@ -15,7 +15,7 @@ from itertools import chain, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ...mschema import split_name
+from ...database_schema import split_name
 from ..query.grammar import COLUMN, KEYWORD, KEYWORDS, TABLE, VALUE, Symbol
 from ..query.linearize import Linearizer
 from ..query.tree import LiteralValue, Predicate, Query
@@ -25,15 +25,14 @@ from ..text.tokens import Word, feature_hash, is_cjk, name_words, question_featu
 from ..text.word_vectors import EMPTY_VECTORS, word_vectors
 from .value_candidates import KINDS, Candidate, CellIndex, find_candidates
 
-QUESTION, EARLIER, SYMBOL, COLUMNS, TABLES, VALUES = range(6)
-"""The parts of the sequence of items."""
+QUESTION, EARLIER, SYMBOL, COLUMNS, TABLES, VALUES = range(6)  # The parts of the sequence of items.
 PARTS = 6
-MOST_WORDS = 60
-MOST_EARLIER = 30
-MOST_SYMBOLS = 40
-LONGEST_NAME = 12
+MAX_TOKENS = 60
+MAX_EARLIER_TOKENS = 30
+MAX_SYMBOLS = 40
+MAX_NAME_TOKENS = 12
+# Cosines from which a word counts as very similar to a word of a name, or as similar.
 HIGH_SIMILARITY, LOW_SIMILARITY = 0.6, 0.4
-"""From which cosine on a word is used much like a word of a name, or somewhat."""
 COLUMN_KINDS = ("number", "date", "boolean", "text", "other")
 SEGMENTS = 4 + len(COLUMN_KINDS) * 3 + len(KINDS)
 
@@ -62,8 +61,8 @@ _SPECIAL = (
     "table refers to",
     "table referred to",
     *(
-        f"value {place}{way}"
-        for place in ("covers", "after 1", "after 2", "before 1", "before 2")
+        f"value {position}{way}"
+        for position in ("covers", "after 1", "after 2", "before 1", "before 2")
         for way in ("", " back")
     ),
     *(f"cell of {name}{way}" for name in ("column", "table") for way in ("", " back")),
@@ -77,8 +76,8 @@ _SPECIAL = (
     ),
 )
 RELATION_NUMBERS = {name: PARTS * PARTS + number for number, name in enumerate(_SPECIAL)}
+# Number of relations: one for each pair of parts by default, then the special ones.
 RELATIONS = PARTS * PARTS + len(_SPECIAL)
-"""Every relation: one for each two parts where nothing else holds, then the telling ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,12 @@ class PreviousTurn:
 
 @dataclass(slots=True)
 class LinkedQuestion:
-    """What the network reads of one question.
+    """The network's input for one question.
 
     Args:
         words: of the question.
         features: for each item the rows of the embedding table whose mean it is.
-        vectors: for each item its words' rows in the table of word vectors.
+        vectors: for each item the rows of its words in the table of word vectors.
         segments: (items,) the kind of each item.
         relations: (items, items) uint8.
         sizes: how many items each of the six parts has.
@@ -124,30 +123,30 @@ class SchemaLinks:
     def __init__(self, names: SchemaIndex) -> None:
         self.names = names
         self.cells = CellIndex(names)
-        self.column_words = [name_words(column.name) for column in names.columns]
-        self.table_words = [name_words(split_name(table.name)[-1]) for table in names.tables]
+        self.column_tokens = [name_words(column.name) for column in names.columns]
+        self.table_tokens = [name_words(split_name(table.name)[-1]) for table in names.tables]
         self.features = [
             *(
                 text_features((*words, *name_words(column.comment)[:6]) if column.comment else words)
-                for words, column in zip(self.column_words, names.columns, strict=True)
+                for words, column in zip(self.column_tokens, names.columns, strict=True)
             ),
-            *(text_features(words) for words in self.table_words),
+            *(text_features(words) for words in self.table_tokens),
         ]
-        self.vectors = [vector_rows(words) for words in (*self.column_words, *self.table_words)]
+        self.vectors = [vector_rows(words) for words in (*self.column_tokens, *self.table_tokens)]
         self.segments = [self._segment(number) for number in range(len(names.columns))] + [3] * len(names.tables)
         self.relations = self._relations()
 
     def similarity(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Return how alike each word is used to the nearest word of each name, (words, columns + tables): 1 at most."""
-        known = word_vectors()
-        rows = [EMPTY_VECTORS if word in IGNORED else known.row(word) for word in words]
+        """Return each word's cosine with the most similar word of each name, (words, columns + tables)."""
+        word_table = word_vectors()
+        rows = [EMPTY_VECTORS if word in IGNORED else word_table.row(word) for word in words]
         ends = np.cumsum([0, *(len(rows) for rows in self.vectors)])[:-1]
-        cosines = known.table[rows] @ known.table[list(chain.from_iterable(self.vectors))].T
+        cosines = word_table.table[rows] @ word_table.table[list(chain.from_iterable(self.vectors))].T
         alike: NDArray[np.float32] = np.maximum.reduceat(cosines, ends, axis=1)
         return alike
 
     def with_cells(self, found: Sequence[tuple[int, str]]) -> SchemaLinks:
-        """Return the same schema with more cells known, as (column, text)."""
+        """Return the same schema with further cells, as (column, text)."""
         links = copy(self)
         links.cells = self.cells.extended(found)
         return links
@@ -165,7 +164,7 @@ class SchemaLinks:
         matrix = _defaults([COLUMNS] * columns + [TABLES] * tables)
         inner = matrix[:columns, :columns]
         inner[owner[:, None] == owner[None, :]] = number_of["same table"]
-        keys = ["".join(words) for words in self.column_words]
+        keys = ["".join(words) for words in self.column_tokens]
         numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
         called = np.array([numbers[key] for key in keys], dtype=np.int64)
         inner[(called[:, None] == called[None, :]) & (owner[:, None] != owner[None, :])] = number_of["same name"]
@@ -185,11 +184,17 @@ class SchemaLinks:
 
 
 def link(question: str, schema: SchemaLinks, earlier: PreviousTurn | None = None) -> LinkedQuestion:
-    """Return what the network reads of a question asked of a schema, after an earlier turn."""
+    """Return the network's input for a question about a schema, after an earlier turn.
+
+    Args:
+        question: the newest.
+        schema: with its cells.
+        earlier: the turn before it, for a follow-up question.
+    """
     names = schema.names
-    words = read_words(question)[:MOST_WORDS]
-    before = read_words(earlier.question)[-MOST_EARLIER:] if earlier else []
-    constants = values_of(earlier.tree) if earlier and earlier.tree else []
+    words = read_words(question)[:MAX_TOKENS]
+    before = read_words(earlier.question)[-MAX_EARLIER_TOKENS:] if earlier else []
+    constants = literals_in(earlier.tree) if earlier and earlier.tree else []
     candidates = find_candidates(question, schema.cells, constants)
     candidates = [one for one in candidates if one.end <= len(words)]
     symbols = _earlier_symbols(earlier, candidates)
@@ -207,20 +212,20 @@ def link(question: str, schema: SchemaLinks, earlier: PreviousTurn | None = None
         [0] * len(words) + [1] * len(before) + [2] * len(symbols) + schema.segments + values, dtype=np.int64
     )
     linked = LinkedQuestion(words, features, vectors, segments, _base(sizes, schema), sizes, candidates, symbols)
-    _relate_words(linked, words, QUESTION, "word", schema)
-    _relate_words(linked, before, EARLIER, "earlier", schema)
+    _relate_tokens(linked, words, QUESTION, "word", schema)
+    _relate_tokens(linked, before, EARLIER, "earlier", schema)
     _relate_symbols(linked)
     _relate_values(linked, schema)
     return linked
 
 
-def values_of(tree: Query) -> list[LiteralValue]:
+def literals_in(tree: Query) -> list[LiteralValue]:
     """Return the constants of a query, its subqueries' too."""
     found = []
     for predicate in (*tree.where, *tree.having):
         found += _operand_values(predicate)
     found += [tree.limit] if tree.limit else []
-    return found + (values_of(tree.right) if tree.right else [])
+    return found + (literals_in(tree.right) if tree.right else [])
 
 
 def _operand_values(predicate: Predicate) -> list[LiteralValue]:
@@ -229,7 +234,7 @@ def _operand_values(predicate: Predicate) -> list[LiteralValue]:
         if isinstance(operand, LiteralValue):
             found.append(operand)
         elif isinstance(operand, Query):
-            found += values_of(operand)
+            found += literals_in(operand)
     return found
 
 
@@ -237,7 +242,7 @@ def _earlier_symbols(earlier: PreviousTurn | None, candidates: list[Candidate]) 
     if earlier is None or earlier.tree is None:
         return []
     try:
-        return Linearizer([one.spellings for one in candidates]).query(earlier.tree)[:-1][:MOST_SYMBOLS]
+        return Linearizer([one.spellings for one in candidates]).query(earlier.tree)[:-1][:MAX_SYMBOLS]
     except ValueError:
         return []
 
@@ -260,20 +265,20 @@ def _symbol_vectors(symbol: Symbol, schema: SchemaLinks) -> tuple[int, ...]:
 
 @lru_cache(maxsize=65536)
 def vector_rows(words: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the rows of the words that have a vector; NONE alone where none has."""
-    known = word_vectors()
-    return tuple(row for row in (known.row(word) for word in words) if row != EMPTY_VECTORS) or (EMPTY_VECTORS,)
+    """Return the rows of the words that have a vector; EMPTY_VECTORS alone if none has."""
+    word_table = word_vectors()
+    return tuple(row for row in (word_table.row(word) for word in words) if row != EMPTY_VECTORS) or (EMPTY_VECTORS,)
 
 
 @lru_cache(maxsize=4096)
-def _defaults_of(parts: tuple[int, ...]) -> NDArray[np.uint8]:
+def _default_relations(parts: tuple[int, ...]) -> NDArray[np.uint8]:
     kinds = np.array(parts, dtype=np.uint8)
     matrix: NDArray[np.uint8] = (kinds[:, None] * PARTS + kinds[None, :]).astype(np.uint8)
     return matrix
 
 
 def _defaults(parts: list[int]) -> NDArray[np.uint8]:
-    return _defaults_of(tuple(parts)).copy()
+    return _default_relations(tuple(parts)).copy()
 
 
 def _base(sizes: tuple[int, ...], schema: SchemaLinks) -> NDArray[np.uint8]:
@@ -284,14 +289,14 @@ def _base(sizes: tuple[int, ...], schema: SchemaLinks) -> NDArray[np.uint8]:
         (SYMBOL, "symbol distance", 2),
     ):
         start, size = sum(sizes[:part]), sizes[part]
-        places = np.arange(size)
-        distance = np.clip(places[None, :] - places[:, None], -reach, reach)
+        indices = np.arange(size)
+        distance = np.clip(indices[None, :] - indices[:, None], -reach, reach)
         matrix[start : start + size, start : start + size] = RELATION_NUMBERS[f"{label} 0"] + distance
     start = sum(sizes[:COLUMNS])
     size = sizes[COLUMNS] + sizes[TABLES]
     matrix[start : start + size, start : start + size] = schema.relations
-    for place in range(sum(sizes[:VALUES]), sum(sizes)):
-        matrix[place, place] = RELATION_NUMBERS["same item"]
+    for position in range(sum(sizes[:VALUES]), sum(sizes)):
+        matrix[position, position] = RELATION_NUMBERS["same item"]
     return matrix
 
 
@@ -300,42 +305,42 @@ def _set(linked: LinkedQuestion, one: int, two: int, relation: str) -> None:
     linked.relations[two, one] = RELATION_NUMBERS[f"{relation} back"]
 
 
-def _relate_words(linked: LinkedQuestion, words: list[Word], part: int, label: str, schema: SchemaLinks) -> None:
-    """Tie words to the columns and tables whose names they are part of, or wholly are, or are used like."""
+def _relate_tokens(linked: LinkedQuestion, words: list[Word], part: int, label: str, schema: SchemaLinks) -> None:
+    """Relate words to the columns and tables whose names contain them, equal them, or have similar words."""
     start = linked.start(part)
     stems = [stem(word.lower) for word in words]
     pairs = [{one + two for one, two in pairwise(stems[max(n - 1, 0) : n + 2])} for n in range(len(stems))]
     runs: dict[str, set[int]] = {}
     for one in range(len(stems)):
-        for two in range(one + 1, min(one + (LONGEST_NAME if is_cjk(stems[one]) else 5), len(stems)) + 1):
+        for two in range(one + 1, min(one + (MAX_NAME_TOKENS if is_cjk(stems[one]) else 5), len(stems)) + 1):
             runs.setdefault("".join(stems[one:two]), set()).update(range(one, two))
     alike = schema.similarity([word.lower for word in words])
     number = 0
     for kind, names, where in (
-        ("column", schema.column_words, linked.start(COLUMNS)),
-        ("table", schema.table_words, linked.start(TABLES)),
+        ("column", schema.column_tokens, linked.start(COLUMNS)),
+        ("table", schema.table_tokens, linked.start(TABLES)),
     ):
         for parts in names:
             name_stems = tuple(stem(part) for part in parts)
-            name, item = "".join(name_stems), where + number - (len(schema.column_words) if kind == "table" else 0)
+            name, item = "".join(name_stems), where + number - (len(schema.column_tokens) if kind == "table" else 0)
             whole = runs.get(name, set())
-            for place, word in enumerate(stems):
-                if place in whole:
+            for position, word in enumerate(stems):
+                if position in whole:
                     match = "fully"
                 elif is_cjk(word):
-                    match = "partly" if any(p in name for p in pairs[place]) else "like" if word in name else ""
+                    match = "partly" if any(p in name for p in pairs[position]) else "like" if word in name else ""
                 elif word not in IGNORED and _is_part(word, name_stems):
                     match = "partly"
                 else:
                     match = (
                         "near"
-                        if alike[place, number] >= HIGH_SIMILARITY
+                        if alike[position, number] >= HIGH_SIMILARITY
                         else "like"
-                        if alike[place, number] >= LOW_SIMILARITY
+                        if alike[position, number] >= LOW_SIMILARITY
                         else ""
                     )
                 if match:
-                    _set(linked, start + place, item, f"{label} {match} {kind}")
+                    _set(linked, start + position, item, f"{label} {match} {kind}")
             number += 1
 
 
@@ -349,35 +354,35 @@ def _is_part(word: str, parts: tuple[str, ...]) -> bool:
 def _relate_symbols(linked: LinkedQuestion) -> None:
     start = linked.start(SYMBOL)
     parts = {COLUMN: ("column", COLUMNS), TABLE: ("table", TABLES), VALUE: ("value", VALUES)}
-    for place, (kind, number) in enumerate(linked.symbols):
+    for position, (kind, number) in enumerate(linked.symbols):
         if kind in parts:
             label, part = parts[kind]
-            _set(linked, start + place, linked.start(part) + number, f"symbol is {label}")
+            _set(linked, start + position, linked.start(part) + number, f"symbol is {label}")
 
 
 def _relate_values(linked: LinkedQuestion, schema: SchemaLinks) -> None:
-    """Tie values to their words, to the columns and tables that have them as cells, and numbers to number columns."""
+    """Relate values to their words and to the columns and tables that have them as cells, numbers to number columns."""
     words = linked.sizes[QUESTION]
     columns, tables, values = (linked.start(part) for part in (COLUMNS, TABLES, VALUES))
     numeric = [number for number, column in enumerate(schema.names.columns) if column_kind(column) == "number"]
     for number, candidate in enumerate(linked.candidates):
         item = values + number
         if candidate.start >= 0:
-            for place in range(max(candidate.start - 2, 0), min(candidate.end + 2, words)):
-                _set(linked, item, place, f"value {_where(place, candidate)}")
+            for position in range(max(candidate.start - 2, 0), min(candidate.end + 2, words)):
+                _set(linked, item, position, f"value {_where(position, candidate)}")
         for column in numeric if candidate.value.number else ():
             _set(linked, item, columns + column, "number fits")
         for column in candidate.cells:
             table = schema.names.table_of[column]
             _set(linked, item, columns + column, "cell of column")
             _set(linked, item, tables + table, "cell of table")
-            for place in range(max(candidate.start, 0), candidate.end):
-                _set(linked, place, columns + column, "word in cell of column")
-                if linked.relations[place, tables + table] == QUESTION * PARTS + TABLES:
-                    _set(linked, place, tables + table, "word in cell of table")
+            for position in range(max(candidate.start, 0), candidate.end):
+                _set(linked, position, columns + column, "word in cell of column")
+                if linked.relations[position, tables + table] == QUESTION * PARTS + TABLES:
+                    _set(linked, position, tables + table, "word in cell of table")
 
 
-def _where(place: int, candidate: Candidate) -> str:
-    if place < candidate.start:
-        return f"after {candidate.start - place}"
-    return f"before {place - candidate.end + 1}" if place >= candidate.end else "covers"
+def _where(position: int, candidate: Candidate) -> str:
+    if position < candidate.start:
+        return f"after {candidate.start - position}"
+    return f"before {position - candidate.end + 1}" if position >= candidate.end else "covers"

@@ -17,7 +17,7 @@ from .schema_linking import RELATIONS, SEGMENTS
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """The network's sizes: what a weights file was trained with."""
+    """The network's sizes, as saved with the weights."""
 
     width: int = 192
     heads: int = 6
@@ -109,7 +109,7 @@ class TorchNetwork(nn.Module):  # type: ignore[misc]
 
         Of the batch it reads:
             bags, offsets: the features of all items, one after the other, padding items with none.
-            vectors, vector_offsets: likewise their words' rows in the table of word vectors.
+            vectors, vector_offsets: likewise the rows of their words in the table of word vectors.
             segments: (batch, items); relations: (batch, items, items); hidden: (batch, items), True at padding.
         """
         shape = self.shape

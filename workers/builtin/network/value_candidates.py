@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property, lru_cache
 
-from ...mschema import Schema
+from ...database_schema import Schema
 from ..query.tree import LiteralValue
 from ..schema.schema_index import SchemaIndex, column_kind
 from ..text.lexicon import GENDER_NAMES, GENDERS, NUMBER_WORDS, PLAIN_WORDS, SCALES, SMALL_WORDS, YES_NO
 from ..text.tokens import Word, is_cjk, name_words, read_words, split_identifier, stem
 
 KINDS = ("number", "date", "quoted", "cell", "name", "implied", "earlier")
-MOST = 18
-LONGEST_RUN = 7
-LONGEST_WIDE_RUN = 14
+MAX_CANDIDATES = 18
+MAX_RUN = 7
+MAX_CJK_RUN = 14
 QUOTES = re.compile(
     r"\"([^\"]+)\"|“([^”]+)”|「([^」]+)」|《([^》]+)》|‘([^’]+)’|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`|''([^']+)''"
 )
-WIDE_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})[日号]")
+CJK_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})[日号]")
 DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:\d{2}(:\d{2})?")
 
 
@@ -33,7 +33,7 @@ class Candidate:
     Args:
         value: its text as the question has it.
         kind: one of KINDS.
-        start, end: the words it covers in the question; both -1 where it comes from elsewhere.
+        start, end: the words it covers in the question; both -1 if it comes from elsewhere.
         cells: for each column that has it, how the column spells it.
     """
 
@@ -50,12 +50,12 @@ class Candidate:
 
 
 def normalize(text: str) -> str:
-    """Return a text as cells are compared: its words in lower case, without marks."""
+    """Return a text in the form in which cells are compared: its words in lower case, without punctuation."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
 class CellIndex:
-    """The known cells of a schema's columns, by their normal text. Numbers in number columns are not kept."""
+    """The sampled cells of a schema's columns, by normalized text; without the numbers of number columns."""
 
     def __init__(self, names: SchemaIndex) -> None:
         self.names = names
@@ -68,12 +68,12 @@ class CellIndex:
 
     @cached_property
     def units(self) -> frozenset[str]:
-        """The scales that a column's name says its numbers are in: 'million' for `sales_in_millions`."""
+        """The scales that column names give: 'million' for `sales_in_millions`."""
         words = {word.removesuffix("s") for column in self.names.columns for word in name_words(column.name)}
         return frozenset(words & SCALES.keys())
 
     @cached_property
-    def asks_whether(self) -> bool:
+    def has_boolean(self) -> bool:
         """Whether a column's name begins with 'whether' in Chinese: its cells are yes and no."""
         return any(column.name.startswith("是否") for column in self.names.columns)
 
@@ -114,12 +114,18 @@ class CellIndex:
 
 
 def find_candidates(question: str, cells: CellIndex, earlier: Sequence[LiteralValue] = ()) -> list[Candidate]:
-    """Return the constants that a question, its cells and the turns before it offer, each text once."""
+    """Return the constants that a question, its cells and the turns before it offer, each text once.
+
+    Args:
+        question: the user's.
+        cells: of the schema.
+        earlier: constants of the queries before it.
+    """
     words = read_words(question)
     found = [
         *_quoted(question, words),
         *_runs(words, cells),
-        *_wide_dates(question, words),
+        *_cjk_dates(question, words),
         *_numbers(words, cells.units),
         *_capitalised(words),
         *_implied(words, cells),
@@ -131,30 +137,30 @@ def find_candidates(question: str, cells: CellIndex, earlier: Sequence[LiteralVa
         if key and key not in kept:
             matches = candidate.cells or cells.find(candidate.value.text)
             kept[key] = Candidate(candidate.value, candidate.kind, candidate.start, candidate.end, matches)
-    return list(kept.values())[:MOST]
+    return list(kept.values())[:MAX_CANDIDATES]
 
 
 def _quoted(question: str, words: list[Word]) -> Iterator[Candidate]:
     for match in QUOTES.finditer(question):
         text = next(group for group in match.groups() if group)
-        inside = _inside_of(match, words)
+        inside = _tokens_inside(match, words)
         if inside and text.strip():
             number = re.fullmatch(r"\d+(\.\d+)?", text.strip()) is not None
             yield Candidate(LiteralValue(text.strip(), number), "quoted", inside[0], inside[-1] + 1)
 
 
-def _inside_of(match: re.Match[str], words: list[Word]) -> list[int]:
+def _tokens_inside(match: re.Match[str], words: list[Word]) -> list[int]:
     return [number for number, word in enumerate(words) if match.start() <= word.start and word.end <= match.end()]
 
 
 def _runs(words: list[Word], cells: CellIndex) -> Iterator[Candidate]:
     """Yield the longest runs that equal a cell; a plain word alone only where it is capitalised inside a sentence."""
     covered: list[tuple[int, int]] = []
-    longest = LONGEST_WIDE_RUN if any(is_cjk(word.text) for word in words) else LONGEST_RUN
+    longest = MAX_CJK_RUN if any(is_cjk(word.text) for word in words) else MAX_RUN
     for length in range(min(longest, len(words)), 0, -1):
         for start in range(len(words) - length + 1):
             end = start + length
-            if any(one <= start and end <= two for one, two in covered) or not _telling(words, start, end):
+            if any(one <= start and end <= two for one, two in covered) or not _names_value(words, start, end):
                 continue
             text = split_identifier(words[start:end])
             matches = cells.find(text)
@@ -163,7 +169,7 @@ def _runs(words: list[Word], cells: CellIndex) -> Iterator[Candidate]:
                 yield Candidate(LiteralValue(text, text.isdigit()), "cell", start, end, matches)
 
 
-def _telling(words: list[Word], start: int, end: int) -> bool:
+def _names_value(words: list[Word], start: int, end: int) -> bool:
     first, last = words[start], words[end - 1]
     if not (first.text[0].isalnum() and last.text[-1].isalnum()):
         return False
@@ -188,9 +194,9 @@ def _numbers(words: list[Word], units: Collection[str]) -> Iterator[Candidate]:
             yield Candidate(LiteralValue(text, True), "number", number, number + 1)
 
 
-def _wide_dates(question: str, words: list[Word]) -> Iterator[Candidate]:
-    for match in WIDE_DATE.finditer(question):
-        inside = _inside_of(match, words)
+def _cjk_dates(question: str, words: list[Word]) -> Iterator[Candidate]:
+    for match in CJK_DATE.finditer(question):
+        inside = _tokens_inside(match, words)
         yield Candidate(LiteralValue("{}-{:0>2}-{:0>2}".format(*match.groups())), "date", inside[0], inside[-1] + 1)
 
 
@@ -229,19 +235,19 @@ def _implied(words: list[Word], cells: CellIndex) -> Iterator[Candidate]:
         matches = cells.gender_cells(word.lower)
         if matches:
             yield Candidate(LiteralValue(next(iter(matches.values()))), "implied", number, number + 1, matches)
-    for text in YES_NO if cells.asks_whether else ():
+    for text in YES_NO if cells.has_boolean else ():
         yield Candidate(LiteralValue(text), "implied")
 
 
 @lru_cache(maxsize=4)
-def cells_of(schema: Schema) -> CellIndex:
-    """Return the known cells of a schema, kept for the next question."""
+def cell_index_for(schema: Schema) -> CellIndex:
+    """Return the sampled cells of a schema; cached for the next question."""
     return CellIndex(SchemaIndex(schema))
 
 
 def matching_cells(question: str, schema: Schema) -> list[tuple[str, str, str]]:
     """Return the cells that a question's constants mean, as (table, column, cell): what training links them to."""
-    cells = cells_of(schema)
+    cells = cell_index_for(schema)
     names = cells.names
     return [
         (names.tables[names.table_of[number]].name, names.columns[number].name, text)

@@ -18,7 +18,13 @@ Arrays = dict[str, NDArray[np.float32]]
 
 
 def save_weights(path: Path, state: Mapping[str, Any], shape: Any) -> None:
-    """Write a torch state_dict and its Shape, in place of what was there only when whole."""
+    """Write a torch state_dict and its NetworkConfig; the old file is replaced once the new one is complete.
+
+    Args:
+        path: of the `.npz` file.
+        state: arrays by name.
+        shape: the NetworkConfig.
+    """
     _write(path, {name: tensor.detach().numpy() for name, tensor in state.items()}, asdict(shape))
 
 

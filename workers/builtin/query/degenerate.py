@@ -18,10 +18,10 @@ def _is_empty(predicate: Predicate) -> bool:
     queries = [operand for operand in predicate.operands if isinstance(operand, Query)]
     if any(is_degenerate(query) for query in queries):
         return True
-    return predicate.operator in ("IN", "NOT_IN") and any(_is_all_of(query, predicate.term.column) for query in queries)
+    return predicate.operator in ("IN", "NOT_IN") and any(_covers(query, predicate.term.column) for query in queries)
 
 
-def _is_all_of(query: Query, column: int | None) -> bool:
+def _covers(query: Query, column: int | None) -> bool:
     """Whether a query gives every value of a column."""
     bare = not (query.where or query.having or query.right or query.limit or query.using)
     return bare and query.items[0].column == column

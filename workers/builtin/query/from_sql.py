@@ -7,7 +7,7 @@ from typing import cast
 import sqlglot
 from sqlglot import expressions as exp
 
-from ...mschema import join_name
+from ...database_schema import join_name
 from ..schema.schema_index import SchemaIndex
 from .grammar import AGGREGATES
 from .tree import Joiner, LiteralValue, Operand, Order, Predicate, Query, SetOperator, Term
@@ -36,7 +36,7 @@ def parse_sql(sql: str, names: SchemaIndex) -> Query:
     """Return the query tree of a SELECT. Its `using` holds every table that only FROM names.
 
     Raises:
-        NotRead: the SQL does not parse, or has something that a tree does not hold.
+        UnsupportedSqlError: the SQL does not parse, or has something that a tree does not hold.
     """
     try:
         parsed = sqlglot.parse_one(sql, read="duckdb")
@@ -221,7 +221,7 @@ class _Scope:
 
 
 def _short_group(grouped: list[int], items: tuple[Term, ...]) -> tuple[int, ...]:
-    """Leave out what the writer adds by itself: the plain selected columns, unless nothing else is grouped by."""
+    """Leave out the columns that the writer adds itself: the selected ones, unless they are all that is grouped by."""
     plain = {item.column for item in items if not item.aggregate}
     return tuple(column for column in grouped if column not in plain) or tuple(grouped[:1])
 

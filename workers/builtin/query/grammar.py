@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-KEYWORD, COLUMN, TABLE, VALUE, WORD = range(5)
-"""The kinds of symbols."""
+KEYWORD, COLUMN, TABLE, VALUE, WORD = range(5)  # The types of symbols.
 
 Symbol: TypeAlias = tuple[int, int]
 
@@ -144,7 +143,7 @@ def is_valid(symbols: Sequence[Symbol]) -> bool:
     return not stack
 
 
-def state_of(stack: Stack) -> int:
+def state_index(stack: Stack) -> int:
     """Return the number of the state on top of a stack that is not empty."""
     return STATE_NUMBERS[stack[-1]]
 

@@ -30,7 +30,7 @@ class NotExpressibleError(ValueError):
     """The query has a value that is not among the candidates."""
 
 
-LONGEST_SPAN = 20
+MAX_SPAN = 20
 
 
 class Linearizer:
@@ -38,7 +38,7 @@ class Linearizer:
 
     Args:
         spellings: every text by which each candidate may be meant.
-        words: of the question: what is no candidate may be a run of these.
+        words: of the question; a value that is no candidate may be a run of these.
     """
 
     def __init__(self, spellings: Sequence[tuple[str, ...]], words: Sequence[Word] = ()) -> None:
@@ -52,7 +52,7 @@ class Linearizer:
         """Return the symbols of a query, END last.
 
         Raises:
-            NotSayable: a value is not among the candidates.
+            NotExpressibleError: a value is not among the candidates.
         """
         symbols = [keyword("DISTINCT")] if query.distinct else []
         for item in query.items:
@@ -91,22 +91,22 @@ class Linearizer:
         return self._value(operand, constants=operator in COMPARISONS)
 
     def _value(self, value: LiteralValue, constants: bool = False) -> list[Symbol]:
-        wanted = value.text.casefold().strip()
-        if wanted in self.numbers:
-            return [(VALUE, self.numbers[wanted])]
+        spelling = value.text.casefold().strip()
+        if spelling in self.numbers:
+            return [(VALUE, self.numbers[spelling])]
         for name, constant in CONSTANTS.items():
-            if constants and wanted == constant.text:
+            if constants and spelling == constant.text:
                 return [keyword(name)]
-        return self._span(wanted)
+        return self._span(spelling)
 
-    def _span(self, wanted: str) -> list[Symbol]:
+    def _span(self, spelling: str) -> list[Symbol]:
         """Return the first and the last word of the run that is a text."""
         for start, first in enumerate(self.words):
-            if wanted.startswith(first.lower):
-                for end in range(start, min(start + LONGEST_SPAN, len(self.words))):
-                    if split_identifier(self.words[start : end + 1]).casefold() == wanted:
+            if spelling.startswith(first.lower):
+                for end in range(start, min(start + MAX_SPAN, len(self.words))):
+                    if split_identifier(self.words[start : end + 1]).casefold() == spelling:
                         return [(WORD, start), (WORD, end)]
-        raise NotExpressibleError(wanted)
+        raise NotExpressibleError(spelling)
 
 
 def _term(term: Term) -> list[Symbol]:
@@ -124,18 +124,24 @@ def _pointer(term: Term) -> list[Symbol]:
 
 
 def parse_symbols(symbols: Sequence[Symbol], candidates: Sequence[LiteralValue], words: Sequence[Word] = ()) -> Query:
-    """Return the query of a whole legal sequence."""
+    """Return the query of a whole legal sequence.
+
+    Args:
+        symbols: END last.
+        candidates: the constants that VALUE symbols number.
+        words: of the question, which WORD symbols number.
+    """
     return _Reader(symbols, candidates, words).query()
 
 
 class _Reader:
-    """Reads what the grammar allows, so that nothing is checked twice."""
+    """Reads symbols that the grammar allows, and does not check them again."""
 
     def __init__(self, symbols: Sequence[Symbol], candidates: Sequence[LiteralValue], words: Sequence[Word]) -> None:
         self.symbols = symbols
         self.candidates = candidates
         self.words = words
-        self.place = 0
+        self.position = 0
 
     def query(self) -> Query:
         distinct = self._take("DISTINCT")
@@ -164,33 +170,33 @@ class _Reader:
         )
 
     def _at(self, *names: str) -> bool:
-        return is_keyword(self.symbols[self.place], *names)
+        return is_keyword(self.symbols[self.position], *names)
 
     def _take(self, *names: str) -> bool:
         found = self._at(*names)
-        self.place += found
+        self.position += found
         return found
 
     def _keyword(self) -> str:
-        self.place += 1
-        return KEYWORDS[self.symbols[self.place - 1][1]]
+        self.position += 1
+        return KEYWORDS[self.symbols[self.position - 1][1]]
 
     def _at_term(self) -> bool:
-        return self.symbols[self.place][0] != KEYWORD or self._at(*AGGREGATES, "STAR")
+        return self.symbols[self.position][0] != KEYWORD or self._at(*AGGREGATES, "STAR")
 
     def _term(self) -> Term:
         aggregate = self._keyword() if self._at(*AGGREGATES) else ""
         self._take("STAR")
         distinct = self._take("DISTINCT")
-        kind, number = self.symbols[self.place]
-        self.place += 1
+        kind, number = self.symbols[self.position]
+        self.position += 1
         if kind == COLUMN:
             return Term(column=number, aggregate=aggregate, distinct=distinct)
         return Term(table=number, aggregate=aggregate)
 
     def _pointers(self) -> list[Term]:
         terms = []
-        while self.symbols[self.place][0] in (COLUMN, TABLE):
+        while self.symbols[self.position][0] in (COLUMN, TABLE):
             terms.append(self._term())
         return terms
 
@@ -216,17 +222,17 @@ class _Reader:
             return (self._value(),)
         if self._take("QUERY"):
             return (self.query(),)
-        if self.symbols[self.place][0] == COLUMN:
+        if self.symbols[self.position][0] == COLUMN:
             return (self._term(),)
         return (self._value(),)
 
     def _value(self) -> LiteralValue:
-        kind, number = self.symbols[self.place]
-        self.place += 1
+        kind, number = self.symbols[self.position]
+        self.position += 1
         if kind != WORD:
             return self.candidates[number] if kind == VALUE else CONSTANTS[KEYWORDS[number]]
-        last = self.symbols[self.place][1]
-        self.place += 1
+        last = self.symbols[self.position][1]
+        self.position += 1
         return LiteralValue(split_identifier(self.words[number : last + 1]))
 
     def _order(self) -> list[Order]:

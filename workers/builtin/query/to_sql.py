@@ -6,17 +6,18 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from ...mschema import split_name
+from ...database_schema import split_name
+from ...sql_text import quote_identifier, quote_literal
 from ..schema.schema_index import ForeignKeyEdge, SchemaIndex, column_kind, join_tree
 from .implied_tables import table_of
-from .tree import LiteralValue, Operand, Predicate, Query, Term, terms_of
+from .tree import LiteralValue, Operand, Predicate, Query, Term, terms_in
 
 PATTERN_FORMS = {"CONTAINS": "%{}%", "STARTS": "{}%", "ENDS": "%{}", "LACKS": "%{}%"}
 DATE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})?[ T]?(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?")
 TRUE, FALSE = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
 SIGNS = {"!=": "<>"}
+# Takes a column's index and a text; returns the text as the column's cells spell it.
 SpellValue = Callable[[int, str], str]
-"""From a column's number and a text to that text as the column's cells spell it."""
 
 
 class NotWritableError(ValueError):
@@ -26,8 +27,13 @@ class NotWritableError(ValueError):
 def format_sql(query: Query, names: SchemaIndex, spelling: SpellValue | None = None) -> str:
     """Return the SQL of a query in DuckDB's dialect.
 
+    Args:
+        query: the tree.
+        names: of the schema.
+        spelling: returns a text as the cells of a column spell it; None: as it is.
+
     Raises:
-        CannotWrite: no keys tie its tables together, or a value does not suit its column.
+        NotWritableError: no keys tie its tables together, or a value does not suit its column.
     """
     return _Writer(query, names, spelling or (lambda _, text: text)).whole()
 
@@ -44,7 +50,7 @@ def quoted(name: str) -> str:
     """Return an identifier, in double quotes where SQL needs them."""
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _reserved():
         return name
-    return '"' + name.replace('"', '""') + '"'
+    return quote_identifier(name)
 
 
 class _Writer:
@@ -58,7 +64,7 @@ class _Writer:
         self.single = len(self.tree) == 1
 
     def _tables(self) -> list[tuple[int, ForeignKeyEdge | None]]:
-        tables = [table_of(term, self.names) for term in terms_of(self.query)]
+        tables = [table_of(term, self.names) for term in terms_in(self.query)]
         through = [term.column for term in self.query.using if term.column is not None]
         tree = join_tree(self.names, tables, through)
         if tree is None:
@@ -90,7 +96,7 @@ class _Writer:
         return f"{left} {query.operator} {f'({right})' if tail else right}"
 
     def _group(self) -> list[int]:
-        """Return the columns to group by: DuckDB wants every plain one that stands beside aggregates."""
+        """Return the columns to group by: DuckDB requires every selected column without an aggregate."""
         query = self.query
         terms = [*query.items, *(order.term for order in query.order), *(predicate.term for predicate in query.having)]
         plain = [term.column for term in terms if not term.aggregate and term.column is not None]
@@ -163,7 +169,7 @@ class _Writer:
         return bool(texts) and self._kind(predicate.term) == "date" and all(is_year(text) for text in texts)
 
     def _kind(self, term: Term) -> str:
-        """Return the kind of what a term gives."""
+        """Return the type of a term's values."""
         if term.column is None or term.aggregate in ("COUNT", "SUM", "AVG"):
             return "number"
         return column_kind(self.names.columns[term.column])
@@ -174,7 +180,7 @@ class _Writer:
         if self._kind(predicate.term) != "text":
             raise NotWritableError("only text is searched")
         pattern = PATTERN_FORMS[predicate.operator].format(value.text)
-        return f"{left} {'NOT ' if predicate.operator == 'LACKS' else ''}ILIKE {_text(pattern)}"
+        return f"{left} {'NOT ' if predicate.operator == 'LACKS' else ''}ILIKE {quote_literal(pattern)}"
 
     def _operand(self, operand: Operand, term: Term) -> str:
         if isinstance(operand, Term):
@@ -189,7 +195,7 @@ class _Writer:
         if kind == "other" or (kind == "date" and not is_date(operand.text)):
             raise NotWritableError("a constant does not suit its column")
         assert term.column is not None
-        return _text(self.spelling(term.column, operand.text))
+        return quote_literal(self.spelling(term.column, operand.text))
 
     def _whole_number(self, value: LiteralValue) -> str:
         if not re.fullmatch(r"\d{1,9}", value.text):
@@ -216,7 +222,7 @@ def _number(value: LiteralValue) -> str:
 
 
 def _boolean(value: LiteralValue) -> str:
-    """Return a truth value: the constants 1 and 0, and words that stand for them."""
+    """Return a truth value from the constants 1 and 0 or from a word."""
     word = value.text.casefold()
     if word not in TRUE and word not in FALSE:
         raise NotWritableError("a truth value is compared with what is none")
@@ -226,7 +232,3 @@ def _boolean(value: LiteralValue) -> str:
 def _size(text: str) -> tuple[float, str]:
     """What constants are ordered by: numbers by their size, texts (dates among them) as they are written."""
     return (0.0, text) if text.startswith("'") else (float(text), "")
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -51,7 +51,7 @@ class Query:
 
     Args:
         items: what is selected, at least one.
-        using: tables that no other part names, and key columns that say which key a join goes along.
+        using: tables that no other part names, and key columns that say which key a join uses.
         group: columns; plain selected columns are grouped by as well.
         limit: None, or how many rows.
         operator, right: a set operation with another query.
@@ -76,7 +76,7 @@ class Query:
 Operand: TypeAlias = LiteralValue | Term | Query
 
 
-def terms_of(query: Query) -> list[Term]:
+def terms_in(query: Query) -> list[Term]:
     """Return every term of a query's own scope: none of its subqueries, nor of its set operation's other side."""
     terms = [*query.items, *query.using, *(Term(column) for column in query.group)]
     for predicate in (*query.where, *query.having):

@@ -1,4 +1,4 @@
-"""Keys that Chinese names tell where none is declared: 获奖歌手id refers to the key of the table 歌手."""
+"""Foreign keys inferred from Chinese names where none is declared: 获奖歌手id refers to the key of table 歌手."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from ..text.tokens import is_cjk
 
-ENDINGS = ("的id", "id", "编号", "代码", "号")
-"""What a column is called that identifies rows."""
+ENDINGS = ("的id", "id", "编号", "代码", "号")  # Endings of the names of columns that identify rows.
 
 
 def strip_id_suffix(name: str) -> str | None:

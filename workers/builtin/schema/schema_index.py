@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...mschema import Column, Schema, Table, split_name
+from ...database_schema import Column, Schema, Table, split_name
 from ..text.tokens import is_cjk
 from .chinese_keys import inferred_references
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-SPELLED, WIDE = 16384, 8192
-BUCKETS = SPELLED + WIDE
-"""Rows of the embedding table: every feature is hashed into one of the first, of scripts without spaces of the last."""
+SPELLING_BUCKETS, CJK_BUCKETS = 16384, 8192
+# Rows of the embedding table: Chinese characters are hashed into the last ones, all other features into the first.
+BUCKETS = SPELLING_BUCKETS + CJK_BUCKETS
 
 HAN = "\u3400-\u9fff\uf900-\ufaff"
 TOKEN = re.compile(rf"[{HAN}]|\d+(?:[.,:/-]\d+)*|(?:(?![{HAN}])[^\W\d_])+(?:['’](?:(?![{HAN}])[^\W\d_])+)?|[^\w\s]|\w")
@@ -33,7 +33,7 @@ SUFFIXES = (
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a text and where it stands: `text[start:end]`."""
+    """One word of a text and its position: `text[start:end]`."""
 
     text: str
     start: int
@@ -51,7 +51,7 @@ def read_words(text: str) -> list[Word]:
 
 
 def split_identifier(words: Sequence[Word]) -> str:
-    """Return neighbouring words as a text, with the space between them that there was, one at most."""
+    """Return neighbouring words as a text, with at most one space between two."""
     text = words[0].text
     for before, word in pairwise(words):
         text += (" " if word.start > before.end else "") + word.text
@@ -80,12 +80,12 @@ def is_cjk(word: str) -> bool:
 
 def feature_hash(feature: str) -> int:
     """Return the row of the embedding table that a feature hashes to."""
-    return zlib.crc32(feature.encode()) % SPELLED
+    return zlib.crc32(feature.encode()) % SPELLING_BUCKETS
 
 
 def cjk_feature_hash(feature: str) -> int:
     """Return the row that a feature of Chinese characters hashes to."""
-    return SPELLED + zlib.crc32(feature.encode()) % WIDE
+    return SPELLING_BUCKETS + zlib.crc32(feature.encode()) % CJK_BUCKETS
 
 
 @lru_cache(maxsize=65536)

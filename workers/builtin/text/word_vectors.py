@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 from .tokens import stem
 
 VECTORS = Path(__file__).parents[1] / "word_vectors.npz"
-WORDS, DIMENSIONS = 36_000, 100
-"""How many words are kept, and how many numbers each has."""
+WORDS, DIMENSIONS = 36_000, 100  # Words in the table, and numbers per word.
 DEFAULT_VECTORS = 3
-EMPTY_VECTORS = 0
-"""The row of words that have no vector: all zeros."""
+EMPTY_VECTORS = 0  # The row of words that have no vector: all zeros.
 
 
 class WordVectors:

@@ -1,4 +1,4 @@
-"""The process that holds a GGUF model: llama.cpp's own server, on loopback, behind a key that only its parent knows.
+"""The process that holds a GGUF model: llama.cpp's own server, on loopback, behind a key that only its parent has.
 
 It reads one line of JSON (fields of llama.cpp's `common_params`, inner ones with dots) from its standard input,
 answers with one line, `{"address": …}` or `{"error": …}`, and ends when its standard input does: with its parent.
@@ -25,7 +25,7 @@ def main() -> None:
         return
     print(json.dumps({"address": server.listening_address}), file=answers, flush=True)
     sys.stdin.read()
-    # What the server has begun dies with the process: there is nothing that it would have to save.
+    # The server's requests end with the process: it has nothing to save.
     os._exit(0)
 
 
@@ -36,12 +36,12 @@ def start_server(fields: dict[str, Any]) -> Any:
     params = xllamacpp.CommonParams()
     for name, value in fields.items():
         *path, last = name.split(".")
-        place = params
+        folder = params
         for part in path:
-            place = getattr(place, part)
+            folder = getattr(folder, part)
         if isinstance(value, list) and value and hasattr(xllamacpp, value[0]):
             value = getattr(getattr(xllamacpp, value[0]), value[1])
-        setattr(place, last, value)
+        setattr(folder, last, value)
     return xllamacpp.Server(params)
 
 

@@ -15,17 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from ...errors import DeployError, MissingExtraError, ProviderError, did_you_mean
 from ...messages import Message, Request, Response, Usage
 from ...options import Options
+from ..chat_template import RenderTurns, jinja_template, prompt_errors, prompt_text
 from ..provider_replies import CUT_OFF
 from ..reply_fields import split_reasoning
-from ..transformers.batching import plain_prompt
 from .server import EXTRA, QUIET_SETTINGS, LlamaServer
 
 TEMPLATE_KEY = b"tokenizer.chat_template"
+# How a GGUF stores that field: the length of its name, its name, and the type 8 (text).
 TEMPLATE_FIELD = struct.pack("<Q", len(TEMPLATE_KEY)) + TEMPLATE_KEY + struct.pack("<I", 8)
-"""How a GGUF's field of that name begins: the name's length, the name, and the type of a text (8)."""
-HEAD_BYTES = 256 * 2**20
-"""A GGUF's fields stand before its weights; no vocabulary is longer than that."""
+HEAD_BYTES = 256 * 2**20  # A GGUF's fields come before its weights; no vocabulary is longer than this.
 
+# Fields of a request to llama.cpp's server that our options do not have. It silently ignores all others.
 EXTRA_OPTIONS = frozenset(
     {
         *("adaptive_decay", "adaptive_target", "cache_prompt", "dry_allowed_length", "dry_base", "dry_multiplier"),
@@ -35,7 +35,6 @@ EXTRA_OPTIONS = frozenset(
         *("xtc_probability", "xtc_threshold"),
     }
 )
-"""What llama.cpp's server reads of a request and our own options do not name; it would pass over any other."""
 
 
 ATTENTION = {
@@ -81,7 +80,7 @@ class LlamaCppSettings(BaseModel):
             "n_batch": self.n_batch,
             "n_ubatch": self.n_batch,
             "flash_attn_type": ["llama_flash_attn_type", ATTENTION[self.flash_attention]],
-            # Templates are rendered here: llama.cpp would refuse a model whose template it cannot take apart.
+            # We render templates ourselves: llama.cpp refuses a model whose template it cannot parse.
             "use_jinja": False,
             "chat_template": "chatml",
             **QUIET_SETTINGS,
@@ -90,7 +89,7 @@ class LlamaCppSettings(BaseModel):
 
 
 class LlamaCppEngine:
-    """Answers with a GGUF model. Requests under way at once share llama.cpp's batches."""
+    """Answers with a GGUF model. Requests in flight at once share llama.cpp's batches."""
 
     Settings: ClassVar[type[BaseModel]] = LlamaCppSettings
     concurrency: ClassVar[int] = 8
@@ -100,20 +99,21 @@ class LlamaCppEngine:
         self.settings = settings
         self._server = LlamaServer(settings.parameters())
         self._starting = asyncio.Lock()
-        self._template: str | None = None
-        self._specials: dict[str, str] = {}
+        self._render: RenderTurns | None = None
 
     async def start(self) -> None:
         """Load the model, in a process of its own.
 
         Raises:
             MissingExtraError: xllamacpp or transformers is not installed.
-            DeployError: there is no such file, or llama.cpp cannot load it, in its own words.
+            DeployError: there is no such file, or llama.cpp cannot load it; the message is llama.cpp's.
         """
-        self._template = await asyncio.to_thread(chat_template, self.settings.model_path)
+        template = await asyncio.to_thread(chat_template, self.settings.model_path)
         await self._server.start()
-        properties = await self._server.get("/props")
-        self._specials = {name: properties[name] for name in ("bos_token", "eos_token")}
+        if template is not None:
+            properties = await self._server.get("/props")
+            special_tokens = {name: properties[name] for name in ("bos_token", "eos_token")}
+            self._render = jinja_template(template, {**special_tokens, **self.settings.chat_template_kwargs})
 
     async def answer(self, request: Request) -> Response:
         """Answer one request.
@@ -173,26 +173,12 @@ class LlamaCppEngine:
 
     async def _tokens(self, server: LlamaServer, messages: tuple[Message, ...]) -> list[int]:
         """Return the tokens that the transformers engine would read."""
-        if any(message.images for message in messages):
-            raise ProviderError("this model reads no images", code="unsupported_option")
-        text = plain_prompt(messages) if self._template is None else self._rendered(messages)
+        with prompt_errors(messages):
+            text = prompt_text(messages, self._render)
         # A template writes the special tokens itself: a second beginning-of-text token would shift the answer.
-        reply = await server.post("/tokenize", {"content": text, "add_special": self._template is None})
+        reply = await server.post("/tokenize", {"content": text, "add_special": self._render is None})
         tokens: list[int] = reply["tokens"]
         return tokens
-
-    def _rendered(self, messages: tuple[Message, ...]) -> str:
-        import jinja2
-        from transformers.utils.chat_template_utils import render_jinja_template
-
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        more = {**self._specials, **self.settings.chat_template_kwargs}
-        try:
-            texts, _ = render_jinja_template([turns], chat_template=self._template, add_generation_prompt=True, **more)
-        except jinja2.TemplateError as error:
-            raise ProviderError(f"the model's chat template: {error}", code="chat_template") from error
-        text: str = texts[0]
-        return text
 
 
 def sampling_fields(options: Options) -> dict[str, Any]:
@@ -203,8 +189,8 @@ def sampling_fields(options: Options) -> dict[str, Any]:
     """
     unknown = sorted(options.extra.keys() - EXTRA_OPTIONS)
     if unknown:
-        words = f"llama.cpp has no {', '.join(unknown)}: {did_you_mean(unknown[0], EXTRA_OPTIONS)}"
-        raise ProviderError(words, code="unsupported_option")
+        message = f"llama.cpp has no {', '.join(unknown)}: {did_you_mean(unknown[0], EXTRA_OPTIONS)}"
+        raise ProviderError(message, code="unsupported_option")
     names = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
     given = {name: value for name, value in ((name, getattr(options, name)) for name in names) if value is not None}
     if options.stop:
@@ -223,7 +209,7 @@ def _schema(response_format: Mapping[str, Any]) -> Any:
 
 
 def _response(reply: Mapping[str, Any], text: str, streamed: bool = False) -> Response:
-    """Return what the server's last words about an answer mean."""
+    """Return the Response for the server's last message about an answer."""
     usage = Usage(reply["tokens_evaluated"], reply["tokens_predicted"])
     output, reasoning = (text, None) if streamed else split_reasoning(text)
     if reply["stop_type"] == "limit":
@@ -234,7 +220,7 @@ def _response(reply: Mapping[str, Any], text: str, streamed: bool = False) -> Re
 def chat_template(path: str) -> str | None:
     """Return a GGUF's own chat template.
 
-    llama.cpp's server does not say whether a model has one: it puts ChatML in the place of none.
+    llama.cpp's server does not report whether a model has one: without one it uses ChatML.
 
     Raises:
         MissingExtraError: it has, and transformers, which reads it, is not installed.
@@ -247,10 +233,10 @@ def chat_template(path: str) -> str | None:
     if file.stat().st_size == 0:
         raise DeployError(f"{path} is empty", hint="was it copied to its end?")
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as head:
-        place = head.find(TEMPLATE_FIELD, 0, HEAD_BYTES)
-        if place < 0:
+        field_start = head.find(TEMPLATE_FIELD, 0, HEAD_BYTES)
+        if field_start < 0:
             return None
-        start = place + len(TEMPLATE_FIELD) + 8
+        start = field_start + len(TEMPLATE_FIELD) + 8
         (length,) = struct.unpack("<Q", head[start - 8 : start])
         text = head[start : start + length].decode(errors="replace")
     if find_spec("transformers") is None:

@@ -1,4 +1,4 @@
-"""llama.cpp in a process of its own: started, asked over loopback, and ended with its memory.
+"""llama.cpp in a process of its own: started, called over loopback, and ended, which frees its memory.
 
 Its code is C++ that ends the whole process where it finds something amiss, and its server takes over Ctrl-C: neither
 may happen to a notebook. The protocol is llama-server's (llama.cpp, `tools/server/README.md`).
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     import aiohttp
 
 EXTRA = 'pip install "quackllm[llama-cpp]"'
+# `0.00.001.458 E gguf_init_from_reader: invalid magic characters`
 LOG_LINE = re.compile(r"^[\d.]+ (?P<level>[EWID]) +(?P<words>.*)")
-"""`0.00.001.458 E gguf_init_from_reader: invalid magic characters`"""
+# Settings of every server: no web pages, no endpoint that shows prompts, only errors and warnings in its log.
 QUIET_SETTINGS = {"ui": False, "endpoint_slots": False, "verbosity": 2}
-"""Fields that every server has: no pages, no look at others' prompts, errors and warnings alone."""
-SECONDS_TO_END = 2.0
-"""How long a process that cannot be reached is given to say why."""
+SECONDS_TO_END = 2.0  # How long a process that cannot be reached has to log why.
 CHILD = "quackllm.workers.engines.llama_cpp.child"
 
 
@@ -58,7 +57,7 @@ class LlamaServer:
 
         Raises:
             MissingExtraError: xllamacpp is not installed.
-            DeployError: llama.cpp cannot load the model, in its own words.
+            DeployError: llama.cpp cannot load the model; the message is llama.cpp's.
         """
         if find_spec("xllamacpp") is None:
             raise MissingExtraError("a GGUF model needs xllamacpp", hint=EXTRA)
@@ -75,23 +74,23 @@ class LlamaServer:
         )
         self._reading = asyncio.create_task(self._read_log(self._process))
         try:
-            address = await self._told_address(self._process, key)
+            address = await self._address(self._process, key)
         except BaseException:
             await self.close()
             raise
         self._client = self._opened(address, key)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Return what the server answers; a caller that is cancelled stops the work.
+        """Return the server's answer to a POST; cancelling the call stops the work.
 
         Raises:
-            ProviderError: the server refuses it, in its own words, or the process died.
+            ProviderError: the server refuses it, or the process died.
         """
-        async with self._asked(path, body) as reply:
+        async with self._request(path, body) as reply:
             return await reply.json()
 
     async def get(self, path: str) -> Any:
-        """Return what the server says of itself."""
+        """Return the server's answer to a GET."""
         assert self._client is not None, "start() comes first"
         async with self._client.get(path) as reply:
             return await reply.json()
@@ -102,7 +101,7 @@ class LlamaServer:
         Raises:
             ProviderError: as `post` does.
         """
-        async with self._asked(path, {**body, "stream": True}) as reply:
+        async with self._request(path, {**body, "stream": True}) as reply:
             async for line in reply.content:
                 if line.startswith(b"data: {"):
                     piece: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
@@ -124,7 +123,7 @@ class LlamaServer:
             await self._reading
 
     @asynccontextmanager
-    async def _asked(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _request(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
         import aiohttp
 
         assert self._client is not None, "start() comes first"
@@ -136,10 +135,10 @@ class LlamaServer:
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             if self._reading:
                 await asyncio.wait([self._reading], timeout=SECONDS_TO_END)
-            words = f"llama.cpp's process ended: {'; '.join(list(self._log)[-3:]) or error}"
-            raise ProviderError(words, code="process_ended", retryable=True) from error
+            message = f"llama.cpp's process ended: {'; '.join(list(self._log)[-3:]) or error}"
+            raise ProviderError(message, code="process_ended", retryable=True) from error
 
-    async def _told_address(self, process: asyncio.subprocess.Process, key: str) -> str:
+    async def _address(self, process: asyncio.subprocess.Process, key: str) -> str:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps({**self.fields, "api_keys": [key]}).encode() + b"\n")
@@ -151,8 +150,8 @@ class LlamaServer:
             await asyncio.wait([self._reading], timeout=SECONDS_TO_END)
         said = [LOG_LINE.match(line) for line in self._log]
         errors = dict.fromkeys(line["words"] for line in said if line and line["level"] == "E")
-        words = "; ".join(errors) or answer.get("error") or "; ".join(list(self._log)[-3:])
-        raise DeployError(f"llama.cpp cannot load {self.fields.get('model.path')}: {words}")
+        message = "; ".join(errors) or answer.get("error") or "; ".join(list(self._log)[-3:])
+        raise DeployError(f"llama.cpp cannot load {self.fields.get('model.path')}: {message}")
 
     async def _read_log(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
@@ -162,7 +161,7 @@ class LlamaServer:
     def _opened(self, address: str, key: str) -> aiohttp.ClientSession:
         import aiohttp
 
-        # How long an answer may take is the worker's to say.
+        # No timeout here: the worker has one.
         return aiohttp.ClientSession(
             address,
             headers={"Authorization": f"Bearer {key}"},
@@ -175,12 +174,12 @@ CODES = {"exceed_context_size_error": "context_length_exceeded", "invalid_reques
 
 
 def error_from_reply(error: Mapping[str, Any]) -> ProviderError:
-    """Return the error for a request that the server refuses, in its own words."""
-    kind, words = str(error.get("type", "llama_cpp")), str(error.get("message"))
+    """Return the error for a request that the server refuses; its message is the server's."""
+    kind, message = str(error.get("type", "llama_cpp")), str(error.get("message"))
     if kind == "exceed_context_size_error":
-        words += " (backend.n_ctx)"
-    elif "too large to process" in words:
+        message += " (backend.n_ctx)"
+    elif "too large to process" in message:
         # A text to embed; the server calls it its own fault, but no other try can help.
-        return ProviderError(words + " (backend.n_batch)", code="context_length_exceeded")
+        return ProviderError(message + " (backend.n_batch)", code="context_length_exceeded")
     later = int(error.get("code", 500)) >= 500
-    return ProviderError(words, code=CODES.get(kind, kind), retryable=later)
+    return ProviderError(message, code=CODES.get(kind, kind), retryable=later)

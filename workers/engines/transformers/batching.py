@@ -6,16 +6,15 @@ import asyncio
 import json
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import ProviderError
-from ...messages import Message, Request, Response, Usage
+from ...messages import Request, Response, Usage
 from ...options import Options
+from ..chat_template import max_new_tokens, prompt_errors, prompt_tokens
 from ..provider_replies import CUT_OFF
 from ..reply_fields import split_reasoning
-
-if TYPE_CHECKING:
-    from .engine import TransformersSettings
+from .settings import TransformersSettings
 
 UNSUPPORTED = ("response_format", "presence_penalty", "frequency_penalty")
 ONE_ANSWER_A_ROW = {"num_beams", "num_return_sequences"}
@@ -29,16 +28,16 @@ class Sampling:
     seed: int | None = None
 
 
-def sampling_of(options: Options) -> Sampling:
+def make_sampling(options: Options) -> Sampling:
     """Return how these options choose tokens.
 
     Raises:
-        ProviderError: they ask for what this engine cannot do.
+        ProviderError: an option is not supported by this engine.
     """
-    asked = [name for name in UNSUPPORTED if getattr(options, name) is not None]
-    asked += sorted(ONE_ANSWER_A_ROW & options.extra.keys())
-    if asked:
-        raise ProviderError(f"a local transformers model has no {', '.join(asked)}", code="unsupported_option")
+    unsupported = [name for name in UNSUPPORTED if getattr(options, name) is not None]
+    unsupported += sorted(ONE_ANSWER_A_ROW & options.extra.keys())
+    if unsupported:
+        raise ProviderError(f"a local transformers model has no {', '.join(unsupported)}", code="unsupported_option")
     fields: dict[str, Any] = {"do_sample": options.temperature > 0}
     if options.temperature > 0:
         given = {name: getattr(options, name) for name in ("temperature", "top_p", "top_k")}
@@ -49,16 +48,16 @@ def sampling_of(options: Options) -> Sampling:
 
 @dataclass(eq=False)
 class BatchRow:
-    """One request on its way through a batch; `future` gets its Response."""
+    """One request in a batch; `future` gets its Response."""
 
     request: Request
     sampling: Sampling
     loop: asyncio.AbstractEventLoop
-    pieces: asyncio.Queue[str | None] | None = None
+    chunks: asyncio.Queue[str | None] | None = None
     prompt: list[int] = field(default_factory=list)
     limit: int = 0
     ids: list[int] = field(default_factory=list)
-    shown: int = 0
+    emitted: int = 0
     done: bool = False
 
     def __post_init__(self) -> None:
@@ -77,18 +76,18 @@ class BatchRow:
         self._end()
 
     def emit(self, text: str, whole: bool = False) -> None:
-        """Hand over what is new of a text that grows, short of what may yet become a stop text."""
-        if self.pieces is None:
+        """Emit the new part of a growing text, but for an end that may yet become a stop text."""
+        if self.chunks is None:
             return
         held_back = 0 if whole else max((len(stop) - 1 for stop in self.request.options.stop), default=0)
-        piece = text[self.shown : len(text) - held_back]
-        if piece and (whole or not text.endswith("\ufffd")):
-            self.shown += len(piece)
-            self._call(self.pieces.put_nowait, piece)
+        chunk = text[self.emitted : len(text) - held_back]
+        if chunk and (whole or not text.endswith("\ufffd")):
+            self.emitted += len(chunk)
+            self._call(self.chunks.put_nowait, chunk)
 
     def _end(self) -> None:
-        if self.pieces is not None:
-            self._call(self.pieces.put_nowait, None)
+        if self.chunks is not None:
+            self._call(self.chunks.put_nowait, None)
 
     def _call(self, function: Any, *arguments: Any) -> None:
         if not self.loop.is_closed():
@@ -135,9 +134,9 @@ class LoadedModel:
             self.size = max(1, len(ready) // 2)
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            words = f"there is no memory for {len(ready)} requests at once: {error}"
+            message = f"there is no memory for {len(ready)} requests at once: {error}"
             for row in ready:
-                row.fail(ProviderError(words, code="out_of_memory", retryable=len(ready) > 1))
+                row.fail(ProviderError(message, code="out_of_memory", retryable=len(ready) > 1))
         except (TypeError, ValueError) as error:
             for row in ready:
                 row.fail(ProviderError(f"the model refuses these options: {error}", code="invalid_option"))
@@ -165,11 +164,12 @@ class LoadedModel:
             torch.cuda.empty_cache()
 
     def _prepare(self, row: BatchRow) -> bool:
-        """Tokenize a row; False where it cannot be asked."""
+        """Tokenize a row; False if it failed or was cancelled."""
         try:
-            row.prompt = read_prompt(self.tokenizer, row.request.messages, self.settings.chat_template_kwargs)
-            wanted = row.request.options.max_tokens or self.settings.max_tokens
-            row.limit = max_new_tokens(wanted, len(row.prompt), self.context)
+            messages, limit = row.request.messages, row.request.options.max_tokens or self.settings.max_tokens
+            with prompt_errors(messages):
+                row.prompt = prompt_tokens(self.tokenizer, messages, self.settings.chat_template_kwargs)
+            row.limit = max_new_tokens(limit, len(row.prompt), self.context)
         except ProviderError as error:
             row.fail(error)
             return False
@@ -211,10 +211,10 @@ class LoadedModel:
             return True
         row.ids.append(token)
         stops = row.request.options.stop
-        text = self._text(row) if stops or row.pieces is not None else ""
-        places = [place for stop in stops if (place := text.find(stop)) >= 0]
-        if places:
-            self._finish(row, text[: min(places)], "stop")
+        text = self._text(row) if stops or row.chunks is not None else ""
+        positions = [position for stop in stops if (position := text.find(stop)) >= 0]
+        if positions:
+            self._finish(row, text[: min(positions)], "stop")
         elif len(row.ids) >= row.limit:
             self._finish(row, self._text(row), "length")
         else:
@@ -227,14 +227,14 @@ class LoadedModel:
 
     def _finish(self, row: BatchRow, text: str, reason: Any) -> None:
         apart, reasoning = split_reasoning(text)
-        output = apart if row.pieces is None else text
+        output = apart if row.chunks is None else text
         usage = Usage(len(row.prompt), len(row.ids))
         failure = CUT_OFF if reason == "length" else None
         row.finish(Response(output, reasoning, failure, finish_reason=reason, usage=usage))
 
 
 class RowStopping:
-    """Says after each step which rows have ended: by their own end token, stop text, limit, or with nobody waiting."""
+    """Reports after each step which rows have ended: by end token, stop text, limit or cancellation."""
 
     def __init__(self, batches: LoadedModel, rows: list[BatchRow]) -> None:
         self.batches = batches
@@ -247,59 +247,3 @@ class RowStopping:
         tokens = input_ids[:, -1].tolist()
         ended = [self.batches.take(row, token) for row, token in zip(self.rows, tokens, strict=True)]
         return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)
-
-
-def max_new_tokens(wanted: int, count: int, context: int | None) -> int:
-    """Return how many tokens an answer may have.
-
-    Raises:
-        ProviderError: the prompt's `count` tokens leave no room for any.
-    """
-    if context is None:
-        return wanted
-    if count >= context:
-        raise ProviderError(
-            f"the prompt has {count} tokens, and the model reads and writes {context} in all",
-            code="context_length_exceeded",
-        )
-    return min(wanted, context - count)
-
-
-def read_prompt(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any]) -> list[int]:
-    """Return the tokens that ask a model for the next turn.
-
-    Raises:
-        ProviderError: there are images, or the model's chat template refuses the turns.
-    """
-    import jinja2
-
-    if any(message.images for message in messages):
-        raise ProviderError("this model reads no images", code="unsupported_option")
-    try:
-        return prompt_tokens(tokenizer, messages, chat_template_kwargs)
-    except jinja2.TemplateError as error:
-        raise ProviderError(f"the model's chat template: {error}", code="chat_template") from error
-
-
-def prompt_tokens(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any]) -> list[int]:
-    """Return the tokens that ask a model for the next turn; training uses the same."""
-    template = tokenizer.chat_template is not None
-    text = chat_text(tokenizer, messages, chat_template_kwargs, True) if template else plain_prompt(messages)
-    # A template writes the special tokens itself: a second beginning-of-text token would shift the answer.
-    ids: list[int] = tokenizer(text, add_special_tokens=not template)["input_ids"]
-    return ids
-
-
-def chat_text(tokenizer: Any, messages: tuple[Message, ...], chat_template_kwargs: dict[str, Any], asks: bool) -> str:
-    """Return the conversation in the model's chat template, up to where the model is to speak if it `asks`."""
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asks, **chat_template_kwargs)
-    return text
-
-
-def plain_prompt(messages: tuple[Message, ...]) -> str:
-    """Return a prompt for a model without a chat template: one turn as it is, several with their roles before them."""
-    if len(messages) == 1:
-        return messages[0].content
-    turns = [f"{message.role}: {message.content}" for message in messages]
-    return "\n".join([*turns, "assistant:"])

@@ -6,37 +6,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from ...errors import ProviderError
 from ...messages import Request, Response
-from .batching import BatchRow, LoadedModel, sampling_of
+from .batching import BatchRow, LoadedModel, make_sampling
 from .loading import load_model
+from .settings import TransformersSettings
 
-BATCH_WINDOW_SECONDS = 0.005
-"""How long the first request waits for others to share its batch."""
-
-
-class TransformersSettings(BaseModel):
-    """Settings of `custom/auto` with `backend: transformers`."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-    model_path: str = Field(description="a folder, a Hugging Face id, or `modelscope:` and an id")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="auto: 16 bits on a GPU, float32 on a CPU"
-    )
-    quantization: Literal["8bit", "4bit"] | None = Field(None, description="weights in 8 or 4 bits (bitsandbytes)")
-    device: str = Field("auto", description="`cpu`, `cuda`, `cuda:1`; auto: the GPUs there are, else the CPU")
-    trust_remote_code: bool = Field(False, description="run Python code that came with the weights")
-    max_batch_size: int = Field(32, ge=1, description="the most requests of one batch")
-    max_model_len: int | None = Field(None, ge=1, description="the most tokens of prompt and answer together")
-    max_tokens: int = Field(1024, ge=1, description="the most tokens of an answer where a request gives none")
-    chat_template_kwargs: dict[str, Any] = Field(
-        default_factory=dict, description="passed to the chat template, e.g. {'enable_thinking': false}"
-    )
+BATCH_WINDOW_SECONDS = 0.005  # How long the first request waits for others to join its batch.
 
 
 class TransformersEngine:
@@ -50,7 +30,7 @@ class TransformersEngine:
         self.settings = settings
         self._thread = ThreadPoolExecutor(1, "transformers")
         self._waiting: list[BatchRow] = []
-        self._under_way: list[BatchRow] = []
+        self._in_flight: list[BatchRow] = []
         self._arrived = asyncio.Event()
         self._batches: LoadedModel
         self._serving: asyncio.Task[None] | None = None
@@ -70,7 +50,7 @@ class TransformersEngine:
         """Answer one request.
 
         Raises:
-            ProviderError: it is too long for the model, asks for what the engine cannot do, or there is no memory.
+            ProviderError: it is too long for the model, asks for what the engine cannot do, or memory ran out.
         """
         return await self._enqueue(request).future
 
@@ -80,11 +60,11 @@ class TransformersEngine:
         Raises:
             ProviderError: as `answer` does.
         """
-        pieces: asyncio.Queue[str | None] = asyncio.Queue()
-        row = self._enqueue(request, pieces)
+        chunks: asyncio.Queue[str | None] = asyncio.Queue()
+        row = self._enqueue(request, chunks)
         try:
-            while (piece := await pieces.get()) is not None:
-                yield piece
+            while (chunk := await chunks.get()) is not None:
+                yield chunk
             yield await row.future
         finally:
             row.future.cancel()
@@ -101,7 +81,7 @@ class TransformersEngine:
         """Stop serving and let go of the weights."""
         if self._serving:
             self._serving.cancel()
-        for row in [*self._waiting, *self._under_way]:
+        for row in [*self._waiting, *self._in_flight]:
             row.fail(ProviderError("the model was closed", code="closed", retryable=True))
         # At the interpreter's exit its threads have ended before this is called, and none can be started.
         with contextlib.suppress(RuntimeError):
@@ -110,8 +90,8 @@ class TransformersEngine:
             self._batches.release()
             del self._batches
 
-    def _enqueue(self, request: Request, pieces: asyncio.Queue[str | None] | None = None) -> BatchRow:
-        row = BatchRow(request, sampling_of(request.options), asyncio.get_running_loop(), pieces)
+    def _enqueue(self, request: Request, chunks: asyncio.Queue[str | None] | None = None) -> BatchRow:
+        row = BatchRow(request, make_sampling(request.options), asyncio.get_running_loop(), chunks)
         self._waiting.append(row)
         self._arrived.set()
         return row
@@ -121,7 +101,7 @@ class TransformersEngine:
         while True:
             await self._arrived.wait()
             await asyncio.sleep(BATCH_WINDOW_SECONDS)
-            rows = self._under_way = self._next_rows()
+            rows = self._in_flight = self._next_rows()
             job = asyncio.get_running_loop().run_in_executor(self._thread, self._batches.run, rows)
             await asyncio.wait([job])
             failure = job.exception() or ProviderError("the model gave no answer", code="no_answer", retryable=True)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import DeployError, MissingExtraError
 from .batching import LoadedModel
-
-if TYPE_CHECKING:
-    from .engine import TransformersSettings
+from .settings import TransformersSettings
 
 MODELSCOPE = "modelscope:"
 PATH_HINT = "write a folder with a config.json, a Hugging Face id such as Qwen/Qwen2.5-Coder-7B, or modelscope:ID"
@@ -22,7 +20,7 @@ def load_model(settings: TransformersSettings) -> LoadedModel:
 
     Raises:
         MissingExtraError: a package is not installed.
-        DeployError: the model cannot be loaded, in the library's own words.
+        DeployError: the model cannot be loaded; the message is the library's.
     """
     try:
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -40,8 +38,8 @@ def load_model(settings: TransformersSettings) -> LoadedModel:
         ) from error
     except (OSError, ValueError, RuntimeError) as error:
         wanted = settings.model_path  # Not `path`: fetching it may be what failed.
-        there = Path(wanted).expanduser().is_dir()
-        hint = "" if there else f"there is no folder {wanted}, and no such model could be fetched"
+        is_folder = Path(wanted).expanduser().is_dir()
+        hint = "" if is_folder else f"there is no folder {wanted}, and no such model could be fetched"
         raise DeployError(f"{settings.model_path} cannot be loaded: {error}", hint=hint) from error
     model.eval()
     return LoadedModel(model, tokenizer, settings)
@@ -81,10 +79,12 @@ def weight_options(settings: TransformersSettings, device: str) -> dict[str, Any
     from transformers import BitsAndBytesConfig
 
     half = torch.bfloat16 if device == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
-    kind = (torch.float32 if device == "cpu" else half) if settings.dtype == "auto" else getattr(torch, settings.dtype)
+    weight_type = (
+        (torch.float32 if device == "cpu" else half) if settings.dtype == "auto" else getattr(torch, settings.dtype)
+    )
     if settings.quantization == "8bit":
-        return {"dtype": kind, "quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
+        return {"dtype": weight_type, "quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
     if settings.quantization == "4bit":
-        four = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=kind)
-        return {"dtype": kind, "quantization_config": four}
-    return {"dtype": kind}
+        four = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=weight_type)
+        return {"dtype": weight_type, "quantization_config": four}
+    return {"dtype": weight_type}

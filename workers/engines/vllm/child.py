@@ -1,4 +1,4 @@
-"""What each process of vLLM's imports first, in place of the user's script (`vllm_load.our_child` sees to it).
+"""What each process of vLLM's imports first, in place of the user's script (see `patched_child` in loading.py).
 
 A script without `if __name__ == "__main__"` would otherwise run again in each of them. Ctrl-C is the statement's, not
 theirs, and they end with the process that started them, whatever ends that: vLLM's own would keep the GPU's memory.
@@ -22,6 +22,6 @@ def exit_with_parent(parent: int) -> None:
 
 
 if __name__ == "__mp_main__":
-    # vLLM installs handlers of its own later; what is blocked does not reach them.
+    # vLLM installs its own handlers later; blocked signals do not reach them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threading.Thread(target=exit_with_parent, args=(os.getppid(),), name="parent", daemon=True).start()

@@ -11,44 +11,20 @@ from contextlib import aclosing, contextmanager
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel
 
 from ...errors import DeployError, ProviderError, did_you_mean
 from ...messages import Request, Response, Usage
+from ..chat_template import max_new_tokens, prompt_errors, prompt_tokens
 from ..provider_replies import CUT_OFF
 from ..reply_fields import split_reasoning
-from ..transformers.batching import max_new_tokens, read_prompt
 from .loading import load, shutdown
 from .sampling import LORA, sampling_fields
-
-
-class VllmSettings(BaseModel):
-    """Settings of `custom/auto` with `backend: vllm`. Any other is an argument of vLLM's `AsyncEngineArgs`."""
-
-    model_config = ConfigDict(extra="allow", protected_namespaces=())
-
-    model_path: str = Field(description="a folder, a Hugging Face id, or `modelscope:` and an id")
-    tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share the model; left out: `gpus_per_worker`")
-    lora_adapters: dict[str, str] = Field(
-        default_factory=dict, description="LoRA adapters by name: `{name: folder or Hugging Face id}`"
-    )
-    lora: str | None = Field(None, description="the adapter that answers where a request names none")
-    max_tokens: int = Field(1024, ge=1, description="the most tokens of an answer where a request gives none")
-    chat_template_kwargs: dict[str, Any] = Field(
-        default_factory=dict, description="passed to the chat template, e.g. {'enable_thinking': false}"
-    )
-
-    @field_validator("lora")
-    @classmethod
-    def _known_adapter(cls, name: str | None, info: ValidationInfo) -> str | None:
-        adapters = info.data.get("lora_adapters", {})
-        if name is not None and name not in adapters:
-            raise ValueError(f"no adapter has that name: {did_you_mean(name, adapters)}")
-        return name
+from .settings import VllmSettings
 
 
 class VllmEngine:
-    """Answers with vLLM. Requests under way at once share its batches; what prompts begin with alike is read once."""
+    """Answers with vLLM. Requests in flight at once share its batches; a common prefix of prompts is read once."""
 
     Settings: ClassVar[type[BaseModel]] = VllmSettings
     concurrency: ClassVar[int] = 256
@@ -59,7 +35,7 @@ class VllmEngine:
         self._llm: Any = None
         self._starting = asyncio.Lock()
         self._reader = ThreadPoolExecutor(1, "vllm")
-        self._under_way: set[str] = set()
+        self._in_flight: set[str] = set()
 
     async def start(self) -> None:
         """Load the model and its adapters, in processes of their own.
@@ -113,15 +89,15 @@ class VllmEngine:
         return list(await asyncio.gather(*map(self._embed, texts)))
 
     async def close(self) -> None:
-        """End vLLM's processes, which frees their memory; what is under way fails as 'closed'."""
+        """End vLLM's processes, which frees their memory; requests in flight fail with code 'closed'."""
         self._reader.shutdown(wait=False)
         atexit.unregister(self._end)
         if self._llm is not None:
-            await self._llm.abort(list(self._under_way))
+            await self._llm.abort(list(self._in_flight))
             await asyncio.to_thread(self._end)
 
     def _load(self) -> None:
-        # Kept here and not returned: something in vLLM keeps this thread's frames, and what they return, for good.
+        # Set here and not returned: vLLM holds this thread's frames, and what they return, until the process ends.
         self._llm = load(self.settings)
         atexit.register(self._end)
 
@@ -145,14 +121,15 @@ class VllmEngine:
 
     async def _generate(self, request: Request, kind: Any) -> AsyncGenerator[Any, None]:
         """Yield vLLM's outputs for a request."""
-        llm, adapter = await self._running(), self._adapter_of(request)
+        llm, adapter = await self._running(), self._adapter_for(request)
         if llm.model_config.runner_type == "pooling":
             raise ProviderError("this model makes vectors and writes no text", code="no_generation", setup=True)
         more = self.settings.chat_template_kwargs
-        prompt = await self._read(lambda: read_prompt(llm.get_tokenizer(), request.messages, more))
-        wanted = request.options.max_tokens or self.settings.max_tokens
-        limit = max_new_tokens(wanted, len(prompt), llm.model_config.max_model_len)
-        with self._asked() as name:
+        with prompt_errors(request.messages):
+            prompt = await self._read(lambda: prompt_tokens(llm.get_tokenizer(), request.messages, more))
+        limit = request.options.max_tokens or self.settings.max_tokens
+        limit = max_new_tokens(limit, len(prompt), llm.model_config.max_model_len)
+        with self._translated_errors() as name:
             params = sampling_params(
                 llm, {**sampling_fields(request.options), "max_tokens": limit, "output_kind": kind}
             )
@@ -171,9 +148,11 @@ class VllmEngine:
         prompt = await self._read(lambda: llm.get_tokenizer().encode(text))
         max_new_tokens(1, len(prompt), llm.model_config.max_model_len)
         adapter = self._adapter(self.settings.lora)
-        with self._asked() as name:
-            asked = {"type": "token", "prompt_token_ids": prompt}
-            outputs = [o async for o in llm.encode(asked, PoolingParams(task="embed"), name, lora_request=adapter)]
+        with self._translated_errors() as name:
+            token_prompt = {"type": "token", "prompt_token_ids": prompt}
+            outputs = [
+                o async for o in llm.encode(token_prompt, PoolingParams(task="embed"), name, lora_request=adapter)
+            ]
         vector: list[float] = outputs[-1].outputs.data.tolist()
         return vector
 
@@ -182,13 +161,13 @@ class VllmEngine:
         return await asyncio.get_running_loop().run_in_executor(self._reader, tokens)
 
     @contextmanager
-    def _asked(self) -> Iterator[str]:
-        """Hold a name for a request to vLLM, and turn what it raises into our errors."""
+    def _translated_errors(self) -> Iterator[str]:
+        """Give a name for a request to vLLM, and raise vLLM's errors as ours."""
         from vllm.exceptions import GracefulHTTPError, VLLMClientError
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         name = uuid4().hex
-        self._under_way.add(name)
+        self._in_flight.add(name)
         try:
             yield name
         except EngineDeadError as error:
@@ -202,17 +181,17 @@ class VllmEngine:
                 raise
             raise ProviderError(str(error.__cause__), code="invalid_request") from error
         finally:
-            self._under_way.discard(name)
+            self._in_flight.discard(name)
 
-    def _adapter_of(self, request: Request) -> Any:
+    def _adapter_for(self, request: Request) -> Any:
         name = request.options.extra.get(LORA, self.settings.lora)
         if name is not None and name not in self.settings.lora_adapters:
-            words = f"no adapter is called {name!r}: {did_you_mean(str(name), self.settings.lora_adapters)}"
-            raise ProviderError(words, code="unknown_adapter")
+            message = f"no adapter is called {name!r}: {did_you_mean(str(name), self.settings.lora_adapters)}"
+            raise ProviderError(message, code="unknown_adapter")
         return self._adapter(name)
 
     def _adapter(self, name: str | None) -> Any:
-        """Return vLLM's request for an adapter; None asks the model itself."""
+        """Return vLLM's request for an adapter; None is the model itself."""
         from vllm.lora.request import LoRARequest
 
         if name is None:
@@ -222,7 +201,7 @@ class VllmEngine:
 
 
 def sampling_params(llm: Any, fields: dict[str, Any]) -> Any:
-    """Return vLLM's `SamplingParams`; what is left out is as the model's own generation_config says."""
+    """Return vLLM's `SamplingParams`; missing fields are those of the model's generation_config."""
     from vllm import SamplingParams
     from vllm.sampling_params import StructuredOutputsParams
 
@@ -232,7 +211,12 @@ def sampling_params(llm: Any, fields: dict[str, Any]) -> Any:
 
 
 def to_response(outputs: Sequence[Any], output: str, reasoning: str | None) -> Response:
-    """Return what vLLM's outputs for one request say.
+    """Return the Response for vLLM's outputs for one request.
+
+    Args:
+        outputs: of one request, the last of which ends it.
+        output: the text.
+        reasoning: the text between thinking tags, if there is any.
 
     Raises:
         ProviderError: it was ended from this side.
@@ -249,5 +233,5 @@ def to_response(outputs: Sequence[Any], output: str, reasoning: str | None) -> R
 
 
 def closed_error() -> ProviderError:
-    """Return the error of a request that was under way when the model was closed."""
+    """Return the error of a request that was in flight when the model was closed."""
     return ProviderError("the model was closed", code="closed", retryable=True)

@@ -1,4 +1,4 @@
-"""Starts vLLM: its arguments checked, its adapters loaded, its own words when it fails."""
+"""Starts vLLM: checks its arguments, loads its adapters, and finds its error message when it fails."""
 
 from __future__ import annotations
 
@@ -12,33 +12,29 @@ from dataclasses import is_dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from ...errors import DeployError, MissingExtraError, did_you_mean
 from ..transformers.loading import resolve_model_path
-
-if TYPE_CHECKING:
-    from .engine import VllmSettings
+from .settings import VllmSettings
 
 EXTRA = 'pip install "quackllm[vllm]"'
 CHILD = "quackllm.workers.engines.vllm.child"
+# Environment variables of vLLM's that are set unless the user has set them.
 DEFAULTS = {
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a process with DuckDB's threads cannot be forked safely
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # its own binding would put all workers of a machine on the same cores
     "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_NO_USAGE_STATS": "1",
 }
-"""Environment variables of vLLM's that are set unless the user has set them."""
 
 RESERVED_ARGUMENTS = {
     "model": "it is called model_path",
     "hf_token": "set HF_TOKEN in the environment of the process that loads the model",
 }
-GRACE_SECONDS = 8.0
-"""How long vLLM's processes have to end by themselves: they take 5."""
+GRACE_SECONDS = 8.0  # How long vLLM's processes have to end by themselves; they take 5 s.
 
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""The adapters' ranks that vLLM has room for (`max_lora_rank`)."""
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # The values that vLLM's `max_lora_rank` can have.
 CAUSE = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception): .+", re.MULTILINE)
 
 
@@ -47,7 +43,7 @@ def load(settings: VllmSettings) -> Any:
 
     Raises:
         MissingExtraError: vLLM is not installed.
-        DeployError: an argument that vLLM does not have, or a model that it cannot load, in its own words.
+        DeployError: an argument that vLLM does not have, or a model that it cannot load; the message is vLLM's.
     """
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -75,7 +71,7 @@ def shutdown(llm: Any) -> None:
     llm.shutdown(GRACE_SECONDS)
 
 
-def check_arguments(settings: VllmSettings, known: Mapping[str, Any]) -> None:
+def check_arguments(settings: VllmSettings, vllm_arguments: Mapping[str, Any]) -> None:
     """Refuse arguments that vLLM does not have.
 
     Raises:
@@ -84,9 +80,9 @@ def check_arguments(settings: VllmSettings, known: Mapping[str, Any]) -> None:
     given = settings.model_extra or {}
     for name in sorted(given.keys() & RESERVED_ARGUMENTS.keys()):
         raise DeployError(f"backend.{name} is not passed on to vLLM", hint=RESERVED_ARGUMENTS[name])
-    unknown = sorted(given.keys() - known.keys())
+    unknown = sorted(given.keys() - vllm_arguments.keys())
     if unknown:
-        near = did_you_mean(unknown[0], {*known, *type(settings).model_fields} - RESERVED_ARGUMENTS.keys())
+        near = did_you_mean(unknown[0], {*vllm_arguments, *type(settings).model_fields} - RESERVED_ARGUMENTS.keys())
         raise DeployError(f"vLLM has no argument {', '.join(unknown)}", hint=near)
 
 
@@ -95,15 +91,15 @@ def arguments(settings: VllmSettings) -> dict[str, Any]:
     own = {"tensor_parallel_size": settings.tensor_parallel_size, "use_tqdm_on_load": False}
     given = {**own, **(settings.model_extra or {})}
     if settings.lora_adapters:
-        # One place more than there are adapters: rows without one were given a neighbour's where there was none.
-        places = len(settings.lora_adapters) + 1
-        widest = max(map(rank, settings.lora_adapters.values()))
-        given = {"enable_lora": True, "max_loras": places, "max_lora_rank": widest, **given}
+        # One slot more than there are adapters: with none free, rows without an adapter were given their neighbour's.
+        adapters = len(settings.lora_adapters) + 1
+        max_rank = max(map(rank, settings.lora_adapters.values()))
+        given = {"enable_lora": True, "max_loras": adapters, "max_lora_rank": max_rank, **given}
     return {**given, "model": resolve_model_path(settings.model_path)}
 
 
 def as_config(kind: Any, value: Any) -> Any:
-    """Return a dict as the configuration class that vLLM wants in its place, where it wants one."""
+    """Return a dict as the configuration class that vLLM's argument takes, if it takes one."""
     wanted: list[Any] = [part for part in (kind, *get_args(kind)) if is_dataclass(part)]
     return wanted[0](**value) if wanted and isinstance(value, dict) else value
 
@@ -114,13 +110,13 @@ def rank(adapter: str) -> int:
     if not file.is_file():
         return 16
     needed = int(json.loads(file.read_text("utf-8"))["r"])
-    return min((room for room in RANKS if room >= needed), default=needed)
+    return min((choice for choice in RANKS if choice >= needed), default=needed)
 
 
 def log_config(errors: Path) -> str:
     """Return the path of a logging configuration that also writes errors to a file.
 
-    vLLM's processes say why they failed in their log alone.
+    vLLM's processes report why they failed only in their log.
     """
     from vllm.logger import DEFAULT_LOGGING_CONFIG
 
@@ -135,14 +131,14 @@ def log_config(errors: Path) -> str:
 
 
 def failure_message(error: BaseException, log: Path) -> str:
-    """Return the first error that vLLM's processes logged, or else this one's words."""
+    """Return the first error that vLLM's processes logged, or else this error's message."""
     found = CAUSE.search(log.read_text("utf-8")) if log.is_file() else None
     return found.group() if found else str(error)
 
 
 @contextmanager
 def patched_child() -> Iterator[None]:
-    """Let processes that are spawned meanwhile import `vllm_child` in place of the user's script."""
+    """Let processes that are spawned meanwhile import `child.py` in place of the user's script."""
     main = sys.modules["__main__"]
     before = main.__spec__
     main.__spec__ = find_spec(CHILD)

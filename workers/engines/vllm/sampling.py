@@ -1,4 +1,4 @@
-"""How the vLLM engine is asked: our options as the fields of vLLM's `SamplingParams`."""
+"""Our options as the fields of vLLM's `SamplingParams`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from ...errors import ProviderError, did_you_mean
 from ...options import Options
 
 SAME_NAME_OPTIONS = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
+# Keys of a `response_format` that is not JSON, e.g. `{"choice": ["yes", "no"]}`; a grammar is EBNF.
 STRUCTURES = ("choice", "regex", "grammar")
-"""What a `response_format` may ask for in place of JSON, e.g. `{"choice": ["yes", "no"]}`; a grammar is EBNF."""
 
 LORA = "lora"
+# Keys of `extra`: vLLM's sampling parameters that change the text of one answer, and an adapter's name.
 EXTRA_OPTIONS = frozenset(
     {
         *("allowed_token_ids", "bad_words", "extra_args", "ignore_eos", "include_stop_str_in_output", "logit_bias"),
@@ -20,14 +21,13 @@ EXTRA_OPTIONS = frozenset(
         *("stop_token_ids", "structured_outputs", "thinking_token_budget", LORA),
     }
 )
-"""What `extra` may hold: those of vLLM's sampling parameters that change one answer's text, and an adapter's name."""
 
 
 def sampling_fields(options: Options) -> dict[str, Any]:
     """Return the sampling parameters that a request sets.
 
     Raises:
-        ProviderError: `extra` holds what is not passed on.
+        ProviderError: `extra` has a key that is not passed on.
     """
     unknown = sorted(options.extra.keys() - EXTRA_OPTIONS)
     if unknown:

@@ -1,4 +1,4 @@
-"""From a conversation to token ids and the mask of the loss: one on what the assistant says, nought on all else."""
+"""From a conversation to token ids and the mask of the loss: one on the assistant's messages, nought on all else."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ...engines.transformers.batching import chat_text, prompt_tokens
+from ...engines.chat_template import prompt_tokens, render_messages, tokenizer_template
 from ...errors import TrainingError
 from .chat_examples import Examples, Messages, nothing_usable
 from .data_files import BadRow
 
-IGNORE_INDEX = -100
-"""The label of a token that the loss leaves out (transformers' convention)."""
+IGNORE_INDEX = -100  # The label of a token that the loss ignores (transformers' convention).
 
 
 @dataclass(slots=True)
@@ -24,7 +23,7 @@ class Encoded:
 
     @property
     def labels(self) -> list[int]:
-        """What the model is to say at each place."""
+        """The token that the model learns at each position."""
         return [token if counted else IGNORE_INDEX for token, counted in zip(self.ids, self.mask, strict=True)]
 
 
@@ -52,15 +51,15 @@ class ChatEncoder:
     def encode(self, messages: Messages) -> list[Encoded]:
         """Return a conversation's tokens.
 
-        That is one sequence wherever the model, asked for a later turn, sees the earlier ones as they stood when it
-        said them. Where its template rewrites them (drops the thoughts of earlier turns, say), each answer has its own.
+        That is one sequence where the prompt of a later turn contains the earlier ones as they were when the model
+        wrote them. Where the template rewrites them (drops thoughts, say), each answer is a sequence of its own.
         """
         sequences: list[Encoded] = []
-        for place, message in enumerate(messages):
+        for index, message in enumerate(messages):
             if message.role != "assistant":
                 continue
-            prompt = prompt_tokens(self.tokenizer, messages[:place], self.options)
-            answer = self._answer(messages[: place + 1])
+            prompt = prompt_tokens(self.tokenizer, messages[:index], self.options)
+            answer = self._answer(messages[: index + 1])
             if not sequences or prompt[: len(sequences[-1].ids)] != sequences[-1].ids:
                 sequences.append(Encoded([], []))
             sequence = sequences[-1]
@@ -71,18 +70,18 @@ class ChatEncoder:
     def _answer(self, messages: Messages) -> list[int]:
         """Return the last turn's tokens, with the one that ends it."""
         ids = self._tokens(self._written(messages))
-        last = max((place for place, token in enumerate(ids) if token in self.ends), default=None)
+        last = max((index for index, token in enumerate(ids) if token in self.ends), default=None)
         if last is not None:
             return ids[: last + 1]
         return [*self._tokens(messages[-1].content), self.tokenizer.eos_token_id]
 
     def _written(self, messages: Messages) -> str:
         """Return the last turn as the template writes it after the prompt, or as it is."""
-        content = messages[-1].content
-        if self.tokenizer.chat_template is None:
+        content, render = messages[-1].content, tokenizer_template(self.tokenizer, self.options)
+        if render is None:
             return content
-        prompt = chat_text(self.tokenizer, messages[:-1], self.options, asks=True)
-        whole = chat_text(self.tokenizer, messages, self.options, asks=False)
+        prompt = render_messages(messages[:-1], render, add_generation_prompt=True)
+        whole = render_messages(messages, render, add_generation_prompt=False)
         return whole.removeprefix(prompt) if whole.startswith(prompt) else content
 
     def _tokens(self, text: str) -> list[int]:
@@ -99,8 +98,14 @@ class EncodedExamples:
     too_long: list[int]
 
 
-def encode_examples(encoder: ChatEncoder, examples: Examples, most: int) -> EncodedExamples:
-    """Return the examples' sequences. One of more than `most` tokens is left out whole: its answer would be cut."""
+def encode_examples(encoder: ChatEncoder, examples: Examples, max_length: int) -> EncodedExamples:
+    """Return the examples' sequences; one of more than `max_length` tokens is left out, its answer would be cut.
+
+    Args:
+        encoder: of the base's chat template.
+        examples: the conversations.
+        max_length: the most tokens of a sequence.
+    """
     import jinja2
 
     encoded = EncodedExamples([], list(examples.bad), [])
@@ -110,21 +115,26 @@ def encode_examples(encoder: ChatEncoder, examples: Examples, most: int) -> Enco
         except jinja2.TemplateError as error:
             encoded.bad.append(BadRow(example.line, f"the model's chat template refuses it: {error}"))
             continue
-        if all(len(sequence.ids) <= most for sequence in sequences):
+        if all(len(sequence.ids) <= max_length for sequence in sequences):
             encoded.sequences.extend(sequences)
         else:
             encoded.too_long.append(example.line)
     return encoded
 
 
-def require_examples(encoded: EncodedExamples, source: str, most: int) -> None:
+def require_examples(encoded: EncodedExamples, source: str, max_length: int) -> None:
     """Refuse data of which nothing is left.
+
+    Args:
+        encoded: the data.
+        source: its name, for the message.
+        max_length: the most tokens of a sequence.
 
     Raises:
         TrainingError: no example fits, or none is good.
     """
     if encoded.too_long and not encoded.sequences:
-        hint = f"type: --max-seq-length {4 * most}"
-        raise TrainingError(f"each example of {source} has more than {most} tokens", hint=hint)
+        hint = f"type: --max-seq-length {4 * max_length}"
+        raise TrainingError(f"each example of {source} has more than {max_length} tokens", hint=hint)
     if not encoded.sequences:
         raise nothing_usable(source, encoded.bad)

@@ -1,4 +1,4 @@
-"""Examples to learn from: conversations out of the forms that people keep them in.
+"""Examples for training: conversations, read from the formats in common use.
 
 Each row's form is recognised by its keys:
 
@@ -24,9 +24,8 @@ ROLES: Mapping[str, Role] = {
     **{"bot": "assistant", "chatgpt": "assistant", "moss": "assistant", "model": "assistant"},
 }
 MOSS_MARKS = re.compile(r"^\s*<\|(Human|MOSS|Inner Thoughts|Commands|Results)\|>:\s*|\s*<eo[a-z]>\s*$")
-KNOWN_FORMS = "a row has the keys messages, conversations (ShareGPT), instruction and output (Alpaca), or chat (Moss)"
-SHOWN = 5
-"""Bad rows that are named in a message."""
+FORMATS_HINT = "a row has the keys messages, conversations (ShareGPT), instruction and output (Alpaca), or chat (Moss)"
+MAX_SHOWN = 5  # Bad rows that are named in a message.
 
 Messages = tuple[Message, ...]
 
@@ -48,19 +47,24 @@ class Examples:
 
 
 class BadRowError(ValueError):
-    """A row is no example; the text says why."""
+    """A row is no example; the message says why."""
 
 
 def read_examples(file: str | None, *, query: str | None = None, database: str | None = None) -> Examples:
     """Return the conversations of a file, or of a DuckDB query.
 
+    Args:
+        file: JSON, JSON lines or Parquet; None: a query is given.
+        query: a DuckDB SELECT whose rows are the examples.
+        database: the DuckDB file that it reads; None: an empty one.
+
     Raises:
         TrainingError: the file cannot be read, or holds no example; the first bad rows are named.
     """
-    return examples_of(read_data_rows(file, query, database), file or "the query")
+    return make_examples(read_data_rows(file, query, database), file or "the query")
 
 
-def examples_of(rows: Iterable[Row | BadRow], source: str) -> Examples:
+def make_examples(rows: Iterable[Row | BadRow], source: str) -> Examples:
     """Return the conversations of these rows.
 
     Raises:
@@ -81,11 +85,17 @@ def examples_of(rows: Iterable[Row | BadRow], source: str) -> Examples:
     return examples
 
 
-def nothing_usable(source: str, bad: list[BadRow], hint: str = KNOWN_FORMS) -> TrainingError:
-    """Return the error for data without one usable row."""
+def nothing_usable(source: str, bad: list[BadRow], hint: str = FORMATS_HINT) -> TrainingError:
+    """Return the error for data without one usable row.
+
+    Args:
+        source: the data's name.
+        bad: the rows that cannot be used, of which the first are named.
+        hint: what to do.
+    """
     if not bad:
         return TrainingError(f"{source} is empty", hint=hint)
-    named = "\n".join(map(str, bad[:SHOWN]))
+    named = "\n".join(map(str, bad[:MAX_SHOWN]))
     return TrainingError(f"{source} has no row to train on, and {len(bad)} bad ones:\n{named}", hint=hint)
 
 
@@ -96,7 +106,7 @@ def parse_conversation(row: Any) -> Messages:
         BadRowError: it is in none of them, or says nothing to learn from.
     """
     if not isinstance(row, dict):
-        raise BadRowError(f"{_kind(row)} in place of an object")
+        raise BadRowError(f"{_type_name(row)} in place of an object")
     given = {key for key, value in row.items() if value is not None}
     for keys, turns in FORMS:
         if keys & given:
@@ -125,7 +135,7 @@ def _from_alpaca(row: dict[str, Any]) -> Iterator[Message]:
     yield from _system(row, "system")
     for turn in _list(row, "history") if row.get("history") else []:
         if not isinstance(turn, list) or len(turn) != 2:
-            raise BadRowError(f"a turn of history is {_kind(turn)}, not [question, answer]")
+            raise BadRowError(f"a turn of history is {_type_name(turn)}, not [question, answer]")
         yield from _pair(*turn)
     asked = [_text(row, "instruction")] + ([_text(row, "input")] if row.get("input") else [])
     yield from _pair("\n".join(asked), _text(row, "output"))
@@ -139,10 +149,10 @@ def _from_moss(row: dict[str, Any]) -> Iterator[Message]:
         turns = [turns[key] for key in sorted(turns, key=_turn_number) if turns[key] is not None]
     for turn in _list({name: turns}, name):
         if not isinstance(turn, dict):
-            raise BadRowError(f"a turn of {name} is {_kind(turn)}")
-        said = {key.lower(): value for key, value in turn.items()}
-        answer = "moss" if "moss" in said else "assistant"
-        yield from _pair(*(MOSS_MARKS.sub("", _text(said, who)) for who in ("human", answer)))
+            raise BadRowError(f"a turn of {name} is {_type_name(turn)}")
+        text = {key.lower(): value for key, value in turn.items()}
+        answer = "moss" if "moss" in text else "assistant"
+        yield from _pair(*(MOSS_MARKS.sub("", _text(text, who)) for who in ("human", answer)))
 
 
 FORMS: tuple[tuple[set[str], Callable[[dict[str, Any]], Iterator[Message]]], ...] = (
@@ -165,7 +175,7 @@ def _first(turns: Any) -> dict[str, Any]:
 def _turns(row: dict[str, Any], name: str, role: str, content: str) -> Iterator[Message]:
     for number, turn in enumerate(_list(row, name), 1):
         if not isinstance(turn, dict):
-            raise BadRowError(f"turn {number} is {_kind(turn)} in place of an object")
+            raise BadRowError(f"turn {number} is {_type_name(turn)} in place of an object")
         who = _text(turn, role)
         if who.lower() not in ROLES:
             raise BadRowError(f"turn {number} has the unknown {role} {who!r}")
@@ -180,26 +190,26 @@ def _system(row: dict[str, Any], name: str) -> Iterator[Message]:
 
 
 def _pair(question: Any, answer: Any) -> Iterator[Message]:
-    said = {"question": question, "answer": answer}
-    yield Message("user", _text(said, "question"))
-    yield Message("assistant", _text(said, "answer"))
+    text = {"question": question, "answer": answer}
+    yield Message("user", _text(text, "question"))
+    yield Message("assistant", _text(text, "answer"))
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:
     if row.get(name) is None:
         raise BadRowError(f"{name} is missing")
     if not isinstance(row[name], str):
-        raise BadRowError(f"{name} is {_kind(row[name])} in place of a text")
+        raise BadRowError(f"{name} is {_type_name(row[name])} in place of a text")
     return cast(str, row[name])
 
 
 def _list(row: Mapping[str, Any], name: str) -> list[Any]:
     if not isinstance(row[name], list):
-        raise BadRowError(f"{name} is {_kind(row[name])} in place of a list")
+        raise BadRowError(f"{name} is {_type_name(row[name])} in place of a list")
     return cast(list[Any], row[name])
 
 
-def _kind(value: Any) -> str:
+def _type_name(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "null"}
     return names.get(type(value), "a number")
 

@@ -25,12 +25,16 @@ class BadRow:
         return f"line {self.line}: {self.reason}"
 
 
-Row = tuple[int, Any]
-"""A line's number and what it holds."""
+Row = tuple[int, Any]  # A line's number and its value.
 
 
 def read_data_rows(file: str | None, query: str | None = None, database: str | None = None) -> Iterator[Row | BadRow]:
     """Yield the rows of a file, or of a DuckDB query.
+
+    Args:
+        file: JSON, JSON lines, Parquet or text; None: a query is given.
+        query: a DuckDB SELECT.
+        database: the DuckDB file that it reads; None: an empty one.
 
     Raises:
         TrainingError: there is no such file, it is none that can be read, or the query fails.

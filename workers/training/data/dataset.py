@@ -1,4 +1,4 @@
-"""Token sequences as a dataset, and what is reported of them."""
+"""Token sequences as a dataset, and the report on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 from .chat_encoding import Encoded
 
 
-def dataset_of(sequences: Sequence[Encoded]) -> Any:
+def make_dataset(sequences: Sequence[Encoded]) -> Any:
     """Return a `datasets.Dataset` with the columns input_ids and labels."""
     lengths = [len(sequence.ids) for sequence in sequences]
     columns = {
@@ -31,7 +31,7 @@ def dataset_of_windows(windows: Any) -> Any:
 
 
 def pack(dataset: Any, length: int) -> Any:
-    """Return the examples several to a row of up to `length` tokens; their lengths keep them from seeing each other."""
+    """Return the examples packed into rows of up to `length` tokens; by their lengths, none attends to another."""
     from trl import pack_dataset
 
     return pack_dataset(dataset, length, "bfd")
@@ -46,7 +46,7 @@ def _dataset(ends: Any, columns: dict[str, Any]) -> Any:
 
 
 def fingerprint(*datasets: Any) -> str:
-    """Return a hash of every token and label in its place."""
+    """Return a hash of all tokens and labels in order."""
     digest = hashlib.sha256()
     for dataset in datasets:
         for column in dataset.data.table.columns if dataset is not None else ():

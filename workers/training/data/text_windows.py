@@ -12,8 +12,7 @@ from ...errors import TrainingError
 from .chat_examples import nothing_usable
 from .data_files import BadRow, Row, read_data_rows
 
-BATCH_SIZE = 1000
-"""Documents tokenized at once."""
+BATCH_SIZE = 1000  # Documents per tokenizer call.
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,11 @@ class Texts:
 
 def read_texts(file: str | None, query: str | None = None, database: str | None = None) -> Texts:
     """Return the documents of a file, or of a DuckDB query, with a column `text`.
+
+    Args:
+        file: with a text in each row, or a plain text; None: a query is given.
+        query: a DuckDB SELECT with a column `text`.
+        database: the DuckDB file that it reads; None: an empty one.
 
     Raises:
         TrainingError: the file cannot be read, or holds no text; the first bad rows are named.
@@ -54,6 +58,12 @@ def _text(row: Row) -> str | BadRow:
 
 def make_windows(tokenizer: Any, documents: list[str], length: int, source: str) -> Any:
     """Return token ids in rows of `length` (int32); the few tokens after the last full window are left out.
+
+    Args:
+        tokenizer: Hugging Face's.
+        documents: texts, joined by the end token.
+        length: tokens of a row.
+        source: the data's name, for the message.
 
     Raises:
         TrainingError: there is no full window.

@@ -26,6 +26,7 @@ PRE_TOKENIZERS = (
     *("smaug-bpe", "gpt-4o", "qwen35", "falcon", "viking", "seed-coder", "default"),
 )
 BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+# Texts that llama.cpp must split as the tokenizer does.
 PROBE_TEXTS = (
     "SELECT count(*) FROM singer WHERE age >= 18 AND name = 'O''Brien';",
     "How many singers are there in each country, and what's THEIR average age? I'LL say: we've 3.14, 1,234 or 98765",
@@ -38,7 +39,6 @@ PROBE_TEXTS = (
     '!!!...???---==="quoted" (a|b) <x> </x> http://a.b/c?d=e&f=%20',
     "a1b22c333d4444 0x1F 12345678901234567890",
 )
-"""What a tokenizer has to split as llama.cpp does."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Vocabulary:
     model: str
     split: str
     tokens: list[str]
-    kinds: list[int]
+    token_types: list[int]
     merges: list[str]
     scores: list[float]
     special: Mapping[str, int]
@@ -61,7 +61,7 @@ class Vocabulary:
         writer.add_tokenizer_model(self.model)
         writer.add_tokenizer_pre(self.split)
         writer.add_token_list(self.tokens)
-        writer.add_token_types(self.kinds)
+        writer.add_token_types(self.token_types)
         if self.model == "gpt2":
             writer.add_token_merges(self.merges)
         else:
@@ -80,7 +80,7 @@ def read_vocabulary(folder: Path, size: int, ends: Sequence[int]) -> Vocabulary:
 
     Args:
         folder: has the tokenizer.
-        size: how many tokens the model's embeddings have; what the tokenizer lacks is filled up.
+        size: tokens of the model's embeddings; those that the tokenizer lacks are padded.
         ends: the tokens that end an answer.
 
     Raises:
@@ -90,19 +90,19 @@ def read_vocabulary(folder: Path, size: int, ends: Sequence[int]) -> Vocabulary:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        whole = json.loads(tokenizer.backend_tokenizer.to_str())
+        definition = json.loads(tokenizer.backend_tokenizer.to_str())
     except (OSError, ValueError, AttributeError) as error:
         raise ExportError(f"{folder} has no tokenizer.json that can be read: {error}") from error
-    if whole["model"]["type"] != "BPE":
-        raise ExportError(f"llama.cpp has no tokenizer of the kind {whole['model']['type']!r} for these models")
-    vocabulary = _vocabulary(tokenizer, whole, size, ends)
+    if definition["model"]["type"] != "BPE":
+        raise ExportError(f"llama.cpp has no tokenizer of the type {definition['model']['type']!r} for these models")
+    vocabulary = _vocabulary(tokenizer, definition, size, ends)
     expected = {text: tokenizer(text, add_special_tokens=False)["input_ids"] for text in PROBE_TEXTS}
-    return asyncio.run(_first_equal(_candidates(vocabulary, whole), expected, folder))
+    return asyncio.run(_first_equal(_candidates(vocabulary, definition), expected, folder))
 
 
-def _vocabulary(tokenizer: Any, whole: Mapping[str, Any], size: int, ends: Sequence[int]) -> Vocabulary:
-    model = whole["model"]
-    added = {token["id"]: token for token in whole["added_tokens"]}
+def _vocabulary(tokenizer: Any, definition: Mapping[str, Any], size: int, ends: Sequence[int]) -> Vocabulary:
+    model = definition["model"]
+    added = {token["id"]: token for token in definition["added_tokens"]}
     texts = {number: text for text, number in model["vocab"].items()}
     texts |= {number: token["content"] for number, token in added.items()}
     if max(texts) >= size:
@@ -111,13 +111,15 @@ def _vocabulary(tokenizer: Any, whole: Mapping[str, Any], size: int, ends: Seque
     merges = [pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"]]
     ranks = {first + second: rank for rank, (first, second) in reversed(list(enumerate(merges)))}
     pieces = bool(model.get("byte_fallback"))
-    own = {"bos": tokenizer.bos_token_id, "unk": tokenizer.unk_token_id, "pad": tokenizer.pad_token_id}
-    special = {name: number for name, number in own.items() if number is not None}
+    special_ids = {"bos": tokenizer.bos_token_id, "unk": tokenizer.unk_token_id, "pad": tokenizer.pad_token_id}
+    special = {name: number for name, number in special_ids.items() if number is not None}
     return Vocabulary(
         model="llama" if pieces else "gpt2",
         split="default" if pieces else PRE_TOKENIZERS[0],
         tokens=[texts.get(number, f"[PAD{number}]") for number in numbers],
-        kinds=[_kind(number, texts.get(number), added, model.get("unk_token"), pieces) for number in numbers],
+        token_types=[
+            _token_type(number, texts.get(number), added, model.get("unk_token"), pieces) for number in numbers
+        ],
         merges=[" ".join(part.replace(" ", "Ġ") for part in pair) for pair in merges],
         scores=[float(-ranks.get(texts.get(number, ""), len(merges))) for number in numbers],
         special={**special, **_ends(ends, tokenizer.eos_token_id)},
@@ -126,7 +128,7 @@ def _vocabulary(tokenizer: Any, whole: Mapping[str, Any], size: int, ends: Seque
     )
 
 
-def _kind(number: int, text: str | None, added: Mapping[int, Any], unknown: str | None, pieces: bool) -> int:
+def _token_type(number: int, text: str | None, added: Mapping[int, Any], unknown: str | None, pieces: bool) -> int:
     if text is None:
         return gguf.TokenType.UNUSED
     if text == unknown:
@@ -136,13 +138,13 @@ def _kind(number: int, text: str | None, added: Mapping[int, Any], unknown: str 
     return gguf.TokenType.BYTE if pieces and BYTE.fullmatch(text) else gguf.TokenType.NORMAL
 
 
-def _ends(ends: Sequence[int], own: int | None) -> dict[str, int]:
+def _ends(ends: Sequence[int], special_ids: int | None) -> dict[str, int]:
     """Return the fields that name what ends an answer: llama.cpp has room for three.
 
     Raises:
         ExportError: there are more.
     """
-    ordered = sorted(set(ends), key=lambda token: (token != own, token))
+    ordered = sorted(set(ends), key=lambda token: (token != special_ids, token))
     if len(ordered) > 3:
         raise ExportError(f"llama.cpp ends an answer at 3 tokens, and this model at {len(ordered)}: {ordered}")
     return dict(zip(("eos", "eot", "eom"), ordered, strict=False))
@@ -150,18 +152,21 @@ def _ends(ends: Sequence[int], own: int | None) -> dict[str, int]:
 
 def _adds(tokenizer: Any) -> dict[str, bool]:
     """Return which special tokens the tokenizer puts around a text."""
-    bare, whole = (tokenizer("x", add_special_tokens=adds)["input_ids"] for adds in (False, True))
-    first, last = whole[: whole.index(bare[0])], whole[whole.index(bare[0]) + len(bare) :]
+    bare, with_special = (tokenizer("x", add_special_tokens=adds)["input_ids"] for adds in (False, True))
+    first, last = (
+        with_special[: with_special.index(bare[0])],
+        with_special[with_special.index(bare[0]) + len(bare) :],
+    )
     if first not in ([], [tokenizer.bos_token_id]) or last not in ([], [tokenizer.eos_token_id]):
         raise ExportError(f"llama.cpp cannot put the tokens {first} before a text and {last} behind it")
     return {"bos": bool(first), "eos": bool(last)}
 
 
-def _candidates(vocabulary: Vocabulary, whole: Mapping[str, Any]) -> list[Vocabulary]:
-    """Return the ways to split text that may be this tokenizer's, the likelier ones first."""
+def _candidates(vocabulary: Vocabulary, definition: Mapping[str, Any]) -> list[Vocabulary]:
+    """Return the pre-tokenizers that may be this tokenizer's, the likelier ones first."""
     if vocabulary.model == "llama":
         return [replace(vocabulary, space_first=first) for first in (True, False)]
-    rules = json.dumps([whole.get("pre_tokenizer"), whole.get("normalizer")])
+    rules = json.dumps([definition.get("pre_tokenizer"), definition.get("normalizer")])
     likely = "llama-bpe" if r"\\p{N}{1,3}" in rules else "qwen2" if r"\\p{N}|" in rules else "gpt-2"
     return [replace(vocabulary, split=split) for split in sorted(PRE_TOKENIZERS, key=lambda split: split != likely)]
 
@@ -170,15 +175,19 @@ async def _first_equal(candidates: Sequence[Vocabulary], expected: Mapping[str, 
     nearest: tuple[int, str, list[int]] | None = None
     for candidate in candidates:
         tokens = await _tokenized(candidate, list(expected))
-        wrong = [(text, got) for (text, wanted), got in zip(expected.items(), tokens, strict=True) if got != wanted]
+        wrong = [
+            (text, got)
+            for (text, expected_tokens), got in zip(expected.items(), tokens, strict=True)
+            if got != expected_tokens
+        ]
         if not wrong:
             return candidate
         if nearest is None or len(wrong) < nearest[0]:
             nearest = (len(wrong), *wrong[0])
     assert nearest is not None
     count, text, got = nearest
-    words = f"{count} of {len(expected)} texts, e.g. {text!r}: {expected[text]}, not {got}"
-    raise ExportError(f"llama.cpp splits text in another way than the tokenizer of {folder}: {words}")
+    difference = f"{count} of {len(expected)} texts, e.g. {text!r}: {expected[text]}, not {got}"
+    raise ExportError(f"llama.cpp splits text in another way than the tokenizer of {folder}: {difference}")
 
 
 async def _tokenized(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[int]]:

@@ -37,8 +37,8 @@ class Weight:
     source: str
     file: Path
     shape: tuple[int, ...]
+    # Attention heads by which the rows are reordered, for llama.cpp's rotary embedding; None: not reordered.
     heads: int | None = None
-    """Rows are to be ordered as llama.cpp's Llama rotates them: by this many heads."""
 
     def read(self) -> torch.Tensor:
         """Return the weight as it is stored, rows in llama.cpp's order."""
@@ -57,7 +57,7 @@ def read_config(folder: Path) -> Any:
     """Return the model's configuration.
 
     Raises:
-        ExportError: there is no model, or one that this converter does not know.
+        ExportError: there is no model, or this converter does not support it.
     """
     from transformers import AutoConfig
 
@@ -84,7 +84,7 @@ def check_config(config: Any, folder: Path) -> None:
         "it looks at a sliding window": bool(config.to_dict().get("use_sliding_window")),
         f"its activation is {config.to_dict().get('hidden_act')!r}": config.to_dict().get("hidden_act") != "silu",
     }
-    problems = [words for words, there in unsupported.items() if there]
+    problems = [message for message, there in unsupported.items() if there]
     if config.to_dict().get("quantization_config"):
         raise ExportError(f"the weights in {folder} are quantized already", hint="export the merged model in 16 bits")
     if problems:
@@ -102,13 +102,19 @@ def head_size(config: Any) -> int:
 
 
 def quantization_shape(config: Any) -> ModelShape:
-    """Return what the mixes ask of a model."""
+    """Return the properties of a model that the mixes depend on."""
     heads = config.num_attention_heads, config.num_key_value_heads
     return ModelShape(config.num_hidden_layers, *heads, tied=bool(config.tie_word_embeddings))
 
 
 def write_fields(writer: gguf.GGUFWriter, config: Any, name: str) -> None:
-    """Write what llama.cpp has to know of the model."""
+    """Write the fields that describe the model to llama.cpp.
+
+    Args:
+        writer: of the file.
+        config: Hugging Face's.
+        name: of the model.
+    """
     writer.add_name(name)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.add_context_length(config.max_position_embeddings)
@@ -154,7 +160,7 @@ def rope_factors(config: Any) -> list[float] | None:
     return factors
 
 
-def weights_of(folder: Path, config: Any) -> list[Weight]:
+def read_weights(folder: Path, config: Any) -> list[Weight]:
     """Return the weights of a folder, in its order.
 
     Raises:
@@ -206,5 +212,5 @@ def _check_complete(found: set[str], config: Any, folder: Path) -> None:
     needed |= set() if config.tie_word_embeddings else {"output.weight"}
     missing = sorted(needed - found)
     if missing:
-        words = f"{folder} lacks {len(missing)} of its weights, e.g. {missing[0]}"
-        raise ExportError(words, hint="is it whole? Its index names the files that it should have")
+        message = f"{folder} lacks {len(missing)} of its weights, e.g. {missing[0]}"
+        raise ExportError(message, hint="is it whole? Its index names the files that it should have")

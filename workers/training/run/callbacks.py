@@ -1,4 +1,4 @@
-"""What a trainer tells while it trains: how far it has come, and which checkpoints are complete."""
+"""Callbacks of the trainer: they show its progress and mark complete checkpoints."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
     def __init__(self, show: ShowProgress, wait_for_everyone: Callable[[], None], seconds_before: float) -> None:
         self._show = show
         self._wait_for_everyone = wait_for_everyone
-        self._before = seconds_before
-        self._began = perf_counter()
+        self._seconds_before = seconds_before
+        self._started_at = perf_counter()
 
     @property
     def seconds(self) -> float:
         """Time spent training, that before a resume included."""
-        return round(self._before + perf_counter() - self._began, 1)
+        return round(self._seconds_before + perf_counter() - self._started_at, 1)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Show the step; log the last one, wherever the logging interval ends."""

@@ -12,7 +12,7 @@ def plot_losses(history: Sequence[dict[str, Any]], title: str, path: Path) -> No
 
     Args:
         history: what the trainer logged: entries with `step` and `loss` or `eval_loss`.
-        title: stands above the curve.
+        title: above the curve.
         path: the picture's file.
     """
     from matplotlib.figure import Figure

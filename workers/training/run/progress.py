@@ -13,12 +13,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+# Takes a step, the number of steps, and the metrics logged at that step, which may be empty.
 ShowProgress = Callable[[int, int, Mapping[str, Any]], None]
-"""Takes a step, the number of steps, and what was logged there: often nothing."""
 
-SHOWN = ("loss", "eval_loss", "learning_rate")
-SECONDS = 0.5
-"""The shortest time between two notes that hold no loss."""
+SHOWN_METRICS = ("loss", "eval_loss", "learning_rate")
+POLL_SECONDS = 0.5  # The shortest time between two entries without a loss.
 
 
 @contextmanager
@@ -31,11 +30,11 @@ def progress_bar() -> Iterator[ShowProgress]:
 
         def show(step: int, steps: int, logs: Mapping[str, Any]) -> None:
             live.update(task, completed=step, total=steps)
-            words = ", ".join(f"{name} {logs[name]:.4g}" for name in SHOWN if name in logs)
-            if words and live.disable:
-                console.print(f"step {step}/{steps}: {words}", highlight=False)
-            elif words:
-                live.update(task, description=words)
+            text = ", ".join(f"{name} {logs[name]:.4g}" for name in SHOWN_METRICS if name in logs)
+            if text and live.disable:
+                console.print(f"step {step}/{steps}: {text}", highlight=False)
+            elif text:
+                live.update(task, description=text)
 
         yield show
 
@@ -48,17 +47,23 @@ class ProgressFile:
         self._written = 0.0
 
     def show(self, step: int, steps: int, logs: Mapping[str, Any]) -> None:
-        """Note a step; those without a loss only now and then."""
-        told = {name: logs[name] for name in SHOWN if name in logs}
-        if told or perf_counter() - self._written > SECONDS:
+        """Note a step; those without a loss only now and then.
+
+        Args:
+            step: steps done.
+            steps: of the run.
+            logs: metrics of that step, which may be empty.
+        """
+        metrics = {name: logs[name] for name in SHOWN_METRICS if name in logs}
+        if metrics or perf_counter() - self._written > POLL_SECONDS:
             self._written = perf_counter()
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([step, steps, told]) + "\n")
+                file.write(json.dumps([step, steps, metrics]) + "\n")
 
 
 @contextmanager
 def follow_progress(path: Path) -> Iterator[None]:
-    """Show what the workers note in the file, as long as this lasts."""
+    """Show the progress that the workers write into the file, until the block ends."""
     path.touch()
     ended = Event()
     with progress_bar() as show:
@@ -76,7 +81,7 @@ def _follow(path: Path, show: ShowProgress, ended: Event) -> None:
     with path.open(encoding="utf-8") as file:
         last = False
         while not last:
-            last = ended.wait(SECONDS)
+            last = ended.wait(POLL_SECONDS)
             while (line := file.readline()).endswith("\n"):
                 show(*json.loads(line))
             file.seek(file.tell() - len(line.encode()))

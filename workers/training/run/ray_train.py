@@ -1,7 +1,7 @@
 """Several processes that train together, on one machine or more, through Ray Train.
 
 Each runs the same function as a lone process; Ray sets the environment that accelerate reads. Where a worker dies, all
-start again and go on at the last complete checkpoint: the run's folder is to be one that every machine sees.
+start again from the last complete checkpoint: every machine must see the run's folder.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 from ...cluster.address import resolve_address
 from ...errors import QuackLLMError, SetupError, TrainingError
 from ..run_folder import FINAL
+from .job import TrainingJob
+from .local import train_in_process
 from .progress import ProgressFile, follow_progress
-from .run import TrainingJob, train_in_process
 
-KEPT, NOTES = ".ray", ".progress"
-"""In the run's folder until it has ended: what Ray Train keeps, and how far the workers have come."""
+# In the run's folder until the run ends: Ray Train's files, and the workers' progress.
+RAY_FOLDER, PROGRESS_FILE = ".ray", ".progress"
 
 
 def train_on_ray(job: TrainingJob) -> None:
@@ -45,17 +46,17 @@ def train_on_ray(job: TrainingJob) -> None:
             scaling_config=ScalingConfig(num_workers=settings.num_workers, use_gpu="GPU" in resources),
             run_config=RunConfig(
                 name=Path(job.folder).name,
-                storage_path=str(Path(job.folder, KEPT)),
+                storage_path=str(Path(job.folder, RAY_FOLDER)),
                 failure_config=FailureConfig(max_failures=settings.max_failures),
             ),
         )
         try:
-            with follow_progress(Path(job.folder, NOTES)):
+            with follow_progress(Path(job.folder, PROGRESS_FILE)):
                 trainer.fit()
         except TrainingFailedError as error:
-            raise _original(error) from error
+            raise _worker_error(error) from error
         finally:
-            shutil.rmtree(Path(job.folder, KEPT), ignore_errors=True)
+            shutil.rmtree(Path(job.folder, RAY_FOLDER), ignore_errors=True)
     if not Path(job.folder, FINAL).is_dir():
         hint = "give --output-dir a folder that all machines share"
         raise TrainingError(
@@ -65,7 +66,7 @@ def train_on_ray(job: TrainingJob) -> None:
 
 def _train_worker(config: dict[str, Any]) -> None:
     job: TrainingJob = ray.get(config["job"])
-    train_in_process(job, ProgressFile(Path(job.folder, NOTES)).show)
+    train_in_process(job, ProgressFile(Path(job.folder, PROGRESS_FILE)).show)
 
 
 @contextmanager
@@ -87,28 +88,28 @@ def _cluster(address: str | None) -> Iterator[None]:
 
 
 def _resources(workers: int) -> dict[str, float]:
-    """Return what the cluster has, if each worker gets a GPU of it, or a CPU where there are no GPUs.
+    """Return the cluster's resources, if they give each worker a GPU, or a CPU if there are no GPUs.
 
     Raises:
         SetupError: there are fewer than workers.
     """
     have: dict[str, float] = ray.cluster_resources()
-    kind = "GPU" if "GPU" in have else "CPU"
-    if have.get(kind, 0) < workers:
+    resource = "GPU" if "GPU" in have else "CPU"
+    if have.get(resource, 0) < workers:
         raise SetupError(
-            f"{workers} workers want a {kind} each, and the cluster has {have.get(kind, 0):g}",
-            hint=f"type: --num-workers {have.get(kind, 0):g}   or add machines: ray start --address HEAD:6379",
+            f"{workers} workers want a {resource} each, and the cluster has {have.get(resource, 0):g}",
+            hint=f"type: --num-workers {have.get(resource, 0):g}   or add machines: ray start --address HEAD:6379",
         )
     return have
 
 
-def _original(error: TrainingFailedError) -> QuackLLMError:
+def _worker_error(error: TrainingFailedError) -> QuackLLMError:
     """Return a worker's own error out of Ray's wrapping."""
     failures = error.worker_failures.values() if isinstance(error, WorkerGroupError) else [error]
     causes = [failure.__cause__ or failure for failure in failures]
     ours = next((cause for cause in causes if isinstance(cause, QuackLLMError)), None)
     if ours is not None:
         return ours
-    words = "; ".join(str(cause).strip().rpartition("\n")[2] for cause in causes)
+    messages = "; ".join(str(cause).strip().rpartition("\n")[2] for cause in causes)
     hint = "type the same command again: it goes on at the last checkpoint"
-    return TrainingError(f"the workers failed: {words}", hint=hint)
+    return TrainingError(f"the workers failed: {messages}", hint=hint)

@@ -1,52 +1,17 @@
-"""The one training loop of both stages: trl's SFTTrainer over ready tokens, in this process or each of several."""
+"""Trains in this process, or in several through Ray Train."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from ..base_models import translated_errors
-from ..run_folder import CURVE, DRAFT, FINAL, REPORT, DataReport, Trained, last_checkpoint, read_report, write_json
-from ..settings import PretrainSettings, TrainingSettings
-from .loss_plot import plot_losses
-from .progress import ShowProgress, progress_bar
-
-PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes")
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingJob:
-    """All that a process needs to train: it is pickled to Ray's workers.
-
-    Args:
-        settings: the stage's.
-        folder: the run's, seen by every worker under this path.
-        base: folder or id of the weights, or the config.json of fresh ones.
-        tokenizer: folder or id of the tokenizer.
-        train, evaluation: datasets of input_ids and labels.
-        data: what they hold.
-    """
-
-    settings: TrainingSettings
-    folder: str
-    base: str
-    tokenizer: str
-    train: Any
-    evaluation: Any
-    data: DataReport
-    deepspeed: dict[str, Any] | None = None
-
-    @property
-    def stage(self) -> str:
-        """The stage's name, as it is typed."""
-        return "pretrain" if isinstance(self.settings, PretrainSettings) else "finetune"
+from ..run_folder import Trained, read_report
+from .job import TrainingJob
+from .local import train_in_process
+from .progress import progress_bar
 
 
 def train(job: TrainingJob) -> Trained:
-    """Train, here or in Ray's workers, and return what came of it.
+    """Train, in this process or in Ray's workers, and return the result.
 
     Raises:
         TrainingError: there is not enough memory, or the libraries refuse a setting.
@@ -60,68 +25,3 @@ def train(job: TrainingJob) -> Trained:
         with progress_bar() as show:
             train_in_process(job, show)
     return read_report(Path(job.folder), job.data)
-
-
-def train_in_process(job: TrainingJob, show: ShowProgress) -> None:
-    """Train in this process, alone or as one of several that the environment names."""
-    with translated_errors():
-        from .trackers import end_trackers
-        from .trainer import make_trainer
-
-        trainer, watch = make_trainer(job, show)
-        checkpoint = last_checkpoint(Path(job.folder))
-        try:
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        finally:
-            end_trackers(job)
-        write_result(job, trainer, watch.seconds, checkpoint)
-
-
-def write_result(job: TrainingJob, trainer: Any, seconds: float, checkpoint: Path | None) -> None:
-    """Write the adapter or model, the report and the curve; `final/` appears when all of it is there."""
-    folder = Path(job.folder)
-    trainer.save_model(str(folder / DRAFT))
-    trainer.accelerator.wait_for_everyone()
-    if not trainer.is_world_process_zero():
-        return
-    history = trainer.state.log_history
-    trained = Trained(
-        folder=folder / FINAL,
-        steps=trainer.state.global_step,
-        loss=_last(history, "loss") or float("nan"),
-        eval_loss=_last(history, "eval_loss"),
-        seconds=seconds,
-        resumed_at=int(checkpoint.name.rpartition("-")[2]) if checkpoint else None,
-        data=job.data,
-    )
-    write_json(folder / REPORT, report(job, trained, history))
-    plot_losses(history, f"{job.stage}: {Path(job.base).name}", folder / CURVE)
-    (folder / DRAFT).rename(folder / FINAL)
-
-
-def report(job: TrainingJob, trained: Trained, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return what `training.json` holds."""
-    losses = [entry for entry in history if "loss" in entry or "eval_loss" in entry]
-    return {
-        "stage": job.stage,
-        **{name: value for name, value in asdict(trained).items() if name not in ("folder", "data")},
-        "data": asdict(trained.data),
-        "settings": job.settings.model_dump(),
-        "versions": versions(),
-        "losses": losses,
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that trained."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for name in PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
-
-
-def _last(history: Sequence[dict[str, Any]], key: str) -> float | None:
-    return next((entry[key] for entry in reversed(history) if key in entry), None)

@@ -7,11 +7,11 @@ from typing import Any
 
 from ...errors import MissingExtraError, TrainingError
 from ..base_models import INSTALL, first_line
-from .run import TrainingJob
+from .job import TrainingJob
 
 
 def make_trackers(job: TrainingJob) -> list[Any]:
-    """Return the trainer's callbacks for the tracker that was asked for.
+    """Return the trainer's callbacks for the tracker of `report_to`.
 
     Raises:
         MissingExtraError: it is not installed.

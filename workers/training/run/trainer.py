@@ -15,8 +15,8 @@ from ..base_models import QUANTIZATION, device, load_base, load_tokenizer, new_m
 from ..run_folder import COMPLETE, last_checkpoint
 from ..settings import FinetuneSettings, PretrainSettings, TrainingSettings
 from .callbacks import ProgressCallback
+from .job import TrainingJob
 from .progress import ShowProgress
-from .run import TrainingJob
 from .trackers import make_trackers
 
 
@@ -24,7 +24,7 @@ def make_trainer(job: TrainingJob, show: ShowProgress) -> tuple[Any, ProgressCal
     """Return the trainer of a job, and what watches it.
 
     Raises:
-        TrainingError: the base cannot be loaded, or LoRA finds no layer to stand beside.
+        TrainingError: the base cannot be loaded, or LoRA finds no layer to adapt.
         MissingExtraError: a tracker is not installed.
     """
     settings = job.settings
@@ -53,7 +53,7 @@ def make_trainer(job: TrainingJob, show: ShowProgress) -> tuple[Any, ProgressCal
 
 
 def sft_arguments(job: TrainingJob) -> Any:
-    """Return the settings in trl's words."""
+    """Return the settings as trl's configuration."""
     settings, on = job.settings, device()
     shared = settings.model_dump(
         include={
@@ -88,7 +88,7 @@ def sft_arguments(job: TrainingJob) -> Any:
 def precision(settings: TrainingSettings, on: str) -> dict[str, bool]:
     """Return the precision to compute in: bfloat16 where the GPU has it, else float16 with scaled gradients.
 
-    trl keeps the matrices beside a quantized base in bfloat16, whose gradients cannot be scaled.
+    trl holds the adapter of a quantized base in bfloat16, whose gradients cannot be scaled.
     """
     can = on == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     bf16 = can if settings.bf16 is None else settings.bf16
@@ -114,11 +114,11 @@ def lora_config(settings: TrainingSettings) -> Any:
 
 
 def _check_length(model: Any, settings: TrainingSettings) -> None:
-    own = vars(model.config.get_text_config()).get("max_position_embeddings")
-    if own and settings.max_seq_length > own:
+    max_positions = vars(model.config.get_text_config()).get("max_position_embeddings")
+    if max_positions and settings.max_seq_length > max_positions:
         raise TrainingError(
-            f"max_seq_length is {settings.max_seq_length}, and the model reads {own} tokens",
-            hint=f"type: --max-seq-length {own}",
+            f"max_seq_length is {settings.max_seq_length}, and the model reads {max_positions} tokens",
+            hint=f"type: --max-seq-length {max_positions}",
         )
 
 

@@ -38,7 +38,7 @@ def test_a_json_list_becomes_what_finetune_takes(folder: Path) -> None:
     assert "train.jsonl: 12 examples of 1 schemas" in result.stdout
     assert len(lines_of(folder / "train.jsonl")) == 12
     assert len(read_examples(str(folder / "train.jsonl")).rows) == 12
-    assert not list(folder.glob("*.new"))
+    assert not list(folder.glob(".draft-*"))
 
 
 def test_the_seed_says_the_order(folder: Path) -> None:

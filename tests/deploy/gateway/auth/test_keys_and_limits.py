@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import openai
 import pytest
 from quackllm.deploy.cli.main import app
-from quackllm.deploy.gateway.auth.api_keys import add_key, digest_of, find_key, read_keys, remove_key
-from quackllm.deploy.gateway.auth.usage_ledger import Bucket, Cost, Ledger, Pass, Refusal
+from quackllm.deploy.gateway.auth.api_keys import add_key, find_key, key_digest, read_keys, remove_key
+from quackllm.deploy.gateway.auth.usage_ledger import Admission, Cost, Ledger, Refusal, TokenBucket
 from quackllm.deploy.gateway.settings import GatewaySettings
 from quackllm.workers.errors import RequestError, SetupError
 from typer.testing import CliRunner
@@ -57,8 +57,8 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(home: Path) -> None:
     assert len(key) > 40
     assert key not in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert find_key(read_keys(path), digest_of(key)) == "alice"
-    assert find_key(read_keys(path), digest_of(key + "x")) is None
+    assert find_key(read_keys(path), key_digest(key)) == "alice"
+    assert find_key(read_keys(path), key_digest(key + "x")) is None
     with pytest.raises(RequestError, match="called 'alice' already"):
         add_key(path, "alice")
     remove_key(path, "alice")
@@ -111,7 +111,7 @@ def test_a_budget_of_calls_ends_and_what_is_known_is_free(gateway: str, home: Pa
 def test_one_request_cannot_ask_for_more_than_is_left(gateway: str, home: Path, service: StandIn) -> None:
     key = add_key(home / "keys.yaml", "alice", max_calls=2)
     with client_with(gateway, key) as client:
-        with pytest.raises(openai.RateLimitError, match="llm_max_calls = 2") as caught:
+        with pytest.raises(openai.RateLimitError, match="has spent 2 calls of the 2") as caught:
             client.completions.create(model="standin", prompt=[f"prompt {n}" for n in range(20)])
         assert caught.value.code == "insufficient_quota"
     assert service.count() == 2
@@ -134,9 +134,9 @@ def test_tokens_and_money_are_counted_by_key(gateway: str, home: Path) -> None:
 
 def test_a_rate_says_when_to_come_back(home: Path) -> None:
     keys = home / "keys.yaml"
-    digest = digest_of(add_key(keys, "alice", requests_per_minute=2))
+    digest = key_digest(add_key(keys, "alice", requests_per_minute=2))
     ledger = Ledger(keys, home / "gateway.sqlite")
-    assert [type(ledger.admit(digest)) for _ in range(3)] == [Pass, Pass, Refusal]
+    assert [type(ledger.admit(digest)) for _ in range(3)] == [Admission, Admission, Refusal]
     refusal = ledger.admit(digest)
     assert isinstance(refusal, Refusal)
     assert refusal.code == "rate_limit_exceeded"
@@ -145,10 +145,10 @@ def test_a_rate_says_when_to_come_back(home: Path) -> None:
 
 def test_tokens_beyond_the_rate_are_waited_for(home: Path) -> None:
     keys = home / "keys.yaml"
-    digest = digest_of(add_key(keys, "alice", tokens_per_minute=60))
+    digest = key_digest(add_key(keys, "alice", tokens_per_minute=60))
     ledger = Ledger(keys, home / "gateway.sqlite")
     admitted = ledger.admit(digest)
-    assert isinstance(admitted, Pass)
+    assert isinstance(admitted, Admission)
     ledger.charge(admitted.name, admitted.key, Cost(1, 90, 0.0))
     refusal = ledger.admit(digest)
     assert isinstance(refusal, Refusal)
@@ -158,7 +158,7 @@ def test_tokens_beyond_the_rate_are_waited_for(home: Path) -> None:
 def test_a_bucket_fills_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("quackllm.deploy.gateway.auth.usage_ledger.monotonic", lambda: now[0])
-    bucket = Bucket(60)
+    bucket = TokenBucket(60)
     bucket.take(60)
     assert bucket.seconds_until_one() == pytest.approx(1)
     now[0] = 0.5
@@ -170,10 +170,10 @@ def test_a_bucket_fills_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_was_spent_outlives_the_process(home: Path) -> None:
     keys = home / "keys.yaml"
-    digest = digest_of(add_key(keys, "alice", max_calls=2))
+    digest = key_digest(add_key(keys, "alice", max_calls=2))
     ledger = Ledger(keys, home / "gateway.sqlite")
     admitted = ledger.admit(digest)
-    assert isinstance(admitted, Pass)
+    assert isinstance(admitted, Admission)
     ledger.charge(admitted.name, admitted.key, Cost(2))
     again = Ledger(keys, home / "gateway.sqlite").admit(digest)
     assert isinstance(again, Refusal)
@@ -281,7 +281,7 @@ def test_the_command_line_makes_lists_and_removes_keys(home: Path) -> None:
         return done.output
 
     key = typed("add", "alice", "--model", "echo", "--max-calls", "5").splitlines()[-1]
-    assert find_key(read_keys(home / "keys.yaml"), digest_of(key)) == "alice"
+    assert find_key(read_keys(home / "keys.yaml"), key_digest(key)) == "alice"
     listed = typed("list", "--json")
     assert key not in listed
     assert '"max_calls": 5' in listed

@@ -85,6 +85,21 @@ def test_the_select_list_may_use_the_models_functions_in_byzer_s_or_duckdb_s_sql
     assert posted(echo, ["hi"], sql=sql) == [{"value": value}]
 
 
+def test_every_value_is_written_as_duckdb_s_json(echo: TestClient) -> None:
+    sql = """
+        select DATE 'infinity' as a, 12345678901234567890.12::DECIMAL(38,2) as b, {'c': [INTERVAL 1 MONTH, NULL]} as c,
+        'nan'::DOUBLE as d, '0101'::BIT as e, llm_result(qianwen_chat('0101'::BIT)) as f,
+        qianwen_chat(TIME '24:00:00') as g
+    """
+    reply = echo.post("/model/predict", data={**FORM, "data": '["x"]', "sql": sql})
+    assert reply.status_code == 200, reply.text
+    (row,) = reply.json()
+    assert "12345678901234567890.12" in reply.text
+    assert (row["a"], row["c"], row["d"], row["e"]) == ("infinity", {"c": ["1 month", None]}, "NaN", "0101")
+    assert row["f"] == "echo: 0101"
+    assert json.loads(row["g"][0])["output"] == "echo: 24:00:00"
+
+
 def test_rows_of_objects_are_columns(echo: TestClient) -> None:
     sql = "select llm_result(qianwen_chat(array(concat(k, n)))) as value, tags"
     rows = posted(echo, [{"k": "a", "n": 1, "tags": ["x"]}, {"k": "b", "n": 2}], sql=sql, dataType="row")

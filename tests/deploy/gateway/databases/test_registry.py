@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from quackllm.deploy.gateway.databases.registry import Databases, open_database
 from quackllm.udf.text2sql.evaluation.datasets import load_questions
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
 from quackllm.udf.text2sql.evaluation.scoring import rows_of, same_rows
+from quackllm.workers.database_schema import Schema
 from quackllm.workers.errors import DatabaseError, RequestError, SetupError
-from quackllm.workers.mschema import Schema, format_mschema
+from quackllm.workers.mschema import format_mschema
 from sqlalchemy import create_engine
 
 from support.spider_on_servers import copy_database
@@ -64,9 +66,8 @@ def test_the_right_queries_are_taken_by_its_own_explain_and_give_the_right_rows(
             assert refused is None, (question.sql, refused)
             rows = database.run(sql, 10_000)
             assert not rows.truncated
-            assert same_rows(rows_of(connection, question.sql), [tuple(row) for row in rows.rows], question.ordered), (
-                sql
-            )
+            found = [tuple(json.loads(row)) for row in rows.rows]
+            assert same_rows(rows_of(connection, question.sql), found, question.ordered), sql
 
 
 @pytest.mark.parametrize(
@@ -106,18 +107,18 @@ def test_the_connection_itself_cannot_write_to_sqlite(tmp_path: Path) -> None:
 def test_a_query_gives_no_more_rows_than_wanted_and_says_that_there_are_more(database: Database) -> None:
     rows = database.run("SELECT Name FROM singer ORDER BY Singer_ID", 2)
     assert rows.columns == ("Name",)
-    assert rows.rows == (("Joe Sharp",), ("Timbaland",))
+    assert rows.rows == ('["Joe Sharp"]', '["Timbaland"]')
     assert rows.truncated
     assert not database.run("SELECT Name FROM singer ORDER BY Singer_ID LIMIT 2", 2).truncated
 
 
 def test_a_statement_that_runs_for_ever_is_stopped(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("server", "duckdb_file"):
+    for module in ("sqlalchemy_server", "duckdb_file"):
         monkeypatch.setattr(f"quackllm.deploy.gateway.databases.{module}.STATEMENT_SECONDS", 0.2)
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(DatabaseError, match=r"(?i)interrupt"):
         database.run(endless, 1)
-    assert database.run("SELECT 1 AS one", 1).rows == ((1,),)
+    assert database.run("SELECT 1 AS one", 1).rows == ("[1]",)
 
 
 def test_its_own_words_say_what_is_wrong_with_a_query(database: Database) -> None:
@@ -128,13 +129,23 @@ def test_its_own_words_say_what_is_wrong_with_a_query(database: Database) -> Non
     assert sql == "SELECT shoe_size FROM singer"
 
 
-@pytest.mark.parametrize("cell", ["x'00ff'", "9e999", "NULL", "12345678901234567890"])
-def test_every_cell_becomes_something_that_json_holds(tmp_path: Path, cell: str) -> None:
-    import json
-
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("x'00ff27'", r'"\\x00\\xFF\\x27"'),
+        ("9e999", '"Infinity"'),
+        ("-9e999", '"-Infinity"'),
+        ("NULL", "null"),
+        ("9223372036854775807", "9223372036854775807"),
+        ("0.1", "0.1"),
+        ("CAST(x'c4e3' AS TEXT)", '"\ufffd\ufffd"'),
+    ],
+)
+def test_every_cell_is_written_as_json(tmp_path: Path, cell: str, written: str) -> None:
     path = sqlite_file(tmp_path)
     rows = open_database(SecretStr(f"sqlite:///{path}"), NAME).run(f"SELECT {cell} AS cell", 1)
-    json.dumps(rows.rows, allow_nan=False)
+    assert rows.rows == (f"[{written}]",)
+    json.loads(rows.rows[0], parse_constant=pytest.fail)
 
 
 def configured(folder: Path, text: str) -> Databases:

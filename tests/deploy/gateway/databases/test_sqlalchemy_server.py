@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 from quackllm.deploy.gateway.databases.registry import open_database
+from quackllm.udf.text2sql.checks.transpile import translate
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
 from quackllm.udf.text2sql.evaluation.scoring import rows_of, same_rows
 from quackllm.udf.text2sql.evaluation.suites import load_suite
@@ -25,6 +26,7 @@ from sqlalchemy import create_engine, text
 from quackllm import deploy
 from standin.fixtures import StandIn
 from support.database_servers import database_on, running_mariadb, running_postgres
+from support.date_queries import FILL, NAMES, QUERIES, SCHEMA, from_json, in_duckdb
 from support.gateway_in_process import client
 from support.spider_on_servers import copy_database
 
@@ -184,5 +186,46 @@ def test_a_statement_that_takes_too_long_is_stopped_by_the_server(
     database = open_database(SecretStr(url), "shop")
     with pytest.raises(DatabaseError, match=r"(?i)timeout|interrupt|max_statement_time"):
         database.run("SELECT count(*) FROM n a CROSS JOIN n b CROSS JOIN n c CROSS JOIN n d", 1)
-    assert database.run("SELECT 1 AS one", 1).rows == ((1,),)
+    assert database.run("SELECT 1 AS one", 1).rows == ("[1]",)
+    database.close()
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_dates_are_moved_cut_and_counted_as_in_duckdb(kind: str, servers: dict[str, Make]) -> None:
+    engine = create_engine(url := servers[kind]("dates"))
+    columns = ", ".join(map(" ".join, NAMES)).replace("VARCHAR", "VARCHAR(9)")
+    if kind == "mariadb":
+        columns = columns.replace("TIMESTAMP", "DATETIME")
+    with engine.begin() as connection:
+        for statement in (f"CREATE TABLE t ({columns})", FILL):
+            connection.execute(text(statement))
+    engine.dispose()
+    database = open_database(SecretStr(url), "dates")
+    for query in QUERIES:
+        said = translate(query, SCHEMA, database.dialect)
+        assert database.explain(said) is None, said
+        assert from_json(database.run(said, 100).rows) == in_duckdb(query), said
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "written"),
+    [
+        ("postgresql", "DATE 'infinity'", '"infinity"'),
+        ("postgresql", "TIMESTAMP '0044-03-15 01:02:03 BC'", '"0044-03-15 01:02:03 BC"'),
+        ("postgresql", "TIME '24:00:00'", '"24:00:00"'),
+        ("postgresql", "INTERVAL '1 month'", '"1 mon"'),
+        ("postgresql", "ARRAY[DATE '-infinity', NULL]", '["-infinity", null]'),
+        ("postgresql", "12345678901234567890.12", "12345678901234567890.12"),
+        ("postgresql", "'NaN'::FLOAT8", '"NaN"'),
+        ("mariadb", "CAST('0000-00-00' AS DATE)", '"0000-00-00"'),
+        ("mariadb", "CAST('838:59:59' AS TIME)", '"838:59:59"'),
+        ("mariadb", "18446744073709551615", "18446744073709551615"),
+    ],
+)
+def test_values_that_python_has_not_are_told_as_the_server_writes_them(
+    kind: str, value: str, written: str, servers: dict[str, Make]
+) -> None:
+    database = open_database(SecretStr(servers[kind](f"value_{abs(hash(value))}")), "value")
+    assert database.run(f"SELECT {value} AS x", 1).rows == (f"[{written}]",)
     database.close()

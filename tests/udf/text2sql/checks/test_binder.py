@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quackllm.udf.text2sql.checks.binder import OneByOne, bind
 from quackllm.udf.text2sql.schema.catalog import read_catalog
-from quackllm.workers.mschema import Column, Schema, Table, join_name
+from quackllm.workers.database_schema import Column, Schema, Table, join_name
 
 SCHEMA = Schema(
     "shop",

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quackllm.udf.text2sql.checks.guard import check
+from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.errors import GuardError
-from quackllm.workers.mschema import Column, Schema, Table
 
 REFUSED = r"""
 DROP TABLE singer

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from quackllm.udf.text2sql.checks.string_literals import normalize_string_literals
-from quackllm.workers.mschema import Column, Schema, Table
+from quackllm.workers.database_schema import Column, Schema, Table
 
 SCHEMA = Schema(tables=(Table("head", (Column("age", "INTEGER"), Column("born state", "VARCHAR"))),))
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from quackllm.udf.text2sql.checks.binder import bind
 from quackllm.udf.text2sql.checks.guard import check
 from quackllm.udf.text2sql.checks.transpile import find_dialect, limited, translate
+from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.errors import GuardError, RequestError
-from quackllm.workers.mschema import Column, Schema, Table
 from sqlglot.errors import SqlglotError
 
 SINGER = Table("Singer", (Column("Singer_ID", "BIGINT"), Column("Name", "VARCHAR"), Column("Year", "VARCHAR")))

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 from quackllm.udf.text2sql.evaluation import datasets
+from quackllm.workers.database_schema import ForeignKey
 from quackllm.workers.errors import SetupError
-from quackllm.workers.mschema import ForeignKey
 
 MOST_BYTES = 3_000_000
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.udf.text2sql.evaluation.sql_equivalence import equivalent_sql
-from quackllm.workers.mschema import Column, Schema, Table
+from quackllm.workers.database_schema import Column, Schema, Table
 
 SCHEMA = Schema(
     tables=(

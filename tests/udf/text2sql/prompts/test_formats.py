@@ -1,8 +1,9 @@
 import pytest
 from quackllm.udf.text2sql.prompts.formats import FORMS, format_named
+from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 from quackllm.workers.errors import SetupError
 from quackllm.workers.messages import Message
-from quackllm.workers.mschema import Column, ForeignKey, Schema, Table, format_mschema
+from quackllm.workers.mschema import format_mschema
 
 SCHEMA = Schema(
     "music",

@@ -23,8 +23,8 @@ from quackllm.udf.text2sql.prompts.schema_linking import (
 from quackllm.udf.text2sql.prompts.value_matching import match_values
 from quackllm.udf.text2sql.schema.ddl import read_ddl
 from quackllm.udf.text2sql.training_data import build_examples
+from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.messages import Message
-from quackllm.workers.mschema import Column, Schema, Table
 
 SINGER = read_ddl("CREATE TABLE singer (singer_id INT PRIMARY KEY, name VARCHAR, age INT, country VARCHAR)").schema
 LIBRARY = read_ddl(

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quackllm.udf.text2sql.prompts.value_matching import match_values
-from quackllm.workers.mschema import Column, Schema, Table
+from quackllm.workers.database_schema import Column, Schema, Table
 
 CITIES = ("New York", "York", "Paris", "北京", "上海市", "Rio de Janeiro", "A", "O'Fallon", "the")
 SCHEMA = Schema(

@@ -1,8 +1,8 @@
 import duckdb
 import pytest
 from quackllm.udf.text2sql.schema.catalog import read_catalog
+from quackllm.workers.database_schema import Column, ForeignKey, quote_path
 from quackllm.workers.errors import SchemaError
-from quackllm.workers.mschema import Column, ForeignKey, quote_path
 
 
 @pytest.fixture

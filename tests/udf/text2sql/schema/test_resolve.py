@@ -1,7 +1,8 @@
 import pytest
 from quackllm.udf.text2sql.schema.resolve import resolve
+from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 from quackllm.workers.errors import SchemaError
-from quackllm.workers.mschema import Column, ForeignKey, Schema, Table, format_mschema
+from quackllm.workers.mschema import format_mschema
 
 COLUMNS = (Column("id", "BIGINT"),)
 CATALOG = Schema(
@@ -60,3 +61,17 @@ def test_ddl_and_mschema_need_no_catalog():
     assert resolve(format_mschema(CATALOG), Schema()).schema == CATALOG
     assert resolve(format_mschema(CATALOG), Schema()).bindable
     assert not resolve("# Table: t\n[\n(a),\n(b)\n]", Schema()).bindable
+
+
+def test_ddl_of_which_nothing_can_be_read_names_the_place():
+    with pytest.raises(SchemaError, match="line 2: no column of t can be read"):
+        resolve("-- the only one\nCREATE TABLE t FROM nothing", Schema())
+
+
+def test_what_ddl_leaves_out_is_told_and_nothing_is_bound():
+    found = resolve("\nCREATE TABLE t (a INT);\nCREATE TABLE u LIKE unknown", Schema())
+    assert found.left_out == (
+        "line 3: u has the columns of unknown, which the text does not create",
+        "line 3: no column of u can be read",
+    )
+    assert not found.bindable

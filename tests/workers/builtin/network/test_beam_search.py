@@ -10,7 +10,7 @@ from quackllm.workers.builtin.network.numpy_network import Network
 from quackllm.workers.builtin.network.schema_linking import SchemaLinks, link
 from quackllm.workers.builtin.query.grammar import COLUMN, WORD, is_keyword, is_valid, keyword
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex
-from quackllm.workers.builtin.semantic_parser import sql_of, tree_of
+from quackllm.workers.builtin.semantic_parser import sql_for, tree_from_beam
 
 pytest_plugins = ["support.builtin_shop"]
 
@@ -46,7 +46,7 @@ def test_most_random_beams_bind() -> None:
         linked = link(QUESTIONS[seed % len(QUESTIONS)], links)
         for beam in beam_search(random_network(seed), names, linked):
             if not is_keyword(beam.symbols[0], "DECLINE"):
-                sql = sql_of(tree_of(beam, linked), names, linked)
+                sql = sql_for(tree_from_beam(beam, linked), names, linked)
                 written += sql is not None
                 bound += sql is not None and binder.binds(sql)
     assert written > 30
@@ -59,18 +59,18 @@ def test_sums_are_of_numbers_and_no_column_is_selected_twice(names: SchemaIndex,
     legal = DecodingMask(names, linked)
     mask = legal.mask(("AFTER_ITEM", "ARGUMENT"), [keyword("SUM")])
     city, age = names.find_column("customers", "city"), names.find_column("customers", "age")
-    assert not mask[legal.place((COLUMN, city or 0))]
-    assert mask[legal.place((COLUMN, age or 0))]
+    assert not mask[legal.position((COLUMN, city or 0))]
+    assert mask[legal.position((COLUMN, age or 0))]
     after = legal.mask(("AFTER_ITEM",), [(COLUMN, age or 0)])
-    assert not after[legal.place((COLUMN, age or 0))]
+    assert not after[legal.position((COLUMN, age or 0))]
 
 
 def test_without_constants_nothing_that_needs_one_is_legal(names: SchemaIndex, links: SchemaLinks) -> None:
     legal = DecodingMask(names, link("who?", links))
     city = names.find_column("customers", "city")
     mask = legal.mask(("AFTER_WHERE", "OPERATOR"), [(COLUMN, city or 0)])
-    assert not mask[legal.place(keyword("BETWEEN"))]
-    assert mask[legal.place(keyword("IS_NULL"))]
+    assert not mask[legal.position(keyword("BETWEEN"))]
+    assert mask[legal.position(keyword("IS_NULL"))]
 
 
 def test_a_run_of_words_is_a_constant_of_a_text_column_alone(names: SchemaIndex, links: SchemaLinks) -> None:
@@ -78,19 +78,21 @@ def test_a_run_of_words_is_a_constant_of_a_text_column_alone(names: SchemaIndex,
     city, age = names.find_column("customers", "city"), names.find_column("customers", "age")
     for column, allowed in ((city, True), (age, False)):
         mask = legal.mask(("AFTER_WHERE", "OPERAND"), [(COLUMN, column or 0), keyword("=")])
-        assert mask[legal.place((WORD, 3))] == allowed
+        assert mask[legal.position((WORD, 3))] == allowed
     last = legal.mask(("AFTER_WHERE", "LAST_WORD"), [(COLUMN, city or 0), keyword("="), (WORD, 3)])
-    assert [place for place, _ in enumerate(mask) if last[place]] == [legal.place((WORD, word)) for word in (3, 4, 5)]
+    assert [index for index, _ in enumerate(mask) if last[index]] == [
+        legal.position((WORD, word)) for word in (3, 4, 5)
+    ]
 
 
 def test_the_other_side_of_a_set_operation_has_as_many_items(names: SchemaIndex, links: SchemaLinks) -> None:
     legal = DecodingMask(names, link("both", links))
     one, two = (COLUMN, 1), (COLUMN, 2)
     short = legal.mask(("AFTER_ITEM",), [one, two, keyword("UNION"), one])
-    assert not short[legal.place(keyword("END"))]
+    assert not short[legal.position(keyword("END"))]
     whole = legal.mask(("AFTER_ITEM",), [one, two, keyword("UNION"), one, two])
-    assert whole[legal.place(keyword("END"))]
-    assert not whole[legal.place((COLUMN, 3))]
+    assert whole[legal.position(keyword("END"))]
+    assert not whole[legal.position((COLUMN, 3))]
 
 
 def test_the_same_question_gets_the_same_beams(untrained: Network, names: SchemaIndex, links: SchemaLinks) -> None:

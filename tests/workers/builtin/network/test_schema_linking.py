@@ -17,7 +17,7 @@ from quackllm.workers.builtin.query.from_sql import parse_sql
 from quackllm.workers.builtin.query.tree import LiteralValue
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.builtin.text.tokens import BUCKETS, name_words, read_words, stem, text_features
-from quackllm.workers.mschema import Column, Schema, Table
+from quackllm.workers.database_schema import Column, Schema, Table
 
 pytest_plugins = ["support.builtin_shop"]
 

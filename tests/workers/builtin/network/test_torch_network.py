@@ -17,7 +17,7 @@ from quackllm.workers.builtin.text.tokens import BUCKETS
 
 torch = pytest.importorskip("torch")
 
-from quackllm.workers.builtin.network.batching import MOST_COLUMNS, Batch, Example, batches, collate, drop_columns  # noqa: E402
+from quackllm.workers.builtin.network.batching import MAX_COLUMNS, Batch, Example, batches, collate, drop_columns  # noqa: E402
 from quackllm.workers.builtin.network.torch_network import NetworkConfig, TorchNetwork  # noqa: E402
 from quackllm.workers.builtin.network.weights import average_weights, save_weights  # noqa: E402
 
@@ -75,7 +75,7 @@ def test_padding_changes_nothing(example: Example, links: SchemaLinks) -> None:
 
 def test_large_schemas_are_thinned_but_keep_what_is_asked_for(example: Example) -> None:
     many = drop_columns(example, random.Random(0))
-    assert len(many.kept) == len(example.linked.features) or len(many.kept) >= MOST_COLUMNS
+    assert len(many.selected) == len(example.linked.features) or len(many.selected) >= MAX_COLUMNS
     batch = collate([many])
     legal = batch.illegal[0].gather(1, batch.targets[0][:, None])
     assert (legal == 0).all()

@@ -9,7 +9,7 @@ from quackllm.workers.builtin.query.implied_tables import drop_implied_tables
 from quackllm.workers.builtin.query.to_sql import NotWritableError, format_sql, quoted
 from quackllm.workers.builtin.query.tree import LiteralValue, Predicate, Query, Term
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex, join_tree
-from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
+from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 
 pytest_plugins = ["support.builtin_shop"]
 

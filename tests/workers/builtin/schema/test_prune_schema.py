@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from quackllm.workers.builtin.schema.prune_schema import MOST_COLUMNS, MOST_OF_TABLE, prune_schema
+from quackllm.workers.builtin.schema.prune_schema import MAX_COLUMNS, MAX_TABLE_COLUMNS, prune_schema
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex
-from quackllm.workers.mschema import Column, ForeignKey, Schema, Table
+from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 
 pytest_plugins = ["support.builtin_shop"]
 
@@ -14,7 +14,7 @@ def table(name: str, *columns: str, width: int = 10) -> Table:
 
 
 def large() -> SchemaIndex:
-    """Sixty tables nobody asks for, and three that are tied to each other."""
+    """Sixty tables that no question is about, and three with keys between them."""
     others = [table(f"thing_{number}") for number in range(60)]
     known = [table("singer", "stage_name"), table("part", "singer_id", "opera_id"), table("opera", "title")]
     keys = [ForeignKey("part", f"{name}_id", name, "id") for name in ("singer", "opera")]
@@ -30,7 +30,7 @@ def test_what_is_named_is_kept_with_what_ties_it() -> None:
     kept = {table.name for table in schema.tables}
     assert {"singer", "part", "opera"} <= kept
     assert len(schema.foreign_keys) == 2
-    assert sum(len(table.columns) for table in schema.tables) <= MOST_COLUMNS
+    assert sum(len(table.columns) for table in schema.tables) <= MAX_COLUMNS
 
 
 def test_a_cell_keeps_its_table() -> None:
@@ -43,5 +43,5 @@ def test_a_cell_keeps_its_table() -> None:
 def test_a_wide_table_keeps_its_key_and_what_is_named() -> None:
     names = SchemaIndex(Schema("wide", (table("log", "level", "x299_note", width=400), table("user", "name"))))
     (log,) = [one for one in prune_schema(names, "Logs of which level and note?", ()).tables if one.name == "log"]
-    assert len(log.columns) == MOST_OF_TABLE
+    assert len(log.columns) == MAX_TABLE_COLUMNS
     assert {"id", "level", "x299_note"} <= {column.name for column in log.columns}

@@ -13,7 +13,7 @@ from quackllm.workers.builtin.text.word_vectors import (
     word_vectors,
     write_word_vectors,
 )
-from quackllm.workers.mschema import Column, Schema, Table
+from quackllm.workers.database_schema import Column, Schema, Table
 
 
 def alike(one: str, two: str) -> float:

@@ -1,4 +1,4 @@
-"""The llama.cpp engine on a tiny Llama in 8 bits that knows a few answers by heart."""
+"""The llama.cpp engine on a tiny Llama in 8 bits that was trained on a few answers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from quackllm.workers.engines import EmbeddingEngine, StreamingEngine
+from quackllm.workers.engines.chat_template import prompt_tokens
 from quackllm.workers.engines.llama_cpp.engine import LlamaCppEngine, LlamaCppSettings
-from quackllm.workers.engines.transformers.batching import prompt_tokens
 from quackllm.workers.errors import DeployError, MissingExtraError, ProviderError
 from quackllm.workers.messages import Message, Request, Response
 from quackllm.workers.options import Options
@@ -26,41 +26,44 @@ import quackllm
 from support.tiny_models import TALKS
 
 pytest.importorskip("xllamacpp")
+Run = Callable[..., Any]
 DUCK, POND = "What swims on the pond?", "池塘里有什么？"
 TURNS = (Message("system", "be brief"), Message("user", DUCK), Message("assistant", "A duck."), Message("user", "?"))
 
 
-def run(path: Path | str, work: Callable[[LlamaCppEngine], Coroutine[Any, Any, Any]], **settings: Any) -> Any:
-    async def main() -> Any:
-        engine = LlamaCppEngine(LlamaCppSettings(model_path=str(path), **{"n_ctx": 256, "n_threads": 1, **settings}))
-        try:
-            await engine.start()
-            return await work(engine)
-        finally:
-            await engine.close()
+@pytest.fixture
+def make_engine() -> Callable[..., LlamaCppEngine]:
+    def make(path: str, **settings: Any) -> LlamaCppEngine:
+        return LlamaCppEngine(LlamaCppSettings(model_path=path, **{"n_ctx": 256, "n_threads": 1, **settings}))
 
-    return asyncio.run(main())
+    return make
 
 
 def request(text: str, **options: Any) -> Request:
     return Request(Request.of(text).messages, Options(**{"max_tokens": 40, **options}))
 
 
-def answers(path: Path, requests: list[Request], **settings: Any) -> list[Any]:
-    async def work(engine: LlamaCppEngine) -> list[Any]:
-        return await asyncio.gather(*(engine.answer(one) for one in requests), return_exceptions=True)
+@pytest.fixture
+def answers(run: Run) -> Run:
+    """Give what answers requests at once, each with a Response or an error."""
 
-    return run(path, work, **settings)
+    def answers(path: Path, requests: list[Request], **settings: Any) -> list[Any]:
+        async def work(engine: LlamaCppEngine) -> list[Any]:
+            return await asyncio.gather(*map(engine.answer, requests), return_exceptions=True)
+
+        return run(path, work, **settings)
+
+    return answers
 
 
-def test_a_gguf_answers_many_at_once(tiny_gguf: Path) -> None:
+def test_a_gguf_answers_many_at_once(tiny_gguf: Path, answers: Run) -> None:
     responses = answers(tiny_gguf, [request(asked) for asked in TALKS], n_parallel=3)
     assert [response.output for response in responses] == list(TALKS.values())
     assert {response.finish_reason for response in responses} == {"stop"}
     assert all(response.usage.input_tokens and response.usage.output_tokens for response in responses)
 
 
-def test_a_short_answer_does_not_wait_for_a_long_one(tiny_gguf: Path) -> None:
+def test_a_short_answer_does_not_wait_for_a_long_one(tiny_gguf: Path, run: Run) -> None:
     async def work(engine: LlamaCppEngine) -> list[str]:
         done: list[str] = []
 
@@ -81,7 +84,7 @@ def test_a_short_answer_does_not_wait_for_a_long_one(tiny_gguf: Path) -> None:
 @pytest.mark.parametrize("turns", [(Message("user", POND),), TURNS], ids=["one turn", "several"])
 @pytest.mark.parametrize("template", [True, False], ids=["template", "no template"])
 def test_the_same_tokens_are_read_as_by_transformers(
-    tiny_llama: Path, tiny_gguf: Path, tmp_path: Path, turns: tuple[Message, ...], template: bool
+    tiny_llama: Path, tiny_gguf: Path, tmp_path: Path, turns: tuple[Message, ...], template: bool, run: Run
 ) -> None:
     import transformers
     from quackllm.workers.training.export import export
@@ -98,7 +101,7 @@ def test_the_same_tokens_are_read_as_by_transformers(
     assert read == prompt_tokens(tokenizer, turns, {})
 
 
-def test_a_template_that_refuses(tiny_llama: Path, tmp_path: Path) -> None:
+def test_a_template_that_refuses(tiny_llama: Path, tmp_path: Path, answers: Run) -> None:
     from quackllm.workers.training.export import export
 
     strict = shutil.copytree(tiny_llama, tmp_path / "strict")
@@ -109,14 +112,14 @@ def test_a_template_that_refuses(tiny_llama: Path, tmp_path: Path) -> None:
     assert "no chat, <|im_end|>" in error.message
 
 
-def test_limits_and_stop_texts(tiny_gguf: Path) -> None:
+def test_limits_and_stop_texts(tiny_gguf: Path, answers: Run) -> None:
     short, stopped = answers(tiny_gguf, [request(DUCK, max_tokens=3), request(DUCK, stop=("pond", "never"))])
     assert (short.finish_reason, short.error.code, short.usage.output_tokens) == ("length", "length", 3)
     assert TALKS[DUCK].startswith(short.output)
     assert (stopped.output, stopped.finish_reason) == ("A duck swims on the ", "stop")
 
 
-def test_a_seed_repeats_a_draw(tiny_gguf: Path) -> None:
+def test_a_seed_repeats_a_draw(tiny_gguf: Path, answers: Run) -> None:
     asked = {"temperature": 2.0, "top_k": 400, "top_p": 1.0, "extra": {"min_p": 0.0}, "max_tokens": 30}
     seeds = (7, 7, 8, None, None)
     first, again, other, free, freer = answers(tiny_gguf, [request("x", seed=seed, **asked) for seed in seeds])
@@ -124,7 +127,7 @@ def test_a_seed_repeats_a_draw(tiny_gguf: Path) -> None:
     assert len({first.output, other.output, free.output, freer.output}) == 4
 
 
-def test_an_answer_in_the_form_that_was_asked_for(tiny_gguf: Path) -> None:
+def test_an_answer_in_the_form_that_was_asked_for(tiny_gguf: Path, answers: Run) -> None:
     schema = {"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"], "additionalProperties": False}
     wrapped = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"enum": ["yes", "no"]}}}
     grammar = {"grammar": 'root ::= "SELECT " [1-3]'}
@@ -150,14 +153,16 @@ def test_an_answer_in_the_form_that_was_asked_for(tiny_gguf: Path) -> None:
         ({"extra": {"min_p": "high"}}, "invalid_option", "min_p"),
     ],
 )
-def test_what_llama_cpp_does_not_have(tiny_gguf: Path, options: dict[str, Any], code: str, words: str) -> None:
+def test_what_llama_cpp_does_not_have(
+    tiny_gguf: Path, options: dict[str, Any], code: str, words: str, answers: Run
+) -> None:
     bad, good = answers(tiny_gguf, [request(DUCK, **options), request(DUCK)])
     assert (bad.code, bad.retryable) == (code, False)
     assert words in bad.message
     assert good.output == TALKS[DUCK]
 
 
-def test_too_long_too_empty_and_unseen(tiny_gguf: Path) -> None:
+def test_too_long_too_empty_and_unseen(tiny_gguf: Path, run: Run, answers: Run) -> None:
     image = Request((Message("user", "?", ("https://example.org/a.png",)),))
     long, seen, good = answers(tiny_gguf, [request("duck " * 300), image, request(DUCK)])
     assert (long.code, long.retryable) == ("context_length_exceeded", False)
@@ -174,7 +179,7 @@ def test_too_long_too_empty_and_unseen(tiny_gguf: Path) -> None:
 
 
 @pytest.mark.parametrize("asked", [DUCK, POND])
-def test_a_stream_is_the_answer_piece_by_piece(tiny_gguf: Path, asked: str) -> None:
+def test_a_stream_is_the_answer_piece_by_piece(tiny_gguf: Path, asked: str, run: Run) -> None:
     async def work(engine: LlamaCppEngine) -> list[Any]:
         return [piece async for piece in engine.stream(request(asked))]
 
@@ -184,7 +189,7 @@ def test_a_stream_is_the_answer_piece_by_piece(tiny_gguf: Path, asked: str) -> N
     assert response.usage.output_tokens > 3
 
 
-def test_a_stream_says_why_it_fails(tiny_gguf: Path) -> None:
+def test_a_stream_says_why_it_fails(tiny_gguf: Path, run: Run) -> None:
     async def work(engine: LlamaCppEngine) -> None:
         async for _ in engine.stream(request("duck " * 300)):
             pass
@@ -193,13 +198,13 @@ def test_a_stream_says_why_it_fails(tiny_gguf: Path) -> None:
         run(tiny_gguf, work)
 
 
-def test_thoughts_are_kept_apart_in_a_whole_answer(tiny_gguf: Path) -> None:
+def test_thoughts_are_kept_apart_in_a_whole_answer(tiny_gguf: Path, answers: Run) -> None:
     thinking = {"grammar": 'root ::= "<think>six times seven</think>\\n\\n42"'}
     (response,) = answers(tiny_gguf, [request(DUCK, extra=thinking)])
     assert (response.output, response.reasoning) == ("42", "six times seven")
 
 
-def test_a_cancelled_request_stops_the_work(tiny_gguf: Path) -> None:
+def test_a_cancelled_request_stops_the_work(tiny_gguf: Path, run: Run) -> None:
     async def work(engine: LlamaCppEngine) -> float:
         process = psutil.Process(engine._server.pid)
         left = asyncio.create_task(engine.answer(request(DUCK, max_tokens=10**6, extra={"ignore_eos": True})))
@@ -215,7 +220,7 @@ def test_a_cancelled_request_stops_the_work(tiny_gguf: Path) -> None:
     assert run(tiny_gguf, work, n_ctx=100_000, n_parallel=1) <= 0.02
 
 
-def test_a_process_that_dies_is_followed_by_another(tiny_gguf: Path) -> None:
+def test_a_process_that_dies_is_followed_by_another(tiny_gguf: Path, run: Run) -> None:
     async def work(engine: LlamaCppEngine) -> tuple[ProviderError, Response, set[int]]:
         first = engine._server.pid
         left = asyncio.create_task(engine.answer(request(DUCK, max_tokens=10**6, extra={"ignore_eos": True})))
@@ -232,14 +237,14 @@ def test_a_process_that_dies_is_followed_by_another(tiny_gguf: Path) -> None:
     assert not any(psutil.pid_exists(process) for process in processes)
 
 
-def test_it_is_not_in_the_terminals_process_group(tiny_gguf: Path) -> None:
+def test_it_is_not_in_the_terminals_process_group(tiny_gguf: Path, run: Run) -> None:
     async def work(engine: LlamaCppEngine) -> int:
         return os.getpgid(engine._server.pid)
 
     assert run(tiny_gguf, work) != os.getpgid(0), "Ctrl-C of a statement would end the model"
 
 
-def test_it_ends_with_its_parent(tiny_gguf: Path) -> None:
+def test_it_ends_with_its_parent(tiny_gguf: Path, run: Run) -> None:
     program = (
         "import asyncio, sys\n"
         "from quackllm.workers.engines.llama_cpp.engine import LlamaCppEngine, LlamaCppSettings\n"
@@ -261,7 +266,7 @@ def test_it_ends_with_its_parent(tiny_gguf: Path) -> None:
     assert not psutil.pid_exists(child)
 
 
-def test_vectors_do_not_depend_on_the_company(tiny_gguf: Path) -> None:
+def test_vectors_do_not_depend_on_the_company(tiny_gguf: Path, run: Run) -> None:
     async def work(engine: LlamaCppEngine) -> tuple[list[list[float]], list[float], Response]:
         both, alone = await engine.embed([DUCK, POND]), await engine.embed([DUCK])
         return both, alone[0], await engine.answer(request(DUCK))
@@ -276,7 +281,7 @@ def test_vectors_do_not_depend_on_the_company(tiny_gguf: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["no file", "a folder", "no GGUF", "cut off", "empty"])
-def test_a_file_that_cannot_be_loaded(tiny_gguf: Path, tmp_path: Path, kind: str) -> None:
+def test_a_file_that_cannot_be_loaded(tiny_gguf: Path, tmp_path: Path, kind: str, answers: Run) -> None:
     path = tmp_path / "model.gguf"
     if kind == "a folder":
         path.mkdir()
@@ -290,7 +295,7 @@ def test_a_file_that_cannot_be_loaded(tiny_gguf: Path, tmp_path: Path, kind: str
     assert str(path) in caught.value.message
 
 
-def test_a_missing_package_is_named(tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch, answers: Run) -> None:
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     with pytest.raises(MissingExtraError) as caught:
         answers(tiny_gguf, [request(DUCK)])

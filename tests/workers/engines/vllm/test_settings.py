@@ -1,4 +1,4 @@
-"""What of the vLLM engine needs no vLLM: its settings, what a request asks of it, and its processes' first module."""
+"""The parts of the vLLM engine that need no vLLM: its settings, its sampling, its processes' first module."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ import psutil
 import pytest
 from quackllm.workers.deployments.spec import ModelSpec, make_spec
 from quackllm.workers.engines import EmbeddingEngine, StreamingEngine
-from quackllm.workers.engines.vllm.engine import VllmEngine, VllmSettings
+from quackllm.workers.engines.vllm.engine import VllmEngine
 from quackllm.workers.engines.vllm.loading import arguments, as_config, check_arguments, failure_message
 from quackllm.workers.engines.vllm.sampling import sampling_fields
+from quackllm.workers.engines.vllm.settings import VllmSettings
 from quackllm.workers.errors import DeployError, MissingExtraError, ProviderError, SetupError
 from quackllm.workers.options import Options
 

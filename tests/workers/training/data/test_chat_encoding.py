@@ -1,4 +1,4 @@
-"""The loss falls on what the assistant says, and the prompt is what the engine sends."""
+"""The loss counts the assistant's messages, and the prompt is the one that the engine sends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.workers.engines.transformers.batching import prompt_tokens
+from quackllm.workers.engines.chat_template import prompt_tokens
 from quackllm.workers.messages import Message, Role
 from quackllm.workers.training.data.chat_encoding import IGNORE_INDEX, ChatEncoder, encode_examples
 from quackllm.workers.training.data.chat_examples import Example, Examples

@@ -11,7 +11,8 @@ from pathlib import Path
 from .base_models import base_path, deepspeed_config, load_tokenizer, translated_errors
 from .data.dataset import dataset_of_windows, fingerprint
 from .data.text_windows import Texts, make_windows, read_texts
-from .run.run import TrainingJob, train
+from .run.job import TrainingJob
+from .run.run import train
 from .run_folder import DataReport, Trained, run_folder, start_or_resume
 from .settings import PretrainSettings
 from .train_tokenizer import train_tokenizer
@@ -20,7 +21,7 @@ from .train_tokenizer import train_tokenizer
 def pretrain(settings: PretrainSettings) -> Trained:
     """Train all weights of a base, or of a fresh model, on text.
 
-    A run that was killed goes on at its last complete checkpoint when it is started again with the same settings.
+    A run that was killed resumes at its last complete checkpoint when it is started again with the same settings.
 
     Returns:
         The finished model in `output_dir/final`, with its losses.
@@ -57,7 +58,7 @@ def pretrain(settings: PretrainSettings) -> Trained:
 
 
 def _tokenizer(settings: PretrainSettings, folder: Path, documents: list[str]) -> str:
-    """Return the tokenizer of a fresh model: the one that is named, or one made from the text, kept with the run."""
+    """Return the tokenizer of a fresh model: the named one, or one trained on the text and saved with the run."""
     if settings.tokenizer:
         return base_path(settings.tokenizer)
     kept = folder / "tokenizer"

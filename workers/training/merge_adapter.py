@@ -5,13 +5,13 @@ quackllm merge --adapter runs/sql --output-dir models/sql
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
+from ..atomic_files import atomic_write
 from ..errors import TrainingError
 from .base_models import base_path, first_line, load_tokenizer, translated_errors
-from .run_folder import DRAFT, require_finished
+from .run_folder import require_finished
 from .settings import MergeSettings
 
 
@@ -34,12 +34,10 @@ def merge(settings: MergeSettings) -> Path:
         adapter = require_finished(settings.adapter)
         base = base_path(settings.model_name or _trained_on(adapter))
         model = _merged(base, adapter, settings)
-        draft = target.with_name(f"{target.name}.{DRAFT}")
-        shutil.rmtree(draft, ignore_errors=True)
-        model.save_pretrained(draft)
         own = adapter if (adapter / "tokenizer_config.json").is_file() else base
-        load_tokenizer(str(own), settings.trust_remote_code).save_pretrained(draft)
-    draft.rename(target)
+        with atomic_write(target) as draft:
+            model.save_pretrained(draft)
+            load_tokenizer(str(own), settings.trust_remote_code).save_pretrained(draft)
     return target
 
 

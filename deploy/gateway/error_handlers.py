@@ -1,0 +1,36 @@
+"""Every error that leaves a route reaches its client, in the protocol that the client speaks."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from ...workers.errors import QuackLLMError
+from .error_styles import reply_error
+from .errors import GatewayError, as_gateway_error, unreadable_body
+
+CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Let the application reply to errors."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        return reply_error(request.scope, _read(error))
+
+    for kind in (Exception, QuackLLMError, GatewayError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, handle)
+
+
+def _read(error: Exception) -> GatewayError:
+    """Return what a client is told of an error, whosever it is."""
+    if isinstance(error, GatewayError):
+        return error
+    if isinstance(error, QuackLLMError):
+        return as_gateway_error(error)
+    if isinstance(error, RequestValidationError):
+        return unreadable_body(error)
+    if isinstance(error, HTTPException):
+        return GatewayError(error.status_code, str(error.detail), code=CODES.get(error.status_code, "http_error"))
+    return GatewayError(500, "the gateway failed; its log says more", code="server_error")

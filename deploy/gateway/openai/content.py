@@ -1,0 +1,76 @@
+"""What a message says: its text, its images, and the parts that only some services know.
+
+Sources: OpenAI's API reference (chat completions: content parts; responses: `input_text`, `input_image`), DashScope's
+(`{"text": …}`, `{"image": …}`) and Anthropic's (`cache_control`, which routers in front of it take in OpenAI's parts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ....workers.errors import RequestError
+
+TEXT_TYPES = ("text", "input_text", "output_text", "refusal")
+IMAGE_TYPES = ("image_url", "input_image", "image")
+
+
+@dataclass(frozen=True)
+class Content:
+    """The content of one message.
+
+    Args:
+        text: its texts, one a line.
+        images: addresses, or `data:` URLs.
+        parts: what a service that takes parts is sent; None where text and images say all of it.
+        unknown_types: the types of those that are neither text nor image.
+    """
+
+    text: str
+    images: tuple[str, ...] = ()
+    parts: tuple[dict[str, Any], ...] | None = None
+    unknown_types: tuple[str, ...] = ()
+
+
+def read_content(content: str | Sequence[str | dict[str, Any]] | None) -> Content:
+    """Return what a message's content says.
+
+    Raises:
+        RequestError: a part has no type, or not what its type stands for.
+    """
+    if not isinstance(content, Sequence) or isinstance(content, str):
+        return Content(content or "")
+    read = [_read_part({"type": "text", "text": part} if isinstance(part, str) else part) for part in content]
+    parts = tuple({**plain, **further} for plain, further in read)
+    return Content(
+        "\n".join(part["text"] for part in parts if part["type"] == "text"),
+        tuple(part["image_url"]["url"] for part in parts if part["type"] == "image_url"),
+        parts if any(further for _, further in read) else None,
+        tuple(dict.fromkeys(part["type"] for part in parts if part["type"] not in ("text", "image_url"))),
+    )
+
+
+def _read_part(part: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the part that OpenAI's protocol has for it, and what else it holds."""
+    kind = part.get("type") or next((name for name in (*TEXT_TYPES, *IMAGE_TYPES) if name in part), None)
+    if not isinstance(kind, str):
+        raise RequestError("a part of a message has no type", hint='write {"type": "text", "text": "…"}')
+    further = {name: value for name, value in part.items() if name != "type" and value is not None}
+    if kind in TEXT_TYPES:
+        text = further.pop("refusal" if kind == "refusal" else "text", None)
+        if not isinstance(text, str):
+            raise RequestError(f"a part of type {kind} has no text", hint='write {"type": "text", "text": "…"}')
+        return {"type": "text", "text": text}, further
+    if kind in IMAGE_TYPES:
+        image = further.pop("image" if kind == "image" else "image_url", None)
+        address = {"url": image} if isinstance(image, str) else image
+        if not isinstance(address, dict) or not isinstance(address.get("url"), str):
+            hint = 'write {"type": "image_url", "image_url": {"url": "https://… or data:image/png;base64,…"}}'
+            raise RequestError(f"a part of type {kind} has no address", hint=hint)
+        address = {name: value for name, value in address.items() if value is not None}
+        if "detail" in further:  # Where OpenAI's newer protocol has it.
+            address["detail"] = further.pop("detail")
+        more = {"image_url": address} if len(address) > 1 else {}
+        return {"type": "image_url", "image_url": {"url": address["url"]}}, further | more
+    return {"type": kind}, further or {"type": kind}

@@ -1,0 +1,85 @@
+"""The requests that this process alone may send: claimed in the call store, kept by a heartbeat, given back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import uuid
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from ...workers.errors import StoreError
+from .async_store import AsyncCallStore
+from .lease_table import LEASE_SECONDS
+from .request_key import Key
+from .store import CallStore
+
+Start = Callable[[Coroutine[Any, Any, None]], object]
+
+
+class Leases:
+    """This process's leases. Lives in the event loop.
+
+    Args:
+        store: the call store.
+        start: runs a coroutine beside whoever calls here.
+    """
+
+    def __init__(self, store: AsyncCallStore, start: Start) -> None:
+        self._store = store
+        self._start = start
+        self._held: set[Key] = set()
+        self._unused: list[Key] = []
+        self._beating = False
+
+    async def claim(self, keys: Sequence[Key]) -> set[Key]:
+        """Take the leases that no other process has; return those that were taken.
+
+        Raises:
+            StoreError: the store cannot be opened, or is locked.
+        """
+        granted = await self._store.call(CallStore.claim, keys, owner())
+        self._held |= granted
+        if granted and not self._beating:
+            self._beating = True
+            self._start(self._heartbeat())
+        return granted
+
+    async def _heartbeat(self) -> None:
+        """Keep the leases for as long as there are any."""
+        await asyncio.sleep(LEASE_SECONDS / 3)
+        while self._held:
+            with contextlib.suppress(StoreError):  # The disk may have room again before the leases run out.
+                await self._store.call(CallStore.heartbeat, owner())
+            await asyncio.sleep(LEASE_SECONDS / 3)
+        self._beating = False
+
+    def settled(self, keys: Iterable[Key]) -> None:
+        """Note that these go with their answers."""
+        self._held.difference_update(keys)
+
+    def release(self, key: Key) -> None:
+        """Return a lease without an answer; those of one turn of the loop are one transaction."""
+        if key in self._held:
+            self._held.discard(key)
+            self._unused.append(key)
+            if len(self._unused) == 1:
+                self._start(self._release_unused())
+
+    async def _release_unused(self) -> None:
+        keys, self._unused = self._unused, []
+        with contextlib.suppress(StoreError):  # They run out by themselves.
+            await self._store.call(CallStore.release, keys, owner())
+
+
+def owner() -> str:
+    """Return the name of this process among all that use the store."""
+    return _owner(os.getpid())
+
+
+@cache
+def _owner(process: int) -> str:
+    return f"{socket.gethostname()}:{process}:{uuid.uuid4().hex[:8]}"

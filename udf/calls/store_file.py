@@ -1,0 +1,199 @@
+"""The call store's file: its tables, opening it, and bringing an older one to today's tables."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from ...workers.errors import StoreError
+
+LOG = logging.getLogger("quackllm")
+SCHEMA_VERSION = 1
+"""`PRAGMA user_version` of the file. Before it there was none, and the pragma said 0."""
+TABLE_V0 = "answers_version_0"
+"""The answers of a file before version 1, until `migration` has moved them."""
+BUSY_SECONDS = 30.0
+CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+SHARED_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb",
+    "smb2",
+    "smb3",
+    "smbfs",
+    "sshfs",
+    "fuse.sshfs",
+    "lustre",
+    "afs",
+    "9p",
+}
+
+# `answers` is in the order in which answers came, so that new ones lie together and the oldest are found without an
+# index. It has no column named `at`: a release before version 1 looks for one when it opens the file, and so stops
+# there with an error instead of asking everything again.
+SCHEMA = (
+    "CREATE TABLE models (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE answers (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, model INTEGER NOT NULL, "
+    "stored_at REAL NOT NULL, answer BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, at REAL NOT NULL, model TEXT, engine TEXT, prompt TEXT, "
+    "finish_reason TEXT, code TEXT, input_tokens INTEGER, output_tokens INTEGER, seconds REAL, request_id TEXT)",
+    "CREATE TABLE owners (owner TEXT PRIMARY KEY, seen REAL NOT NULL, unwritten INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE leases (key BLOB PRIMARY KEY, owner TEXT NOT NULL) WITHOUT ROWID",
+)
+PRAGMAS = (
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA cache_size=-16000",
+    "PRAGMA mmap_size=2147418112",
+    "PRAGMA wal_autocheckpoint=8000",
+    "PRAGMA journal_size_limit=67108864",
+)
+
+
+class StoreFile:
+    """An open file.
+
+    Args:
+        path: where it lies, or shall lie.
+
+    Raises:
+        StoreError: it cannot be opened, is none of ours, was written by a newer release, or lies on a network disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        refuse_shared_disk(path)
+        self.path = path
+        self.read_only = False
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"the call store {path} cannot be opened: {error}",
+                hint="set QUACKLLM_HOME to another folder, or SET VARIABLE llm_store = 'off'",
+            ) from error
+
+    def _open(self) -> None:
+        try:
+            self.connection = _connect(str(self.path))
+            self.version = self._prepare()
+        except sqlite3.OperationalError as error:
+            if not (cannot_write(error) and self.path.is_file()):
+                raise
+            self._open_read_only(error)
+
+    def _prepare(self) -> int:
+        """Make the tables, or those of today out of older ones; a file of today is only read."""
+        if self._read_version() < SCHEMA_VERSION:
+            self.connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            self.connection.execute("PRAGMA journal_mode=WAL")
+            self._make_tables()
+        for pragma in PRAGMAS:
+            self.connection.execute(pragma)
+        return SCHEMA_VERSION
+
+    def _make_tables(self) -> None:
+        with self.transaction():
+            if self._read_version() == SCHEMA_VERSION:
+                return  # Another process was first.
+            _rename_old_table(self.connection)
+            for statement in SCHEMA:
+                self.connection.execute(statement)
+            self.connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _read_version(self) -> int:
+        """Return the file's version.
+
+        Raises:
+            StoreError: it is newer than this release's.
+        """
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"the call store {self.path} was written by a newer quackllm: its tables are version {version}, "
+                f"this release knows {SCHEMA_VERSION}",
+                hint="install that quackllm, set QUACKLLM_HOME to another folder, or SET VARIABLE llm_store = 'off'",
+            )
+        return int(version)
+
+    def _open_read_only(self, reason: sqlite3.Error) -> None:
+        """Open a file that cannot be written, so that what it holds can be read.
+
+        SQLite reads a file in WAL mode only where it can write beside it or finds what another process has written
+        there; `immutable` promises that nobody writes, which is so where nobody can.
+        """
+        self.read_only = True
+        for mode in ("mode=ro", "immutable=1"):
+            self.connection = _connect(f"{self.path.absolute().as_uri()}?{mode}")
+            try:
+                self.version = self._read_version()
+                self.connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+                break
+            except sqlite3.OperationalError as error:
+                reason = error
+        else:
+            raise reason
+        LOG.warning("the call store %s cannot be written (%s): it is read, and new answers are lost", self.path, reason)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the file's write lock inside the block, which is committed at its end or rolled back."""
+        with self.connection:
+            self.connection.execute("BEGIN IMMEDIATE")
+            yield self.connection
+
+    def bytes(self) -> int:
+        """Return how much of the file is used, in bytes."""
+        (pages,), (free,), (size,) = (
+            self.connection.execute(f"PRAGMA {name}").fetchone()
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+
+def cannot_write(error: sqlite3.Error) -> bool:
+    """Whether the file, or its disk, takes nothing more: full, read-only, or broken."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in CANNOT_WRITE
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether the file has a table of that name."""
+    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone())
+
+
+def _rename_old_table(connection: sqlite3.Connection) -> None:
+    if has_table(connection, "answers"):
+        connection.execute(f"ALTER TABLE answers RENAME TO {TABLE_V0}")
+        for table in ("holders", "leases"):  # Of processes that asked before the upgrade.
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def _connect(name: str) -> sqlite3.Connection:
+    is_uri = name.startswith("file:")
+    connection = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=is_uri)
+    connection.text_factory = _lenient_text
+    return connection
+
+
+def _lenient_text(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def refuse_shared_disk(path: Path) -> None:
+    """SQLite's locks do not hold over a network: two machines would corrupt the file.
+
+    Raises:
+        StoreError: the path lies on a network file system.
+    """
+    resolved = path.absolute()
+    mounts = [disk for disk in psutil.disk_partitions(all=True) if resolved.is_relative_to(disk.mountpoint)]
+    nearest = max(mounts, key=lambda disk: len(disk.mountpoint), default=None)
+    if nearest and nearest.fstype in SHARED_FILE_SYSTEMS:
+        raise StoreError(
+            f"the call store cannot lie on a network file system ({nearest.fstype} at {nearest.mountpoint})",
+            hint="set QUACKLLM_HOME to a folder on a disk of this machine",
+        )

@@ -1,0 +1,104 @@
+"""The SQL of an answer in JSON, and in what models write for JSON: raw line breaks, comments, any quotes, cut short."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from .sandbox import parser_error
+
+VERB = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/|\(|```\w*)*"
+    r"(?:SELECT|WITH|FROM|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|DROP|CREATE|ALTER|TRUNCATE|EXPLAIN|DESCRIBE|SHOW"
+    r"|SUMMARIZE|PIVOT|UNPIVOT|COPY|ATTACH|PRAGMA|SET|CALL)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+BEGINS = re.compile(r"(?:^|[:：>`]|\bjson)[ \t]*(?=[{\[])", re.IGNORECASE | re.MULTILINE)
+"""Where an object may begin: at a line's start or behind a colon, never within SQL."""
+KEY = r"(?:[\w -]{0,20}(?:sql|query|查询|语句)[\w -]{0,20}|answer|statement|code|output|result|response|答案)"
+FIELD = re.compile(
+    rf"""(?:["'“”`]{KEY}["'“”`]|(?<![\w"']){KEY})\s*[:：]\s*(?P<quote>"{{3}}|'{{3}}|["'`“])""", re.IGNORECASE
+)
+CLOSES = {"“": "”"}
+ESCAPED = re.compile(r"\\(u[0-9a-fA-F]{4}|\n|.)", re.DOTALL)
+LETTERS = {"n": "\n", "t": "\t", "r": "\r", "\n": "\n"}
+MOST_TRIES = 30
+"""Closing quotes, or beginnings of objects, that are tried: each try asks DuckDB's parser."""
+DEEPEST = 6
+
+
+def sql_in_json(text: str) -> str | None:
+    """Return the SQL that an answer like {"sql": "SELECT …"} says; None where it is no such answer."""
+    begins = [found.end() for found in BEGINS.finditer(text)][:MOST_TRIES]
+    for begin in begins:
+        try:
+            value, _ = json.JSONDecoder(strict=False).raw_decode(text, begin)
+        except (json.JSONDecodeError, RecursionError):
+            continue
+        if found := _best(_strings(value)):
+            return found
+    return _best(_fields(text[begins[0] :])) if begins else None
+
+
+def _best(found: Iterator[tuple[str, str]]) -> str | None:
+    """Return the statement whose key speaks of SQL most clearly, one that DuckDB can parse before others."""
+    statements = [(key.lower(), text) for key, text in found if VERB.match(text)][:MOST_TRIES]
+    ranked = [(_rank(key), "```" not in text and parser_error(text) is not None, text) for key, text in statements]
+    return min(ranked, key=lambda one: one[:2])[2] if ranked else None
+
+
+def _rank(key: str) -> int:
+    return 0 if key == "sql" else 1 if "sql" in key else 2 if key == "query" else 3 if "query" in key else 4
+
+
+def _strings(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Yield every text of a JSON value with its key; a list of lines is one text, and JSON in a text is read too."""
+    if depth > DEEPEST:
+        return
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _strings(item, name, depth + 1)
+    elif isinstance(value, list):
+        if all(isinstance(item, str) for item in value):
+            yield key, "\n".join(value)
+        for item in value:
+            yield from _strings(item, key, depth + 1)
+    elif isinstance(value, str):
+        if value.lstrip().startswith("{") and (inside := sql_in_json(value)):
+            yield key, inside
+        yield key, value
+
+
+def _fields(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the texts behind keys that speak of SQL, where the whole is no JSON."""
+    for number, found in enumerate(FIELD.finditer(text)):
+        if number >= DEEPEST:
+            return
+        key = re.sub(r"[\"'“”`:：\s]", "", found[0].removesuffix(found["quote"]))
+        yield key, _closed(text[found.end() :], found["quote"])
+
+
+def _closed(text: str, quote: str) -> str:
+    """Return a text up to its closing quote: the first behind which the object goes on and before which SQL ends."""
+    closing = re.escape(CLOSES.get(quote, quote))
+    first = None
+    for number, end in enumerate(re.finditer(rf"{closing}(?=\s*(?:[,}}\]]|//|/\*|\#|\n|\Z))", text)):
+        if number >= MOST_TRIES:
+            break
+        if end.start() and text[end.start() - 1] == "\\":
+            continue
+        value = _unescaped(text[: end.start()])
+        if VERB.match(value) and parser_error(value) is None:
+            return value
+        first = first or value
+    return first or _unescaped(text)
+
+
+def _unescaped(text: str) -> str:
+    def letter(found: re.Match[str]) -> str:
+        said = found[1]
+        return chr(int(said[1:], 16)) if len(said) == 5 else LETTERS.get(said, said)
+
+    return ESCAPED.sub(letter, text)

@@ -1,0 +1,143 @@
+"""CREATE TABLE in its parts: the name, the brackets that hold the columns, and what stands before and behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ....workers.database_schema import join_name
+from .ddl_tokens import Group, Node, split, table_path
+
+NO_COLUMNS = "by options tblproperties with properties cluster key index hash distkey sortkey columns tag values select"
+NO_COLUMNS_BEHIND = frozenset(NO_COLUMNS.split())
+"""Words before brackets that hold no columns."""
+BEGINS_QUERY = ("select", "with", "from", "values", "table")
+SELECT_ENDS = "from where group order limit union having intersect except qualify into sort cluster"
+ENDS_SELECT_LIST = frozenset(SELECT_ENDS.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The parts of one CREATE TABLE.
+
+    Args:
+        path: the table's name.
+        head: what stands between the name and the columns; everything where there are none.
+        group: the brackets with the columns.
+        tail: what stands behind them.
+        query: of CREATE TABLE … AS.
+        adds_query: its columns come behind those in brackets, as MySQL has it without AS.
+    """
+
+    path: tuple[str, ...]
+    head: list[Node]
+    group: Group | None
+    tail: list[Node]
+    query: list[Node]
+    adds_query: bool = False
+
+
+def find_body(nodes: list[Node]) -> Body:
+    """Return the parts of what stands behind CREATE TABLE."""
+    at = 0
+    while at < len(nodes) and nodes[at].lower in ("if", "not", "exists", "exist"):
+        at += 1
+    path, start = table_path(nodes, at)
+    place = _columns_place(nodes, start)
+    group = nodes[place] if place is not None else None
+    if place is None or not isinstance(group, Group):
+        return Body(path, nodes[start:], None, [], _query(nodes[start:]))
+    if group.nodes and group.nodes[0].lower in ("select", "with"):
+        return Body(path, nodes[start:place], None, nodes[place + 1 :], _inside(group.nodes))
+    tail = nodes[place + 1 :]
+    return Body(path, nodes[start:place], group, tail, _query(tail), bool(tail) and tail[0].lower == "select")
+
+
+def _columns_place(nodes: list[Node], start: int) -> int | None:
+    """Return the place of the brackets that hold the columns."""
+    words = [node.lower for node in nodes]
+    for at in range(start, len(nodes)):
+        node, before = nodes[at], nodes[at - 1]
+        if isinstance(node, Group) and node.open.text == "(" and node.nodes:
+            called = before.start + len(before.text) == node.start and before.kind == "word"
+            called = called and ("=" in words[max(at - 2, start) : at - 1] or "by" in words[start:at])
+            if at == start or (before.lower not in NO_COLUMNS_BEHIND and not called):
+                return at
+        elif node.lower in ("as", "like", "clone", "select") and at + 1 < len(nodes):
+            return None
+    return None
+
+
+def _query(nodes: list[Node]) -> list[Node]:
+    """Return the query behind AS."""
+    for at, node in enumerate(nodes[:-1]):
+        follows = nodes[at + 1]
+        if node.lower == "select":
+            return nodes[at:]
+        if node.lower == "as" and _begins_query(follows):
+            return _inside(nodes[at + 1 :])
+    return []
+
+
+def _begins_query(node: Node) -> bool:
+    return isinstance(node, Group) or node.lower in BEGINS_QUERY
+
+
+def _inside(query: list[Node]) -> list[Node]:
+    """Return a query without the brackets around it."""
+    while query and isinstance(query[0], Group):
+        query = query[0].nodes
+    return query
+
+
+def copied_tables(body: Body) -> Iterator[str]:
+    """Yield the tables whose columns this one has first: LIKE, CLONE, INHERITS, PARTITION OF, ClickHouse's AS other."""
+    for at, node in enumerate(body.head[:-1]):
+        before, follows = body.head[at - 1].lower if at else "", body.head[at + 1]
+        if node.lower == "select" or (node.lower == "as" and _begins_query(follows)):
+            break
+        copies = node.lower in ("like", "clone", "copy") or (node.lower == "as" and before != "stored")
+        if (copies or (before, node.lower) == ("partition", "of")) and follows.is_name:
+            yield join_name(table_path(body.head, at + 1)[0])
+            break
+    for at, node in enumerate(body.tail[:-1]):
+        group = body.tail[at + 1]
+        if node.lower == "inherits" and isinstance(group, Group):
+            yield from (join_name(table_path(part, 0)[0]) for part in split(group.nodes) if part)
+
+
+def partition_items(body: Body) -> Iterator[list[Node]]:
+    """Yield the columns that stand in PARTITIONED BY (dt string) and in no other place."""
+    nodes = [*body.head, *body.tail]
+    for at in range(2, len(nodes)):
+        group, words = nodes[at], (nodes[at - 2].lower, nodes[at - 1].lower)
+        if isinstance(group, Group) and words in (("partitioned", "by"), ("partition", "columns")):
+            for part in split(group.nodes):
+                if part and part[0].is_name and not (len(part) > 1 and isinstance(part[1], Group)):
+                    yield part
+
+
+def columns_of_query(body: Body) -> Iterator[tuple[list[Node], list[str]]]:
+    """Yield each item of the SELECT list, and the tables behind FROM for one that is `*`."""
+    words = [node.lower for node in body.query]
+    if "select" not in words:
+        return
+    start = words.index("select") + 1
+    while start < len(words) and words[start] in ("distinct", "all"):
+        start += 1
+    end = next((at for at in range(start, len(words)) if words[at] in ENDS_SELECT_LIST), len(words))
+    sources = list(_sources(body.query[end:]))
+    yield from ((part, sources) for part in split(body.query[start:end]) if part)
+
+
+def name_of_item(item: list[Node]) -> str:
+    """Return the name of a column of a query: its alias, or that of the column that it is; '' where it has none."""
+    last, before = item[-1], item[-2] if len(item) > 1 else None
+    named = before is None or before.lower in (".", "as") or before.is_name or isinstance(before, Group)
+    return last.text if named and last.is_name and not last.text.isdigit() else ""
+
+
+def _sources(nodes: list[Node]) -> Iterator[str]:
+    for at, node in enumerate(nodes[:-1]):
+        if node.lower in ("from", "join", ",") and nodes[at + 1].is_name:
+            yield join_name(table_path(nodes, at + 1)[0])
