@@ -236,7 +236,9 @@ class Decompressor:
         self._max_bytes = self._left = max_bytes
         self._encoding = (encoding or "").lower()
         self._start: bytes | None = b""
+        """What came of a beginning that is too short to tell; None within the body."""
         self._zlib: Any = None
+        self._has_member = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what these bytes stand for.
@@ -245,14 +247,14 @@ class Decompressor:
             TooLargeError: it is too much.
             FramingError: they are not what their first bytes promise.
         """
-        if self._start is not None:
-            data = self._start + data
-            self._start = data if len(data) < len(GZIP_MAGIC) else None
-            if self._start is not None:
-                return
-            self._choose(data)
         while data:
-            piece, data = (data, b"") if self._zlib is None else self._inflate(data)
+            if self._start is not None:
+                data, self._start = self._start + data, None
+                if len(data) < len(GZIP_MAGIC):
+                    self._start = data
+                    return
+                self._choose(data)
+            piece, data = self._next(data)
             self._left -= len(piece)
             if self._left < 0:
                 raise TooLargeError(f"the reply has more than {self._max_bytes:,} bytes")
@@ -260,24 +262,27 @@ class Decompressor:
 
     def close(self) -> bytes:
         """Return what is left of a reply that was too short to tell."""
-        return self._start or b""
+        return b"" if self._has_member else self._start or b""
 
     def _choose(self, start: bytes) -> None:
+        self._zlib = None
         if start.startswith(GZIP_MAGIC):
             self._zlib = zlib.decompressobj(GZIP_OR_ZLIB)
-        elif self._encoding == "deflate" and start[:1] not in b"{[dei:\xef\n ":
+        elif self._encoding == "deflate" and start[:1] not in b"{[dei:\xef\n " and not self._has_member:
             zlib_header = start[0] & 15 == 8 and int.from_bytes(start[:2], "big") % 31 == 0
             self._zlib = zlib.decompressobj(GZIP_OR_ZLIB if zlib_header else RAW_DEFLATE)
         elif self._encoding in ("br", "zstd", "compress"):
             raise FramingError(f"it is compressed as {self._encoding}, which was not asked for")
 
-    def _inflate(self, data: bytes) -> tuple[bytes, bytes]:
+    def _next(self, data: bytes) -> tuple[bytes, bytes]:
+        """Return the next step of what the bytes stand for, and the bytes that are left."""
+        if self._zlib is None:
+            return (b"", b"") if self._has_member else (data, b"")  # What follows the last member is none of ours.
         try:
             piece = self._zlib.decompress(data, UNCOMPRESSED_STEP)
         except zlib.error as error:
             raise FramingError(f"its compression cannot be undone: {error}") from None
         if not self._zlib.eof:
             return piece, self._zlib.unconsumed_tail
-        rest: bytes = self._zlib.unused_data
-        self._zlib = zlib.decompressobj(GZIP_OR_ZLIB)
-        return piece, rest if rest.startswith(GZIP_MAGIC) else b""
+        self._has_member, self._start = True, b""
+        return piece, self._zlib.unused_data
