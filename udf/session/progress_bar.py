@@ -163,7 +163,8 @@ def usage_summary(spent: StatementUsage) -> list[str]:
     """Return tokens, money and failures in words, each only where there are any."""
     parts = []
     if spent.input_tokens or spent.output_tokens:
-        parts.append(f"{_short(spent.input_tokens)} tokens in, {_short(spent.output_tokens)} out")
+        tokens = "token" if spent.input_tokens == 1 else "tokens"
+        parts.append(f"{_short(spent.input_tokens)} {tokens} in, {_short(spent.output_tokens)} out")
     if spent.money:
         parts.append(f"cost {spent.money:.4g}")
     if spent.failed:

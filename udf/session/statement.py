@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from concurrent import futures
@@ -18,6 +17,7 @@ import duckdb
 from ...workers.errors import CancelledError, QuackLLMError, TimeLimitError
 from ...workers.messages import Failure
 from ..calls.scope import CallScope
+from .caller_warnings import warn_at_caller
 
 if TYPE_CHECKING:
     from ...workers.deployments.spec import ModelSpec
@@ -210,13 +210,9 @@ class Statement:
         """Say in one warning each what the statement noted and how many requests failed, by code."""
         texts, self.warnings = self.warnings, {}
         for text in texts:
-            warnings.warn(text, FailedRowsWarning, stacklevel=7)
+            warn_at_caller(text, FailedRowsWarning)
         counts, self.failed = Counter(self.failed.values()), {}
         if counts:
             codes = ", ".join(f"{count} × {code}" for code, count in counts.most_common())
             requests = "1 request" if counts.total() == 1 else f"{counts.total()} requests"
-            warnings.warn(
-                f"{requests} got no whole answer: {codes}. Each row's `error` says why.",
-                FailedRowsWarning,
-                stacklevel=7,
-            )
+            warn_at_caller(f"{requests} got no whole answer: {codes}. Each row's `error` says why.", FailedRowsWarning)

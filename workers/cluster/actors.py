@@ -59,7 +59,7 @@ class ReplicaActor:
         self.worker = Worker(deployment.spec)
         self._retired = False
         self._streams = 0
-        self._noted = ray.get_actor(DIRECTORY, NAMESPACE).note_start.remote(name)
+        self._noted = ray.get_actor(DIRECTORY, NAMESPACE).record_start.remote(name)
 
     async def start(self) -> None:
         """Start the engine; a replica that Ray restarted starts it at its first request.

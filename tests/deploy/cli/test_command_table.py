@@ -24,13 +24,15 @@ def help_of(name: str) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_summary_is_how_the_commands_own_help_begins(name: str) -> None:
-    later = COMMANDS[name]
-    documentation = inspect.getdoc(getattr(import_module(f"quackllm.deploy.{later.module}"), later.function))
+    command = COMMANDS[name]
+    documentation = inspect.getdoc(
+        getattr(import_module(f"quackllm.deploy.cli.commands.{command.module}"), command.function)
+    )
     assert documentation
-    assert documentation.startswith(later.summary.removesuffix("."))
+    assert documentation.startswith(command.summary.removesuffix("."))
 
 
-@pytest.mark.parametrize("name", [name for name, later in COMMANDS.items() if not later.hidden and name != "demo"])
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if not command.hidden and name != "demo"])
 def test_the_help_teaches_by_examples_that_can_be_copied(name: str) -> None:
     lines = [line.strip() for line in help_of(name).splitlines()]
     assert any(re.match(rf"(.*\| )?quackllm {name}\b", line) for line in lines)

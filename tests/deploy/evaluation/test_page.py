@@ -75,4 +75,4 @@ def test_the_questions_read_back_as_they_were() -> None:
 
 def test_a_page_of_a_model_that_answered_nothing() -> None:
     failed = ScoredAnswer(QUESTIONS[0], None, SERVICE, False, ModelAnswer(None, "Throttling", ""))
-    assert "nothing was asked" in render_page([Report("own", [failed], model="one")], [])
+    assert "no request was sent" in render_page([Report("own", [failed], model="one")], [])
