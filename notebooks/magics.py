@@ -87,7 +87,7 @@ class Magics:
     def byzer(self, line: str, cell: str | None) -> Any:
         """A cell of Byzer's; its text is not a template."""
         from .cells.byzer import COLUMN, is_chat, parse_cell
-        from .cells.byzer_sql import run_byzer_sql
+        from .cells.byzer_run import run_byzer_sql
         from .cells.chat import chat
 
         if not is_chat(cell or ""):

@@ -23,7 +23,7 @@ from .metrics_exporter import start_replica_observability
 NAMESPACE = "quackllm"
 DIRECTORY = "directory"
 KV_KEY, KV_NAMESPACE = b"deployments", b"quackllm"
-# Where the classes of a directory that commit d85c759 wrote lie now.
+# Where the classes of a directory that commit d85c759 wrote are now.
 MOVED_MODULES = {
     "quackllm.workers.actor": "quackllm.workers.cluster.actors",
     "quackllm.workers.spec": "quackllm.workers.deployments.spec",
@@ -59,7 +59,7 @@ class ReplicaActor:
         self.worker = Worker(deployment.spec)
         self._retired = False
         self._streams = 0
-        self._noted = ray.get_actor(DIRECTORY, NAMESPACE).note_start.remote(name)
+        self._noted = ray.get_actor(DIRECTORY, NAMESPACE).record_start.remote(name)
 
     async def start(self) -> None:
         """Start the engine; a replica that Ray restarted starts it at its first request.

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from ....workers.training import FinetuneSettings, MergeSettings, PretrainSettings, Trained
 from ....workers.training.data.chat_examples import Example, Examples, ends_with_answer, nothing_usable
 from ....workers.training.data.data_files import BadRow, read_data_rows
-from ....workers.training.settings import PANELS, StageSettings, default_of, help_panel, read_settings
+from ....workers.training.settings import PANELS, StageSettings, default_text, help_panel, read_settings
 from ...console import pluralize, print_line, stderr
 from ..prompt_form import deploy_command, load_prompt_form, save_prompt_form
 
@@ -61,7 +61,7 @@ def _flag(name: str, annotation: Any) -> inspect.Parameter:
 def _annotation(field: FieldInfo) -> Any:
     """Return a field's type as a flag; a list or mapping is one word, which the settings parse."""
     scalar = get_origin(field.annotation) not in (dict, list)
-    default = default_of(field)
+    default = default_text(field)
     text = f"{field.description} (default: {default})" if default else field.description
     option = typer.Option(help=text, rich_help_panel=help_panel(field), show_default=False)
     return Annotated[Optional[field.annotation if scalar else str], option]  # noqa: UP045 the type is a value here

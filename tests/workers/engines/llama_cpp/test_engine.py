@@ -1,4 +1,4 @@
-"""The llama.cpp engine on a tiny Llama in 8 bits that knows a few answers by heart."""
+"""The llama.cpp engine on a tiny Llama in 8 bits that was trained on a few answers."""
 
 from __future__ import annotations
 
