@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 
 from ...workers.errors import Text2SQLError
 from ...workers.messages import Request
-from ..planner.questions import resolve_questions
+from ..planner.questions import bounded_query, resolve_questions
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
@@ -65,23 +67,39 @@ def text2sql_detail(
     return spread(pa.array([found and _row(found) for found in answers], DETAIL), places)
 
 
-def ask_sql(
-    session: Session, question: Request | None, model: str | None, limits: tuple[int, float], mode: StoreMode
-) -> str:
-    """Return the statement for `query()`: the generated SQL with a limit of rows, and set the time limit.
+@dataclass(frozen=True, slots=True)
+class AskLimits:
+    """The limits of one `ask`.
 
     Args:
-        session: the connection's session.
-        question: the question.
+        rows: maximum rows of the answer.
+        seconds: maximum time from the question to the last row, the model's time included.
+        megabytes: how much the process may grow while the SQL runs, without DuckDB's cache of files.
+    """
+
+    rows: int
+    seconds: float
+    megabytes: int
+
+
+def ask_sql(session: Session, question: Request | None, model: str | None, limits: AskLimits, mode: StoreMode) -> str:
+    """Return the statement for `query()`: the generated SQL with a limit of rows. Set the limits of time and memory.
+
+    Args:
+        session: the connection's session; the limits apply to its running statement.
+        question: the conversation; its last message is the question.
         model: the model's name; None: the default.
-        limits: maximum rows, and maximum seconds.
+        limits: the limits of the whole `ask`.
         mode: whether the call store is read and written.
 
     Raises:
         Text2SQLError: the question is NULL, or no SQL was found that passed all checks.
+        GuardError: the SQL takes too much time or memory to plan, or an interrupt could not stop it.
     """
     if question is None:
         raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")
+    statement = session.statement
+    statement.set_time_limit(limits.seconds)
     (found,) = resolve_questions(session, [QuestionKey(question, model=model)], mode)
     if found.sql is None:
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
@@ -91,10 +109,10 @@ def ask_sql(
         )
     if not found.bound:
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
-    rows, seconds = limits
-    session.statement.announce_sql(found.sql)
-    session.statement.set_time_limit(seconds)
-    return f"SELECT * FROM ({found.sql}) AS answer LIMIT {int(rows)}"
+    statement.announce_sql(found.sql)
+    query = bounded_query(session, found.sql, limits.rows)
+    statement.set_memory_limit(limits.megabytes)
+    return query
 
 
 def _row(found: Text2SqlResult) -> dict[str, object]:
