@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from ....workers.errors import MissingExtraError, SetupError
-from ....workers.secret_refs import resolve
+from ....workers.secret_refs import resolve_secret
 from .database import Database
 from .duckdb_file import DuckDBFile
 
@@ -40,9 +40,9 @@ def resolve_url(url: SecretStr, name: str) -> SecretStr:
         SetupError: it is no URL, or a reference stands for nothing.
         MissingExtraError: SQLAlchemy is not installed.
     """
-    address = _address(SecretStr(resolve(url, f"the URL of the database {name}")), name)
+    address = _address(SecretStr(resolve_secret(url, f"the URL of the database {name}")), name)
     if address.password is not None:
-        password = resolve(SecretStr(str(address.password)), f"the password of the database {name}")
+        password = resolve_secret(SecretStr(str(address.password)), f"the password of the database {name}")
         address = address.set(password=password)
     return SecretStr(address.render_as_string(hide_password=False))
 
