@@ -17,7 +17,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 FOLDERS = ("workers", "udf", "notebooks", "deploy")
-# The leaves of `workers/`: values and services of one file, which may import each other and nothing else of ours.
+# The leaves of `workers/`: values, services of one file, the sandbox and its binder. They may import each other and
+# nothing else of ours.
 LEAVES = tuple(
     f"workers.{leaf}"
     for leaf in (
@@ -31,6 +32,8 @@ LEAVES = tuple(
             "atomic_files",
             "sql_text",
             "lazy_exports",
+            "binder",
+            "sandbox",
         ),
     )
 )

@@ -132,5 +132,8 @@ def show_status(status: ModelStatus) -> None:
     columns = ("replica", "alive", "starts", "pid", "node", "answered", "failed", "retries", "in flight")
     table = make_table(*columns, numbers_from=2)
     for replica in status.replicas:
-        table.add_row(*(escape(str(value)) for value in asdict(replica).values()))
+        table.add_row(*(escape(str(value)) for value in list(asdict(replica).values())[:-1]))
     stdout.print(table)
+    for replica in status.replicas:
+        if replica.paused_seconds:
+            stdout.print(f"{replica.name} is paused for {replica.paused_seconds:.0f} s: its service asks for it.")

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 
 from ..workers import connect_fleet
 from ..workers.deployments.model_names import check_model_name
-from ..workers.deployments.spec import HIDDEN, ModelSpec, make_spec, map_secrets, redact
+from ..workers.deployments.spec import ModelSpec, make_spec
 from ..workers.errors import QuackLLMError, RequestError, SetupError
+from ..workers.secret_refs import HIDDEN, map_secrets, redact
 from ..workers.serving.fleet import Fleet
 from ..workers.serving.local_fleet import LocalFleet
 

@@ -51,7 +51,7 @@ def parse_params(arguments: Iterable[str]) -> dict[str, Any]:
 
 
 def _parse_param(argument: str) -> tuple[str, Any]:
-    from ...workers.deployments.spec import is_secret
+    from ...workers.secret_refs import is_secret
 
     key, equals, text = argument.partition("=")
     if not equals:
@@ -82,18 +82,21 @@ def secret_value(argument: str) -> str | None:
     names, equals, value = argument.partition("=")
     if not equals:
         return None
-    from ...workers.deployments.spec import is_secret
+    from ...workers.secret_refs import holds_secret, is_secret
 
     while equals:
-        if is_secret(names.removeprefix("-p").lstrip("-")):
+        key = names.removeprefix("-p").lstrip("-")
+        if is_secret(key):
             return value if value.strip() and not value.startswith(("env:", "file:")) else None
+        if holds_secret(key, _parse_value(value)):
+            return value
         names, equals, value = value.partition("=")
     return None
 
 
 def without_secrets(text: str, argv: Iterable[str]) -> str:
     """Return the text with the API keys of the command line hidden."""
-    from ...workers.deployments.spec import HIDDEN
+    from ...workers.secret_refs import HIDDEN
 
     for argument in argv:
         if secret := secret_value(argument):

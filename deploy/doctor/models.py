@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import QuackLLMError, SetupError
-from ...workers.secret_refs import resolve
+from ...workers.secret_refs import resolve_secret
 from ...workers.serving.fleet import BUILTIN_MODELS, unknown_model
 from .connectivity import why_unreachable
 from .finding import Finding
@@ -69,7 +69,7 @@ def _keys(spec: ModelSpec, settings: BaseModel, machine: TargetMachine) -> Itera
     for key, secret in secrets.items():
         reference = secret.get_secret_value()
         try:
-            value = resolve(secret, key)
+            value = resolve_secret(secret, key)
         except SetupError as error:
             if machine.cluster and reference.startswith(("env:", "file:")):
                 yield Finding(spec.name, "ok", f"{key} is {reference} on the cluster's machines, not checked from here")

@@ -26,8 +26,8 @@ SCALAR = {
     "llm_forget": "(model := NULL, older_than_seconds := 0) AS quackllm_forget(model, older_than_seconds, {number})",
 }
 TABLE = {
-    "ask": "(question, model := NULL, max_rows := 10000, seconds := 60) AS TABLE "
-    "SELECT * FROM query(quackllm_ask({prompt}(question), model, max_rows, seconds, {mode}, {number}))",
+    "ask": "(question, model := NULL, max_rows := 10000, seconds := 60, max_memory_mb := 1024) AS TABLE "
+    "SELECT * FROM query(quackllm_ask({prompt}(question), model, max_rows, seconds, max_memory_mb, {mode}, {number}))",
     "llm_models": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_models({number})) AS row)",
     "llm_usage": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_usage({number})) AS row)",
     "llm_estimate": "(statement) AS TABLE "

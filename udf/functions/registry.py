@@ -132,10 +132,10 @@ def text2sql_detail(session: Session, questions: Column, schemas: Column, models
 
 
 def ask_sql(
-    session: Session, questions: Column, models: Column, rows: Column, seconds: Column, mode: Column
+    session: Session, questions: Column, models: Column, rows: Column, seconds: Column, megabytes: Column, mode: Column
 ) -> pa.Array:
     """`FROM ask(question)` → the SQL that `query()` then runs; there is no row to hold an error, so it is raised."""
-    limits = (int(rows[0].as_py()), float(seconds[0].as_py()))
+    limits = text2sql.AskLimits(int(rows[0].as_py()), float(seconds[0].as_py()), int(megabytes[0].as_py()))
     request = requests_of(questions)[0]
     return pa.array([text2sql.ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
 

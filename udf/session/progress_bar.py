@@ -14,6 +14,7 @@ from rich.syntax import Syntax
 from rich.table import Column
 from rich.text import Text
 
+from ...workers.serving.retry import longest_pause
 from ..calls.budget import StatementUsage
 
 REDRAW_SECONDS = 0.25
@@ -153,6 +154,8 @@ class _Totals(ProgressColumn):
         if task.speed:
             parts.append(f"{task.speed:,.1f}/s")
         parts += usage_summary(self._spent)
+        if pause := longest_pause():
+            parts.append(f"paused {pause:.0f} s: the service asks for it")
         if task.time_remaining:
             minutes, seconds = divmod(round(task.time_remaining), 60)
             parts.append(f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d} left")

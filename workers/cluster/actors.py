@@ -7,7 +7,7 @@ import io
 import os
 import pickle
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -79,7 +79,7 @@ class ReplicaActor:
 
     async def set_worker_count(self, workers: int) -> None:
         """Set this replica's share of the rate limits, now that there are so many replicas."""
-        self.worker.patience.share_among(workers)
+        self.worker.retry.set_worker_count(workers)
 
     async def answer(self, requests: Sequence[Request]) -> AsyncIterator[ChunkBatch]:
         """Yield answers with their index in the batch, as they complete.
@@ -109,7 +109,7 @@ class ReplicaActor:
 
     async def status(self) -> dict[str, Any]:
         """Return the process, the node and the counts."""
-        return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()[:8], **asdict(self.worker.counts)}
+        return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()[:8], **self.worker.status()}
 
 
 class _Unpickler(pickle.Unpickler):

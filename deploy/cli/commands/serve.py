@@ -27,6 +27,8 @@ def serve(
     most_body_bytes: Annotated[int, typer.Option(help="A larger body is refused.")] = 8 << 20,
     most_at_once: Annotated[int, typer.Option(help="Requests in flight in one process.")] = 2000,
     request_seconds: Annotated[float, typer.Option(help="How long an answer may take.")] = 600.0,
+    statement_seconds: Annotated[float, typer.Option(help="How long a query may compute; at most 30.")] = 30.0,
+    statement_megabytes: Annotated[int, typer.Option(help="How much memory a query may take.")] = 512,
     cluster: Annotated[
         str | None,
         typer.Option("--cluster", "--ray-address", help="Ray's address, or 'auto'. Left out: one process, no Ray."),
@@ -61,6 +63,8 @@ def serve(
         most_body_bytes=most_body_bytes,
         most_at_once=most_at_once,
         request_seconds=request_seconds,
+        statement_seconds=statement_seconds,
+        statement_megabytes=statement_megabytes,
         cluster=cluster,
     )
     settings.check()

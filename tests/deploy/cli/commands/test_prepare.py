@@ -98,7 +98,7 @@ def test_a_suites_training_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("line", "happened"),
     [
-        ("prepare --suite spider --split dev", "dev is what models are tested on"),
+        ("prepare --suite spider --split dev", "dev is the test split"),
         ("prepare", "there is nothing to prepare"),
         ("prepare nothing.jsonl", "no data file nothing.jsonl"),
         ("prepare own.jsonl --prompt-form chatt", "did you mean 'chat'?"),
