@@ -1,4 +1,4 @@
-"""The gateway's FastAPI application: which routes there are, and what holds for all of them."""
+"""The gateway's FastAPI application: its routes and its middleware."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     """Return the application of one gateway process.
 
     Raises:
-        SetupError: no cluster answers, or the keys cannot be read.
+        SetupError: no cluster answers, or the keys' file cannot be read.
     """
     gateway = Gateway(settings)
 

@@ -1,4 +1,4 @@
-"""The statement behind `/model/predict`: the request's rows as a table, and what a select list makes of them."""
+"""The statement of `/model/predict`: loads the request's rows as a table, and runs the select list over them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Reply = tuple[str, dict[str, Any] | None]
 
 
 def load_rows(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
-    """Make the table of a request's rows, and lock the configuration."""
+    """Create the table of a request's rows, and lock DuckDB's configuration."""
     duckdb.DuckDBPyConnection.register(connection, "given", rows)
     names = ", ".join(map(quote_identifier, rows.column_names)) or "NULL AS feature"
     for statement in (f"CREATE TABLE {DATA} AS SELECT {names} FROM given", REQUEST_MACRO):
@@ -30,7 +30,7 @@ def reply_to(connection: duckdb.DuckDBPyConnection, sql: str) -> Reply:
     """Run a SELECT over the request's rows and return the reply.
 
     Raises:
-        QuackLLMError, duckdb.Error: what the connection raises.
+        QuackLLMError, duckdb.Error: as the connection raises them.
     """
     found = run_query(connection, sql)
     assert found is not None, "a SELECT has a result"

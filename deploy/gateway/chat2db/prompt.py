@@ -1,4 +1,4 @@
-"""The prompts that Chat2DB sends, taken apart: `buildPrompt` of its ChatController, 2023."""
+"""Parses the prompts that Chat2DB sends. Source: `buildPrompt` of its ChatController, 2023."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ STATEMENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a prompt asks.
+    """A parsed prompt.
 
     Args:
-        question: in the user's own words.
-        schema: of its tables, as DDL or M-Schema text; '' where it brings none.
-        dialect: sqlglot's name of the SQL that is wanted; None: not said, or not known.
-        wants_sql: it asks for SQL, not for an explanation or an improvement of some.
+        question: the user's question.
+        schema: its tables, as DDL or M-Schema text; '' if it has none.
+        dialect: sqlglot's name of the wanted SQL dialect; None: not given, or unknown.
+        wants_sql: whether it asks for SQL, not for an explanation or an optimisation of SQL.
     """
 
     question: str
@@ -43,7 +43,7 @@ class Prompt:
 
 
 def read_prompt(text: str) -> Prompt:
-    """Return what a prompt asks: Chat2DB's, a question behind CREATE TABLE statements, or a question alone."""
+    """Parse a prompt: Chat2DB's, a question after CREATE TABLE statements, or a question alone."""
     before, found, asked = text.partition(INPUT)
     if not found:
         ddl = "\n".join(statement[0] for statement in STATEMENT.finditer(text))
@@ -58,7 +58,7 @@ def read_prompt(text: str) -> Prompt:
 
 
 def _schema(tables: str) -> str:
-    """Return the tables as text2sql reads them: newer versions send DDL, older ones `singer(name, age)`."""
+    """Return the tables in a form that text2sql accepts: newer versions send DDL, older ones `singer(name, age)`."""
     if is_ddl(tables):
         return "\n".join(line.removeprefix("#").strip() for line in tables.splitlines())
     found = [TABLE_LINE.match(line.strip("# \t")) for line in tables.splitlines()]

@@ -1,4 +1,4 @@
-"""`POST /`: Chat2DB's custom AI, and what else speaks to ChatGLM's `api.py`; the reply is a bare JSON string."""
+"""`POST /`: Chat2DB's custom AI, and other clients of ChatGLM's `api.py`; the reply is a plain JSON string."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SQL_ALONE = ("builtin",)
 
 
 def say(error: GatewayError) -> Response:
-    """Return an error as a bare string: Chat2DB shows the body, whatever the status."""
+    """Return an error as a plain string: Chat2DB shows the body, whatever the status."""
     return JSONResponse(error.message, error.status_code)
 
 
@@ -60,7 +60,7 @@ class PromptBody(BaseModel):
     temperature: float | None = Field(None, ge=0, le=2)
 
     def options(self) -> Options:
-        """Return the options that the body says."""
+        """Return the options in the body."""
         given = {name: getattr(self, name) for name in ("max_length", "top_p", "temperature")}
         return read_options({name: value for name, value in given.items() if value is not None})
 
@@ -99,7 +99,7 @@ async def chat2db(
 
 
 def _question(prompt: Prompt, body: PromptBody) -> Request:
-    """Return the question with the questions before it, without the tables that each was sent with."""
+    """Return the question after the earlier questions, all without the tables that were sent with them."""
     if len(prompt.question) > LONGEST_QUESTION:
         raise RequestError(f"the question is longer than {LONGEST_QUESTION:,} letters")
     earlier = (

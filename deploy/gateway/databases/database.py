@@ -1,4 +1,4 @@
-"""What a route asks of a database, whichever it is."""
+"""The interface of a database, for the routes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ESCAPED_BYTE = re.compile(rb"[^ !#-&(-\[\]-~]")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a query gave; `truncated` where it would have given more."""
+    """The result of a query; `truncated` if it has more rows than these."""
 
     columns: tuple[str, ...]
     rows: tuple[str, ...]
@@ -33,11 +33,11 @@ class Rows:
 
 
 class Database(Protocol):
-    """One database, open for reading. Its methods wait, and may be called in any thread.
+    """One database, open for reading. Its methods block, and may be called in any thread.
 
     Args:
-        kind: what people call it, e.g. 'PostgreSQL'.
-        dialect: what sqlglot calls its SQL.
+        kind: its usual name, e.g. 'PostgreSQL'.
+        dialect: sqlglot's name of its SQL dialect.
     """
 
     kind: str
@@ -51,7 +51,7 @@ class Database(Protocol):
         """
 
     def explain(self, sql: str) -> str | None:
-        """Return what its own EXPLAIN says against a query; None where it takes it.
+        """Return the error of the database's own EXPLAIN for a query; None if it accepts the query.
 
         Raises:
             DatabaseError: it cannot be reached.
@@ -61,7 +61,7 @@ class Database(Protocol):
         """Return the rows of a query, in a transaction that cannot write.
 
         Raises:
-            DatabaseError: its words against the query, or against being reached.
+            DatabaseError: the query failed, or the database cannot be reached; the message is the database's own.
         """
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class Database(Protocol):
 
 
 def fitted(database: Database, sql: str, schema: Schema) -> tuple[str, Failure | None]:
-    """Return DuckDB's SQL as the database takes it; or as it is, and what the database says against it.
+    """Return DuckDB's SQL translated for the database; or, if that fails, the SQL unchanged and the error.
 
     Raises:
         DatabaseError: it cannot be reached.
@@ -84,13 +84,13 @@ def fitted(database: Database, sql: str, schema: Schema) -> tuple[str, Failure |
 
 
 def as_rows(columns: Sequence[str], found: Sequence[Sequence[Any]], most_rows: int) -> Rows:
-    """Return the rows of a driver, of which one more than wanted was read."""
+    """Return a driver's rows as `Rows`; one row more than wanted was read, to see whether there are more."""
     rows = tuple(f"[{', '.join(map(json_value, row))}]" for row in found[:most_rows])
     return Rows(tuple(columns), rows, len(found) > most_rows)
 
 
 def json_value(value: Any) -> str:
-    """Return a driver's value as JSON, written as DuckDB's `to_json` writes its like."""
+    """Return a driver's value as JSON, in the form in which DuckDB's `to_json` writes such a value."""
     if isinstance(value, float | Decimal):
         number = float(value)
         return str(value) if math.isfinite(number) else json.dumps(json.dumps(number))
