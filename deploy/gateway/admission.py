@@ -23,8 +23,7 @@ from .auth.usage_ledger import NOTHING, Admission, Allowance, Cost, Ledger, Refu
 from .errors import GatewayError
 from .state import Gateway, gateway_of
 
-ANSWER_TOKENS = 256
-"""What an answer is guessed to have where its request does not bound it: only for what is reserved ahead."""
+ANSWER_TOKENS = 256  # Estimated tokens of an answer whose request gives no limit; only used to reserve costs.
 
 
 @dataclass(eq=False)
@@ -32,13 +31,10 @@ class Spending:
     """The statement through which a request calls models, and its cost; calls that were stopped are estimated."""
 
     scope: CallScope
-    reserved: Cost = NOTHING
-    """What was set aside for it."""
+    reserved: Cost = NOTHING  # What was reserved for it.
     price: Price | None = None
-    input_tokens: int = 0
-    """A guess, for each call."""
-    received_tokens: int = 0
-    """Of an answer that was stopped while it was read."""
+    input_tokens: int = 0  # Estimated, for each call.
+    received_tokens: int = 0  # The estimated tokens of an answer that was stopped during the stream.
     stopped: bool = False
 
     @property
@@ -57,8 +53,7 @@ class RequestContext:
     """One admitted request: which models it may call, and what it spends."""
 
     gateway: Gateway
-    admitted: Admission | None
-    """None: the gateway has no keys, and whoever reaches it may ask."""
+    admitted: Admission | None  # None: the gateway has no keys, and every client may call it.
     spending: list[Spending] = field(default_factory=list)
 
     async def model(self, name: str) -> ModelSpec:
@@ -189,5 +184,5 @@ async def admit_request(
             await context.settle(spending)
 
 
+# The parameter of a route that calls models: `async def route(visit: Admitted, …)`.
 Admitted = Annotated[RequestContext, Depends(admit_request)]
-"""The parameter of a route that asks models: `async def route(visit: Admitted, …)`."""

@@ -23,8 +23,8 @@ from .settings import GatewaySettings
 from .state import Gateway
 from .text2sql import router as questions
 
+# Each router has its own file; a route that calls models takes `context: Admitted`.
 ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer)
-"""Each of a file of its own; a route that asks models takes `context: Admitted`."""
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:

@@ -22,8 +22,8 @@ from ...workers.errors import (
 from ...workers.messages import Failure, Response
 
 OPENAI_ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+# OpenAI's client itself retries these statuses, except 425.
 RETRY_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-"""What OpenAI's client tries again by itself, and these but for 425."""
 
 BROKEN = frozenset({"broken_off", "cancelled"})
 
@@ -43,15 +43,15 @@ class ErrorReply(BaseModel):
     error: ErrorFields
 
 
+# The error replies of every route, for the OpenAPI page.
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "Refused; the reply says why"},
     "5XX": {"description": "The model, its service or the gateway failed; the reply says why"},
 }
-"""What every route may answer beside 200, for the OpenAPI page."""
+# The same for OpenAI's routes.
 OPENAI_ERRORS: dict[int | str, dict[str, Any]] = {
     status: {**reply, "model": ErrorReply} for status, reply in ERRORS.items()
 }
-"""The same in OpenAI's dialect."""
 
 
 class GatewayError(HTTPException):

@@ -22,8 +22,7 @@ class RequestLimitsMiddleware:
 
     def __init__(self, app: ASGIApp, settings: GatewaySettings, metrics: Metrics) -> None:
         self.settings = settings
-        self.held_bytes = 0
-        """Of the bodies of all requests under way."""
+        self.held_bytes = 0  # Size of the bodies of all requests in flight.
         self._app, self._metrics = app, metrics
         own = None if settings.open_to_network else LOOPBACK
         self._hosts = own and own | {host.lower() for host in settings.host_names}

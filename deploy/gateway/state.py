@@ -23,8 +23,7 @@ from .errors import GatewayError
 from .metrics import Metrics
 from .settings import GatewaySettings
 
-MODELS_SECONDS = 0.5
-"""How long a list of the deployed models is believed."""
+MODELS_SECONDS = 0.5  # How long the list of deployed models is cached.
 
 
 class Gateway:
@@ -37,8 +36,8 @@ class Gateway:
         self.ledger = open_shared_ledger(settings.keys_path, settings.cluster)
         self.metrics = Metrics()
         self.databases = Databases(settings.databases_path, settings.statement_limits)
+        # Requests in flight in this process, by the name of their key.
         self.under_way: Counter[str | None] = Counter()
-        """Requests under way in this process, by the name of their key."""
         self._models: Mapping[str, ModelSpec] = {}
         self._looked_up = -MODELS_SECONDS
 

@@ -24,8 +24,9 @@ from .prompts.formats import PromptFormat, format_named
 from .prompts.value_matching import match_values
 from .schema.resolve import ResolvedSchema
 
+# An example in the format of training: {"messages": [{"role": "user", "content": "…"}, …, {"role": "assistant",
+# "content": "…"}]}.
 ChatRow = dict[str, list[dict[str, str]]]
-"""What training takes: {"messages": [{"role": "user", "content": "…"}, …, {"role": "assistant", "content": "…"}]}."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,7 @@ from ..errors import GatewayError
 from .select_list import Rewriting, computes_little, models_called
 from .statement import Reply, load_rows, reply_to
 
-PROCESSES = 16
-"""A child waits with its select list for the models' answers, so that there may be more than there are cores."""
+PROCESSES = 16  # Children wait for the models' answers, so there may be more children than cores.
 
 
 def rewrite(text: str, models: frozenset[str], others: frozenset[str]) -> tuple[str, list[str], bool] | str:

@@ -37,12 +37,12 @@ from .in_sandbox import SANDBOX, read_requests, rewrite, run
 from .request_rows import table_of
 from .statement import Reply, load_rows, reply_to
 
+# A statement blocks a thread until all its answers are there; the event loop's few threads must stay free.
 THREADS = ThreadPoolExecutor(64, thread_name_prefix="predict")
-"""A statement waits in a thread for all its answers, and must not keep the event loop's few threads."""
 
 POLL_SECONDS = 0.1
+# Stands in for a row's prompt in the cost estimate, before DuckDB has computed the prompt.
 PROMPT = Request.of("x" * 1000)
-"""What a row is guessed to ask, before DuckDB has made its prompt."""
 
 
 def say(error: GatewayError) -> Response:

@@ -14,10 +14,9 @@ from ....udf.text2sql.checks.sql_tree import nodes
 from ....workers.errors import RequestError
 from ..errors import GatewayError
 
-DATA = "data"
-"""The table that holds the request's `data`."""
+DATA = "data"  # The table that holds the request's `data`.
+# The macro that reads an element of Byzer's `array(…)`: a JSON object of `llm_param`'s keys, or a plain text.
 REQUEST = "quackllm_byzer_request"
-"""The macro that reads an element of Byzer's `array(…)`: a JSON object of `llm_param`'s keys, or a plain text."""
 REQUEST_MACRO = f"""
     CREATE TEMP MACRO {REQUEST}(given) AS CASE
         WHEN coalesce(json_type(CASE WHEN json_valid(given::VARCHAR) THEN given::VARCHAR END) = 'OBJECT', false)
@@ -26,8 +25,7 @@ REQUEST_MACRO = f"""
     END
 """
 MAKE_REQUESTS = ("llm_param", "llm_stack")
-BY_NAME = ("llm_chat", "llm_embed")
-"""Functions whose first argument names the model."""
+BY_NAME = ("llm_chat", "llm_embed")  # Functions whose first argument names the model.
 PLAIN = (*MAKE_REQUESTS, "llm_result")
 ALIASES = {"llm_response_predict": "llm_result"}
 CONTAINERS = ("list_value", "struct_pack", "map", "row")

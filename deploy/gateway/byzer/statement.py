@@ -12,8 +12,8 @@ from ....workers.sql_text import quote_identifier
 from .reply import answers_in, rows_as_json
 from .select_list import DATA, REQUEST_MACRO
 
+# The rows as JSON, and the first failure if every answer in them failed.
 Reply = tuple[str, dict[str, Any] | None]
-"""The rows as JSON, and where every answer in them failed the first of those."""
 
 
 def load_rows(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:

@@ -14,8 +14,8 @@ from ....workers.errors import RequestError
 from ....workers.mschema import format_mschema
 
 TASK = re.compile(r"请根据以下\s?(?:table properties和)?\s?SQL input(?P<task>[^.。\n]{0,40})")
+# The headings before each part; the patterns are short, because anyone may send half a megabyte of prompt.
 TABLES, INPUT, TARGET = "SQL tables, with their properties:", "SQL input:", "目标SQL类型:"
-"""What stands before each part; the patterns are short, because anyone may send half a megabyte of prompt."""
 OTHER_TASKS = ("解释", "优化", "转换", "explain", "optimi", "convert sql")
 TO_SQL = ("自然语言", "natural language")
 TABLE_LINE = re.compile(rf"\s*({PATH})\s*\(([^()]*)\)\s*\Z")

@@ -20,10 +20,10 @@ from ..openai.completion import ask, store_mode
 from ..text2sql import LONGEST_QUESTION, LONGEST_SCHEMA, Asked, open_for, text2sql_model
 from .prompt import Prompt, read_prompt
 
+# The prompt form of models that get the prompt unchanged; other forms are those of models trained on them.
 AS_IT_IS = "chat"
-"""The prompt form of the models that are sent a prompt as it is; others were trained on a form of their own."""
+# The prompt forms of models that are not language models, and cannot explain or improve SQL.
 SQL_ALONE = ("builtin",)
-"""The forms of those that are no language models and cannot explain or improve SQL."""
 
 
 def say(error: GatewayError) -> Response:

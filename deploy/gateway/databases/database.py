@@ -16,10 +16,9 @@ from ....udf.text2sql.checks.transpile import translate
 from ....workers.database_schema import Schema
 from ....workers.messages import Failure
 
-STATEMENT_SECONDS = 30.0
-"""How long a statement may run."""
+STATEMENT_SECONDS = 30.0  # Time limit of a statement.
+# The bytes of a BLOB that DuckDB writes as \xAB.
 ESCAPED_BYTE = re.compile(rb"[^ !#-&(-\[\]-~]")
-"""What DuckDB writes of a BLOB as \\xAB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,8 @@ class Rows:
     """The result of a query; `truncated` if it has more rows than these."""
 
     columns: tuple[str, ...]
+    # Each row is a JSON array, because Python has no value for every number that JSON can express.
     rows: tuple[str, ...]
-    """Each a JSON array: no Python value holds every number that JSON can."""
     truncated: bool
 
 

@@ -18,8 +18,7 @@ from ....udf.text2sql.schema.inferred_keys import Keys, add_inferred_keys, add_k
 from ....workers.database_schema import Column, Schema, Table, join_name, split_name
 
 SYSTEM_SCHEMAS = ("information_schema", "pg_catalog", "pg_toast")
-Place = tuple[str | None, str]
-"""Schema, None for the one that names without a schema mean; and table."""
+Place = tuple[str | None, str]  # (schema, table); None is the default schema.
 
 
 def read_schema(connection: Connection) -> Schema:

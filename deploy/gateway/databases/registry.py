@@ -20,8 +20,7 @@ from .urls import EXAMPLE, open_url, resolve_url
 
 URLS = TypeAdapter(dict[str, SecretStr])
 LIMITS = Limits(megabytes=512, seconds=STATEMENT_SECONDS)
-SCHEMA_SECONDS = 60.0
-"""How long a schema that was read is believed."""
+SCHEMA_SECONDS = 60.0  # How long a schema is cached.
 
 
 @dataclass(eq=False)

@@ -22,12 +22,11 @@ from .database import STATEMENT_SECONDS, Rows, as_rows
 from .reflection import read_schema
 
 CONNECT_SECONDS = 10
-SQLITE_STEPS = 10_000
-"""After so many steps of its machine SQLite looks at the clock."""
+SQLITE_STEPS = 10_000  # SQLite checks the time limit after this many steps of its virtual machine.
+# Types with values that Python cannot represent: infinity, years before Christ, 24:00:00, months.
 AS_POSTGRES_WRITES = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
-"""Types with values that Python has not: infinity, years before Christ, 24:00:00, months."""
+# TIMESTAMP, DATE, TIME and DATETIME in MySQL's protocol: 0000-00-00, and times of many hours.
 AS_MYSQL_WRITES = (7, 10, 11, 12)
-"""TIMESTAMP, DATE, TIME and DATETIME in MySQL's protocol: 0000-00-00, and times of many hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +96,7 @@ def _all(connection: Any, *statements: str) -> None:
     connection.commit()
 
 
+# By the scheme of the URL.
 FAMILIES = {
     "postgresql": Family(
         "PostgreSQL",
@@ -109,7 +109,6 @@ FAMILIES = {
     "mariadb": Family("MariaDB", "mysql", "mariadb+pymysql", _mysql_arguments, _settle_mysql),
     "sqlite": Family("SQLite", "sqlite", "sqlite", dict, _settle_sqlite),
 }
-"""By what stands first in the URL."""
 
 
 class Server:

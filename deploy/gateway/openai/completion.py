@@ -17,8 +17,8 @@ from ..errors import GatewayError, raise_for_failure, timeout_error
 from .responses import ReplyFormatter
 from .streaming import AnswerStream, SseResponse
 
+# The header with the number of calls that a reply needed; 0: the answer came from the call store.
 CALLS = "X-Quackllm-Calls"
-"""The header that says how many calls of models a reply has cost; 0: the call store knew the answer."""
 
 
 def store_mode(request: HttpRequest) -> StoreMode:

@@ -18,14 +18,13 @@ from ....workers.options import Options, read_options
 from ..errors import GatewayError
 from .content import read_content
 
+# Fields that have the same names as our options.
 OPTIONS = frozenset(Options.model_fields) - {"extra", "timeout_seconds"}
-"""Fields that are options of ours under the same name."""
+# Fields that are passed to the service unchanged; an engine that does not support them reports an error.
 PASSED_ON = {"logit_bias", "parallel_tool_calls", "reasoning_effort", "verbosity"}
-"""Fields that go to the service as they are; an engine that does not know them says so."""
-TOOLS = {"tools", "tool_choice"}
-"""Fields that go to services that take tools."""
+TOOLS = {"tools", "tool_choice"}  # Fields for services that support tools.
+# A name that is at least this similar to one of our fields is taken for a typing mistake, not for a service's field.
 TYPO_CUTOFF = 0.9
-"""How like one of ours a name must be to be held for a slip of the keyboard, and not for a service's own field."""
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
 
@@ -33,8 +32,7 @@ class RequestModel(BaseModel):
     """Something that a client sends; a field that nobody knows is an error which names the near ones."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
-    passes_on: ClassVar[bool] = False
-    """Whether fields that are not known here may be known to the service."""
+    passes_on: ClassVar[bool] = False  # Whether unknown fields are passed on to the service.
 
     @model_validator(mode="before")
     @classmethod

@@ -18,8 +18,7 @@ from ...models_file import apply_models_file, read_models_file
 from ..settings import GatewaySettings
 from .ray_serve import application_of
 
-MACHINES_SECONDS = 900
-"""How long the machines of a new cluster may take to join it."""
+MACHINES_SECONDS = 900  # How long to wait for the machines of a new cluster.
 
 
 class ServiceSettings(GatewaySettings):

@@ -21,17 +21,14 @@ from ..app import create_app
 from ..settings import GatewaySettings
 
 BACKLOG = 2048
-GRACE_SECONDS = 10
-"""How long answers under way may take when the gateway is told to end."""
-HEAD_SECONDS = 20.0
-"""How long a connection may take to say what it wants."""
+GRACE_SECONDS = 10  # How long requests in flight may take after SIGTERM.
+HEAD_SECONDS = 20.0  # Timeout for a request's headers.
 HEAD_BYTES = 64 << 10
-UNREAD_SECONDS = 60.0
-"""How long a client may leave what it was sent unread."""
+UNREAD_SECONDS = 60.0  # Timeout for a client that does not read its answer.
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with timeouts: uvicorn itself waits forever for headers and for clients that do not read."""
+    """uvicorn's HTTP protocol with timeouts: uvicorn itself waits forever for headers and for idle readers."""
 
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None

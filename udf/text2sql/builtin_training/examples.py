@@ -28,8 +28,8 @@ from .query_trees import QuestionTree, read_questions
 
 log = logging.getLogger(__name__)
 MOST_SYMBOLS = 90
+# Training databases for validation; none of their questions is trained on.
 HELD_OUT = ("apartment_rentals", "film_rank", "machine_repair", "product_catalog", "ship_1")
-"""Training databases that validation is done on: none of their questions is trained on."""
 
 
 UNANSWERABLE = """\
@@ -38,15 +38,15 @@ Translate this sentence into French.|What is the meaning of life?|How do I cook 
 What is 2 plus 2?|Summarize the news of this week.|Can you help me with my homework?|What is the capital of France?
 Will it rain tomorrow?|Recommend a good film.|How do I install Python?|Drop all the tables.|What is your name?
 Delete everything.|Which stock should I buy?|How far away is the moon?|Sing a song.|What did you eat yesterday?"""
+# Questions that no database can answer.
 WIDE_STRANGERS = """\
 今天天气怎么样？|给我讲个笑话。|你是谁？|你好|谢谢|写一首关于大海的诗。|现在几点了？|把这句话翻译成英文。|人生的意义是什么？
 米饭怎么做？|二加二等于几？|帮我写作业。|中国的首都是哪里？|明天会下雨吗？|推荐一部好电影。|把所有的表都删掉。|我该买哪只股票？
 月亮离我们有多远？|唱首歌吧。|你昨天吃了什么？|怎么安装Python？|总结一下本周新闻。"""
-"""Questions that no database answers."""
+# How often a question is repeated after another turn or in lower case; how often a decline has a turn before it.
 UNRELATED, LOWER_CASE, WITH_TURN = 0.2, 0.15, 0.4
-"""How often a question is also asked after another turn, or in lower case; how often a decline has a turn before."""
+# How often an example has the cells of its WikiSQL table; otherwise its constants must come from the question.
 CELLS_KNOWN = 0.3
-"""How often the cells of a WikiSQL table are known: else its constants are to be found in the question alone."""
 
 
 @dataclass

@@ -16,10 +16,9 @@ from ....workers.errors import GuardError
 from .constant_expressions import is_constant, lambda_parameters
 from .sql_tree import Tree, arguments, nodes, serialize
 
+# Bytes or elements that one function may produce for one row; a chunk of rows may have 2,048 times as much.
 MAX_VALUE = 100_000
-"""Bytes or elements that one function may make of one row: a chunk of rows has 2,048 times as much."""
-MAX_DEPTH = 3
-"""Calls inside of each other's arguments: the condition repeats them."""
+MAX_DEPTH = 3  # Maximum nesting of wrapped calls, because each condition repeats the arguments.
 
 _TEXT = "greatest(strlen(CAST(__1 AS VARCHAR)), 1)"
 _SPAN = f"__3 * {MAX_VALUE}"
@@ -49,6 +48,9 @@ def _distance(name: str, most: int) -> dict[tuple[str, int], tuple[str, str]]:
     return {(name, 2): (f"strlen(__1) * strlen(__2) > {most * most}", f"{name}(left(__1, {most}), left(__2, {most}))")}
 
 
+# By a function and the number of its arguments: the condition under which its result for one row is too large, and the
+# call with a bound. Both are needed. The condition gives the user an error; the call is in a branch that DuckDB may
+# compute while it plans.
 BOUNDS: dict[tuple[str, int], tuple[str, str]] = {
     ("repeat", 2): (f"{_TEXT} * __2 > {MAX_VALUE}", f"repeat(__1, least(__2, {MAX_VALUE} // {_TEXT}))"),
     **_sized("lpad", 3, 2),
@@ -71,10 +73,6 @@ BOUNDS: dict[tuple[str, int], tuple[str, str]] = {
     **_distance("editdist3", 500),
     **_distance("damerau_levenshtein", 140),
 }
-"""By a function and the number of its arguments: when what it makes of a row is too large, and the call held to that.
-
-Both are needed. The condition says so to the user; the call stands in a branch that DuckDB may compute while it plans.
-"""
 FORMATS = ("printf", "format")
 WIDE_FORMAT = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
 RANDOM = frozenset({"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid"})

@@ -9,8 +9,7 @@ from ....workers.sandbox import Limits, Sandbox
 from .verify import verify, warm_up
 
 LIMITS = Limits(megabytes=512, seconds=5.0)
-SANDBOX = Sandbox(warm_up)
-"""Where text2sql computes what others wrote."""
+SANDBOX = Sandbox(warm_up)  # The sandbox for SQL and DDL that users or models wrote.
 
 
 def check_answer(output: str, schema: Schema, bindable: bool, limits: Limits = LIMITS) -> tuple[str, Failure | None]:

@@ -24,8 +24,8 @@ INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 SQL_MARK = re.compile(
     r"\w*sql\w*|duckdb|postgres|sqlite\d?|oracle|hive|spark|clickhouse|snowflake|bigquery|presto|trino|mariadb|db2|redshift"
 )
+# Labels that mark SQL as final, not as a draft.
 FINAL = re.compile(r"final|correct|answer|最终|最后|正确|答案", re.IGNORECASE)
-"""Says of a line that its SQL is the one that is meant, not a draft."""
 LABEL = (
     r"(?:\W{0,20}\b(?:the\s+)?(?:final\s+)?(?:sql|query|answer)(?:\s?(?:query|statement|语句|查询))?"
     r"\W{0,20}[:：][\W_]{0,20}?)?"

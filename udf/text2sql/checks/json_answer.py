@@ -15,8 +15,8 @@ VERB = re.compile(
     r"|SUMMARIZE|PIVOT|UNPIVOT|COPY|ATTACH|PRAGMA|SET|CALL)\b",
     re.IGNORECASE | re.DOTALL,
 )
+# Where a JSON object may begin: at the start of a line or after a colon, never within SQL.
 BEGINS = re.compile(r"(?:^|[:：>`]|\bjson)[ \t]*(?=[{\[])", re.IGNORECASE | re.MULTILINE)
-"""Where an object may begin: at a line's start or behind a colon, never within SQL."""
 KEY = r"(?:[\w -]{0,20}(?:sql|query|查询|语句)[\w -]{0,20}|answer|statement|code|output|result|response|答案)"
 FIELD = re.compile(
     rf"""(?:["'“”`]{KEY}["'“”`]|(?<![\w"']){KEY})\s*[:：]\s*(?P<quote>"{{3}}|'{{3}}|["'`“])""", re.IGNORECASE
@@ -24,8 +24,7 @@ FIELD = re.compile(
 CLOSES = {"“": "”"}
 ESCAPED = re.compile(r"\\(u[0-9a-fA-F]{4}|\n|.)", re.DOTALL)
 LETTERS = {"n": "\n", "t": "\t", "r": "\r", "\n": "\n"}
-MOST_TRIES = 30
-"""Closing quotes, or beginnings of objects, that are tried: each try asks DuckDB's parser."""
+MOST_TRIES = 30  # Maximum number of closing quotes, or starts of objects, to try; each try calls DuckDB's parser.
 DEEPEST = 6
 
 

@@ -18,10 +18,9 @@ from .constant_expressions import largest_constant
 from .guard import checked_statement
 from .sql_tree import to_sql
 
-LIMITS = Limits(megabytes=256, seconds=2.0)
-"""What planning may take in the user's process too, where nothing can stop it."""
+LIMITS = Limits(megabytes=256, seconds=2.0)  # Limits for planning in the user's process, where nothing can stop it.
+# Limits for running without rows; what an interrupt can stop may take longer in the user's process.
 EMPTY_LIMITS = Limits(megabytes=512, seconds=2.0)
-"""What running without rows may take; what an interrupt ends after that may run on at home."""
 FETCHED_ROWS = 1000
 
 

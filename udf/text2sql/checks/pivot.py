@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import duckdb
 
+# Tokens that end the list after ON; '' is the end of the text.
 END = {"using", "group", "order", "limit", "offset", ";", ""}
-"""What ends the list behind ON; '' is the end of the text."""
 
 
 def with_values(sql: str) -> str | None:

@@ -17,8 +17,7 @@ from .dates import DAYS_A_UNIT, MONTHS_A_UNIT, SECONDS_A_UNIT, DateFunctions, Re
 
 _template = functools.partial(template, "sqlite")
 
-THURSDAY = "DATE(:x, '-3 days', 'weekday 4')"
-"""Of the ISO week: its year is the week's, and the weeks are counted by them."""
+THURSDAY = "DATE(:x, '-3 days', 'weekday 4')"  # Of the ISO week: its year is the week's, and weeks are counted by it.
 PARTS = {
     "year": "CAST(STRFTIME('%Y', :x) AS INTEGER)",
     "month": "CAST(STRFTIME('%m', :x) AS INTEGER)",
@@ -62,8 +61,7 @@ DIFFERENCES |= {
 DIFFERENCES |= {
     unit: f"({MONTHS.format(':y', size)} - {MONTHS.format(':x', size)})" for unit, size in MONTHS_A_UNIT.items()
 }
-FORMATS = frozenset("dfHjmMsSwWY%")
-"""What STRFTIME knows; of anything else it makes NULL."""
+FORMATS = frozenset("dfHjmMsSwWY%")  # The format letters that STRFTIME supports; for any other it returns NULL.
 
 
 def _shift(date: exp.Expr, amount: exp.Expr, unit: str, sign: int) -> exp.Expr:

@@ -18,8 +18,7 @@ from .sqlite_dates import SQLITE
 
 ALIASES = {"postgresql": "postgres", "mariadb": "mysql", "sqlserver": "tsql", "mssql": "tsql"}
 DIALECTS = frozenset(dialect.value for dialect in sqlglot.Dialects if dialect.value)
-Names = dict[str, str]
-"""Names as they are spelled, by their lower case."""
+Names = dict[str, str]  # Names in their original spelling, by their lower case.
 EQUALS = (exp.EQ, exp.NEQ, exp.In)
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 
@@ -256,5 +255,5 @@ def _number_kind(side: exp.Expr) -> str | None:
 
 
 DATES = {functions.dialect: functions for functions in (SQLITE, MYSQL, POSTGRES)}
+# Rewrites that sqlglot does not do itself.
 REWRITES: dict[str, Callable[[exp.Expr], exp.Expr]] = {"mysql": _wrap_limit, "postgres": _cast_compared}
-"""What sqlglot does not do by itself."""

@@ -15,8 +15,8 @@ from .extract_sql import declined, extract_sql
 from .guard import checked_statement
 from .sql_tree import Tree
 
+# The SQL that may run; or the SQL as it was written, with an error's code and message.
 Verified = tuple[str, tuple[str, str] | None]
-"""SQL as it may run; or as it was written, with a failure's code and words."""
 NO_SQL = "no_sql", "the answer holds no SQL"
 
 

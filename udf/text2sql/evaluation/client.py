@@ -12,8 +12,7 @@ import duckdb
 from ...connection import Connection, register
 from .scoring import ModelAnswer
 
-History = tuple[tuple[str, str | None], ...]
-"""The turns before: each question with the SQL that it was answered with."""
+History = tuple[tuple[str, str | None], ...]  # The earlier turns: each question with the SQL of its answer.
 
 # Parameters and no table: a table of questions would be a part of the catalog that is asked about.
 ASK = """

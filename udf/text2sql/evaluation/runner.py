@@ -52,17 +52,15 @@ __all__ = [
     "same_rows",
 ]  # fmt: skip
 
+# (connection, question, history) → SQL; None: declined.
 AskOne = Callable[[duckdb.DuckDBPyConnection, str, History], str | None]
-"""From a connection, a question and its history to SQL; None declines."""
+# (a connection to the questions' database, questions) → one answer each.
 AskMany = Callable[[duckdb.DuckDBPyConnection, Sequence[QuestionInContext]], list[ModelAnswer]]
-"""From a connection to the questions' database and questions to one answer each."""
 Outcome = tuple[list[ScoredAnswer], list[SkippedRow]]
-CONVERSATIONS_PER_STATEMENT = 24
-"""Conversations that one statement asks."""
-MAX_STATEMENTS = 32
-"""Statements that run at once: 768 questions, which is more than services let one ask."""
+CONVERSATIONS_PER_STATEMENT = 24  # Conversations in one statement.
+MAX_STATEMENTS = 32  # Statements that run concurrently: 768 questions, more than services allow at a time.
+# How often to interrupt the running statements when stopping; one that is only starting ignores an interrupt.
 STOP_SECONDS = 0.05
-"""How often the running statements are told to stop: one that is only beginning does not hear it."""
 
 
 def evaluate(

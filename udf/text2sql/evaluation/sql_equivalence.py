@@ -28,13 +28,11 @@ from sqlglot.optimizer.qualify import qualify
 
 from ....workers.database_schema import Schema, split_name
 
-MOST_READINGS = 48
-"""How many ways to tell apart the tables of a query that reads one several times are tried."""
+MOST_READINGS = 48  # If a query reads a table several times: how many assignments of its aliases are tried.
 SWAPPED = {exp.GT: exp.LT, exp.GTE: exp.LTE}
 NEGATED = {exp.EQ: exp.NEQ, exp.NEQ: exp.EQ, exp.GT: exp.LTE, exp.LTE: exp.GT, exp.LT: exp.GTE, exp.GTE: exp.LT}
 EITHER_WAY = (exp.EQ, exp.NEQ, exp.Add, exp.Mul, exp.Union, exp.Intersect)
-Numbers = dict[int, int]
-"""For the n-th table of a query, which of its namesakes it is taken for."""
+Numbers = dict[int, int]  # For the n-th table of a query: to which occurrence of the same table it corresponds.
 
 
 def equivalent_sql(right: str, given: str, schema: Schema | None = None) -> bool:

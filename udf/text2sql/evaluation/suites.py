@@ -13,11 +13,10 @@ from ....workers.training.data.data_files import read_data_rows
 from .datasets import Question, load_questions
 from .question_rows import SkippedRow, parse_question
 
+# The questions of a conversation in order; a single question is a conversation of one.
 Conversation = tuple[Question, ...]
-"""Questions that follow one another; a single question is a conversation of one."""
 Turns = Literal["first", "all"]
-FIRST_ONLY = ("chase_zh",)
-"""Suites of conversations of which the first turns are asked where nothing else is said."""
+FIRST_ONLY = ("chase_zh",)  # Suites of conversations of which only the first turns are asked by default.
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,7 @@ def no_repair(messages: Messages, sql: str, error: str) -> None:
     return
 
 
+# Every form by its name.
 FORMS = {
     form.name: form
     for form in (
@@ -211,7 +212,6 @@ FORMS = {
         PromptFormat("builtin", ask_builtin, no_repair),
     )
 }
-"""Every form by its name."""
 
 MODEL_PATTERNS = (
     (r"^builtin|text2sql[-_ ]?builtin", "builtin"),

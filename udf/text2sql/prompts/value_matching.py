@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from ....workers.database_schema import Schema
 from ....workers.sandbox.locked_duckdb import query
 
-CellMatch = tuple[str, str, str]
-"""Table, column and cell."""
+CellMatch = tuple[str, str, str]  # Table, column and cell.
 
 MAX_MATCHES = 10
 MAX_PHRASE_WORDS = 8
@@ -17,8 +16,8 @@ SIMILAR = 0.93
 MOST_CELLS = 20_000
 WORD = re.compile(r"[^\W_]+(?:['’.&-][^\W_]+)*")
 QUOTED = re.compile(r"'([^']+)'|\"([^\"]+)\"|“([^”]+)”|「([^」]+)」|《([^》]+)》|‘([^’]+)’")
+# Scripts without spaces: a cell is searched for in the whole question.
 WIDE = re.compile(r"[\u2e80-\ud7ff\uf900-\ufaff]")
-"""Scripts written without spaces: there a cell is looked for in the whole question."""
 COMMON_WORDS = """
 a all an and any are as at be by do does each every find for from give had has have how i in is it its list many me
 more most name names no not number of on one or other show than that the their them there they this to was were

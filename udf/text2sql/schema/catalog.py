@@ -15,8 +15,7 @@ from .select_tables import select_tables
 # The comment on a table that holds a turn of a conversation: the next turn may replace it, and no question is about it.
 TURN_COMMENT = "a turn of a conversation"
 
-TablePath = tuple[str, str, str]
-"""Database, schema and table."""
+TablePath = tuple[str, str, str]  # Database, schema and table.
 
 TABLES = """
     SELECT (database_name, schema_name, t.name), t.comment,

@@ -11,15 +11,12 @@ import duckdb
 from ....workers.database_schema import Column, Schema, Table, quote_path
 from ....workers.sql_text import quote_identifier
 
-CELLS = 400_000
-"""How many cells are read in all, so that a catalog of 900 tables is read in about a second."""
+CELLS = 400_000  # Limit for all cells together, so that a catalog of 900 tables is read in about a second.
+# The fewest and the most rows to read of one table. Only the number of columns decides how many, never the clock: the
+# same catalog must give the same prompt.
 ROWS = (50, 5_000)
-"""The fewest and the most rows of one table; how many is told by the number of columns alone, never by the clock:
-the same catalog must give the same prompt."""
-COLUMNS = 20_000
-"""In a catalog of more columns nothing is sampled."""
-SECONDS = 3.0
-"""The last resort: tables that a slow disk did not give by then keep their names only."""
+COLUMNS = 20_000  # If a catalog has more columns, nothing is sampled.
+SECONDS = 3.0  # Time limit: tables that a slow disk has not returned by then have names only.
 EXAMPLES, VALUES, LONGEST = 3, 500, 60
 ColumnCells = dict[str, Sequence[str | None]]
 ReadColumns = Callable[[Table, Sequence[Column], int], ColumnCells]

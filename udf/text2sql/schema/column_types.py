@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .ddl_tokens import Group, Node, Token, nest, read_tokens, split
 
+# The names of each type in other databases; several words are one name.
 NAMES = {
     "TINYINT": "tinyint,byteint,byte,int1",
     "SMALLINT": "smallint,int2,int16,short,smallserial,serial2,year",
@@ -46,11 +47,9 @@ NAMES = {
     "VARIANT": "variant,sql_variant,dynamic",
     "GEOMETRY": "geometry",
 }
-"""What each type is called elsewhere; several words are one name."""
 DUCKDB_NAME = {name: kind for kind, names in NAMES.items() for name in names.split(",")}
 LONGEST_NAME = max(name.count(" ") + 1 for name in DUCKDB_NAME)
-EXACT_SPELLING = {"Int8": "TINYINT"}
-"""ClickHouse means another type by the name, and writes it so."""
+EXACT_SPELLING = {"Int8": "TINYINT"}  # In ClickHouse these names, written like this, mean other types.
 DECIMAL_DIGITS = {"decimal32": 9, "decimal64": 18, "decimal128": 38, "decimal256": 38}
 UNSIGNED = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 MODIFIERS = {"unsigned", "signed", "zerofill", "precision", "binary", "byte", "ascii", "unicode", "serial"}
@@ -59,8 +58,7 @@ TRANSPARENT = {"nullable", "lowcardinality", "simpleaggregatefunction", "readonl
 LISTS = {"array", "list", "multiset"}
 RECORDS = {"struct", "row", "tuple", "object", "nested", "union"}
 VECTORS = {"vector", "halfvec"}
-DEEPEST = 20
-"""Brackets in brackets that are read; what nests deeper stays as it is written."""
+DEEPEST = 20  # Maximum nesting of types; a deeper type is left as it is written.
 
 
 def read_type(text: str) -> str:

@@ -9,8 +9,7 @@ from ....workers.database_schema import join_name
 from .ddl_tokens import Group, Node, split, table_path
 
 NO_COLUMNS = "by options tblproperties with properties cluster key index hash distkey sortkey columns tag values select"
-NO_COLUMNS_BEHIND = frozenset(NO_COLUMNS.split())
-"""Words before brackets that hold no columns."""
+NO_COLUMNS_BEHIND = frozenset(NO_COLUMNS.split())  # Words before brackets that do not contain columns.
 BEGINS_QUERY = ("select", "with", "from", "values", "table")
 SELECT_ENDS = "from where group order limit union having intersect except qualify into sort cluster"
 ENDS_SELECT_LIST = frozenset(SELECT_ENDS.split())

@@ -28,8 +28,8 @@ HASH_NAME = re.compile(r"##?\w+")
 APOSTROPHE = re.compile(r"'(?:(?:s|t|re|ll|ve|m|d)\b(?!')|\s)")
 STRING_PREFIX = re.compile(r"\A(?:n|e|b|x|r|q|u&|_\w+)\Z", re.IGNORECASE)
 FULL_WIDTH = str.maketrans("（），；：．＝［］｛｝＜＞、", "(),;:.=[]{}<>,")
+# After these, `#` begins a name (SQL Server's temporary tables); otherwise it begins a comment.
 BEFORE_NAME = {"table", "exists", "references", "only", "into", ".", "like"}
-"""Behind these `#` begins a name, as of SQL Server's temporary tables; elsewhere a comment."""
 NESTED_TYPES = {"array", "map", "struct", "row", "uniontype", "multiset", "range", "list", "tuple", "agg_state"}
 CLOSING = {"(": ")", "<": ">", "[": "]", "{": "}"}
 

@@ -16,12 +16,10 @@ from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split,
 from .inferred_keys import Keys, add_keys, read_key_lines
 from .table_items import Item, comment_of, forgotten_commas, primary_key, read_item
 
-MOST_WORDS = 8
-"""Between CREATE and TABLE: OR REPLACE GLOBAL TEMPORARY …"""
+MOST_WORDS = 8  # At most so many words between CREATE and TABLE: OR REPLACE GLOBAL TEMPORARY …
 CREATES = ("create", "declare", "replace", "attach")
 MOST_NOTES = 20
-MOST_NEAR = 200
-"""Names that are looked for among as many others as nearly the same: comparing takes time."""
+MOST_NEAR = 200  # Limit for searching similar names, because comparing takes time.
 JOINED_WITH = re.compile(r"([\w.]+)\.(\w+) can be joined with ([\w.]+)\.(\w+)", re.IGNORECASE)
 
 
@@ -129,8 +127,8 @@ class _Reader:
     left_out: dict[str, None] = field(default_factory=dict)
     guessed: dict[str, None] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    # Tables that copy a table which no earlier statement creates.
     waiting: list[tuple[list[Token], list[Token]]] = field(default_factory=list)
-    """Tables that are made like one that no statement before them made."""
     near_names: int = 0
 
     def read_waiting(self) -> None:

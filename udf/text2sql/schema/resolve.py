@@ -12,8 +12,8 @@ from .bounded_ddl import read_ddl
 from .ddl import is_ddl
 from .select_tables import select_tables
 
+# These have no meaning in a schema, and regular expressions that search past them would be slow.
 LONG_GAP = re.compile(r"\s{40,}")
-"""Says nothing in a schema, and patterns that look for what stands behind it would look for long."""
 HINT = "create or attach a table, or say schema := 'CREATE TABLE singer (name VARCHAR, age INT)'"
 
 

@@ -22,10 +22,10 @@ OPTION_WORDS = """
     secondary_engine_attribute engine_attribute cs_int cs_string cs_fixed cs_fixedstring cs_decimal_float cs_double
     cs_seconddate cs_longdate cs_daydate cs_date cs_time unindexed
 """
-OPTIONS = frozenset(OPTION_WORDS.split())
-"""The words that end a column's type, in every database that we know of."""
+OPTIONS = frozenset(OPTION_WORDS.split())  # The words that end a column's type, in all supported databases.
 STILL_TYPE = {("with", "time"), ("with", "local"), ("without", "time"), ("for", "bit"), ("column", "set")}
 CHARACTER_SET = {("character", "set"), ("char", "set")}
+# Words that may precede KEY or INDEX.
 BEFORE_KEY = {
     "primary",
     "foreign",
@@ -38,9 +38,8 @@ BEFORE_KEY = {
     "vector",
     "inverted",
 }
-"""What may stand before KEY or INDEX."""
+# Words that may follow ClickHouse's PRIMARY KEY without brackets.
 BEHIND_KEY = {"order", "partition", "sample", "settings", "ttl", "comment", "distributed", "by", "as", ","}
-"""What may stand behind ClickHouse's PRIMARY KEY without brackets."""
 TYPE_WORDS = """
     unsigned signed zerofill precision varying binary byte ascii unicode array multiset time zone local large object to
     second day year month hour minute bit data set long national native double big character char

@@ -14,10 +14,8 @@ from .chinese_keys import inferred_references
 
 NUMBER_TYPES = ("INT", "DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL", "HUGE", "BIGNUM", "NUMBER")
 DATE_TYPES = ("DATE", "TIME", "INTERVAL")
-MAX_IMPLIED = 20_000
-"""Where every table has the same key there are as many joins as pairs of tables."""
-MAX_CHINESE_PAIRS = 200_000
-"""Columns times tables: each column is compared to each table's key."""
+MAX_IMPLIED = 20_000  # Limit of implied joins: if all tables share a key, there is a join for each pair of tables.
+MAX_CHINESE_PAIRS = 200_000  # Limit of columns × tables, because each column is compared with each table's key.
 
 
 @dataclass(frozen=True, slots=True)
