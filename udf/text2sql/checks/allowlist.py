@@ -1,4 +1,4 @@
-"""What a generated SELECT may be made of: everything else is refused, so that what is new in DuckDB is refused too."""
+"""The allowlist for generated SELECTs; everything else is refused, including whatever is new in DuckDB."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ EXPRESSIONS = frozenset(
 # Kinds of all other nodes in the tree.
 NODES = frozenset(
     {
-        # queries; no INSERT_QUERY_NODE and the like, which WITH may hold
+        # queries; not INSERT_QUERY_NODE and the like, which WITH may contain
         "SELECT_NODE",
         "SET_OPERATION_NODE",
         "RECURSIVE_CTE_NODE",
-        # what stands in FROM; of SHOW_REF only DESCRIBE and SUMMARIZE
+        # items of FROM; of SHOW_REF only DESCRIBE and SUMMARIZE
         "BASE_TABLE",
         "EMPTY",
         "EXPRESSION_LIST",
@@ -154,7 +154,7 @@ def is_allowed(function: str) -> bool:
 
 @lru_cache(maxsize=1)
 def system_views() -> frozenset[str]:
-    """Return the names of DuckDB's own views, which it finds without their schema."""
+    """Return the names of DuckDB's own views, which can be read without naming their schema."""
     schemas = "('pg_catalog', 'main')"
     rows = query(f"SELECT view_name FROM duckdb_views() WHERE internal AND schema_name IN {schemas}")
     return frozenset(str(name).lower() for (name,) in rows)

@@ -1,8 +1,8 @@
-"""SQL that `ask` runs in its user's own process: what no interrupt can stop is given a bound there, or refused.
+"""Bounds for SQL that `ask` runs in the user's own process: functions that cannot be interrupted are limited or refused.
 
-DuckDB heeds an interrupt between two chunks of 2,048 rows. What a single function makes of a single row can take all
-memory or minutes before that; constants are none of it, for the sandbox has computed them. A function whose size says
-a column is wrapped in a CASE that fails where one row's value would be too large.
+DuckDB checks for an interrupt between two chunks of 2,048 rows. Before that, one function on one row can take all
+memory, or minutes. (Constants are safe: the sandbox has computed them.) A function whose result size depends on
+a column is wrapped in a CASE that raises an error if one row's value would be too large.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FOUND = "(strlen(__1) - strlen(replace(__1, __2, ''))) // greatest(strlen(__2),
 
 
 def _sized(name: str, count: int, place: int) -> dict[tuple[str, int], tuple[str, str]]:
-    """Return the bound of a function whose argument at a place says how much it makes."""
+    """Return the bound of a function whose result size is given by the argument at a position."""
     given = [f"least(__{n}, {MAX_VALUE})" if n == place else f"__{n}" for n in range(1, count + 1)]
     return {(name, count): (f"__{place} > {MAX_VALUE}", f"{name}({', '.join(given)})")}
 
@@ -81,10 +81,10 @@ ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%", "greatest", "least", "abs
 
 
 def bounded(statement: Tree) -> tuple[Tree, bool]:
-    """Return a statement in which one row's value has a bound, and whether anything had to be written for that.
+    """Return the statement with a bound for each row's values, and whether it was changed.
 
     Raises:
-        GuardError: nothing can bound a function of it.
+        GuardError: one of its functions cannot be bounded.
     """
     wrapper = _Wrapper()
     return wrapper.wrap(statement, frozenset(), 0), wrapper.has_wrapped
@@ -101,8 +101,8 @@ class _Wrapper:
 
         Args:
             value: the part.
-            parameters: of the lambdas around it.
-            depth: how many wrapped calls it stands in the arguments of.
+            parameters: parameters of the enclosing lambdas.
+            depth: the number of enclosing wrapped calls.
         """
         if isinstance(value, list):
             return [self.wrap(item, parameters, depth) for item in value]
@@ -131,7 +131,7 @@ class _Wrapper:
 
 
 def _unreachable(given: list[Tree], parameters: frozenset[str], depth: int) -> str:
-    """Return why no condition can stand before a call: it must see the very values that the call does."""
+    """Return the reason why no condition can guard a call: the condition must see the same values as the call."""
     if parameters:
         return "in a lambda"
     if depth >= MAX_DEPTH:
@@ -148,7 +148,7 @@ def _all_arguments(call: Tree) -> list[Tree]:
 
 
 def _is_small(name: str, given: list[Tree]) -> bool:
-    """Whether the literals among the arguments say that no row's value is too large."""
+    """Whether the literals among the arguments show that no row's value is too large."""
     sizes = {"repeat": (), "bar": given[3:], "to_base": given[2:]}.get(name, given[1:2])
     if name in ("replace", "regexp_replace"):
         return len(str((given[2].get("literal") or {}).get("text", "x" * 99))) <= 10

@@ -1,4 +1,4 @@
-"""The SQL of an answer in JSON, and in what models write for JSON: raw line breaks, comments, any quotes, cut short."""
+"""Extracts SQL from JSON, also from invalid JSON of models: raw line breaks, comments, other quotes, truncated text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEEPEST = 6
 
 
 def sql_in_json(text: str) -> str | None:
-    """Return the SQL that an answer like {"sql": "SELECT …"} says; None where it is no such answer."""
+    """Return the SQL of an answer like {"sql": "SELECT …"}; None if the answer is not like that."""
     begins = [found.end() for found in BEGINS.finditer(text)][:MOST_TRIES]
     for begin in begins:
         try:
@@ -42,7 +42,7 @@ def sql_in_json(text: str) -> str | None:
 
 
 def _best(found: Iterator[tuple[str, str]]) -> str | None:
-    """Return the statement whose key speaks of SQL most clearly, one that DuckDB can parse before others."""
+    """Return the statement with the key that names SQL most clearly; statements that DuckDB can parse come first."""
     statements = [(key.lower(), text) for key, text in found if VERB.match(text)][:MOST_TRIES]
     ranked = [(_rank(key), "```" not in text and parser_error(text) is not None, text) for key, text in statements]
     return min(ranked, key=lambda one: one[:2])[2] if ranked else None
@@ -53,7 +53,7 @@ def _rank(key: str) -> int:
 
 
 def _strings(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Yield every text of a JSON value with its key; a list of lines is one text, and JSON in a text is read too."""
+    """Yield every string of a JSON value with its key; a list of lines is one string; JSON in a string is parsed too."""
     if depth > DEEPEST:
         return
     if isinstance(value, dict):
@@ -71,7 +71,7 @@ def _strings(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, s
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the texts behind keys that speak of SQL, where the whole is no JSON."""
+    """Yield the strings after keys that name SQL, if the whole is not valid JSON."""
     for number, found in enumerate(FIELD.finditer(text)):
         if number >= DEEPEST:
             return
@@ -80,7 +80,7 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _closed(text: str, quote: str) -> str:
-    """Return a text up to its closing quote: the first behind which the object goes on and before which SQL ends."""
+    """Return a string up to its closing quote: the first one where the SQL ends before it and the object continues."""
     closing = re.escape(CLOSES.get(quote, quote))
     first = None
     for number, end in enumerate(re.finditer(rf"{closing}(?=\s*(?:[,}}\]]|//|/\*|\#|\n|\Z))", text)):
