@@ -1,4 +1,4 @@
-"""Bounds for SQL that `ask` runs in the user's own process: functions that cannot be interrupted are limited or refused.
+"""Bounds for SQL that `ask` runs in the user's own process: functions that no interrupt stops are limited.
 
 DuckDB checks for an interrupt between two chunks of 2,048 rows. Before that, one function on one row can take all
 memory, or minutes. (Constants are safe: the sandbox has computed them.) A function whose result size depends on

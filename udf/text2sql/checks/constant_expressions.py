@@ -35,7 +35,7 @@ def compute(cursor: duckdb.DuckDBPyConnection, statement: Tree) -> None:
 
 
 def largest_constant(cursor: duckdb.DuckDBPyConnection, statement: Tree) -> int:
-    """Return the text length of a statement's longest constant, without those that `unnest` turns into rows.
+    """Return the text length of a statement's longest constant; those that `unnest` turns into rows do not count.
 
     Raises:
         duckdb.OutOfMemoryException, duckdb.InterruptException, MemoryError: as `compute`.
@@ -58,7 +58,7 @@ def _select(cursor: duckdb.DuckDBPyConnection, around: str, expressions: list[Tr
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise
     except duckdb.Error:
-        return ()  # For example a cast that fails, perhaps in a branch that never runs: the query itself will report it.
+        return ()  # E.g. a cast that fails, perhaps in a branch that never runs: the query itself will report it.
 
 
 @lru_cache(maxsize=4)

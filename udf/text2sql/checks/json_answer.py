@@ -53,7 +53,7 @@ def _rank(key: str) -> int:
 
 
 def _strings(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Yield every string of a JSON value with its key; a list of lines is one string; JSON in a string is parsed too."""
+    """Yield every string of a JSON value with its key; a list of lines is one; JSON in a string is parsed too."""
     if depth > DEEPEST:
         return
     if isinstance(value, dict):

@@ -104,7 +104,7 @@ def _aggregates(item: exp.Expr) -> bool:
 
 
 def _wrap_limit(node: exp.Expr) -> exp.Expr:
-    """Wrap the subquery of `x IN (SELECT … LIMIT n)`: MySQL and MariaDB refuse a LIMIT there, but accept it one level deeper."""
+    """Wrap the subquery of `x IN (SELECT … LIMIT n)`: MySQL and MariaDB accept it only one level deeper."""
     query = node.args.get("query") if isinstance(node, exp.In) else None
     if isinstance(query, exp.Subquery) and query.this.args.get("limit"):
         inner = exp.select("*").from_(query.this.subquery("limited"))

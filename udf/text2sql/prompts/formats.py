@@ -109,7 +109,7 @@ Given the database schema, here is the SQL query that answers [QUESTION]{questio
 
 
 def ask_sqlcoder(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
-    """The prompt of defog/sqlcoder and sqlcoder2: prompt.md of defog-ai/sqlcoder as of October 2023, the schema as DDL."""
+    """The prompt of defog/sqlcoder and sqlcoder2: prompt.md of defog-ai/sqlcoder as of October 2023, with DDL."""
     return _one_turn(SQLCODER, messages, _with_values(write_ddl(schema), values, comment="-- "))
 
 
@@ -134,7 +134,7 @@ You must output the SQL query that answers the question.
 
 
 def ask_sql_create_context(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
-    """The prompt of models tuned on sql-create-context: that of CodeLlama's fine-tuning recipes for this data."""
+    """The prompt of models tuned on sql-create-context: the instruction of CodeLlama's fine-tuning recipes."""
     return _one_turn(SQL_CREATE_CONTEXT, messages, write_bare_ddl(schema))
 
 
