@@ -144,7 +144,7 @@ class Trainer:
         return float(loss.item())
 
     def epoch_examples(self) -> list[Example]:
-        """Return one epoch's examples: every question, a share of the one-table and generated ones, and ones to decline."""
+        """Return one epoch's examples: every question, a share of the one-table and generated ones, and declines."""
         found = self.examples
         english, chinese = len(found.train), len(found.wide)
         drawn = self._draw(found.tables, english // 3) + self._draw(found.generated, english // 3)
