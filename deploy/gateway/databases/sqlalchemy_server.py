@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlglot.errors import SqlglotError
 
-from ....udf.text2sql.checks.transpile import limited
+from ....udf.text2sql.checks.transpile import with_limit
 from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError, MissingExtraError, SetupError
 from .database import STATEMENT_SECONDS, Rows, as_rows
@@ -30,7 +30,7 @@ AS_MYSQL_WRITES = (7, 10, 11, 12)
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class DatabaseFamily:
     """What differs between the kinds of database.
 
     Args:
@@ -96,22 +96,22 @@ def _all(connection: Any, *statements: str) -> None:
     connection.commit()
 
 
-# By the scheme of the URL.
+# By the URL's scheme.
 FAMILIES = {
-    "postgresql": Family(
+    "postgresql": DatabaseFamily(
         "PostgreSQL",
         "postgres",
         "postgresql+psycopg",
         lambda: {"connect_timeout": CONNECT_SECONDS},
         _settle_postgres,
     ),
-    "mysql": Family("MySQL", "mysql", "mysql+pymysql", _mysql_arguments, _settle_mysql),
-    "mariadb": Family("MariaDB", "mysql", "mariadb+pymysql", _mysql_arguments, _settle_mysql),
-    "sqlite": Family("SQLite", "sqlite", "sqlite", dict, _settle_sqlite),
+    "mysql": DatabaseFamily("MySQL", "mysql", "mysql+pymysql", _mysql_arguments, _settle_mysql),
+    "mariadb": DatabaseFamily("MariaDB", "mysql", "mariadb+pymysql", _mysql_arguments, _settle_mysql),
+    "sqlite": DatabaseFamily("SQLite", "sqlite", "sqlite", dict, _settle_sqlite),
 }
 
 
-class Server:
+class SqlAlchemyDatabase:
     """A database that is reached through SQLAlchemy.
 
     Args:
@@ -141,13 +141,13 @@ class Server:
             try:
                 connection.exec_driver_sql(f"EXPLAIN {sql}")
             except SQLAlchemyError as error:
-                return _words(error)
+                return _error_message(error)
         return None
 
     def run(self, sql: str, most_rows: int) -> Rows:
         """See `Database`."""
         try:
-            query = limited(sql, self.dialect, most_rows + 1)
+            query = with_limit(sql, self.dialect, most_rows + 1)
         except SqlglotError as error:
             raise DatabaseError(f"only queries are run here: {error}") from error
         with self._connected() as connection:
@@ -169,10 +169,10 @@ class Server:
                     _limit_sqlite(cast(sqlite3.Connection, connection.connection.driver_connection))
                 yield connection
         except SQLAlchemyError as error:
-            raise DatabaseError(_words(error)) from error
+            raise DatabaseError(_error_message(error)) from error
 
 
-def _engine(url: URL, family: Family) -> Engine:
+def _engine(url: URL, family: DatabaseFamily) -> Engine:
     given = {"pool_pre_ping": True}
     try:
         if family.dialect == "sqlite":
@@ -209,7 +209,7 @@ def _limit_sqlite(connection: sqlite3.Connection) -> None:
     connection.set_progress_handler(lambda: monotonic() > deadline, SQLITE_STEPS)
 
 
-def _words(error: SQLAlchemyError) -> str:
+def _error_message(error: SQLAlchemyError) -> str:
     """Return the database's own error message; MySQL puts a number before it."""
     words = error.orig if isinstance(error, DBAPIError) and error.orig else error
     arguments = words.args

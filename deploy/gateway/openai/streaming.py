@@ -65,7 +65,7 @@ class AnswerStream:
     @property
     def calls(self) -> int:
         """The number of calls so far."""
-        return self._spending.scope.usage.asked
+        return self._spending.scope.usage.sent
 
     async def chunks(self) -> AsyncIterator[str | Response]:
         """Yield the chunks, then the Response."""

@@ -27,8 +27,8 @@ HEAD_BYTES = 64 << 10
 UNREAD_SECONDS = 60.0  # Timeout for a client that does not read its answer.
 
 
-class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with timeouts: uvicorn itself waits forever for headers and for idle readers."""
+class TimeoutHttpProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol with timeouts: uvicorn itself waits forever for headers and for clients that do not read."""
 
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
@@ -88,7 +88,7 @@ class PatientProtocol(HttpToolsProtocol):
             self._deadline = None
 
 
-def serve_here(settings: GatewaySettings, tell: Callable[[str], None]) -> None:
+def serve_in_process(settings: GatewaySettings, tell: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
@@ -135,7 +135,7 @@ def serving(settings: GatewaySettings) -> Iterator[tuple[str, uvicorn.Server, Fu
     listening = _listen(settings)
     config = uvicorn.Config(
         create_app(settings),
-        http=PatientProtocol,
+        http=TimeoutHttpProtocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -15,7 +15,7 @@ from .scoring import ModelAnswer
 History = tuple[tuple[str, str | None], ...]  # The earlier turns: each question with the SQL of its answer.
 
 # Parameters, not a table: a table of questions would be a part of the schema that the questions are about.
-ASK = """
+QUESTION_SQL = """
     SELECT text2sql_detail(llm_param({'instruction': question, 'history': history}), schema := schema, model := $model)
     FROM (SELECT unnest($questions::VARCHAR[]) AS question, unnest($histories::VARCHAR[]) AS history,
                  unnest($schemas::VARCHAR[]) AS schema, unnest(range(len($questions))) AS number)
@@ -61,7 +61,7 @@ class Text2SqlClient:
             "histories": [_turns(one.history) for one in asked],
             "schemas": [one.schema for one in asked],
         }
-        rows = connection.execute(ASK, {**columns, "model": self.model}).fetchall()
+        rows = connection.execute(QUESTION_SQL, {**columns, "model": self.model}).fetchall()
         return [_answered(detail) for (detail,) in rows]
 
 

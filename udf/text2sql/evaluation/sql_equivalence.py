@@ -28,7 +28,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from ....workers.database_schema import Schema, split_name
 
-MOST_READINGS = 48  # If a query reads a table several times: how many assignments of its aliases are tried.
+MAX_ASSIGNMENTS = 48  # If a query reads a table several times: how many assignments of its aliases are tried.
 SWAPPED = {exp.GT: exp.LT, exp.GTE: exp.LTE}
 NEGATED = {exp.EQ: exp.NEQ, exp.NEQ: exp.EQ, exp.GT: exp.LTE, exp.LTE: exp.GT, exp.LT: exp.GTE, exp.GTE: exp.LT}
 EITHER_WAY = (exp.EQ, exp.NEQ, exp.Add, exp.Mul, exp.Union, exp.Intersect)
@@ -90,7 +90,7 @@ def _alias_assignments(tree: exp.Expr) -> Iterator[str]:
     """Yield the query's canonical forms, one for each assignment of aliases of tables that it reads several times."""
     groups = list(_namesakes(tree))
     ways = product(*(permutations(range(len(group))) for group in groups))
-    for _, way in zip(range(MOST_READINGS), ways, strict=False):
+    for _, way in zip(range(MAX_ASSIGNMENTS), ways, strict=False):
         numbers = {
             id(table): number
             for group, order in zip(groups, way, strict=True)

@@ -17,7 +17,7 @@ CELLS = 400_000  # Limit for all cells together, so that a catalog of 900 tables
 ROWS = (50, 5_000)
 COLUMNS = 20_000  # If a catalog has more columns, nothing is sampled.
 SECONDS = 3.0  # Time limit: tables that a slow disk has not returned by then have names only.
-EXAMPLES, VALUES, LONGEST = 3, 500, 60
+EXAMPLES, VALUES, MAX_CHARACTERS = 3, 500, 60
 ColumnCells = dict[str, Sequence[str | None]]
 ReadColumns = Callable[[Table, Sequence[Column], int], ColumnCells]
 NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "GEOMETRY", "VARIANT", "JSON")
@@ -79,7 +79,7 @@ def _read(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence
 
 def set_cells(column: Column, cells: Sequence[str | None]) -> Column:
     """Return the column with its examples for the prompt and its cells for matching."""
-    distinct = [value for value in dict.fromkeys(cells) if value and len(value) <= LONGEST]
+    distinct = [value for value in dict.fromkeys(cells) if value and len(value) <= MAX_CHARACTERS]
     text = column.type == "VARCHAR" or column.type.startswith("ENUM")
     return replace(column, examples=_examples(column, distinct), values=tuple(distinct[:VALUES]) if text else ())
 
