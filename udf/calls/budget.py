@@ -19,7 +19,7 @@ class StatementUsage:
     `money` is None if no price of a called model is known.
     """
 
-    asked: int = 0
+    sent: int = 0
     answered: int = 0
     failed: int = 0
     cached: int = 0
@@ -45,8 +45,8 @@ class StatementUsage:
     def budget_error(self, wishes: StatementOptions) -> BudgetError | None:
         """Return the error that stops the statement, if one of its limits is reached."""
         tokens = self.input_tokens + self.output_tokens
-        if (limit := wishes.llm_max_calls) is not None and self.asked >= limit:
-            return _reached("llm_max_calls", limit, self.asked, "calls")
+        if (limit := wishes.llm_max_calls) is not None and self.sent >= limit:
+            return _reached("llm_max_calls", limit, self.sent, "calls")
         if (limit := wishes.llm_max_tokens) is not None and tokens >= limit:
             return _reached("llm_max_tokens", limit, tokens, "tokens")
         if (most := wishes.llm_max_money) is not None and (self.money or 0.0) >= most:
@@ -58,7 +58,7 @@ def _reached(variable: str, limit: float, spent: float, unit: str) -> BudgetErro
     raised = limit * 2 or 1000
     return BudgetError(
         f"the statement stopped at its budget {variable} = {limit:.12g}: it spent {spent:,.12g} {unit}; "
-        "what was answered is kept",
+        "the answers so far are stored",
         variable=variable,
         limit=limit,
         spent=spent,

@@ -43,7 +43,7 @@ class CachingClient:
         self.store = store
         self.leases = Leases(store, self._start)
         self._log = WriteAheadLog(None if fleet.address else home_folder() / "calls.sqlite", owner())
-        self._under_way: dict[Key, InFlightCall] = {}
+        self._in_flight: dict[Key, InFlightCall] = {}
         self._answered: list[InFlightCall] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking_up = asyncio.Lock()
@@ -69,11 +69,11 @@ class CachingClient:
         keys = _keys(spec, requests)
         wanted = dict(zip(keys, requests, strict=True))
         async with self._looking_up:  # One at a time, so that the first requests are sent while the next are looked up.
-            answers = await self._known(wanted, scope, mode)
+            answers = await self._cached(wanted, scope, mode)
         scope.usage.cached += len(answers)
         series(CACHE_HITS, spec.name).inc(len(answers.keys() - scope.uncached_responses.keys()))
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:
-            fresh = await self._ask_unknown(spec, unknown, scope, mode)
+            fresh = await self._send_missing(spec, unknown, scope, mode)
             answers |= fresh
             scope.uncached_responses |= {k: r for k, r in fresh.items() if not (r.is_complete and mode == "on")}
         return [_with_history(answers[key], request, spec) for key, request in zip(keys, requests, strict=True)]
@@ -83,7 +83,7 @@ class CachingClient:
     ) -> list[Response | None]:
         """Return what `complete` can return without a call; None for each request that needs one."""
         keys = _keys(spec, requests)
-        answers = await self._known(keys, scope, mode)
+        answers = await self._cached(keys, scope, mode)
         pairs = zip(keys, requests, strict=True)
         return [_with_history(answers[key], request, spec) if key in answers else None for key, request in pairs]
 
@@ -104,7 +104,7 @@ class CachingClient:
         try:
             while part := list(islice(rest, BATCH_SIZE)):
                 await room.acquire()
-                task = asyncio.create_task(self._ask_and_remember(spec, part, scope, mode))
+                task = asyncio.create_task(self._complete_and_cache(spec, part, scope, mode))
                 task.add_done_callback(lambda _: room.release())
                 for ended in {task for task in waiting if task.done()}:
                     ended.result()
@@ -114,7 +114,7 @@ class CachingClient:
             for task in waiting:
                 task.cancel()
 
-    async def _ask_and_remember(
+    async def _complete_and_cache(
         self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
     ) -> None:
         """Call the model and put the answers into the scope's memory, so that it need not look them up in the store."""
@@ -133,13 +133,13 @@ class CachingClient:
             SetupError, StoreError, BudgetError: as `complete` does.
         """
         (key,) = _keys(spec, [request])
-        cached = (await self._known([key], scope, mode)).get(key)
+        cached = (await self._cached([key], scope, mode)).get(key)
         scope.usage.cached += cached is not None
         series(CACHE_HITS, spec.name).inc(cached is not None)
         said = ""
         if cached is None:
             with contextlib.ExitStack() as leaving:
-                (call,) = self._join_all(spec, {key: replace(request, streamed=True)}, scope, mode)
+                (call,) = self._attach_all(spec, {key: replace(request, streamed=True)}, scope, mode)
                 leaving.callback(self._detach, call, scope)
                 async for piece in call.stream():
                     said += piece
@@ -149,16 +149,16 @@ class CachingClient:
             yield cached.output
         yield _with_history(replace(cached, output=cached.output or said or None), request, spec)
 
-    async def _known(self, keys: Iterable[Key], scope: CallScope, mode: StoreMode) -> dict[Key, Response]:
+    async def _cached(self, keys: Iterable[Key], scope: CallScope, mode: StoreMode) -> dict[Key, Response]:
         answers = {key: scope.uncached_responses[key] for key in keys if key in scope.uncached_responses}
         if mode == "on" and (missing := [key for key in dict.fromkeys(keys) if key not in answers]):
             answers |= await self.store.call(CallStore.get_many, missing)
         return answers
 
-    async def _ask_unknown(
+    async def _send_missing(
         self, spec: ModelSpec, unknown: dict[Key, Request], scope: CallScope, mode: StoreMode
     ) -> dict[Key, Response]:
-        asked = self._join_all(spec, unknown, scope, mode)
+        asked = self._attach_all(spec, unknown, scope, mode)
         try:
             responses = await _results([call.result for call in asked])
         except BudgetError as error:
@@ -169,7 +169,7 @@ class CachingClient:
                 self._detach(call, scope)
         return dict(zip(unknown, responses, strict=True))
 
-    def _join_all(
+    def _attach_all(
         self, spec: ModelSpec, unknown: dict[Key, Request], scope: CallScope, mode: StoreMode
     ) -> list[InFlightCall]:
         """Let the scope wait for the calls in flight, and start the missing ones."""
@@ -186,16 +186,16 @@ class CachingClient:
 
     async def _drain(self, scope: CallScope) -> None:
         """Wait for all calls in flight of the scope: the process may end after it, and the calls are paid for."""
-        if under_way := [call.result for call in self._under_way.values() if call.payer is scope]:
+        if under_way := [call.result for call in self._in_flight.values() if call.payer is scope]:
             await asyncio.wait(under_way)
 
     def _attach(
         self, spec: ModelSpec, key: Key, request: Request, price: Price | None, mode: StoreMode, new: list[InFlightCall]
     ) -> InFlightCall:
-        call = self._under_way.get(key)
+        call = self._in_flight.get(key)
         if call is None:
             answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-            call = self._under_way[key] = InFlightCall(
+            call = self._in_flight[key] = InFlightCall(
                 request=request,
                 owner=self,
                 key=key,
@@ -232,7 +232,7 @@ class CachingClient:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
             for key, response in (await self.store.call(CallStore.get_many, [call.key for call in calls])).items():
-                self._finish(self._under_way[key], response)
+                self._finish(self._in_flight[key], response)
 
     def _send(self, call: InFlightCall) -> None:
         if call.result.done():
@@ -246,7 +246,7 @@ class CachingClient:
         for scope in call.waiting if call.payer is None else ():
             if not (refused := scope.usage.budget_error(scope.options)):
                 call.payer = scope
-                scope.usage.asked += 1
+                scope.usage.sent += 1
                 break
         if refused:
             self._fail(call, refused)
@@ -295,8 +295,8 @@ class CachingClient:
             self._finish(call, call.response)
 
     def _finish(self, call: InFlightCall, response: Response | None) -> None:
-        if self._under_way.get(call.key) is call:
-            del self._under_way[call.key]
+        if self._in_flight.get(call.key) is call:
+            del self._in_flight[call.key]
         if not call.result.done():
             if response is None:
                 call.result.cancel()

@@ -65,12 +65,12 @@ class InFlightCall(RoutedRequest):
 
     async def stream(self) -> AsyncIterator[str]:
         """Yield all chunks, earlier ones included, until the result is there; none if the call is not streamed."""
-        place = 0
+        position = 0
         self.changed = self.changed or asyncio.Event()
-        while not self.result.done() or place < len(self.pieces):
-            if place == len(self.pieces):
+        while not self.result.done() or position < len(self.pieces):
+            if position == len(self.pieces):
                 self.changed.clear()
                 await self.changed.wait()
-            for piece in self.pieces[place:]:
-                place += 1
+            for piece in self.pieces[position:]:
+                position += 1
                 yield piece

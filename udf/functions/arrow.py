@@ -40,10 +40,10 @@ RESPONSE = pa.struct(
     }
 )
 
-NOTHING = Response(None)
+EMPTY_RESPONSE = Response(None)
 
 
-def requests_of(column: pa.ChunkedArray) -> list[Request | None]:
+def requests_from_arrow(column: pa.ChunkedArray) -> list[Request | None]:
     """Return one Request for each row; None for a NULL row and for a NULL prompt.
 
     Args:
@@ -118,10 +118,10 @@ def _is_text(kind: pa.DataType) -> bool:
 def _request(row: dict[str, Any]) -> Request | None:
     if not row["messages"]:
         return None
-    return Request(messages_of(row["messages"]), options_from_json(row["options"]))
+    return Request(messages_from_rows(row["messages"]), options_from_json(row["options"]))
 
 
-def messages_of(rows: Iterable[dict[str, Any]] | None) -> tuple[Message, ...]:
+def messages_from_rows(rows: Iterable[dict[str, Any]] | None) -> tuple[Message, ...]:
     """Return the messages of a list of STRUCTs; images may be missing."""
     return tuple(
         Message(row["role"], row["content"] or "", tuple(row.get("images") or ())) for row in rows or () if row
@@ -139,7 +139,7 @@ def requests_to_arrow(requests: Iterable[Request | None]) -> pa.Array:
 def responses_to_arrow(responses: Iterable[Response | None]) -> pa.Array:
     """Return the responses as a column of `RESPONSE_SQL`; None is NULL."""
     rows = list(responses)
-    there = [row or NOTHING for row in rows]
+    there = [row or EMPTY_RESPONSE for row in rows]
     columns = [
         [row.output for row in there],
         [row.reasoning for row in there],
@@ -193,14 +193,14 @@ def failure_to_row(failure: Failure | None) -> dict[str, Any] | None:
     return {"code": failure.code, "message": failure.message, "retryable": failure.retryable} if failure else None
 
 
-def spread(distinct: pa.Array, places: list[int | None]) -> pa.Array:
+def take_rows(distinct: pa.Array, places: list[int | None]) -> pa.Array:
     """Return a column whose row i is `distinct[places[i]]`, or NULL."""
     return distinct.take(pa.array(places, pa.int32()))
 
 
-def sql_name(kind: pa.DataType) -> str:
+def sql_type_name(kind: pa.DataType) -> str:
     """Return the SQL name of an Arrow type, close enough for an error message."""
     names = {pa.int32(): "INTEGER", pa.int64(): "BIGINT", pa.binary(): "BLOB", pa.bool_(): "BOOLEAN"}
     if pa.types.is_list(kind):
-        return f"{sql_name(kind.value_type)}[]"
+        return f"{sql_type_name(kind.value_type)}[]"
     return names.get(kind, str(kind).upper())

@@ -21,14 +21,14 @@ from . import introspection, text2sql
 from .arrow import (
     REQUEST_SQL,
     RESPONSE_SQL,
-    messages_of,
+    messages_from_rows,
     params_requests,
     prompt_texts,
-    requests_of,
+    requests_from_arrow,
     requests_to_arrow,
     responses_to_arrow,
-    spread,
-    sql_name,
+    sql_type_name,
+    take_rows,
 )
 from .params import continue_conversation
 
@@ -40,18 +40,18 @@ def llm_param(_: Session, given: Column) -> pa.Array:
     """`llm_param(STRUCT or MAP)` → Request."""
     if not (pa.types.is_struct(given.type) or pa.types.is_map(given.type) or pa.types.is_null(given.type)):
         hint = "write llm_param({'instruction': 'your prompt', 'temperature': 0.2})"
-        raise RequestError(f"llm_param takes a STRUCT or a MAP, not {sql_name(given.type)}", hint=hint)
+        raise RequestError(f"llm_param takes a STRUCT or a MAP, not {sql_type_name(given.type)}", hint=hint)
     return requests_to_arrow([None] * len(given) if pa.types.is_null(given.type) else params_requests(given))
 
 
 def llm_stack(_: Session, responses: Column, requests: Column) -> pa.Array:
     """`llm_stack(response, request or text)` → Request: the history, then the new message."""
-    new = requests_of(requests)
+    new = requests_from_arrow(requests)
     if pa.types.is_null(responses.type):
         return requests_to_arrow(new)
     if not (pa.types.is_struct(responses.type) and responses.type.get_field_index("history") >= 0):
         raise RequestError(
-            f"llm_stack continues a response, not {sql_name(responses.type)}",
+            f"llm_stack continues a response, not {sql_type_name(responses.type)}",
             hint="write llm_stack(response, 'your next question')",
         )
     import pyarrow.compute as pc  # Imported late: it costs a tenth of connect(), and only conversations need it.
@@ -60,13 +60,13 @@ def llm_stack(_: Session, responses: Column, requests: Column) -> pa.Array:
 
 
 def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> Request | None:
-    return continue_conversation(messages_of(history), request) if request else None
+    return continue_conversation(messages_from_rows(history), request) if request else None
 
 
 def llm_chat(session: Session, names: Column, requests: Column, mode: Column) -> pa.Array:
     """`llm_chat(model, request)` → Response."""
-    responses, places = _answer_distinct(session, names, requests_of(requests), mode)
-    return spread(responses_to_arrow(responses), places)
+    responses, positions = _answer_distinct(session, names, requests_from_arrow(requests), mode)
+    return take_rows(responses_to_arrow(responses), positions)
 
 
 def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> pa.Array:
@@ -75,9 +75,9 @@ def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> p
         raise RequestError("llm_embed takes a text, not a request", hint="write llm_embed('model', 'your text')")
     wanted = prompt_texts(texts)
     requests = [None if text is None else Request((Message("user", text),), kind="embed") for text in wanted]
-    responses, places = _answer_distinct(session, names, requests, mode)
+    responses, positions = _answer_distinct(session, names, requests, mode)
     vectors = [response.embedding if response else None for response in responses]
-    return spread(pa.array(vectors, pa.list_(pa.float32())), places)
+    return take_rows(pa.array(vectors, pa.list_(pa.float32())), positions)
 
 
 def _answer_distinct(
@@ -87,22 +87,22 @@ def _answer_distinct(
 
     In a dry run, None stands for an answer that is missing so far.
     """
-    places: list[int | None] = []
+    positions: list[int | None] = []
     distinct: dict[tuple[str | None, Request], int] = {}
     for name, request in zip(names.to_pylist(), requests, strict=True):
-        places.append(distinct.setdefault((name, request), len(distinct)) if request else None)
+        positions.append(distinct.setdefault((name, request), len(distinct)) if request else None)
     answers: dict[int, Response | None] = {}
     source = MemoizedAnswers(session, answer_source(session, mode))
     for model in dict.fromkeys(name for name, _ in distinct):
-        chosen = {place: request for (name, request), place in distinct.items() if name == model}
+        chosen = {position: request for (name, request), position in distinct.items() if name == model}
         spec = session.resolve_model(model)
-        session.statement.rows[spec.name] += sum(place in chosen for place in places)
+        session.statement.rows[spec.name] += sum(position in chosen for position in positions)
         found = source.responses(spec, list(chosen.values()), store_mode(mode))
         answers |= zip(chosen, found, strict=True)
-    for asked, place in distinct.items():
-        if (response := answers[place]) is not None:
+    for asked, position in distinct.items():
+        if (response := answers[position]) is not None:
             session.statement.note_failure(asked, response.error)
-    return [answers[place] for place in range(len(distinct))], places
+    return [answers[position] for position in range(len(distinct))], positions
 
 
 def answer_source(session: Session, mode: Column) -> AnswerSource:
@@ -127,7 +127,7 @@ def store_mode(column: Column) -> StoreMode:
 def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
     """`text2sql_detail(question, schema, model)` → STRUCT with the SQL, or the error, attempts and cost."""
     return text2sql.text2sql_detail(
-        session, requests_of(questions), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
+        session, requests_from_arrow(questions), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
     )
 
 
@@ -136,7 +136,7 @@ def ask_sql(
 ) -> pa.Array:
     """`FROM ask(question)` → the SQL that `query()` then runs. No row could hold an error, so it is raised."""
     limits = text2sql.AskLimits(int(rows[0].as_py()), float(seconds[0].as_py()), int(megabytes[0].as_py()))
-    request = requests_of(questions)[0]
+    request = requests_from_arrow(questions)[0]
     return pa.array([text2sql.ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
 
 

@@ -22,7 +22,7 @@ from .arrow import (
     USAGE_SQL,
     failure_to_row,
     messages_to_rows,
-    spread,
+    take_rows,
 )
 
 DETAIL_SQL = (
@@ -54,17 +54,17 @@ def text2sql_detail(
         mode: whether the call store is read and written.
     """
     distinct: dict[QuestionKey, int] = {}
-    places: list[int | None] = []
+    positions: list[int | None] = []
     for question, schema, model in zip(questions, schemas, models, strict=True):
-        place = distinct.setdefault(QuestionKey(question, schema, model), len(distinct)) if question else None
-        places.append(place)
+        position = distinct.setdefault(QuestionKey(question, schema, model), len(distinct)) if question else None
+        positions.append(position)
     answers = session.answers.sql_results(list(distinct), mode)
     for asked, found in zip(distinct, answers, strict=True):
         if found is not None:
             session.statement.note_failure(asked, found.error)
             if found.left_out:
                 session.statement.add_warning(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
-    return spread(pa.array([found and _row(found) for found in answers], DETAIL), places)
+    return take_rows(pa.array([found and _row(found) for found in answers], DETAIL), positions)
 
 
 @dataclass(frozen=True, slots=True)

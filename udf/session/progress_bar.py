@@ -33,7 +33,7 @@ class ProgressBar:
     """
 
     def __init__(self, spent: StatementUsage, wish: Literal["auto", "on", "off"]) -> None:
-        self._spent = spent
+        self._usage = spent
         self._console = _Console(stderr=True)
         self._in_notebook = self._console.is_jupyter
         self.shown = wish == "on" or (wish == "auto" and (self._in_notebook or _is_terminal(self._console)))
@@ -65,8 +65,8 @@ class ProgressBar:
                 if self._resting:
                     return
                 self._drawn = self._looked
-                total = None if expected is None else max(expected, self._spent.asked, self._spent.done)
-                self._progress.update(self._task, completed=self._spent.done, total=total)
+                total = None if expected is None else max(expected, self._usage.sent, self._usage.done)
+                self._progress.update(self._task, completed=self._usage.done, total=total)
                 with self._unbroken():
                     self._redraw()
             finally:
@@ -96,22 +96,22 @@ class ProgressBar:
     def finish(self) -> None:
         """Print one last line with the statement's totals, if a progress line was ever shown."""
         self.pause()
-        if self._drawn and self._spent.asked:
+        if self._drawn and self._usage.sent:
             self._drawn = 0.0
             seconds = self._looked - self._began
-            rate = f"({self._spent.done / seconds:,.1f}/s)" if seconds else ""
-            parts = [f"asked {_calls(self._spent.asked)} in {seconds:,.1f} s {rate}", *usage_summary(self._spent)]
+            rate = f"({self._usage.done / seconds:,.1f}/s)" if seconds else ""
+            parts = [f"asked {_calls(self._usage.sent)} in {seconds:,.1f} s {rate}", *usage_summary(self._usage)]
             if self._cell is None:
-                self._say(Text("  ".join(parts), style="dim"))
+                self._text(Text("  ".join(parts), style="dim"))
             else:
                 self._show_in_cell(Text("  ".join(parts)))
 
     def show_sql(self, sql: str) -> None:
         """Print the SQL that `ask` runs."""
         if self.shown:
-            self._say(Syntax("", "sql", theme="ansi_dark").highlight(sql))
+            self._text(Syntax("", "sql", theme="ansi_dark").highlight(sql))
 
-    def _say(self, line: Text) -> None:
+    def _text(self, line: Text) -> None:
         line.rstrip()
         with _SCREEN, self._unbroken():
             console = _ACTIVE_BAR[0]._console if _ACTIVE_BAR else self._console
@@ -146,7 +146,7 @@ class _Totals(ProgressColumn):
 
     def __init__(self, spent: StatementUsage) -> None:
         super().__init__(Column(no_wrap=True))
-        self._spent = spent
+        self._usage = spent
 
     def render(self, task: Task) -> Text:
         """Return the text to the right of the bar."""
@@ -154,7 +154,7 @@ class _Totals(ProgressColumn):
         parts = [_calls(done) if total is None else f"{done:,}/{_calls(int(total))}"]
         if task.speed:
             parts.append(f"{task.speed:,.1f}/s")
-        parts += usage_summary(self._spent)
+        parts += usage_summary(self._usage)
         if pause := longest_pause():
             parts.append(f"paused {pause:.0f} s: the service asks for it")
         if task.time_remaining:

@@ -21,7 +21,7 @@ class ProgressLog:
     """The log lines of one statement, in place of a `ProgressBar`. The threads that wait for its answers write them."""
 
     def __init__(self, spent: StatementUsage) -> None:
-        self._spent = spent
+        self._usage = spent
         self._began = self._looked = self._written = 0.0
 
     def draw(self, began: float, expected: int | None) -> None:
@@ -34,20 +34,20 @@ class ProgressLog:
         self._began, self._looked = began, monotonic()
         if self._looked - (self._written or began) >= LINE_SECONDS:
             self._written = self._looked
-            log_line("  ".join([self._done(expected), *usage_summary(self._spent), *self._left(expected)]))
+            log_line("  ".join([self._done(expected), *usage_summary(self._usage), *self._left(expected)]))
 
     def _done(self, expected: int | None) -> str:
-        of = f" of {max(expected, self._spent.asked, self._spent.done):,}" if expected else ""
-        return f"asking: {self._spent.done:,}{of} calls, {self._rate:,.1f}/s"
+        of = f" of {max(expected, self._usage.sent, self._usage.done):,}" if expected else ""
+        return f"asking: {self._usage.done:,}{of} calls, {self._rate:,.1f}/s"
 
     def _left(self, expected: int | None) -> list[str]:
-        to_come = (expected or 0) - self._spent.done
+        to_come = (expected or 0) - self._usage.done
         return [f"about {to_come / self._rate:,.0f} s left"] if to_come > 0 and self._rate else []
 
     @property
     def _rate(self) -> float:
         seconds = self._looked - self._began
-        return self._spent.done / seconds if seconds else 0.0
+        return self._usage.done / seconds if seconds else 0.0
 
     def resume(self) -> None:
         """Do nothing: `pause` removed nothing."""
@@ -57,10 +57,10 @@ class ProgressLog:
 
     def finish(self) -> None:
         """Write one last line with the statement's totals."""
-        if self._began and self._spent.asked:
+        if self._began and self._usage.sent:
             seconds = self._looked - self._began
-            asked = f"asked {self._spent.asked:,} calls in {seconds:,.1f} s, {self._rate:,.1f}/s"
-            log_line("  ".join([asked, *usage_summary(self._spent)]))
+            asked = f"asked {self._usage.sent:,} calls in {seconds:,.1f} s, {self._rate:,.1f}/s"
+            log_line("  ".join([asked, *usage_summary(self._usage)]))
         self._began = 0.0
 
     def show_sql(self, sql: str) -> None:

@@ -130,7 +130,8 @@ def session_by_number(number: int) -> Session:
     session = _SESSIONS.get(number)
     if session is None:
         raise SetupError(
-            "this connection is not one of quackllm's any more", hint="type: connection = quackllm.connect(…)"
+            "this connection was closed, or registered again: its functions can no longer be used",
+            hint="type: connection = quackllm.connect(…)",
         )
     return session
 

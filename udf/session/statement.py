@@ -60,14 +60,14 @@ class Statement:
         self._interrupt = interrupt
         self._cached = cached
         self._cancelled = threading.Event()
-        self._pressed = False
+        self._cancelled_by_user = False
         self._drawing = threading.Lock()
         self._exceeded: QuackLLMError | None = None
         self._watchdog: Watchdog | None = None
         self._bar: ProgressBar | ProgressLog | None = None
         self._watched = 0
-        self._asking_since: float | None = None
-        self._told: set[str] = set()
+        self._calling_since: float | None = None
+        self._announced: set[str] = set()
 
     def expect_calls(self, more: int) -> None:
         """Add to the total number of calls that the progress line shows."""
@@ -90,7 +90,7 @@ class Statement:
 
     def _leave_screen(self, for_good: bool) -> None:
         # After Ctrl-C the signal thread does this: a KeyboardInterrupt here would leave half a bar on the screen.
-        if self._bar and not self._pressed:
+        if self._bar and not self._cancelled_by_user:
             self._bar.finish() if for_good else self._bar.pause()
 
     def wait(self, future: Future[Result]) -> Result:
@@ -107,23 +107,23 @@ class Statement:
                 if done:
                     return future.result()
         except (KeyboardInterrupt, futures.CancelledError) as stopped:
-            self._pressed |= isinstance(stopped, KeyboardInterrupt)
+            self._cancelled_by_user |= isinstance(stopped, KeyboardInterrupt)
         self._cancelled.set()
         future.cancel()
-        raise CancelledError("the statement was interrupted; what was answered is kept")
+        raise CancelledError("the statement was interrupted; the answers so far are stored")
 
     def _show_progress(self) -> None:
         if (
             not self._watched
-            or not (self.scope.usage.asked or self.expected)
+            or not (self.scope.usage.sent or self.expected)
             or self.scope.options.llm_progress == "off"
         ):
             return
-        self._asking_since = self._asking_since or monotonic()
-        if monotonic() - self._asking_since > PROGRESS_DELAY_SECONDS:
+        self._calling_since = self._calling_since or monotonic()
+        if monotonic() - self._calling_since > PROGRESS_DELAY_SECONDS:
             with self._drawing:
-                if not self._pressed:
-                    self._screen().draw(self._asking_since, self.expected)
+                if not self._cancelled_by_user:
+                    self._screen().draw(self._calling_since, self.expected)
 
     def _screen(self) -> ProgressBar | ProgressLog:
         if self._bar is None:
@@ -141,8 +141,8 @@ class Statement:
 
     def announce_sql(self, sql: str) -> None:
         """Show the SQL that `ask` runs, once: in the log, and where progress is shown."""
-        if self._watched and self.is_execution and sql not in self._told:
-            self._told.add(sql)
+        if self._watched and self.is_execution and sql not in self._announced:
+            self._announced.add(sql)
             LOG.info("ask runs: %s", sql)
             if self.scope.options.llm_progress != "off":
                 self._screen().show_sql(sql)
@@ -151,7 +151,7 @@ class Statement:
         """Stop the statement because Ctrl-C was pressed."""
         self.cancel()
         with self._drawing:  # Below, `finish` removes the line that may be on the screen; no other is drawn.
-            self._pressed = True
+            self._cancelled_by_user = True
         if self._bar:
             self._bar.finish()
 
@@ -195,7 +195,7 @@ class Statement:
         """Return the original exception behind the one that DuckDB raised for the statement."""
         if self._exceeded:
             return self._exceeded
-        if self._pressed:
+        if self._cancelled_by_user:
             return KeyboardInterrupt()
         if self._cancelled.is_set():
             return duckdb.InterruptException("INTERRUPT Error: Interrupted!")

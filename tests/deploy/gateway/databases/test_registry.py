@@ -98,10 +98,10 @@ def test_what_is_no_query_is_refused_whatever_the_guard_said_before(
 
 
 def test_the_connection_itself_cannot_write_to_sqlite(tmp_path: Path) -> None:
-    from quackllm.deploy.gateway.databases.sqlalchemy_server import Server
+    from quackllm.deploy.gateway.databases.sqlalchemy_server import SqlAlchemyDatabase
 
     server = open_url(SecretStr(f"sqlite:///{sqlite_file(tmp_path)}"), NAME)
-    assert isinstance(server, Server)
+    assert isinstance(server, SqlAlchemyDatabase)
     assert "readonly" in (server.explain("SELECT 1; ") or "readonly")
     with server._connected() as connection, pytest.raises(Exception, match="readonly"):
         connection.exec_driver_sql("DELETE FROM singer")
