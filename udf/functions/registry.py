@@ -12,7 +12,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ...workers.errors import QuackLLMError, RequestError
 from ...workers.messages import Message, Request, Response
-from ..planner.modes import CACHE_ONLY, CachedAnswers, MemoizedAnswers
+from ..planner.modes import CACHE_ONLY, SITE_MARK, CachedAnswers, MemoizedAnswers
 from ..raw_sql import execute_raw
 from ..session.answer_source import AnswerSource
 from ..session.session import Session, session_by_number
@@ -106,8 +106,11 @@ def _answer_distinct(
 
 
 def answer_source(session: Session, mode: Column) -> AnswerSource:
-    """Return how the statement's requests become answers; a rehearsal may forbid single calls to ask."""
-    return CachedAnswers(session) if mode[0].as_py() == CACHE_ONLY else session.answers
+    """Return how the requests of this call site become answers; a dry run may allow it no more than the cache."""
+    _, _, site = (mode[0].as_py() or "").partition(SITE_MARK)
+    if site == CACHE_ONLY:
+        return CachedAnswers(session)
+    return session.answers.at_site(int(site)) if site else session.answers
 
 
 def store_mode(column: Column) -> StoreMode:
@@ -116,9 +119,8 @@ def store_mode(column: Column) -> StoreMode:
     Raises:
         RequestError: it says something else.
     """
-    mode = column[0].as_py() or load_settings().llm_store
-    if mode == CACHE_ONLY:
-        return load_settings().llm_store
+    chosen, _, _ = (column[0].as_py() or "").partition(SITE_MARK)
+    mode = chosen or load_settings().llm_store
     if mode not in ("on", "off", "refresh"):
         raise RequestError(f"llm_store is {mode!r}", hint="type: SET VARIABLE llm_store = 'on'   ('off', 'refresh')")
     return cast(StoreMode, mode)
@@ -127,7 +129,10 @@ def store_mode(column: Column) -> StoreMode:
 def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
     """`text2sql_detail(question, schema, model)` → the SQL with how it was found."""
     return text2sql.text2sql_detail(
-        session, requests_of(questions), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
+        session.statement,
+        answer_source(session, mode),
+        text2sql.question_keys(requests_of(questions), schemas.to_pylist(), models.to_pylist()),
+        store_mode(mode),
     )
 
 

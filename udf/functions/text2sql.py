@@ -7,7 +7,9 @@ import pyarrow as pa
 from ...workers.errors import Text2SQLError
 from ...workers.messages import Request
 from ..planner.questions import resolve_questions
+from ..session.answer_source import AnswerSource
 from ..session.session import Session
+from ..session.statement import Statement
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
 from .arrow import (
@@ -35,25 +37,33 @@ DETAIL = pa.struct(
 )
 
 
+def question_keys(
+    questions: list[Request | None], schemas: list[str | None], models: list[str | None]
+) -> list[QuestionKey | None]:
+    """Return each row's question with its schema and model; None for a NULL question."""
+    rows = zip(questions, schemas, models, strict=True)
+    return [QuestionKey(question, schema, model) if question else None for question, schema, model in rows]
+
+
 def text2sql_detail(
-    session: Session,
-    questions: list[Request | None],
-    schemas: list[str | None],
-    models: list[str | None],
-    mode: StoreMode,
+    statement: Statement, source: AnswerSource, questions: list[QuestionKey | None], mode: StoreMode
 ) -> pa.Array:
-    """Return a column of `DETAIL_SQL`: each distinct question answered once, NULL for a NULL question."""
+    """Return a column of `DETAIL_SQL`: each distinct question answered once, NULL for a NULL question.
+
+    Args:
+        statement: the running one, which counts what failed.
+        source: how questions become answers.
+        questions: one for each row.
+        mode: whether the call store is read and written.
+    """
     distinct: dict[QuestionKey, int] = {}
-    places: list[int | None] = []
-    for question, schema, model in zip(questions, schemas, models, strict=True):
-        place = distinct.setdefault(QuestionKey(question, schema, model), len(distinct)) if question else None
-        places.append(place)
-    answers = session.answers.sql_results(list(distinct), mode)
+    places = [None if question is None else distinct.setdefault(question, len(distinct)) for question in questions]
+    answers = source.sql_results(list(distinct), mode)
     for asked, found in zip(distinct, answers, strict=True):
         if found is not None:
-            session.statement.note_failure(asked, found.error)
+            statement.note_failure(asked, found.error)
             if found.left_out:
-                session.statement.add_warning(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
+                statement.add_warning(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
     return spread(pa.array([found and _row(found) for found in answers], DETAIL), places)
 
 

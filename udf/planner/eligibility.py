@@ -1,4 +1,4 @@
-"""Doubts: reasons why a statement cannot be rehearsed, because a second run of it might see other rows."""
+"""Eligibility: why a statement may not be run ahead, because a second run of it might see other rows."""
 
 from __future__ import annotations
 

@@ -15,8 +15,9 @@ from .questions import resolve_questions
 
 # The functions that call models, beside the models' own names.
 MODEL_FUNCTIONS = frozenset({"llm_chat", "llm_embed", "text2sql", "text2sql_detail"})
-# In place of a store mode, in SQL that we write ourselves: this function never calls a model.
-CACHE_ONLY = "known"
+# Behind the store mode, in SQL that we write ourselves: the number of the call site, or that it never calls a model.
+SITE_MARK = "#"
+CACHE_ONLY = "cached"
 
 
 class LiveAnswers:
@@ -24,6 +25,10 @@ class LiveAnswers:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    def at_site(self, site: int) -> AnswerSource:
+        """Return itself: every call site has the same answers."""
+        return self
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return one response for each request, in order."""
@@ -40,6 +45,10 @@ class CachedAnswers:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    def at_site(self, site: int) -> AnswerSource:
+        """Return itself: every call site has the same answers."""
+        return self
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return the cached responses, in order."""
@@ -59,6 +68,10 @@ class MemoizedAnswers:
 
     def __init__(self, session: Session, source: AnswerSource) -> None:
         self._session, self._source = session, source
+
+    def at_site(self, site: int) -> AnswerSource:
+        """Return the answers of the other source for one call site, read before or not."""
+        return MemoizedAnswers(self._session, self._source.at_site(site))
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return one response for each request, in order."""

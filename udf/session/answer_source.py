@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class AnswerSource(Protocol):
     """Turns a chunk's distinct requests into answers; None where there is none yet."""
 
+    def at_site(self, site: int) -> AnswerSource:
+        """Return the answers for one numbered call site of the statement."""
+
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return one response for each request, in order.
 
