@@ -17,7 +17,7 @@ from ...udf.calls.scope import CallScope
 from ...udf.settings import StatementOptions, StoreMode, load_settings
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Usage
-from ...workers.serving.retry import guess_tokens
+from ...workers.serving.retry import estimate_tokens
 from .auth.api_keys import Key, key_digest
 from .auth.usage_ledger import NOTHING, Admission, Allowance, Cost, Ledger, Refusal
 from .errors import GatewayError
@@ -103,7 +103,7 @@ class RequestContext:
         numbered = zip(accumulate(unknown), requests, strict=True)
         calls = spending.reserved.calls if spending.reserved != NOTHING else wanted.calls
         part = [request for number, request in takewhile(lambda pair: pair[0] <= calls, numbered)]
-        spending.price, spending.input_tokens = price_of(spec), sum(map(guess_tokens, part)) // max(1, len(part))
+        spending.price, spending.input_tokens = price_of(spec), sum(map(estimate_tokens, part)) // max(1, len(part))
         return spending, part
 
     async def reserve(self, wanted: Cost) -> Spending:
@@ -138,7 +138,7 @@ class RequestContext:
 
 def cost_ahead(spec: ModelSpec, requests: Sequence[Request]) -> Cost:
     """Return a guess of what requests cost: their texts, and the longest answers that they allow."""
-    read = sum(map(guess_tokens, requests))
+    read = sum(map(estimate_tokens, requests))
     written = sum(each.options.max_tokens or ANSWER_TOKENS for each in requests if each.kind == "chat")
     price = price_of(spec)
     return Cost(len(requests), read + written, price.cost(Usage(read, written)) if price else 0.0)

@@ -36,7 +36,7 @@ class Gateway:
         self.caller = CachingClient(self.fleet, open_store(self.fleet))
         self.ledger = open_shared_ledger(settings.keys_path, settings.cluster)
         self.metrics = Metrics()
-        self.databases = Databases(settings.databases_path)
+        self.databases = Databases(settings.databases_path, settings.statement_limits)
         self.under_way: Counter[str | None] = Counter()
         """Requests under way in this process, by the name of their key."""
         self._models: Mapping[str, ModelSpec] = {}

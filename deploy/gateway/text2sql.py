@@ -27,7 +27,6 @@ from ...workers.messages import Failure, Message, Request
 from ...workers.messages import Response as Answer
 from ...workers.serving.fleet import BUILTIN_MODELS, BUILTIN_TEXT2SQL
 from .admission import Admitted, RequestContext
-from .databases.database import fitted
 from .databases.registry import Opened
 from .error_styles import route_class_with_errors
 from .errors import GatewayError, raise_for_failure, timeout_error
@@ -177,7 +176,7 @@ class Asked:
         database = self.opened.database
         if wanted not in (None, database.dialect):
             raise RequestError(f"{database.kind} does not speak {self.dialect}", hint="leave out `dialect`")
-        return lambda sql: fitted(database, sql, schema)
+        return lambda sql: database.fit(sql, schema)
 
 
 def _translating(schema: Schema, dialect: str) -> TargetCheck:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import duckdb
-from quackllm.workers.mschema import Column, Schema, Table
+from quackllm.workers.database_schema import Column, Schema, Table
 
 NAMES = (("name", "VARCHAR"), ("n", "INTEGER"), ("d", "DATE"), ("ts", "TIMESTAMP"))
 SCHEMA = Schema("m", (Table("t", tuple(Column(name, kind) for name, kind in NAMES)),))

@@ -154,7 +154,7 @@ nested_values = st.recursive(plain_values, _deeper, max_leaves=6)
 
 
 @pytest.mark.filterwarnings("ignore::quackllm.udf.session.statement.FailedRowsWarning")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(nested_values, min_size=1, max_size=4))
 def test_nested_values_are_written_whole(values: list[str]) -> None:
     with quackllm.connect() as connection:

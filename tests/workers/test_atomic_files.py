@@ -1,4 +1,4 @@
-"""A file or folder has its name only when it is complete, and whoever may not read it never could."""
+"""A file or folder gets its name only when it is complete, and its permissions from the first byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process counts of its models, and what its log says, and does not."""
+"""What a process counts for each model, and what its log contains and does not contain."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_requests_errors_tokens_money_and_hits_are_counted(service: StandIn, hom
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What a replica would write at the level of debugging."""
+    """The log of a replica at level debug."""
     before = (log_events.LOG.handlers, log_events.LOG.level, log_events.LOG.propagate)
     written = io.StringIO()
     monkeypatch.setenv("QUACKLLM_LOG", "debug")

@@ -154,7 +154,8 @@ class CallStore:
     def record(self, calls: Sequence[CallRecord], owner: str) -> None:
         """Record the calls, store the whole answers, and give the owner's leases back: one transaction."""
         now = time.time()
-        answers = [row for row in (self._row(call, now) for call in calls if call.response.is_complete) if row]
+        rows = (self._row(call, now) for call in calls if call.response.is_complete)
+        answers = sorted(row for row in rows if row)  # Keys that lie together in the index are written together.
         with self._file.transaction():
             models = {name: self._model(name) for name in {call.model for call in calls}}
             self._connection.executemany(

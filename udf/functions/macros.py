@@ -13,9 +13,9 @@ STORE_MODE_SQL = "getvariable('llm_store')"
 SCALAR = {
     "llm_param": "(given) AS quackllm_param({prompt}(given), {number})",
     "llm_stack": "(response, request) AS quackllm_stack(response, {prompt}(request), {number})",
-    # A lambda names the argument once: a macro that named it twice would bind and evaluate each nested call twice.
-    "llm_result": "(response) AS "
-    "list_transform([response], lambda each: CASE WHEN each.finish_reason = 'stop' THEN each.output END)[1]",
+    # A function, for it names its argument once: CASE would bind and evaluate each nested call twice, and DuckDB
+    # does not bind a lambda in HAVING.
+    "llm_result": "(response) AS quackllm_result(response, {number})",
     "llm_chat": "(request) AS quackllm_chat(NULL, {prompt}(request), {mode}, {number}), "
     "(model, request) AS quackllm_chat(model, {prompt}(request), {mode}, {number})",
     "llm_embed": "(model, text) AS quackllm_embed(model, {prompt}(text), {mode}, {number})",
@@ -26,8 +26,8 @@ SCALAR = {
     "llm_forget": "(model := NULL, older_than_seconds := 0) AS quackllm_forget(model, older_than_seconds, {number})",
 }
 TABLE = {
-    "ask": "(question, model := NULL, max_rows := 10000, seconds := 60) AS TABLE "
-    "SELECT * FROM query(quackllm_ask({prompt}(question), model, max_rows, seconds, {mode}, {number}))",
+    "ask": "(question, model := NULL, max_rows := 10000, seconds := 60, max_memory_mb := 1024) AS TABLE "
+    "SELECT * FROM query(quackllm_ask({prompt}(question), model, max_rows, seconds, max_memory_mb, {mode}, {number}))",
     "llm_models": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_models({number})) AS row)",
     "llm_usage": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_usage({number})) AS row)",
     "llm_estimate": "(statement) AS TABLE "

@@ -59,6 +59,19 @@ def llm_stack(_: Session, responses: Column, requests: Column) -> pa.Array:
     return requests_to_arrow(map(_stacked, pc.struct_field(responses, "history").to_pylist(), new))
 
 
+def llm_result(_: Session, responses: Column) -> pa.Array:
+    """`llm_result(response)` → VARCHAR: the answer, if it is a whole one."""
+    if pa.types.is_null(responses.type):
+        return pa.nulls(len(responses), pa.string())
+    if not (pa.types.is_struct(responses.type) and responses.type.get_field_index("finish_reason") >= 0):
+        hint = "write llm_result(model('your prompt'))"
+        raise RequestError(f"llm_result reads a response, not {sql_name(responses.type)}", hint=hint)
+    import pyarrow.compute as pc  # As above.
+
+    whole = pc.equal(pc.struct_field(responses, "finish_reason"), "stop")
+    return pc.if_else(whole, pc.struct_field(responses, "output"), pa.scalar(None, pa.string()))
+
+
 def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> Request | None:
     return continue_conversation(messages_of(history), request) if request else None
 
@@ -137,10 +150,10 @@ def text2sql_detail(session: Session, questions: Column, schemas: Column, models
 
 
 def ask_sql(
-    session: Session, questions: Column, models: Column, rows: Column, seconds: Column, mode: Column
+    session: Session, questions: Column, models: Column, rows: Column, seconds: Column, megabytes: Column, mode: Column
 ) -> pa.Array:
     """`FROM ask(question)` → the SQL that `query()` then runs; there is no row to hold an error, so it is raised."""
-    limits = (int(rows[0].as_py()), float(seconds[0].as_py()))
+    limits = text2sql.AskLimits(int(rows[0].as_py()), float(seconds[0].as_py()), int(megabytes[0].as_py()))
     request = requests_of(questions)[0]
     return pa.array([text2sql.ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
 
@@ -148,6 +161,7 @@ def ask_sql(
 SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_param": (llm_param, REQUEST_SQL),
     "quackllm_stack": (llm_stack, REQUEST_SQL),
+    "quackllm_result": (llm_result, "VARCHAR"),
     "quackllm_chat": (llm_chat, RESPONSE_SQL),
     "quackllm_embed": (llm_embed, "FLOAT[]"),
     "quackllm_text2sql": (text2sql_detail, text2sql.DETAIL_SQL),

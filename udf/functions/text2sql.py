@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 
 from ...workers.errors import Text2SQLError
 from ...workers.messages import Request
-from ..planner.questions import resolve_questions
+from ..planner.questions import bounded_query, resolve_questions
 from ..session.answer_source import AnswerSource
 from ..session.session import Session
 from ..session.statement import Statement
@@ -67,16 +69,39 @@ def text2sql_detail(
     return spread(pa.array([found and _row(found) for found in answers], DETAIL), places)
 
 
-def ask_sql(
-    session: Session, question: Request | None, model: str | None, limits: tuple[int, float], mode: StoreMode
-) -> str:
-    """Return the statement for `query()`: the generated SQL, held to a number of rows and seconds.
+@dataclass(frozen=True, slots=True)
+class AskLimits:
+    """What `ask` may give and take.
+
+    Args:
+        rows: of the answer.
+        seconds: from the question on, the model's time included.
+        megabytes: that the process may grow by while the SQL runs, what DuckDB keeps of files aside.
+    """
+
+    rows: int
+    seconds: float
+    megabytes: int
+
+
+def ask_sql(session: Session, question: Request | None, model: str | None, limits: AskLimits, mode: StoreMode) -> str:
+    """Return the statement for `query()`: the generated SQL, held to its limits.
+
+    Args:
+        session: whose catalog is asked of, and whose running statement the limits are for.
+        question: the newest turn last.
+        model: its name; None for the default.
+        limits: of the whole of `ask`.
+        mode: whether answers come from the call store.
 
     Raises:
         Text2SQLError: no SQL was found.
+        GuardError: the SQL takes too much, or nothing could stop it.
     """
     if question is None:
         raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")
+    statement = session.statement
+    statement.set_time_limit(limits.seconds)
     (found,) = resolve_questions(session, [QuestionKey(question, model=model)], mode)
     if found.sql is None:
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
@@ -86,10 +111,10 @@ def ask_sql(
         )
     if not found.bound:
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
-    rows, seconds = limits
-    session.statement.announce_sql(found.sql)
-    session.statement.set_time_limit(seconds)
-    return f"SELECT * FROM ({found.sql}) AS answer LIMIT {int(rows)}"
+    statement.announce_sql(found.sql)
+    query = bounded_query(session, found.sql, limits.rows)
+    statement.set_memory_limit(limits.megabytes)
+    return query
 
 
 def _row(found: Text2SqlResult) -> dict[str, object]:

@@ -14,6 +14,7 @@ from rich.syntax import Syntax
 from rich.table import Column
 from rich.text import Text
 
+from ...workers.serving.retry import longest_pause
 from ..calls.budget import StatementUsage
 
 REDRAW_SECONDS = 0.25
@@ -158,6 +159,8 @@ class _Totals(ProgressColumn):
         if task.speed:
             parts.append(f"{task.speed:,.1f}/s")
         parts += usage_summary(self._spent)
+        if pause := longest_pause():
+            parts.append(f"paused {pause:.0f} s: the service asks for it")
         if task.time_remaining:
             minutes, seconds = divmod(round(task.time_remaining), 60)
             parts.append(f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d} left")
@@ -168,7 +171,8 @@ def usage_summary(spent: StatementUsage) -> list[str]:
     """Return tokens, money and failures in words, each only where there are any."""
     parts = []
     if spent.input_tokens or spent.output_tokens:
-        parts.append(f"{_short(spent.input_tokens)} tokens in, {_short(spent.output_tokens)} out")
+        tokens = "token" if spent.input_tokens == 1 else "tokens"
+        parts.append(f"{_short(spent.input_tokens)} {tokens} in, {_short(spent.output_tokens)} out")
     if spent.money:
         parts.append(f"cost {spent.money:.4g}")
     if spent.failed:

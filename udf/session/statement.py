@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from concurrent import futures
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
-from ...workers.errors import CancelledError, QuackLLMError, TimeLimitError
+from ...workers.errors import CancelledError, QuackLLMError
 from ...workers.messages import Failure
 from ..calls.scope import CallScope
+from .caller_warnings import warn_at_caller
+from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from ...workers.deployments.spec import ModelSpec
@@ -43,9 +44,10 @@ class Statement:
 
     Args:
         interrupt: stops DuckDB's own work on the statement.
+        cached: says how much DuckDB keeps of the user's files in memory, in bytes.
     """
 
-    def __init__(self, interrupt: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, interrupt: Callable[[], None] = lambda: None, cached: Callable[[], int] = lambda: 0) -> None:
         self.scope = CallScope()
         self.failed: dict[Hashable, str] = {}
         self.warnings: dict[str, None] = {}
@@ -58,11 +60,12 @@ class Statement:
         """Not where it is only bound: a relation runs later, in statements of its own."""
         self.error: QuackLLMError | None = None
         self._interrupt = interrupt
+        self._cached = cached
         self._cancelled = threading.Event()
         self._pressed = False
         self._drawing = threading.Lock()
-        self._too_slow: TimeLimitError | None = None
-        self._timer: threading.Timer | None = None
+        self._exceeded: QuackLLMError | None = None
+        self._watchdog: Watchdog | None = None
         self._bar: ProgressBar | ProgressLog | None = None
         self._watched = 0
         self._asking_since: float | None = None
@@ -174,32 +177,35 @@ class Statement:
         return self._cancelled.is_set() or self.error is not None
 
     def set_time_limit(self, seconds: float) -> None:
-        """Cancel the statement unless it ends within so many seconds."""
+        """Stop the statement unless it ends within so many seconds of its first limit."""
+        if self._watchdog is None:
+            self._watchdog = Watchdog(self._exceed, seconds, self._cached)
 
-        def expire() -> None:
-            hint = f"write FROM ask('…', seconds := {seconds * 10:g})"
-            self._too_slow = TimeLimitError(f"the answer took longer than {seconds:g} s", hint=hint)
-            self.cancel()
+    def set_memory_limit(self, megabytes: int) -> None:
+        """Stop the statement when the process has grown so much from now on, what DuckDB keeps of files aside."""
+        if self._watchdog:
+            self._watchdog.limit_memory(megabytes)
 
-        self._stop_clock()
-        self._timer = threading.Timer(seconds, expire)
-        self._timer.daemon = True
-        self._timer.start()
+    def _exceed(self, error: QuackLLMError) -> None:
+        self._exceeded = error
+        self.cancel()
 
     def finish(self) -> None:
         """Stop the clock, and say what was asked: all rows were read, the next statement begins, or all is closed."""
-        self._stop_clock()
+        self.stop_clock()
         if self._bar:
             self._bar.finish()
 
-    def _stop_clock(self) -> None:
-        if self._timer:
-            self._timer.cancel()
+    def stop_clock(self) -> None:
+        """Let the statement take what it takes: it has ended."""
+        if self._watchdog:
+            self._watchdog.end()
+            self._watchdog = None
 
     def translate_error(self, error: Exception) -> BaseException:
         """Return what really happened when DuckDB says that the statement failed."""
-        if self._too_slow:
-            return self._too_slow
+        if self._exceeded:
+            return self._exceeded
         if self._pressed:
             return KeyboardInterrupt()
         if self._cancelled.is_set():
@@ -219,13 +225,9 @@ class Statement:
         """Say in one warning each what the statement noted and how many requests failed, by code."""
         texts, self.warnings = self.warnings, {}
         for text in texts:
-            warnings.warn(text, FailedRowsWarning, stacklevel=7)
+            warn_at_caller(text, FailedRowsWarning)
         counts, self.failed = Counter(self.failed.values()), {}
         if counts:
             codes = ", ".join(f"{count} × {code}" for code, count in counts.most_common())
             requests = "1 request" if counts.total() == 1 else f"{counts.total()} requests"
-            warnings.warn(
-                f"{requests} got no whole answer: {codes}. Each row's `error` says why.",
-                FailedRowsWarning,
-                stacklevel=7,
-            )
+            warn_at_caller(f"{requests} got no whole answer: {codes}. Each row's `error` says why.", FailedRowsWarning)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
+from ...workers.binder import ReusedBinder, bind_error
 from ...workers.errors import GuardError, SetupError
 from ...workers.messages import Message
+from ...workers.sandbox.locked_duckdb import parser_error
 from ...workers.training.data.data_files import BadRow, Row
-from .checks.binder import OneByOne, refusal
-from .checks.guard import check
-from .checks.sandbox import parser_error
+from .checks.guard import check_sql
 from .checks.string_literals import normalize_string_literals
 from .evaluation.databases import QuestionDatabases
 from .evaluation.datasets import Question, list_suites, load_questions
@@ -154,7 +154,7 @@ class _ExampleBuilder:
     languages: Sequence[str]
 
     def __post_init__(self) -> None:
-        self.copies = OneByOne()
+        self.copies = ReusedBinder()
         self.seen: dict[tuple[str, ...], int] = {}
         self.turns: dict[tuple[str, int], tuple[Message, ...]] = {}
         self.lost: dict[tuple[str, int], int] = {}
@@ -195,7 +195,7 @@ class _ExampleBuilder:
         if message := parser_error(sql):
             raise _Refused("parser", message)
         try:
-            sql = check(sql, schema.schema, strict=not schema.bindable)
+            sql = check_sql(sql, schema.schema, strict=not schema.bindable)
         except GuardError as error:
             raise _Refused("guard", error.message) from None
         cursor = self.sources.connection(question)
@@ -207,7 +207,7 @@ class _ExampleBuilder:
 
     def _run(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
         with cursor:
-            if unbound := refusal(cursor, sql):
+            if unbound := bind_error(cursor, sql):
                 raise _Refused(unbound.kind, unbound.message)
             rows, why = run(cursor, sql, self.seconds)
             if rows is None:

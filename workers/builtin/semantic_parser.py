@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from ..binder import Binder
 from ..mschema import parse_mschema
-from .binder import Binder
 from .network.beam_search import Beam, beam_search
 from .network.numpy_network import Network
 from .network.schema_linking import LinkedQuestion, PreviousTurn, SchemaLinks, link
@@ -120,8 +120,8 @@ def parse(network: Network, schema: str, turns: Sequence[tuple[str, str]], quest
             if beam.score > DECLINE_THRESHOLD:
                 raise DeclinedError
             continue
-        tree = tree_of(beam, linked)
-        sql = None if is_degenerate(tree) else sql_of(tree, names, linked)
+        tree = tree_from_beam(beam, linked)
+        sql = None if is_degenerate(tree) else sql_for(tree, names, linked)
         if sql and grounds.binder.binds(sql):
             return Parsed(sql, tree, len(linked.features), len(beam.symbols))
     raise DeclinedError
@@ -138,12 +138,12 @@ def previous_turn(turns: Sequence[tuple[str, str]], names: SchemaIndex) -> Previ
         return PreviousTurn(question)
 
 
-def tree_of(beam: Beam, linked: LinkedQuestion) -> Query:
+def tree_from_beam(beam: Beam, linked: LinkedQuestion) -> Query:
     """Return the query of a whole beam."""
     return parse_symbols(beam.symbols, [one.value for one in linked.candidates], linked.words)
 
 
-def sql_of(tree: Query, names: SchemaIndex, linked: LinkedQuestion) -> str | None:
+def sql_for(tree: Query, names: SchemaIndex, linked: LinkedQuestion) -> str | None:
     """Return the SQL of a tree, texts as the cells spell them; None where no keys tie its tables.
 
     Args:

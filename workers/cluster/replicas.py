@@ -117,7 +117,7 @@ def _options(spec: ModelSpec) -> dict[str, Any]:
 def rebalance_rates(deployment: Deployment) -> None:
     """Tell each replica how many replicas there are now: each gets its share of the rate limits."""
     for actor in filter(None, map(_find, deployment.replicas)):
-        actor.share.remote(deployment.spec.num_workers)
+        actor.set_worker_count.remote(deployment.spec.num_workers)
 
 
 def drain(names: Iterable[str]) -> None:
@@ -140,14 +140,15 @@ def replica_statuses(names: Sequence[str], starts: dict[str, int]) -> tuple[Repl
     """Return each replica's state; all are queried at once, so that one that hangs delays no other."""
     calls = {name: actor.status.remote() for name in names if (actor := _find(name))}
     ready = set(ray.wait(list(calls.values()), num_returns=len(calls), timeout=2 * PING_SECONDS)[0]) if calls else ()
-    return tuple(
-        _status(name, calls[name] if calls.get(name) in ready else None, starts.get(name, 0)) for name in names
-    )
+    answered = {name: call for name, call in calls.items() if call in ready}
+    return tuple(_status(name, answered.get(name), starts.get(name, 0)) for name in names)
 
 
-def _status(name: str, ready: Any | None, starts: int) -> ReplicaStatus:
+def _status(name: str, answered: Any | None, starts: int) -> ReplicaStatus:
     try:
-        return ReplicaStatus(name, True, starts, **ray.get(ready)) if ready else ReplicaStatus(name, False, starts)
+        return (
+            ReplicaStatus(name, True, starts, **ray.get(answered)) if answered else ReplicaStatus(name, False, starts)
+        )
     except RayActorError:
         return ReplicaStatus(name, False, starts)
 

@@ -114,10 +114,10 @@ def _export_gguf(
 
     from .gguf.quantization import file_type, read_type, tensor_type
     from .gguf.tokenizer import read_vocabulary
-    from .gguf.weights import architecture, quantization_shape, read_config, rope_factors, weights_of, write_fields
+    from .gguf.weights import architecture, quantization_shape, read_config, read_weights, rope_factors, write_fields
 
     mix, config = read_type(type), read_config(folder)
-    weights = weights_of(folder, config)
+    weights = read_weights(folder, config)
     tensor_types = [tensor_type(weight.name, weight.shape, mix, quantization_shape(config)) for weight in weights]
     fallbacks = {
         weight.name: (preferred.name, weight_type.name)

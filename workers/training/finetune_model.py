@@ -11,7 +11,7 @@ from .base_models import base_path, deepspeed_config, end_tokens, load_tokenizer
 from .data.chat_encoding import ChatEncoder, encode_examples, require_examples
 from .data.chat_examples import Examples, read_examples
 from .data.data_files import BadRow
-from .data.dataset import dataset_of, fingerprint, pack
+from .data.dataset import fingerprint, make_dataset, pack
 from .run.job import TrainingJob
 from .run.run import train
 from .run_folder import DataReport, Trained, run_folder, start_or_resume
@@ -45,7 +45,7 @@ def finetune(
             examples = read_examples(settings.train_file, query=settings.query, database=settings.database)
         encoded = encode_examples(encoder, examples, settings.max_seq_length)
         require_examples(encoded, settings.train_file or "the query", settings.max_seq_length)
-        dataset = dataset_of(encoded.sequences)
+        dataset = make_dataset(encoded.sequences)
         evaluation, eval_bad = _evaluation(encoder, settings, eval_examples)
         data = DataReport(
             examples=len(encoded.sequences),
@@ -72,4 +72,4 @@ def _evaluation(
     encoded = encode_examples(encoder, examples or read_examples(settings.eval_file), settings.max_seq_length)
     require_examples(encoded, settings.eval_file, settings.max_seq_length)
     long = [BadRow(line, f"more than {settings.max_seq_length} tokens") for line in encoded.too_long]
-    return dataset_of(encoded.sequences), encoded.bad + long
+    return make_dataset(encoded.sequences), encoded.bad + long

@@ -175,7 +175,7 @@ def help_panel(field: FieldInfo) -> str:
     return str(extra["panel"]) if isinstance(extra, dict) else RUN
 
 
-def default_of(field: FieldInfo) -> str:
+def default_text(field: FieldInfo) -> str:
     """Return what holds where a field is left out, as it is typed; '' where that is nothing, or it is required."""
     if field.is_required() or field.default in (None, [], {}, False):
         return ""

@@ -22,7 +22,7 @@ from .prompt import Prompt, read_prompt
 
 AS_IT_IS = "chat"
 """The prompt form of the models that are sent a prompt as it is; others were trained on a form of their own."""
-SQL_ALONE = ("builtin", "linked")
+SQL_ALONE = ("builtin",)
 """The forms of those that are no language models and cannot explain or improve SQL."""
 
 
@@ -81,8 +81,9 @@ async def chat2db(
 ) -> Any:
     """Return a bare JSON string; a chat model gets the prompt as it is, others its question in their own form."""
     spec = await text2sql_model(visit, model)
-    form, prompt = format_for_model(spec).name, read_prompt(body.prompt)
-    if form == AS_IT_IS or not (prompt.wants_sql or form in SQL_ALONE):
+    form, prompt = format_for_model(spec), read_prompt(body.prompt)
+    writes_sql_alone = form.name in SQL_ALONE or form.read is not None
+    if form.name == AS_IT_IS or not (prompt.wants_sql or writes_sql_alone):
         wanted = Request((*body.earlier(), Message("user", body.prompt)), body.options())
         (answer,), _ = await ask(visit, spec, [wanted], store_mode(request))
         return answer.output or ""

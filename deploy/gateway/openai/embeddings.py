@@ -12,7 +12,7 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse
 
 from ....workers.engines import EmbeddingEngine
-from ....workers.serving.retry import guess_tokens
+from ....workers.serving.retry import estimate_tokens
 from ..admission import Admitted
 from ..error_styles import GatewayRoute
 from ..errors import OPENAI_ERRORS, GatewayError
@@ -33,7 +33,7 @@ async def embed(body: EmbeddingBody, request: HttpRequest, context: Admitted) ->
     responses, calls = await ask(context, spec, requests, store_mode(request))
     vectors = [response.embedding or () for response in responses]
     _check_dimensions(body.dimensions, len(vectors[0]))
-    tokens = sum(guess_tokens(each) for each in requests)
+    tokens = sum(estimate_tokens(each) for each in requests)
     reply = {
         "object": "list",
         "data": [_item(place, vector, body.encoding_format) for place, vector in enumerate(vectors)],

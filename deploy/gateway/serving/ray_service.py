@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 from ray.serve import Application
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from ....workers import connect_fleet
 from ....workers.cluster.replicas import check_capacity
@@ -50,11 +51,21 @@ def application(args: dict[str, Any]) -> Application:
 def _deploy(models: Path, cluster: str | None) -> None:
     connect_fleet(cluster)
     specs = [spec for spec in read_models_file(models).values() if isinstance(spec, ModelSpec)]
-    joining = retry_if_exception_type(DeployError)
-    for attempt in Retrying(retry=joining, wait=wait_fixed(1), stop=stop_after_delay(MACHINES_SECONDS), reraise=True):
-        with attempt:
-            for spec in specs:
-                check_capacity(spec)
+    _wait_for_capacity(specs)
     for model in apply_models_file(models, cluster):
         if model.outcome == "failed":
             raise DeployError(f"{model.name}: {model.why}", hint=model.hint)
+
+
+def _wait_for_capacity(specs: Sequence[ModelSpec]) -> None:
+    """Return when the cluster has machines enough for every model."""
+    deadline = time.monotonic() + MACHINES_SECONDS
+    while True:
+        try:
+            for spec in specs:
+                check_capacity(spec)
+            return
+        except DeployError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)

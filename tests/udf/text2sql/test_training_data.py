@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from quackllm.udf.text2sql.checks.extract_sql import reduce_answer
+from quackllm.udf.text2sql.checks.extract_sql import extract_sql
 from quackllm.udf.text2sql.evaluation.datasets import load_questions
 from quackllm.udf.text2sql.evaluation.question_rows import SkippedRow
 from quackllm.udf.text2sql.prompts.formats import FORMS
@@ -62,7 +62,7 @@ def test_what_is_trained_on_is_what_text2sql_sends(name: str, service: StandIn, 
 @pytest.mark.parametrize("name", FORMS)
 def test_an_answer_in_a_forms_shape_reads_back_as_its_sql(name: str) -> None:
     sql = "SELECT a FROM t WHERE b = '{sql}'"
-    assert reduce_answer(FORMS[name].answer.replace("{sql}", sql)) == sql
+    assert extract_sql(FORMS[name].answer.replace("{sql}", sql)) == sql
 
 
 def test_a_schema_of_the_rows_own_and_other_names_of_the_fields() -> None:

@@ -121,7 +121,7 @@ def test_kill_9_on_a_replica_in_the_middle_loses_no_row_and_shows_in_status(conn
     rows = connection.execute("SELECT llm_result(chat('row ' || i)) FROM range(2000) t(i)").fetchall()
     killer.join()
     assert {row for (row,) in rows} == {f"answer to: row {i}" for i in range(2000)}
-    assert service.count() <= 2000 + 2 * 16 * 2, "only what the dead replica had in flight was asked again"
+    assert service.count() <= 2000 + 2 * 16 * 2, "only the requests in flight on the dead replica were sent again"
     deadline = time.monotonic() + 20
     while (restarts := sum(r.starts - 1 for r in quackllm.status("chat", cluster="local").replicas)) < 1:
         assert time.monotonic() < deadline

@@ -21,7 +21,7 @@ MAX_BYTES = 24_000_000
 
 
 def ask(schema: str | None, *turns: str) -> Response:
-    """Ask the committed model; turns are questions and their SQL in turn, a question last."""
+    """Return the committed model's answer; turns are questions and their SQL alternately, a question last."""
     messages = [Message("system", schema)] if schema else []
     messages += [Message("assistant" if place % 2 else "user", turn) for place, turn in enumerate(turns)]
 

@@ -1,4 +1,4 @@
-"""docs/engines.md says what is there: every preset, every setting with its default, and an engine that runs."""
+"""docs/engines.md lists every preset and every setting with its default, and its example engine runs."""
 
 from __future__ import annotations
 

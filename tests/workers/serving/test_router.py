@@ -18,7 +18,7 @@ from support.virtual_time import run_in_virtual_time
 
 
 class Replica:
-    """Answers after a while; may be told to die after some answers."""
+    """Answers after some seconds; dies after `dies_after` answers."""
 
     def __init__(self, seconds: float = 0.001, dies_after: int | None = None, error: Exception | None = None) -> None:
         self.seconds, self.dies_after, self.error = seconds, dies_after, error

@@ -15,6 +15,7 @@ from quackllm.workers.messages import Message, Request, Response
 from quackllm.workers.serving.worker import Worker
 
 from support.installed_engines import InstallEngine
+from support.virtual_time import run_in_virtual_time
 
 
 class ScriptedEngine(EchoEngine):
@@ -65,7 +66,7 @@ def answer(spec: ModelSpec, requests: Sequence[Request]) -> list[list[tuple[int,
         finally:
             await worker.close()
 
-    return asyncio.run(run())
+    return run_in_virtual_time(run())
 
 
 def texts(*prompts: str) -> list[Request]:
@@ -119,5 +120,5 @@ def test_answers_are_counted(spec: ModelSpec):
             pass
         return worker
 
-    counts = asyncio.run(run()).counts
+    counts = run_in_virtual_time(run()).counts
     assert (counts.answered, counts.failed, counts.under_way) == (2, 1, 0)

@@ -1,4 +1,4 @@
-"""What the libraries and the machine refuse becomes an error that says what to type."""
+"""Errors of the libraries and of the machine become errors of ours, which say what to type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fine-tuning to the end, by every method, on a tiny Llama; and what is refused before or after."""
+"""Fine-tuning to the end, by every method, on a tiny Llama; and the settings and data that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pre-training on text: windows, fresh models with tokenizers of their own, and bases that go on."""
+"""Pre-training on text: windows, fresh models with their own tokenizers, and continued bases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that was killed goes on at its last complete checkpoint, with the losses of one that was not."""
+"""A killed run resumes at its last complete checkpoint, with the losses of a run that was not killed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_killed_run_goes_on_with_the_same_losses(base: Path, tmp_path: Path) -
 
 @pytest.fixture
 def unfinished(base: Path, tmp_path: Path) -> dict[str, Any]:
-    """A run that stands at a checkpoint, as a killed one does."""
+    """A run that ended at a checkpoint, as a killed one does."""
     told = {**fields(base, tmp_path / "run", write_chats(tmp_path / "train.jsonl")), "max_steps": 3}
     finetune(FinetuneSettings(**told))
     (tmp_path / "run" / "final").rename(tmp_path / "gone")

@@ -1,4 +1,4 @@
-"""What a run is told: from a file, from flags, with clear words for what cannot be."""
+"""The settings of a run: from a file, from flags, with clear errors."""
 
 from __future__ import annotations
 

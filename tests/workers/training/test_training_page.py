@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from quackllm.workers.training import FinetuneSettings, MergeSettings, PretrainSettings
-from quackllm.workers.training.settings import StageSettings, TrainingSettings, default_of
+from quackllm.workers.training.settings import StageSettings, TrainingSettings, default_text
 
 PAGE = Path(__file__).parents[3] / "docs" / "training.md"
 SHARED = TrainingSettings.model_fields.keys()
@@ -17,7 +17,7 @@ def rows(kind: type[StageSettings], but: set[str]) -> set[str]:
     """Return the lines of a stage's table."""
     lines = set()
     for name, field in kind.model_fields.items():
-        default = "required" if field.is_required() else f"`{default_of(field)}`" if default_of(field) else ""
+        default = "required" if field.is_required() else f"`{default_text(field)}`" if default_text(field) else ""
         if name not in but:
             lines.add(f"| `{name}` | {default} | {field.description} |")
     return lines

@@ -16,7 +16,7 @@ from itertools import pairwise
 from ....workers.builtin.network.batching import Example
 from ....workers.builtin.network.schema_linking import SchemaLinks
 from ....workers.builtin.query.implied_tables import map_scopes, table_of
-from ....workers.builtin.query.tree import LiteralValue, Operand, Order, Predicate, Query, Term, terms_of
+from ....workers.builtin.query.tree import LiteralValue, Operand, Order, Predicate, Query, Term, terms_in
 from ....workers.builtin.schema.schema_index import SchemaIndex, column_kind
 from ....workers.builtin.text.tokens import Word, is_cjk, read_words, stem
 from .examples import ExamplePool, make_example
@@ -74,7 +74,7 @@ def _parts(tree: Query, names: SchemaIndex) -> tuple[list[int], list[int], list[
     values: dict[tuple[LiteralValue, int], None] = {}
 
     def visit(scope: Query) -> Query:
-        for term in terms_of(scope):
+        for term in terms_in(scope):
             tables[table_of(term, names)] = None
             if term.column is not None:
                 columns[term.column] = None

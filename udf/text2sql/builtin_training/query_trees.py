@@ -13,7 +13,7 @@ import duckdb
 from ....workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
 from ....workers.builtin.query.implied_tables import drop_implied_tables, map_scopes
 from ....workers.builtin.query.to_sql import NotWritableError, format_sql
-from ....workers.builtin.query.tree import Query, Term, terms_of
+from ....workers.builtin.query.tree import Query, Term, terms_in
 from ....workers.builtin.schema.schema_index import SchemaIndex
 from ..evaluation.datasets import Question, open_database, schema_of
 
@@ -75,7 +75,7 @@ def _choices(tree: Query, names: SchemaIndex) -> Iterator[Query]:
     short = drop_implied_tables(tree, names)
     yield short
     yield map_scopes(tree, lambda scope: _with_key(drop_implied_tables(scope, names), scope, names))
-    yield map_scopes(tree, lambda scope: replace(scope, using=()) if len(terms_of(scope)) > len(scope.using) else scope)
+    yield map_scopes(tree, lambda scope: replace(scope, using=()) if len(terms_in(scope)) > len(scope.using) else scope)
 
 
 def _with_key(short: Query, scope: Query, names: SchemaIndex) -> Query:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ....workers.sandbox.locked_duckdb import parser_error
 from .json_answer import sql_in_json
-from .sandbox import parser_error
 
 THINKING = r"(?:\w+:)?(?:think|thinking|thought|thoughts|reasoning|analysis|scratchpad|reflection)"
 BEGIN, END = rf"(?:<{THINKING}>|◁think▷|\[THINK\])", rf"(?:</{THINKING}>|◁/think▷|\[/THINK\])"
@@ -63,7 +63,7 @@ CANNOT = re.compile(
 )
 
 
-def reduce_answer(text: str) -> str | None:
+def extract_sql(text: str) -> str | None:
     """Return the SQL that an answer holds, without the comments before and the semicolons behind it, or None.
 
     A query is taken before any other statement, a block marked as SQL before one that is not, the last of several

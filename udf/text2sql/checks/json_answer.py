@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .sandbox import parser_error
+from ....workers.sandbox.locked_duckdb import parser_error
 
 VERB = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/|\(|```\w*)*"

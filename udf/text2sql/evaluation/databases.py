@@ -11,6 +11,7 @@ import duckdb
 from ....workers.database_schema import Column, Schema, Table
 from ....workers.errors import SetupError, did_you_mean
 from ....workers.mschema import format_mschema
+from ...open_errors import open_error
 from ..schema.catalog import read_catalog
 from ..schema.resolve import ResolvedSchema, resolve
 from .datasets import Question, data_folder, list_databases, open_database
@@ -35,7 +36,7 @@ def open_source(name: str) -> duckdb.DuckDBPyConnection:
             open_database(connection, name if known else str(path.resolve()))
             return connection
     except duckdb.Error as error:
-        raise SetupError(f"the database {name!r} cannot be opened: {error}", hint="name a DuckDB file") from error
+        raise open_error(name, error) from error
     raise SetupError(f"there is no database {name!r}", hint=did_you_mean(name, list_databases()))
 
 

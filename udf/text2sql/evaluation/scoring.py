@@ -23,7 +23,14 @@ OUTCOMES = (
     "service error",
 )  # fmt: skip
 RIGHT, WRONG, EMPTY, FAILED, UNBOUND, UNPARSED, GUARDED, DECLINED, NO_SQL, SERVICE = OUTCOMES
-OUTCOME_OF_CODE = {"parser": UNPARSED, "guard": GUARDED, "declined": DECLINED, "no_sql": NO_SQL}
+OUTCOME_OF_CODE = {
+    "parser": UNPARSED,
+    "guard": GUARDED,
+    "memory": FAILED,
+    "time": FAILED,
+    "declined": DECLINED,
+    "no_sql": NO_SQL,
+}
 SECONDS = 10.0
 MOST_ROWS = 100_000
 MOST_SHOWN = 5

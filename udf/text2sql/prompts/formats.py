@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 
 from msgspec import structs
 
@@ -14,7 +15,6 @@ from ....workers.errors import SetupError, did_you_mean
 from ....workers.messages import Message
 from ....workers.mschema import format_mschema
 from ..schema.ddl_writer import write_bare_ddl, write_ddl
-from .schema_linking import ask_linked, read_linked, write_linked
 from .value_matching import CellMatch
 
 Messages = tuple[Message, ...]
@@ -209,7 +209,6 @@ FORMS = {
         PromptFormat("sql_create_context", ask_sql_create_context, repair_in_prompt),
         PromptFormat("xiyan", ask_xiyan, repair_xiyan, "\n{sql}\n```"),
         PromptFormat("builtin", ask_builtin, no_repair),
-        PromptFormat("linked", ask_linked, no_repair, read=read_linked, write=write_linked),
     )
 }
 """Every form by its name."""
@@ -232,9 +231,28 @@ def format_named(prompt_form: str | None, model_hint: str) -> PromptFormat:
     if prompt_form is None:
         hint = model_hint.lower()
         prompt_form = next((name for pattern, name in MODEL_PATTERNS if re.search(pattern, hint)), "chat")
+    if ":" in prompt_form:
+        return _own_format(prompt_form)
     if prompt_form not in FORMS:
         raise SetupError(f"no prompt form is called {prompt_form!r}", hint=did_you_mean(prompt_form, FORMS))
     return FORMS[prompt_form]
+
+
+def _own_format(prompt_form: str) -> PromptFormat:
+    """Return the format that a module of the user's holds under a name: `module:NAME`.
+
+    Raises:
+        SetupError: there is no such module, or it has no `PromptFormat` of that name.
+    """
+    module, _, name = prompt_form.partition(":")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        hint = f"is the folder that holds {module or 'the module'} on PYTHONPATH?"
+        raise SetupError(f"the prompt form {prompt_form!r} cannot be imported: {error}", hint=hint) from error
+    if not isinstance(found, PromptFormat):
+        raise SetupError(f"{prompt_form} is no PromptFormat", hint="see docs/text2sql.md, Prompt forms")
+    return found
 
 
 def format_for_model(spec: ModelSpec) -> PromptFormat:

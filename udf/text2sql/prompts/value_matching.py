@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ....workers.database_schema import Schema
-from ..checks.sandbox import ask
+from ....workers.sandbox.locked_duckdb import query
 
 CellMatch = tuple[str, str, str]
 """Table, column and cell."""
@@ -97,7 +97,7 @@ def _near(runs: Sequence[str], cells: Sequence[tuple[str, CellMatch]]) -> list[C
     texts = [text for text, _ in cells if len(text) > 3][:MOST_CELLS]
     if not runs or not texts:
         return []
-    rows = ask(
+    rows = query(
         """SELECT DISTINCT cell FROM (SELECT unnest($1::VARCHAR[]) AS run), (SELECT unnest($2::VARCHAR[]) AS cell)
            WHERE jaro_winkler_similarity(run, cell) >= $3 AND abs(length(run) - length(cell)) <= 2""",
         [[run.lower() for run in runs], texts, SIMILAR],

@@ -23,7 +23,7 @@ from ..query.grammar import (
     Symbol,
     legal_table,
     push,
-    state_of,
+    state_index,
 )
 from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, LinkedQuestion
 
@@ -116,7 +116,7 @@ def _thin(example: Example, selected: np.ndarray) -> Subset:
     for symbol in example.symbols:
         kind, number = symbol
         index = number if kind == KEYWORD else len(KEYWORDS) + indices[starts[kind] + number]
-        symbols.append((index, STATES[state_of(stack)]))
+        symbols.append((index, STATES[state_index(stack)]))
         stack = push(stack, symbol)
     dropped = len(linked.features) - len(selected)
     bounds = [linked.start(COLUMNS), *(linked.start(part) - dropped for part in (TABLES, VALUES)), len(selected)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..query.grammar import KEYWORDS, START_STACK, Stack, Symbol, push, state_of
+from ..query.grammar import KEYWORDS, START_STACK, Stack, Symbol, push, state_index
 from ..schema.schema_index import SchemaIndex
 from .decoding_mask import DecodingMask
 from .numpy_network import FIRST, Array, Network
@@ -35,7 +35,7 @@ def beam_search(network: Network, names: SchemaIndex, linked: LinkedQuestion, wi
     beams, whole = [Beam((), 0.0, START_STACK)], list[Beam]()
     for _ in range(network.steps):
         inputs = [_input(legal, beam) for beam in beams]
-        scores = network.step(memory, cache, inputs, [state_of(beam.stack) for beam in beams])
+        scores = network.step(memory, cache, inputs, [state_index(beam.stack) for beam in beams])
         chosen = _best(scores, beams, legal, width)
         whole += [beam for _, beam in chosen if not beam.stack]
         chosen = [(row, beam) for row, beam in chosen if beam.stack]

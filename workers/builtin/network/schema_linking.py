@@ -194,7 +194,7 @@ def link(question: str, schema: SchemaLinks, earlier: PreviousTurn | None = None
     names = schema.names
     words = read_words(question)[:MAX_TOKENS]
     before = read_words(earlier.question)[-MAX_EARLIER_TOKENS:] if earlier else []
-    constants = values_of(earlier.tree) if earlier and earlier.tree else []
+    constants = literals_in(earlier.tree) if earlier and earlier.tree else []
     candidates = find_candidates(question, schema.cells, constants)
     candidates = [one for one in candidates if one.end <= len(words)]
     symbols = _earlier_symbols(earlier, candidates)
@@ -219,13 +219,13 @@ def link(question: str, schema: SchemaLinks, earlier: PreviousTurn | None = None
     return linked
 
 
-def values_of(tree: Query) -> list[LiteralValue]:
+def literals_in(tree: Query) -> list[LiteralValue]:
     """Return the constants of a query, its subqueries' too."""
     found = []
     for predicate in (*tree.where, *tree.having):
         found += _operand_values(predicate)
     found += [tree.limit] if tree.limit else []
-    return found + (values_of(tree.right) if tree.right else [])
+    return found + (literals_in(tree.right) if tree.right else [])
 
 
 def _operand_values(predicate: Predicate) -> list[LiteralValue]:
@@ -234,7 +234,7 @@ def _operand_values(predicate: Predicate) -> list[LiteralValue]:
         if isinstance(operand, LiteralValue):
             found.append(operand)
         elif isinstance(operand, Query):
-            found += values_of(operand)
+            found += literals_in(operand)
     return found
 
 
@@ -271,14 +271,14 @@ def vector_rows(words: tuple[str, ...]) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _defaults_of(parts: tuple[int, ...]) -> NDArray[np.uint8]:
+def _default_relations(parts: tuple[int, ...]) -> NDArray[np.uint8]:
     kinds = np.array(parts, dtype=np.uint8)
     matrix: NDArray[np.uint8] = (kinds[:, None] * PARTS + kinds[None, :]).astype(np.uint8)
     return matrix
 
 
 def _defaults(parts: list[int]) -> NDArray[np.uint8]:
-    return _defaults_of(tuple(parts)).copy()
+    return _default_relations(tuple(parts)).copy()
 
 
 def _base(sizes: tuple[int, ...], schema: SchemaLinks) -> NDArray[np.uint8]:

@@ -240,14 +240,14 @@ def _implied(words: list[Word], cells: CellIndex) -> Iterator[Candidate]:
 
 
 @lru_cache(maxsize=4)
-def cells_of(schema: Schema) -> CellIndex:
+def cell_index_for(schema: Schema) -> CellIndex:
     """Return the sampled cells of a schema; cached for the next question."""
     return CellIndex(SchemaIndex(schema))
 
 
 def matching_cells(question: str, schema: Schema) -> list[tuple[str, str, str]]:
     """Return the cells that a question's constants mean, as (table, column, cell): what training links them to."""
-    cells = cells_of(schema)
+    cells = cell_index_for(schema)
     names = cells.names
     return [
         (names.tables[names.table_of[number]].name, names.columns[number].name, text)

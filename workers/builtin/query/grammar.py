@@ -143,7 +143,7 @@ def is_valid(symbols: Sequence[Symbol]) -> bool:
     return not stack
 
 
-def state_of(stack: Stack) -> int:
+def state_index(stack: Stack) -> int:
     """Return the number of the state on top of a stack that is not empty."""
     return STATE_NUMBERS[stack[-1]]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..schema.schema_index import SchemaIndex, join_tree
-from .tree import Operand, Predicate, Query, Term, terms_of
+from .tree import Operand, Predicate, Query, Term, terms_in
 
 
 def drop_implied_tables(tree: Query, names: SchemaIndex) -> Query:
@@ -33,7 +33,7 @@ def _short_scope(scope: Query, names: SchemaIndex) -> Query:
     through = [term.column for term in kept if term.column is not None]
     while True:
         short = replace(scope, using=kept)
-        needed = [table_of(term, names) for term in terms_of(short)]
+        needed = [table_of(term, names) for term in terms_in(short)]
         tree = join_tree(names, needed, through) if needed else []
         reached = {table for table, _ in tree or []}
         missing = [table for table in every if table not in reached]

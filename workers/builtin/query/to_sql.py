@@ -10,7 +10,7 @@ from ...database_schema import split_name
 from ...sql_text import quote_identifier, quote_literal
 from ..schema.schema_index import ForeignKeyEdge, SchemaIndex, column_kind, join_tree
 from .implied_tables import table_of
-from .tree import LiteralValue, Operand, Predicate, Query, Term, terms_of
+from .tree import LiteralValue, Operand, Predicate, Query, Term, terms_in
 
 PATTERN_FORMS = {"CONTAINS": "%{}%", "STARTS": "{}%", "ENDS": "%{}", "LACKS": "%{}%"}
 DATE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})?[ T]?(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?")
@@ -64,7 +64,7 @@ class _Writer:
         self.single = len(self.tree) == 1
 
     def _tables(self) -> list[tuple[int, ForeignKeyEdge | None]]:
-        tables = [table_of(term, self.names) for term in terms_of(self.query)]
+        tables = [table_of(term, self.names) for term in terms_in(self.query)]
         through = [term.column for term in self.query.using if term.column is not None]
         tree = join_tree(self.names, tables, through)
         if tree is None:

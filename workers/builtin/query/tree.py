@@ -76,7 +76,7 @@ class Query:
 Operand: TypeAlias = LiteralValue | Term | Query
 
 
-def terms_of(query: Query) -> list[Term]:
+def terms_in(query: Query) -> list[Term]:
     """Return every term of a query's own scope: none of its subqueries, nor of its set operation's other side."""
     terms = [*query.items, *query.using, *(Term(column) for column in query.group)]
     for predicate in (*query.where, *query.having):

@@ -61,10 +61,10 @@ def read_examples(file: str | None, *, query: str | None = None, database: str |
     Raises:
         TrainingError: the file cannot be read, or holds no example; the first bad rows are named.
     """
-    return examples_of(read_data_rows(file, query, database), file or "the query")
+    return make_examples(read_data_rows(file, query, database), file or "the query")
 
 
-def examples_of(rows: Iterable[Row | BadRow], source: str) -> Examples:
+def make_examples(rows: Iterable[Row | BadRow], source: str) -> Examples:
     """Return the conversations of these rows.
 
     Raises:

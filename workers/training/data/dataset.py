@@ -13,7 +13,7 @@ import pyarrow as pa
 from .chat_encoding import Encoded
 
 
-def dataset_of(sequences: Sequence[Encoded]) -> Any:
+def make_dataset(sequences: Sequence[Encoded]) -> Any:
     """Return a `datasets.Dataset` with the columns input_ids and labels."""
     lengths = [len(sequence.ids) for sequence in sequences]
     columns = {

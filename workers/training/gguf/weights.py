@@ -160,7 +160,7 @@ def rope_factors(config: Any) -> list[float] | None:
     return factors
 
 
-def weights_of(folder: Path, config: Any) -> list[Weight]:
+def read_weights(folder: Path, config: Any) -> list[Weight]:
     """Return the weights of a folder, in its order.
 
     Raises:

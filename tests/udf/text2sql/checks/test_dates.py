@@ -9,9 +9,9 @@ from datetime import datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.checks.binder import bind
 from quackllm.udf.text2sql.checks.date_types import type_of
 from quackllm.udf.text2sql.checks.transpile import translate
+from quackllm.workers.binder import bind
 from sqlglot import parse_one
 from sqlglot.errors import SqlglotError
 

@@ -4,9 +4,9 @@ import pytest
 import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.checks.binder import bind
-from quackllm.udf.text2sql.checks.guard import check
+from quackllm.udf.text2sql.checks.guard import check_sql
 from quackllm.udf.text2sql.checks.transpile import find_dialect, limited, translate
+from quackllm.workers.binder import bind
 from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.errors import GuardError, RequestError
 from sqlglot.errors import SqlglotError
@@ -65,7 +65,7 @@ def test_duckdb_s_own_sql_is_left_as_it_is() -> None:
 def test_a_text_stays_one_text_whatever_is_in_it(text: str, dialect: str) -> None:
     sql = "SELECT name FROM singer WHERE name = '" + text.replace("'", "''") + "'"
     try:
-        check(sql, SCHEMA)
+        check_sql(sql, SCHEMA)
     except (GuardError, UnicodeEncodeError):
         return
     tree = sqlglot.parse_one(translate(sql, SCHEMA, dialect), read=dialect)

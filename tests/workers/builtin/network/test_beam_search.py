@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.workers.builtin.binder import Binder
+from quackllm.workers.binder import Binder
 from quackllm.workers.builtin.network.beam_search import beam_search
 from quackllm.workers.builtin.network.decoding_mask import DecodingMask
 from quackllm.workers.builtin.network.numpy_network import Network
 from quackllm.workers.builtin.network.schema_linking import SchemaLinks, link
 from quackllm.workers.builtin.query.grammar import COLUMN, WORD, is_keyword, is_valid, keyword
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex
-from quackllm.workers.builtin.semantic_parser import sql_of, tree_of
+from quackllm.workers.builtin.semantic_parser import sql_for, tree_from_beam
 
 pytest_plugins = ["support.builtin_shop"]
 
@@ -46,7 +46,7 @@ def test_most_random_beams_bind() -> None:
         linked = link(QUESTIONS[seed % len(QUESTIONS)], links)
         for beam in beam_search(random_network(seed), names, linked):
             if not is_keyword(beam.symbols[0], "DECLINE"):
-                sql = sql_of(tree_of(beam, linked), names, linked)
+                sql = sql_for(tree_from_beam(beam, linked), names, linked)
                 written += sql is not None
                 bound += sql is not None and binder.binds(sql)
     assert written > 30

@@ -14,7 +14,7 @@ def table(name: str, *columns: str, width: int = 10) -> Table:
 
 
 def large() -> SchemaIndex:
-    """Sixty tables nobody asks for, and three that are tied to each other."""
+    """Sixty tables that no question is about, and three with keys between them."""
     others = [table(f"thing_{number}") for number in range(60)]
     known = [table("singer", "stage_name"), table("part", "singer_id", "opera_id"), table("opera", "title")]
     keys = [ForeignKey("part", f"{name}_id", name, "id") for name in ("singer", "opera")]

@@ -1,4 +1,4 @@
-"""What a process that asked a local model says when it ends."""
+"""What a process prints when it ends after it called a local model."""
 
 from __future__ import annotations
 

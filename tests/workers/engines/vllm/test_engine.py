@@ -1,4 +1,4 @@
-"""The vLLM engine on a tiny Llama that knows a few answers by heart: `make test-vllm`, in an environment of its own."""
+"""The vLLM engine on a tiny Llama that was trained on a few answers: `make test-vllm`, in an environment of its own."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_the_longest_answer_ends_with_the_context(vllm: VllmEngine) -> None:
 
 
 def same(got: str, expected: str) -> bool:
-    """Whether two texts are the same; vLLM keeps back a last token that ends within a character."""
+    """Whether two texts are the same; vLLM withholds a last token that ends within a character."""
     return got == expected or (expected.endswith("\ufffd") and expected.startswith(got))
 
 

@@ -1,4 +1,4 @@
-"""What of the vLLM engine needs no vLLM: its settings, what a request asks of it, and its processes' first module."""
+"""The parts of the vLLM engine that need no vLLM: its settings, its sampling, its processes' first module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss falls on what the assistant says, and the prompt is what the engine sends."""
+"""The loss counts the assistant's messages, and the prompt is the one that the engine sends."""
 
 from __future__ import annotations
 

@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quackllm.workers.atomic_files import draft_path
 from quackllm.workers.engines.llama_cpp.server import QUIET_SETTINGS, LlamaServer
 from quackllm.workers.errors import ExportError, MissingExtraError, TrainingError
-from quackllm.workers.training.export import UNFINISHED, export
+from quackllm.workers.training.export import export
 from quackllm.workers.training.gguf.quantization import MIXES, ModelShape, tensor_type
 
 from support.tiny_models import TALKS, WIDTH, new_tokenizer
@@ -65,8 +66,8 @@ def expected(folder: Path, prompts: tuple[str, ...], count: int = 16) -> list[tu
 
 
 @cache
-def asked(folder: Path) -> tuple[str, ...]:
-    """Return the questions that the model knows, as its chat template writes them."""
+def taught_prompts(folder: Path) -> tuple[str, ...]:
+    """Return the questions that the model was trained on, as its chat template writes them."""
     import transformers
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
@@ -81,7 +82,7 @@ def test_in_16_bits_it_writes_token_for_token_what_transformers_does(
     folder = request.getfixturevalue(name)
     done = export(str(folder), str(tmp_path / "model.gguf"), type="f16")
     assert done.type == "F16"
-    prompts = asked(folder)
+    prompts = taught_prompts(folder)
     wanted = expected(folder, prompts)
     assert answered(done.path, prompts) == wanted
     assert any(len(tokens) > 8 for _, tokens in wanted)
@@ -92,12 +93,12 @@ def test_in_fewer_bits_it_still_knows_its_answers(type: str, tiny_llama: Path, t
     done = export(str(tiny_llama), str(tmp_path / "model.gguf"), type=type)
     whole = (tiny_llama / "model.safetensors").stat().st_size
     assert done.bytes < whole * {"BF16": 0.6, "Q8_0": 0.32}.get(type, 0.27)
-    prompts = asked(tiny_llama)[:4]
+    prompts = taught_prompts(tiny_llama)[:4]
     assert answered(done.path, prompts) == expected(tiny_llama, prompts)
 
 
 def random_model(kind: str, tmp_path: Path, **fields: Any) -> Path:
-    """Keep a model of random weights, whose logits are far apart."""
+    """Save a model of random weights whose logits are far apart."""
     import torch
     import transformers
 
@@ -168,7 +169,7 @@ def test_weights_whose_rows_do_not_fit_are_named_before_they_are_written(tiny_qw
     kinds = {tensor.name: tensor.tensor_type.name for tensor in reader.tensors}
     assert kinds["blk.0.ffn_down.weight"] == "Q5_0"
     assert kinds["token_embd.weight"] == "Q6_K", "the embeddings are the output, too"
-    assert answered(done.path, asked(tiny_qwen)[:2]) == expected(tiny_qwen, asked(tiny_qwen)[:2])
+    assert answered(done.path, taught_prompts(tiny_qwen)[:2]) == expected(tiny_qwen, taught_prompts(tiny_qwen)[:2])
 
 
 def finer_layers(mix: str, part: str, shape: ModelShape, finer: str) -> list[int]:
@@ -234,7 +235,7 @@ def test_a_process_killed_while_it_writes_leaves_nothing_that_looks_whole(tiny_l
     )
     done = subprocess.run([sys.executable, "-c", program, str(tiny_llama), str(target)], env={**os.environ})
     assert done.returncode == -signal.SIGKILL
-    assert [path.name for path in target.parent.iterdir()] == [target.name + UNFINISHED]
+    assert [path.name for path in target.parent.iterdir()] == [draft_path(target).name]
     export(str(tiny_llama), str(target))
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 

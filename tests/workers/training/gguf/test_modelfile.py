@@ -1,4 +1,4 @@
-"""Ollama's Modelfile: a template of Go that writes what the model's Jinja template does, or none."""
+"""Ollama's Modelfile: a Go template that renders the same text as the model's Jinja template, or none."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ LLAMA3 = QWEN.replace(r"\p{N}|", r"\p{N}{1,3}|")
 SENTENCES = [f"{asked} {answer} 12345 1234 7" for asked, answer in TALKS.items()]
 
 
-def kept(tokenizer: Any, folder: Path, **special: Any) -> Path:
+def save_tokenizer(tokenizer: Any, folder: Path, **special: Any) -> Path:
     import transformers
 
     transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
@@ -47,7 +47,7 @@ def splitting(pattern: str, special: Sequence[str] = ("<s>", "</s>")) -> Any:
 
 
 def pieces() -> Any:
-    """Return a BPE as Llama 2 and Mistral have it: `▁` for spaces, bytes for letters it does not know, `<s>` first."""
+    """Return a BPE like that of Llama 2 and Mistral: `▁` for spaces, bytes for unknown letters, `<s>` first."""
     from tokenizers import Tokenizer, decoders, models, normalizers, processors, trainers
 
     bytes_ = [f"<0x{number:02X}>" for number in range(256)]
@@ -66,7 +66,7 @@ def pieces() -> Any:
 
 @pytest.mark.parametrize(("pattern", "split"), [(QWEN, "qwen2"), (LLAMA3, "llama-bpe")], ids=["Qwen2", "Llama 3"])
 def test_the_rule_of_splitting_is_found(pattern: str, split: str, tmp_path: Path) -> None:
-    folder = kept(splitting(pattern), tmp_path, bos_token="<s>", eos_token="</s>")
+    folder = save_tokenizer(splitting(pattern), tmp_path, bos_token="<s>", eos_token="</s>")
     vocabulary = read_vocabulary(folder, 460, [1])
     assert (vocabulary.model, vocabulary.split) == ("gpt2", split)
     assert vocabulary.adds == {"bos": False, "eos": False}
@@ -75,7 +75,7 @@ def test_the_rule_of_splitting_is_found(pattern: str, split: str, tmp_path: Path
 
 
 def test_pieces_with_bytes_are_split_alike(tmp_path: Path) -> None:
-    folder = kept(pieces(), tmp_path, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+    folder = save_tokenizer(pieces(), tmp_path, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
     vocabulary = read_vocabulary(folder, 600, [2])
     assert (vocabulary.model, vocabulary.split, vocabulary.space_first) == ("llama", "default", True)
     assert vocabulary.adds == {"bos": True, "eos": False}
@@ -83,7 +83,7 @@ def test_pieces_with_bytes_are_split_alike(tmp_path: Path) -> None:
 
 
 def test_a_rule_that_llama_cpp_does_not_have_is_refused_with_a_text_that_shows_it(tmp_path: Path) -> None:
-    folder = kept(splitting(r"[^\n]+|\n+"), tmp_path, eos_token="</s>")
+    folder = save_tokenizer(splitting(r"[^\n]+|\n+"), tmp_path, eos_token="</s>")
     with pytest.raises(ExportError, match="splits text in another way") as caught:
         read_vocabulary(folder, 460, [1])
     assert "not [" in caught.value.message
@@ -92,8 +92,8 @@ def test_a_rule_that_llama_cpp_does_not_have_is_refused_with_a_text_that_shows_i
 def test_other_kinds_of_tokenizers_are_refused(tmp_path: Path) -> None:
     from tokenizers import Tokenizer, models
 
-    folder = kept(Tokenizer(models.WordLevel({"a": 0, "<unk>": 1}, "<unk>")), tmp_path, unk_token="<unk>")
-    with pytest.raises(ExportError, match="of the kind 'WordLevel'"):
+    folder = save_tokenizer(Tokenizer(models.WordLevel({"a": 0, "<unk>": 1}, "<unk>")), tmp_path, unk_token="<unk>")
+    with pytest.raises(ExportError, match="of the type 'WordLevel'"):
         read_vocabulary(folder, 2, [])
     shutil.rmtree(folder)
     folder.mkdir()

@@ -6,12 +6,13 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from ....workers.builtin.network.value_candidates import DATE, QUOTES
-from ....workers.builtin.schema.schema_index import SchemaIndex
-from ....workers.builtin.text.lexicon import NUMBER_WORDS
+from quackllm.udf.text2sql.prompts.value_matching import WIDE, CellMatch
+from quackllm.workers.builtin.network.value_candidates import DATE, QUOTES
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
+from quackllm.workers.builtin.text.lexicon import NUMBER_WORDS
+
 from .mention_matching import Mention, Token
 from .stopwords import CHINESE_BIGRAMS, CHINESE_LETTERS, ENGLISH_STOPWORDS
-from .value_matching import WIDE, CellMatch
 
 NUMBER, YEAR, DAY, TEXT = "number", "year", "date", "text"
 BOOK_QUOTES = re.compile(r"《([^》]+)》|「([^」]+)」|\"([^\"]+)\"")

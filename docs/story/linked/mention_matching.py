@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from ....workers.builtin.schema.schema_index import SchemaIndex
-from ....workers.builtin.text.lexicon import IGNORED
-from ....workers.builtin.text.tokens import stem
-from ....workers.database_schema import ForeignKey, Schema, split_name
-from .value_matching import WIDE
+from quackllm.udf.text2sql.prompts.value_matching import WIDE
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
+from quackllm.workers.builtin.text.lexicon import IGNORED
+from quackllm.workers.builtin.text.tokens import stem
+from quackllm.workers.database_schema import ForeignKey, Schema, split_name
 
 _HAN = WIDE.pattern.strip("[]")
 UNIT = re.compile(rf"[{_HAN}]|\d+(?:[.,:/-]\d+)*|[^\W\d_{_HAN}]+|[^\w\s]|\w")
