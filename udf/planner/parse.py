@@ -12,7 +12,7 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .builtin_functions import scalar_functions
+from .builtin_functions import builtin_functions
 from .modes import MODEL_FUNCTIONS
 from .tree import Node, is_function, is_recursive, parse_tree, selects, walk
 
@@ -107,7 +107,7 @@ def parse_statement(
     if rows_only and not sources:
         return None
     target = _target(tokens, part)
-    reading = ModelQuery(text, tree, len(part) == len(tokens), target, names, scalar_functions(connection))
+    reading = ModelQuery(text, tree, len(part) == len(tokens), target, names, builtin_functions(connection).scalars)
     return reading if reading.calls() else None
 
 

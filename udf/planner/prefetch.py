@@ -16,7 +16,7 @@ from ..raw_sql import execute_raw
 from ..session.session import Session
 from .call_sites import NUMBERED_FUNCTIONS, CallSites, number_call_sites, restrict_to_cache
 from .dry_run import DryRun
-from .eligibility import has_single_pass_source, ineligible_reason
+from .eligibility import ineligible_reason, unrepeatable_source
 from .guards import add_guards, joins_of
 from .limit_batches import LimitBatches, count_passed, limit_batches, takes_null
 from .modes import CachedAnswers, LiveAnswers
@@ -121,8 +121,8 @@ class Prefetch:
             duckdb.Error: a dry run failed, as the statement itself may.
         """
         self._session.answers = CachedAnswers(self._session)  # EXPLAIN folds constants: it would call models.
-        if has_single_pass_source(self._connection, self._reading.text, self._arguments):
-            self._session.statement.note_unplanned("it reads a source that can be read once only")
+        if reason := unrepeatable_source(self._connection, self._reading.text, self._arguments):
+            self._session.statement.note_unplanned(reason)
             return Outcome.FAILED
         if not is_faithful(self._connection, self._reading.tree):
             self._dry_run(self._reading.text, CallSites())
