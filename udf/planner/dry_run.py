@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+import duckdb
+
 from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
@@ -42,7 +44,7 @@ class Noted:
         return _count(self.requests)
 
 
-class DryRun:
+class DryRun(AnswerSource):
     """Answers from the cache and notes the missing requests, to be sent when the run is over or the window is full.
 
     A request of a call site is sent only if no answer was missing upstream of it: else it is made of a NULL that
@@ -62,6 +64,8 @@ class DryRun:
         """The sites of which an answer was missing in this run."""
         self._complete = {UNNUMBERED} | {site for site, upstream in sites.upstream.items() if not upstream}
         """The sites upstream of which nothing can be missing any more: they may be sent during a run."""
+        self._settled: set[int] = set()
+        """The sites all of whose requests were noted in a run: none of them can be missing in another."""
         self._full = False
         self._runs = 0
         self._asked: deque[tuple[PendingRequests, Future[None]]] = deque()
@@ -113,9 +117,16 @@ class DryRun:
         return results
 
     def finish_run(self) -> bool:
-        """Send what the run has shown to be needed, and wait for it; return whether another run is needed."""
+        """Send what the run has shown to be needed, and wait for it; return whether another run is needed.
+
+        Raises:
+            duckdb.Error: the statement is not the same in each run.
+        """
         with self._noting:
             again, self._runs = bool(self._missing), self._runs + 1
+            if self._settled & self._missing:
+                raise duckdb.InvalidInputException("it calls models for other rows each time it runs")
+            self._settled |= self._complete - {UNNUMBERED} - self._sites.loops.keys()
             ready = [site for site in self._held if not self._upstream(site) & self._missing]
             ready = ready or list(self._held)  # Sites that name each other: nothing can be known of them.
             self._complete |= {site for site in self._sites.upstream if not self._upstream(site) & self._missing}
@@ -171,15 +182,11 @@ class DryRun:
             asking.cancel()
 
 
-class _Site:
+class _Site(AnswerSource):
     """One call site's view of a dry run."""
 
     def __init__(self, run: DryRun, site: int) -> None:
         self._run, self._site = run, site
-
-    def at_site(self, site: int) -> AnswerSource:
-        """Return the answers for another call site."""
-        return self._run.at_site(site)
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return the cached responses, and note the other requests."""

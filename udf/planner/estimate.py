@@ -35,7 +35,7 @@ ANSWER_TOKENS = 100
 """Taken for the length of an answer where the model has given none yet and the request says no `max_tokens`."""
 
 
-class CostEstimator:
+class CostEstimator(AnswerSource):
     """Answers what is not known by a text of its own, which is another for each request, and counts."""
 
     def __init__(self, session: Session, answer_tokens: dict[str, float]) -> None:
@@ -45,10 +45,6 @@ class CostEstimator:
         self._answer_tokens = answer_tokens
         self._seen: set[tuple[str, Request | QuestionKey]] = set()
         self._counting = threading.Lock()
-
-    def at_site(self, site: int) -> AnswerSource:
-        """Return itself: each call site counts."""
-        return self
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return the known answers, and for the others the request's hash."""

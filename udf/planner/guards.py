@@ -61,9 +61,7 @@ def _move_to_where(select: Node, join: Node, reading: ModelQuery) -> None:
         select["where_clause"] = conjunction([*conjuncts(select["where_clause"]), *calling])
 
 
-def _guard(
-    holder: Node, clause: str, before: Sequence[Node], names: frozenset[str], reading: ModelQuery
-) -> None:
+def _guard(holder: Node, clause: str, before: Sequence[Node], names: frozenset[str], reading: ModelQuery) -> None:
     """Let each predicate that calls a model wait for the others, and for those that call one before it."""
     if holder[clause] is None:
         return

@@ -87,7 +87,15 @@ def limit_batches(reading: ModelQuery, arguments: Any) -> LimitBatches | None:
     kept = [part for part in parts if part not in asking]
     native["where_clause"] = conjunction(kept) if kept else None
     native["select_list"] = [item for item in native["select_list"] if _is_native(item, reading, named)]
+    native["select_list"] += _parameters_left_out(select, [{**native, "modifiers": []}, asking])
     return LimitBatches(wanted, conjunction(asking), native, max(FIRST, 2 * wanted))
+
+
+def _parameters_left_out(select: Node, kept: Sequence[Any]) -> list[Node]:
+    """Return the parameters that only the parts left out name: DuckDB takes no value for one that is not there."""
+    names = {node["identifier"] for node in walk(kept) if node.get("class") == "PARAMETER"}
+    found = {node["identifier"]: node for node in walk(select) if node.get("class") == "PARAMETER"}
+    return [{**deepcopy(node), "alias": f"quackllm_{name}"} for name, node in found.items() if name not in names]
 
 
 def _is_native(part: Node, reading: ModelQuery, named: frozenset[str]) -> bool:

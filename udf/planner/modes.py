@@ -20,15 +20,11 @@ SITE_MARK = "#"
 CACHE_ONLY = "cached"
 
 
-class LiveAnswers:
+class LiveAnswers(AnswerSource):
     """Sends what is not cached, and waits for it."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-
-    def at_site(self, site: int) -> AnswerSource:
-        """Return itself: every call site has the same answers."""
-        return self
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return one response for each request, in order."""
@@ -40,15 +36,11 @@ class LiveAnswers:
         return resolve_questions(self._session, questions, mode)
 
 
-class CachedAnswers:
+class CachedAnswers(AnswerSource):
     """Answers from the cache and calls no model: for a statement whose other requests are in vain."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-
-    def at_site(self, site: int) -> AnswerSource:
-        """Return itself: every call site has the same answers."""
-        return self
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return the cached responses, in order."""
@@ -68,10 +60,6 @@ class MemoizedAnswers:
 
     def __init__(self, session: Session, source: AnswerSource) -> None:
         self._session, self._source = session, source
-
-    def at_site(self, site: int) -> AnswerSource:
-        """Return the answers of the other source for one call site, read before or not."""
-        return MemoizedAnswers(self._session, self._source.at_site(site))
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return one response for each request, in order."""

@@ -33,9 +33,7 @@ def contains_call(part: Any, is_call: IsCall) -> bool:
     return any(is_call(node) for node in walk(part))
 
 
-def split_predicates(
-    condition: Node | None, names: frozenset[str], is_call: IsCall
-) -> tuple[list[Node], list[Node]]:
+def split_predicates(condition: Node | None, names: frozenset[str], is_call: IsCall) -> tuple[list[Node], list[Node]]:
     """Return the predicates that call no model, and those that do, by themselves or by one of these aliases."""
     native: list[Node] = []
     calling: list[Node] = []

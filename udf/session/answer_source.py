@@ -17,7 +17,8 @@ class AnswerSource(Protocol):
     """Turns a chunk's distinct requests into answers; None where there is none yet."""
 
     def at_site(self, site: int) -> AnswerSource:
-        """Return the answers for one numbered call site of the statement."""
+        """Return the answers for one numbered call site: the same for each, if nothing else is said."""
+        return self
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return one response for each request, in order.

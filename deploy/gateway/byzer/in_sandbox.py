@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ....udf.connection import register
 from ....udf.functions.macros import sync_model_macros
+from ....udf.session.answer_source import AnswerSource
 from ....udf.session.session import session_of
 from ....udf.settings import StatementOptions, StoreMode
 from ....udf.text2sql.result import QuestionKey, Text2SqlResult
@@ -97,7 +98,7 @@ class _Names:
         return self._specs
 
 
-class _Parent:
+class _Parent(AnswerSource):
     """Lets the parent answer what the select list asks."""
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
