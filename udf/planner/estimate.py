@@ -98,7 +98,7 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
     try:
         reading = parse_statement(connection, sql, session.model_macros or (), rows_only=False)
         reason = ineligible_reason(connection, reading) if reading else "it calls no model"
-    except UnplannedError as error:
+    except (UnplannedError, RecursionError) as error:
         reading, reason = None, str(error)
     if reading is None or reason:
         raise RequestError(

@@ -45,11 +45,10 @@ def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: st
         text: the statement.
         arguments: its parameters' values, as DuckDB's `execute` takes them; None: it has none.
     """
-    reading = _read(connection, session, text)
-    if reading is None:
+    prefetch = _plan(connection, session, text, arguments)
+    if prefetch is None:
         yield
         return
-    prefetch = Prefetch(connection, session, reading, arguments)
     if in_transaction(connection):
         prefetch.run_unrewritten()
         yield
@@ -63,7 +62,7 @@ def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: st
         if outcome is Outcome.FAILED:
             own.rollback(connection)
         yield
-        if not reading.whole:
+        if not prefetch.reading.whole:
             own.commit(connection)
     except BaseException:
         own.rollback(connection)
@@ -74,26 +73,30 @@ def _ask_ahead(prefetch: Prefetch, session: Session) -> Outcome:
     """Run the statement ahead; a dry run that fails proves nothing."""
     try:
         return prefetch.run()
-    except duckdb.Error as error:
+    except (duckdb.Error, RecursionError) as error:
         if session.statement.is_terminal:
             raise
         session.statement.note_unplanned(f"it cannot run ahead: {str(error).splitlines()[0]}")
         return Outcome.FAILED
 
 
-def _read(connection: duckdb.DuckDBPyConnection, session: Session, text: str) -> ModelQuery | None:
+def _plan(connection: duckdb.DuckDBPyConnection, session: Session, text: str, arguments: Any) -> Prefetch | None:
     if session.statement.scope.options.llm_prefetch == "off":
         return None
     try:
         reading = parse_statement(connection, text, session.model_macros or ())
         reason = ineligible_reason(connection, reading) if reading else None
+        if reading and not reason:
+            return Prefetch(connection, session, reading, arguments)
     except UnplannedError as error:
-        reading, reason = None, str(error)
+        reason = str(error)
+    except RecursionError:
+        reason = "it is nested too deeply"
     except duckdb.Error:  # An aborted transaction: the statement itself will say so.
         return None
     if reason:
         session.statement.note_unplanned(reason)
-    return None if reason else reading
+    return None
 
 
 def in_transaction(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -108,7 +111,8 @@ class Prefetch:
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, session: Session, reading: ModelQuery, arguments: Any
     ) -> None:
-        self._connection, self._session, self._reading, self._arguments = connection, session, reading, arguments
+        self._connection, self._session, self._arguments = connection, session, arguments
+        self.reading = reading
         tree, self._sites = number_call_sites(reading, session.number)
         self._numbered = replace(reading, tree=tree, names=NUMBERED_FUNCTIONS)
 
@@ -121,11 +125,11 @@ class Prefetch:
             duckdb.Error: a dry run failed, as the statement itself may.
         """
         self._session.answers = CachedAnswers(self._session)  # EXPLAIN folds constants: it would call models.
-        if reason := unrepeatable_source(self._connection, self._reading.text, self._arguments):
+        if reason := unrepeatable_source(self._connection, self.reading.text, self._arguments):
             self._session.statement.note_unplanned(reason)
             return Outcome.FAILED
-        if not is_faithful(self._connection, self._reading.tree):
-            self._dry_run(self._reading.text, CallSites())
+        if not is_faithful(self._connection, self.reading.tree):
+            self._dry_run(self.reading.text, CallSites())
             return Outcome.ASKED
         guarded, batches = add_guards(self._numbered), limit_batches(self._numbered, self._arguments)
         if batches is not None:
@@ -136,7 +140,7 @@ class Prefetch:
 
     def run_unrewritten(self) -> None:
         """Ask what the statement will ask, without guards; not where that could fail and the statement would not."""
-        tree, reading = self._reading.tree, self._reading
+        tree, reading = self.reading.tree, self.reading
         if all(_only_loses_rows(select, reading) for select in selects(tree)) and not any(
             takes_null(node) and contains_call(node, reading.is_call) for node in walk(tree)
         ):

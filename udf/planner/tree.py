@@ -51,13 +51,14 @@ def without_locations(tree: Any) -> Any:
 
 def walk(tree: Any) -> Iterator[Node]:
     """Yield every node, each before those inside of it."""
-    if isinstance(tree, dict):
-        yield tree
-        for value in tree.values():
-            yield from walk(value)
-    elif isinstance(tree, list):
-        for part in tree:
-            yield from walk(part)
+    stack = [tree]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, dict):
+            yield part
+            stack.extend([value for value in reversed(part.values()) if isinstance(value, (dict, list))])
+        elif isinstance(part, list):
+            stack.extend(reversed(part))
 
 
 def selects(tree: Any) -> list[Node]:
