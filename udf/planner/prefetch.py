@@ -17,6 +17,7 @@ from ..session.session import Session
 from .call_sites import NUMBERED_FUNCTIONS, CallSites, number_call_sites, restrict_to_cache
 from .dry_run import DryRun
 from .eligibility import ineligible_reason, unrepeatable_source
+from .flatten import flatten
 from .guards import add_guards, joins_of
 from .limit_batches import LimitBatches, count_passed, limit_batches, takes_null
 from .modes import CachedAnswers, LiveAnswers
@@ -131,10 +132,10 @@ class Prefetch:
         if not is_faithful(self._connection, self.reading.tree):
             self._dry_run(self.reading.text, CallSites())
             return Outcome.ASKED
-        guarded, batches = add_guards(self._numbered), limit_batches(self._numbered, self._arguments)
-        if batches is not None:
+        guarded, flat = add_guards(self._numbered), flatten(self._numbered)
+        if (batches := limit_batches(flat, self._arguments)) is not None:
             self._ask_in_batches(batches)
-            guarded = self._behind_batches()
+            guarded = self._behind_batches(flat.tree)
         self._dry_run(tree_sql(self._connection, guarded), self._sites)
         return Outcome.ASKED if guarded == self._numbered.tree else Outcome.PROVEN
 
@@ -155,9 +156,9 @@ class Prefetch:
             if batches.is_satisfied(rows, passed):
                 return
 
-    def _behind_batches(self) -> Node:
+    def _behind_batches(self, select: Node) -> Node:
         """Return the SELECT whose predicates call no model any more, to find what its result asks."""
-        tree = deepcopy(self._numbered.tree)
+        tree = deepcopy(select)
         conditions = [tree["where_clause"], *(join["condition"] for join in joins_of(tree["from_table"]))]
         for call in [node for node in walk(conditions) if self._numbered.is_call(node)]:
             restrict_to_cache(call)

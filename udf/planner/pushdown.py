@@ -17,19 +17,19 @@ PLAIN_STAR = {"relation_name": "", "exclude_list": [], "replace_list": [], "colu
 def push_down(select: Node, query: Node, reading: ModelQuery) -> None:
     """Copy such predicates of WHERE into the subquery or CTE that the SELECT reads, where they mean the same."""
     source = select["from_table"]
-    inner = _inner(source, query)
-    if inner is None or not contains_call(inner, reading.is_call) or not _keeps_rows(inner, reading):
+    inner = only_reader(source, query)
+    if inner is None or not contains_call(inner, reading.is_call) or not keeps_rows(inner, reading):
         return
     name = source["alias"] or source.get("table_name", "")
     for part in conjuncts(select["where_clause"]):
         if not contains_call(part, reading.is_call) and not contains_query(part):
             moved = deepcopy(part)
-            if _rewrite_columns(moved, name, inner, reading):
+            if rewrite_columns(moved, name, inner) and not contains_call(moved, reading.is_call):
                 inner["where_clause"] = conjunction([*conjuncts(inner["where_clause"]), moved])
 
 
-def _inner(source: Node, query: Node) -> Node | None:
-    """Return the SELECT that is read, if nobody else reads it."""
+def only_reader(source: Node, query: Node) -> Node | None:
+    """Return the SELECT that a source of the query is, if nobody else reads it."""
     if source.get("sample") or source.get("column_name_alias"):
         return None
     if source["type"] == "SUBQUERY":
@@ -48,7 +48,8 @@ def _select(node: Node) -> Node | None:
     return node if node["type"] == "SELECT_NODE" else None
 
 
-def _keeps_rows(inner: Node, reading: ModelQuery) -> bool:
+def keeps_rows(inner: Node, reading: ModelQuery) -> bool:
+    """Whether the SELECT gives one row for each that it reads and that passes its WHERE."""
     if any(inner[name] for name in BLOCKS_PUSHDOWN) or inner["aggregate_handling"] != "STANDARD_HANDLING":
         return False
     if modifier(inner, "DISTINCT") or modifier(inner, "LIMIT"):
@@ -56,24 +57,25 @@ def _keeps_rows(inner: Node, reading: ModelQuery) -> bool:
     return reading.is_row_by_row(inner["select_list"])
 
 
-def _rewrite_columns(part: Any, alias: str, inner: Node, reading: ModelQuery) -> bool:
+def rewrite_columns(part: Any, alias: str, inner: Node) -> bool:
     """Put the subquery's own columns in place of those outside; whether each of them is plainly its own."""
     if isinstance(part, list):
-        return all(_rewrite_columns(each, alias, inner, reading) for each in part)
+        return all(rewrite_columns(each, alias, inner) for each in part)
     if not isinstance(part, dict):
         return True
     if part.get("class") in ("LAMBDA", "STAR", "POSITIONAL_REFERENCE"):
         return False
     if part.get("class") != "COLUMN_REF":
-        return all(_rewrite_columns(value, alias, inner, reading) for value in part.values())
+        return all(rewrite_columns(value, alias, inner) for value in part.values())
     *table, name = part["column_names"]
     if len(table) > 1 or (table and table[0].lower() != alias.lower()):
         return False
     own = _own_column(name, inner)
-    if own is None or contains_call(own, reading.is_call) or contains_query(own):
+    if own is None or contains_query(own):
         return False
+    shown_as = part["alias"]
     part.clear()
-    part.update(own)
+    part.update(own, alias=shown_as)
     return True
 
 

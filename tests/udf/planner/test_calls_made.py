@@ -62,6 +62,8 @@ def test_an_idiom_beside_a_model_keeps_the_guards(connection, asked: list[str], 
         ("SELECT id FROM t WHERE {} LIMIT ?", (3,)),
         ("SELECT id FROM t WHERE id > ? AND {} LIMIT $2", (5, 3)),
         ("SELECT id FROM t WHERE {} LIMIT ? OFFSET ?", (2, 1)),
+        ("WITH a AS (SELECT id, {} AS ok FROM t WHERE id > 3) SELECT id, ok FROM a WHERE ok LIMIT 3", ()),
+        ("SELECT x.id FROM (SELECT id, {} AS ok FROM (SELECT id, body FROM t)) x WHERE x.ok AND x.id > 3 LIMIT 3", ()),
     ],
 )
 def test_a_limit_stops_early(connection, asked: list[str], sql: str, values: tuple[Any, ...]) -> None:
