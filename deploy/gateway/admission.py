@@ -45,11 +45,11 @@ class Spending:
     def cost(self) -> Cost:
         """What it has spent by now; what the call store knew costs nothing."""
         spent = self.scope.usage
-        stopped = spent.asked - spent.answered - spent.failed if self.stopped else 0
+        stopped = spent.sent - spent.answered - spent.failed if self.stopped else 0
         guessed = Usage(stopped * self.input_tokens, self.received_tokens if stopped else 0)
         tokens = spent.input_tokens + spent.output_tokens + guessed.input_tokens + guessed.output_tokens
         money = (spent.money or 0.0) + (self.price.cost(guessed) if self.price else 0.0)
-        return Cost(spent.asked, tokens, money)
+        return Cost(spent.sent, tokens, money)
 
 
 @dataclass(eq=False)
@@ -69,13 +69,13 @@ class RequestContext:
             GatewayError: the key may not ask it.
         """
         spec = await self.gateway.model(name)
-        if not self.may_ask(spec.name):
+        if not self.may_call(spec.name):
             assert self.admitted
             message = f"the key {self.admitted.name} may not ask the model {spec.name}"
             raise GatewayError(403, message, code="model_not_allowed", param="model")
         return spec
 
-    def may_ask(self, name: str) -> bool:
+    def may_call(self, name: str) -> bool:
         """Whether the key's list of models has this one."""
         return self.admitted is None or self.admitted.key.models is None or name in self.admitted.key.models
 

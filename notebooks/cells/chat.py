@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import Connection, Message, Request, Response
-from ...udf.conversation_tables import check_turn_name, has_table, history_of, save_response
+from ...udf.conversation_tables import check_turn_name, has_table, load_history, save_response
 from ...udf.functions.params import continue_conversation, read_params
 from ...udf.session.session import session_of
 from ...udf.streaming import StreamedAnswer
@@ -124,7 +124,7 @@ def _read_history(connection: Connection, variables: Mapping[str, Any], name: st
     value = variables.get(name)
     if isinstance(value, Response) and not has_table(connection, name):
         return value.history
-    return history_of(connection, name)
+    return load_history(connection, name)
 
 
 def _check_format(name: str) -> str:

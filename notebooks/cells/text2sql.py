@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ... import Connection
-from ...udf.conversation_tables import check_turn_name, history_of, save_turn
+from ...udf.conversation_tables import check_turn_name, load_history, save_turn
 from ...udf.functions.text2sql import DETAIL_SQL
 from ...udf.text2sql.schema.ddl import is_ddl
 from ...workers.errors import ProviderError, RequestError
@@ -104,7 +104,7 @@ def ask_question(
 
 
 def _detail(connection: Connection, given: dict[str, str], text: str) -> dict[str, Any]:
-    history = history_of(connection, given["input"]) if "input" in given else ()
+    history = load_history(connection, given["input"]) if "input" in given else ()
     turns = [{"role": message.role, "content": message.content} for message in history]
     values = {
         "question": text.strip(),

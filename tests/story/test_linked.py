@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.evaluation.datasets import load_questions, open_database, schema_of
+from quackllm.udf.text2sql.evaluation.datasets import load_questions, load_schema, open_database
 from quackllm.udf.text2sql.evaluation.scoring import run, same_rows
 from quackllm.udf.text2sql.evaluation.sql_equivalence import equivalent_sql
 from quackllm.udf.text2sql.prompts.value_matching import match_values
@@ -75,7 +75,7 @@ def test_gold_sql_of_the_sample_gives_the_same_rows_after_the_way_there_and_back
     for one in load_questions("spider")[::6]:
         by_database.setdefault(one.db, []).append((one.question, one.sql, one.ordered))
     for name, rows in by_database.items():
-        schema = schema_of(name)
+        schema = load_schema(name)
         with closing(duckdb.connect()) as connection:
             open_database(connection, name)
             for question, sql, ordered in rows:

@@ -1,4 +1,4 @@
-"""The SQL face: TEMP macros over our functions, made on every connection: a user's file holds nothing of ours."""
+"""The TEMP macros that users call in SQL. They are created on every connection and never stored in a database file."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ MODEL_MACRO = "(request) AS quackllm_chat('{model}', {prompt}(request), {mode}, 
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
-    """Make every macro but the models' own names."""
+    """Create every macro except those named after models."""
     _make(connection, PROMPT_VALUE, f"(given) AS {PROMPT_VALUE_SQL}")
     for name, body in {**SCALAR, **TABLE}.items():
         _make(connection, name, body.format(number=session.number, mode=STORE_MODE_SQL, prompt=PROMPT_VALUE))
 
 
 def sync_model_macros(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
-    """Let each deployed model be called by its own name, and no other be any more."""
+    """Create a macro for each newly deployed model, and drop those of undeployed models."""
     wanted = frozenset(session.fleet.deployed())
     if wanted == session.model_macros:
         return

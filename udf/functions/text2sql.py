@@ -1,4 +1,4 @@
-"""Questions in SQL: text2sql over the columns of a chunk, and the statement that `ask` runs."""
+"""text2sql as SQL functions: questions of a chunk of rows to SQL, and the statement that `ask` runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .arrow import (
     USAGE_SQL,
     failure_to_row,
     messages_to_rows,
-    spread,
+    take_rows,
 )
 
 DETAIL_SQL = (
@@ -66,17 +66,17 @@ def text2sql_detail(
             statement.note_failure(asked, found.error)
             if found.left_out:
                 statement.add_warning(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
-    return spread(pa.array([found and _row(found) for found in answers], DETAIL), places)
+    return take_rows(pa.array([found and _row(found) for found in answers], DETAIL), places)
 
 
 @dataclass(frozen=True, slots=True)
 class AskLimits:
-    """What `ask` may give and take.
+    """The limits of one `ask`.
 
     Args:
-        rows: of the answer.
-        seconds: from the question on, the model's time included.
-        megabytes: that the process may grow by while the SQL runs, what DuckDB keeps of files aside.
+        rows: maximum rows of the answer.
+        seconds: maximum time from the question to the last row, the model's time included.
+        megabytes: how much the process may grow while the SQL runs, without DuckDB's cache of files.
     """
 
     rows: int
@@ -85,18 +85,18 @@ class AskLimits:
 
 
 def ask_sql(session: Session, question: Request | None, model: str | None, limits: AskLimits, mode: StoreMode) -> str:
-    """Return the statement for `query()`: the generated SQL, held to its limits.
+    """Return the statement for `query()`: the generated SQL with a limit of rows. Set the limits of time and memory.
 
     Args:
-        session: whose catalog is asked of, and whose running statement the limits are for.
-        question: the newest turn last.
-        model: its name; None for the default.
-        limits: of the whole of `ask`.
-        mode: whether answers come from the call store.
+        session: the connection's session; the limits apply to its running statement.
+        question: the conversation; its last message is the question.
+        model: the model's name; None: the default.
+        limits: the limits of the whole `ask`.
+        mode: whether the call store is read and written.
 
     Raises:
-        Text2SQLError: no SQL was found.
-        GuardError: the SQL takes too much, or nothing could stop it.
+        Text2SQLError: the question is NULL, or no SQL was found that passed all checks.
+        GuardError: the SQL takes too much time or memory to plan, or an interrupt could not stop it.
     """
     if question is None:
         raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")

@@ -59,10 +59,10 @@ def bounded_query(session: Session, sql: str, max_rows: int) -> str:
 async def _resolve(session: Session, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
     from ..text2sql.pipeline import generate_sql
     from ..text2sql.prompts.formats import format_for_model
-    from ..text2sql.schema.resolve import resolve
+    from ..text2sql.schema.resolve import resolve_schema
 
     spec = session.text2sql_model_for(question.model)
-    schema = await asyncio.to_thread(resolve, question.schema, session.require_catalog())
+    schema = await asyncio.to_thread(resolve_schema, question.schema, session.require_catalog())
 
     async def complete(step: Request) -> Response:
         (response,) = await session.client.complete(spec, [step], session.statement.scope, mode)

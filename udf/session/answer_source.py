@@ -1,4 +1,4 @@
-"""How a statement's requests and questions become answers, as a protocol: the planner has the ways."""
+"""The protocol by which a statement gets answers to its requests; the planner implements it (`planner/modes.py`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class AnswerSource(Protocol):
-    """Turns a chunk's distinct requests into answers; None where there is none yet."""
+    """Returns the answers to the distinct requests of one chunk of rows; None for an answer that is missing so far."""
 
     def at_site(self, site: int) -> AnswerSource:
         """Return the answers for one numbered call site: the same for each, if nothing else is said."""
@@ -25,7 +25,7 @@ class AnswerSource(Protocol):
 
         Args:
             spec: the model.
-            requests: what it is to answer, each once.
+            requests: the distinct requests.
             mode: whether the call store is read and written.
 
         Raises:
@@ -33,4 +33,12 @@ class AnswerSource(Protocol):
         """
 
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
-        """Return the SQL for each question, in order; it raises as `responses` does."""
+        """Return the generated SQL for each question, in order.
+
+        Args:
+            questions: the distinct questions.
+            mode: whether the call store is read and written.
+
+        Raises:
+            SetupError, StoreError, BudgetError: no further question can succeed.
+        """

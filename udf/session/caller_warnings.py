@@ -1,16 +1,16 @@
-"""Warnings that point at the user's line, however deep in quackllm and DuckDB they are raised."""
+"""Warnings that point at the user's own line, not at a line inside quackllm or DuckDB."""
 
 from __future__ import annotations
 
 import sys
 import warnings
 
-# The top-level modules whose frames are skipped: they run between the user's line and a warning.
+# Top-level modules between the user's line and the warning: their stack frames are skipped.
 INTERNAL_MODULES = frozenset({"quackllm", "duckdb", "_duckdb", "contextlib", "functools"})
 
 
 def warn_at_caller(message: str, category: type[Warning]) -> None:
-    """Warn at the nearest line outside of quackllm and DuckDB; Python's filters show it once for that line."""
+    """Issue a warning for the nearest line outside quackllm and DuckDB; Python's filters show it once for each line."""
     frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in INTERNAL_MODULES:
         frame = frame.f_back

@@ -1,4 +1,4 @@
-"""The watchdog of one statement: it stops the statement that takes more time or memory than it was given."""
+"""The watchdog of one statement: it stops the statement if it exceeds its limit of time or memory."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MEGABYTE = 1 << 20
 
 
 class Watchdog:
-    """A thread that looks at the clock and at the process's memory until it is told that the statement has ended.
+    """A thread that checks the clock and the process's memory until `end` is called.
 
     Args:
-        stop: stops the statement, and says why; it is called again and again until the statement has ended, for an
-            interrupt that comes between two steps of DuckDB's is lost.
-        seconds: how long the statement may take from now on.
-        cached: how much DuckDB keeps of the user's files in memory, in bytes: it gives that back where it must.
+        stop: stops the statement with an error. It is called repeatedly until the statement has ended, because DuckDB
+            loses an interrupt that arrives between two of its steps.
+        seconds: maximum time of the statement from now on.
+        cached: returns the size of DuckDB's cache of the user's files, in bytes. DuckDB frees it if it needs memory.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class Watchdog:
         Thread(target=self._watch, name="quackllm-watchdog", daemon=True).start()
 
     def limit_memory(self, megabytes: int) -> None:
-        """Stop the statement when the process has grown so much from now on, what it keeps of files aside."""
+        """Stop the statement if the process grows by more than this from now on, without DuckDB's cache of files."""
         self._megabytes = megabytes
         self._most_bytes = _resident() - self._cached() + megabytes * MEGABYTE
 
     def end(self) -> None:
-        """Let the statement be: it has ended."""
+        """Stop watching: the statement has ended."""
         self._ended.set()
-        with self._stopping:  # No interrupt is under way any more that would meet the next statement.
+        with self._stopping:  # Wait for a running interrupt, so that it cannot hit the next statement.
             pass
 
     def _watch(self) -> None:
@@ -60,7 +60,7 @@ class Watchdog:
         if monotonic() > self._deadline:
             hint = f"write FROM ask('…', seconds := {self._seconds * 10:g})"
             return TimeLimitError(f"the answer took longer than {self._seconds:g} s", hint=hint)
-        # Asking DuckDB for its cache costs more than asking for the whole, and is seldom needed.
+        # Reading the size of DuckDB's cache is slower than reading the process's size, and rarely needed.
         if self._most_bytes and _resident() > self._most_bytes and _resident() - self._cached() > self._most_bytes:
             hint = f"write FROM ask('…', max_memory_mb := {self._megabytes * 10})"
             return MemoryLimitError(f"the answer took more than {self._megabytes} MB of memory", hint=hint)

@@ -17,7 +17,7 @@ from .prompts.value_matching import match_values
 from .result import Text2SqlResult
 from .schema.resolve import ResolvedSchema
 
-Ask = Callable[[Request], Awaitable[Response]]
+Complete = Callable[[Request], Awaitable[Response]]
 TargetCheck = Callable[[str], tuple[str, Failure | None]]
 
 # Failures that no other try mends: a model's own refusal, and what has used up the time that a question may compute.
@@ -28,7 +28,7 @@ async def generate_sql(
     question: str | Request,
     schema: ResolvedSchema,
     form: PromptFormat,
-    ask: Ask,
+    ask: Complete,
     *,
     max_repairs: int = 3,
     fit: TargetCheck | None = None,

@@ -59,7 +59,7 @@ class ReplicaActor:
         self.worker = Worker(deployment.spec)
         self._retired = False
         self._streams = 0
-        self._noted = ray.get_actor(DIRECTORY, NAMESPACE).record_start.remote(name)
+        self._start_recorded = ray.get_actor(DIRECTORY, NAMESPACE).record_start.remote(name)
 
     async def start(self) -> None:
         """Start the engine; a replica that Ray restarted starts it at its first request.
@@ -67,9 +67,9 @@ class ReplicaActor:
         Raises:
             SetupError: the engine cannot start; the message is the engine's.
         """
-        if self._noted is not None:
-            noted, self._noted = self._noted, None
-            if workers := await noted:  # After a restart there may be more or fewer than there were.
+        if self._start_recorded is not None:
+            recorded, self._start_recorded = self._start_recorded, None
+            if workers := await recorded:  # After a restart there may be more or fewer than there were.
                 await self.set_worker_count(workers)
         await self.worker.start()
 

@@ -27,6 +27,7 @@ except ModuleNotFoundError:  # Windows: the parent watches the memory.
 
 MEGABYTE = 1 << 20
 STATM = "/proc/self/statm"
+RESIDENT, WRITABLE = 1, 5
 INTERRUPT_EVERY_SECONDS = 0.1
 """An interrupt that comes between two statements is lost, so that it is repeated."""
 MAX_GROWN_MEGABYTES = 192
@@ -149,10 +150,10 @@ def main() -> None:
             _find(start)()
         _give_way()
         write_frame(sink, pickle.dumps(("ready", limits_hold())))
-        most = _writable_bytes() + MAX_GROWN_MEGABYTES * MEGABYTE
+        most = _pages_in_bytes(RESIDENT) + MAX_GROWN_MEGABYTES * MEGABYTE
         while True:
             write_frame(sink, _bounded_result(*pickle.loads(read_frame(source))))
-            write_frame(sink, pickle.dumps(("rests", _writable_bytes() <= most)))
+            write_frame(sink, pickle.dumps(("rests", _pages_in_bytes(RESIDENT) <= most)))
     os._exit(0)  # A thread that still computes would keep the process.
 
 
@@ -227,19 +228,19 @@ def _memory_limit(megabytes: int) -> Iterator[None]:
         return
     # Not the address space: an instance of DuckDB reserves 400 MB of it and uses 20.
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (_writable_bytes() + megabytes * MEGABYTE, hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (_pages_in_bytes(WRITABLE) + megabytes * MEGABYTE, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-def _writable_bytes() -> int:
-    """Return how much memory the process could write to without asking for more."""
+def _pages_in_bytes(field: int) -> int:
+    """Return a field of the process's memory: what it uses, or what it could write to without asking for more."""
     if not os.path.exists(STATM):
         return 0
     with open(STATM) as statm:
-        return int(statm.read().split()[5]) * resource.getpagesize()
+        return int(statm.read().split()[field]) * resource.getpagesize()
 
 
 def _set_alarm(seconds: float) -> None:

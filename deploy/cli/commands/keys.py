@@ -90,12 +90,14 @@ def _show(path: Path, as_json: bool) -> None:
         keys_fields = {
             name: key.model_dump(mode="json", exclude={"hash"}, exclude_none=True) for name, key in api_keys.items()
         }
-        show_json({name: {**fields, "spent": asdict(ledger.spent(name))} for name, fields in keys_fields.items()})
+        show_json(
+            {name: {**fields, "spent": asdict(ledger.usage_of_key(name))} for name, fields in keys_fields.items()}
+        )
         return
     table = make_table("name", "made", "models", "limits", "spent", numbers_from=5)
     for name, key in api_keys.items():
         limits = key.model_dump(exclude={"hash", "made", "models"}, exclude_none=True)
-        spent = ledger.spent(name)
+        spent = ledger.usage_of_key(name)
         table.add_row(
             name,
             str(key.made),

@@ -84,9 +84,9 @@ def _gateway(on_ray: bool) -> tuple[Any, Any]:
             from ...gateway.serving.ray_serve import serve_on_ray
 
             return GatewaySettings, serve_on_ray
-        from ...gateway.serving.server import serve_here
+        from ...gateway.serving.server import serve_in_process
 
-        return GatewaySettings, serve_here
+        return GatewaySettings, serve_in_process
     except ImportError as error:
         extra = "gateway,cluster" if on_ray else "gateway"
         raise MissingExtraError(

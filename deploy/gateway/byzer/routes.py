@@ -34,7 +34,7 @@ from ..auth.usage_ledger import NOTHING
 from ..error_styles import route_class_with_errors
 from ..errors import GatewayError, raise_for_failure, timeout_error
 from .in_sandbox import SANDBOX, read_requests, rewrite, run
-from .request_rows import table_of
+from .request_rows import rows_to_table
 from .statement import Reply, load_rows, reply_to
 
 THREADS = ThreadPoolExecutor(64, thread_name_prefix="predict")
@@ -45,12 +45,12 @@ PROMPT = Request.of("x" * 1000)
 """What a row is guessed to ask, before DuckDB has made its prompt."""
 
 
-def say(error: GatewayError) -> Response:
+def error_reply(error: GatewayError) -> Response:
     """Return an error as Byzer does: its words, and a status that is not 200."""
     return PlainTextResponse(f"{error.code}: {error.message}", error.status_code)
 
 
-router = APIRouter(tags=["byzer"], route_class=route_class_with_errors(say))
+router = APIRouter(tags=["byzer"], route_class=route_class_with_errors(error_reply))
 
 
 class PredictForm(BaseModel):
@@ -69,9 +69,9 @@ class PredictForm(BaseModel):
 @router.post("/model/predict", summary="Byzer's REST", response_model=None)
 async def predict(form: Annotated[PredictForm, Form()], visit: Admitted) -> Response:
     """Return one object a row; an answer is a list of JSON texts: `json.loads(reply[0]["value"][0])["output"]`."""
-    rows = table_of(form.data, form.dataType)
+    rows = rows_to_table(form.data, form.dataType)
     models = await visit.gateway.models()
-    allowed = {name: model for name, model in models.items() if visit.may_ask(name)}
+    allowed = {name: model for name, model in models.items() if visit.may_call(name)}
     loop, limits = asyncio.get_running_loop(), visit.gateway.settings.statement_limits
     rewriting = functools.partial(_rewritten, form.sql, allowed.keys(), models.keys() - allowed.keys(), limits)
     sql, called, is_little = await loop.run_in_executor(THREADS, rewriting)
@@ -154,7 +154,7 @@ class PredictStatement:
     def _answer(self, deadline: float, question: tuple[str, Any]) -> list[Answer]:
         """Ask a model what a child's select list asks; the child is not trusted with more than its names."""
         name, given = question
-        scope, client = self._spending.scope, self._visit.gateway.caller
+        scope, client = self._spending.scope, self._visit.gateway.client
         asked = client.complete(self._models[name], read_requests(given), scope, scope.options.llm_store)
         future = event_loop.submit(asked)
         while not wait([future], POLL_SECONDS).done:
@@ -176,7 +176,7 @@ class PredictStatement:
     def _connected(self, rows: pa.Table) -> Iterator[Connection]:
         with closing(register(sandboxed_duckdb(), cluster=self._visit.gateway.settings.cluster)) as connection:
             session = session_of(connection)
-            session.client = self._visit.gateway.caller
+            session.client = self._visit.gateway.client
             session.variables = _variables(self._spending.scope.options)
             session.duckdb_progress_enabled = False
             load_rows(connection, rows)

@@ -60,7 +60,7 @@ class SandboxedDatabase:
         try:
             return SANDBOX.call(function, url, *arguments, limits=self._limits)
         except SandboxLimitError as error:
-            raise DatabaseError(_limit_words(error, self._limits)) from error
+            raise DatabaseError(_limit_message(error, self._limits)) from error
 
 
 def warm_up() -> None:
@@ -71,7 +71,7 @@ def warm_up() -> None:
 SANDBOX = Sandbox(warm_up)
 
 
-def _limit_words(error: SandboxLimitError, limits: Limits) -> str:
+def _limit_message(error: SandboxLimitError, limits: Limits) -> str:
     if error.limit == "time":
         return f"the query takes longer than {limits.seconds:g} s"
     if error.limit == "memory":

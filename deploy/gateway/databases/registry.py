@@ -39,9 +39,9 @@ class Opened:
         Raises:
             DatabaseError: the database cannot be reached.
         """
-        return await asyncio.to_thread(self._known)
+        return await asyncio.to_thread(self._configured)
 
-    def _known(self) -> Schema:
+    def _configured(self) -> Schema:
         with self.lock:
             if self._schema is None or monotonic() - self._read_at > SCHEMA_SECONDS:
                 self._schema, self._read_at = self.database.read_schema(), monotonic()

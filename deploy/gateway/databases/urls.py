@@ -25,12 +25,12 @@ def open_url(url: SecretStr, name: str) -> Database:
         SetupError: its database is none that can be read.
         MissingExtraError: its driver is not installed.
     """
-    from .sqlalchemy_server import Server
+    from .sqlalchemy_server import SqlAlchemyDatabase
 
     address = _address(url, name)
     if address.get_backend_name() == "duckdb":
         return DuckDBFile(Path(address.database or "").expanduser())
-    return Server(address)
+    return SqlAlchemyDatabase(address)
 
 
 def resolve_url(url: SecretStr, name: str) -> SecretStr:

@@ -16,7 +16,7 @@ from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import DeployError
 from ...models_file import apply_models_file, read_models_file
 from ..settings import GatewaySettings
-from .ray_serve import application_of
+from .ray_serve import make_application
 
 MACHINES_SECONDS = 900
 """How long the machines of a new cluster may take to join it."""
@@ -45,7 +45,7 @@ def application(args: dict[str, Any]) -> Application:
     settings.check()
     if settings.models:
         _deploy(settings.models, settings.cluster)
-    return application_of(settings)
+    return make_application(settings)
 
 
 def _deploy(models: Path, cluster: str | None) -> None:

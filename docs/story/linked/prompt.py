@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from quackllm.udf.text2sql.prompts.value_matching import WIDE, CellMatch
+from quackllm.udf.text2sql.prompts.value_matching import CJK, CellMatch
 from quackllm.workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
 from quackllm.workers.builtin.query.grammar import (
     COLUMN,
@@ -248,6 +248,6 @@ class _Writer:
 def _short(name: str) -> str:
     """Return a name's first words; one without spaces has four letters at most."""
     words = [word.lower() for word in NAME_UNIT.findall(name)]
-    if any(WIDE.match(word) for word in words):
+    if any(CJK.match(word) for word in words):
         return "".join(words)[:MOST_NAME_LETTERS]
     return " ".join(words[:MOST_NAME_WORDS])

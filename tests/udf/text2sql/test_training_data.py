@@ -13,8 +13,8 @@ from quackllm.udf.text2sql.prompts.formats import FORMS
 from quackllm.udf.text2sql.training_data import (
     HeldOut,
     build_examples,
+    detect_language,
     held_out,
-    language_of,
     shuffled,
     split_by_database,
 )
@@ -148,7 +148,7 @@ def test_languages_and_a_limit() -> None:
         {"question": "Who?", "sql": "SELECT name FROM head"},
     )
     examples, left_out = build_examples(asked, "chat", tested=NOTHING_HELD, languages=["zh"])
-    assert [language_of(one.question) for one in examples] == ["zh"]
+    assert [detect_language(one.question) for one in examples] == ["zh"]
     assert [one.kind for one in left_out] == ["language", "language"]
     assert len(build_examples(asked, "chat", tested=NOTHING_HELD, limit=2)[0]) == 2
 

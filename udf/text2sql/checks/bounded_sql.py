@@ -76,7 +76,7 @@ BOUNDS: dict[tuple[str, int], tuple[str, str]] = {
 Both are needed. The condition says so to the user; the call stands in a branch that DuckDB may compute while it plans.
 """
 FORMATS = ("printf", "format")
-WIDE_FORMAT = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
+FORMAT_WIDTH = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
 RANDOM = frozenset({"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid"})
 FOLDS = ("list_reduce", "array_reduce", "reduce")
 ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%", "greatest", "least", "abs", "coalesce", "round"})
@@ -168,7 +168,7 @@ def _number(node: Tree) -> float:
 def _refuse_unbounded(name: str, given: list[Tree], parameters: frozenset[str]) -> None:
     if name in FORMATS:
         text = (given[0].get("literal") or {}).get("text") if given else None
-        if text is None or WIDE_FORMAT.search(str(text)):
+        if text is None or FORMAT_WIDTH.search(str(text)):
             raise GuardError(f"ask cannot run it: nothing bounds the width that {name} writes")
     bodies = [node for node in given if node.get("class") == "LAMBDA"]
     for body in bodies:

@@ -49,7 +49,7 @@ def checked_statement(
     """Return the one SELECT that a text holds, as `check_sql` does, and DuckDB's own tree of it."""
     sql = _single_statement(sql)
     tree = tree_of(sql)
-    tables = paths_of(schema) if schema else {}
+    tables = table_paths(schema) if schema else {}
     schemas = {part for path in tables for part in path[:-1]} | SYSTEM_SCHEMAS | {"main", "temp"}
     for node, scope in nodes(tree):
         _check_kind(node)
@@ -140,7 +140,7 @@ def _check_table_function(function: Tree) -> None:
         raise _refuse(f"the table function {name or function.get('type')} is not allowed")
 
 
-def paths_of(schema: Schema) -> dict[tuple[str, ...], str]:
+def table_paths(schema: Schema) -> dict[tuple[str, ...], str]:
     """Return every way to write each table of the schema."""
     paths = {}
     for table in schema.tables:

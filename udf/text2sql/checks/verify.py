@@ -11,7 +11,7 @@ from ....workers.errors import GuardError
 from ....workers.sandbox import call_parent, interruptible
 from ....workers.sandbox.locked_duckdb import parser_error
 from .constant_expressions import compute
-from .extract_sql import declined, extract_sql
+from .extract_sql import decline_reason, extract_sql
 from .guard import checked_statement
 from .sql_tree import Tree
 
@@ -30,7 +30,7 @@ def verify(output: str, schema: Schema, bindable: bool) -> Verified:
     """
     sql = extract_sql(output)
     if sql is None:
-        reason = declined(output)
+        reason = decline_reason(output)
         return "", NO_SQL if reason is None else ("declined", reason)
     call_parent(sql)  # Who asks shall know it, should this be the last that this process says.
     if message := parser_error(sql):

@@ -13,7 +13,7 @@ from ....workers.errors import SetupError, did_you_mean
 from ....workers.mschema import format_mschema
 from ...open_errors import open_error
 from ..schema.catalog import read_catalog
-from ..schema.resolve import ResolvedSchema, resolve
+from ..schema.resolve import ResolvedSchema, resolve_schema
 from .datasets import Question, data_folder, list_databases, open_database
 
 
@@ -90,7 +90,7 @@ class QuestionDatabases:
         """
         text = schema_text(question)
         if text is not None:
-            return resolve(text, Schema())
+            return resolve_schema(text, Schema())
         if question.db not in self._catalogs:
             with self.connection(question) or duckdb.connect() as connection:
                 self._catalogs[question.db] = read_catalog(connection)

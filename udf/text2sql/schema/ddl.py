@@ -135,7 +135,7 @@ def _read_by_duckdb(text: str, lenient: Schema) -> Schema | None:
     with sandboxed_duckdb() as connection:
         try:
             for path in dict.fromkeys(split_name(table.name)[:-1] for table in lenient.tables):
-                _create_places(connection, path)
+                _create_positions(connection, path)
             for statement in connection.extract_statements(text):
                 sql = without_comments(statement.query).strip(" \t\r\n;")
                 if RUN.match(sql):
@@ -145,7 +145,7 @@ def _read_by_duckdb(text: str, lenient: Schema) -> Schema | None:
             return None
 
 
-def _create_places(connection: duckdb.DuckDBPyConnection, path: tuple[str, ...]) -> None:
+def _create_positions(connection: duckdb.DuckDBPyConnection, path: tuple[str, ...]) -> None:
     quoted = ['"' + part.replace('"', '""') + '"' for part in path]
     if len(path) > 1:
         connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted[0]}")

@@ -32,7 +32,7 @@ class ResolvedSchema:
     left_out: tuple[str, ...] = ()
 
 
-def resolve(text: str | None, catalog: Schema) -> ResolvedSchema:
+def resolve_schema(text: str | None, catalog: Schema) -> ResolvedSchema:
     """Return the schema that the argument `schema` of text2sql means.
 
     Args:

@@ -128,8 +128,8 @@ def test_tokens_and_money_are_counted_by_key(gateway: str, home: Path) -> None:
     with client_with(gateway, rich) as client:
         ask(client, "a third one", "standin")
     ledger = Ledger(keys, home / "gateway.sqlite")
-    wait_for(lambda: ledger.spent("rich") != Cost())  # The answer is sent before it is charged.
-    assert ledger.spent("rich") == Cost(1, 3 + 6, 3.0)
+    wait_for(lambda: ledger.usage_of_key("rich") != Cost())  # The answer is sent before it is charged.
+    assert ledger.usage_of_key("rich") == Cost(1, 3 + 6, 3.0)
 
 
 def test_a_rate_says_when_to_come_back(home: Path) -> None:

@@ -98,10 +98,10 @@ def test_what_is_no_query_is_refused_whatever_the_guard_said_before(
 
 
 def test_the_connection_itself_cannot_write_to_sqlite(tmp_path: Path) -> None:
-    from quackllm.deploy.gateway.databases.sqlalchemy_server import Server
+    from quackllm.deploy.gateway.databases.sqlalchemy_server import SqlAlchemyDatabase
 
     server = open_url(SecretStr(f"sqlite:///{sqlite_file(tmp_path)}"), NAME)
-    assert isinstance(server, Server)
+    assert isinstance(server, SqlAlchemyDatabase)
     assert "readonly" in (server.explain("SELECT 1; ") or "readonly")
     with server._connected() as connection, pytest.raises(Exception, match="readonly"):
         connection.exec_driver_sql("DELETE FROM singer")
@@ -137,7 +137,7 @@ def test_a_query_that_takes_too_much_memory_is_ended_and_the_next_one_is_answere
 def test_rows_that_are_too_large_are_not_sent(database: Database) -> None:
     text = {"SQLite": "hex(zeroblob(3000000))", "DuckDB": "repeat('x', 6000000)"}[database.kind]
     with pytest.raises(DatabaseError, match="too large"):
-        database.run(f"SELECT {text} AS t FROM singer", 10)
+        database.run(f"SELECT {text} AS t FROM singer", 2)
     assert database.run("SELECT 1 AS one", 1).columns == ("one",)
 
 

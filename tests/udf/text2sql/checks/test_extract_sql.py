@@ -3,7 +3,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.checks.extract_sql import declined, extract_sql
+from quackllm.udf.text2sql.checks.extract_sql import decline_reason, extract_sql
 
 SQL = "SELECT count(*) FROM singer WHERE country = 'France'"
 
@@ -187,7 +187,7 @@ def test_a_second_statement_is_not_hidden_from_the_guard(text):
     ],
 )
 def test_declined(text, reason):
-    assert declined(text) == reason
+    assert decline_reason(text) == reason
 
 
 @given(st.text(max_size=120), st.text(max_size=120))
