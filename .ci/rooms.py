@@ -65,12 +65,31 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.text2sql.evaluation": ("workers", "udf.text2sql", "udf.connection"),
     "udf.text2sql.training_data": ("workers", "udf.text2sql"),
     "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
+    "udf.ai": ("workers",),
     "udf.session": ("udf.calls", "udf.settings", "udf.text2sql.result", "workers"),
     "udf.planner": (
-        *("udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.value_text", "udf.text2sql", "workers"),
+        *(
+            "udf.ai",
+            "udf.session",
+            "udf.calls",
+            "udf.settings",
+            "udf.raw_sql",
+            "udf.value_text",
+            "udf.text2sql",
+            "workers",
+        ),
     ),
     "udf.functions": (
-        *("udf.planner", "udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.value_text", "workers"),
+        *(
+            "udf.ai",
+            "udf.planner",
+            "udf.session",
+            "udf.calls",
+            "udf.settings",
+            "udf.raw_sql",
+            "udf.value_text",
+            "workers",
+        ),
         "udf.text2sql.result",
     ),
     "udf.statement_hooks": (

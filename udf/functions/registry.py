@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, cast
+from collections.abc import Callable
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ...workers.errors import QuackLLMError, RequestError
-from ...workers.messages import Message, Request, Response
-from ..planner.modes import CACHE_ONLY, CachedAnswers, MemoizedAnswers
+from ...workers.messages import Message, Request
 from ..raw_sql import execute_raw
-from ..session.answer_source import AnswerSource
 from ..session.session import Session, session_by_number
-from ..settings import StoreMode, load_settings
-from . import introspection, text2sql
+from . import introspection, text2sql, typed
 from .arrow import (
     REQUEST_SQL,
     RESPONSE_SQL,
@@ -30,9 +27,9 @@ from .arrow import (
     spread,
     sql_name,
 )
+from .distinct import Column, answer_distinct, store_mode
 from .params import continue_conversation
 
-Column: TypeAlias = pa.ChunkedArray
 _REGISTERING = threading.Lock()
 
 
@@ -65,7 +62,7 @@ def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> R
 
 def llm_chat(session: Session, names: Column, requests: Column, mode: Column) -> pa.Array:
     """`llm_chat(model, request)` → Response."""
-    responses, places = _answer_distinct(session, names, requests_of(requests), mode)
+    responses, places = answer_distinct(session, names, requests_of(requests), mode)
     return spread(responses_to_arrow(responses), places)
 
 
@@ -75,53 +72,9 @@ def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> p
         raise RequestError("llm_embed takes a text, not a request", hint="write llm_embed('model', 'your text')")
     wanted = prompt_texts(texts)
     requests = [None if text is None else Request((Message("user", text),), kind="embed") for text in wanted]
-    responses, places = _answer_distinct(session, names, requests, mode)
+    responses, places = answer_distinct(session, names, requests, mode)
     vectors = [response.embedding if response else None for response in responses]
     return spread(pa.array(vectors, pa.list_(pa.float32())), places)
-
-
-def _answer_distinct(
-    session: Session, names: Column, requests: Sequence[Request | None], mode: Column
-) -> tuple[list[Response | None], list[int | None]]:
-    """Ask each distinct request of a chunk once; return the answers and each row's place among them.
-
-    None stands for an answer that is not there yet, where the statement is only rehearsed.
-    """
-    places: list[int | None] = []
-    distinct: dict[tuple[str | None, Request], int] = {}
-    for name, request in zip(names.to_pylist(), requests, strict=True):
-        places.append(distinct.setdefault((name, request), len(distinct)) if request else None)
-    answers: dict[int, Response | None] = {}
-    source = MemoizedAnswers(session, answer_source(session, mode))
-    for model in dict.fromkeys(name for name, _ in distinct):
-        chosen = {place: request for (name, request), place in distinct.items() if name == model}
-        spec = session.resolve_model(model)
-        session.statement.rows[spec.name] += sum(place in chosen for place in places)
-        found = source.responses(spec, list(chosen.values()), store_mode(mode))
-        answers |= zip(chosen, found, strict=True)
-    for asked, place in distinct.items():
-        if (response := answers[place]) is not None:
-            session.statement.note_failure(asked, response.error)
-    return [answers[place] for place in range(len(distinct))], places
-
-
-def answer_source(session: Session, mode: Column) -> AnswerSource:
-    """Return how the statement's requests become answers; a rehearsal may forbid single calls to ask."""
-    return CachedAnswers(session) if mode[0].as_py() == CACHE_ONLY else session.answers
-
-
-def store_mode(column: Column) -> StoreMode:
-    """Return what the SQL variable `llm_store` says, else `settings.yaml`.
-
-    Raises:
-        RequestError: it says something else.
-    """
-    mode = column[0].as_py() or load_settings().llm_store
-    if mode == CACHE_ONLY:
-        return load_settings().llm_store
-    if mode not in ("on", "off", "refresh"):
-        raise RequestError(f"llm_store is {mode!r}", hint="type: SET VARIABLE llm_store = 'on'   ('off', 'refresh')")
-    return cast(StoreMode, mode)
 
 
 def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
@@ -147,6 +100,8 @@ SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_embed": (llm_embed, "FLOAT[]"),
     "quackllm_text2sql": (text2sql_detail, text2sql.DETAIL_SQL),
     "quackllm_ask": (ask_sql, "VARCHAR"),
+    "quackllm_ai": (typed.answer, "VARCHAR"),
+    "quackllm_ai_type": (typed.result_type, "VARCHAR"),
 }
 """Answered from the store when they are evaluated again, and therefore as good as pure."""
 

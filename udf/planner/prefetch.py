@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
+from sqlglot import exp
 
+from ..ai.macros import AI_FUNCTIONS
 from ..raw_sql import execute_raw
 from ..session.session import Session
 from ..value_text import PROMPT_VALUE
@@ -137,6 +139,12 @@ class Prefetch:
         tree = self._reading.tree.copy()
         clauses = [tree.args["where"], *(tree.args.get("joins") or [])]
         for call in [node for clause in clauses for node in clause.walk() if self._reading.is_call(node)]:
+            if call.name.lower() in AI_FUNCTIONS:
+                call.append(
+                    "expressions",
+                    exp.PropertyEQ(this=exp.to_identifier("store"), expression=exp.Literal.string(CACHE_ONLY)),
+                )
+                continue
             name = [] if call.name.lower().startswith("llm_") else [f"'{call.name.lower()}'"]
             given = [*name, *(value.sql(dialect="duckdb") for value in call.expressions)]
             given[-1:] = [f"{PROMPT_VALUE}({request})" for request in given[-1:]]

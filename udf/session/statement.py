@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
-from ...workers.errors import CancelledError, QuackLLMError, TimeLimitError
+from ...workers.errors import CancelledError, QuackLLMError, RequestError, TimeLimitError
 from ...workers.messages import Failure
 from ..calls.scope import CallScope
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("quackllm")
 Result = TypeVar("Result")
 
+NOT_CONSTANT = 'The "structure" argument in function "json_transform" must be a constant'
+"""What DuckDB says where the type of a typed function comes from a column."""
 POLL_SECONDS = 0.1
 """How often a waiting function looks whether its statement was cancelled."""
 PROGRESS_DELAY_SECONDS = 0.5
@@ -195,6 +197,11 @@ class Statement:
             return KeyboardInterrupt()
         if self._cancelled.is_set():
             return duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+        if NOT_CONSTANT in str(error) and "LINE" not in str(error):  # Inside of a macro of ours: it points nowhere.
+            return RequestError(
+                "the labels, fields and types of a typed function are constants",
+                hint="type them as they are; for labels that a query gives: ai_choose(input, labels)",
+            )
         return self.error or error
 
     def note_failure(self, asked: Hashable, failure: Failure | None) -> None:
