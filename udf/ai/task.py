@@ -63,6 +63,10 @@ class Task:
             return Answer(None, response.finish_reason, "the answer is not whole")
         return self.shape.read(response.output or "", given.passages)
 
+    def made_up(self, response: Response) -> Answer:
+        """Return some answer for an estimate: what is asked next shall have an input; NULL where it cannot be had."""
+        return self.shape.read((*self.shape.choices, response.output or "")[0], ())
+
     def repeat(self, request: Request, response: Response, answer: Answer) -> Request | None:
         """Return what is asked once more where an answer cannot be used; None where that would be in vain.
 
