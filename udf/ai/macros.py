@@ -19,7 +19,7 @@ DETAILS = "'instructions': instructions, 'examples': examples, 'draw': draw"
 def _call(function: str, given: str, question: str, more: str) -> str:
     details = f"to_json({{{{{DETAILS}{more}}}}})"
     asked = f"quackllm_ai('{function}', model, {{prompt}}({given}), to_json({question}), {details}, "
-    return asked + "store, {mode}, {number})"
+    return asked + "coalesce(store, {mode}), {number})"
 
 
 def _fixed(structure: str) -> str:
@@ -88,9 +88,27 @@ SCALAR = {
     **_pair("fix_grammar", "input", "input", "NULL", "VARCHAR"),
     **_pair("sentiment", "input", "input", "NULL", ENUM_OF_SENTIMENTS),
 }
+ENCODER = "model := 'builtin_encoder', store := NULL"
+
+
+def _vector(text: str) -> str:
+    return f"quackllm_embed(model, {{prompt}}({text}), coalesce(store, {{mode}}), {{number}})"
+
+
+def _similarity(one: str, other: str) -> str:
+    return f"CAST(list_cosine_similarity({_vector(one)}, {_vector(other)}) AS DOUBLE)"
+
+
+SCALAR |= {
+    "ai_embed": f"(text, {ENCODER}) AS {_vector('text')}",
+    "ai_similarity": f"(text, other, {ENCODER}) AS {_similarity('text', 'other')}",
+}
 EACH = _pair("each", "input, fields", "input", "fields", None, more={"quotes": "false"})
 TABLE = {
     "ai_each": EACH["ai_each"].replace(" AS ", " AS TABLE SELECT unnest(", 1) + ", max_depth := 2)",
+    "ai_near": f"(source, content, query, k := 10, {ENCODER}) AS TABLE "
+    f"SELECT *, {_similarity('content', 'query')} AS similarity FROM query_table(source) "
+    "ORDER BY similarity DESC NULLS LAST LIMIT k",
 }
 AI_FUNCTIONS = frozenset({*SCALAR, *TABLE})
 """The functions that ask, as SQL calls them."""

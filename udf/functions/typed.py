@@ -36,7 +36,6 @@ def answer(
     given: Column,
     questions: Column,
     details: Column,
-    stores: Column,
     mode: Column,
 ) -> pa.Array:
     """Return the detail of each row as JSON; NULL where the input is, or where nothing is known yet.
@@ -47,10 +46,8 @@ def answer(
         names: the models; NULL for the default.
         given: the inputs, of any type.
         questions, details: as `read_task` takes them.
-        stores: the store mode of this very call; NULL for the statement's.
-        mode: the statement's store mode.
+        mode: the store mode of this very call, else the statement's.
     """
-    mode = stores if stores[0].as_py() else mode
     arguments = zip(functions.to_pylist(), questions.to_pylist(), details.to_pylist(), strict=True)
     tasks = [read_task(*one) for one in arguments]
     rows = [(task, one) if task and one else None for task, one in zip(tasks, inputs(given), strict=True)]

@@ -1,4 +1,4 @@
-"""The planner and the typed functions: native conditions first, an early stop, budgets, estimates, nothing asked twice."""
+"""The planner and the typed functions: native conditions first, early stops, budgets, estimates, nothing twice."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def test_a_limit_stops_early(connection: quackllm.Connection, service: StandIn) 
     assert service.count() == 16  # The first wave.
 
 
-def test_equal_requests_are_one_call_and_none_the_next_time(
-    connection: quackllm.Connection, service: StandIn
-) -> None:
+def test_equal_requests_are_one_call_and_none_the_next_time(connection: quackllm.Connection, service: StandIn) -> None:
     for _ in range(2):
         connection.execute("SELECT ai_filter('the same', 'is praise') FROM review").fetchall()
         assert service.count() == 1
@@ -67,7 +65,9 @@ def test_a_table_and_a_join_ask_about_distinct_pairs(connection: quackllm.Connec
 
 @pytest.mark.filterwarnings("ignore:2 requests got no whole answer")
 def test_each_gives_a_row_for_each_thing(connection: quackllm.Connection, service: StandIn) -> None:
-    service.script([{"fault": "reply", "text": '{"items": [{"dish": "soup", "price": 4}, {"dish": "tea", "price": "?"}]}'}])
+    service.script(
+        [{"fault": "reply", "text": '{"items": [{"dish": "soup", "price": 4}, {"dish": "tea", "price": "?"}]}'}]
+    )
     rows = connection.execute(
         "SELECT i, dish, price FROM review, ai_each(review.body, {'dish': 'VARCHAR', 'price': 'INTEGER'}) "
         "WHERE i < 2 ORDER BY i, dish"

@@ -9,8 +9,8 @@ from quackllm.udf.functions import macros
 
 import quackllm
 
-CONSTANTS = {"labels", "fields", "type", "quotes"}
-"""Arguments that name a type: constants, which the bind reads once more."""
+CONSTANTS = {"labels", "fields", "type", "quotes", "model", "store"}
+"""Arguments that name a type, which the bind reads once more, and the names of a model and of a mode."""
 DEPTH = 24  # A macro that named its argument twice would bind 16 million calls.
 
 
