@@ -99,7 +99,21 @@ def _similarity(one: str, other: str) -> str:
     return f"CAST(list_cosine_similarity({_vector(one)}, {_vector(other)}) AS DOUBLE)"
 
 
+def _aggregate(name: str, parameters: str, values: str, instruction: str) -> dict[str, str]:
+    """Return the macros of an aggregate and of its detail."""
+    body = (
+        f"({parameters}, part_tokens := 4000, {NAMED}) AS json_transform(quackllm_ai_agg(model, {{prompt}}({values}), "
+        f"to_json({instruction}), to_json({{{{{DETAILS}}}}}), part_tokens, coalesce(store, {{mode}}), {{number}}), "
+        f"{_fixed('VARCHAR')})"
+    )
+    return {f"ai_{name}": f"{body}.value", f"ai_{name}_detail": body}
+
+
+SUMMARIZE = "'Summarize the texts in a few sentences, in their own language.'"
 SCALAR |= {
+    **_aggregate("agg", "input, instruction", "list_sort(list(input))", "instruction"),
+    **_aggregate("agg_list", "input, instruction", "input", "instruction"),
+    **_aggregate("summarize", "input", "list_sort(list(input))", SUMMARIZE),
     "ai_embed": f"(text, {ENCODER}) AS {_vector('text')}",
     "ai_similarity": f"(text, other, {ENCODER}) AS {_similarity('text', 'other')}",
 }

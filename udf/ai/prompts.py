@@ -94,6 +94,12 @@ TASKS = {
         "The user sends a JSON list of texts. {question}\nAnswer from all of them, and leave none out.",
         "用户会发来一个 JSON 文本列表。{question}\n依据全部文本回答，不要遗漏。",
     ),
+    "agg_answers": Prompt(
+        "The user sends a JSON list of answers, each to this task about another part of the same texts: {question}\n"
+        "Make of them the one answer about all the texts, in the same form, and leave none out.",
+        "用户会发来一个 JSON 列表，每一项是就同一批文本的一部分对这个任务的回答：{question}\n"
+        "把它们合成对全部文本的一个回答，形式不变，不要遗漏。",
+    ),
 }
 QUOTES = Prompt(
     'Each key holds an object {"value": the value, "quote": the passage of the input that says so, copied word for '

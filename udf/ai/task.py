@@ -187,7 +187,7 @@ SHAPES: dict[str, Callable[[Any, dict[str, Any], bool], Shape]] = {
     "extract": _record,
     "each": lambda *given: Records(_record(*given)),
     "value": _one_value,
-    **dict.fromkeys(("complete", "translate", "mask", "fix_grammar", "agg"), lambda *_: FreeText()),
+    **dict.fromkeys(("complete", "translate", "mask", "fix_grammar", "agg", "agg_answers"), lambda *_: FreeText()),
 }
 """The shape of each function's answer."""
 PROMPT_OF = {"choose": "classify", "sentiment": "classify"}

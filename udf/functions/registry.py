@@ -14,7 +14,7 @@ from ...workers.errors import QuackLLMError, RequestError
 from ...workers.messages import Message, Request
 from ..raw_sql import execute_raw
 from ..session.session import Session, session_by_number
-from . import introspection, text2sql, typed
+from . import aggregates, introspection, text2sql, typed
 from .arrow import (
     REQUEST_SQL,
     RESPONSE_SQL,
@@ -101,6 +101,7 @@ SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_text2sql": (text2sql_detail, text2sql.DETAIL_SQL),
     "quackllm_ask": (ask_sql, "VARCHAR"),
     "quackllm_ai": (typed.answer, "VARCHAR"),
+    "quackllm_ai_agg": (aggregates.aggregate, "VARCHAR"),
     "quackllm_ai_type": (typed.result_type, "VARCHAR"),
 }
 """Answered from the store when they are evaluated again, and therefore as good as pure."""
