@@ -39,7 +39,7 @@ format: .venv/.dev ## let ruff write what it can
 	.venv/bin/ruff format .
 
 bench: .venv/.dev ## the measurements that the documentation states
-	@for name in semantic throughput overhead memory startup growth quantised on_vllm gateway; do \
+	@for name in semantic throughput http_calls overhead memory startup growth quantised on_vllm gateway; do \
 		echo "== benchmarks/$$name.py"; .venv/bin/python benchmarks/$$name.py || exit 1; done
 
 test-wheel: .venv/.dev ## build the wheel, install it into an environment of its own, and ask it

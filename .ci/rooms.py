@@ -17,7 +17,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 FOLDERS = ("workers", "udf", "notebooks", "deploy")
-# The leaves of `workers/`: values and services of one file, which may import each other and nothing else of ours.
+# The leaves of `workers/`: values, services of one file, the sandbox and its binder. They may import each other and
+# nothing else of ours.
 LEAVES = tuple(
     f"workers.{leaf}"
     for leaf in (
@@ -31,6 +32,8 @@ LEAVES = tuple(
             "atomic_files",
             "sql_text",
             "lazy_exports",
+            "binder",
+            "sandbox",
         ),
     )
 )
@@ -54,6 +57,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workers.training.run": (*LEAVES, "workers.training", "workers.cluster.address"),
     "udf.settings": ("workers",),
     "udf.raw_sql": (),
+    "udf.open_errors": ("workers",),
     "udf.value_text": (),
     "udf.variables": ("udf.raw_sql", "udf.settings", "workers"),
     "udf.calls": ("udf.settings", "workers"),
@@ -62,7 +66,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.text2sql.prompts": ("workers", "udf.text2sql.checks", "udf.text2sql.schema"),
     "udf.text2sql.result": LEAVES,
     "udf.text2sql.pipeline": (*LEAVES, *(f"udf.text2sql.{room}" for room in ("checks", "schema", "prompts", "result"))),
-    "udf.text2sql.evaluation": ("workers", "udf.text2sql", "udf.connection"),
+    "udf.text2sql.evaluation": ("workers", "udf.text2sql", "udf.connection", "udf.open_errors"),
     "udf.text2sql.training_data": ("workers", "udf.text2sql"),
     "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
     "udf.ai": ("workers",),

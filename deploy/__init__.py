@@ -1,4 +1,4 @@
-"""What runs quackllm from outside Python: the command line and the demo."""
+"""quackllm from outside Python: the command line, the gateway, batches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class _DeployModule(ModuleType):
-    """`quackllm.deploy` is a function and this folder: whoever imports the folder can call the function still."""
+    """`quackllm.deploy` is a function and this package; after an import of the package the function still works."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> str:
         from ..workers import deploy

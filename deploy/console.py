@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, JSON for programs, and one panel for an error."""
+"""Output of the command line: lines, tables, JSON, and one panel for an error."""
 
 from __future__ import annotations
 
@@ -22,8 +22,18 @@ stdout = Console()
 stderr = Console(stderr=True)
 
 
+def print_line(text: str, *, to: Console = stdout, style: str | None = None) -> None:
+    """Print a line exactly as it is, so that it can be copied: not wrapped, not highlighted, no markup read."""
+    to.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def pluralize(count: int, noun: str) -> str:
+    """Return a count with its noun: '1 row', '2,000 rows'."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def show_error(message: str, hint: str) -> None:
-    """Print what happened and what to type."""
+    """Print an error panel: what happened, and what to type."""
     text = escape(message)
     if hint:
         text += f"\n\n[bold]{escape(hint)}[/bold]"
@@ -32,10 +42,10 @@ def show_error(message: str, hint: str) -> None:
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Print warnings as a line on the standard error, each time, without the place in the code."""
+    """Print each warning as a line on the standard error, without the position in the code."""
 
-    def show(message: Warning | str, *place: Any, **more: Any) -> None:
-        stderr.print(f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+    def show(message: Warning | str, *position: Any, **rest: Any) -> None:
+        print_line(f"warning: {message}", to=stderr, style="yellow")
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -43,49 +53,63 @@ def plain_warnings() -> Iterator[None]:
 
 
 def show_json(value: Any) -> None:
-    """Print JSON for a program to read."""
+    """Print JSON."""
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def status_fields(status: ModelStatus) -> dict[str, Any]:
-    """Return a model and its replicas as JSON can hold them; keys are hidden."""
+    """Return a model and its replicas as JSON values; API keys are hidden."""
     return {**status.spec.model_dump(mode="json"), "replicas": [asdict(replica) for replica in status.replicas]}
 
 
 def show_outcome(outcome: Outcome) -> None:
-    """Print what happened to one model; a failure on the standard error, with what to type."""
+    """Print what happened to one model; a failure goes to the standard error."""
     failed = outcome.outcome == "failed"
-    screen = stderr if failed else stdout
+    console = stderr if failed else stdout
     why = f": {outcome.why}" if outcome.why else ""
     style = "red" if failed else None
-    screen.print(f"{outcome.name}: {outcome.outcome}{why}", style=style, highlight=False, markup=False, soft_wrap=True)
+    print_line(f"{outcome.name}: {outcome.outcome}{why}", to=console, style=style)
     for line in outcome.hint.splitlines():
-        screen.print(f"  {line}", style="bold", highlight=False, markup=False, soft_wrap=True)
+        print_line(f"  {line}", to=console, style="bold")
 
 
 def show_next_step(name: str, *, writes_sql: bool, cluster: str | None) -> None:
-    """Print how a model that was deployed is asked."""
-    there = f" --cluster {cluster}" if cluster else ""
-    lines = [f"Ask it: quackllm chat {name} hello{there}", f"In SQL: SELECT llm_result({name}('hello'));"]
+    """Print the commands that use a newly deployed model.
+
+    Args:
+        name: the model.
+        writes_sql: it answers questions about a database.
+        cluster: where it is deployed; None: in this process.
+    """
+    option = f" --cluster {cluster}" if cluster else ""
+    lines = [f"Ask it: quackllm chat {name} hello{option}", f"In SQL: SELECT llm_result({name}('hello'));"]
     if writes_sql:
-        lines = [f'Ask it: quackllm text2sql "How many are there?" --model {name} --database FILE{there}']
+        lines = [f'Ask it: quackllm text2sql "How many are there?" --model {name} --database FILE{option}']
     elif cluster:
-        lines[1] += f"   after quackllm.connect(cluster={cluster!r}), or in quackllm sql{there}"
+        lines[1] += f"   after quackllm.connect(cluster={cluster!r}), or in quackllm sql{option}"
     for line in lines:
-        stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(line)
+
+
+def make_table(*columns: str, numbers_from: int = 1) -> Table:
+    """Return an empty table, whose cells are wrapped and never cut off; the columns from a number on hold numbers."""
+    table = Table(box=None, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number >= numbers_from else "left", overflow="fold")
+    return table
 
 
 def show_models(statuses: Sequence[ModelStatus]) -> None:
-    """Print one line a model."""
+    """Print one line per model."""
     if not statuses:
         stdout.print("No model is deployed here. Type: quackllm deploy --help")
         return
-    table = _table("name", "type", "workers", "alive", "restarts", "answered", "failed")
+    table = make_table("name", "type", "workers", "alive", "restarts", "answered", "failed", numbers_from=2)
     for status in statuses:
         replicas = status.replicas
         table.add_row(
             *(status.spec.name, status.spec.type, str(status.spec.num_workers)),
-            str(sum(replica.alive for replica in replicas)) if replicas else "when asked",
+            str(sum(replica.alive for replica in replicas)) if replicas else "on request",
             str(sum(max(0, replica.starts - 1) for replica in replicas)),
             str(sum(replica.answered for replica in replicas)),
             str(sum(replica.failed for replica in replicas)),
@@ -94,24 +118,22 @@ def show_models(statuses: Sequence[ModelStatus]) -> None:
 
 
 def show_status(status: ModelStatus) -> None:
-    """Print one model: what it was deployed with, and its replicas."""
-    settings = Table(show_header=False, box=None)
+    """Print one model: its settings and its replicas."""
+    settings = make_table("setting", "value", numbers_from=2)
+    settings.show_header = False
     fields = status.spec.model_dump(mode="json", exclude_none=True)
     params = fields.pop("infer_params")
     for name, value in {**fields, **params}.items():
         settings.add_row(f"[bold]{escape(name)}[/bold]", escape(str(value)))
     stdout.print(settings)
     if not status.replicas:
-        stdout.print("Its worker starts with the first request, in the process that asks.")
+        stdout.print("Its worker starts with the first request, in the requesting process.")
         return
-    table = _table("replica", "alive", "starts", "pid", "node", "answered", "failed", "retries", "under way")
+    columns = ("replica", "alive", "starts", "pid", "node", "answered", "failed", "retries", "in flight")
+    table = make_table(*columns, numbers_from=2)
     for replica in status.replicas:
-        table.add_row(*(escape(str(value)) for value in asdict(replica).values()))
+        table.add_row(*(escape(str(value)) for value in list(asdict(replica).values())[:-1]))
     stdout.print(table)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < 2 else "right")
-    return table
+    for replica in status.replicas:
+        if replica.paused_seconds:
+            stdout.print(f"{replica.name} is paused for {replica.paused_seconds:.0f} s: its service asks for it.")

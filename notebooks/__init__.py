@@ -3,23 +3,22 @@
     %load_ext quackllm.notebooks
 
     %quackllm shop.duckdb --model qianwen_chat     which database and default model; alone: what is there
-    %chat Why is the sky blue?                     asks, and shows the answer while it grows
+    %chat Why is the sky blue?                     shows the answer as it arrives
     %%chat --temperature 0.8 --output q1           the cell is the question; q1 is a table and a variable
-    %%chat --input q1 --output q2                  goes on after q1
+    %%chat --input q1 --output q2                  continues q1
     %sql FROM llm_models()                         SQL on the same connection
     %%sql --output df                              a script; the last result as a DataFrame
-    %%text2sql                                     a question to the database: SQL, rows, a chart, a cell to edit
+    %%text2sql                                     a question about the database: SQL, rows, a chart, a cell to edit
     %ask How many singers are there?               the same without the cell to edit
     --%chat                                        Byzer's cells run as they are
 
-Each of them explains itself: %chat? %sql? %text2sql?
+Each has help: %chat? %sql? %text2sql?
 
-**The connection.** A notebook has one: the `quackllm.Connection` among its variables. Where there is none, the first
-magic that needs it opens one in memory, as the variable `connection`; where there are several,
-`%quackllm --connection NAME` says which. It is found by its variable's name each time, so that a cell which opens
-another database under that name is all that it takes to change.
+**The connection** is the `quackllm.Connection` among the notebook's variables. If there is none, the first magic that
+needs one opens it in memory, as the variable `connection`. If there are several, `%quackllm --connection NAME` selects
+one. It is looked up by its variable's name each time: assign another connection to the variable to change it.
 
-**Errors** are shown as one panel, and stop the cells that wait behind. `%quackllm --debug on` shows tracebacks.
+**Errors** are shown as one panel, and stop the cells behind. `%quackllm --debug on` shows tracebacks.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take them away again; called by `%unload_ext quackllm.notebooks`."""
+    """Remove the magics; called by `%unload_ext quackllm.notebooks`."""
     from .extension import unload
 
     unload(shell)

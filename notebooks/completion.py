@@ -1,4 +1,4 @@
-"""What Tab offers in our cells: options, and the names of models, kept turns and connections."""
+"""Tab completion in quackllm's cells: options, and the names of models and saved turns."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
 MAGIC = re.compile(r"\s*%%?(quackllm|chat|sql|text2sql|ask)\b")
-BEGUN = re.compile(r"--%?([\w.-]*)$")
-VALUE = re.compile(r"--%?(?P<option>[\w.-]+)(?:=|\s+)[\"']?(?P<begun>[\w.]*)$")
+OPTION_PREFIX = re.compile(r"--%?([\w.-]*)$")
+VALUE_PREFIX = re.compile(r"--%?(?P<option>[\w.-]+)(?:=|\s+)[\"']?(?P<prefix>[\w.]*)$")
 MODELS = "SELECT name FROM llm_models()"
 
 
-def make_matcher(place: NotebookConnection) -> Callable[[CompletionContext], SimpleMatcherResult]:
-    """Return the matcher that IPython asks."""
+def make_matcher(notebook: NotebookConnection) -> Callable[[CompletionContext], SimpleMatcherResult]:
+    """Return the matcher that IPython calls."""
     from IPython.core.completer import SimpleCompletion, context_matcher
 
     def quackllm_matcher(context: CompletionContext) -> SimpleMatcherResult:
-        offered = completions(place, context.full_text, context.text_until_cursor)
-        found = [SimpleCompletion(text=text, type="quackllm") for text in offered or ()]
-        return {"completions": found, "suppress": offered is not None}
+        texts = completions(notebook, context.full_text, context.text_until_cursor)
+        matches = [SimpleCompletion(text=text, type="quackllm") for text in texts or ()]
+        return {"completions": matches, "suppress": texts is not None}
 
     matcher: Callable[[CompletionContext], SimpleMatcherResult] = context_matcher()(quackllm_matcher)
     return matcher
 
 
-def completions(place: NotebookConnection, cell: str, line: str) -> list[str] | None:
-    """Return what may stand at the end of this line of this cell; None where it is not for us to say."""
-    command, prefix = _command(cell, line)
+def completions(notebook: NotebookConnection, cell: str, line: str) -> list[str] | None:
+    """Return the completions at the end of a line of a cell; None: the line is not one of quackllm's."""
+    command, dashes = _command(cell, line)
     if command is None:
         return None
-    if begun := BEGUN.search(line):
-        names = [*command.options, *(command.others if prefix == "--%" else ())]
-        return [prefix + name for name in sorted(names) if name.startswith(begun[1])]
-    if value := VALUE.search(line):
-        values = _values(place, value["option"].replace("-", "_"))
-        return None if values is None else sorted(name for name in values if name.startswith(value["begun"]))
+    if option := OPTION_PREFIX.search(line):
+        names = [*command.options, *(command.others if dashes == "--%" else ())]
+        return [dashes + name for name in sorted(names) if name.startswith(option[1])]
+    if value := VALUE_PREFIX.search(line):
+        values = _values(notebook, value["option"].replace("-", "_"))
+        return None if values is None else sorted(name for name in values if name.startswith(value["prefix"]))
     return None
 
 
 def _command(cell: str, line: str) -> tuple[magic_options.MagicCommand | None, str]:
-    """Return the command whose options the line holds, and what an option begins with there."""
+    """Return the command of the line, and the dashes that its options begin with."""
     if "--%" in line and cell.lstrip().startswith("--%"):
         return magic_options.chat_command(), "--%"
     magic = MAGIC.match(line)
-    known = {
+    commands = {
         "quackllm": magic_options.QUACKLLM,
         "sql": magic_options.SQL,
         "text2sql": magic_options.TEXT2SQL,
@@ -58,10 +58,10 @@ def _command(cell: str, line: str) -> tuple[magic_options.MagicCommand | None, s
     }
     if magic is None:
         return None, ""
-    return known.get(magic[1]) or magic_options.chat_command(), "--"
+    return commands.get(magic[1]) or magic_options.chat_command(), "--"
 
 
-def _values(place: NotebookConnection, option: str) -> Iterable[str] | None:
+def _values(notebook: NotebookConnection, option: str) -> Iterable[str] | None:
     if option == "format":
         from .cells.chat import FORMATS
 
@@ -69,10 +69,10 @@ def _values(place: NotebookConnection, option: str) -> Iterable[str] | None:
     if option == "model":
         from .cells.sql import run
 
-        models = run(place.connection(), MODELS)
+        models = run(notebook.connection(), MODELS)
         return models.arrow.column(0).to_pylist() if models else []
     if option == "input":
         from ..udf.conversation_tables import list_turns
 
-        return list_turns(place.connection())
+        return list_turns(notebook.connection())
     return None

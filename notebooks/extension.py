@@ -1,4 +1,4 @@
-"""Loading and unloading: the magics, Byzer's cells, completion, and how our values and errors look."""
+"""Loading and unloading: the magics, Byzer's cells, completion, and the display of values and errors."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from .question_lines import QuestionLine
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-SHOWN = (QuackLLMError, duckdb.Error, KeyboardInterrupt)
+PANEL_ERRORS = (QuackLLMError, duckdb.Error, KeyboardInterrupt)
+# What unloads the extension from each shell, by the shell's identity.
 _LOADED: dict[int, Callable[[], None]] = {}
-"""What takes the extension out of each shell again, by the shell's identity."""
 
 
 def load(shell: InteractiveShell) -> None:
-    """Add everything to the shell; again, it changes nothing."""
+    """Add everything to the shell, unless it is loaded already."""
     if id(shell) in _LOADED:
         return
-    place = NotebookConnection(shell.user_ns)
-    magics = Magics(shell, place)
-    for name, (kind, magic) in magics.all().items():
-        shell.register_magic_function(magic, kind, name)
-    completer = make_matcher(place)
+    notebook = NotebookConnection(shell.user_ns)
+    magics = Magics(shell, notebook)
+    for name, (magic_kind, magic) in magics.all().items():
+        shell.register_magic_function(magic, magic_kind, name)
+    matcher = make_matcher(notebook)
     shell.input_transformers_cleanup.append(as_magic)
     shell.input_transformer_manager.token_transformers.append(QuestionLine)
-    shell.Completer.custom_matchers.append(completer)
-    shell.set_custom_exc(SHOWN, partial(_show_error, magics))
+    shell.Completer.custom_matchers.append(matcher)
+    shell.set_custom_exc(PANEL_ERRORS, partial(_show_error, magics))
     formatter = shell.display_formatter.mimebundle_formatter
     formatter.for_type_by_name("quackllm.workers.messages", "Response", _show_response)
 
     def unload() -> None:
-        for name, (kind, _) in magics.all().items():
-            for where in ("line", "cell") if kind == "line_cell" else (kind,):
-                shell.magics_manager.magics[where].pop(name, None)
+        for name, (magic_kind, _) in magics.all().items():
+            for table in ("line", "cell") if magic_kind == "line_cell" else (magic_kind,):
+                shell.magics_manager.magics[table].pop(name, None)
         shell.input_transformers_cleanup.remove(as_magic)
         shell.input_transformer_manager.token_transformers.remove(QuestionLine)
-        shell.Completer.custom_matchers.remove(completer)
+        shell.Completer.custom_matchers.remove(matcher)
         shell.set_custom_exc((), None)
         formatter.pop("quackllm.workers.messages.Response", None)
 
@@ -54,24 +54,24 @@ def load(shell: InteractiveShell) -> None:
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take it away again."""
+    """Remove everything from the shell."""
     _LOADED.pop(id(shell))()
 
 
 def _show_error(
     magics: Magics,
     shell: InteractiveShell,
-    kind: type[BaseException],
+    error_type: type[BaseException],
     error: BaseException,
     trace: TracebackType | None,
     tb_offset: int | None = None,
 ) -> None:
-    """Show one panel for an error of ours, or of DuckDB in a magic; anything else as IPython does."""
+    """Show a panel for quackllm's errors, and for DuckDB's in a magic; other errors as IPython does."""
     from .display.error_panel import show_error
 
-    ours = isinstance(error, QuackLLMError) or error is magics.last_error
-    if magics.place.debug or not ours:
-        shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+    is_ours = isinstance(error, QuackLLMError) or error is magics.last_error
+    if magics.notebook.debug or not is_ours:
+        shell.showtraceback((error_type, error, trace), tb_offset=tb_offset)
     else:
         show_error(shell, error)
 

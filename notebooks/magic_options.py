@@ -1,4 +1,4 @@
-"""What a magic's line may say: its options, how they are read, and the help that they make."""
+"""The options of the magics: how a line is parsed, and the help text."""
 
 from __future__ import annotations
 
@@ -13,62 +13,71 @@ from ..workers.errors import RequestError, did_you_mean
 OPTION = re.compile(r"\s*--(?P<name>[A-Za-z_][\w.-]*)(?:=|\s+|$)")
 QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>(?:\\.|(?!(?P=quote))[^\\])*)(?P=quote)(?=\s|$)""", re.DOTALL)
 WORD = re.compile(r"\S+")
-PASSED_ON = re.compile(r"gen(eration)?\.")
+PASSTHROUGH = re.compile(r"gen(eration)?\.")
 MODEL = {"model": "the model's name; left out: the connection's default"}
 TURNS = {
     "input": "a table that holds a turn of a conversation, which this one continues",
-    "output": "leave this turn as a table and a variable of that name",
+    "output": "save this turn as a table and a variable of that name",
 }
 
 
 @dataclass(frozen=True)
 class MagicCommand:
-    """A magic: what it does, its options with their meanings, and what its help shows."""
+    """A magic and its options.
+
+    Args:
+        name: with its percent sign.
+        summary: what it does.
+        options: the name and the meaning of each.
+        others: other names of options.
+        examples: shown by the help.
+        accepts_passthrough: whether it takes `gen.NAME` too.
+        flags: options without a value.
+    """
 
     name: str
     summary: str
     options: Mapping[str, str]
     others: Mapping[str, str] = field(default_factory=dict)
-    """Other names of options."""
     examples: str = ""
     accepts_passthrough: bool = False
-    """Whether it takes `gen.NAME` too."""
+    flags: frozenset[str] = frozenset()
 
     @property
     def help(self) -> str:
-        """What `%NAME?` shows."""
+        """The text of `%NAME?`."""
         width = max(map(len, self.options))
         lines = [self.summary, "", self.examples.strip("\n"), "", "Options stand before the text:", ""]
         lines += [f"    --{name:<{width}}  {meaning}" for name, meaning in self.options.items()]
         if self.accepts_passthrough:
-            lines.append(f"    --{'gen.NAME':<{width}}  NAME, passed on to the service as it is")
+            lines.append(f"    --{'gen.NAME':<{width}}  NAME, passed to the service unchanged")
         if self.others:
             lines += ["", "Other names: " + ", ".join(f"--{other} is --{name}" for other, name in self.others.items())]
         return "\n".join(lines)
 
     def read(self, line: str) -> tuple[dict[str, str], str]:
-        """Return the options that a line begins with, and the text behind them as it was written.
+        """Return the options that a line begins with, and the text behind them unchanged.
 
         Raises:
-            RequestError: an option that there is not (with the near ones), that is there twice, or without a value.
+            RequestError: an option is unknown, occurs twice, or has no value.
         """
         given: dict[str, str] = {}
-        place = 0
-        while option := OPTION.match(line, place):
+        index = 0
+        while option := OPTION.match(line, index):
             name = self.option(option["name"])
-            value, place = _value(line, option.end(), name)
+            value, index = ("on", option.end()) if name in self.flags else _value(line, option.end(), name)
             if name in given:
-                raise RequestError(f"--{name} is there twice", hint="leave one of them out")
+                raise RequestError(f"--{name} occurs twice", hint="leave one of them out")
             given[name] = value
-        return given, line[place:].strip()
+        return given, line[index:].strip()
 
     def option(self, written: str) -> str:
-        """Return the option that a name means; a hyphen is as good as an underscore.
+        """Return the option of a name, which may be written with hyphens.
 
         Raises:
-            RequestError: there is none.
+            RequestError: there is no such option.
         """
-        if self.accepts_passthrough and PASSED_ON.match(written):
+        if self.accepts_passthrough and PASSTHROUGH.match(written):
             return written
         name = written.replace("-", "_")
         name = self.others.get(name, name)
@@ -78,32 +87,32 @@ class MagicCommand:
         return name
 
 
-def _value(line: str, place: int, name: str) -> tuple[str, int]:
-    """Return the value that begins here, and where it ends: JSON, a text in quotes, or a word."""
-    while place < len(line) and line[place].isspace():
-        place += 1
-    rest = line[place:]
+def _value(line: str, index: int, name: str) -> tuple[str, int]:
+    """Return the value at an index, and the index behind it: JSON, a text in quotes, or a word."""
+    while index < len(line) and line[index].isspace():
+        index += 1
+    rest = line[index:]
     if rest[:1] in ("{", "[") and not rest.startswith("{{"):
-        return _json_value(rest, place, name)
+        return _json_value(rest, index, name)
     if rest[:2] == "{{" and "}}" in rest:
         end = rest.index("}}") + 2
-        return rest[:end], place + end
+        return rest[:end], index + end
     if quoted := QUOTED.match(rest):
-        return re.sub(r"\\([\"'\\])", r"\1", quoted["text"]), place + quoted.end()
+        return re.sub(r"\\([\"'\\])", r"\1", quoted["text"]), index + quoted.end()
     if rest[:1] in ('"', "'"):
         raise RequestError(f"the value of --{name} has no closing quote", hint=f'write --{name} "…"')
     word = WORD.match(rest)
     if word is None or OPTION.match(rest):
         raise RequestError(f"--{name} has no value", hint=f"write --{name} VALUE")
-    return word[0], place + word.end()
+    return word[0], index + word.end()
 
 
-def _json_value(rest: str, place: int, name: str) -> tuple[str, int]:
+def _json_value(rest: str, index: int, name: str) -> tuple[str, int]:
     try:
         _, end = json.JSONDecoder().raw_decode(rest)
     except json.JSONDecodeError as error:
         raise RequestError(f"the value of --{name} is not JSON: {error}", hint=f"write --{name} '…'") from error
-    return rest[:end], place + end
+    return rest[:end], index + end
 
 
 @cache
@@ -113,7 +122,7 @@ def chat_command() -> MagicCommand:
 
     return MagicCommand(
         "%chat",
-        "Ask a model, and show the answer while it grows. The text is the question; in a %%chat cell, the cell.",
+        "Send a question to a model, and show the answer as it arrives. The question is the text, or the %%chat cell.",
         {**MODEL, **TURNS, "format": "how the answer is shown: 'markdown', 'text' or 'html'", **param_descriptions()},
         param_aliases(),
         """
@@ -128,10 +137,10 @@ def chat_command() -> MagicCommand:
 
     %sql SELECT llm_result(llm_chat(llm_stack(q1, 'And in French?'))) FROM q1
 
-`--output q1` leaves the answer as the table q1 and the variable q1, `--input q1` continues it; two cells may continue
-the same one. The same question has the same answer, which is paid once; `--draw 2` asks for another.
-`{{name}}` stands for a variable, `{{SELECT …}}` for what a query gives: filled in as text, never as SQL.
-Stop (Ctrl-C) ends the answer; what has come is kept, and marked.
+`--output q1` saves the turn as the table q1 and the variable q1, `--input q1` continues it; two cells may continue the
+same turn. The same question has the same answer, which is paid once; `--draw 2` requests another one.
+`{{name}}` is replaced by a variable, `{{SELECT …}}` by the result of a query, as text and never as SQL.
+Stop (Ctrl-C) ends the answer; the part that has arrived is saved, and marked.
 """,
         accepts_passthrough=True,
     )
@@ -140,7 +149,7 @@ Stop (Ctrl-C) ends the answer; what has come is kept, and marked.
 SQL = MagicCommand(
     "%sql",
     "Run SQL on the notebook's connection, and show the last result. In a %%sql cell the cell is a script.",
-    {"output": "leave the result as a pandas DataFrame in a variable of that name"},
+    {"output": "assign the result as a pandas DataFrame to a variable of that name"},
     examples="""
     %sql FROM llm_models()
     %sql --output df SELECT id, llm_result(llm_chat('Is this praise? ' || body)) AS answer FROM review
@@ -149,8 +158,8 @@ SQL = MagicCommand(
     CREATE TABLE answers AS SELECT id, llm_chat(body) AS response FROM review;
     SELECT llm_result(response) FROM answers;
 
-While models are asked, one line says how far it is; Stop (Ctrl-C) keeps what was answered. DataFrames among the
-variables can be read like tables. `result = %sql …` gives the result itself: `result.df()`, `result.arrow`.
+One line shows the progress of model calls; after Stop (Ctrl-C) the answers so far are saved. DataFrames among the
+variables can be read like tables. `result = %sql …` assigns the result: `result.df()`, `result.arrow`.
 """,
 )
 
@@ -158,13 +167,13 @@ _QUESTION = {
     **MODEL,
     **TURNS,
     "schema": "tables or databases by name, DDL, or M-Schema; left out: all of the connection's",
-    "rows": "the most rows that are read; 10000 unless told",
+    "rows": "the maximum number of rows; left out: 10000",
 }
 
 TEXT2SQL = MagicCommand(
     "%text2sql",
-    "Ask the database a question, in a line or a %%text2sql cell: shows the SQL, its rows and, where they make one, "
-    "a chart; the next cell holds the SQL, to be edited.",
+    "Answer a question about the database, in a line or a %%text2sql cell: shows the SQL, its rows and, if they can be "
+    "drawn, a chart; the next cell contains the SQL, to be edited.",
     _QUESTION,
     examples="""
     %%text2sql --output t1
@@ -173,23 +182,24 @@ TEXT2SQL = MagicCommand(
     %%text2sql --input t1
     Only those over 30.
 
-Without --model it is the connection's default, else the only model deployed, else the built-in one, which needs no key.
-The SQL is one SELECT that can change nothing; DuckDB has checked it before it runs. `t1` is a table and a variable.
+Without --model the connection's default answers, else the only deployed model, else the built-in one, which needs no
+key. The SQL is one SELECT that can change nothing; DuckDB checks it before it runs. `t1` is a table and a variable.
 """,
 )
 
-ASK = MagicCommand("%ask", "Ask the database a question and show the answer, as %text2sql does, with no cell to edit.",
+ASK = MagicCommand("%ask", "Answer a question about the database as %text2sql does, with no cell to edit.",
     _QUESTION, examples="""
     %ask Which singers were born in France?
 """)  # fmt: skip
 
 QUACKLLM = MagicCommand(
     "%quackllm",
-    "Say which database and default model the notebook has; alone: show what there is.",
+    "Choose the notebook's database and default model; alone: show them, and the deployed models.",
     {
         "model": "the default model",
-        "cluster": "where models answer: 'local', 'auto' or an address of a Ray cluster; 'none': in this process",
+        "cluster": "the Ray cluster of the models: 'local', 'auto' or an address; 'none': this process",
         "connection": "the variable that holds the notebook's connection",
+        "read_only": "open the file for reading only, as other processes do at the same time",
         "debug": "'on': errors with their tracebacks; 'off': as one panel",
     },
     examples="""
@@ -198,5 +208,5 @@ QUACKLLM = MagicCommand(
     %quackllm --model kimi_chat                    another default model; the connection and its tables stay
     %quackllm --connection con                     the connection that the variable con holds
 """,
+    flags=frozenset({"read_only"}),
 )
-"""Its text, a path, may stand before the options too."""

@@ -1,4 +1,4 @@
-"""The magics: each reads its line, and hands over to the module that does the work."""
+"""The magics: each parses its line and calls the module that does the work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .notebook_connection import NotebookConnection
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-SWITCH = {"on": True, "off": False}
+ON_OFF = {"on": True, "off": False}
 BYZER_HELP = """A cell as Byzer's notebooks have it: a chat that begins with `--%chat`, or Byzer's SQL.
 
 That is `select … as table1;`, `run command as LLM…` and `!byzerllm …`. Cells that can be nothing else are given to
@@ -25,13 +25,13 @@ class Magic:
     """One magic, as IPython calls it.
 
     Args:
-        magics: where it notes an error.
-        work: what it does, with its line and its cell.
-        help: makes what `%NAME?` shows, when it is asked for: that needs modules which loading does without.
+        magics: gets the error, if there is one.
+        work: called with the line and the cell.
+        help: returns the text of `%NAME?`; called late, because it imports modules that loading does not need.
     """
 
     _ipython_magic_no_var_expand = True
-    """What IPython's `no_var_expand` sets: `$x` and `{x}` are the text's own."""
+    """IPython's `no_var_expand` sets it: `$x` and `{x}` in a line stay as they are."""
 
     def __init__(self, magics: Magics, work: Callable[[str, str | None], Any], help: Callable[[], str]) -> None:
         self._magics, self._work, self._help = magics, work, help
@@ -41,7 +41,7 @@ class Magic:
         return self._help()
 
     def __call__(self, line: str, cell: str | None = None) -> Any:
-        """Do it; an error is IPython's to show, by way of the extension's handler."""
+        """Run the magic; the extension's handler shows its errors."""
         try:
             return self._work(line, cell)
         except (QuackLLMError, duckdb.Error, KeyboardInterrupt) as error:
@@ -50,23 +50,23 @@ class Magic:
 
 
 class Magics:
-    """What the names after % do in one shell.
+    """The magics of one shell.
 
-    Heavy modules are loaded by the first cell that needs them, so that loading the extension takes no time.
+    Heavy modules are imported by the first cell that needs them, so that the extension loads fast.
 
     Args:
         shell: the shell.
-        place: its connection and variables.
+        notebook: its connection and variables.
     """
 
-    def __init__(self, shell: InteractiveShell, place: NotebookConnection) -> None:
+    def __init__(self, shell: InteractiveShell, notebook: NotebookConnection) -> None:
         self.shell = shell
-        self.place = place
+        self.notebook = notebook
         self.last_error: BaseException | None = None
-        """The last error that a magic raised, which is shown as a panel; DuckDB's in Python's cells are not."""
+        """The last error of a magic, shown as a panel; DuckDB's errors in Python cells are not."""
 
     def all(self) -> dict[str, tuple[str, Magic]]:
-        """Return every magic by name: 'line', 'cell' or 'line_cell', and what does it."""
+        """Return every magic by name, with its kind: 'line', 'cell' or 'line_cell'."""
         return {
             "quackllm": ("line", Magic(self, self.quackllm, lambda: magic_options.QUACKLLM.help)),
             "chat": ("line_cell", Magic(self, self.chat, lambda: magic_options.chat_command().help)),
@@ -81,26 +81,33 @@ class Magics:
         from .cells.chat import chat, fill_templates
 
         given, text = magic_options.chat_command().read(line)
-        whole = "\n".join(part for part in (text, (cell or "").strip("\n")) if part)
-        chat(self.shell, self.place, *fill_templates(self.place, given, whole))
+        question = "\n".join(part for part in (text, (cell or "").strip("\n")) if part)
+        chat(self.shell, self.notebook, *fill_templates(self.notebook, given, question))
 
     def byzer(self, line: str, cell: str | None) -> Any:
-        """A cell of Byzer's; what it says is taken as it is written."""
+        """A cell of Byzer's; its text is not a template."""
         from .cells.byzer import COLUMN, is_chat, parse_cell
         from .cells.byzer_run import run_byzer_sql
         from .cells.chat import chat
 
         if not is_chat(cell or ""):
-            return run_byzer_sql(self.place, cell or "")
-        chat(self.shell, self.place, *parse_cell(cell or ""), column=COLUMN)
+            return run_byzer_sql(self.notebook, cell or "")
+        chat(self.shell, self.notebook, *parse_cell(cell or ""), column=COLUMN)
         return None
 
     def sql(self, line: str, cell: str | None) -> Any:
         """`%sql` and `%%sql`."""
+        from .cells.byzer_sql import byzer_hint
         from .cells.sql import sql
 
         given, text = magic_options.SQL.read(line)
-        return sql(self.place, given, "\n".join(part for part in (text, cell or "") if part))
+        script = "\n".join(part for part in (text, cell or "") if part)
+        try:
+            return sql(self.notebook, given, script)
+        except duckdb.Error as error:
+            if hint := byzer_hint(script):
+                raise RequestError(f"DuckDB: {error}", hint=hint) from error
+            raise
 
     def text2sql(self, line: str, cell: str | None) -> Any:
         """`%text2sql` and `%%text2sql`."""
@@ -114,28 +121,31 @@ class Magics:
         from .cells.text2sql import ask_question
 
         given, text = command.read(line)
-        return ask_question(self.shell, self.place, given, f"{text}\n{cell or ''}", edit=edit)
+        return ask_question(self.shell, self.notebook, given, f"{text}\n{cell or ''}", edit=edit)
 
     def quackllm(self, line: str, cell: str | None = None) -> Any:
         """`%quackllm`."""
-        path, given = _path(line)
+        path, given = _read_line(line)
         if (debug := given.pop("debug", None)) is not None:
-            if debug not in SWITCH:
+            if debug not in ON_OFF:
                 raise RequestError(f"--debug is 'on' or 'off', not {debug!r}", hint="type: %quackllm --debug on")
-            self.place.debug = SWITCH[debug]
+            self.notebook.debug = ON_OFF[debug]
         if (name := given.pop("connection", None)) is not None:
-            self.place.select(name)
+            self.notebook.select(name)
+        read_only = bool(given.pop("read_only", ""))
         if path:
-            self.place.open(path, given.get("model"), given.get("cluster"))
+            self.notebook.open(path, given.get("model"), given.get("cluster"), read_only=read_only)
+        elif read_only:
+            raise RequestError("--read-only opens a file", hint="type: %quackllm shop.duckdb --read-only")
         elif given:
-            self.place.configure(given.get("model"), given.get("cluster"))
+            self.notebook.configure(given.get("model"), given.get("cluster"))
         from .cells.status import Status
 
-        return Status(self.place)
+        return Status(self.notebook)
 
 
-def _path(line: str) -> tuple[str, dict[str, str]]:
-    """Return the database that a line names, before its options or behind them, and the options."""
+def _read_line(line: str) -> tuple[str, dict[str, str]]:
+    """Return the database of a `%quackllm` line, before or behind its options, and the options."""
     before, dashes, _ = line.strip().partition("--")
     given, after = magic_options.QUACKLLM.read(line.strip()[len(before) :] if dashes else "")
     if before and after:

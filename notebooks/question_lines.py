@@ -1,4 +1,4 @@
-"""A question on one line: `%chat Why?` is asked, where IPython would look up the help of `Why`."""
+"""A question on one line: `%chat Why?` is a question, where IPython would show the help of `Why`."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import EscapedCommand
 
-ASKS = re.compile(r"\s*%(chat|ask|text2sql)\s+\S")
+QUESTION_MAGIC = re.compile(r"\s*%(chat|ask|text2sql)\s+\S")
 
 
 class QuestionLine(EscapedCommand):  # type: ignore[misc]
-    """Takes such a line as the magic that it is; `%chat?` alone stays the magic's help."""
+    """Reads such a line as a magic; `%chat?` alone stays the magic's help."""
 
     priority = 4
-    """Before IPython's own `HelpEnd`, which takes every line that ends with a question mark."""
+    """Before IPython's `HelpEnd`, which takes every line that ends with a question mark."""
 
     @classmethod
     def find(cls, tokens_by_line: list[list[tokenize.TokenInfo]]) -> Any:
-        """Return the first such line, where there is one; a line inside a string is none."""
+        """Return the first such line, if any; a line inside a string does not count."""
         for line in tokens_by_line:
             code = [token for token in line if token.type not in (tokenize.INDENT, tokenize.DEDENT)]
-            if code and code[0].string == "%" and ASKS.match(code[0].line):
+            if code and code[0].string == "%" and QUESTION_MAGIC.match(code[0].line):
                 return cls(code[0].start)
         return None

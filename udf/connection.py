@@ -102,8 +102,12 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         with statement_scope(self, query, planned=False):
-            session_of(self).statement.is_execution = False
-            return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)
+            statement = session_of(self).statement
+            statement.is_execution = False
+            try:
+                return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)
+            finally:
+                statement.stop_clock()
 
 
 def _finish_result(connection: Connection) -> None:

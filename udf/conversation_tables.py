@@ -10,7 +10,7 @@ from ..workers.errors import RequestError, did_you_mean
 from ..workers.messages import Message, Response
 from ..workers.sql_text import quote_identifier
 from .connection import Connection
-from .functions.arrow import RESPONSE_SQL, messages_of, responses_to_arrow
+from .functions.arrow import RESPONSE_SQL, messages_from_rows, responses_to_arrow
 from .raw_sql import execute_raw
 from .text2sql.schema.catalog import TURN_COMMENT
 
@@ -97,14 +97,14 @@ def load_turn(connection: Connection, name: str) -> dict[str, Any] | None:
     return held[0] if held else None
 
 
-def history_of(connection: Connection, name: str) -> tuple[Message, ...]:
+def load_history(connection: Connection, name: str) -> tuple[Message, ...]:
     """Return the conversation so far, of the turn that a table holds.
 
     Raises:
         RequestError: as `kept_turn`.
     """
     turn = load_turn(connection, name)
-    return messages_of(turn["history"]) if turn else ()
+    return messages_from_rows(turn["history"]) if turn else ()
 
 
 def is_turn(value: Any) -> bool:

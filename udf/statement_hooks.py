@@ -25,6 +25,11 @@ ESTIMATE_PATTERN = re.compile(r"\bllm_estimate\s*\(", re.IGNORECASE)
 SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
 ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
 
+CACHED_BYTES_SQL = """
+    SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()
+    WHERE tag IN ('BASE_TABLE', 'METADATA', 'EXTERNAL_FILE_CACHE')
+"""
+
 
 def split_script(connection: duckdb.DuckDBPyConnection, query: Any) -> list[Any]:
     """Split a script that asks: each of its statements is planned, and sees what the ones before it made."""
@@ -50,6 +55,15 @@ def _interrupt(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> None:
         duckdb.DuckDBPyConnection.interrupt(alive)
 
 
+def _cached_bytes(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> int:
+    """Return how much DuckDB keeps of the user's files in memory; what a query itself takes is none of it."""
+    if (alive := connection()) is None:
+        return 0
+    with duckdb.DuckDBPyConnection.cursor(alive) as cursor:
+        ((held,),) = cursor.execute(CACHED_BYTES_SQL).fetchall()
+        return int(held or 0)
+
+
 @contextlib.contextmanager
 def statement_scope(
     connection: duckdb.DuckDBPyConnection, query: Any, parameters: Any = None, *, planned: bool = True
@@ -59,7 +73,8 @@ def statement_scope(
     text = query if isinstance(query, str) else getattr(query, "query", "")
     with session.lock:
         session.statement.finish()
-        session.statement = Statement(functools.partial(_interrupt, weakref.ref(connection)))
+        this = weakref.ref(connection)
+        session.statement = Statement(functools.partial(_interrupt, this), functools.partial(_cached_bytes, this))
         session.answers = LiveAnswers(session)
         with translated_errors(session):
             if planned:

@@ -46,16 +46,16 @@ class StreamedAnswer:
         self.scope = CallScope(functools.partial(options_from_variables, read_variables(connection)))
         self._client, self._store = session.client, store
         self._chunks: queue.SimpleQueue[str | Response | BaseException] = queue.SimpleQueue()
-        self._asking = event_loop.submit(self._ask())
-        self._asking.add_done_callback(self._tell_error)
+        self._call = event_loop.submit(self._stream())
+        self._call.add_done_callback(self._report_error)
 
-    async def _ask(self) -> None:
+    async def _stream(self) -> None:
         answer = self._client.stream(self.spec, self.request, self.scope, self._store)
         async with contextlib.aclosing(answer):
             async for chunk in answer:
                 self._chunks.put(chunk)
 
-    def _tell_error(self, asking: Future[None]) -> None:
+    def _report_error(self, asking: Future[None]) -> None:
         if not asking.cancelled() and (error := asking.exception()):
             self._chunks.put(error)
 
@@ -78,7 +78,7 @@ class StreamedAnswer:
 
     def stop(self) -> Response:
         """Stop the engine; return what there is, with finish_reason 'cancelled' unless the answer was whole."""
-        self._asking.cancel()
+        self._call.cancel()
         while self.response is None and not self._chunks.empty():
             chunk = self._chunks.get()
             if isinstance(chunk, str):

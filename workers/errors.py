@@ -13,6 +13,8 @@ QuackLLMError
 ├── GuardError            generated SQL that may not run
 ├── Text2SQLError         a question without an answer, where there is no row to hold it (`ask`)
 ├── TimeLimitError        `ask` exceeded its time limit
+├── MemoryLimitError      `ask` exceeded its memory limit
+├── SandboxLimitError     what the sandbox computed exceeded its memory, time or size limit
 ├── BudgetError           a statement has used up the calls, tokens or money that it was given
 ├── DatabaseError         a database cannot be reached, or refuses a statement
 ├── CancelledError        a statement was interrupted; its user sees KeyboardInterrupt or DuckDB's InterruptException
@@ -131,6 +133,26 @@ class Text2SQLError(QuackLLMError):
 
 class TimeLimitError(QuackLLMError):
     """A statement that `ask` runs exceeded its time limit."""
+
+
+class MemoryLimitError(QuackLLMError):
+    """A statement that `ask` runs exceeded its memory limit."""
+
+
+class SandboxLimitError(QuackLLMError):
+    """What a sandbox computed was ended by its limits.
+
+    Args:
+        limit: what was reached: 'memory', 'time', or 'size' of the result.
+        stopped: whether the process went on; False where nothing but its end stopped the work.
+    """
+
+    def __init__(
+        self, message: str, *, limit: Literal["memory", "time", "size"], stopped: bool = True, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.limit: Literal["memory", "time", "size"] = limit
+        self.stopped = stopped
 
 
 class BudgetError(QuackLLMError):

@@ -19,7 +19,7 @@ def home_folder() -> Path:
     named = os.environ.get("QUACKLLM_HOME")
     path = Path(named).expanduser() if named else user_data_path("quackllm", appauthor=False)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         hint = "type: export QUACKLLM_HOME=/a/folder/of/yours"
         raise SetupError(f"the folder for models and answers cannot be made: {error}", hint=hint) from error

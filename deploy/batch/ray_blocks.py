@@ -1,4 +1,4 @@
-"""A SELECT over more rows than one DuckDB should hold: Ray Data hands parts of the input to many of them."""
+"""A SELECT over more rows than one DuckDB should hold: Ray Data runs blocks of the input on many DuckDBs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from ...udf.session.statement import FailedRowsWarning
 from ...workers import connect_fleet
 from ...workers.errors import QuackLLMError, RequestError
 from ...workers.sql_text import quote_literal
-from ..cli.commands.run import BatchJob, make_input, parquet_glob, write_result
+from ..console import pluralize
+from .job import BatchJob, create_input, parquet_glob, write_result
 from .splittable import check_splittable
 
 
@@ -31,32 +32,37 @@ class RowRange:
     stop: int
 
 
-def run_in_blocks(batch: BatchJob, count: int, failures: list[str]) -> int:
-    """Run the batch's SELECT in so many blocks, and write their rows in the input's order; return how many.
+def run_in_blocks(job: BatchJob, count: int, failures: list[str]) -> int:
+    """Run the job's SELECT in blocks, write their rows in the input's order, and return how many there are.
+
+    Args:
+        job: one SELECT with a source and a target.
+        count: how many blocks.
+        failures: gets a line for each warning about rows without an answer.
 
     Raises:
-        RequestError: the statement cannot be split, or its input is no Parquet.
-        QuackLLMError: a block failed; what the others were answered is kept.
+        RequestError: the statement cannot be split, or its input is not Parquet.
+        QuackLLMError: a block failed; the answers of the other blocks are in the call store.
     """
-    check_splittable(batch.sql)
-    if not (batch.source and batch.target) or batch.database != ":memory:":
-        raise RequestError("--blocks reads --in and writes --out, and no database")
-    batch = replace(batch, source=parquet_glob(batch.source), cluster=batch.cluster or "auto")
-    with duckdb.connect() as plain, tempfile.TemporaryDirectory(prefix="quackllm-blocks-") as folder:
-        blocks = _blocks(plain, batch.source or "", count)
+    check_splittable(job.sql)
+    if not (job.source and job.target) or job.database != ":memory:":
+        raise RequestError("--blocks needs --in and --out, and works without --database")
+    job = replace(job, source=parquet_glob(job.source), cluster=job.cluster or "auto")
+    with duckdb.connect() as duck, tempfile.TemporaryDirectory(prefix="quackllm-blocks-") as folder:
+        blocks = _cut(duck, job.source or "", count)
         parts = [Path(folder) / f"{number:06}.parquet" for number in range(len(blocks))]
-        for number, answer in _answered(batch, blocks):
-            parts[number].write_bytes(answer["part"])
-            failures += answer["failures"]
+        for number, result in _run_blocks(job, blocks):
+            parts[number].write_bytes(result["part"])
+            failures += result["failures"]
         with connect() as connection:
-            listed = ", ".join(quote_literal(str(part)) for part in parts)
-            return write_result(connection, f"SELECT * FROM read_parquet([{listed}])", batch.target or "")
+            files = ", ".join(quote_literal(str(part)) for part in parts)
+            return write_result(connection, f"SELECT * FROM read_parquet([{files}])", job.target or "")
 
 
-def _blocks(plain: duckdb.DuckDBPyConnection, source: str, count: int) -> list[list[RowRange]]:
-    """Cut the files, one behind the other, into blocks of as many rows."""
+def _cut(duck: duckdb.DuckDBPyConnection, source: str, count: int) -> list[list[RowRange]]:
+    """Cut the files, in their order, into blocks of equally many rows."""
     try:
-        files = plain.execute(
+        files = duck.execute(
             f"SELECT file_name, num_rows FROM parquet_file_metadata({quote_literal(source)})"
         ).fetchall()
     except duckdb.Error as error:
@@ -64,69 +70,72 @@ def _blocks(plain: duckdb.DuckDBPyConnection, source: str, count: int) -> list[l
     total = sum(rows for _, rows in files)
     count = max(1, min(count, total))
     edges = [total * number // count for number in range(count + 1)]
-    return [list(_spans(files, *edges[number : number + 2])) for number in range(count)]
+    return [list(_row_ranges(files, *edges[number : number + 2])) for number in range(count)]
 
 
-def _spans(files: Sequence[tuple[str, int]], start: int, stop: int) -> Iterator[RowRange]:
-    before = 0
+def _row_ranges(files: Sequence[tuple[str, int]], start: int, stop: int) -> Iterator[RowRange]:
+    offset = 0
     for file, rows in files:
-        first, last = max(start - before, 0), min(stop - before, rows)
+        first, last = max(start - offset, 0), min(stop - offset, rows)
         if first < last:
             yield RowRange(file, first, last)
-        before += rows
+        offset += rows
 
 
-def _answered(batch: BatchJob, blocks: list[list[RowRange]]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the blocks' numbers and answers, as they complete."""
-    connect_fleet(batch.cluster)
+def _run_blocks(job: BatchJob, blocks: list[list[RowRange]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each block's number and result when it is complete."""
+    connect_fleet(job.cluster)
     import ray.data
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
     items = [{"number": number} for number in range(len(blocks))]
     tasks = ray.data.from_items(items, override_num_blocks=len(items))
-    tasks = tasks.map(lambda item: _answer(batch, item["number"], blocks[item["number"]]))
-    began = monotonic()
-    for done, answer in enumerate(tasks.iter_rows(), 1):
-        if answer["error"]:
-            raise ray.cloudpickle.loads(answer["error"])
-        rows = f"block {answer['number']} gave {answer['rows']:,} rows"
-        log_line(f"{done} of {len(blocks)} blocks in {monotonic() - began:,.1f} s: {rows}")
-        yield answer["number"], answer
+    tasks = tasks.map(lambda item: _run_block(job, item["number"], blocks[item["number"]]))
+    started = monotonic()
+    for done, result in enumerate(tasks.iter_rows(), 1):
+        if result["error"]:
+            raise ray.cloudpickle.loads(result["error"])
+        rows = f"block {result['number']} has {pluralize(result['rows'], 'row')}"
+        log_line(f"{done} of {len(blocks)} blocks in {monotonic() - started:,.1f} s: {rows}")
+        yield result["number"], result
 
 
-def _answer(batch: BatchJob, number: int, spans: list[RowRange]) -> dict[str, Any]:
-    """Run the SELECT over one block, where Ray wants it: its rows come back as the bytes of a Parquet file.
+def _run_block(job: BatchJob, number: int, ranges: list[RowRange]) -> dict[str, Any]:
+    """Run the SELECT over one block in a Ray task; its rows are returned as the bytes of a Parquet file.
 
-    An error travels as a value: Ray would try the block again, and wrap it.
+    An error is returned as a value: if it were raised, Ray would retry the block and wrap the error.
     """
     from ray import cloudpickle
 
-    answer = {"number": number, "part": b"", "rows": 0, "failures": list[str](), "error": b""}
-    with tempfile.TemporaryDirectory(prefix="quackllm-block-") as folder, warnings.catch_warnings(record=True) as seen:
+    result = {"number": number, "part": b"", "rows": 0, "failures": list[str](), "error": b""}
+    with (
+        tempfile.TemporaryDirectory(prefix="quackllm-block-") as folder,
+        warnings.catch_warnings(record=True) as seen,
+    ):
         warnings.simplefilter("always", FailedRowsWarning)
         part = Path(folder) / "part.parquet"
         try:
-            with connect(model=batch.model, cluster=batch.cluster) as connection:
-                make_input(connection, _selected(batch.source or "", spans))
-                answer["rows"] = write_result(connection, batch.sql, str(part))
-            answer["part"] = part.read_bytes()
+            with connect(model=job.model, cluster=job.cluster) as connection:
+                create_input(connection, _select_ranges(job.source or "", ranges))
+                result["rows"] = write_result(connection, job.sql, str(part))
+            result["part"] = part.read_bytes()
         except duckdb.Error as error:
-            answer["error"] = cloudpickle.dumps(RequestError(f"block {number}: {error}"))
+            result["error"] = cloudpickle.dumps(RequestError(f"block {number}: {error}"))
         except QuackLLMError as error:
-            answer["error"] = cloudpickle.dumps(error)
-    answer["failures"] = [
+            result["error"] = cloudpickle.dumps(error)
+    result["failures"] = [
         f"block {number}: {warning.message}" for warning in seen if issubclass(warning.category, FailedRowsWarning)
     ]
-    return answer
+    return result
 
 
-def _selected(source: str, spans: list[RowRange]) -> str:
-    """Return the SELECT of a block's rows; it names all files, so that every block has the columns of the whole."""
-    whole = f"SELECT * FROM read_parquet({quote_literal(source)}) WHERE "
+def _select_ranges(source: str, ranges: list[RowRange]) -> str:
+    """Return the SELECT of a block's rows; it reads all files, so that every block has the columns of the whole."""
+    select = f"SELECT * FROM read_parquet({quote_literal(source)}) WHERE "
     parts = [
-        f"{whole} filename = {quote_literal(span.file)}"
-        f" AND file_row_number >= {span.start} AND file_row_number < {span.stop}"
-        for span in spans
+        f"{select} filename = {quote_literal(rows.file)} "
+        f"AND file_row_number >= {rows.start} AND file_row_number < {rows.stop}"
+        for rows in ranges
     ]
-    return " UNION ALL ".join(parts) or f"{whole} false"
+    return " UNION ALL ".join(parts) or f"{select} false"

@@ -1,4 +1,4 @@
-"""Whether a SELECT gives the same rows when its input is split: one that looks at each row of it by itself does."""
+"""Whether a SELECT returns the same rows when its input is split into blocks: it must read each row by itself."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlglot.errors import SqlglotError
 
 from ...workers.errors import RequestError
 
-INPUT = "input"
-OVER_ALL_ROWS = {
+# Parts of a SELECT or a table that need all rows at once, by sqlglot's names for them.
+NEEDS_ALL_ROWS = {
     "distinct": "DISTINCT",
     "group": "GROUP BY",
     "having": "HAVING",
@@ -25,102 +25,68 @@ OVER_ALL_ROWS = {
     "sample": "USING SAMPLE",
     "pivots": "PIVOT",
 }
-"""Parts of a SELECT that see all rows at once, by sqlglot's names for them."""
-KEEPS_INPUT_LEFT = {"", "LEFT"}
-KEEPS_INPUT_RIGHT = {"", "RIGHT"}
-"""Sides of a join that give no row but for a row of the input, where it stands left or right of the join."""
 
 
 def check_splittable(sql: str) -> None:
-    """Refuse a SELECT over the table `input` whose rows over all blocks would not be those over the whole.
+    """Refuse a statement whose rows over all blocks of the table `input` could differ from those over the whole.
 
     Raises:
-        RequestError: it is no SELECT, or a part of it needs all rows at once; the message names it.
+        RequestError: it is not a SELECT from `input`, or a part of it needs all rows at once; the message names it.
     """
     try:
         tree = parse_one(sql, dialect="duckdb")
     except SqlglotError as error:
-        raise RequestError(f"the statement cannot be read, so it cannot be split: {error}") from error
-    if re.search(r"\bpositional\s+join\b", sql, re.IGNORECASE):  # To sqlglot the word is an alias.
-        raise _refused("POSITIONAL JOIN")
+        raise RequestError(f"the statement cannot be parsed, so it cannot be split: {error}") from error
     if not isinstance(tree, exp.Query):
         raise RequestError("only a SELECT can be split", hint="write --sql 'SELECT … FROM input'")
-    reads = _reads(tree, INPUT)
+    for reason in _reasons(tree, sql):
+        hint = "leave --blocks out; or split the part that calls the model, and run a second quackllm run on its output"
+        raise RequestError(f"the statement cannot be split into blocks: {reason}", hint=hint)
+
+
+def _reasons(tree: exp.Query, sql: str) -> Iterator[str]:
+    if re.search(r"\bpositional\s+join\b", sql, re.IGNORECASE):  # sqlglot reads the word as an alias.
+        yield "POSITIONAL JOIN"
+    if not isinstance(tree, exp.Select):
+        yield f"{tree.key.upper()} of several SELECTs"
+        return
+    reads = [table for table in tree.find_all(exp.Table) if table.name.lower() == "input" and not table.db]
     if len(reads) != 1:
-        raise _refused("it does not read `input`" if not reads else "it joins `input` with itself")
-    for reason in _reasons(reads[0]):
-        raise _refused(reason)
+        yield "it does not read `input`" if not reads else "it reads `input` more than once"
+        return
+    source = reads[0].parent
+    if not isinstance(source, exp.From | exp.Join) or source.parent is not tree or "input" in _names_of_ctes(tree):
+        yield "it reads `input` in a subquery or WITH"
+    yield from (words for part, words in NEEDS_ALL_ROWS.items() if tree.args.get(part) or reads[0].args.get(part))
+    yield from _functions(tree)
+    yield from _joins(tree, source)
 
 
-def _refused(reason: str) -> RequestError:
-    hint = "leave --blocks out; or split what asks the model, and do the rest with a second quackllm run on its output"
-    return RequestError(f"the statement cannot be split into blocks: {reason}", hint=hint)
+def _names_of_ctes(tree: exp.Select) -> set[str]:
+    return {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
 
 
-def _reads(tree: exp.Expr, name: str) -> list[exp.Table]:
-    tables = tree.find_all(exp.Table)
-    return [table for table in tables if table.name.lower() == name and not table.db and not table.args.get("joins")]
-
-
-def _reasons(read: exp.Expr) -> Iterator[str]:
-    """Walk from where the input is read to the whole statement, and yield what stands in the way."""
-    node = read
-    while (parent := node.parent) is not None:
-        if isinstance(parent, exp.Select):
-            yield from _in_select(parent)
-        elif isinstance(parent, exp.SetOperation):
-            yield f"{parent.key.upper()} of `input` and something else"
-        elif isinstance(parent, exp.Join):
-            yield from _in_join(parent)
-        elif isinstance(parent, exp.From) and isinstance(parent.parent, exp.Select):
-            yield from _beside(parent.parent)
-        elif isinstance(parent, exp.CTE):
-            yield from _in_cte(parent)
-            return
-        elif not isinstance(parent, exp.Subquery | exp.Table):
-            yield f"`input` is read inside of {parent.key.upper()}"
-            return
-        node = parent
-
-
-def _in_select(select: exp.Select) -> Iterator[str]:
-    for part, words in OVER_ALL_ROWS.items():
-        if select.args.get(part):
-            yield words
+def _functions(select: exp.Select) -> Iterator[str]:
+    """Yield window functions and aggregates of the SELECT, those in subqueries that have no FROM included."""
     for function in select.find_all(exp.Func, exp.Window):
-        nearest = function.find_ancestor(exp.Select)
-        if nearest is select or (nearest and not nearest.find(exp.From)):
+        scope = function.find_ancestor(exp.Select)
+        if scope is select or (scope and not scope.find(exp.From)):
             if isinstance(function, exp.Window):
                 yield "a window function"
             elif isinstance(function, exp.Func) and _is_aggregate(function):
                 yield f"{_name(function)}(…) over many rows"
 
 
-def _beside(select: exp.Select) -> Iterator[str]:
-    for join in select.args.get("joins") or []:
-        if join.side.upper() not in KEEPS_INPUT_LEFT:
-            yield f"{join.side} JOIN gives rows that are not in `input`"
-
-
-def _in_join(join: exp.Join) -> Iterator[str]:
-    if join.kind.upper() in ("SEMI", "ANTI") or join.method.upper() == "ASOF":
-        yield f"{join.method or join.kind} JOIN against `input`".upper().replace("INPUT", "input")
-    elif join.side.upper() not in KEEPS_INPUT_RIGHT:
-        yield f"{join.side} JOIN gives rows that are not in `input`"
-
-
-def _in_cte(cte: exp.CTE) -> Iterator[str]:
-    with_ = cte.parent
-    assert isinstance(with_, exp.With)
-    assert with_.parent is not None
-    if with_.recursive:
-        yield "WITH RECURSIVE"
-        return
-    reads = _reads(with_.parent, cte.alias.lower())
-    if len(reads) != 1:
-        yield f"`{cte.alias}`, which reads `input`, is read {len(reads)} times"
-        return
-    yield from _reasons(reads[0])
+def _joins(select: exp.Select, source: exp.Expr | None) -> Iterator[str]:
+    """Yield the joins that can return rows which are not in `input`, or depend on all rows of it."""
+    joins = select.args.get("joins") or []
+    own = joins.index(source) if source in joins else -1
+    for join in joins[max(own, 0) :]:
+        is_right = join is source
+        if is_right and (join.kind.upper() in ("SEMI", "ANTI") or join.method.upper() == "ASOF"):
+            yield f"{(join.method or join.kind).upper()} JOIN against `input`"
+        elif join.side.upper() not in ("", "RIGHT" if is_right else "LEFT"):
+            yield f"{join.side.upper()} JOIN gives rows that are not in `input`"
 
 
 def _name(function: exp.Func) -> str:

@@ -1,4 +1,4 @@
-"""The words of a command line: Byzer's spellings, several parameters behind one flag, and typed values."""
+"""Command-line arguments: Byzer's spelling, several parameters behind one flag, and typed values."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ from ...workers.errors import RequestError
 PARAMETER = re.compile(r"[A-Za-z_][\w.]*=")
 PARAMETER_FLAGS = ("--infer-params", "-p", "--option", "-o")
 FLAG = re.compile(r"-{1,2}[A-Za-z][\w-]*(=|$)")
-TYPED = (bool, int, float, list, dict)
+VALUE_TYPES = (bool, int, float, list, dict)
 
 
-def normalize_argv(words: Sequence[str]) -> list[str]:
-    """Return the words with hyphens in the flags' names, and with a flag of its own before each parameter.
+def normalize_argv(argv: Sequence[str]) -> list[str]:
+    """Return the arguments with hyphens in the flags' names, and with a flag before each parameter.
 
     Byzer writes `--infer_params a=1 b=2`; typer reads `--infer-params a=1 --infer-params b=2`.
     """
-    end = words.index("--") if "--" in words else len(words)
-    return [*_plain(words[:end]), *words[end:]]
+    end = argv.index("--") if "--" in argv else len(argv)
+    return [*_normalize(argv[:end]), *argv[end:]]
 
 
-def _plain(words: Iterable[str]) -> Iterator[str]:
-    flag, fresh = "", False
-    for word in words:
-        if FLAG.match(word):
-            word = _with_hyphens(word)
-            flag, fresh = (word if word in PARAMETER_FLAGS else ""), True
-        elif flag and PARAMETER.match(word):
-            if not fresh:
+def _normalize(argv: Iterable[str]) -> Iterator[str]:
+    flag, follows_flag = "", False
+    for argument in argv:
+        if FLAG.match(argument):
+            argument = _with_hyphens(argument)
+            flag, follows_flag = (argument if argument in PARAMETER_FLAGS else ""), True
+        elif flag and PARAMETER.match(argument):
+            if not follows_flag:
                 yield flag
-            fresh = False
-        yield word
+            follows_flag = False
+        yield argument
 
 
-def _with_hyphens(word: str) -> str:
-    name, equals, value = word.partition("=")
+def _with_hyphens(flag: str) -> str:
+    name, equals, value = flag.partition("=")
     return name.replace("_", "-") + equals + value
 
 
-def parse_params(words: Iterable[str]) -> dict[str, Any]:
-    """Return the parameters of `key=value` words; a value is a number, true, false, null, a list or a text.
+def parse_params(arguments: Iterable[str]) -> dict[str, Any]:
+    """Return the parameters of `key=value` arguments; a value is a number, true, false, null, a list or a text.
 
     Raises:
-        RequestError: a word without `=`, or a key of a service without a value.
+        RequestError: an argument without `=`, or an API key without a value.
     """
-    return dict(_param(word) for word in words)
+    return dict(_parse_param(argument) for argument in arguments)
 
 
-def _param(word: str) -> tuple[str, Any]:
-    from ...workers.deployments.spec import is_secret
+def _parse_param(argument: str) -> tuple[str, Any]:
+    from ...workers.secret_refs import is_secret
 
-    key, equals, text = word.partition("=")
+    key, equals, text = argument.partition("=")
     if not equals:
         raise RequestError(f"a parameter has no value: {key!r}", hint="write key=value, e.g. saas.model=qwen-max")
     if is_secret(key):
         if not text:
             hint = f"is the shell's variable set? Or write {key}=env:NAME: NAME is then read where the model runs"
             raise RequestError(f"{key} has no value", hint=hint)
-        value = _typed(text)
+        value = _parse_value(text)
         return key, value if isinstance(value, dict) else text
-    return key, _typed(text)
+    return key, _parse_value(text)
 
 
-def _typed(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     import yaml
 
     try:
@@ -74,28 +74,31 @@ def _typed(text: str) -> Any:
         return text
     if value is None and text in ("null", "~"):
         return None
-    return value if isinstance(value, TYPED) else text
+    return value if isinstance(value, VALUE_TYPES) else text
 
 
-def secret_value(word: str) -> str | None:
-    """Return the key itself that a word like `saas.api_key=…` gives; None where it gives none, or a reference."""
-    names, equals, value = word.partition("=")
+def secret_value(argument: str) -> str | None:
+    """Return the API key in an argument like `saas.api_key=…`; None: there is none, or only a reference to it."""
+    names, equals, value = argument.partition("=")
     if not equals:
         return None
-    from ...workers.deployments.spec import is_secret
+    from ...workers.secret_refs import holds_secret, is_secret
 
     while equals:
-        if is_secret(names.removeprefix("-p").lstrip("-")):
+        key = names.removeprefix("-p").lstrip("-")
+        if is_secret(key):
             return value if value.strip() and not value.startswith(("env:", "file:")) else None
+        if holds_secret(key, _parse_value(value)):
+            return value
         names, equals, value = value.partition("=")
     return None
 
 
-def without_secrets(text: str, words: Iterable[str]) -> str:
-    """Return the text with the keys that stand among the words of the command line hidden."""
-    from ...workers.deployments.spec import HIDDEN
+def without_secrets(text: str, argv: Iterable[str]) -> str:
+    """Return the text with the API keys of the command line hidden."""
+    from ...workers.secret_refs import HIDDEN
 
-    for word in words:
-        if secret := secret_value(word):
+    for argument in argv:
+        if secret := secret_value(argument):
             text = text.replace(secret, HIDDEN)
     return text

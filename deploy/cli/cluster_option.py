@@ -1,4 +1,4 @@
-"""Where the command line's models are: in the process that asks, or on a Ray that outlives the command."""
+"""The option --cluster: models in this process, or on a Ray cluster that outlives the command."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import os
 
 from ...workers.errors import RequestError
 
+# Ray sets it for the command of a `ray job submit`.
 RAY_JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""Ray sets it for the command of a `ray job submit`."""
 
 
 def resolve_cluster(cluster: str | None) -> str | None:
-    """Return the cluster that was meant; without a word, a command that runs as a Ray job means its own.
+    """Return the cluster's address; None in a Ray job: the job's own cluster.
 
     Raises:
-        RequestError: the cluster is 'local', which would end with this command.
+        RequestError: the cluster is 'local', a Ray that would end with this command.
     """
     if cluster == "local":
         raise RequestError(

@@ -1,4 +1,4 @@
-"""Every command's name and summary; its module is loaded when it is called, so that the help costs next to nothing."""
+"""Every command's name and summary; its module is imported when it is called, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -16,12 +16,20 @@ from ..console import plain_warnings, show_error
 from .arguments import normalize_argv, without_secrets
 from .hide_secrets import argv_without_secrets
 
-MODELS, ASKING, TRAINING = "Models", "Questions and SQL", "A model of one's own"
+MODELS, QUERIES, TRAINING = "Models", "Questions and SQL", "Your own model"
 
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """A command: where its function is, under which heading the help shows it, and its docstring's first line."""
+    """A command that is imported when it is called.
+
+    Args:
+        module: below `commands/`.
+        function: its name in the module.
+        panel: the heading in the help; None: the first one.
+        summary: the first line of the function's docstring.
+        hidden: not listed by the help.
+    """
 
     module: str
     function: str
@@ -30,14 +38,17 @@ class LazyCommand:
     hidden: bool = False
 
     def stub(self, name: str) -> TyperCommand:
-        """Return what the help shows of it."""
+        """Return the command's entry in the help."""
         return TyperCommand(name, help=self.summary, hidden=self.hidden, rich_help_panel=self.panel)
 
     def load(self, name: str) -> Any:
         """Return the command itself."""
-        one = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-        one.command(name)(getattr(import_module(f".commands.{self.module}", __package__), self.function))
-        return typer.main.get_command(one)
+        from .command_help import CommandWithHelp
+
+        app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        function = getattr(import_module(f".commands.{self.module}", __package__), self.function)
+        app.command(name, cls=CommandWithHelp)(function)
+        return typer.main.get_command(app)
 
 
 COMMANDS = {
@@ -47,22 +58,22 @@ COMMANDS = {
     ),
     "deploy": LazyCommand("deploy", "deploy", MODELS, "Deploy a model under a name, or all the models of a file."),
     "undeploy": LazyCommand(
-        "deploy", "undeploy", MODELS, "Undeploy models: they answer what they have taken, then end."
+        "deploy", "undeploy", MODELS, "Undeploy models: they finish the requests that they have, then end."
     ),
-    "list": LazyCommand("deploy", "models", MODELS, "List what is deployed, with its replicas as they are now."),
+    "list": LazyCommand("deploy", "models", MODELS, "List the deployed models, with their replicas as they are now."),
     "models": LazyCommand(
-        "deploy", "models", MODELS, "List what is deployed, with its replicas as they are now.", True
+        "deploy", "models", MODELS, "List the deployed models, with their replicas as they are now.", True
     ),
     "status": LazyCommand("deploy", "status", MODELS, "Show a model: its settings and each replica. Keys are hidden."),
     "scale": LazyCommand("scale", "scale", MODELS, "Give a model on a cluster more replicas, or fewer."),
-    "chat": LazyCommand("chat", "chat", ASKING, "Talk to a model; the answer is shown as it comes."),
-    "sql": LazyCommand("sql", "sql", ASKING, "Run SQL with the LLM functions: a prompt, a statement, or a script."),
-    "text2sql": LazyCommand("text2sql", "text2sql", ASKING, "Turn a question about a database into SQL, and run it."),
-    "run": LazyCommand("run", "run", ASKING, "Run a batch of SQL: a script, or one SELECT from a file to a file."),
+    "chat": LazyCommand("chat", "chat", QUERIES, "Talk to a model; the answer is printed as it arrives."),
+    "sql": LazyCommand("sql", "sql", QUERIES, "Run SQL with the LLM functions: a prompt, a statement, or a script."),
+    "text2sql": LazyCommand("text2sql", "text2sql", QUERIES, "Turn a question about a database into SQL, and run it."),
+    "run": LazyCommand("run", "run", QUERIES, "Run a batch of SQL: a script, or one SELECT from a file to a file."),
     "serve": LazyCommand(
-        "serve", "serve", ASKING, "Serve every deployed model over HTTP: OpenAI's dialect, text2sql, Byzer's REST."
+        "serve", "serve", QUERIES, "Serve every deployed model over HTTP: OpenAI's dialect, text2sql, Byzer's REST."
     ),
-    "keys": LazyCommand("keys", "keys", ASKING, "Make, list and remove the keys that the gateway asks for."),
+    "keys": LazyCommand("keys", "keys", QUERIES, "Make, list and remove the gateway's API keys."),
     "prepare": LazyCommand("prepare", "prepare", TRAINING, "Make training data for `quackllm finetune`."),
     "finetune": LazyCommand("train", "finetune", TRAINING, "Fine-tune a model on questions and answers."),
     "pretrain": LazyCommand(
@@ -81,24 +92,24 @@ class Commands(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = {name: later.stub(name) for name, later in COMMANDS.items()}
+        self.commands = {name: command.stub(name) for name, command in COMMANDS.items()}
 
-    def main(self, args: Sequence[str] | None = None, *settings: Any, **more: Any) -> Any:
-        """Run a command line: this process's own where none is given."""
-        return super().main(argv_without_secrets() if args is None else args, *settings, **more)
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **settings: Any) -> Any:
+        """Run a command line; None: this process's own."""
+        return super().main(argv_without_secrets() if args is None else args, *rest, **settings)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Find the command and load it."""
+        """Find the command and import it."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, COMMANDS[name].load(name) if name else command, rest
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the command line."""
-        words = ctx.obj = normalize_argv(args)
-        return super().parse_args(ctx, words)
+        """Parse the command line."""
+        argv = ctx.obj = normalize_argv(args)
+        return super().parse_args(ctx, argv)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; an error of ours ends it with exit code 1, and no error repeats a key."""
+        """Run the command; quackllm's errors end it with exit code 1, and no error contains an API key."""
         try:
             with plain_warnings():
                 return super().invoke(ctx)

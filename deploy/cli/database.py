@@ -1,4 +1,4 @@
-"""The database that a command works on: a DuckDB file, one of the sample's, or an empty one in memory."""
+"""The database that a command opens: a DuckDB file, a sample database, or an empty one in memory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 import duckdb
 
 from ...udf.connection import Connection, connect
+from ...udf.open_errors import open_error
 from ...udf.session.statement import FailedRowsWarning
 from ...workers.errors import RequestError, SetupError, did_you_mean
 
 MEMORY = ":memory:"
+# What `:sample` opens; `:NAME` opens another sample database.
 SAMPLE = "concert_singer"
-"""What `:sample` opens; `:NAME` opens another of the sample's databases."""
 
 
 @contextmanager
@@ -25,37 +26,33 @@ def open_database(
     """Open a database for a command, and close it afterwards.
 
     Args:
-        database: a DuckDB file; `:sample`, or `:NAME` for another of the sample's; None: an empty one in memory.
-        model, cluster: as for `connect`.
-        read_only: the file is not changed; it must be there.
+        database: a DuckDB file; `:sample`, or `:NAME` for another sample database; None: an empty one in memory.
+        model: the default model.
+        cluster: the Ray cluster that has the models; None: this process.
+        read_only: open the file for reading only; it must exist.
 
     Raises:
-        SetupError: it cannot be opened.
+        SetupError: DuckDB cannot open it.
+        RequestError: there is no sample database of that name.
     """
-    named = database or MEMORY
-    sample = named.removeprefix(":") if named.startswith(":") and named != MEMORY else None
-    path = MEMORY if sample else named
+    name = database or MEMORY
+    sample = name.removeprefix(":") if name.startswith(":") and name != MEMORY else None
+    path = MEMORY if sample else name
     read_only = read_only and path != MEMORY
     if read_only and not Path(path).is_file():
-        raise SetupError(f"there is no database {path}", hint="a DuckDB file, or :sample for one to try things on")
+        raise SetupError(f"there is no database {path}", hint="name a DuckDB file, or :sample to try things on")
     try:
         connection = connect(path, model=model, cluster=cluster, read_only=read_only)
     except duckdb.Error as error:
-        raise SetupError(f"{path} cannot be opened: {error}", hint=_hint(str(error))) from error
-    warnings.simplefilter("always", FailedRowsWarning)  # Of each statement, not of the first one alone.
+        raise open_error(path, error, ": --read-only") from error
+    warnings.simplefilter("always", FailedRowsWarning)  # For each statement, not only for the first.
     try:
-        connection.execute("SET arrow_lossless_conversion = true")  # What is shown keeps DuckDB's own types.
+        connection.execute("SET arrow_lossless_conversion = true")  # Printed values keep DuckDB's own types.
         if sample:
             _fill(connection, sample)
         yield connection
     finally:
         connection.close()
-
-
-def _hint(error: str) -> str:
-    if "lock" in error.lower():
-        return "another program has it open; close that, or read a copy"
-    return "is it a DuckDB file, and may you read it?"
 
 
 def _fill(connection: Connection, sample: str) -> None:

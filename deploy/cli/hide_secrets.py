@@ -1,4 +1,4 @@
-"""A key on the command line stands on the process list, and Ray shows it as the driver's command: not for long."""
+"""An API key on the command line is visible on the process list, and in Ray's list of drivers; this hides it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ HIDDEN = "(hidden)"
 
 
 def argv_without_secrets() -> list[str]:
-    """Return this process's command line; if it shows a key, the process starts over without it on its process list.
+    """Return this process's arguments; if they show an API key, the process first re-executes itself without it.
 
-    What the key was goes through the environment, which only the same user can read, and is gone from there at once.
+    The key is passed in an environment variable, which only the same user can read, and which is removed at once.
     """
-    hidden: list[str] = json.loads(os.environ.pop(VARIABLE, "[]"))
-    if hidden:
-        whole = iter(hidden)
-        return [
-            word.removesuffix(HIDDEN) + next(whole) if secret_value(word) == HIDDEN else word for word in sys.argv[1:]
-        ]
-    found = [(word, secret_value(word)) for word in sys.orig_argv]
-    secrets = [secret for _, secret in found if secret]
-    if secrets and os.name == "posix":  # Elsewhere a new process would not take this one's place.
-        shown = [word.removesuffix(secret) + HIDDEN if secret else word for word, secret in found]
-        os.execve(sys.executable, shown, {**os.environ, VARIABLE: json.dumps(secrets)})
+    secrets: list[str] = json.loads(os.environ.pop(VARIABLE, "[]"))
+    if secrets:
+        rest = iter(secrets)
+        return [arg.removesuffix(HIDDEN) + next(rest) if secret_value(arg) == HIDDEN else arg for arg in sys.argv[1:]]
+    values = [(argument, secret_value(argument)) for argument in sys.orig_argv]
+    secrets = [secret for _, secret in values if secret]
+    if secrets and os.name == "posix":  # Elsewhere exec does not replace the process.
+        visible = [argument.removesuffix(secret) + HIDDEN if secret else argument for argument, secret in values]
+        os.execve(sys.executable, visible, {**os.environ, VARIABLE: json.dumps(secrets)})
     return sys.argv[1:]

@@ -1,72 +1,51 @@
-"""What a person types: texts of one or more lines, with editing, Tab, and those typed before, kept in QUACKLLM_HOME."""
+"""Input typed at a prompt: several lines, editing, Tab completion, and a history in QUACKLLM_HOME."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ...workers.home import home_folder
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import WordCompleter
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.history import FileHistory
+from prompt_toolkit.shortcuts import CompleteStyle
 
-MOST_LINES = 5000
+from ...workers.home import home_folder
 
 
 def read_inputs(
-    name: str, prompt: str, more: str, whole: Callable[[str], bool], words: Sequence[str] = ()
+    name: str, prompt: str, continuation: str, is_complete: Callable[[str], bool], words: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Yield what is typed until Ctrl-D; Ctrl-C drops what was typed so far.
+    """Yield each input until Ctrl-D; Ctrl-C discards the lines typed so far.
 
     Args:
-        name: of the file that keeps what was typed.
-        prompt, more: what stands before a text's first line, and before the others.
-        whole: whether a text, its lines as they were typed, is at its end.
+        name: the history is the file `{name}_history`.
+        prompt: printed before the first line.
+        continuation: printed before the other lines.
+        is_complete: whether Enter ends the input; otherwise it begins another line.
         words: what Tab completes.
     """
-    with_history, lines = _history(name, words), list[str]()
+
+    def is_finished(text: str) -> bool:
+        return not text.strip() or is_complete(text)
+
+    history = home_folder() / f"{name}_history"
+    history.touch(mode=0o600)
+    session: PromptSession[str] = PromptSession(
+        prompt,
+        prompt_continuation=continuation,
+        multiline=Condition(lambda: not is_finished(session.default_buffer.text)),
+        history=FileHistory(history),
+        completer=WordCompleter(words, ignore_case=True),
+        complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
+    )
     while True:
         try:
-            lines.append(input(more if lines else prompt))
-        except EOFError:
-            print()
-            return
+            text = session.prompt()
         except KeyboardInterrupt:
-            print()
-            lines = []
             continue
-        text = "\n".join(lines)
-        if not text.strip() or whole(text):
-            lines = []
-            if text.strip():
-                with_history(text)
-                yield text
-
-
-def _history(name: str, words: Sequence[str]) -> Callable[[str], None]:
-    """Bring back what was typed before; the function that is returned adds a text."""
-    try:
-        import readline
-    except ImportError:  # Windows: its own console edits lines.
-        return lambda text: None
-    path = home_folder() / f"{name}_history"
-    path.touch(mode=0o600)
-    readline.clear_history()
-    readline.read_history_file(path)
-    readline.set_history_length(MOST_LINES)
-    readline.set_auto_history(False)
-    readline.set_completer(_completer(words))
-    readline.set_completer_delims(" \t\n,;()'\"=<>+-*/.")
-    readline.parse_and_bind("tab: complete")
-
-    def add(text: str) -> None:
-        # In one line it can be edited and asked again; where a comment ends a line, it stays several.
-        for line in text.split("\n") if "--" in text else [text.replace("\\\n", " ").replace("\n", " ")]:
-            readline.add_history(line)
-        readline.write_history_file(path)
-
-    return add
-
-
-def _completer(words: Sequence[str]) -> Callable[[str, int], str | None]:
-    def complete(begun: str, number: int) -> str | None:
-        found = [word for word in words if word.lower().startswith(begun.lower())]
-        return found[number] if number < len(found) else None
-
-    return complete
+        except EOFError:
+            return
+        if text.strip():
+            yield text

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ... import __version__
-from ..console import stdout
+from ..console import print_line
 from .command_table import Commands
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
@@ -30,4 +30,4 @@ def quackllm(version: Annotated[bool, typer.Option("--version", help="Print the 
     Something does not work? `quackllm doctor` says what to type. `quackllm COMMAND --help` has examples.
     """
     if version:
-        stdout.print(f"quackllm {__version__}", highlight=False)
+        print_line(f"quackllm {__version__}")

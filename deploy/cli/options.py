@@ -1,4 +1,4 @@
-"""The flags that several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 
 def deployed_names(incomplete: str) -> list[str]:
-    """Return the names in `models.yaml` that begin like this: what the shell offers after Tab."""
+    """Return the names in `models.yaml` with this prefix, for the shell's Tab completion."""
     from ...workers.deployments.models_yaml import read_models
 
     return [name for name in read_models() if name.startswith(incomplete)]
@@ -19,10 +19,10 @@ Cluster = Annotated[
     typer.Option(
         "--cluster",
         "--ray-address",
-        help="Ray's address, or 'auto' for this machine's. Left out: models answer in the process that asks.",
+        help="Ray's address, or 'auto' for this machine's. Left out: models run in this process.",
     ),
 ]
-DefaultModel = Annotated[str | None, typer.Option(help="The model where none is named.", autocompletion=deployed_names)]
+DefaultModel = Annotated[str | None, typer.Option(help="The default model.", autocompletion=deployed_names)]
 Name = Annotated[str, typer.Argument(help="The model's name.", autocompletion=deployed_names)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DatabaseFile = Annotated[

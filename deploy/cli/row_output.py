@@ -1,4 +1,4 @@
-"""Rows on the screen as DuckDB draws them, or as JSON or CSV for a program."""
+"""Rows as a table that DuckDB draws, as JSON or as CSV."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from ..console import stdout
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Form = Literal["table", "json", "csv"]
-MOST_ROWS = 40
-"""What a terminal shows of a result; a file gets all of it."""
+OutputFormat = Literal["table", "json", "csv"]
+# In a terminal; a file or pipe gets all rows.
+MAX_ROWS = 40
 
 
-def form_of(*, json: bool, csv: bool) -> Form:
-    """Return the form that the flags say."""
+def output_format(*, json: bool, csv: bool) -> OutputFormat:
+    """Return the format that the flags --json and --csv choose."""
     return "json" if json else "csv" if csv else "table"
 
 
-def show_rows(rows: pa.Table, form: Form) -> None:
+def show_rows(rows: pa.Table, output_format: OutputFormat) -> None:
     """Print rows of `run_query`."""
-    if form == "json":
+    if output_format == "json":
         print("[" + ",\n ".join(json_objects(rows)) + "]")
-    elif form == "csv":
+    elif output_format == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(rows.column_names)
         writer.writerows(text_rows(rows))
     else:
-        terminal = stdout.is_terminal
-        most = MOST_ROWS if terminal else max(rows.num_rows, 1)
+        is_terminal = stdout.is_terminal
+        max_rows = MAX_ROWS if is_terminal else max(rows.num_rows, 1)
         with written(rows) as relation:
-            relation.show(max_rows=most, max_width=stdout.width if terminal else 100_000)
+            relation.show(max_rows=max_rows, max_width=stdout.width if is_terminal else 100_000)
 
 
 def show_with_rows(fields: dict[str, Any], rows: pa.Table) -> None:

@@ -7,20 +7,20 @@ import sys
 
 from ...udf.connection import Connection
 from ...workers.errors import QuackLLMError
-from ..console import show_error, stdout
-from .commands.sql import run_script
+from ..console import print_line, show_error
 from .line_input import read_inputs
-from .row_output import Form
+from .row_output import OutputFormat
+from .run_sql import run_script
 
 HELP = """\
 A statement ends with a semicolon and may take several lines.
-  SELECT llm_result(qianwen_chat('hello'));      ask a model by its name
+  SELECT llm_result(qianwen_chat('hello'));      call a model by its name
   SELECT text2sql('How many singers are there?');  a question about the tables, as SQL
   FROM ask('How many singers are there?');         … and its answer
-  FROM llm_models();  FROM llm_usage();            what is deployed, and what was spent
+  FROM llm_models();  FROM llm_usage();            the deployed models, and their usage
 .help   this          .tables   the tables          .quit   leave (or Ctrl-D)
-Ctrl-C stops the running statement, or drops the lines typed so far."""
-WORDS = """
+Ctrl-C stops the running statement, or discards the lines typed so far."""
+COMPLETIONS = """
     SELECT keyword_name FROM duckdb_keywords()
     UNION SELECT table_name FROM duckdb_tables()
     UNION SELECT view_name FROM duckdb_views() WHERE NOT internal
@@ -29,37 +29,29 @@ WORDS = """
 """
 
 
-def run_repl(connection: Connection, form: Form) -> None:
+def run_repl(connection: Connection, output_format: OutputFormat) -> None:
     """Read statements and run them, until Ctrl-D or `.quit`; an error ends its statement only."""
-    words = [word for (word,) in connection.execute(WORDS).fetchall()]
-    stdout.print("DuckDB with LLM functions. .help says what there is, .quit leaves.", highlight=False)
+    words = [word for (word,) in connection.execute(COMPLETIONS).fetchall()]
+    print_line("DuckDB with LLM functions. Type .help for help, .quit to leave.")
     for text in read_inputs("sql", "quackllm> ", "     ...> ", _is_complete, words):
-        if not text.startswith("."):
-            _run(connection, text, form)
-        elif not _run_dot_command(connection, text.strip(), form):
+        command = text.strip()
+        if command in (".quit", ".exit", ".q"):
             return
+        elif command.startswith(".") and command != ".tables":
+            print_line(HELP)
+        else:
+            _run(connection, "SHOW TABLES" if command == ".tables" else text, output_format)
 
 
 def _is_complete(text: str) -> bool:
-    """Whether a statement has its semicolon, or it is a command that begins with a dot."""
+    """Whether a statement has its semicolon, or the text is a dot command."""
     # SQLite's test: it knows strings and comments, and does not parse.
     return text.startswith(".") or sqlite3.complete_statement(text)
 
 
-def _run_dot_command(connection: Connection, command: str, form: Form) -> bool:
-    """Do what a dot command says; return whether to go on."""
-    if command in (".quit", ".exit", ".q"):
-        return False
-    if command == ".tables":
-        _run(connection, "SHOW TABLES", form)
-    else:
-        stdout.print(HELP, highlight=False, markup=False)
-    return True
-
-
-def _run(connection: Connection, text: str, form: Form) -> None:
+def _run(connection: Connection, text: str, output_format: OutputFormat) -> None:
     try:
-        run_script(connection, text, form)
+        run_script(connection, text, output_format)
     except QuackLLMError as error:
         show_error(error.message, error.hint)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""One cheap question to each model: the only way to know that its key is right."""
+"""One small request to each model: the only way to know that its key is right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUESTION = "SELECT llm_chat($model, llm_param({'instruction': 'Say OK.', 'max_to
 
 
 def ask_models(specs: Iterable[ModelSpec], cluster: str | None) -> Iterator[Finding]:
-    """Ask each model for five tokens, past the call store."""
+    """Send each model a request of five tokens, without the call store."""
     with connect(cluster=cluster) as connection, warnings.catch_warnings():
         warnings.simplefilter("ignore", FailedRowsWarning)
         connection.execute("SET VARIABLE llm_store = 'off'")
@@ -25,13 +25,12 @@ def ask_models(specs: Iterable[ModelSpec], cluster: str | None) -> Iterator[Find
             try:
                 ((response,),) = connection.execute(QUESTION, {"model": spec.name}).fetchall()
             except QuackLLMError as error:
-                how = error.hint or f"export its key, or quackllm deploy {spec.name} {spec.type} … with another"
-                yield Finding(spec.name, "broken", f"asked: {error.message}", how)
+                fix = error.hint or f"export its key, or quackllm deploy {spec.name} {spec.type} … with another"
+                yield Finding(spec.name, "broken", f"asked: {error.message}", fix)
                 continue
             failure = response["error"]
             if failure and response["finish_reason"] != "length":
-                yield Finding(
-                    spec.name, "broken", f"asked: {failure['code']}: {failure['message']}", "see docs/errors.md"
-                )
+                message = f"asked: {failure['code']}: {failure['message']}"
+                yield Finding(spec.name, "broken", message, "see docs/errors.md")
             else:
                 yield Finding(spec.name, "ok", f"asked, and it answered in {response['seconds']:.1f} s")

@@ -1,8 +1,8 @@
-"""The order in which the doctor looks at things: what would make the later ones fail comes first."""
+"""All checks, in the order in which a failure would make the later ones fail."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...workers import connect_fleet
 from ...workers.deployments.spec import ModelSpec
@@ -13,55 +13,58 @@ from .ask_models import ask_models
 from .cluster import check_cluster, check_replicas, check_token_mode
 from .finding import Finding
 from .home_folder import check_home
-from .machine import check_machine, gpus
-from .models import TargetMachine, check_models, extras_of
+from .machine import list_gpus
+from .models import TargetMachine, check_models, required_extras
 from .packages import check_packages
 
 
 def run_checks(default: str | None, cluster: str | None, ask: bool) -> Iterator[Finding]:
-    """Yield what is found, the most basic first.
+    """Yield the findings, the most basic check first.
 
     Args:
         default: the model that is to be the default.
-        cluster: where the models answer; None: in this process.
-        ask: whether to ask each model for a few tokens.
+        cluster: the Ray cluster that has the models; None: this process.
+        ask: send each model a request of a few tokens.
     """
-    folder = list(check_home())
-    yield from folder
-    if any(finding.subject == "QUACKLLM_HOME" and finding.state == "broken" for finding in folder):
+    home = list(check_home())
+    yield from home
+    if _broken([finding for finding in home if finding.subject == "QUACKLLM_HOME"]):
         return
-    specs, faults = ({}, []) if cluster else _kept_models()
-    yield from check_packages({extra for spec in specs.values() for extra in extras_of(spec)})
-    yield from check_machine()
+    specs, invalid = ({}, []) if cluster else _read_saved_models()
+    yield from check_packages({extra for spec in specs.values() for extra in required_extras(spec)})
     yield from check_token_mode()
-    yield from faults
-    place = TargetMachine(len(gpus()))
+    yield from invalid
+    machine = TargetMachine(len(list_gpus()))
     if cluster:
-        found, count = check_cluster(cluster)
-        yield from found
-        if any(finding.state == "broken" for finding in found):
+        findings, gpu_count = check_cluster(cluster)
+        yield from findings
+        if _broken(findings):
             return
-        specs, place = dict(connect_fleet(cluster).deployed()), TargetMachine(count, cluster)
+        specs, machine = dict(connect_fleet(cluster).deployed()), TargetMachine(gpu_count, cluster)
         yield from check_replicas(cluster, specs)
-    looked_at = list(check_models(specs, place, default))
-    yield from looked_at
-    broken = {finding.subject for finding in looked_at if finding.state == "broken"}
-    if ask and (faults or any(finding.state == "broken" for finding in folder)):
-        yield Finding("models", "broken", "none was asked, because of the above", "quackllm doctor --ask")
+    findings = list(check_models(specs, machine, default))
+    yield from findings
+    if ask and (invalid or _broken(home)):
+        yield Finding("models", "broken", "no model was asked, because of the above", "quackllm doctor --ask")
     elif ask:
-        yield from ask_models([spec for name, spec in specs.items() if name not in broken], cluster)
+        yield from ask_models([spec for name, spec in specs.items() if name not in _broken(findings)], cluster)
 
 
-def _kept_models() -> tuple[dict[str, ModelSpec], list[Finding]]:
-    """Return the models of `models.yaml`, and what is wrong with those that cannot be deployed."""
+def _broken(findings: Sequence[Finding]) -> set[str]:
+    """Return the subjects of what is broken."""
+    return {finding.subject for finding in findings if finding.state == "broken"}
+
+
+def _read_saved_models() -> tuple[dict[str, ModelSpec], list[Finding]]:
+    """Return the models of `models.yaml`, and a finding for each invalid one."""
     path = home_folder() / "models.yaml"
     try:
-        read = read_models_file(path) if path.exists() else {}
+        entries = read_models_file(path) if path.exists() else {}
     except SetupError as error:
         return {}, [Finding("models.yaml", "broken", error.message, error.hint)]
-    faults = [
+    invalid = [
         Finding("models.yaml", "broken", f"{name}: {error.message}", error.hint)
-        for name, error in read.items()
+        for name, error in entries.items()
         if isinstance(error, QuackLLMError)
     ]
-    return {name: spec for name, spec in read.items() if isinstance(spec, ModelSpec)}, faults
+    return {name: spec for name, spec in entries.items() if isinstance(spec, ModelSpec)}, invalid

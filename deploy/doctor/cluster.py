@@ -1,4 +1,4 @@
-"""Whether a Ray cluster answers, lets us in, and has its replicas; and whether Ray's token mode is settled."""
+"""Whether a Ray cluster answers, accepts us, and has live replicas; and whether Ray's token mode is set."""
 
 from __future__ import annotations
 
@@ -11,37 +11,36 @@ from pathlib import Path
 
 from ...workers import connect_fleet
 from ...workers.deployments.spec import ModelSpec
-from .connectivity import host_and_port, why_unreachable
+from .connectivity import parse_address, why_unreachable
 from .finding import Finding
 
 MODE, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH"
 TOKENS = ("RAY_AUTH_TOKEN", TOKEN_PATH)
-SECONDS = 60.0
-"""How long a cluster may take to let us in."""
+TIMEOUT_SECONDS = 60.0
 PROBE = """
 import json, logging, sys, ray
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level=logging.ERROR)
 resources = ray.cluster_resources()
 print(json.dumps({"gpus": resources.get("GPU", 0), "cpus": resources.get("CPU", 0), "nodes": len(ray.nodes())}))
 """
-REFUSED = ("Unauthenticated", "InvalidAuthToken", "AuthenticationError")
+AUTH_ERRORS = ("Unauthenticated", "InvalidAuthToken", "AuthenticationError")
 SAME_MODE_HINT = (
     "the same on the head and on every client: export RAY_AUTH_MODE=disabled   (or =token), and start the head again"
 )
 
 
 def token_file() -> Path:
-    """Return where Ray keeps its token."""
-    named = os.environ.get(TOKEN_PATH)
-    return Path(named).expanduser() if named else Path.home() / ".ray" / "auth_token"
+    """Return the path of Ray's token."""
+    path = os.environ.get(TOKEN_PATH)
+    return Path(path).expanduser() if path else Path.home() / ".ray" / "auth_token"
 
 
 def check_token_mode() -> Iterator[Finding]:
-    """Look at Ray's authentication, which turns itself on (`docs/deploying.md`, On Ray)."""
+    """Check Ray's authentication, which a token file turns on (`docs/deploying.md`, On Ray)."""
     mode = os.environ.get(MODE)
     has_token = token_file().is_file() or any(os.environ.get(name) for name in TOKENS)
     if mode is None and has_token:
-        text = f"{MODE} is not set, and {token_file()} holds a token: a head asks for it, and refuses others"
+        text = f"{MODE} is not set, and {token_file()} holds a token: a head demands it from every client"
         yield Finding("Ray", "warning", text, SAME_MODE_HINT)
     elif mode is not None and mode.lower() not in ("token", "disabled"):
         yield Finding("Ray", "broken", f"{MODE} is {mode!r}, which Ray does not know", SAME_MODE_HINT)
@@ -50,37 +49,37 @@ def check_token_mode() -> Iterator[Finding]:
 
 
 def check_cluster(address: str) -> tuple[list[Finding], float]:
-    """Look at whether the cluster lets us in; return that, and how many GPUs it has."""
-    place = host_and_port(address)
-    if place and (why := why_unreachable(*place)):
+    """Connect to the cluster in another process; return the finding, and the number of its GPUs."""
+    host_and_port = parse_address(address)
+    if host_and_port and (why := why_unreachable(*host_and_port)):
         return [_unreachable(address, why)], 0
     try:
         command = [sys.executable, "-c", PROBE, address]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-        said, told = done.stdout, done.stderr
-    except subprocess.TimeoutExpired as late:
-        said, told = "", (late.stderr or b"").decode("utf-8", "replace")
-    if said.strip():
-        found = json.loads(said.splitlines()[-1])
-        text = f"the cluster at {address} has {found['nodes']} node(s), {found['cpus']:g} CPUs, {found['gpus']:g} GPUs"
-        return [Finding("Ray", "ok", text)], found["gpus"]
-    if any(word in told for word in REFUSED):
+        probe = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+        stdout, stderr = probe.stdout, probe.stderr
+    except subprocess.TimeoutExpired as timeout:
+        stdout, stderr = "", (timeout.stderr or b"").decode("utf-8", "replace")
+    if stdout.strip():
+        size = json.loads(stdout.splitlines()[-1])
+        text = f"the cluster at {address} has {size['nodes']} node(s), {size['cpus']:g} CPUs, {size['gpus']:g} GPUs"
+        return [Finding("Ray", "ok", text)], size["gpus"]
+    if any(error in stderr for error in AUTH_ERRORS):
         mode = os.environ.get(MODE, "not set")
-        text = f"the cluster at {address} asks for a token, and {MODE} is {mode} here"
+        text = f"the cluster at {address} demands a token, and {MODE} is {mode} here"
         return [Finding("Ray", "broken", text, SAME_MODE_HINT)], 0
     if address == "auto":
         return [_unreachable(address, "none runs on this machine")], 0
-    last = told.strip().splitlines()[-1:] or ["it gave no answer"]
-    return [_unreachable(address, f"{last[0]} (is it Ray that listens there, of the same version?)")], 0
+    last = stderr.strip().splitlines()[-1:] or ["no reply"]
+    return [_unreachable(address, f"{last[0]} (does Ray listen there, in the same version?)")], 0
 
 
 def _unreachable(address: str, why: str) -> Finding:
-    how = "ray start --head   or leave --cluster out, to answer in this process"
-    return Finding("Ray", "broken", f"no Ray cluster answers at {address}: {why}", how)
+    fix = "ray start --head   or leave --cluster out, to answer in this process"
+    return Finding("Ray", "broken", f"no Ray cluster answers at {address}: {why}", fix)
 
 
 def check_replicas(cluster: str, specs: Mapping[str, ModelSpec]) -> Iterator[Finding]:
-    """Look at whether each model's replicas live."""
+    """Check that each model's replicas are alive."""
     fleet = connect_fleet(cluster)
     for name in specs:
         replicas = fleet.status(name).replicas

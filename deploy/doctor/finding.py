@@ -10,16 +10,20 @@ State = Literal["ok", "warning", "broken"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Args:
-        subject: what it is about, in a word or two.
-        state: 'ok'; 'warning': it may be meant so; 'broken': something cannot work like this.
+        subject: what was checked, in a word or two.
+        state: 'ok'; 'warning': it may be intended; 'broken': something cannot work like this.
         message: what was found.
-        type: what to type.
+        fix: what to type.
     """
 
     subject: str
     state: State
     message: str
-    type: str = ""
+    fix: str = ""
+
+    def fields(self) -> dict[str, str]:
+        """Return the finding as JSON has it."""
+        return {"subject": self.subject, "state": self.state, "message": self.message, "type": self.fix}

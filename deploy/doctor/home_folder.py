@@ -1,4 +1,4 @@
-"""QUACKLLM_HOME: whether it can be written, has room, and holds files that can be read."""
+"""QUACKLLM_HOME: whether it is writable, has free space, and its files are readable."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ...workers.home import home_folder
 from ..gateway.auth.api_keys import read_keys
 from .finding import Finding, State
 
-LEAST_BYTES, FEW_BYTES = 64 << 20, 1 << 30
-"""Free space below which answers may soon not be kept, and below which that is near."""
-ANOTHER = "export QUACKLLM_HOME=/a/folder/of/yours"
-LOCK_SECONDS = 2.0
+# Free space below which answers may not be stored, and below which the doctor warns.
+MIN_FREE_BYTES, LOW_FREE_BYTES = 64 << 20, 1 << 30
+SET_HOME = "export QUACKLLM_HOME=/a/folder/of/yours"
+LOCK_TIMEOUT_SECONDS = 2.0
 
 
 def check_home() -> Iterator[Finding]:
-    """Look at the folder, its disk, its settings and the call store."""
+    """Check the folder, its disk, its settings and the call store."""
     try:
         folder = home_folder()
         with tempfile.TemporaryFile(dir=folder):
@@ -35,7 +35,7 @@ def check_home() -> Iterator[Finding]:
         yield Finding("QUACKLLM_HOME", "broken", error.message, error.hint)
         return
     except OSError as error:
-        yield Finding("QUACKLLM_HOME", "broken", f"nothing can be written there: {error}", ANOTHER)
+        yield Finding("QUACKLLM_HOME", "broken", f"it is not writable: {error}", SET_HOME)
         return
     yield from _disk(folder)
     yield from _keys(folder)
@@ -48,9 +48,9 @@ def check_home() -> Iterator[Finding]:
 def _disk(folder: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     text = f"{folder}, {free / 1e9:,.1f} GB free"
-    if free < FEW_BYTES:
-        state: State = "broken" if free < LEAST_BYTES else "warning"
-        yield Finding("disk", state, f"little room: {text}", f"delete something, or {ANOTHER}")
+    if free < LOW_FREE_BYTES:
+        state: State = "broken" if free < MIN_FREE_BYTES else "warning"
+        yield Finding("disk", state, f"little free space: {text}", f"delete something, or {SET_HOME}")
     else:
         yield Finding("QUACKLLM_HOME", "ok", text)
 
@@ -58,7 +58,7 @@ def _disk(folder: Path) -> Iterator[Finding]:
 def _keys(folder: Path) -> Iterator[Finding]:
     for path in sorted((folder / "keys").glob("*")):
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            yield Finding("keys", "warning", f"others than you can read the key in {path}", f"chmod 600 '{path}'")
+            yield Finding("keys", "warning", f"other users can read the key in {path}", f"chmod 600 '{path}'")
 
 
 def _readable(name: str, read: Callable[[], object]) -> Iterator[Finding]:
@@ -69,19 +69,19 @@ def _readable(name: str, read: Callable[[], object]) -> Iterator[Finding]:
 
 
 def _store(path: Path) -> Iterator[Finding]:
-    """Look at whether the call store can be opened and written; a lock is waited for shortly only."""
+    """Check that the call store can be opened and written, within a few seconds."""
     try:
         if path.is_file():
-            with closing(sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)) as file:
-                file.execute("BEGIN IMMEDIATE")
-                file.execute("ROLLBACK")
-        CallStore(path, max_bytes=sys.maxsize)  # What settings.yaml says of that was looked at before.
+            with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None)) as database:
+                database.execute("BEGIN IMMEDIATE")
+                database.execute("ROLLBACK")
+        CallStore(path, max_bytes=sys.maxsize)  # The size in settings.yaml was checked before.
     except StoreError as error:
         yield Finding("call store", "broken", error.message, error.hint)
     except sqlite3.Error as error:
         locked = "locked" in str(error)
         text = f"{path} is locked by another process" if locked else f"{path} cannot be used: {error}"
-        how = f"fuser '{path}'   shows which one" if locked else f"mv '{path}' '{path}.broken'   to begin a new one"
-        yield Finding("call store", "broken", text, how)
+        fix = f"fuser '{path}'   shows which one" if locked else f"mv '{path}' '{path}.broken'   to start a new one"
+        yield Finding("call store", "broken", text, fix)
     else:
         yield Finding("call store", "ok", f"{path}, {path.stat().st_size / 1e6:,.1f} MB")

@@ -17,7 +17,7 @@ from ...udf.calls.scope import CallScope
 from ...udf.settings import StatementOptions, StoreMode, load_settings
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Usage
-from ...workers.serving.retry import guess_tokens
+from ...workers.serving.retry import estimate_tokens
 from .auth.api_keys import Key, key_digest
 from .auth.usage_ledger import NOTHING, Admission, Allowance, Cost, Ledger, Refusal
 from .errors import GatewayError
@@ -45,11 +45,11 @@ class Spending:
     def cost(self) -> Cost:
         """What it has spent by now; what the call store knew costs nothing."""
         spent = self.scope.usage
-        stopped = spent.asked - spent.answered - spent.failed if self.stopped else 0
+        stopped = spent.sent - spent.answered - spent.failed if self.stopped else 0
         guessed = Usage(stopped * self.input_tokens, self.received_tokens if stopped else 0)
         tokens = spent.input_tokens + spent.output_tokens + guessed.input_tokens + guessed.output_tokens
         money = (spent.money or 0.0) + (self.price.cost(guessed) if self.price else 0.0)
-        return Cost(spent.asked, tokens, money)
+        return Cost(spent.sent, tokens, money)
 
 
 @dataclass(eq=False)
@@ -69,13 +69,13 @@ class RequestContext:
             GatewayError: the key may not ask it.
         """
         spec = await self.gateway.model(name)
-        if not self.may_ask(spec.name):
+        if not self.may_call(spec.name):
             assert self.admitted
             message = f"the key {self.admitted.name} may not ask the model {spec.name}"
             raise GatewayError(403, message, code="model_not_allowed", param="model")
         return spec
 
-    def may_ask(self, name: str) -> bool:
+    def may_call(self, name: str) -> bool:
         """Whether the key's list of models has this one."""
         return self.admitted is None or self.admitted.key.models is None or name in self.admitted.key.models
 
@@ -103,7 +103,7 @@ class RequestContext:
         numbered = zip(accumulate(unknown), requests, strict=True)
         calls = spending.reserved.calls if spending.reserved != NOTHING else wanted.calls
         part = [request for number, request in takewhile(lambda pair: pair[0] <= calls, numbered)]
-        spending.price, spending.input_tokens = price_of(spec), sum(map(guess_tokens, part)) // max(1, len(part))
+        spending.price, spending.input_tokens = price_of(spec), sum(map(estimate_tokens, part)) // max(1, len(part))
         return spending, part
 
     async def reserve(self, wanted: Cost) -> Spending:
@@ -138,7 +138,7 @@ class RequestContext:
 
 def cost_ahead(spec: ModelSpec, requests: Sequence[Request]) -> Cost:
     """Return a guess of what requests cost: their texts, and the longest answers that they allow."""
-    read = sum(map(guess_tokens, requests))
+    read = sum(map(estimate_tokens, requests))
     written = sum(each.options.max_tokens or ANSWER_TOKENS for each in requests if each.kind == "chat")
     price = price_of(spec)
     return Cost(len(requests), read + written, price.cost(Usage(read, written)) if price else 0.0)

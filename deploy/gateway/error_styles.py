@@ -16,7 +16,7 @@ from .json_body import JsonRequest
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def say_openai(error: GatewayError) -> Response:
+def openai_error(error: GatewayError) -> Response:
     """Return an error as OpenAI's error object, which most vendors' clients read."""
     return error.response()
 
@@ -24,7 +24,7 @@ def say_openai(error: GatewayError) -> Response:
 class GatewayRoute(APIRoute):
     """A route of OpenAI's protocol; the answering ends when the client leaves."""
 
-    say: Callable[[GatewayError], Response] = staticmethod(say_openai)
+    say: Callable[[GatewayError], Response] = staticmethod(openai_error)
 
     def get_route_handler(self) -> Handle:
         """Return what answers a request."""
@@ -52,7 +52,7 @@ def reply_error(scope: Scope, error: GatewayError) -> Response:
         scope: the request's.
         error: what went wrong.
     """
-    say = scope["app"].state.error_styles.get(scope["path"], say_openai)
+    say = scope["app"].state.error_styles.get(scope["path"], openai_error)
     response: Response = say(error)
     for name in ("Retry-After", "WWW-Authenticate"):
         if name in (given := error.response().headers):

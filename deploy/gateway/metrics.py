@@ -26,7 +26,7 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
-        self.under_way = Gauge(f"{PREFIX}gateway_under_way", "requests under way", registry=self._registry)
+        self.in_flight = Gauge(f"{PREFIX}gateway_under_way", "requests under way", registry=self._registry)
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request that was answered; those that no route takes are counted together."""

@@ -35,7 +35,7 @@ class RequestLimitsMiddleware:
             return
         exchange = LimitedExchange(self, receive, send)
         started = perf_counter()
-        with self._metrics.under_way.track_inprogress():
+        with self._metrics.in_flight.track_inprogress():
             try:
                 self._check(Headers(scope=scope))
                 await self._app(scope, exchange.receive, exchange.send)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...workers.errors import SetupError
 from ...workers.home import home_folder
+from ...workers.sandbox import Limits
 from .auth.api_keys import read_keys
 
 
@@ -29,6 +30,8 @@ class GatewaySettings(BaseModel):
     most_at_once: int = Field(2000, ge=1, description="requests under way in one process; more get 503")
     most_connections: int = Field(5000, ge=1, description="open connections of one process; more get 503")
     request_seconds: float = Field(600.0, gt=0, description="how long an answer may take")
+    statement_seconds: float = Field(30.0, gt=0, le=30, description="how long a query or a select list may compute")
+    statement_megabytes: int = Field(512, ge=64, description="how much memory one of them may take")
     body_seconds: float = Field(30.0, gt=0, description="how long a client may take to send its request")
 
     @property
@@ -40,6 +43,11 @@ class GatewaySettings(BaseModel):
     def databases_path(self) -> Path:
         """The file of the databases that can be asked about."""
         return self.databases or home_folder() / "databases.yaml"
+
+    @property
+    def statement_limits(self) -> Limits:
+        """What one query of a database, or one select list, may use."""
+        return Limits(self.statement_megabytes, self.statement_seconds)
 
     @property
     def open_to_network(self) -> bool:

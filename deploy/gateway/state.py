@@ -33,11 +33,11 @@ class Gateway:
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
         self.fleet: Fleet = connect_fleet(settings.cluster)
-        self.caller = CachingClient(self.fleet, open_store(self.fleet))
+        self.client = CachingClient(self.fleet, open_store(self.fleet))
         self.ledger = open_shared_ledger(settings.keys_path, settings.cluster)
         self.metrics = Metrics()
-        self.databases = Databases(settings.databases_path)
-        self.under_way: Counter[str | None] = Counter()
+        self.databases = Databases(settings.databases_path, settings.statement_limits)
+        self.in_flight: Counter[str | None] = Counter()
         """Requests under way in this process, by the name of their key."""
         self._models: Mapping[str, ModelSpec] = {}
         self._looked_up = -MODELS_SECONDS
@@ -72,34 +72,34 @@ class Gateway:
         Raises:
             GatewayError: too many are under way, of all clients or of this key.
         """
-        if self.under_way.total() >= self.settings.most_at_once:
+        if self.in_flight.total() >= self.settings.most_at_once:
             raise GatewayError(503, "too many requests are under way", code="overloaded", retry_after_seconds=1)
-        if most is not None and self.under_way[key] >= most:
+        if most is not None and self.in_flight[key] >= most:
             message = f"the key {key} may have {most} requests under way at once"
             raise GatewayError(429, message, code="too_many_at_once", retry_after_seconds=1)
-        self.under_way[key] += 1
+        self.in_flight[key] += 1
 
     def release_slot(self, key: str | None) -> None:
         """Count a request out."""
-        self.under_way[key] -= 1
+        self.in_flight[key] -= 1
 
-    async def ask(
+    async def complete(
         self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
     ) -> list[Response]:
         """Return one response a request, in order: `CachingClient.complete`, from whichever event loop this is."""
-        return await event_loop.run_inside_loop(self.caller.complete(spec, requests, scope, mode))
+        return await event_loop.run_inside_loop(self.client.complete(spec, requests, scope, mode))
 
     async def cached(
         self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
     ) -> list[Response | None]:
         """Return what `ask` would return without a call; None for each request that needs one."""
-        return await event_loop.run_inside_loop(self.caller.cached(spec, requests, scope, mode))
+        return await event_loop.run_inside_loop(self.client.cached(spec, requests, scope, mode))
 
     def stream(
         self, spec: ModelSpec, request: Request, scope: CallScope, mode: StoreMode
     ) -> AsyncGenerator[str | Response, None]:
         """Yield pieces of the answer, then the whole Response; closing it stops the engine."""
-        return event_loop.iterate_inside_loop(self.caller.stream(spec, request, scope, mode))
+        return event_loop.iterate_inside_loop(self.client.stream(spec, request, scope, mode))
 
 
 def normalize_model_name(name: str) -> str:

@@ -15,11 +15,11 @@ from pydantic import Field
 from sqlglot.errors import SqlglotError
 
 from ...udf.settings import StoreMode
-from ...udf.text2sql.checks.transpile import find_dialect, translate
+from ...udf.text2sql.checks.transpile import find_dialect, transpile
 from ...udf.text2sql.pipeline import TargetCheck, generate_sql
 from ...udf.text2sql.prompts.formats import format_for_model
 from ...udf.text2sql.result import Text2SqlResult
-from ...udf.text2sql.schema.resolve import ResolvedSchema, resolve
+from ...udf.text2sql.schema.resolve import ResolvedSchema, resolve_schema
 from ...workers.database_schema import Schema
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import DatabaseError, RequestError, SchemaError
@@ -27,37 +27,38 @@ from ...workers.messages import Failure, Message, Request
 from ...workers.messages import Response as Answer
 from ...workers.serving.fleet import BUILTIN_MODELS, BUILTIN_TEXT2SQL
 from .admission import Admitted, RequestContext
-from .databases.database import fitted
 from .databases.registry import Opened
 from .error_styles import route_class_with_errors
 from .errors import GatewayError, raise_for_failure, timeout_error
-from .openai.completion import ask_in_parts, store_mode
+from .openai.completion import complete_in_parts, store_mode
 from .openai.requests import RequestModel
 
-LONGEST_QUESTION, LONGEST_SCHEMA = 4_000, 200_000
+MAX_QUESTION_CHARACTERS, MAX_SCHEMA_CHARACTERS = 4_000, 200_000
 
 
-def say(error: GatewayError) -> Response:
+def error_reply(error: GatewayError) -> Response:
     """Return an error as the service's own reply."""
     told = {"code": error.code, "message": error.message, "retryable": error.retryable}
     return JSONResponse({"sql": None, "error": told, "bound": False}, error.status_code)
 
 
-router = APIRouter(tags=["text2sql"], route_class=route_class_with_errors(say))
+router = APIRouter(tags=["text2sql"], route_class=route_class_with_errors(error_reply))
 
 
 class QuestionBody(RequestModel):
     """The body of `POST /text2sql`: the first two fields are those of XiYan's service."""
 
-    question: str = Field(min_length=1, max_length=LONGEST_QUESTION, description="in any language")
+    question: str = Field(min_length=1, max_length=MAX_QUESTION_CHARACTERS, description="in any language")
     db_schema: str | None = Field(
         None,
-        max_length=LONGEST_SCHEMA,
+        max_length=MAX_SCHEMA_CHARACTERS,
         description="DDL or M-Schema text; of a database also names of its tables; left out: all of it",
     )
     database: str | None = Field(None, description="one of `databases.yaml`; left out: the only one there")
     dialect: str | None = Field(None, description="the SQL to write, for a `db_schema`; left out: DuckDB's")
-    evidence: str | None = Field(None, max_length=LONGEST_QUESTION, description="what else the model should know")
+    evidence: str | None = Field(
+        None, max_length=MAX_QUESTION_CHARACTERS, description="what else the model should know"
+    )
     model: str | None = Field(None, description="left out: the only one deployed, else the built-in one")
     run: bool = Field(False, description="run the SQL on the database, which it cannot change")
     max_rows: int = Field(100, ge=1, le=10_000, description="the most rows that `run` returns")
@@ -66,10 +67,10 @@ class QuestionBody(RequestModel):
 @router.post("/text2sql", summary="A question to SQL")
 async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) -> Response:
     """Return the SQL that answers a question, and whether the database took it; with `run`, its first rows."""
-    opened = open_for(visit, body.database, body.db_schema)
+    opened = choose_database(visit, body.database, body.db_schema)
     if body.run and opened is None:
         raise RequestError("there is nothing to run on", hint="name a `database` of databases.yaml")
-    asked = Asked(visit, await text2sql_model(visit, body.model), opened, body.db_schema or "", body.dialect)
+    asked = QuestionTarget(visit, await text2sql_model(visit, body.model), opened, body.db_schema or "", body.dialect)
     messages = [Message("system", body.evidence)] if body.evidence else []
     detail = await asked.answer(Request((*messages, Message("user", body.question))), request)
     reply: dict[str, Any] = {"sql": detail.sql, "error": _told(detail.error), "bound": detail.bound}
@@ -88,7 +89,7 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     )
 
 
-def open_for(visit: RequestContext, name: str | None, db_schema: str | None) -> Opened | None:
+def choose_database(visit: RequestContext, name: str | None, db_schema: str | None) -> Opened | None:
     """Return the database that is meant: the one named, or the only one where the request brings no schema.
 
     Raises:
@@ -118,12 +119,12 @@ async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
     if name:
         return await visit.model(name)
     models = await visit.gateway.models()
-    deployed = [known for known in models if known not in BUILTIN_MODELS and visit.may_ask(known)]
+    deployed = [known for known in models if known not in BUILTIN_MODELS and visit.may_call(known)]
     return await visit.model(deployed[0] if len(deployed) == 1 else BUILTIN_TEXT2SQL.name)
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionTarget:
     """What a question is asked of.
 
     Args:
@@ -160,14 +161,14 @@ class Asked:
             raise timeout_error(seconds) from error
 
     async def _ask(self, mode: StoreMode, wanted: Request) -> Answer:
-        (answer,), _ = await ask_in_parts(self.visit, self.spec, [wanted], mode)
+        (answer,), _ = await complete_in_parts(self.visit, self.spec, [wanted], mode)
         if answer.error and (answer.error.status or answer.error.retryable):
             raise_for_failure(answer)  # The service failed; what a model says against the question is an answer.
         return answer
 
     async def _schema(self) -> ResolvedSchema:
         catalog = await self.opened.schema() if self.opened else Schema()
-        resolved = await asyncio.to_thread(resolve, self.db_schema, catalog)
+        resolved = await asyncio.to_thread(resolve_schema, self.db_schema, catalog)
         return replace(resolved, bindable=resolved.bindable or self.opened is not None)
 
     def _fit(self, schema: Schema) -> TargetCheck | None:
@@ -177,13 +178,13 @@ class Asked:
         database = self.opened.database
         if wanted not in (None, database.dialect):
             raise RequestError(f"{database.kind} does not speak {self.dialect}", hint="leave out `dialect`")
-        return lambda sql: fitted(database, sql, schema)
+        return lambda sql: database.fit(sql, schema)
 
 
 def _translating(schema: Schema, dialect: str) -> TargetCheck:
     def fit(sql: str) -> tuple[str, Failure | None]:
         try:
-            return translate(sql, schema, dialect), None
+            return transpile(sql, schema, dialect), None
         except SqlglotError as error:
             return sql, Failure("dialect", f"it cannot be said in the dialect {dialect}: {error}")
 

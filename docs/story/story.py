@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from invented import invented
 from quackllm.deploy.cli.main import app
 from quackllm.udf.text2sql.evaluation.datasets import load_questions
-from quackllm.udf.text2sql.prompts.schema_linking import INDEX_TOKENS
 
 import quackllm
+from invented import invented
+from linked import INDEX_TOKENS
 
 Row = dict[str, Any]
 HERE = Path(__file__).parent
@@ -146,7 +146,7 @@ def prepare(work: Path, size: Size, small: bool) -> None:
         write(work / "chinese.test.jsonl", invented(1, tested=True))
     for language in ("english", "chinese"):
         if not (work / f"{language}.chat.jsonl").exists():
-            run(f"prepare {work}/{language}.jsonl --prompt-form linked --out {work}/{language}.chat.jsonl")
+            run(f"prepare {work}/{language}.jsonl --prompt-form linked:LINKED --out {work}/{language}.chat.jsonl")
     examples = {language: read(work / f"{language}.chat.jsonl") for language in ("english", "chinese")}
     kept = chance.sample(examples["english"], len(examples["chinese"]))
     write(work / "both.chat.jsonl", chance.sample(kept + examples["chinese"], 2 * len(kept)))
@@ -200,7 +200,7 @@ def stage(folder: Path, command: str) -> None:
 
 def deploy(name: str, folder: Path) -> None:
     """Deploy a model under a name, with the form that it was trained in."""
-    run(f"deploy {name} custom/auto --infer-backend transformers --model-path {folder} -p prompt_form=linked")
+    run(f"deploy {name} custom/auto --infer-backend transformers --model-path {folder} -p prompt_form=linked:LINKED")
 
 
 def ask(question: str, schema: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What `%quackllm` shows: the connection, its default model, and the models that are deployed."""
+"""The output of `%quackllm`: the connection, its default model, and the deployed models."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..display.result_table import Result
 from ..notebook_connection import NotebookConnection
 from .sql import run
 
-NONE = "No model is deployed yet: quackllm.deploy(…), or quackllm deploy --help in a terminal."
-WHERE = "SELECT database_name, path FROM duckdb_databases() WHERE database_name = current_database()"
+NO_MODELS = "No model is deployed yet: quackllm.deploy(…), or quackllm deploy --help in a terminal."
+DATABASE_SQL = "SELECT database_name, path FROM duckdb_databases() WHERE database_name = current_database()"
 
 
 class Status:
     """The notebook's connection as it is now."""
 
-    def __init__(self, place: NotebookConnection) -> None:
-        connection = place.connection()
-        ((database, path),) = execute_raw(connection, WHERE)
+    def __init__(self, notebook: NotebookConnection) -> None:
+        connection = notebook.connection()
+        ((database, path),) = execute_raw(connection, DATABASE_SQL)
         self.lines = {
-            "connection": f"the variable {place.name}",
+            "connection": f"the variable {notebook.name}",
             "database": path or f"{database}, in memory",
             "default model": session_of(connection).model or "none: the only one deployed, or --model",
         }
@@ -38,8 +38,8 @@ class Status:
         return self.bundle()["text/plain"]
 
     def bundle(self) -> Bundle:
-        """Return a line for each, and the models as a table."""
-        models = self.models.bundle() if len(self.models) else mime_bundle(div(NONE), NONE)
-        html = "".join(div(f"<b>{name}</b> {escape(said)}") for name, said in self.lines.items())
-        text = "\n".join(f"{name}: {said}" for name, said in self.lines.items())
+        """Return the lines, and the models as a table."""
+        models = self.models.bundle() if len(self.models) else mime_bundle(div(NO_MODELS), NO_MODELS)
+        html = "".join(div(f"<b>{name}</b> {escape(text)}") for name, text in self.lines.items())
+        text = "\n".join(f"{name}: {value}" for name, value in self.lines.items())
         return mime_bundle(div(html + models["text/html"], kind="about"), f"{text}\n{models['text/plain']}")

@@ -1,4 +1,4 @@
-"""`{{variable}}` and `{{SELECT …}}` in a prompt: filled in as text, once, and never as SQL."""
+"""`{{variable}}` and `{{SELECT …}}` in a prompt, filled in as text and never as SQL."""
 
 from __future__ import annotations
 
@@ -18,34 +18,39 @@ if TYPE_CHECKING:
 
 PLACEHOLDER = re.compile(r"(?P<literal>\\)?\{\{(?P<inside>.*?)\}\}", re.DOTALL)
 QUERY = re.compile(r"(SELECT|FROM|WITH|VALUES)\b", re.IGNORECASE)
-MOST_ROWS = 1_000
-MOST_CHARACTERS = 100_000
+MAX_ROWS = 1_000
+MAX_CHARACTERS = 100_000
 
 
 def render_template(text: str, variables: Mapping[str, Any], connection: Connection) -> str:
-    r"""Return the text with its holes filled; what is filled in is not looked at again.
+    r"""Return the text with its placeholders filled in, once: values are not searched for placeholders.
 
-    A hole that is neither a name nor a query stays as it is, and `\{{…}}` stays without its backslash.
+    A placeholder that is neither a name nor a query stays as it is; `\{{…}}` stays without its backslash.
+
+    Args:
+        text: the prompt.
+        variables: the notebook's variables.
+        connection: runs the queries.
 
     Raises:
-        RequestError: there is no such variable, no single SELECT in it, or too much to fill in.
-        duckdb.Error: the query cannot be run.
+        RequestError: there is no such variable, the placeholder is not one SELECT, or its value is too large.
+        duckdb.Error: the query failed.
     """
 
-    def filled(hole: re.Match[str]) -> str:
-        inside = hole["inside"].strip()
-        if hole["literal"]:
-            return hole[0][1:]
+    def fill(placeholder: re.Match[str]) -> str:
+        inside = placeholder["inside"].strip()
+        if placeholder["literal"]:
+            return placeholder[0][1:]
         if inside.isidentifier():
-            return _variable(inside, variables)
-        return _rows(inside, _read(connection, inside)) if QUERY.match(inside) else hole[0]
+            return _format_variable(inside, variables)
+        return _format_rows(inside, _run_query(connection, inside)) if QUERY.match(inside) else placeholder[0]
 
-    return PLACEHOLDER.sub(filled, text)
+    return PLACEHOLDER.sub(fill, text)
 
 
-def _variable(name: str, variables: Mapping[str, Any]) -> str:
+def _format_variable(name: str, variables: Mapping[str, Any]) -> str:
     if name not in variables:
-        near = did_you_mean(name, [known for known in variables if not known.startswith("_")])
+        near = did_you_mean(name, [other for other in variables if not other.startswith("_")])
         near = near if near.startswith("did you mean") else f"write \\{{{{{name}}}}} for the text {{{{{name}}}}}"
         raise RequestError(f"there is no variable {name} to fill in", hint=near)
     value = variables[name]
@@ -54,13 +59,13 @@ def _variable(name: str, variables: Mapping[str, Any]) -> str:
     if isinstance(value, list | dict | tuple):
         return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, _Tabular):
-        return _rows(name, _as_table(value))
+        return _format_rows(name, _as_table(value))
     return str(value)
 
 
 @runtime_checkable
 class _Tabular(Protocol):
-    """A DataFrame, a relation or another table: what speaks Arrow's own protocol."""
+    """A DataFrame, a relation or another table that implements Arrow's protocol."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Return its rows."""
@@ -72,33 +77,33 @@ def _as_table(value: _Tabular) -> pa.Table:
     return pa.table(value)
 
 
-def _read(connection: Connection, query: str) -> pa.Table:
-    """Run one SELECT that changes nothing; DuckDB takes no other statement, and no writing one, inside a SELECT."""
+def _run_query(connection: Connection, query: str) -> pa.Table:
+    """Run one SELECT; it cannot write, because DuckDB accepts no writing statement as a subquery."""
     statements = connection.extract_statements(query)
     if len(statements) != 1:
-        raise RequestError(f"{{{{{query}}}}} holds {len(statements)} statements", hint="write one SELECT")
-    bare = statements[0].query.strip().rstrip(";")
-    table = run_query(connection, f"SELECT * FROM ({bare}\n) LIMIT {MOST_ROWS + 1}")
+        raise RequestError(f"{{{{{query}}}}} contains {len(statements)} statements", hint="write one SELECT")
+    select = statements[0].query.strip().rstrip(";")
+    table = run_query(connection, f"SELECT * FROM ({select}\n) LIMIT {MAX_ROWS + 1}")
     assert table is not None, "a SELECT has a result"
     return table
 
 
-def _rows(what: str, table: pa.Table) -> str:
-    """Return a single value as it is, and rows as CSV with the columns' names."""
-    if table.num_rows > MOST_ROWS:
+def _format_rows(source: str, table: pa.Table) -> str:
+    """Return a single value as it is, or rows as CSV with a header."""
+    if table.num_rows > MAX_ROWS:
         hint = "write a LIMIT, or ask about each row: SELECT llm_chat('…' || column) FROM …"
-        raise RequestError(f"{{{{{what}}}}} gives more than {MOST_ROWS:,} rows", hint=hint)
+        raise RequestError(f"{{{{{source}}}}} gives more than {MAX_ROWS:,} rows", hint=hint)
     rows = text_rows(table)
     if table.num_rows == table.num_columns == 1:
         text = rows[0][0] or ""
     else:
-        written = io.StringIO()
-        writer = csv.writer(written, lineterminator="\n")
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
         writer.writerows([table.column_names, *rows])
-        text = written.getvalue().rstrip("\n")
-    if len(text) > MOST_CHARACTERS:
+        text = buffer.getvalue().rstrip("\n")
+    if len(text) > MAX_CHARACTERS:
         raise RequestError(
-            f"{{{{{what}}}}} gives {len(text):,} characters, and {MOST_CHARACTERS:,} are the most",
+            f"{{{{{source}}}}} gives {len(text):,} characters; the limit is {MAX_CHARACTERS:,}",
             hint="take fewer rows or columns",
         )
     return text

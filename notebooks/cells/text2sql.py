@@ -1,4 +1,4 @@
-"""`%%text2sql` and `%%ask`: a question becomes SQL, its rows and a chart, and a turn that the next one refines."""
+"""`%%text2sql` and `%%ask`: a question about the database, answered with SQL, its rows and a chart."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ... import Connection
-from ...udf.conversation_tables import check_turn_name, history_of, save_turn
+from ...udf.conversation_tables import check_turn_name, load_history, save_turn
 from ...udf.functions.text2sql import DETAIL_SQL
 from ...udf.text2sql.schema.ddl import is_ddl
 from ...workers.errors import ProviderError, RequestError
+from ..display.answers import format_tokens
 from ..display.charts import chart_for
 from ..display.html import FAINT, MONO, WRAP, Bundle, div, mime_bundle, muted
 from ..display.result_table import Result
@@ -25,11 +26,11 @@ DETAIL = """
         schema := $schema::VARCHAR, model := $model::VARCHAR
     )
 """
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 
 
 class QuestionAnswer:
-    """What came of a question: the SQL, its rows where it ran, and what it took."""
+    """The answer to a question: the SQL, its rows if it ran, and its usage."""
 
     def __init__(self, detail: dict[str, Any], rows: Result | None) -> None:
         self.detail = detail
@@ -43,67 +44,67 @@ class QuestionAnswer:
         return self.bundle()
 
     def bundle(self) -> Bundle:
-        """Return the SQL, the rows and, where they make one, a chart."""
+        """Return the SQL, the rows and a chart, if the rows can be drawn."""
         from ..display.sql_highlighting import highlight_sql
 
         code = div(highlight_sql(self.sql), f"background: {FAINT}; padding: .5em .9em; {WRAP}; {MONO}", "sql")
         if self.rows is None:
-            said = "not run: it is written for another schema than this database's"
-            return mime_bundle(div(code + muted(said), kind="question"), f"{self.sql}\n{said}")
+            note = "not run: the SQL is for another schema than this database's"
+            return mime_bundle(div(code + muted(note), kind="question"), f"{self.sql}\n{note}")
         rows = self.rows.bundle()
         chart = chart_for(self.rows.arrow) or ""
-        html = div(code + rows["text/html"] + chart + muted(self._took()), kind="question")
-        return mime_bundle(html, "\n".join([self.sql, rows["text/plain"], self._took()]))
+        html = div(code + rows["text/html"] + chart + muted(self._usage_line()), kind="question")
+        return mime_bundle(html, "\n".join([self.sql, rows["text/plain"], self._usage_line()]))
 
-    def _took(self) -> str:
+    def _usage_line(self) -> str:
         attempts, usage = self.detail["attempts"], self.detail["usage"]
         parts = [self.detail["model"], f"{attempts} attempts" if attempts != 1 else "1 attempt"]
         if usage["input_tokens"]:
-            parts.append(f"{usage['input_tokens']:,} tokens in, {usage['output_tokens']:,} out")
+            parts.append(format_tokens(usage["input_tokens"], usage["output_tokens"]))
         return " · ".join(parts)
 
 
 def ask_question(
-    shell: InteractiveShell, place: NotebookConnection, given: dict[str, str], text: str, *, edit: bool
+    shell: InteractiveShell, notebook: NotebookConnection, given: dict[str, str], text: str, *, edit: bool
 ) -> QuestionAnswer:
-    """Find the SQL of a question, run it, and keep the turn.
+    """Find the SQL of a question, run it, and save the turn.
 
     Args:
-        shell: where the cell to edit goes.
-        place: whose connection and variables.
-        given: `model`, `schema`, `input`, `output`, `rows`, each where it was written.
+        shell: gets the cell to edit.
+        notebook: its connection and variables.
+        given: the options that were written: `model`, `schema`, `input`, `output`, `rows`.
         text: the question.
-        edit: whether the next cell shall hold the SQL.
+        edit: put the SQL into the next cell.
 
     Raises:
-        RequestError: there is no question, or an option cannot be what it is.
-        ProviderError: no SQL was found; why, in the words of the model's service or of DuckDB.
+        RequestError: there is no question, or an option is invalid.
+        ProviderError: no SQL was found; the message is the service's or DuckDB's.
     """
     if not text.strip():
         raise RequestError("there is no question", hint="write the question in the cell")
-    connection, after, most = place.connection(), given.get("output"), _most_rows(given)
-    if after is not None:
-        check_turn_name(connection, after)
+    connection, output_turn, max_rows = notebook.connection(), given.get("output"), _max_rows(given)
+    if output_turn is not None:
+        check_turn_name(connection, output_turn)
     detail = _detail(connection, given, text)
     if detail["sql"] is None:
         error = detail["error"]
         hint = "ask in other words, or name the tables: --schema 'singer, concert'"
         raise ProviderError(error["message"], code=error["code"], hint=hint)
-    if after is not None:
-        save_turn(connection, after, detail, DETAIL_SQL)
-    if edit and detail["sql"] not in place.suggested_sql:
-        place.suggested_sql.add(detail["sql"])
+    if output_turn is not None:
+        save_turn(connection, output_turn, detail, DETAIL_SQL)
+    if edit and detail["sql"] not in notebook.suggested_sql:
+        notebook.suggested_sql.add(detail["sql"])
         shell.set_next_input(f"%%sql\n{detail['sql']}", replace=False)
-    here = detail["bound"] and not _is_described(given.get("schema", ""))
-    query = f"SELECT * FROM ({detail['sql']}\n) AS answer LIMIT {most}"
-    answer = QuestionAnswer(detail, run(connection, query) if here else None)
-    if after is not None:
-        place.variables[after] = answer
+    can_run = detail["bound"] and not _is_description(given.get("schema", ""))
+    query = f"SELECT * FROM ({detail['sql']}\n) AS answer LIMIT {max_rows}"
+    answer = QuestionAnswer(detail, run(connection, query) if can_run else None)
+    if output_turn is not None:
+        notebook.variables[output_turn] = answer
     return answer
 
 
 def _detail(connection: Connection, given: dict[str, str], text: str) -> dict[str, Any]:
-    history = history_of(connection, given["input"]) if "input" in given else ()
+    history = load_history(connection, given["input"]) if "input" in given else ()
     turns = [{"role": message.role, "content": message.content} for message in history]
     values = {
         "question": text.strip(),
@@ -117,13 +118,13 @@ def _detail(connection: Connection, given: dict[str, str], text: str) -> dict[st
     return detail
 
 
-def _is_described(schema: str) -> bool:
-    """Whether the schema is a description, and not names of tables that are here."""
+def _is_description(schema: str) -> bool:
+    """Whether the schema is DDL or M-Schema, not names of tables of the connection."""
     return is_ddl(schema) or "# table" in schema.lower()
 
 
-def _most_rows(given: dict[str, str]) -> int:
-    written = given.get("rows", str(MOST_ROWS))
-    if not written.isdecimal():
-        raise RequestError(f"--rows is a number, not {written!r}", hint="write --rows 100")
-    return int(written)
+def _max_rows(given: dict[str, str]) -> int:
+    rows = given.get("rows", str(MAX_ROWS))
+    if not rows.isdecimal():
+        raise RequestError(f"--rows is a number, not {rows!r}", hint="write --rows 100")
+    return int(rows)

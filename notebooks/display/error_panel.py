@@ -1,4 +1,4 @@
-"""An error as one panel: what happened, the words of whom it came from, and what to type."""
+"""An error as one panel: what happened, the message of the service or of DuckDB, and what to type."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 def show_error(shell: InteractiveShell, error: BaseException) -> None:
     """Show the panel: as HTML in a notebook, on standard error in a terminal."""
-    what = error_panel(error)
+    panel = error_panel(error)
     if is_rich(shell):
         from IPython.display import display
 
-        display(what, raw=True)
+        display(panel, raw=True)
     else:
-        print(what["text/plain"], file=sys.stderr)
+        print(panel["text/plain"], file=sys.stderr)
 
 
 def error_panel(error: BaseException) -> Bundle:
-    """Return what is shown of an error."""
+    """Return the panel of an error, as HTML and as text."""
     if isinstance(error, ProviderError):
         return format_error(f"No answer: {error.code}", error.message, error.hint)
     if isinstance(error, QuackLLMError):
-        title, _, words = error.message.partition("\n")
-        return format_error(title, words.strip("\n"), error.hint)
+        title, _, details = error.message.partition("\n")
+        return format_error(title, details.strip("\n"), error.hint)
     if isinstance(error, KeyboardInterrupt):
         return format_error(
-            "Stopped", "What was answered is kept.", "run the cell again: what has a whole answer is not asked again"
+            "Stopped", "The answers so far are saved.", "run the cell again: only the missing ones are requested"
         )
-    title, _, words = str(error).partition("\n")
-    return format_error(f"DuckDB: {title}", words.strip("\n"), "")
+    title, _, details = str(error).partition("\n")
+    return format_error(f"DuckDB: {title}", details.strip("\n"), "")

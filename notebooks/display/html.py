@@ -1,4 +1,4 @@
-"""Pieces of what is shown: HTML that follows the theme, and Markdown without anything that a model could abuse."""
+"""HTML that follows the theme, and Markdown without anything that a model could abuse."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
+# The same content as HTML and as plain text, by MIME type.
 Bundle = dict[str, str]
-"""The same thing as HTML and as plain text, by MIME type."""
 
-# JupyterLab's and VS Code's own colours where they are there; else colours that both themes can bear.
+# JupyterLab's and VS Code's own colors, otherwise colors that are legible in both themes.
 LINE = "var(--jp-border-color1, var(--vscode-panel-border, rgba(128, 128, 128, .45)))"
 FAINT = "var(--jp-layout-color2, var(--vscode-textCodeBlock-background, rgba(128, 128, 128, .12)))"
 RED = "var(--jp-error-color1, var(--vscode-errorForeground, #d9534f))"
@@ -23,31 +23,31 @@ WRAP = "white-space: pre-wrap; overflow-wrap: anywhere"
 
 
 def mime_bundle(html: str, text: str) -> Bundle:
-    """Return what a notebook and what a terminal shows."""
+    """Return the HTML for a notebook and the text for a terminal."""
     return {"text/html": html, "text/plain": text}
 
 
 def div(content: str, style: str = "", kind: str = "") -> str:
-    """Return HTML in a block; `kind` names it for those who style or test it."""
-    named = f' class="quackllm-{kind}"' if kind else ""
-    return f'<div{named} style="{style}">{content}</div>'
+    """Return HTML in a block; `kind` becomes a class name, for styles and tests."""
+    attribute = f' class="quackllm-{kind}"' if kind else ""
+    return f'<div{attribute} style="{style}">{content}</div>'
 
 
 def preformatted(text: str, style: str = "") -> str:
-    """Return text as it is written, line by line."""
+    """Return text with its line breaks."""
     return f'<span style="{WRAP}; {style}">{escape(text)}</span>'
 
 
 def muted(text: str, kind: str = "") -> str:
-    """Return a line beside the point."""
+    """Return a line in small, pale letters."""
     return div(escape(text), f"opacity: .7; font-size: 85%; margin-top: .3em; {WRAP}", kind)
 
 
 def markdown(text: str) -> str:
     """Return a model's Markdown as HTML.
 
-    Its own HTML is shown as text, so that nothing it says can run; its images are links, so that nothing is fetched
-    before the reader wants it. Backslashes stay, for formulas.
+    Its HTML is shown as text, so that none of it runs. Its images are links, so that nothing is fetched unasked.
+    Backslashes stay, for formulas.
     """
     html: str = _markdown().render(text)
     return html
@@ -57,11 +57,11 @@ def markdown(text: str) -> str:
 def _markdown() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    reader = MarkdownIt("js-default", {"html": False, "linkify": False})
-    return reader.disable(["image", "escape"])
+    parser = MarkdownIt("js-default", {"html": False, "linkify": False})
+    return parser.disable(["image", "escape"])
 
 
 def sandboxed(html: str) -> str:
-    """Return HTML that a model wrote in a frame of its own, where no script runs."""
-    frame = f"width: 100%; height: 24em; resize: vertical; border: 1px solid {LINE}; background: white"
-    return f'<iframe sandbox="" srcdoc="{escape(html, quote=True)}" style="{frame}"></iframe>'
+    """Return a model's HTML in an iframe in which no script runs."""
+    style = f"width: 100%; height: 24em; resize: vertical; border: 1px solid {LINE}; background: white"
+    return f'<iframe sandbox="" srcdoc="{escape(html, quote=True)}" style="{style}"></iframe>'

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ... import Failure, Response, Usage
-from ...udf.functions.arrow import RESPONSE, messages_of
+from ...udf.functions.arrow import RESPONSE, messages_from_rows
 from ...udf.functions.introspection import USAGE
 from ...udf.value_text import plain_arrow, plain_column, text_rows, written
 from .answers import FINISH_NOTES, format_conversation
@@ -72,7 +72,7 @@ def response_of(row: dict[str, Any]) -> Response:
         reasoning=row["reasoning"],
         error=Failure(error["code"], error["message"], bool(error["retryable"])) if error else None,
         model=row["model"] or "",
-        history=messages_of(row["history"]),
+        history=messages_from_rows(row["history"]),
         finish_reason=row["finish_reason"],
         usage=Usage(usage.get("input_tokens") or 0, usage.get("output_tokens") or 0),
         seconds=row["seconds"] or 0.0,

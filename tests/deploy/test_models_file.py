@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 import quackllm
 from standin.fixtures import KEY, StandIn
+from support.command_line import error_text
 
 TWO = {"parrot": {"type": "echo"}, "slow": {"type": "echo", "infer_params": {"delay_seconds": 0.1}}}
 
@@ -64,11 +65,11 @@ def test_one_that_fails_hides_no_other_and_nothing_is_pruned(tmp_path: Path) -> 
     assert result.exit_code == 1
     assert deployed() == ["alpha", "older", "omega"]
     assert result.stdout == "alpha: deployed\nomega: deployed\nolder: not pruned: because of the failure above\n"
-    told = result.stderr
+    printed = result.stderr
     for name in faults:
-        assert f"{name}: failed: " in told
+        assert f"{name}: failed: " in printed
     for hint in ("'num_workers'", "'delay_seconds'", "'qianwen'", "MOONSHOT_API_KEY", "lower_model", "with a type"):
-        assert hint in told
+        assert hint in printed
 
 
 def test_a_key_is_read_where_it_is_named_and_shown_nowhere(
@@ -86,7 +87,7 @@ def test_a_key_is_read_where_it_is_named_and_shown_nowhere(
 
 def test_a_key_itself_is_taken_and_advised_against(tmp_path: Path, service: StandIn) -> None:
     result = apply(tmp_path / "models.yaml", {"chat": {"type": "openai", "infer_params": service.openai_params()}})
-    assert result.stdout == "chat: deployed: the file holds a key itself; env:NAME is safer\n"
+    assert result.stdout == "chat: deployed: the file contains an API key; env:NAME is safer\n"
     wrong = {"chat": {"type": "openai", "infer_params": {**service.openai_params(), "saas.api_kee": KEY}}}
     assert KEY not in apply(tmp_path / "models.yaml", wrong).output
 
@@ -100,18 +101,18 @@ def test_the_file_that_quackllm_keeps_is_such_a_file(home: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "happened"),
     [
-        ("parrot: {type: echo}\nparrot: {type: echo}", "'parrot' stands there twice"),
-        ("parrot: {type: echo, type: echo}", "'type' stands there twice"),
-        ("- parrot", "holds no models by name"),
-        ("parrot: [", "is no YAML"),
-        ("parrot: !!python/object:os.system {}", "is no YAML"),
+        ("parrot: {type: echo}\nparrot: {type: echo}", "'parrot' occurs twice"),
+        ("parrot: {type: echo, type: echo}", "'type' occurs twice"),
+        ("- parrot", "is not a mapping of names to models"),
+        ("parrot: [", "is not YAML"),
+        ("parrot: !!python/object:os.system {}", "is not YAML"),
     ],
 )
 def test_a_file_that_cannot_be_read_changes_nothing(content: str, happened: str, tmp_path: Path) -> None:
     quackllm.deploy("older", "echo")
     result = apply(tmp_path / "models.yaml", content, "--prune")
     assert result.exit_code == 1
-    assert happened in " ".join(result.stderr.replace("│", " ").split())
+    assert happened in error_text(result)
     assert deployed() == ["older"]
 
 
@@ -127,7 +128,7 @@ def test_a_file_that_cannot_be_read_changes_nothing(content: str, happened: str,
 def test_what_does_not_go_with_a_file(words: str, happened: str) -> None:
     result = CliRunner().invoke(app, words.split())
     assert result.exit_code == 1
-    assert happened in " ".join(result.stderr.replace("│", " ").split())
+    assert happened in error_text(result)
 
 
 def test_several_are_undeployed_and_one_that_is_not_there_is_said() -> None:

@@ -66,7 +66,7 @@ class Cells:
         self.ran.append(ran)
         return ran
 
-    def well(self, cell: str) -> Ran:
+    def run_ok(self, cell: str) -> Ran:
         """Run a cell that must not fail."""
         ran = self.run(cell)
         assert ran.success, f"{ran.text}\n{ran.error!r}"

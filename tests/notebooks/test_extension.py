@@ -22,7 +22,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
 
-def test_loading_is_quick_because_it_loads_little(tmp_path: Path):
+def test_loading_is_quick_because_it_loads_little(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", LOADING]
     environment = {"PATH": "/usr/bin:/bin", "IPYTHONDIR": str(tmp_path), "HOME": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment)
@@ -32,20 +32,20 @@ def test_loading_is_quick_because_it_loads_little(tmp_path: Path):
     assert not heavy & set(modules.split())
 
 
-def test_unloading_takes_everything_away_and_loading_again_brings_it_back(notebook):
-    notebook.well("%unload_ext quackllm.notebooks")
+def test_unloading_takes_everything_away_and_loading_again_brings_it_back(notebook) -> None:
+    notebook.run_ok("%unload_ext quackllm.notebooks")
     assert not notebook.run("%chat hello").success
     assert not notebook.run("--%chat\n\nhello").success
     assert "UsageError" in notebook.run("%sql SELECT 1").printed
-    notebook.well("%load_ext quackllm.notebooks")
-    notebook.well("%load_ext quackllm.notebooks")
-    assert "echo: hello" in notebook.well("%chat hello").text
+    notebook.run_ok("%load_ext quackllm.notebooks")
+    notebook.run_ok("%load_ext quackllm.notebooks")
+    assert "echo: hello" in notebook.run_ok("%chat hello").text
 
 
-def test_other_cells_are_left_alone(notebook):
-    assert notebook.well("x = 5\nx --x").value == 10
-    assert notebook.well("'''\n--%chat\n'''").value == "\n--%chat\n"
-    assert notebook.well("'<b>'").html == ""
+def test_other_cells_are_left_alone(notebook) -> None:
+    assert notebook.run_ok("x = 5\nx --x").value == 10
+    assert notebook.run_ok("'''\n--%chat\n'''").value == "\n--%chat\n"
+    assert notebook.run_ok("'<b>'").html == ""
 
 
 def cells_of(path: Path, cells: list[str], **client: object):
@@ -58,7 +58,7 @@ def cells_of(path: Path, cells: list[str], **client: object):
 
 
 @pytest.mark.filterwarnings("ignore")  # The kernel's own, of its sockets and loops.
-def test_a_kernel_that_is_started_again_goes_on_and_pays_nothing_again(service: StandIn, tmp_path: Path):
+def test_a_kernel_that_is_started_again_goes_on_and_pays_nothing_again(service: StandIn, tmp_path: Path) -> None:
     quackllm.deploy("kimi_chat", "saas/kimi", infer_params=service.openai_params())
     first = ["%load_ext quackllm.notebooks\n%quackllm talk.duckdb", "%chat --output q1 My name is William."]
     cells_of(tmp_path, first)
@@ -80,7 +80,7 @@ def test_a_kernel_that_is_started_again_goes_on_and_pays_nothing_again(service: 
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_panel_stops_the_cells_behind_it(tmp_path: Path):
+def test_a_panel_stops_the_cells_behind_it(tmp_path: Path) -> None:
     nbclient = pytest.importorskip("nbclient")
     with pytest.raises(nbclient.exceptions.CellExecutionError):
         cells_of(tmp_path, ["%load_ext quackllm.notebooks", "%chat --nope 1 x", "open('reached', 'w')"])

@@ -34,11 +34,11 @@ from quackllm.workers.options import ALIASES, Options
         ("---", {}, "---"),
     ],
 )
-def test_options_stand_before_the_text(line: str, options: dict[str, str], text: str):
+def test_options_stand_before_the_text(line: str, options: dict[str, str], text: str) -> None:
     assert chat_command().read(line) == (options, text)
 
 
-def test_every_key_of_llm_param_is_an_option_and_in_the_help():
+def test_every_key_of_llm_param_is_an_option_and_in_the_help() -> None:
     keys = {*TURN_KEYS, *Options.model_fields, *ALIASES} - set(INSTRUCTION)
     command = chat_command()
     assert keys <= {*command.options, *command.others}
@@ -48,7 +48,7 @@ def test_every_key_of_llm_param_is_an_option_and_in_the_help():
 
 @settings(deadline=None)
 @given(value=st.text(), text=st.text(alphabet=st.characters(codec="utf-8"), min_size=1))
-def test_a_value_in_quotes_is_read_as_it_was_meant(value: str, text: str):
+def test_a_value_in_quotes_is_read_as_it_was_meant(value: str, text: str) -> None:
     written = value.replace("\\", "\\\\").replace('"', '\\"')
     options, rest = chat_command().read(f'--system "{written}" x{text}')
     assert options == {"system": value}
@@ -57,7 +57,7 @@ def test_a_value_in_quotes_is_read_as_it_was_meant(value: str, text: str):
 
 @settings(deadline=None)
 @given(st.text())
-def test_a_line_is_read_or_refused(line: str):
+def test_a_line_is_read_or_refused(line: str) -> None:
     with contextlib.suppress(RequestError):
         options, text = chat_command().read(line)
         assert line.rstrip().endswith(text)
@@ -65,19 +65,19 @@ def test_a_line_is_read_or_refused(line: str):
 
 
 @pytest.mark.parametrize("name", ["chat", "sql", "text2sql", "ask", "quackllm"])
-def test_a_question_mark_shows_help_with_examples(notebook, name: str):
-    shown = notebook.well(f"%{name}?").printed
+def test_a_question_mark_shows_help_with_examples(notebook, name: str) -> None:
+    shown = notebook.run_ok(f"%{name}?").printed
     assert f"%{name}" in shown
     assert "Options stand before the text:" in shown
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_a_question_that_ends_with_a_question_mark_is_asked(notebook, service):
-    notebook.well("%chat What is my name?")
-    notebook.well("if True:\n    %chat And mine??")
+def test_a_question_that_ends_with_a_question_mark_is_asked(notebook, service) -> None:
+    notebook.run_ok("%chat What is my name?")
+    notebook.run_ok("if True:\n    %chat And mine??")
     assert service.prompts() == ["What is my name?", "And mine??"]
-    assert notebook.well('text = """\n%chat What?\n"""\ntext').value == "\n%chat What?\n"
-    assert "Docstring" in notebook.well("x = 1\nx?").printed
+    assert notebook.run_ok('text = """\n%chat What?\n"""\ntext').value == "\n%chat What?\n"
+    assert "Docstring" in notebook.run_ok("x = 1\nx?").printed
 
 
 def offered(notebook, text: str) -> list[str]:
@@ -86,8 +86,8 @@ def offered(notebook, text: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("both_models")
-def test_tab_offers_options_and_names(notebook):
-    notebook.well("%chat --model kimi_chat --output q1 hello")
+def test_tab_offers_options_and_names(notebook) -> None:
+    notebook.run_ok("%chat --model kimi_chat --output q1 hello")
     assert offered(notebook, "%chat --temp") == ["--temperature"]
     assert {"--model", "--input", "--system", "--seed"} <= set(offered(notebook, "%%chat --"))
     assert offered(notebook, "%chat --model ") == ["kimi_chat", "qianwen_chat"]
@@ -95,7 +95,7 @@ def test_tab_offers_options_and_names(notebook):
     assert offered(notebook, "%%text2sql --input ") == ["q1"]
     assert offered(notebook, "%chat --format h") == ["html"]
     assert "--model" not in offered(notebook, "x = '--mod")
-    place = notebook.shell.magics_manager.magics["line"]["chat"]._magics.place
-    assert completions(place, "--%chat\n--%mod", "--%mod") == ["--%model"]
-    assert completions(place, "--%chat\n--%model=k", "--%model=k") == ["kimi_chat"]
-    assert completions(place, "SELECT 1 --%mod", "SELECT 1 --%mod") is None
+    connection = notebook.shell.magics_manager.magics["line"]["chat"]._magics.notebook
+    assert completions(connection, "--%chat\n--%mod", "--%mod") == ["--%model"]
+    assert completions(connection, "--%chat\n--%model=k", "--%model=k") == ["kimi_chat"]
+    assert completions(connection, "SELECT 1 --%mod", "SELECT 1 --%mod") is None

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import duckdb
-from quackllm.udf.text2sql.evaluation.datasets import open_database, schema_of
+from quackllm.udf.text2sql.evaluation.datasets import load_schema, open_database
 from quackllm.workers.database_schema import Column, Schema, Table
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,7 +30,7 @@ class Copied:
 
 def copy_database(name: str, engine: Engine) -> Copied:
     """Create a database's tables with their rows, comments and those of its keys that its data does not violate."""
-    schema, copied = schema_of(name), Copied()
+    schema, copied = load_schema(name), Copied()
     with duckdb.connect() as source:
         open_database(source, name)
         for table in schema.tables:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from quackllm.udf.conversation_tables import check_turn_name, history_of, list_turns, load_turn, save_response
+from quackllm.udf.conversation_tables import check_turn_name, list_turns, load_history, load_turn, save_response
 from quackllm.workers.errors import RequestError
 
 import quackllm
@@ -27,7 +27,7 @@ def test_a_turn_is_read_as_it_was_kept(connection, column: str | None):
     save_response(connection, "q1", Response("before"), column)
     check_turn_name(connection, "Q1")
     save_response(connection, "q1", RESPONSE, column)
-    assert history_of(connection, "q1") == HISTORY
+    assert load_history(connection, "q1") == HISTORY
     assert list_turns(connection) == ["q1"]
     names = [name for name, *_ in connection.execute("DESCRIBE q1").fetchall()]
     assert names == ([column] if column else [*(load_turn(connection, "q1") or ())])
@@ -42,12 +42,12 @@ def test_a_table_of_the_users_own_is_never_replaced(connection):
     for name in ("mine", "MINE", "seen", "temporary"):
         with pytest.raises(RequestError, match="already"):
             check_turn_name(connection, name)
-    assert [message.content for message in history_of(connection, "mine")] == ["hello", "echo: hello"]
+    assert [message.content for message in load_history(connection, "mine")] == ["hello", "echo: hello"]
 
 
 def test_a_null_turn_begins_a_conversation(connection):
     connection.execute("CREATE TABLE none AS SELECT llm_chat('echo', NULL) AS response")
-    assert history_of(connection, "none") == ()
+    assert load_history(connection, "none") == ()
 
 
 def test_what_was_kept_in_a_transaction_goes_with_it(connection):

@@ -1,1 +1,1 @@
-"""Calls to models, each paid once: cache, leases, budget and prices. Nothing here knows DuckDB."""
+"""Calls to models, each paid for once: cache, leases, budget and prices. Nothing here imports DuckDB."""

@@ -1,4 +1,4 @@
-"""The call store as the event loop sees it: in a thread of this process, or in one actor for a whole cluster."""
+"""The call store for the event loop: it runs in a thread of this process, or in one Ray actor for a whole cluster."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .store import PAUSE_SECONDS, CallStore, Deletion
 from .store_file import SCHEMA_VERSION
 
 AsyncCallStore: TypeAlias = SharedObject[CallStore]
+# The actor's name contains the version, because an actor of another release has other methods.
 ACTOR = f"call_store:{SCHEMA_VERSION}"
-"""Its version is in its name: an actor of another release would not understand what it is asked."""
 _STORES: dict[Path | str, AsyncCallStore] = {}
 _OPENING = threading.Lock()
 _PARENT_STORES: list[AsyncCallStore] = []
 
 
 def open_store(fleet: Fleet) -> AsyncCallStore:
-    """Return the call store of these models: this machine's file, or the cluster's, which an actor owns.
+    """Return the call store of these models: the file on this machine, or the actor that owns the cluster's file.
 
-    SQLite's file cannot be shared over a network, so on a cluster every driver asks the one process that has it.
+    A SQLite file cannot be shared over a network, so on a cluster every driver calls the one actor that opened it.
     """
     path = home_folder() / "calls.sqlite"
     where = fleet.address or path
@@ -39,7 +39,16 @@ def open_store(fleet: Fleet) -> AsyncCallStore:
 
 
 async def forget_answers(store: AsyncCallStore, model: str | None, older_than_seconds: float) -> int:
-    """Delete answers and the record of calls, as `CallStore.forget` does; others use the store between its steps."""
+    """Delete answers and call records like `CallStore.forget`, but let others use the store between the steps.
+
+    Args:
+        store: the call store.
+        model: only this model's answers; None: all.
+        older_than_seconds: only answers of at least this age.
+
+    Returns:
+        the number of deleted answers.
+    """
     deletion: Deletion | int = Deletion(model, time.time() - older_than_seconds)
     while isinstance(deletion, Deletion):
         deletion = await store.call(CallStore.forget_step, deletion)
@@ -48,7 +57,7 @@ async def forget_answers(store: AsyncCallStore, model: str | None, older_than_se
 
 
 def close_store(folder: Path) -> None:
-    """Close the file in that QUACKLLM_HOME, if it is open: connections that used it can ask no more."""
+    """Close the file in that QUACKLLM_HOME, if it is open. Connections that use it can make no further calls."""
     with _OPENING:
         if store := _STORES.pop(folder / "calls.sqlite", None):
             store.close()
@@ -72,7 +81,7 @@ def _on_cluster() -> AsyncCallStore:
 
 
 def _reset_after_fork() -> None:
-    """Begin anew in a forked child: SQLite's connections and our threads are its parent's, and are left alone."""
+    """Start without open stores in a forked child: SQLite connections and threads belong to the parent."""
     global _OPENING
     _OPENING = threading.Lock()
     _PARENT_STORES.extend(_STORES.values())

@@ -1,4 +1,4 @@
-"""What a statement has spent, and whether its budget lets it go on."""
+"""What a statement has spent, and whether its budget allows further calls."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from .prices import Price
 
 @dataclass(slots=True)
 class StatementUsage:
-    """The calls of one statement; written in the event loop only.
+    """Counters of one statement's calls; only the event loop writes them.
 
-    `asked` counts calls that went to a worker, `answered` and `failed` those that came back; `known` answers
-    found in the call store, as often as they were looked up; `shared` those that another statement paid for.
+    `asked` counts calls sent to a worker; `answered` and `failed` count those that returned. `cached` counts answers
+    found in the call store, once for each look-up. `joined` counts answers of calls that another statement paid for.
+    `money` is None if no price of a called model is known.
     """
 
-    asked: int = 0
+    sent: int = 0
     answered: int = 0
     failed: int = 0
     cached: int = 0
@@ -26,15 +27,14 @@ class StatementUsage:
     input_tokens: int = 0
     output_tokens: int = 0
     money: float | None = None
-    """None: no price is known of what was asked."""
 
     @property
     def done(self) -> int:
-        """How many of the statement's requests have come back."""
+        """The number of the statement's requests that have returned."""
         return self.answered + self.failed + self.joined
 
     def add(self, response: Response, price: Price | None) -> None:
-        """Count an answer that the statement paid for."""
+        """Count a response that the statement paid for."""
         self.answered += response.is_complete
         self.failed += not response.is_complete
         self.input_tokens += response.usage.input_tokens
@@ -43,10 +43,10 @@ class StatementUsage:
             self.money = (self.money or 0.0) + price.cost(response.usage)
 
     def budget_error(self, wishes: StatementOptions) -> BudgetError | None:
-        """Return the error that stops the statement, once one of its limits is reached."""
+        """Return the error that stops the statement, if one of its limits is reached."""
         tokens = self.input_tokens + self.output_tokens
-        if (limit := wishes.llm_max_calls) is not None and self.asked >= limit:
-            return _reached("llm_max_calls", limit, self.asked, "calls")
+        if (limit := wishes.llm_max_calls) is not None and self.sent >= limit:
+            return _reached("llm_max_calls", limit, self.sent, "calls")
         if (limit := wishes.llm_max_tokens) is not None and tokens >= limit:
             return _reached("llm_max_tokens", limit, tokens, "tokens")
         if (most := wishes.llm_max_money) is not None and (self.money or 0.0) >= most:
@@ -58,7 +58,7 @@ def _reached(variable: str, limit: float, spent: float, unit: str) -> BudgetErro
     raised = limit * 2 or 1000
     return BudgetError(
         f"the statement stopped at its budget {variable} = {limit:.12g}: it spent {spent:,.12g} {unit}; "
-        "what was answered is kept",
+        "the answers so far are stored",
         variable=variable,
         limit=limit,
         spent=spent,

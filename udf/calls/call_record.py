@@ -1,4 +1,4 @@
-"""A call that was made, as the call store records it."""
+"""A finished call, as the call store records it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from ...workers.messages import Response
 from .request_key import Key
 
-PROMPT_CHARACTERS = 200
-"""How much of a prompt `llm_calls()` shows."""
+PROMPT_CHARACTERS = 200  # Length of the prompt that `llm_calls()` shows.
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A call that was made: which, of which model and engine, and what came back."""
+    """A finished call: its key, model, engine, prompt and response."""
 
     key: Key
     model: str

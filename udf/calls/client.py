@@ -1,4 +1,4 @@
-"""The caller: the call store first, then the identical call under way, then a worker."""
+"""The caching client: look in the call store first, then join an identical call in flight, then send to a worker."""
 
 from __future__ import annotations
 
@@ -30,23 +30,20 @@ from .store import CallStore
 from .write_ahead_log import WriteAheadLog
 
 LOG = logging.getLogger("quackllm")
-LEASE_POLL_SECONDS = 0.05
-"""How often a request that another process is asking is looked up."""
-BATCH_SIZE = 256
-"""Requests of `ask_many` that are looked up, leased and sent together."""
-MAX_QUEUED = 8192
-"""The most of them that wait at once, so that a slow one holds no other."""
+LEASE_POLL_SECONDS = 0.05  # First interval for looking up the answer to a request that another process sends.
+BATCH_SIZE = 256  # Requests of `prefetch` that are looked up, leased and sent together.
+MAX_QUEUED = 8192  # Requests of `prefetch` that may wait at the same time, so that a slow one blocks no other.
 
 
 class CachingClient:
-    """Asks models on behalf of statements. Lives in the event loop; every method is called there."""
+    """Calls models on behalf of scopes (statements, HTTP requests). Runs in the event loop; call every method there."""
 
     def __init__(self, fleet: Fleet, store: AsyncCallStore) -> None:
         self.fleet = fleet
         self.store = store
         self.leases = Leases(store, self._start)
         self._log = WriteAheadLog(None if fleet.address else home_folder() / "calls.sqlite", owner())
-        self._under_way: dict[Key, InFlightCall] = {}
+        self._in_flight: dict[Key, InFlightCall] = {}
         self._answered: list[InFlightCall] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking_up = asyncio.Lock()
@@ -56,27 +53,27 @@ class CachingClient:
     async def complete(
         self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode = "on"
     ) -> list[Response]:
-        """Return one response a request, in order; identical requests are asked once.
+        """Return one response for each request, in order; identical requests are sent once.
 
         Args:
             spec: the model.
-            requests: what to ask, repetitions allowed.
-            statement: for whom; its memory of what failed is read and written.
-            mode: 'on'; 'off': the store is neither read nor written; 'refresh': written, not read.
+            requests: the requests; they may repeat.
+            scope: on whose behalf; its failed responses are reused and added to.
+            mode: 'on': the store is read and written; 'off': neither; 'refresh': written, not read.
 
         Raises:
             SetupError: no request can succeed.
             StoreError: the call store cannot be opened.
-            BudgetError: the statement may spend no more; what it paid for is in the store.
+            BudgetError: the scope has reached a limit; the answers it paid for are in the store.
         """
         keys = _keys(spec, requests)
         wanted = dict(zip(keys, requests, strict=True))
-        async with self._looking_up:  # One after another, so that the first are sent while the next are looked up.
-            answers = await self._known(wanted, scope, mode)
+        async with self._looking_up:  # One at a time, so that the first requests are sent while the next are looked up.
+            answers = await self._cached(wanted, scope, mode)
         scope.usage.cached += len(answers)
         series(CACHE_HITS, spec.name).inc(len(answers.keys() - scope.uncached_responses.keys()))
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:
-            fresh = await self._ask_unknown(spec, unknown, scope, mode)
+            fresh = await self._send_missing(spec, unknown, scope, mode)
             answers |= fresh
             scope.uncached_responses |= {k: r for k, r in fresh.items() if not (r.is_complete and mode == "on")}
         return [_with_history(answers[key], request, spec) for key, request in zip(keys, requests, strict=True)]
@@ -84,21 +81,21 @@ class CachingClient:
     async def cached(
         self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode = "on"
     ) -> list[Response | None]:
-        """Return what `ask` would return without a call; None for each request that needs one."""
+        """Return what `complete` can return without a call; None for each request that needs one."""
         keys = _keys(spec, requests)
-        answers = await self._known(keys, scope, mode)
+        answers = await self._cached(keys, scope, mode)
         pairs = zip(keys, requests, strict=True)
         return [_with_history(answers[key], request, spec) if key in answers else None for key, request in pairs]
 
     async def prefetch(
         self, spec: ModelSpec, requests: Iterable[Request], scope: CallScope, mode: StoreMode = "on"
     ) -> None:
-        """Ask distinct requests, as many as there are, so that their answers are known.
+        """Send any number of distinct requests, so that their answers are cached.
 
-        Few are held at a time of all that the statement asks of the model: those first that came first.
+        At any time only a limited number of the scope's requests for one model are held, in order of arrival.
 
         Raises:
-            SetupError, StoreError: as `ask` does; what was answered before is known.
+            SetupError, StoreError: as `complete` does; answers that arrived before stay cached.
         """
         most = max(MAX_QUEUED, 4 * spec.num_workers * worker_concurrency(spec))
         room = scope.queue_slots.setdefault(spec.name, asyncio.Semaphore(most // BATCH_SIZE))
@@ -107,7 +104,7 @@ class CachingClient:
         try:
             while part := list(islice(rest, BATCH_SIZE)):
                 await room.acquire()
-                task = asyncio.create_task(self._ask_and_remember(spec, part, scope, mode))
+                task = asyncio.create_task(self._complete_and_cache(spec, part, scope, mode))
                 task.add_done_callback(lambda _: room.release())
                 for ended in {task for task in waiting if task.done()}:
                     ended.result()
@@ -117,32 +114,32 @@ class CachingClient:
             for task in waiting:
                 task.cancel()
 
-    async def _ask_and_remember(
+    async def _complete_and_cache(
         self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
     ) -> None:
-        """Ask, so that the statement need not look the answers up in the store."""
+        """Call the model and put the answers into the scope's memory, so that it need not look them up in the store."""
         for request, response in zip(requests, await self.complete(spec, requests, scope, mode), strict=True):
             scope.answers.put((spec.name, mode, request), response)
 
     async def stream(
         self, spec: ModelSpec, request: Request, scope: CallScope, mode: StoreMode = "on"
     ) -> AsyncGenerator[str | Response]:
-        """Yield the answer's pieces as they come, then the Response.
+        """Yield the answer's chunks as they arrive, then the Response.
 
-        What is known, or cannot be streamed, is one piece. An answer that breaks off keeps in `output` what had
-        come. Closing the iterator stops the engine, unless somebody else waits for the same answer.
+        An answer that is cached, or cannot be streamed, is one chunk. If an answer breaks off, `output` holds the part
+        that arrived. Closing the iterator stops the engine, unless somebody else waits for the same answer.
 
         Raises:
-            SetupError, StoreError, BudgetError: as `ask` does.
+            SetupError, StoreError, BudgetError: as `complete` does.
         """
         (key,) = _keys(spec, [request])
-        cached = (await self._known([key], scope, mode)).get(key)
+        cached = (await self._cached([key], scope, mode)).get(key)
         scope.usage.cached += cached is not None
         series(CACHE_HITS, spec.name).inc(cached is not None)
         said = ""
         if cached is None:
             with contextlib.ExitStack() as leaving:
-                (call,) = self._join_all(spec, {key: replace(request, streamed=True)}, scope, mode)
+                (call,) = self._attach_all(spec, {key: replace(request, streamed=True)}, scope, mode)
                 leaving.callback(self._detach, call, scope)
                 async for piece in call.stream():
                     said += piece
@@ -152,16 +149,16 @@ class CachingClient:
             yield cached.output
         yield _with_history(replace(cached, output=cached.output or said or None), request, spec)
 
-    async def _known(self, keys: Iterable[Key], scope: CallScope, mode: StoreMode) -> dict[Key, Response]:
+    async def _cached(self, keys: Iterable[Key], scope: CallScope, mode: StoreMode) -> dict[Key, Response]:
         answers = {key: scope.uncached_responses[key] for key in keys if key in scope.uncached_responses}
         if mode == "on" and (missing := [key for key in dict.fromkeys(keys) if key not in answers]):
             answers |= await self.store.call(CallStore.get_many, missing)
         return answers
 
-    async def _ask_unknown(
+    async def _send_missing(
         self, spec: ModelSpec, unknown: dict[Key, Request], scope: CallScope, mode: StoreMode
     ) -> dict[Key, Response]:
-        asked = self._join_all(spec, unknown, scope, mode)
+        asked = self._attach_all(spec, unknown, scope, mode)
         try:
             responses = await _results([call.result for call in asked])
         except BudgetError as error:
@@ -172,10 +169,10 @@ class CachingClient:
                 self._detach(call, scope)
         return dict(zip(unknown, responses, strict=True))
 
-    def _join_all(
+    def _attach_all(
         self, spec: ModelSpec, unknown: dict[Key, Request], scope: CallScope, mode: StoreMode
     ) -> list[InFlightCall]:
-        """Wait with the statement for the calls that are under way, and launch the others."""
+        """Let the scope wait for the calls in flight, and start the missing ones."""
         new: list[InFlightCall] = []
         price = _price(spec, scope)
         asked = [self._attach(spec, key, request, price, mode, new) for key, request in unknown.items()]
@@ -188,17 +185,17 @@ class CachingClient:
         return asked
 
     async def _drain(self, scope: CallScope) -> None:
-        """Wait for all that the statement has under way: the process may end with it, and it is paid for."""
-        if under_way := [call.result for call in self._under_way.values() if call.payer is scope]:
+        """Wait for all calls in flight of the scope: the process may end after it, and the calls are paid for."""
+        if under_way := [call.result for call in self._in_flight.values() if call.payer is scope]:
             await asyncio.wait(under_way)
 
     def _attach(
         self, spec: ModelSpec, key: Key, request: Request, price: Price | None, mode: StoreMode, new: list[InFlightCall]
     ) -> InFlightCall:
-        call = self._under_way.get(key)
+        call = self._in_flight.get(key)
         if call is None:
             answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-            call = self._under_way[key] = InFlightCall(
+            call = self._in_flight[key] = InFlightCall(
                 request=request,
                 owner=self,
                 key=key,
@@ -211,9 +208,9 @@ class CachingClient:
         return call
 
     def _detach(self, call: InFlightCall, scope: CallScope) -> None:
-        """Stop waiting; a call that nobody waits for is taken back, or lands in the store if it was sent.
+        """Stop waiting for a call. If nobody else waits, cancel it if it is queued; otherwise store its answer later.
 
-        One that was streamed, or asked for a client that has gone, is stopped: nobody wants more of it.
+        A call that is streamed, or whose HTTP client has disconnected, is cancelled even if it was sent.
         """
         call.waiting.remove(scope)
         if not call.waiting and not call.result.done() and (call.stoppable or call.state is RequestState.QUEUED):
@@ -222,7 +219,7 @@ class CachingClient:
             self._finish(call, None)
 
     async def _dispatch(self, calls: list[InFlightCall], *, leased: bool) -> None:
-        """Send what no other process is asking; wait for the rest, and take over what its holder leaves."""
+        """Send requests that no other process sends; wait for the others, and take over expired leases."""
         pause = LEASE_POLL_SECONDS
         while calls := [call for call in calls if not call.result.done()]:
             keys = [call.key for call in calls]
@@ -235,7 +232,7 @@ class CachingClient:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
             for key, response in (await self.store.call(CallStore.get_many, [call.key for call in calls])).items():
-                self._finish(self._under_way[key], response)
+                self._finish(self._in_flight[key], response)
 
     def _send(self, call: InFlightCall) -> None:
         if call.result.done():
@@ -244,12 +241,12 @@ class CachingClient:
         self.fleet.router(call.spec).submit(call)
 
     def admit(self, call: InFlightCall) -> bool:
-        """Find a statement that pays for the call; where none of those that wait for it may, it is not made."""
+        """Find a waiting scope whose budget allows the call and let it pay; if there is none, fail the call."""
         refused: BudgetError | None = None
         for scope in call.waiting if call.payer is None else ():
             if not (refused := scope.usage.budget_error(scope.options)):
                 call.payer = scope
-                scope.usage.asked += 1
+                scope.usage.sent += 1
                 break
         if refused:
             self._fail(call, refused)
@@ -257,7 +254,7 @@ class CachingClient:
         return call.payer is not None
 
     def on_result(self, call: InFlightCall, outcome: Response | BaseException) -> None:
-        """Count what the answer cost, and keep it before anybody hears of it; an error is heard at once."""
+        """Count the answer's cost and store it before it is handed on. An error is handed on at once."""
         if isinstance(outcome, BaseException):
             self._fail(call, outcome)
             self.leases.release(call.key)
@@ -275,7 +272,7 @@ class CachingClient:
             self._start(self._flush())
 
     async def _flush(self) -> None:
-        """Record what has been answered, all that is there in one transaction, and only then hand it on."""
+        """Store all answers that have arrived, in one transaction, and only then hand them on."""
         while self._answered:
             calls, self._answered = self._answered, []
             self.leases.settled(call.key for call in calls)
@@ -290,7 +287,7 @@ class CachingClient:
                 await self.store.call(CallStore.record, cacheable, owner())
                 self._store_failing = False
         except StoreError as error:
-            # The answers are paid for: better handed on and not stored than lost.
+            # The answers are paid for, so hand them on even if they cannot be stored.
             if not self._store_failing:
                 LOG.error("answers cannot be stored, and will be asked again: %s", error)
             self._store_failing = True
@@ -298,8 +295,8 @@ class CachingClient:
             self._finish(call, call.response)
 
     def _finish(self, call: InFlightCall, response: Response | None) -> None:
-        if self._under_way.get(call.key) is call:
-            del self._under_way[call.key]
+        if self._in_flight.get(call.key) is call:
+            del self._in_flight[call.key]
         if not call.result.done():
             if response is None:
                 call.result.cancel()
@@ -312,11 +309,11 @@ class CachingClient:
     def _fail(self, call: InFlightCall, error: BaseException) -> None:
         if not call.result.done():
             call.result.set_exception(error)
-            call.result.exception()  # Seen, also where the last one who waited for it has left.
+            call.result.exception()  # Mark it as retrieved: nobody may be waiting any more, and asyncio would log it.
         self._finish(call, None)
 
     def _start(self, work: Coroutine[None, None, None], calls: Sequence[InFlightCall] = ()) -> asyncio.Future[None]:
-        """Run the work; an error in it, whosever it is, reaches everyone who waits for these calls."""
+        """Run the work as a task; any error in it is raised to everyone who waits for these calls."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -338,10 +335,10 @@ def _keys(spec: ModelSpec, requests: Sequence[Request]) -> list[Key]:
 
 
 def _price(spec: ModelSpec, scope: CallScope) -> Price | None:
-    """Return what the model's tokens cost.
+    """Return the model's price.
 
     Raises:
-        SetupError: the statement has a budget of money, and nobody said what the model takes.
+        SetupError: the scope has a limit of money, and `prices.yaml` has no price for the model.
     """
     price = price_of(spec)
     if scope.options.llm_max_money is not None and price is None:
@@ -358,7 +355,7 @@ def _as_recorded(call: InFlightCall) -> CallRecord:
 
 
 def _with_history(response: Response, request: Request, spec: ModelSpec) -> Response:
-    """Add the model and the history; a turn that failed leaves the history as it was."""
+    """Add the model and the history; a failed turn is not added to the history."""
     history = (
         (*request.messages, Message("assistant", response.output or ""))
         if response.is_complete
@@ -368,7 +365,7 @@ def _with_history(response: Response, request: Request, spec: ModelSpec) -> Resp
 
 
 async def _results(answered: Sequence[asyncio.Future[Response]]) -> list[Response]:
-    """Return all results, or raise the first error; whoever stops waiting here cancels nothing."""
+    """Return all results, or raise the first error. Cancelling this coroutine does not cancel the futures."""
     done, _ = await asyncio.wait(answered, return_when=asyncio.FIRST_EXCEPTION)
     for future in done:
         future.result()

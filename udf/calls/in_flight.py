@@ -1,4 +1,4 @@
-"""A call that is under way, and what has been heard of it."""
+"""A call in flight, and the chunks of its answer so far."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ from .scope import CallScope
 
 
 class CallOwner(Protocol):
-    """Who is told of a call: its client, which knows what its scopes may spend and what becomes of the answer."""
+    """The client that started a call: it checks the budgets of the waiting scopes and stores the answer."""
 
     def admit(self, call: InFlightCall) -> bool:
         """Return whether the call may be sent now."""
 
     def on_result(self, call: InFlightCall, outcome: Response | BaseException) -> None:
-        """Take the answer, or the error that ended the call."""
+        """Receive the answer, or the error that ended the call."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class InFlightCall(RoutedRequest):
-    """A call under way in this process: one for each distinct request, however many wait for it."""
+    """A call in flight in this process: one for each distinct request, no matter how many scopes wait for it.
+
+    `payer` is the scope that the call was sent for: the first of those waiting whose budget allowed it. `changed` is
+    set when a chunk or the result arrives; it exists only if somebody streams the answer.
+    """
 
     owner: CallOwner
     key: Key
@@ -37,14 +41,12 @@ class InFlightCall(RoutedRequest):
     result: asyncio.Future[Response]
     waiting: list[CallScope] = field(default_factory=list)
     payer: CallScope | None = None
-    """The scope that the call was sent for; of those that wait, the first whose budget allowed it."""
     response: Response | None = None
     pieces: list[str] = field(default_factory=list)
     changed: asyncio.Event | None = None
-    """Set when there is something new; only where somebody looks."""
 
     def admit(self) -> bool:
-        """Return whether one of those who wait may pay for it."""
+        """Return whether the budget of a waiting scope allows the call."""
         return self.owner.admit(self)
 
     def on_result(self, outcome: Response | BaseException) -> None:
@@ -57,18 +59,18 @@ class InFlightCall(RoutedRequest):
         self.notify()
 
     def notify(self) -> None:
-        """Let those who look see what is new."""
+        """Wake up those who stream the answer."""
         if self.changed:
             self.changed.set()
 
     async def stream(self) -> AsyncIterator[str]:
-        """Yield the pieces, those before this call too, until there is an answer; where it is not streamed, none."""
-        place = 0
+        """Yield all chunks, earlier ones included, until the result is there; none if the call is not streamed."""
+        position = 0
         self.changed = self.changed or asyncio.Event()
-        while not self.result.done() or place < len(self.pieces):
-            if place == len(self.pieces):
+        while not self.result.done() or position < len(self.pieces):
+            if position == len(self.pieces):
                 self.changed.clear()
                 await self.changed.wait()
-            for piece in self.pieces[place:]:
-                place += 1
+            for piece in self.pieces[position:]:
+                position += 1
                 yield piece

@@ -1,4 +1,4 @@
-"""Who is asking what: the leases in the call store's file, written only where another process is alive."""
+"""Which process sends which request: the leases in the call store's file, written only if another process is alive."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from collections.abc import Callable, Iterable, Sequence
 
 from .request_key import Key
 
-LEASE_SECONDS = 6.0
-"""An owner that has not said for so long that it lives has lost its leases."""
+LEASE_SECONDS = 6.0  # An owner that has not renewed its leases for this long has lost them.
 
 
 class LeaseTable:
-    """The leases of one open file. Every method runs in a transaction of its caller's.
+    """The leases of one open file. Every method runs in a transaction that its caller opened.
 
-    While an owner is the only one, its leases are in memory alone, and its row says so (`unwritten`). A second owner
-    that comes waits until the first has written them, which it does the next time that it touches the store: within
-    milliseconds when it is busy, else at its next heartbeat.
+    An owner is a process that uses the store. While it is the only one, its leases are in memory, and its row in the
+    table says so (`unwritten`). A second owner waits until the first has written its leases. The first does this the
+    next time it accesses the store: within milliseconds if it is busy, otherwise at its next heartbeat.
 
-    The clock is the machine's monotonic one, which nobody sets back and which all its processes share. After a restart
-    of the machine it begins anew, and a row that seems to be from the future is one of before.
+    The clock is the machine's monotonic clock: nobody can set it back, and all processes share it. It starts again when
+    the machine restarts, so a row with a time in the future was written before the restart.
 
     Args:
         connection: the open file.
-        clock: seconds that only go forward, the same for all processes of the machine.
-        written_always: owners on other machines use this object, so what it has in memory is not one owner's.
+        clock: monotonic seconds, the same for all processes of the machine.
+        written_always: True if owners on other machines share this object, so that leases cannot stay in memory.
     """
 
     def __init__(self, connection: sqlite3.Connection, clock: Callable[[], float], written_always: bool) -> None:
@@ -35,7 +34,7 @@ class LeaseTable:
         self._wrote = written_always
 
     def claim(self, keys: Sequence[Key], owner: str) -> set[Key]:
-        """Take a lease on each key that no living owner has; return those that were taken."""
+        """Take a lease on each key that no other living owner holds; return the keys that were taken."""
         now = self._clock()
         self._connection.execute("DELETE FROM owners WHERE seen NOT BETWEEN ? AND ?", (now - LEASE_SECONDS, now))
         others = self.see(owner)
@@ -53,17 +52,25 @@ class LeaseTable:
         return {key for key in keys if self._connection.execute(find, (key, owner)).fetchone()}
 
     def has_dead_owners(self) -> bool:
-        """Whether an owner has fallen silent since somebody last claimed anything."""
+        """Whether the table has an owner that has not renewed its leases for `LEASE_SECONDS`."""
         now = self._clock()
         dead = "SELECT 1 FROM owners WHERE seen NOT BETWEEN ? AND ?"
         return bool(self._connection.execute(dead, (now - LEASE_SECONDS, now)).fetchone())
 
     def forget_owners(self, names: Iterable[str]) -> None:
-        """Let go of owners that were killed, known by their names without the host: nobody waits for them."""
+        """Delete the rows of killed owners, so that nobody waits for them.
+
+        Args:
+            names: the owners without the host, `process:number`.
+        """
         self._connection.executemany("DELETE FROM owners WHERE owner LIKE '%:' || ?", [(name,) for name in names])
 
     def see(self, owner: str) -> dict[str, bool]:
-        """Note that the owner lives, write its leases if others do too, and return these: who has unwritten ones."""
+        """Renew the owner's leases; write them if there are other owners.
+
+        Returns:
+            the other living owners, each with whether it has unwritten leases.
+        """
         others = self._others(owner)
         if others and self._unwritten:
             self._write(self._unwritten, owner)
@@ -72,7 +79,7 @@ class LeaseTable:
         return others
 
     def release(self, keys: Iterable[Key], owner: str) -> None:
-        """Give leases back, and note that the owner lives; one without any holds nobody up."""
+        """Return leases and renew the others; an owner without leases is removed, so that nobody waits for it."""
         keys = list(keys)
         self._unwritten.difference_update(keys)
         if self._wrote:

@@ -1,4 +1,4 @@
-"""The requests that this process alone may send: claimed in the call store, kept by a heartbeat, given back."""
+"""The leases of this process, each the right to send one request: claimed, renewed by a heartbeat, released."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Start = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class Leases:
-    """This process's leases. Lives in the event loop.
+    """This process's leases. Used in the event loop only.
 
     Args:
         store: the call store.
-        start: runs a coroutine beside whoever calls here.
+        start: starts a coroutine as a background task.
     """
 
     def __init__(self, store: AsyncCallStore, start: Start) -> None:
@@ -36,7 +36,7 @@ class Leases:
         self._beating = False
 
     async def claim(self, keys: Sequence[Key]) -> set[Key]:
-        """Take the leases that no other process has; return those that were taken.
+        """Take the leases that no other process holds; return the keys that were taken.
 
         Raises:
             StoreError: the store cannot be opened, or is locked.
@@ -49,20 +49,20 @@ class Leases:
         return granted
 
     async def _heartbeat(self) -> None:
-        """Keep the leases for as long as there are any."""
+        """Renew the leases as long as there are any."""
         await asyncio.sleep(LEASE_SECONDS / 3)
         while self._held:
-            with contextlib.suppress(StoreError):  # The disk may have room again before the leases run out.
+            with contextlib.suppress(StoreError):  # The disk may have space again before the leases expire.
                 await self._store.call(CallStore.heartbeat, owner())
             await asyncio.sleep(LEASE_SECONDS / 3)
         self._beating = False
 
     def settled(self, keys: Iterable[Key]) -> None:
-        """Note that these go with their answers."""
+        """Drop these leases here: `CallStore.record` releases them together with the answers."""
         self._held.difference_update(keys)
 
     def release(self, key: Key) -> None:
-        """Return a lease without an answer; those of one turn of the loop are one transaction."""
+        """Return a lease without an answer; all that are returned in one turn of the event loop share a transaction."""
         if key in self._held:
             self._held.discard(key)
             self._unused.append(key)
@@ -71,12 +71,12 @@ class Leases:
 
     async def _release_unused(self) -> None:
         keys, self._unused = self._unused, []
-        with contextlib.suppress(StoreError):  # They run out by themselves.
+        with contextlib.suppress(StoreError):  # They expire by themselves.
             await self._store.call(CallStore.release, keys, owner())
 
 
 def owner() -> str:
-    """Return the name of this process among all that use the store."""
+    """Return the unique name of this process among all that use the store: `host:process:number`."""
     return _owner(os.getpid())
 
 

@@ -1,4 +1,4 @@
-"""The call store before version 1: answers as JSON under their key's hexadecimal digits. It is read, and moved."""
+"""Read the call store of before version 1 (answers as JSON, keys as hexadecimal digits) and move it to version 1."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from .store_file import TABLE_V0, StoreFile, has_table
 from .stored_answer import DamagedAnswerError, encode_answer
 
 LOG = logging.getLogger("quackllm")
-STEP = 1000
-"""Answers that are moved in one transaction: other processes wait for no more than these."""
-LOGGED_FROM = 50_000
-"""Answers from which moving them takes long enough to say so."""
+STEP = 1000  # Answers that are moved in one transaction, which is how long other processes wait.
+LOGGED_FROM = 50_000  # From this number of answers the migration takes long enough to log it.
 
 
 class AnswerV0(msgspec.Struct):
-    """An answer's JSON."""
+    """An answer as JSON."""
 
     usage: Usage
     output: str | None = None
@@ -37,7 +35,7 @@ DECODER = msgspec.json.Decoder(AnswerV0)
 
 
 def migrate_answers(file: StoreFile) -> None:
-    """Move every answer that was set aside, the oldest first; what is killed in between is gone on with."""
+    """Move every answer to the new table, oldest first. If the process is killed, the next one continues."""
     if not has_table(file.connection, TABLE_V0):
         return
     (count,) = file.connection.execute(f"SELECT count(*) FROM {TABLE_V0}").fetchone()
@@ -51,7 +49,7 @@ def migrate_answers(file: StoreFile) -> None:
 
 
 def _migrate_some(file: StoreFile) -> int:
-    """Move a step's worth, and at the end drop the table; return how many answers could not be read."""
+    """Move up to `STEP` answers, or drop the old table if it is empty; return how many could not be read."""
     with file.transaction() as connection:
         if not has_table(connection, TABLE_V0):
             return 0  # Another process has moved the last ones.
@@ -83,7 +81,7 @@ def _migrated(row: tuple[Any, ...]) -> tuple[Key, str, object, bytes] | None:
 
 
 def get_many_v0(connection: sqlite3.Connection, keys: Sequence[Key]) -> Iterable[tuple[Key, Response | None]]:
-    """Yield the answers that an old file which cannot be written holds; None for one that is damaged."""
+    """Yield the answers in an old file that cannot be written; None for a damaged answer."""
     for key in keys:
         for (answer,) in connection.execute("SELECT CAST(answer AS BLOB) FROM answers WHERE key = ?", (key.hex(),)):
             try:
@@ -93,10 +91,10 @@ def get_many_v0(connection: sqlite3.Connection, keys: Sequence[Key]) -> Iterable
 
 
 def decode_answer_v0(answer: bytes) -> Response:
-    """Return the answer that these bytes of JSON hold.
+    """Return the answer in this JSON.
 
     Raises:
-        DamagedAnswerError: it cannot be read.
+        DamagedAnswerError: the JSON cannot be read.
     """
     try:
         found = DECODER.decode(answer)

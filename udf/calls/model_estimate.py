@@ -1,4 +1,4 @@
-"""What a statement would ask of one model, before it is sent."""
+"""The estimated calls of a statement to one model."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class ModelEstimate:
-    """What a statement would ask of one model.
+    """The estimated calls of a statement to one model.
 
     Args:
-        model: its name.
-        rows: rows on which it is called.
+        model: the model's name.
+        rows: rows on which the model is called.
         calls: distinct requests among them.
-        known: those whose answer is known already.
-        to_ask: those that would be asked.
-        input_tokens, output_tokens: of these, estimated; None for questions to text2sql.
-        money: by the user's price table; None where it has no price.
-        at_most: whether the statement may ask less, because what it asks depends on other answers.
+        known: requests whose answer is cached already.
+        to_ask: requests that would be sent.
+        input_tokens, output_tokens: estimated tokens of `to_ask`; None for questions to text2sql.
+        money: their cost by `prices.yaml`; None if it has no price.
+        at_most: whether the statement may send fewer requests, because they depend on other answers.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""What tokens cost: a table that the user writes, `prices.yaml` in QUACKLLM_HOME."""
+"""Prices of tokens, from the user's `prices.yaml` in QUACKLLM_HOME."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..settings import load_yaml
 
 
 class Price(BaseModel):
-    """What a model takes for a million tokens, in the user's own currency."""
+    """A model's price for a million tokens, in the user's currency."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,7 +22,7 @@ class Price(BaseModel):
     output: float = Field(ge=0, description="money for 1,000,000 output tokens")
 
     def cost(self, usage: Usage) -> float:
-        """Return what these tokens cost."""
+        """Return the cost of these tokens."""
         return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1e6
 
 
@@ -30,7 +30,7 @@ PRICES = TypeAdapter(dict[str, Price])
 
 
 def price_of(spec: ModelSpec) -> Price | None:
-    """Return the model's price; None where none is known. What is always there costs nothing.
+    """Return the model's price; None if it is unknown. Built-in models cost nothing.
 
     Raises:
         SetupError: the file cannot be read.
@@ -42,7 +42,7 @@ def price_of(spec: ModelSpec) -> Price | None:
 
 
 def add_cost(rows: list[dict[str, Any]]) -> None:
-    """Add `money` to each row: its tokens' price by its model's name, else by its type; None where none is known.
+    """Add `money` to each row: the cost of its tokens, by the price of the model or its type; None if it is unknown.
 
     Raises:
         SetupError: the file cannot be read.

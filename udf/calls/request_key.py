@@ -1,4 +1,4 @@
-"""The call store's key: a hash of all that decides an answer."""
+"""The call store's key: a hash of everything that determines an answer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ...workers.messages import Request
 
 Key: TypeAlias = bytes
 KEY_BYTES = 20
+# Version of the formula. Version 1 is the formula of the first stores; its hash does not contain the version. A formula
+# that hashes anything else needs the next number; its hash contains it, so keys of two versions are never equal.
 KEY_VERSION = 1
-"""Which way to compute a key this is. Version 1 is that of the first stores, and mixes no version in; a way that hashes
-anything else has the next number, and mixes it in, so that no answer is ever found under another version's key."""
 
+# Like `json.dumps`, which would create an encoder for each text.
 AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
-"""As `json.dumps`, which would make an encoder for each text."""
 PERSON = b"" if KEY_VERSION == 1 else b"key version %d" % KEY_VERSION
 
 
@@ -25,7 +25,7 @@ def request_key(identity: str, request: Request) -> Key:
     """Return the hash of the model's identity, the messages and the options, as 20 bytes."""
     first, options = request.messages[0], request.options.cache_key_json
     if len(request.messages) == 1 and not first.images and not first.extra:
-        # Nearly all requests of a table, so only what differs between its rows is hashed for each of them.
+        # Nearly all requests of a table are like this, so hash for each row only what differs between rows.
         hashed = _begun(identity, request.kind, first.role).copy()
         hashed.update(_bytes(as_json_text(first.content) + _ending(options)))
         return hashed.digest()

@@ -1,4 +1,4 @@
-"""The scope of calls: on whose behalf they are made, and what may be spent on them."""
+"""The scope of calls: on whose behalf they are made, and how much they may cost."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from .request_key import Key
 
 
 class CallScope:
-    """One SQL statement, one streamed answer or one HTTP request, as the calls made for it see it.
+    """The owner of calls: one SQL statement, one streamed answer or one HTTP request.
 
-    `uncached_responses` holds, by key, responses that the call store does not have: failures always, so that a row
-    that is evaluated twice is sent once, and answers where the store is off. `queue_slots` holds, by model, the room
-    for requests that wait for a worker.
+    `uncached_responses` holds, by key, responses that are not in the call store: failures, so that a row that DuckDB
+    evaluates twice is sent once, and answers if the store is off. `queue_slots` limits, by model, the number of
+    requests that wait for a worker. `stops_calls` says whether calls in flight are cancelled when the scope stops
+    waiting; otherwise their answers are stored when they arrive.
 
     Args:
-        load_options: reads the options when they are first needed.
+        load_options: reads the options; called when they are first needed.
     """
 
     def __init__(self, load_options: Callable[[], StatementOptions] = load_settings) -> None:
@@ -30,12 +31,11 @@ class CallScope:
         self.answers = AnswerCache()
         self.uncached_responses: dict[Key, Response] = {}
         self.stops_calls = False
-        """Whether calls that were sent are stopped when it stops waiting, in place of landing in the call store."""
         self.queue_slots: dict[str, asyncio.Semaphore] = {}
 
     @cached_property
     def options(self) -> StatementOptions:
-        """What its user allows: budgets, progress, the use of the call store.
+        """The user's options: budgets, progress, use of the call store.
 
         Raises:
             RequestError, SetupError: an option cannot be read.

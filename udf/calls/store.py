@@ -1,4 +1,4 @@
-"""The call store: every whole answer under the hash of its request, in one SQLite file. Nothing is paid twice."""
+"""The call store: every complete answer under the hash of its request, in one SQLite file, so that it is paid once."""
 
 from __future__ import annotations
 
@@ -24,28 +24,23 @@ from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
 from .write_ahead_log import abandoned_calls
 
 LOG = logging.getLogger("quackllm")
-LOOKUP_SIZES = (1, 64, 1024)
-"""Keys of one look-up: few sizes, so that SQLite has them prepared."""
-TRIM_SECONDS = 0.05
-"""About how long a settling also makes room in a file that is too large."""
-SCANNED_ROWS, DELETED_ROWS = 20_000, 250
-"""How many rows one step of a deletion looks at, and deletes, at most."""
-PAUSE_SECONDS = 0.02
-"""Between two steps, for those who wait for the file's lock: SQLite's waiters look again after 1 to 100 ms."""
-SHRINK_TO = 0.9
-"""A file that grew beyond its size shrinks to this part of it, so that not every answer makes another go."""
+LOOKUP_SIZES = (1, 64, 1024)  # Numbers of keys in one look-up: only a few, so that SQLite reuses prepared statements.
+TRIM_SECONDS = 0.05  # If the file is too large, `record` spends about this long on deleting.
+SCANNED_ROWS, DELETED_ROWS = 20_000, 250  # Maximum rows that one step of a deletion reads, and deletes.
+PAUSE_SECONDS = 0.02  # Pause between two steps: a process that waits for SQLite's lock retries every 1 to 100 ms.
+SHRINK_TO = 0.9  # A file that is too large shrinks to this part of its limit, so that not every new answer deletes one.
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A deletion that goes through a table in steps, and where it is.
+    """The progress of a deletion, which goes through both tables in steps.
 
     Args:
-        model: whose rows go; None: everybody's.
-        before: rows of this time and older go, seconds since 1970.
+        model: only rows of this model are deleted; None: of all models.
+        before: only rows of this time or older are deleted, in seconds since 1970.
         table: 'answers', then 'calls'.
-        after: the last id that was looked at.
-        forgotten: answers that went so far.
+        after: the last id that was read.
+        forgotten: the number of answers deleted so far.
     """
 
     model: str | None
@@ -56,16 +51,17 @@ class Deletion:
 
 
 class CallStore:
-    """The file. Used by one thread of a process at a time; several processes may share it.
+    """The store in one file. One thread of a process uses it at a time; several processes may share the file.
 
     Args:
-        path: the file; its folder must be on a disk of this machine. None: `calls.sqlite` in QUACKLLM_HOME.
-        max_bytes: when the file grows beyond it, the oldest answers go. None: as `settings.yaml` says.
-        clock: seconds that only go forward, the same for all processes of this machine: how leases are timed.
-        leases_written: drivers on other machines use this object, so that their leases have to be in the file.
+        path: the file, on a local disk. None: `calls.sqlite` in QUACKLLM_HOME.
+        max_bytes: if the file grows larger, the oldest answers are deleted. None: the value in `settings.yaml`.
+        clock: monotonic seconds, the same for all processes of this machine; it times the leases.
+        leases_written: True if drivers on other machines share this object, so that leases must be in the file.
 
     Raises:
-        StoreError: the file cannot be opened, is none of ours, is a newer release's, or lies on a network disk.
+        StoreError: the file cannot be opened, is not a call store, was written by a newer release, or is on a network
+            disk.
     """
 
     def __init__(
@@ -87,7 +83,10 @@ class CallStore:
             self._recover()
 
     def _recover(self) -> set[Key]:
-        """Store what killed processes had received and not committed, and return its keys; what fails is left there."""
+        """Store the answers that killed processes received but did not commit; return their keys.
+
+        If the file cannot be written, the answers stay where they are.
+        """
         with contextlib.suppress(sqlite3.OperationalError), abandoned_calls(self.path) as (calls, dead):
             stored = self.get_many([call.key for call in calls])
             if fresh := [call for call in calls if call.key not in stored]:
@@ -99,7 +98,7 @@ class CallStore:
         return set()
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Response]:
-        """Return the answers that are known, by key; history and model are the caller's to add."""
+        """Return the stored answers, by key; the caller adds history and model."""
         found: dict[Key, Response] = {}
         damaged = 0
         for key, response in self._stored(keys):
@@ -127,10 +126,10 @@ class CallStore:
                     yield key, None
 
     def claim(self, keys: Sequence[Key], owner: str) -> set[Key]:
-        """Take a lease on each key that no other living owner has; return those that were taken.
+        """Take a lease on each key that no other living owner holds; return the keys that were taken.
 
-        Where nothing can be written, all are taken: what is asked twice is better than what is not asked. What a
-        killed owner had received is stored first, and not taken.
+        If the file cannot be written, all keys are returned: sending a request twice is better than not at all. Answers
+        that a killed owner had received are stored first, and their keys are not returned.
         """
         try:
             recovered = self._recover() if self._leases.has_dead_owners() else set()
@@ -142,20 +141,20 @@ class CallStore:
             return set(keys)
 
     def heartbeat(self, owner: str) -> None:
-        """Say that the owner lives."""
+        """Renew the owner's leases."""
         with self._file.transaction():
             self._leases.see(owner)
 
     def release(self, keys: Sequence[Key], owner: str) -> None:
-        """Give leases back without an answer."""
+        """Return leases without an answer."""
         with self._file.transaction():
             self._leases.release(keys, owner)
 
     def record(self, calls: Sequence[CallRecord], owner: str) -> None:
-        """Record the calls, store the whole answers, and give the owner's leases back: one transaction."""
+        """Record the calls, store the complete answers and release the owner's leases, in one transaction."""
         now = time.time()
         rows = (self._row(call, now) for call in calls if call.response.is_complete)
-        answers = sorted(row for row in rows if row)  # Keys that lie together in the index are written together.
+        answers = sorted(row for row in rows if row)  # Sorted: neighbouring keys in the index are written together.
         with self._file.transaction():
             models = {name: self._model(name) for name in {call.model for call in calls}}
             self._connection.executemany(
@@ -178,13 +177,13 @@ class CallStore:
             return None
 
     def _model(self, name: str) -> int:
-        """Return the number that stands for the model's name, new if need be."""
+        """Return the id of the model's name; add it if it is new."""
         self._connection.execute("INSERT OR IGNORE INTO models (name) VALUES (?)", (name,))
         (number,) = self._connection.execute("SELECT id FROM models WHERE name = ?", (name,)).fetchone()
         return int(number)
 
     def forget(self, model: str | None = None, older_than_seconds: float = 0.0) -> int:
-        """Delete answers and the record of calls, of one model or of all; return how many answers went."""
+        """Delete answers and call records, of one model or of all; return the number of deleted answers."""
         deletion: Deletion | int = Deletion(model, time.time() - older_than_seconds)
         while isinstance(deletion, Deletion):
             deletion = self.forget_step(deletion)
@@ -192,10 +191,10 @@ class CallStore:
         return deletion
 
     def forget_step(self, deletion: Deletion) -> Deletion | int:
-        """Take one step of a deletion; nobody waits for more than a step, and only what goes is locked for.
+        """Do one step of a deletion. Other processes wait for one step at most, and only if it deletes rows.
 
         Returns:
-            where the next step begins, or, at the end, how many answers went.
+            the deletion to continue with, or, at the end, the number of deleted answers.
         """
         first, last = self._id_range(deletion.table)
         after = max(deletion.after, first - 1)
@@ -240,7 +239,7 @@ class CallStore:
         return int(free)
 
     def _trim(self) -> None:
-        """Let the oldest answers go from a file that is too large: a step of it with each settling."""
+        """Delete the oldest answers if the file is too large: one step at each `record`."""
         if self._file.bytes() <= self.max_bytes:
             return
         began = time.monotonic()
@@ -281,14 +280,14 @@ class CallStore:
         self._connection.close()
 
     def _warn_once(self, about: str, text: str) -> None:
-        """Log a warning, once about each thing."""
+        """Log a warning, once for each topic."""
         if about not in self._warned:
             self._warned.add(about)
             LOG.warning("%s", text)
 
 
 def _parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
-    """Cut the keys into parts of few sizes; the last key fills up the last part."""
+    """Split the keys into batches of the sizes in `LOOKUP_SIZES`; repeat the last key to fill the last batch."""
     for start in range(0, len(keys), LOOKUP_SIZES[-1]):
         part = keys[start : start + LOOKUP_SIZES[-1]]
         size = next(size for size in LOOKUP_SIZES if len(part) <= size)

@@ -1,4 +1,4 @@
-"""The call store's file: its tables, opening it, and bringing an older one to today's tables."""
+"""The call store's SQLite file: its tables, how it is opened, and how the tables of an older file are prepared."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ import psutil
 from ...workers.errors import StoreError
 
 LOG = logging.getLogger("quackllm")
-SCHEMA_VERSION = 1
-"""`PRAGMA user_version` of the file. Before it there was none, and the pragma said 0."""
-TABLE_V0 = "answers_version_0"
-"""The answers of a file before version 1, until `migration` has moved them."""
+SCHEMA_VERSION = 1  # `PRAGMA user_version` of the file. Earlier releases did not set it, so it is 0 there.
+TABLE_V0 = "answers_version_0"  # The answers of a file before version 1, until `migration` has moved them.
 BUSY_SECONDS = 30.0
 CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 SHARED_FILE_SYSTEMS = {
@@ -34,9 +32,9 @@ SHARED_FILE_SYSTEMS = {
     "9p",
 }
 
-# `answers` is in the order in which answers came, so that new ones lie together and the oldest are found without an
-# index. It has no column named `at`: a release before version 1 looks for one when it opens the file, and so stops
-# there with an error instead of asking everything again.
+# `answers` has the order in which answers arrived, so that new rows are neighbours and the oldest are found without an
+# index. It has no column named `at`: a release before version 1 looks for that column when it opens the file, and
+# therefore stops with an error instead of paying for every call again.
 SCHEMA = (
     "CREATE TABLE models (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     "CREATE TABLE answers (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, model INTEGER NOT NULL, "
@@ -56,13 +54,14 @@ PRAGMAS = (
 
 
 class StoreFile:
-    """An open file.
+    """An open call store file.
 
     Args:
-        path: where it lies, or shall lie.
+        path: the file; it is created if it does not exist.
 
     Raises:
-        StoreError: it cannot be opened, is none of ours, was written by a newer release, or lies on a network disk.
+        StoreError: the file cannot be opened, is not a call store, was written by a newer release, or is on a network
+            disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,7 +86,7 @@ class StoreFile:
             self._open_read_only(error)
 
     def _prepare(self) -> int:
-        """Make the tables, or those of today out of older ones; a file of today is only read."""
+        """Create the tables, or upgrade those of an older file; return the version. A current file is not written."""
         if self._read_version() < SCHEMA_VERSION:
             self.connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             self.connection.execute("PRAGMA journal_mode=WAL")
@@ -121,10 +120,10 @@ class StoreFile:
         return int(version)
 
     def _open_read_only(self, reason: sqlite3.Error) -> None:
-        """Open a file that cannot be written, so that what it holds can be read.
+        """Open a file that cannot be written, so that its answers can be read.
 
-        SQLite reads a file in WAL mode only where it can write beside it or finds what another process has written
-        there; `immutable` promises that nobody writes, which is so where nobody can.
+        SQLite reads a file in WAL mode only if it can create the `-wal` and `-shm` files or another process has created
+        them. `immutable` tells SQLite that nobody writes the file, which is true because nobody can.
         """
         self.read_only = True
         for mode in ("mode=ro", "immutable=1"):
@@ -141,7 +140,7 @@ class StoreFile:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the file's write lock inside the block, which is committed at its end or rolled back."""
+        """Hold the file's write lock inside the block; commit at its end, or roll back after an exception."""
         with self.connection:
             self.connection.execute("BEGIN IMMEDIATE")
             yield self.connection
@@ -156,7 +155,7 @@ class StoreFile:
 
 
 def cannot_write(error: sqlite3.Error) -> bool:
-    """Whether the file, or its disk, takes nothing more: full, read-only, or broken."""
+    """Whether the file or its disk cannot be written: full, read-only, or broken."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in CANNOT_WRITE
 
 
@@ -168,7 +167,7 @@ def has_table(connection: sqlite3.Connection, name: str) -> bool:
 def _rename_old_table(connection: sqlite3.Connection) -> None:
     if has_table(connection, "answers"):
         connection.execute(f"ALTER TABLE answers RENAME TO {TABLE_V0}")
-        for table in ("holders", "leases"):  # Of processes that asked before the upgrade.
+        for table in ("holders", "leases"):  # They belong to processes of before the upgrade.
             connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 
@@ -184,10 +183,10 @@ def _lenient_text(text: bytes) -> str:
 
 
 def refuse_shared_disk(path: Path) -> None:
-    """SQLite's locks do not hold over a network: two machines would corrupt the file.
+    """Refuse network file systems: SQLite's locks do not work there, and two machines would corrupt the file.
 
     Raises:
-        StoreError: the path lies on a network file system.
+        StoreError: the path is on a network file system.
     """
     resolved = path.absolute()
     mounts = [disk for disk in psutil.disk_partitions(all=True) if resolved.is_relative_to(disk.mountpoint)]

@@ -1,4 +1,4 @@
-"""An answer as the call store holds it: MessagePack with a checksum, a vector as the bytes of its 32-bit numbers."""
+"""The format of stored answers: MessagePack with a checksum; a vector is the bytes of its 32-bit numbers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ CHECKSUM_BYTES = 4
 
 
 class DamagedAnswerError(ValueError):
-    """What the store holds is not what was written there."""
+    """The stored bytes are not the bytes that were written, or the answer cannot be written."""
 
 
 class StoredAnswer(msgspec.Struct, array_like=True, gc=False):
-    """The fields of a whole answer; the statement adds the model and the history."""
+    """The fields of a complete answer; the client adds the model and the history."""
 
     output: str | None
     reasoning: str | None
@@ -36,10 +36,10 @@ DECODER = msgspec.msgpack.Decoder(StoredAnswer)
 
 
 def encode_answer(key: Key, response: Response) -> bytes:
-    """Return the bytes to store under that key.
+    """Return the bytes to store under this key.
 
     Raises:
-        DamagedAnswerError: the response holds what could not be read again, e.g. a number as its text.
+        DamagedAnswerError: the response could not be read again, e.g. because its text is a number.
     """
     usage, vector = response.usage, response.embedding
     try:
@@ -61,14 +61,14 @@ def encode_answer(key: Key, response: Response) -> bytes:
 
 
 def decode_answer(key: Key, stored: object) -> Response:
-    """Return the answer that is stored under that key.
+    """Return the answer that is stored under this key.
 
     Args:
-        key: its key, which the checksum covers as well.
-        stored: what the file holds; bytes, where nothing has damaged it.
+        key: the answer's key, which is part of the checksum.
+        stored: the value in the file; it is bytes unless the file is damaged.
 
     Raises:
-        DamagedAnswerError: it is not what was written.
+        DamagedAnswerError: the checksum does not match, or the bytes cannot be read.
     """
     if not isinstance(stored, bytes) or stored[-CHECKSUM_BYTES:] != _checksum(key, stored[:-CHECKSUM_BYTES]):
         raise DamagedAnswerError("the stored answer does not match its checksum")
@@ -92,7 +92,7 @@ def _checksum(key: Key, content: bytes) -> bytes:
 
 
 def _little_endian(numbers: array[float]) -> array[float]:
-    """Swap the bytes on a machine that has the other order: a store can be copied to any machine."""
+    """Swap the bytes on a big-endian machine, so that the store can be copied to any machine."""
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers

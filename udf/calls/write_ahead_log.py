@@ -1,4 +1,4 @@
-"""A write-ahead log of answers that arrived and are not in the call store yet: a kill in between loses none of them."""
+"""A write-ahead log of answers that arrived but are not committed yet, so that a killed process does not lose them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ if sys.platform != "win32":
 
 PREFIX = ".arrived-"
 LENGTH_BYTES = 4
-MIN_SECONDS = 0.001
-"""An answer that took less is asked again sooner than it is written."""
+MIN_SECONDS = 0.001  # An answer that took less time is not logged: calling the model again is faster.
 
 
 class LoggedAnswer(msgspec.Struct, array_like=True, gc=False):
-    """An answer that arrived: what `CallStore.record` needs of it."""
+    """An answer that arrived, with the fields that `CallStore.record` needs."""
 
     key: Key
     model: str
@@ -39,13 +38,13 @@ DECODER = msgspec.msgpack.Decoder(LoggedAnswer)
 
 
 class WriteAheadLog:
-    """Two files that take turns: one takes in what arrives while what the other holds is committed.
+    """Two files that take turns: new answers go into one while the answers of the other are committed.
 
-    A file that its process has locked is left alone; one that nobody has locked is of a process that was killed, and
-    `abandoned_calls` reads it. Nothing here is promised where the system has no such locks (Windows).
+    Each process locks its files. A file without a lock belongs to a process that was killed, and `abandoned_calls`
+    reads it. Windows has no such locks; there this class does nothing.
 
     Args:
-        store: the call store's file, beside which these lie; None: it is a cluster's, on another machine.
+        store: the call store's file, in whose folder the two files are. None: the store is on another machine.
         owner: the owner of the process's leases, `host:process:number`.
     """
 
@@ -55,7 +54,7 @@ class WriteAheadLog:
         self._files: list[int] = []
 
     def append(self, call: CallRecord) -> None:
-        """Write a whole answer; it is the system's then, and outlives this process."""
+        """Write a complete answer to the operating system, so that it survives a kill of this process."""
         if self._store is None or not call.response.is_complete or call.response.seconds < MIN_SECONDS:
             return
         try:
@@ -64,26 +63,26 @@ class WriteAheadLog:
             content = ENCODER.encode(_logged_answer(call))
             frame = len(content).to_bytes(LENGTH_BYTES, "little") + content
             if os.write(self._files[0], frame) < len(frame):
-                self._store = None  # The disk is full, and what came after this would not be read.
-        except DamagedAnswerError:  # The store will not take it either, and says so.
+                self._store = None  # The disk is full. `_read` stops at the incomplete frame.
+        except DamagedAnswerError:  # The store will reject it too, and log that.
             return
-        except OSError:  # No room, or no right to write: the store will say so.
+        except OSError:  # Disk full or no permission: the store will report it.
             self._store = None
 
     def rotate(self) -> int | None:
-        """Let the other file take in what comes from now on; return the one that holds what came until now."""
+        """Switch to the other file for new answers; return the file with the answers so far."""
         self._files.reverse()
         return self._files[-1] if self._files else None
 
     def clear(self, file: int | None) -> None:
-        """Empty that file: what it held has been committed."""
+        """Empty the file: its answers are committed."""
         if file is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(file, 0)
 
 
 def _new_file(store: Path, owner: str) -> int:
-    """Make a file of the owner's and lock it; again, where somebody took it for an abandoned one in between."""
+    """Create and lock a file for the owner; try again if another process deleted it as abandoned before the lock."""
     while True:
         path = store.with_name(f"{store.name}{PREFIX}{owner.partition(':')[2]}.{uuid.uuid4().hex[:8]}")
         file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -108,9 +107,9 @@ def _call(arrival: LoggedAnswer) -> CallRecord | None:
 
 @contextlib.contextmanager
 def abandoned_calls(store: Path) -> Iterator[tuple[list[CallRecord], set[str]]]:
-    """Give what killed processes had not committed, and these owners' names without their host.
+    """Yield the answers that killed processes had not committed, and the owners' names without the host.
 
-    Their files go at the end of the block, unless it fails.
+    The files are deleted at the end of the block, unless the block raises an exception.
     """
     with contextlib.ExitStack() as opened:
         paths = store.parent.glob(store.name + PREFIX + "*") if sys.platform != "win32" else ()
@@ -123,7 +122,7 @@ def abandoned_calls(store: Path) -> Iterator[tuple[list[CallRecord], set[str]]]:
 
 
 def _lock_abandoned(path: Path, opened: contextlib.ExitStack) -> int | None:
-    """Open and lock the file until the stack ends; None: its process lives, or it has just gone."""
+    """Open the file and lock it until the stack closes; None if its process is alive or the file is already deleted."""
     with contextlib.suppress(OSError):
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         opened.callback(os.close, file)
@@ -133,7 +132,7 @@ def _lock_abandoned(path: Path, opened: contextlib.ExitStack) -> int | None:
 
 
 def _read(file: int) -> Iterator[LoggedAnswer]:
-    """Yield what was written whole; a kill in the middle of a write leaves a part of the last one."""
+    """Yield the complete answers; a kill during a write leaves an incomplete last one."""
     content = os.read(file, os.fstat(file).st_size)
     start = 0
     while start + LENGTH_BYTES < len(content):

@@ -1,4 +1,4 @@
-"""The SQL types of our values, and the one place where Arrow becomes a Request and a Response becomes Arrow."""
+"""The SQL types of requests and responses, and their conversion from and to Arrow."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ RESPONSE = pa.struct(
     }
 )
 
-NOTHING = Response(None)
+EMPTY_RESPONSE = Response(None)
 
 
-def requests_of(column: pa.ChunkedArray) -> list[Request | None]:
-    """Return one Request a row; NULL rows, and rows whose prompt is NULL, are None.
+def requests_from_arrow(column: pa.ChunkedArray) -> list[Request | None]:
+    """Return one Request for each row; None for a NULL row and for a NULL prompt.
 
     Args:
-        column: a Request STRUCT, what `llm_param` takes, or a value of any other type, whose text is the prompt.
+        column: requests (STRUCT), arguments of `llm_param`, or values of any other type, whose text is the prompt.
 
     Raises:
-        RequestError: a request that cannot be read.
+        RequestError: a request cannot be read.
     """
     kind = column.type
     names = {field.name for field in kind} if pa.types.is_struct(kind) else set()
@@ -69,17 +69,17 @@ def requests_of(column: pa.ChunkedArray) -> list[Request | None]:
 
 
 def prompt_texts(column: pa.ChunkedArray) -> list[str | None]:
-    """Return the values of any type as texts: as DuckDB casts them to VARCHAR."""
+    """Return values of any type as texts, as DuckDB casts them to VARCHAR."""
     if _is_text(column.type):
         return list(column.to_pylist())
     return [None] * len(column) if pa.types.is_null(column.type) else column_texts(column)
 
 
 def params_requests(column: pa.ChunkedArray) -> list[Request | None]:
-    """Return the requests that the rows of a STRUCT or MAP describe, as `llm_param` reads them.
+    """Return the requests in a column of STRUCTs or MAPs, as `llm_param` reads them.
 
     Raises:
-        RequestError: one cannot be read.
+        RequestError: a row cannot be read.
     """
     if pa.types.is_struct(column.type):
         return [None if row is None else read_params(row) for row in _struct_rows(column)]
@@ -93,8 +93,8 @@ def _map_rows(column: pa.ChunkedArray) -> list[dict[str, str | None] | None]:
 
 
 def _struct_rows(column: pa.ChunkedArray) -> list[dict[str, Any] | None]:
-    """Return the rows of a STRUCT, its instruction and system message as texts whatever their types."""
-    from pyarrow.compute import struct_field  # A tenth of what connect() may take, and only such prompts need it.
+    """Return the rows of a STRUCT column, with instruction and system message converted to text."""
+    from pyarrow.compute import struct_field  # Imported late: it costs a tenth of connect(), and few prompts need it.
 
     column = plain_column(column)
     texts = {
@@ -118,10 +118,10 @@ def _is_text(kind: pa.DataType) -> bool:
 def _request(row: dict[str, Any]) -> Request | None:
     if not row["messages"]:
         return None
-    return Request(messages_of(row["messages"]), options_from_json(row["options"]))
+    return Request(messages_from_rows(row["messages"]), options_from_json(row["options"]))
 
 
-def messages_of(rows: Iterable[dict[str, Any]] | None) -> tuple[Message, ...]:
+def messages_from_rows(rows: Iterable[dict[str, Any]] | None) -> tuple[Message, ...]:
     """Return the messages of a list of STRUCTs; images may be missing."""
     return tuple(
         Message(row["role"], row["content"] or "", tuple(row.get("images") or ())) for row in rows or () if row
@@ -139,7 +139,7 @@ def requests_to_arrow(requests: Iterable[Request | None]) -> pa.Array:
 def responses_to_arrow(responses: Iterable[Response | None]) -> pa.Array:
     """Return the responses as a column of `RESPONSE_SQL`; None is NULL."""
     rows = list(responses)
-    there = [row or NOTHING for row in rows]
+    there = [row or EMPTY_RESPONSE for row in rows]
     columns = [
         [row.output for row in there],
         [row.reasoning for row in there],
@@ -156,7 +156,7 @@ def responses_to_arrow(responses: Iterable[Response | None]) -> pa.Array:
 def messages_to_arrow(conversations: Sequence[Sequence[Message]]) -> pa.Array:
     """Return conversations as a column of `MESSAGES_SQL`.
 
-    Column by column: every row of a table passes here, and rows of dicts take several times as long.
+    It works column by column, because every row of a table passes here, and dicts would take several times as long.
     """
     messages = [message for conversation in conversations for message in conversation]
     images = [message.images for message in messages]
@@ -169,12 +169,12 @@ def messages_to_arrow(conversations: Sequence[Sequence[Message]]) -> pa.Array:
 
 
 def _lists(rows: Sequence[Sequence[object]], values: pa.Array) -> pa.Array:
-    """Return a column of lists, as long as the rows are, from the values of all of them."""
+    """Return a column of lists with the lengths of the rows, from their concatenated values."""
     return pa.ListArray.from_arrays(pa.array(accumulate(map(len, rows), initial=0), pa.int32()), values)
 
 
 def _structs(kind: pa.StructType, columns: Sequence[Any], rows: Sequence[object] | None = None) -> pa.Array:
-    """Return a column of STRUCTs from one column a field; a row that is None is NULL."""
+    """Return a column of STRUCTs from one column for each field; a row that is None becomes NULL."""
     arrays = [
         column if isinstance(column, pa.Array) else pa.array(column, field.type)
         for column, field in zip(columns, kind, strict=True)
@@ -189,18 +189,18 @@ def messages_to_rows(messages: Iterable[Message]) -> list[dict[str, Any]]:
 
 
 def failure_to_row(failure: Failure | None) -> dict[str, Any] | None:
-    """Return a failure as a row of `ERROR_SQL`."""
+    """Return a failure as a row of `ERROR_SQL`; None if there is no failure."""
     return {"code": failure.code, "message": failure.message, "retryable": failure.retryable} if failure else None
 
 
-def spread(distinct: pa.Array, places: list[int | None]) -> pa.Array:
+def take_rows(distinct: pa.Array, places: list[int | None]) -> pa.Array:
     """Return a column whose row i is `distinct[places[i]]`, or NULL."""
     return distinct.take(pa.array(places, pa.int32()))
 
 
-def sql_name(kind: pa.DataType) -> str:
-    """Return what SQL calls an Arrow type, near enough for an error."""
+def sql_type_name(kind: pa.DataType) -> str:
+    """Return the SQL name of an Arrow type, close enough for an error message."""
     names = {pa.int32(): "INTEGER", pa.int64(): "BIGINT", pa.binary(): "BLOB", pa.bool_(): "BOOLEAN"}
     if pa.types.is_list(kind):
-        return f"{sql_name(kind.value_type)}[]"
+        return f"{sql_type_name(kind.value_type)}[]"
     return names.get(kind, str(kind).upper())

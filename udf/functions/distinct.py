@@ -1,4 +1,4 @@
-"""The way of a chunk's requests: each distinct one is answered once, by what the running statement answers from."""
+"""Answers the requests of a chunk: each distinct request once, from the running statement's source of answers."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ Column: TypeAlias = pa.ChunkedArray
 def answer_distinct(
     session: Session, names: Column, requests: Sequence[Request | None], mode: Column, *, note_failures: bool = True
 ) -> tuple[list[Response | None], list[int | None]]:
-    """Ask each distinct request of a chunk once; return the answers and each row's place among them.
+    """Answer each distinct request of a chunk once; return the answers, and for each row the index of its answer.
 
-    None stands for an answer that is not there yet, where the statement is only rehearsed. What failed is counted with
-    the statement, unless the caller will.
+    In a dry run, None stands for an answer that is missing so far. Failures are counted with the statement, unless the
+    caller counts them.
     """
-    places: list[int | None] = []
+    positions: list[int | None] = []
     distinct: dict[tuple[str | None, Request], int] = {}
     for name, request in zip(names.to_pylist(), requests, strict=True):
-        places.append(distinct.setdefault((name, request), len(distinct)) if request else None)
+        positions.append(distinct.setdefault((name, request), len(distinct)) if request else None)
     answers: dict[int, Response | None] = {}
     source = MemoizedAnswers(session, answer_source(session, mode))
     for model in dict.fromkeys(name for name, _ in distinct):
-        chosen = {place: request for (name, request), place in distinct.items() if name == model}
+        chosen = {position: request for (name, request), position in distinct.items() if name == model}
         spec = session.resolve_model(model)
-        session.statement.rows[spec.name] += sum(place in chosen for place in places)
+        session.statement.rows[spec.name] += sum(position in chosen for position in positions)
         found = source.responses(spec, list(chosen.values()), store_mode(mode))
         answers |= zip(chosen, found, strict=True)
-    for asked, place in distinct.items():
-        if note_failures and (response := answers[place]) is not None:
+    for asked, position in distinct.items():
+        if note_failures and (response := answers[position]) is not None:
             session.statement.note_failure(asked, response.error)
-    return [answers[place] for place in range(len(distinct))], places
+    return [answers[position] for position in range(len(distinct))], positions
 
 
 def answer_source(session: Session, mode: Column) -> AnswerSource:
-    """Return how the statement's requests become answers; a rehearsal may forbid single calls to ask."""
+    """Return where the statement gets its answers; the planner marks single calls that must use the cache only."""
     return CachedAnswers(session) if mode[0].as_py() == CACHE_ONLY else session.answers
 
 
 def store_mode(column: Column) -> StoreMode:
-    """Return what the SQL variable `llm_store` says, else `settings.yaml`.
+    """Return the value of the SQL variable `llm_store`, or that in `settings.yaml` if it is not set.
 
     Raises:
-        RequestError: it says something else.
+        RequestError: the variable has another value.
     """
     mode = column[0].as_py() or load_settings().llm_store
     if mode == CACHE_ONLY:

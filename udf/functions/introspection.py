@@ -1,4 +1,4 @@
-"""What `FROM llm_models()`, `llm_calls()` and `llm_usage()` show, and `llm_forget`."""
+"""The functions behind `FROM llm_models()`, `llm_calls()`, `llm_usage()`, `llm_estimate()`, and `llm_forget`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ ESTIMATE = pa.struct(
 
 
 def models(session: Session) -> pa.Array:
-    """Return every deployed model with its workers as they are now."""
+    """Return every deployed model with the current state of its workers."""
     fleet = session.fleet
     rows = [_model(session, fleet.status(name)) for name in sorted(fleet.deployed())]
     return pa.array([rows], pa.list_(MODEL))
@@ -81,7 +81,13 @@ def _model(session: Session, status: ModelStatus) -> dict[str, Any]:
 
 
 def calls(session: Session, max_calls: pa.ChunkedArray, before: pa.ChunkedArray) -> pa.Array:
-    """Return the newest calls of the store, newest first; `before` pages on by id."""
+    """Return the recorded calls, newest first.
+
+    Args:
+        session: the connection's session.
+        max_calls: the maximum number of calls.
+        before: only calls with a smaller id, to read the next page; NULL: from the newest.
+    """
     limit, below = max_calls[0].as_py(), before[0].as_py()
     rows = event_loop.run_sync(session.client.store.call(CallStore.calls, limit, below))
     for row in rows:
@@ -98,10 +104,10 @@ def usage(session: Session) -> pa.Array:
 
 
 def estimate(session: Session, statements: pa.ChunkedArray) -> pa.Array:
-    """Return what the statement would ask, as it was estimated before this one began.
+    """Return the estimate of the given statement, which was made before the running statement started.
 
     Raises:
-        RequestError: the statement is no constant text.
+        RequestError: the argument is not a constant text.
     """
     sql = statements[0].as_py()
     if sql not in session.estimates:
@@ -111,7 +117,13 @@ def estimate(session: Session, statements: pa.ChunkedArray) -> pa.Array:
 
 
 def forget(session: Session, models: pa.ChunkedArray, seconds: pa.ChunkedArray) -> pa.Array:
-    """Delete answers from the store, and return how many went."""
+    """Delete answers from the store, and return how many were deleted.
+
+    Args:
+        session: the connection's session.
+        models: only this model's answers; NULL: all.
+        seconds: only answers of at least this age.
+    """
     model, older = models[0].as_py(), float(seconds[0].as_py())
     forgotten = event_loop.run_sync(forget_answers(session.client.store, model, older))
     return pa.array([forgotten] * len(models), NUMBER)

@@ -1,4 +1,4 @@
-"""The SQL face: TEMP macros over our functions, made on every connection: a user's file holds nothing of ours."""
+"""The TEMP macros that users call in SQL. They are created on every connection and never stored in a database file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STORE_MODE_SQL = "getvariable('llm_store')"
 SCALAR = {
     "llm_param": "(given) AS quackllm_param({prompt}(given), {number})",
     "llm_stack": "(response, request) AS quackllm_stack(response, {prompt}(request), {number})",
-    # A lambda names the argument once: a macro that named it twice would bind and evaluate each nested call twice.
+    # The lambda uses the argument once: a macro that used it twice would bind and evaluate each nested call twice.
     "llm_result": "(response) AS "
     "list_transform([response], lambda each: CASE WHEN each.finish_reason = 'stop' THEN each.output END)[1]",
     "llm_chat": "(request) AS quackllm_chat(NULL, {prompt}(request), {mode}, {number}), "
@@ -28,8 +28,8 @@ SCALAR = {
     **ai.SCALAR,
 }
 TABLE = {
-    "ask": "(question, model := NULL, max_rows := 10000, seconds := 60) AS TABLE "
-    "SELECT * FROM query(quackllm_ask({prompt}(question), model, max_rows, seconds, {mode}, {number}))",
+    "ask": "(question, model := NULL, max_rows := 10000, seconds := 60, max_memory_mb := 1024) AS TABLE "
+    "SELECT * FROM query(quackllm_ask({prompt}(question), model, max_rows, seconds, max_memory_mb, {mode}, {number}))",
     "llm_models": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_models({number})) AS row)",
     "llm_usage": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_usage({number})) AS row)",
     "llm_estimate": "(statement) AS TABLE "
@@ -42,14 +42,14 @@ MODEL_MACRO = "(request) AS quackllm_chat('{model}', {prompt}(request), {mode}, 
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
-    """Make every macro but the models' own names."""
+    """Create every macro except those named after models."""
     _make(connection, PROMPT_VALUE, f"(given) AS {PROMPT_VALUE_SQL}")
     for name, body in {**SCALAR, **TABLE}.items():
         _make(connection, name, body.format(number=session.number, mode=STORE_MODE_SQL, prompt=PROMPT_VALUE))
 
 
 def sync_model_macros(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
-    """Let each deployed model be called by its own name, and no other be any more."""
+    """Create a macro for each newly deployed model, and drop those of undeployed models."""
     wanted = frozenset(session.fleet.deployed())
     if wanted == session.model_macros:
         return

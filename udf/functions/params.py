@@ -1,4 +1,4 @@
-"""What `llm_param` reads: the turn, the conversation before it, and the options."""
+"""Read the keys of `llm_param`: the new message, the earlier messages, and the options."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ DESCRIPTIONS = {
 
 
 def param_descriptions() -> dict[str, str]:
-    """Return every key of `llm_param` beside the instruction and other names of the same, with what it means."""
+    """Return the keys of `llm_param` with their meaning, except the instruction and the aliases."""
     return DESCRIPTIONS | {name: field.description or "" for name, field in Options.model_fields.items()}
 
 
 def param_aliases() -> dict[str, str]:
-    """Return the other names of keys, Byzer's among them, with the key that each means."""
+    """Return the aliases of keys, including Byzer's, with the key that each one means."""
     return {"system_msg": "system", "images": "image", **ALIASES}
 
 
 def read_params(given: dict[str, Any], *, typed: bool = True) -> Request | None:
-    """Return the request that the keys of a STRUCT or MAP describe; None where the instruction is NULL.
+    """Return the request that a STRUCT or MAP describes; None if the instruction is NULL.
 
     Args:
-        given: the keys. `history` is a list of `{role, content}` or a JSON text of one; a key whose value is NULL
-            is not there.
-        typed: False for a MAP, which holds nothing but text: `gen.` keys are then read as JSON where they are JSON.
+        given: the keys. `history` is a list of `{role, content}` or a JSON text of such a list. A key whose value is
+            NULL is ignored.
+        typed: False for a MAP, whose values are all texts: a value of a `gen.` key is then read as JSON if it is JSON.
 
     Raises:
-        RequestError: an unknown key (with the near ones), a value of the wrong type, no instruction.
+        RequestError: an unknown key (the error suggests similar ones), a value of the wrong type, or no instruction.
     """
     if not any(key in given for key in INSTRUCTION):
         raise RequestError("llm_param has no instruction", hint="write llm_param({'instruction': 'your prompt'})")
@@ -57,7 +57,7 @@ def read_params(given: dict[str, Any], *, typed: bool = True) -> Request | None:
 
 
 def continue_conversation(earlier: tuple[Message, ...], request: Request) -> Request:
-    """Return the request that continues the conversation; its options are its own."""
+    """Return the request with the earlier messages before its own; the options are those of the request."""
     turns = [message for message in request.messages if message.role != "system"]
     return Request(build_messages((*earlier, *turns[:-1]), turns[-1], request.system), request.options)
 
@@ -65,7 +65,7 @@ def continue_conversation(earlier: tuple[Message, ...], request: Request) -> Req
 def build_messages(
     history: tuple[Message, ...], turn: Message | None, system: str | None = None
 ) -> tuple[Message, ...]:
-    """Return the history with the new turn behind it; a system message stands first and once, a new one replaces it."""
+    """Return the history, then the new message. `system` replaces an earlier system message, which comes first."""
     earlier = [message.content for message in history if message.role == "system"]
     system = system if system is not None else next(iter(earlier[-1:]), None)
     spoken = [message for message in history if message.role != "system"]
@@ -74,7 +74,7 @@ def build_messages(
 
 
 def _untyped(key: str, text: Any) -> Any:
-    """Read what a MAP says of a service's own option, whose type we do not know: 'true' is true, not a text."""
+    """Convert a MAP's text for a service's own option, whose type is unknown: 'true' becomes true."""
     if key.partition(".")[0] not in PASSTHROUGH_PREFIXES:
         return text
     try:

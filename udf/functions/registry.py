@@ -1,4 +1,4 @@
-"""The functions behind the macros: Arrow columns in, Arrow columns out, registered once a DuckDB instance."""
+"""The functions behind the macros: Arrow columns in, Arrow columns out. Registered once for each DuckDB instance."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from . import aggregates, introspection, text2sql, typed
 from .arrow import (
     REQUEST_SQL,
     RESPONSE_SQL,
-    messages_of,
+    messages_from_rows,
     params_requests,
     prompt_texts,
-    requests_of,
+    requests_from_arrow,
     requests_to_arrow,
     responses_to_arrow,
-    spread,
-    sql_name,
+    sql_type_name,
+    take_rows,
 )
 from .distinct import Column, answer_distinct, store_mode
 from .params import continue_conversation
@@ -37,33 +37,33 @@ def llm_param(_: Session, given: Column) -> pa.Array:
     """`llm_param(STRUCT or MAP)` → Request."""
     if not (pa.types.is_struct(given.type) or pa.types.is_map(given.type) or pa.types.is_null(given.type)):
         hint = "write llm_param({'instruction': 'your prompt', 'temperature': 0.2})"
-        raise RequestError(f"llm_param takes a STRUCT or a MAP, not {sql_name(given.type)}", hint=hint)
+        raise RequestError(f"llm_param takes a STRUCT or a MAP, not {sql_type_name(given.type)}", hint=hint)
     return requests_to_arrow([None] * len(given) if pa.types.is_null(given.type) else params_requests(given))
 
 
 def llm_stack(_: Session, responses: Column, requests: Column) -> pa.Array:
-    """`llm_stack(response, request or text)` → Request: the history with the new turn."""
-    new = requests_of(requests)
+    """`llm_stack(response, request or text)` → Request: the history, then the new message."""
+    new = requests_from_arrow(requests)
     if pa.types.is_null(responses.type):
         return requests_to_arrow(new)
     if not (pa.types.is_struct(responses.type) and responses.type.get_field_index("history") >= 0):
         raise RequestError(
-            f"llm_stack continues a response, not {sql_name(responses.type)}",
+            f"llm_stack continues a response, not {sql_type_name(responses.type)}",
             hint="write llm_stack(response, 'your next question')",
         )
-    import pyarrow.compute as pc  # A tenth of what connect() may take, and only conversations need it.
+    import pyarrow.compute as pc  # Imported late: it costs a tenth of connect(), and only conversations need it.
 
     return requests_to_arrow(map(_stacked, pc.struct_field(responses, "history").to_pylist(), new))
 
 
 def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> Request | None:
-    return continue_conversation(messages_of(history), request) if request else None
+    return continue_conversation(messages_from_rows(history), request) if request else None
 
 
 def llm_chat(session: Session, names: Column, requests: Column, mode: Column) -> pa.Array:
     """`llm_chat(model, request)` → Response."""
-    responses, places = answer_distinct(session, names, requests_of(requests), mode)
-    return spread(responses_to_arrow(responses), places)
+    responses, positions = answer_distinct(session, names, requests_from_arrow(requests), mode)
+    return take_rows(responses_to_arrow(responses), positions)
 
 
 def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> pa.Array:
@@ -72,27 +72,28 @@ def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> p
         raise RequestError("llm_embed takes a text, not a request", hint="write llm_embed('model', 'your text')")
     wanted = prompt_texts(texts)
     requests = [None if text is None else Request((Message("user", text),), kind="embed") for text in wanted]
-    responses, places = answer_distinct(session, names, requests, mode)
+    responses, positions = answer_distinct(session, names, requests, mode)
     vectors = [response.embedding if response else None for response in responses]
-    return spread(pa.array(vectors, pa.list_(pa.float32())), places)
+    return take_rows(pa.array(vectors, pa.list_(pa.float32())), positions)
 
 
 def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
-    """`text2sql_detail(question, schema, model)` → the SQL with how it was found."""
+    """`text2sql_detail(question, schema, model)` → STRUCT with the SQL, or the error, attempts and cost."""
     return text2sql.text2sql_detail(
-        session, requests_of(questions), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
+        session, requests_from_arrow(questions), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
     )
 
 
 def ask_sql(
-    session: Session, questions: Column, models: Column, rows: Column, seconds: Column, mode: Column
+    session: Session, questions: Column, models: Column, rows: Column, seconds: Column, megabytes: Column, mode: Column
 ) -> pa.Array:
-    """`FROM ask(question)` → the SQL that `query()` then runs; there is no row to hold an error, so it is raised."""
-    limits = (int(rows[0].as_py()), float(seconds[0].as_py()))
-    request = requests_of(questions)[0]
+    """`FROM ask(question)` → the SQL that `query()` then runs. No row could hold an error, so it is raised."""
+    limits = text2sql.AskLimits(int(rows[0].as_py()), float(seconds[0].as_py()), int(megabytes[0].as_py()))
+    request = requests_from_arrow(questions)[0]
     return pa.array([text2sql.ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
 
 
+# DuckDB may treat these as pure functions: a repeated evaluation gets its answer from the store.
 SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_param": (llm_param, REQUEST_SQL),
     "quackllm_stack": (llm_stack, REQUEST_SQL),
@@ -104,8 +105,8 @@ SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_ai_agg": (aggregates.aggregate, "VARCHAR"),
     "quackllm_ai_type": (typed.result_type, "VARCHAR"),
 }
-"""Answered from the store when they are evaluated again, and therefore as good as pure."""
 
+# The results of these change from one statement to the next.
 VOLATILE: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_models": (introspection.models, introspection.MODELS_SQL),
     "quackllm_usage": (introspection.usage, introspection.USAGE_SQL),
@@ -113,13 +114,12 @@ VOLATILE: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_estimate": (introspection.estimate, introspection.ESTIMATE_SQL),
     "quackllm_forget": (introspection.forget, "BIGINT"),
 }
-"""What they return changes from one statement to the next."""
 
 
 def _with_session(function: Callable[..., pa.Array]) -> Callable[..., pa.Array]:
-    """Call the function with its session in place of the number, and leave an error of ours with the statement.
+    """Replace the session's number by the session, and save a quackllm error in the statement.
 
-    DuckDB passes on no more of an exception than its text; the connection's hook raises the error itself.
+    DuckDB passes on only the text of an exception, so the connection later raises the saved error instead.
     """
 
     def run(*columns: Column) -> pa.Array:
@@ -134,14 +134,14 @@ def _with_session(function: Callable[..., pa.Array]) -> Callable[..., pa.Array]:
     return run
 
 
+# A global reference for the life of the process: DuckDB drops its own when the registering connection closes.
 FUNCTIONS = {name: _with_session(function) for name, (function, _) in {**SCALAR, **VOLATILE}.items()}
-"""Kept here for good: DuckDB holds them no longer than the connection that registered them lives."""
 
 
 def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
-    """Register our functions with the connection's instance, unless they are there."""
+    """Register the functions with the connection's DuckDB instance, unless they are registered already."""
     with _REGISTERING:
-        # A connection of its own: functions created in the user's transaction would go with its rollback.
+        # A separate connection: a rollback of the user's transaction would remove functions created in it.
         private = duckdb.DuckDBPyConnection.cursor(connection)
         try:
             if execute_raw(private, "SELECT 1 FROM duckdb_functions() WHERE function_name = 'quackllm_chat'"):

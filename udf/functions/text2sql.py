@@ -1,12 +1,14 @@
-"""Questions in SQL: text2sql over the columns of a chunk, and the statement that `ask` runs."""
+"""text2sql as SQL functions: questions of a chunk of rows to SQL, and the statement that `ask` runs."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from ...workers.errors import Text2SQLError
 from ...workers.messages import Request
-from ..planner.questions import resolve_questions
+from ..planner.questions import bounded_query, resolve_questions
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
@@ -20,7 +22,7 @@ from .arrow import (
     USAGE_SQL,
     failure_to_row,
     messages_to_rows,
-    spread,
+    take_rows,
 )
 
 DETAIL_SQL = (
@@ -42,31 +44,62 @@ def text2sql_detail(
     models: list[str | None],
     mode: StoreMode,
 ) -> pa.Array:
-    """Return a column of `DETAIL_SQL`: each distinct question answered once, NULL for a NULL question."""
+    """Return a column of `DETAIL_SQL`; each distinct question is answered once.
+
+    Args:
+        session: the connection's session.
+        questions: one question for each row; None gives NULL.
+        schemas: DDL, M-Schema or names of tables for each row; None: the connection's catalog.
+        models: the model's name for each row; None: the default.
+        mode: whether the call store is read and written.
+    """
     distinct: dict[QuestionKey, int] = {}
-    places: list[int | None] = []
+    positions: list[int | None] = []
     for question, schema, model in zip(questions, schemas, models, strict=True):
-        place = distinct.setdefault(QuestionKey(question, schema, model), len(distinct)) if question else None
-        places.append(place)
+        position = distinct.setdefault(QuestionKey(question, schema, model), len(distinct)) if question else None
+        positions.append(position)
     answers = session.answers.sql_results(list(distinct), mode)
     for asked, found in zip(distinct, answers, strict=True):
         if found is not None:
             session.statement.note_failure(asked, found.error)
             if found.left_out:
                 session.statement.add_warning(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
-    return spread(pa.array([found and _row(found) for found in answers], DETAIL), places)
+    return take_rows(pa.array([found and _row(found) for found in answers], DETAIL), positions)
 
 
-def ask_sql(
-    session: Session, question: Request | None, model: str | None, limits: tuple[int, float], mode: StoreMode
-) -> str:
-    """Return the statement for `query()`: the generated SQL, held to a number of rows and seconds.
+@dataclass(frozen=True, slots=True)
+class AskLimits:
+    """The limits of one `ask`.
+
+    Args:
+        rows: maximum rows of the answer.
+        seconds: maximum time from the question to the last row, the model's time included.
+        megabytes: how much the process may grow while the SQL runs, without DuckDB's cache of files.
+    """
+
+    rows: int
+    seconds: float
+    megabytes: int
+
+
+def ask_sql(session: Session, question: Request | None, model: str | None, limits: AskLimits, mode: StoreMode) -> str:
+    """Return the statement for `query()`: the generated SQL with a limit of rows. Set the limits of time and memory.
+
+    Args:
+        session: the connection's session; the limits apply to its running statement.
+        question: the conversation; its last message is the question.
+        model: the model's name; None: the default.
+        limits: the limits of the whole `ask`.
+        mode: whether the call store is read and written.
 
     Raises:
-        Text2SQLError: no SQL was found.
+        Text2SQLError: the question is NULL, or no SQL was found that passed all checks.
+        GuardError: the SQL takes too much time or memory to plan, or an interrupt could not stop it.
     """
     if question is None:
         raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")
+    statement = session.statement
+    statement.set_time_limit(limits.seconds)
     (found,) = resolve_questions(session, [QuestionKey(question, model=model)], mode)
     if found.sql is None:
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
@@ -76,10 +109,10 @@ def ask_sql(
         )
     if not found.bound:
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
-    rows, seconds = limits
-    session.statement.announce_sql(found.sql)
-    session.statement.set_time_limit(seconds)
-    return f"SELECT * FROM ({found.sql}) AS answer LIMIT {int(rows)}"
+    statement.announce_sql(found.sql)
+    query = bounded_query(session, found.sql, limits.rows)
+    statement.set_memory_limit(limits.megabytes)
+    return query
 
 
 def _row(found: Text2SqlResult) -> dict[str, object]:

@@ -14,7 +14,7 @@ from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import RequestError
 from ...workers.messages import Request, Response, Usage
-from ...workers.serving.retry import guess_tokens
+from ...workers.serving.retry import estimate_tokens
 from ..calls.model_estimate import ModelEstimate
 from ..calls.prices import price_of
 from ..calls.request_key import request_key
@@ -67,7 +67,7 @@ class CostEstimator:
             return
         found.to_ask += 1
         length = self._answer_tokens.get(spec.name) or request.options.max_tokens or ANSWER_TOKENS
-        usage = Usage(guess_tokens(request), 0 if request.kind == "embed" else round(length))
+        usage = Usage(estimate_tokens(request), 0 if request.kind == "embed" else round(length))
         found.input_tokens = (found.input_tokens or 0) + usage.input_tokens
         found.output_tokens = (found.output_tokens or 0) + usage.output_tokens
         if price := price_of(spec):

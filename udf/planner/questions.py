@@ -39,13 +39,30 @@ def resolve_questions(session: Session, questions: Sequence[QuestionKey], mode: 
     return [results[question] for question in questions]
 
 
+def bounded_query(session: Session, sql: str, max_rows: int) -> str:
+    """Return the SELECT that `ask` runs in the user's own process; see `query_for_ask`.
+
+    Args:
+        session: whose catalog the SQL reads, and whose running statement waits.
+        sql: as it was checked.
+        max_rows: the most rows that it gives.
+
+    Raises:
+        GuardError: it takes too much, or nothing could stop it.
+    """
+    from ..text2sql.checks.own_process import query_for_ask
+
+    preparing = asyncio.to_thread(query_for_ask, sql, session.require_catalog(), max_rows)
+    return session.statement.wait(event_loop.submit(preparing))
+
+
 async def _resolve(session: Session, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
     from ..text2sql.pipeline import generate_sql
     from ..text2sql.prompts.formats import format_for_model
-    from ..text2sql.schema.resolve import resolve
+    from ..text2sql.schema.resolve import resolve_schema
 
     spec = session.text2sql_model_for(question.model)
-    schema = resolve(question.schema, session.require_catalog())
+    schema = await asyncio.to_thread(resolve_schema, question.schema, session.require_catalog())
 
     async def complete(step: Request) -> Response:
         (response,) = await session.client.complete(spec, [step], session.statement.scope, mode)

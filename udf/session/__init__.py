@@ -1,1 +1,1 @@
-"""What one connection knows, and what one statement has done so far."""
+"""The state of one connection (`Session`) and of its running SQL statement (`Statement`)."""

@@ -1,4 +1,4 @@
-"""How a statement's requests and questions become answers, as a protocol: the planner has the ways."""
+"""The protocol by which a statement gets answers to its requests; the planner implements it (`planner/modes.py`)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MADE_UP = "made-up"
 
 
 class AnswerSource(Protocol):
-    """Turns a chunk's distinct requests into answers; None where there is none yet."""
+    """Returns the answers to the distinct requests of one chunk of rows; None for an answer that is missing so far."""
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return one response for each request, in order.
 
         Args:
             spec: the model.
-            requests: what it is to answer, each once.
+            requests: the distinct requests.
             mode: whether the call store is read and written.
 
         Raises:
@@ -32,4 +32,12 @@ class AnswerSource(Protocol):
         """
 
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
-        """Return the SQL for each question, in order; it raises as `responses` does."""
+        """Return the generated SQL for each question, in order.
+
+        Args:
+            questions: the distinct questions.
+            mode: whether the call store is read and written.
+
+        Raises:
+            SetupError, StoreError, BudgetError: no further question can succeed.
+        """

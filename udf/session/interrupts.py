@@ -1,4 +1,4 @@
-"""Ctrl-C while DuckDB works: its C++ code keeps Python from handling the signal, so a thread listens for it."""
+"""Ctrl-C while DuckDB runs: its C++ code blocks Python's signal handler, so a separate thread receives the signal."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ atexit.register(_RECEIVING.close)
 
 @contextlib.contextmanager
 def on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop`, in another thread and at once, when Ctrl-C is pressed inside the block.
+    """Call `stop` immediately, in another thread, if Ctrl-C is pressed inside the block.
 
-    Only the main thread can be interrupted; elsewhere this does nothing.
+    Python delivers signals to the main thread only; in other threads this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -34,7 +34,7 @@ def on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        with _DISPATCH_LOCK:  # What the thread has not heard yet was meant for this block, not for the next.
+        with _DISPATCH_LOCK:  # A signal that was not handled yet belongs to this block, not to the next.
             _LISTENERS.remove(stop)
             signal.set_wakeup_fd(before)
             if not _LISTENERS:
@@ -50,7 +50,7 @@ def _start_listening() -> None:
 
 
 def _listen() -> None:
-    while _RECEIVING.recv(1, socket.MSG_PEEK):  # Empty when the process ends and the sockets are closed.
+    while _RECEIVING.recv(1, socket.MSG_PEEK):  # Empty when the process ends and closes the sockets.
         with _DISPATCH_LOCK, contextlib.suppress(BlockingIOError):
             if signal.SIGINT in _RECEIVING.recv(4096, socket.MSG_DONTWAIT):
                 for stop in _LISTENERS:

@@ -1,4 +1,4 @@
-"""What a person sees while a statement asks: one line on the terminal or in the notebook, and the SQL of `ask`."""
+"""The progress line of a statement that calls models, in a terminal or a notebook, and the SQL that `ask` runs."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from rich.syntax import Syntax
 from rich.table import Column
 from rich.text import Text
 
+from ...workers.serving.retry import longest_pause
 from ..calls.budget import StatementUsage
 
 REDRAW_SECONDS = 0.25
 _SCREEN = threading.RLock()
+# If several statements run at the same time, only one bar is active; the others print their lines above it.
 _ACTIVE_BAR: list[ProgressBar] = []
-"""Of statements that ask at the same time, the one that shows how far it is; what the others say goes above it."""
 
 
 class ProgressBar:
-    """The line of one statement. Drawn by the threads that wait for its answers, so that it needs none of its own.
+    """The progress line of one statement. The threads that wait for its answers draw it, so it needs no own thread.
 
     Args:
-        spent: the statement's calls, as they are counted.
-        wish: 'auto' shows it in a terminal and in a notebook, 'on' always; a file gets the last line only.
+        spent: the statement's counters of calls, tokens and money.
+        wish: 'auto' shows the line in a terminal and in a notebook, 'on' always, 'off' never. If standard error is a
+            file, only the last line is written.
     """
 
     def __init__(self, spent: StatementUsage, wish: Literal["auto", "on", "off"]) -> None:
-        self._spent = spent
+        self._usage = spent
         self._console = _Console(stderr=True)
         self._in_notebook = self._console.is_jupyter
         self.shown = wish == "on" or (wish == "auto" and (self._in_notebook or _is_terminal(self._console)))
@@ -43,7 +45,7 @@ class ProgressBar:
             expand=True,
             auto_refresh=False,
             transient=True,
-            redirect_stdout=False,  # Rich would write what belongs there to this console, which is standard error.
+            redirect_stdout=False,  # Otherwise rich would send standard output to standard error.
         )
         self._task = self._progress.add_task("", total=None)
         self._resting = False
@@ -51,11 +53,11 @@ class ProgressBar:
         self._began = self._looked = self._drawn = 0.0
 
     def draw(self, began: float, expected: int | None) -> None:
-        """Bring the line up to date, four times a second at the most.
+        """Redraw the line, at most four times a second.
 
         Args:
-            began: when the statement began to ask, on the monotonic clock.
-            expected: how many calls it will make in all, where that is known.
+            began: when the statement started to call models, in seconds of the monotonic clock.
+            expected: the total number of calls, if it is known.
         """
         self._began, self._looked = began, monotonic()
         if self.shown and self._looked - self._drawn >= REDRAW_SECONDS and _SCREEN.acquire(blocking=False):
@@ -63,8 +65,8 @@ class ProgressBar:
                 if self._resting:
                     return
                 self._drawn = self._looked
-                total = None if expected is None else max(expected, self._spent.asked, self._spent.done)
-                self._progress.update(self._task, completed=self._spent.done, total=total)
+                total = None if expected is None else max(expected, self._usage.sent, self._usage.done)
+                self._progress.update(self._task, completed=self._usage.done, total=total)
                 with self._unbroken():
                     self._redraw()
             finally:
@@ -80,11 +82,11 @@ class ProgressBar:
             self._progress.refresh()
 
     def resume(self) -> None:
-        """Let the line be drawn again."""
+        """Allow the line to be drawn again."""
         self._resting = False
 
     def pause(self) -> None:
-        """Take the line off the terminal and draw no more: it belongs to the user's own program."""
+        """Remove the line from the terminal and stop drawing, so that the user's own program can print."""
         with _SCREEN, self._unbroken():
             self._resting = True
             if self in _ACTIVE_BAR:
@@ -92,31 +94,31 @@ class ProgressBar:
                 self._progress.stop()
 
     def finish(self) -> None:
-        """Leave one line that says what the statement asked, if it ever showed that it asks."""
+        """Print one last line with the statement's totals, if a progress line was ever shown."""
         self.pause()
-        if self._drawn and self._spent.asked:
+        if self._drawn and self._usage.sent:
             self._drawn = 0.0
             seconds = self._looked - self._began
-            rate = f"({self._spent.done / seconds:,.1f}/s)" if seconds else ""
-            parts = [f"asked {_calls(self._spent.asked)} in {seconds:,.1f} s {rate}", *usage_summary(self._spent)]
+            rate = f"({self._usage.done / seconds:,.1f}/s)" if seconds else ""
+            parts = [f"asked {_calls(self._usage.sent)} in {seconds:,.1f} s {rate}", *usage_summary(self._usage)]
             if self._cell is None:
-                self._say(Text("  ".join(parts), style="dim"))
+                self._text(Text("  ".join(parts), style="dim"))
             else:
                 self._show_in_cell(Text("  ".join(parts)))
 
     def show_sql(self, sql: str) -> None:
         """Print the SQL that `ask` runs."""
         if self.shown:
-            self._say(Syntax("", "sql", theme="ansi_dark").highlight(sql))
+            self._text(Syntax("", "sql", theme="ansi_dark").highlight(sql))
 
-    def _say(self, line: Text) -> None:
+    def _text(self, line: Text) -> None:
         line.rstrip()
         with _SCREEN, self._unbroken():
             console = _ACTIVE_BAR[0]._console if _ACTIVE_BAR else self._console
             console.print(line, soft_wrap=True)
 
     def _show_in_cell(self, line: Progress | Text) -> None:
-        """Show the line where the last one stood. Rich's own live display would need ipywidgets there."""
+        """Replace the cell's previous line. Rich's own live display would need ipywidgets."""
         from IPython.display import display
 
         if self._cell is None:
@@ -126,7 +128,7 @@ class ProgressBar:
 
     @contextlib.contextmanager
     def _unbroken(self) -> Iterator[None]:
-        """Show nothing from now on where standard error was closed, or takes no such characters."""
+        """Stop showing anything if standard error is closed, or cannot encode the characters."""
         try:
             yield
         except (OSError, ValueError):
@@ -135,24 +137,26 @@ class ProgressBar:
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Fall silent; rich would end the process."""
+        """Stop printing; rich's default is to end the process."""
         self.quiet = True
 
 
 class _Totals(ProgressColumn):
-    """Done and total, rate, tokens, money, failures and time left, as far as there is anything to say."""
+    """Calls done and in total, rate, tokens, money, failures and time left; unknown values are left out."""
 
     def __init__(self, spent: StatementUsage) -> None:
         super().__init__(Column(no_wrap=True))
-        self._spent = spent
+        self._usage = spent
 
     def render(self, task: Task) -> Text:
-        """Return the text right of the bar."""
+        """Return the text to the right of the bar."""
         done, total = int(task.completed), task.total
         parts = [_calls(done) if total is None else f"{done:,}/{_calls(int(total))}"]
         if task.speed:
             parts.append(f"{task.speed:,.1f}/s")
-        parts += usage_summary(self._spent)
+        parts += usage_summary(self._usage)
+        if pause := longest_pause():
+            parts.append(f"paused {pause:.0f} s: the service asks for it")
         if task.time_remaining:
             minutes, seconds = divmod(round(task.time_remaining), 60)
             parts.append(f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d} left")
@@ -160,10 +164,11 @@ class _Totals(ProgressColumn):
 
 
 def usage_summary(spent: StatementUsage) -> list[str]:
-    """Return tokens, money and failures in words, each only where there are any."""
+    """Return tokens, money and failures as texts; a value of 0 is left out."""
     parts = []
     if spent.input_tokens or spent.output_tokens:
-        parts.append(f"{_short(spent.input_tokens)} tokens in, {_short(spent.output_tokens)} out")
+        tokens = "token" if spent.input_tokens == 1 else "tokens"
+        parts.append(f"{_short(spent.input_tokens)} {tokens} in, {_short(spent.output_tokens)} out")
     if spent.money:
         parts.append(f"cost {spent.money:.4g}")
     if spent.failed:
@@ -182,5 +187,5 @@ def _short(count: int) -> str:
 
 
 def _is_terminal(console: Console) -> bool:
-    # FORCE_COLOR makes rich take anything for a terminal; a bar in a file is of no use.
+    # With FORCE_COLOR rich treats every file as a terminal, but a progress bar in a file is useless.
     return console.is_interactive and console.file.isatty()

@@ -1,4 +1,4 @@
-"""The session: what one connection knows. SQL reaches it by a number that the connection's macros carry."""
+"""The state of one connection. The connection's SQL macros contain the session's number, by which functions find it."""
 
 from __future__ import annotations
 
@@ -39,24 +39,28 @@ class Session:
     model: str | None = None
     number: int = field(default_factory=lambda: next(_NUMBERS))
     statement: Statement = field(default_factory=Statement)
-    # How the running statement's requests become answers; the connection sets it, the planner changes it for a while.
+    # Where the running statement gets its answers: the connection sets it, and the planner replaces it temporarily.
     answers: AnswerSource = field(init=False)
+    # Held while a statement runs: DuckDB runs one statement of a connection at a time, and so do we.
     lock: threading.RLock = field(default_factory=threading.RLock)
-    """Held while a statement runs: DuckDB lets the threads of one connection take turns, and so do we."""
     own_transaction: ImplicitTransaction = field(default_factory=ImplicitTransaction)
     catalog: Schema | None = None
+    # The estimates of the statements in `llm_estimate('…')`, by the text of the statement.
     estimates: dict[str, list[ModelEstimate]] = field(default_factory=dict)
-    """What the statements in `llm_estimate('…')` would ask, by their text."""
+    # The connection's SQL variables that configure quackllm; None: they must be read again.
     variables: dict[str, str] | None = None
-    """The SQL variables of the connection that say what a statement may do; None: not known, read them anew."""
+    # Whether DuckDB shows its own progress bar on this connection; None: unknown.
     duckdb_progress_enabled: bool | None = None
-    """Whether DuckDB shows progress of its own on this connection; None: not known."""
     duckdb_progress_silenced: bool = False
+    # The models that have a macro on this connection; None: unknown, so all macros must be created again.
     model_macros: frozenset[str] | None = None
-    """The model names that have macros on this connection; None: not known, make them anew."""
 
     def require_catalog(self) -> Schema:
-        """Return the connection's catalog as it was when the statement began."""
+        """Return the connection's catalog as it was when the statement started.
+
+        Raises:
+            SetupError: the statement does not name `text2sql` or `ask` itself, so the catalog was not read.
+        """
         if self.catalog is None:
             raise SetupError(
                 "the catalog was not read", hint="name text2sql or ask in the statement itself, not in a view"
@@ -64,10 +68,10 @@ class Session:
         return self.catalog
 
     def model_for(self, name: str | None) -> ModelSpec:
-        """Return the model of that name, else the default one.
+        """Return the model with this name; without a name, the default model.
 
         Raises:
-            UnknownModelError: it is not deployed, or there are several and no default.
+            UnknownModelError: the model is not deployed, or several are deployed and none is the default.
         """
         if name or self.model:
             return find_model(self.fleet, name or self.model or "")
@@ -86,7 +90,7 @@ class Session:
         return next(iter(deployed.values()))
 
     def resolve_model(self, name: str | None) -> ModelSpec:
-        """Return what the running statement means by a model's name, from its first row to its last.
+        """Return the model with this name; within one statement a name always means the same model.
 
         Raises:
             UnknownModelError: as `model_for`.
@@ -97,7 +101,7 @@ class Session:
         return models[name]
 
     def text2sql_model_for(self, name: str | None) -> ModelSpec:
-        """Return the model for a question; without a name, a default, or a single deployed model, the built-in one."""
+        """Return the model that writes SQL: the named, default or only deployed one, otherwise the built-in one."""
         if name or self.model:
             return self.model_for(name)
         deployed = [spec for spec in self.fleet.deployed().values() if spec.type != "echo"]  # It writes no SQL.
@@ -105,7 +109,7 @@ class Session:
 
 
 def open_session(fleet: Fleet, model: str | None) -> Session:
-    """Return a new session, known by its number until `end_session`.
+    """Return a new session; it can be found by its number until `close_session`.
 
     Raises:
         UnknownModelError: the default model is not deployed.
@@ -118,35 +122,36 @@ def open_session(fleet: Fleet, model: str | None) -> Session:
 
 
 def session_by_number(number: int) -> Session:
-    """Return the session that a macro's number stands for.
+    """Return the session with this number, which a macro contains.
 
     Raises:
-        SetupError: its connection was closed.
+        SetupError: the connection was closed.
     """
     session = _SESSIONS.get(number)
     if session is None:
         raise SetupError(
-            "this connection is not one of quackllm's any more", hint="type: connection = quackllm.connect(…)"
+            "this connection was closed, or registered again: its functions can no longer be used",
+            hint="type: connection = quackllm.connect(…)",
         )
     return session
 
 
 def attach_session(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
-    """Let the connection be known by this session from now on."""
+    """Assign the session to the connection."""
     _OF_CONNECTIONS[connection] = session
 
 
 def session_of(connection: duckdb.DuckDBPyConnection) -> Session:
-    """Return what the connection knows.
+    """Return the session of the connection.
 
     Raises:
-        KeyError: it is none of ours.
+        KeyError: the connection was not created by quackllm.
     """
     return _OF_CONNECTIONS[connection]
 
 
 def close_session(number: int) -> None:
-    """Forget the session."""
+    """Remove the session."""
     _SESSIONS.pop(number, None)
 
 
@@ -156,7 +161,7 @@ def _client(fleet: Fleet, store: AsyncCallStore) -> CachingClient:
 
 
 def _reset_after_fork() -> None:
-    """Give every session of a forked child a client of its own; what answers on Ray cannot be reached from there."""
+    """Give every session in a forked child process a new client; models on Ray cannot be reached from there."""
     _client.cache_clear()
     for session in _SESSIONS.values():
         session.lock = threading.RLock()

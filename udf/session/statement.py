@@ -1,11 +1,10 @@
-"""What one running statement knows: what failed in it, whether it was cancelled, and how long it may take."""
+"""The state of one running SQL statement: failures, cancellation, time limit, progress."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import threading
-import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from concurrent import futures
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
-from ...workers.errors import CancelledError, QuackLLMError, RequestError, TimeLimitError
+from ...workers.errors import CancelledError, QuackLLMError, RequestError
 from ...workers.messages import Failure
 from ..calls.scope import CallScope
+from .caller_warnings import warn_at_caller
+from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from ...workers.deployments.spec import ModelSpec
@@ -28,55 +29,55 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("quackllm")
 Result = TypeVar("Result")
 
+POLL_SECONDS = 0.1  # How often a waiting function checks whether its statement was cancelled.
+PROGRESS_DELAY_SECONDS = 0.5  # Progress is shown only after this time.
+# DuckDB's message if the type of a typed function does not come from a constant.
 NOT_CONSTANT = 'The "structure" argument in function "json_transform" must be a constant'
-"""What DuckDB says where the type of a typed function comes from a column."""
-POLL_SECONDS = 0.1
-"""How often a waiting function looks whether its statement was cancelled."""
-PROGRESS_DELAY_SECONDS = 0.5
-"""What takes no longer shows no progress."""
 
 
 class FailedRowsWarning(UserWarning):
-    """Some requests of a statement got no whole answer; their rows say why."""
+    """Some requests of a statement got no complete answer; `error` in their rows has the reason."""
 
 
 class Statement:
-    """One statement of one connection, from its start to the last row that was fetched.
+    """One statement of one connection, from its start until its last row is fetched.
 
     Args:
-        interrupt: stops DuckDB's own work on the statement.
+        interrupt: interrupts the statement in DuckDB.
+        cached: returns the size of DuckDB's cache of the user's files, in bytes.
     """
 
-    def __init__(self, interrupt: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, interrupt: Callable[[], None] = lambda: None, cached: Callable[[], int] = lambda: 0) -> None:
         self.scope = CallScope()
         self.failed: dict[Hashable, str] = {}
         self.warnings: dict[str, None] = {}
         self.sql_results: dict[QuestionKey, Text2SqlResult] = {}
+        # Model by name: the same from the first row to the last, even if somebody deploys another meanwhile.
         self.models: dict[str | None, ModelSpec] = {}
-        """What its names mean, from the first row to the last, whatever is deployed meanwhile."""
         self.rows: Counter[str] = Counter()
         self.expected: int | None = None
+        # False if the statement is only bound: a relation is executed later, by other statements.
         self.is_execution = True
-        """Not where it is only bound: a relation runs later, in statements of its own."""
         self.error: QuackLLMError | None = None
         self._interrupt = interrupt
+        self._cached = cached
         self._cancelled = threading.Event()
-        self._pressed = False
+        self._cancelled_by_user = False
         self._drawing = threading.Lock()
-        self._too_slow: TimeLimitError | None = None
-        self._timer: threading.Timer | None = None
+        self._exceeded: QuackLLMError | None = None
+        self._watchdog: Watchdog | None = None
         self._bar: ProgressBar | ProgressLog | None = None
         self._watched = 0
-        self._asking_since: float | None = None
-        self._told: set[str] = set()
+        self._calling_since: float | None = None
+        self._announced: set[str] = set()
 
     def expect_calls(self, more: int) -> None:
-        """Say that so many more calls are to come, for the bar to know how far it is."""
+        """Add to the total number of calls that the progress line shows."""
         self.expected = (self.expected or 0) + more
 
     @contextlib.contextmanager
     def progress_allowed(self) -> Iterator[None]:
-        """Let progress be shown inside the block only: outside it the screen belongs to the user's own program."""
+        """Allow the progress line inside the block only: outside it the user's own program may print."""
         self._watched += 1
         if self._bar:
             self._bar.resume()
@@ -90,45 +91,45 @@ class Statement:
             self._leave_screen(for_good=False)
 
     def _leave_screen(self, for_good: bool) -> None:
-        # After Ctrl-C the thread that heard it does this: a KeyboardInterrupt in the middle would leave half a bar.
-        if self._bar and not self._pressed:
+        # After Ctrl-C the signal thread does this: a KeyboardInterrupt here would leave half a bar on the screen.
+        if self._bar and not self._cancelled_by_user:
             self._bar.finish() if for_good else self._bar.pause()
 
     def wait(self, future: Future[Result]) -> Result:
-        """Return the future's result; gives up, and takes back what was not sent yet, when the statement is cancelled.
+        """Wait for the future and return its result; if the statement is cancelled, cancel the requests not sent yet.
 
         Raises:
             CancelledError: Ctrl-C, `interrupt()`, or the time limit of `ask`.
         """
         try:
             while not self._cancelled.is_set():
-                # Not result(timeout): a TimeoutError of the work itself would look like one of the waiting.
+                # Not result(timeout): its TimeoutError would look like a TimeoutError of the work itself.
                 done = wait([future], POLL_SECONDS).done
                 self._show_progress()
                 if done:
                     return future.result()
         except (KeyboardInterrupt, futures.CancelledError) as stopped:
-            self._pressed |= isinstance(stopped, KeyboardInterrupt)
+            self._cancelled_by_user |= isinstance(stopped, KeyboardInterrupt)
         self._cancelled.set()
         future.cancel()
-        raise CancelledError("the statement was interrupted; what was answered is kept")
+        raise CancelledError("the statement was interrupted; the answers so far are stored")
 
     def _show_progress(self) -> None:
         if (
             not self._watched
-            or not (self.scope.usage.asked or self.expected)
+            or not (self.scope.usage.sent or self.expected)
             or self.scope.options.llm_progress == "off"
         ):
             return
-        self._asking_since = self._asking_since or monotonic()
-        if monotonic() - self._asking_since > PROGRESS_DELAY_SECONDS:
+        self._calling_since = self._calling_since or monotonic()
+        if monotonic() - self._calling_since > PROGRESS_DELAY_SECONDS:
             with self._drawing:
-                if not self._pressed:
-                    self._screen().draw(self._asking_since, self.expected)
+                if not self._cancelled_by_user:
+                    self._screen().draw(self._calling_since, self.expected)
 
     def _screen(self) -> ProgressBar | ProgressLog:
         if self._bar is None:
-            from .progress_bar import ProgressBar  # Only those who wait for a model wait for rich.
+            from .progress_bar import ProgressBar  # Imported late: rich is slow, and needed only if models are called.
             from .progress_log import ProgressLog
 
             wish = self.scope.options.llm_progress
@@ -137,13 +138,13 @@ class Statement:
 
     @property
     def progress_shown(self) -> bool:
-        """Whether anything of it was shown."""
+        """Whether any progress was shown."""
         return self._bar is not None
 
     def announce_sql(self, sql: str) -> None:
-        """Say, once, which SQL `ask` runs: in the log, and where progress is shown."""
-        if self._watched and self.is_execution and sql not in self._told:
-            self._told.add(sql)
+        """Show the SQL that `ask` runs, once: in the log, and where progress is shown."""
+        if self._watched and self.is_execution and sql not in self._announced:
+            self._announced.add(sql)
             LOG.info("ask runs: %s", sql)
             if self.scope.options.llm_progress != "off":
                 self._screen().show_sql(sql)
@@ -151,49 +152,52 @@ class Statement:
     def cancel_by_user(self) -> None:
         """Stop the statement because Ctrl-C was pressed."""
         self.cancel()
-        with self._drawing:  # A line that is drawn now is taken away below, and none is drawn after it.
-            self._pressed = True
+        with self._drawing:  # Below, `finish` removes the line that may be on the screen; no other is drawn.
+            self._cancelled_by_user = True
         if self._bar:
             self._bar.finish()
 
     def cancel(self) -> None:
-        """Stop the statement, in DuckDB and in our own waiting."""
+        """Stop the statement, both in DuckDB and where it waits for models."""
         self._cancelled.set()
         self._interrupt()
 
     @property
     def is_terminal(self) -> bool:
-        """Whether it was cancelled, or an error of ours ended it: another way to run it would do no better."""
+        """Whether it was cancelled, or ended with a quackllm error: running it in another way would not help."""
         return self._cancelled.is_set() or self.error is not None
 
     def set_time_limit(self, seconds: float) -> None:
-        """Cancel the statement unless it ends within so many seconds."""
+        """Stop the statement if it takes longer than this many seconds, counted from the first call of this method."""
+        if self._watchdog is None:
+            self._watchdog = Watchdog(self._exceed, seconds, self._cached)
 
-        def expire() -> None:
-            hint = f"write FROM ask('…', seconds := {seconds * 10:g})"
-            self._too_slow = TimeLimitError(f"the answer took longer than {seconds:g} s", hint=hint)
-            self.cancel()
+    def set_memory_limit(self, megabytes: int) -> None:
+        """Stop the statement if the process grows by more than this from now on, without DuckDB's cache of files."""
+        if self._watchdog:
+            self._watchdog.limit_memory(megabytes)
 
-        self._stop_clock()
-        self._timer = threading.Timer(seconds, expire)
-        self._timer.daemon = True
-        self._timer.start()
+    def _exceed(self, error: QuackLLMError) -> None:
+        self._exceeded = error
+        self.cancel()
 
     def finish(self) -> None:
-        """Stop the clock, and say what was asked: all rows were read, the next statement begins, or all is closed."""
-        self._stop_clock()
+        """Stop the watchdog and print the last progress line: the rows are read, or the next statement starts."""
+        self.stop_clock()
         if self._bar:
             self._bar.finish()
 
-    def _stop_clock(self) -> None:
-        if self._timer:
-            self._timer.cancel()
+    def stop_clock(self) -> None:
+        """Stop the watchdog, because the statement has ended."""
+        if self._watchdog:
+            self._watchdog.end()
+            self._watchdog = None
 
     def translate_error(self, error: Exception) -> BaseException:
-        """Return what really happened when DuckDB says that the statement failed."""
-        if self._too_slow:
-            return self._too_slow
-        if self._pressed:
+        """Return the original exception behind the one that DuckDB raised for the statement."""
+        if self._exceeded:
+            return self._exceeded
+        if self._cancelled_by_user:
             return KeyboardInterrupt()
         if self._cancelled.is_set():
             return duckdb.InterruptException("INTERRUPT Error: Interrupted!")
@@ -205,25 +209,21 @@ class Statement:
         return self.error or error
 
     def note_failure(self, asked: Hashable, failure: Failure | None) -> None:
-        """Count a request or question that failed, once however often its rows are evaluated."""
+        """Count a failed request or question once, no matter how often its rows are evaluated."""
         if failure:
             self.failed[asked] = failure.code
 
     def add_warning(self, text: str) -> None:
-        """Say something once, in a warning at the end of the statement."""
+        """Add a text that is shown once, as a warning at the end of the statement."""
         self.warnings[text] = None
 
     def emit_warnings(self) -> None:
-        """Say in one warning each what the statement noted and how many requests failed, by code."""
+        """Issue the collected warnings, and one warning that counts failed requests by code."""
         texts, self.warnings = self.warnings, {}
         for text in texts:
-            warnings.warn(text, FailedRowsWarning, stacklevel=7)
+            warn_at_caller(text, FailedRowsWarning)
         counts, self.failed = Counter(self.failed.values()), {}
         if counts:
             codes = ", ".join(f"{count} × {code}" for code, count in counts.most_common())
             requests = "1 request" if counts.total() == 1 else f"{counts.total()} requests"
-            warnings.warn(
-                f"{requests} got no whole answer: {codes}. Each row's `error` says why.",
-                FailedRowsWarning,
-                stacklevel=7,
-            )
+            warn_at_caller(f"{requests} got no whole answer: {codes}. Each row's `error` says why.", FailedRowsWarning)

@@ -1,4 +1,4 @@
-"""A transaction of our own around a planned statement: its rehearsals and itself see the same data."""
+"""A transaction around a planned statement, so that its dry runs and the statement itself see the same data."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import duckdb
 
 
 class ImplicitTransaction:
-    """Open from a statement's rehearsal until it is read to its end, or the next statement begins."""
+    """Open from a statement's first dry run until all its rows are read, or the next statement starts."""
 
     def __init__(self) -> None:
         self._open = False
 
     def begin(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Open it."""
-        # Ctrl-C may come between any two lines: rather a transaction that is not there is undone than one left open.
+        """Open the transaction."""
+        # Ctrl-C may come between any two lines. Set the flag first: rolling back a transaction that was never
+        # opened is harmless, leaving one open is not.
         self._open = True
         duckdb.DuckDBPyConnection.execute(connection, "BEGIN TRANSACTION")
 
     def commit(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Keep what was written in it, if it is open; the statement's result, how much that was, stays to be read.
+        """Commit the transaction, if it is open. The statement's result (a row count) can still be fetched after it.
 
         Raises:
-            duckdb.Error: that cannot be kept.
+            duckdb.Error: the commit fails.
         """
         if self._open:
             there = duckdb.DuckDBPyConnection.description.__get__(connection)
@@ -37,8 +38,8 @@ class ImplicitTransaction:
                 duckdb.DuckDBPyConnection.execute(connection, f"FROM (VALUES {rows}) AS t({names})", values)
 
     def rollback(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Undo what was written in it, if it is open; of a statement that only read, just close it."""
+        """Roll the transaction back, if it is open."""
         if self._open:
-            with contextlib.suppress(duckdb.TransactionException):  # A failed commit has undone it already.
+            with contextlib.suppress(duckdb.TransactionException):  # A failed commit has rolled it back already.
                 duckdb.DuckDBPyConnection.execute(connection, "ROLLBACK")
             self._open = False

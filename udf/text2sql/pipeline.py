@@ -8,27 +8,27 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from ...workers.errors import GuardError, RequestError
+from ...workers.errors import RequestError
 from ...workers.messages import Failure, Message, Request, Response, Usage
-from .checks.binder import bind
-from .checks.extract_sql import declined, reduce_answer
-from .checks.guard import check
-from .checks.sandbox import parser_error
+from .checks.check_answer import check_answer
+from .checks.verify import NO_SQL
 from .prompts.formats import PromptFormat
 from .prompts.value_matching import match_values
 from .result import Text2SqlResult
 from .schema.resolve import ResolvedSchema
 
-Ask = Callable[[Request], Awaitable[Response]]
+Complete = Callable[[Request], Awaitable[Response]]
 TargetCheck = Callable[[str], tuple[str, Failure | None]]
-NO_SQL = Failure("no_sql", "the answer holds no SQL")
+
+# Failures that no other try mends: a model's own refusal, and what has used up the time that a question may compute.
+FINAL = ("declined", "memory", "time")
 
 
 async def generate_sql(
     question: str | Request,
     schema: ResolvedSchema,
     form: PromptFormat,
-    ask: Ask,
+    ask: Complete,
     *,
     max_repairs: int = 3,
     fit: TargetCheck | None = None,
@@ -51,8 +51,8 @@ async def generate_sql(
     if not request.messages or request.messages[-1].role != "user":
         raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
     values = await asyncio.to_thread(match_values, request.messages[-1].content, schema.schema)
-    messages: tuple[Message, ...] | None = form.ask(request.messages, schema.schema, values)
-    detail = Text2SqlResult(None, NO_SQL, 0, False, "", request.messages[:-1], Usage(), 0.0, schema.left_out)
+    messages: tuple[Message, ...] | None = await asyncio.to_thread(form.ask, request.messages, schema.schema, values)
+    detail = Text2SqlResult(None, Failure(*NO_SQL), 0, False, "", request.messages[:-1], Usage(), 0.0, schema.left_out)
     while messages is not None and detail.attempts <= max_repairs:
         response = await ask(structs.replace(request, messages=messages))
         detail = _add_attempt(detail, response)
@@ -61,14 +61,14 @@ async def generate_sql(
         output = response.output or ""
         if form.read is not None:
             output = await asyncio.to_thread(form.read, output, request.messages, schema.schema, values)
-        sql, failure = await asyncio.to_thread(_extract_and_check, output, schema)
+        sql, failure = await asyncio.to_thread(check_answer, output, schema.schema, schema.bindable)
         if fit and not failure:
             sql, failure = await asyncio.to_thread(fit, sql)
         if failure is None:
             history = (*request.messages, Message("assistant", sql))
             return replace(detail, sql=sql, error=None, bound=schema.bindable, history=history)
         detail = replace(detail, error=_with_query(failure, sql))
-        messages = None if failure.code == "declined" else form.repair(messages, sql, failure.message)
+        messages = None if failure.code in FINAL else form.repair(messages, sql, failure.message)
     return detail
 
 
@@ -84,22 +84,6 @@ def _add_attempt(detail: Text2SqlResult, response: Response) -> Text2SqlResult:
         model=response.model or detail.model,
         seconds=detail.seconds + response.seconds,
     )
-
-
-def _extract_and_check(output: str, schema: ResolvedSchema) -> tuple[str, Failure | None]:
-    """Return the SQL of an answer as it may run, or as it was written and what is wrong with it."""
-    sql = reduce_answer(output)
-    if sql is None:
-        reason = declined(output)
-        return "", NO_SQL if reason is None else Failure("declined", reason)
-    if message := parser_error(sql):
-        return sql, Failure("parser", message)
-    try:
-        checked = check(sql, schema.schema, strict=not schema.bindable)
-    except GuardError as error:
-        return sql, Failure("guard", str(error))
-    unbound = bind(checked, schema.schema) if schema.bindable else None
-    return (sql, Failure(unbound.kind, unbound.message)) if unbound else (checked, None)
 
 
 def _with_query(failure: Failure, sql: str) -> Failure:

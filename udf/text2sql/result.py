@@ -29,7 +29,8 @@ class Text2SqlResult:
     Args:
         sql: the query, or None.
         error: why there is none: a service's own code, or 'parser', 'binder', 'catalog' (and DuckDB's other words),
-            'guard', 'no_sql', 'declined'. None exactly where there is a query.
+            'guard', 'no_sql', 'declined', 'memory' or 'time' (planning it takes more than it
+            may). None exactly where there is a query.
         attempts: how often the model was asked.
         bound: whether DuckDB itself took the query; False where the schema cannot be bound.
         model: who answered.

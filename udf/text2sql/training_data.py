@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
+from ...workers.binder import ReusedBinder, bind_error
 from ...workers.errors import GuardError, SetupError
 from ...workers.messages import Message
+from ...workers.sandbox.locked_duckdb import parser_error
 from ...workers.training.data.data_files import BadRow, Row
-from .checks.binder import OneByOne, refusal
-from .checks.guard import check
-from .checks.sandbox import parser_error
+from .checks.guard import check_sql
 from .checks.string_literals import normalize_string_literals
 from .evaluation.databases import QuestionDatabases
 from .evaluation.datasets import Question, list_suites, load_questions
@@ -154,7 +154,7 @@ class _ExampleBuilder:
     languages: Sequence[str]
 
     def __post_init__(self) -> None:
-        self.copies = OneByOne()
+        self.copies = ReusedBinder()
         self.seen: dict[tuple[str, ...], int] = {}
         self.turns: dict[tuple[str, int], tuple[Message, ...]] = {}
         self.lost: dict[tuple[str, int], int] = {}
@@ -173,8 +173,8 @@ class _ExampleBuilder:
     def _made(self, question: Question) -> ChatExample:
         if why := self.tested.holds(question):
             raise _Refused("tested", why)
-        if self.languages and language_of(question) not in self.languages:
-            raise _Refused("language", f"it is asked in {language_of(question)!r}")
+        if self.languages and detect_language(question) not in self.languages:
+            raise _Refused("language", f"it is asked in {detect_language(question)!r}")
         try:
             schema = self.sources.schema(question)
         except SetupError as error:
@@ -195,7 +195,7 @@ class _ExampleBuilder:
         if message := parser_error(sql):
             raise _Refused("parser", message)
         try:
-            sql = check(sql, schema.schema, strict=not schema.bindable)
+            sql = check_sql(sql, schema.schema, strict=not schema.bindable)
         except GuardError as error:
             raise _Refused("guard", error.message) from None
         cursor = self.sources.connection(question)
@@ -207,7 +207,7 @@ class _ExampleBuilder:
 
     def _run(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
         with cursor:
-            if unbound := refusal(cursor, sql):
+            if unbound := bind_error(cursor, sql):
                 raise _Refused(unbound.kind, unbound.message)
             rows, why = run(cursor, sql, self.seconds)
             if rows is None:
@@ -248,27 +248,27 @@ def split_by_database(
         share: how much of them is for watching, from 0 to 1: databases are drawn until they hold that much.
         seed: another one draws other databases.
     """
-    places = sorted({_place(one) for one in examples})
+    places = sorted({_location(one) for one in examples})
     random.Random(seed).shuffle(places)
     drawn: set[tuple[str, ...]] = set()
     counts = dict.fromkeys(places, 0)
     for one in examples:
-        counts[_place(one)] += 1
+        counts[_location(one)] += 1
     wanted = share * len(examples)
     for place in places[:-1]:
         if sum(counts[one] for one in drawn) >= wanted:
             break
         drawn.add(place)
-    kept = [one for one in examples if _place(one) not in drawn]
-    return kept, [one for one in examples if _place(one) in drawn]
+    kept = [one for one in examples if _location(one) not in drawn]
+    return kept, [one for one in examples if _location(one) in drawn]
 
 
-def _place(example: ChatExample) -> tuple[str, ...]:
+def _location(example: ChatExample) -> tuple[str, ...]:
     question = example.question
     return question.db, question.schema, str(question.columns)
 
 
-def language_of(question: Question) -> str:
+def detect_language(question: Question) -> str:
     """Return 'zh' for a question with Chinese letters in it, 'en' for any other."""
     return "zh" if re.search(r"[\u4e00-\u9fff]", question.question) else "en"
 

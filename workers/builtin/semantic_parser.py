@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from ..binder import Binder
 from ..mschema import parse_mschema
-from .binder import Binder
 from .network.beam_search import Beam, beam_search
 from .network.numpy_network import Network
 from .network.schema_linking import LinkedQuestion, PreviousTurn, SchemaLinks, link

@@ -7,7 +7,7 @@ import io
 import os
 import pickle
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -59,7 +59,7 @@ class ReplicaActor:
         self.worker = Worker(deployment.spec)
         self._retired = False
         self._streams = 0
-        self._noted = ray.get_actor(DIRECTORY, NAMESPACE).note_start.remote(name)
+        self._start_recorded = ray.get_actor(DIRECTORY, NAMESPACE).record_start.remote(name)
 
     async def start(self) -> None:
         """Start the engine; a replica that Ray restarted starts it at its first request.
@@ -67,9 +67,9 @@ class ReplicaActor:
         Raises:
             SetupError: the engine cannot start; the message is the engine's.
         """
-        if self._noted is not None:
-            noted, self._noted = self._noted, None
-            if workers := await noted:  # After a restart there may be more or fewer than there were.
+        if self._start_recorded is not None:
+            recorded, self._start_recorded = self._start_recorded, None
+            if workers := await recorded:  # After a restart there may be more or fewer than there were.
                 await self.set_worker_count(workers)
         await self.worker.start()
 
@@ -79,7 +79,7 @@ class ReplicaActor:
 
     async def set_worker_count(self, workers: int) -> None:
         """Set this replica's share of the rate limits, now that there are so many replicas."""
-        self.worker.patience.share_among(workers)
+        self.worker.retry.set_worker_count(workers)
 
     async def answer(self, requests: Sequence[Request]) -> AsyncIterator[ChunkBatch]:
         """Yield answers with their index in the batch, as they complete.
@@ -109,7 +109,7 @@ class ReplicaActor:
 
     async def status(self) -> dict[str, Any]:
         """Return the process, the node and the counts."""
-        return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()[:8], **asdict(self.worker.counts)}
+        return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()[:8], **self.worker.status()}
 
 
 class _Unpickler(pickle.Unpickler):

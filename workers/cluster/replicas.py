@@ -117,7 +117,7 @@ def _options(spec: ModelSpec) -> dict[str, Any]:
 def rebalance_rates(deployment: Deployment) -> None:
     """Tell each replica how many replicas there are now: each gets its share of the rate limits."""
     for actor in filter(None, map(_find, deployment.replicas)):
-        actor.share.remote(deployment.spec.num_workers)
+        actor.set_worker_count.remote(deployment.spec.num_workers)
 
 
 def drain(names: Iterable[str]) -> None:

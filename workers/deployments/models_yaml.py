@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from filelock import FileLock
 from pydantic import SecretStr
 
 from ..atomic_files import atomic_write_text
 from ..home import home_folder
-from .spec import ModelSpec, make_spec, map_secrets, redact
+from ..secret_refs import map_secrets, redact
+from .spec import ModelSpec, make_spec
 
 
 def read_models() -> dict[str, ModelSpec]:
@@ -66,6 +68,6 @@ def _externalize_secret(name: str, key: str, secret: SecretStr) -> str:
         return redact(secret)
     folder = home_folder() / "keys"
     folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{name}.{key}"
+    path = folder / f"{name}.{quote(key, safe='')}"
     atomic_write_text(path, secret.get_secret_value(), mode=0o600)
     return f"file:{path}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import SetupError, did_you_mean
+from ..secret_refs import origin_of
 
 ON_THIS_MACHINE = "http://127.0.0.1"
 
@@ -33,9 +34,13 @@ class Service:
     key_variable: str | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 
-    def settings(self) -> dict[str, Any]:
-        """The engine settings that the preset stands for; a deployment's own come after them."""
-        key = {"api_key": f"env:{self.key_variable}"} if self.key_variable else {}
+    def settings(self, base_url: str | None = None) -> dict[str, Any]:
+        """Return the engine settings that the preset stands for; a deployment's own come after them.
+
+        The preset's variable holds a key of its own address: another has the key that is named for it, or none.
+        """
+        own = base_url is None or origin_of(base_url) == origin_of(self.base_url)
+        key = {"api_key": f"env:{self.key_variable}"} if self.key_variable and own else {}
         model = {"model": self.model} if self.model else {}
         return {**model, "base_url": self.base_url, **key, **self.more}
 

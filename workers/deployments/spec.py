@@ -5,22 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
 from ..engines import Engine, find_engine
 from ..errors import RequestError, SetupError, did_you_mean
+from ..secret_refs import hide, is_secret, map_secrets, redact, with_bare_address
 from .file_fingerprints import file_fingerprints
 from .providers import find_service
 
 NAME_PATTERN = re.compile(r"[a-z_][a-z0-9_]*")
 SECRET_NAME = re.compile(r"(KEY|TOKEN|PASSWORD|SECRET|CREDENTIALS?)$", re.IGNORECASE)
 PREFIXES = ("saas.", "backend.")
-HIDDEN = "(hidden)"
 NOT_IN_IDENTITY = frozenset(
     {
         *("proxy", "organization", "device", "max_batch_size"),
@@ -100,11 +99,12 @@ class ModelSpec(BaseModel):
     @field_validator("infer_params")
     @classmethod
     def _hide_keys(cls, params: dict[str, Any]) -> dict[str, Any]:
-        return {key: _hidden(key, value) for key, value in params.items()}
+        return {key: hide(key, value) for key, value in with_bare_address(params).items()}
 
     @field_serializer("infer_params")
     def _show(self, params: dict[str, Any]) -> dict[str, Any]:
-        return map_secrets(params, lambda _, secret: redact(secret))
+        shown: dict[str, Any] = map_secrets(params, lambda _, secret: redact(secret))
+        return shown
 
     @property
     def prompt_form(self) -> str | None:
@@ -125,7 +125,7 @@ class ModelSpec(BaseModel):
         if family == "saas":
             service = find_service(variant)
             engine = find_engine(service.engine)
-            settings = {**service.settings(), **settings}
+            settings = {**service.settings(settings.get("base_url")), **settings}
         elif family == "custom":
             engine = find_engine(self.infer_params.get("backend", "transformers"))
         else:
@@ -146,36 +146,6 @@ class ModelSpec(BaseModel):
         files = [stamp for place in places if place for stamp in file_fingerprints(place)]
         text = json.dumps([plan.engine.__name__, settings, *files], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def is_secret(key: str) -> bool:
-    """Whether the parameter of that name holds a secret, or secrets by name."""
-    return key.rpartition(".")[2] in ("api_key", "token", "password", "headers")
-
-
-def redact(secret: SecretStr) -> str:
-    """Return what may be shown of a secret: a reference as it is, a key itself never."""
-    text = secret.get_secret_value()
-    return text if text.startswith(("env:", "file:")) else HIDDEN
-
-
-def map_secrets(params: dict[str, Any], replace: Callable[[str, SecretStr], str]) -> dict[str, Any]:
-    """Return the parameters with `replace(key, secret)` in place of each secret, inner ones included."""
-
-    def replaced(key: str, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: replaced(f"{key}.{name}", inner) for name, inner in value.items()}
-        return replace(key, value) if isinstance(value, SecretStr) else value
-
-    return {key: replaced(key, value) for key, value in params.items()}
-
-
-def _hidden(key: str, value: Any) -> Any:
-    if not is_secret(key):
-        return value
-    if isinstance(value, dict):
-        return {name: SecretStr(inner) if isinstance(inner, str) else inner for name, inner in value.items()}
-    return SecretStr(value) if isinstance(value, str) else value
 
 
 def make_spec(**fields: Any) -> ModelSpec:

@@ -1,248 +1,382 @@
-"""What a service's reply means: one reading for every vendor's finish reasons, codes, statuses and headers."""
+"""One place where a reply becomes a Response: whole or streamed, of every service, and of every other engine.
+
+Nothing of a reply is believed unchecked: each field is made what it has to be, or the reply is that row's error.
+"""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from msgspec.structs import replace
 
 from ..errors import ProviderError
-from ..messages import Failure, FinishReason, Response, Usage
+from ..messages import Failure, FinishReason, Request, Response, Usage
+from .reply_errors import (
+    MAX_CODE,
+    MAX_MESSAGE,
+    broken_reply_error,
+    empty_choice_error,
+    find_bare_error,
+    find_error,
+    refusal_error,
+)
+from .reply_events import ReplyEvent
+from .reply_fields import (
+    ReasoningSplitter,
+    count_of,
+    ending_of,
+    finish_reason_of,
+    split_reasoning,
+    text_of,
+    tool_calls_of,
+    usage_of,
+    valid_text,
+    vector_of,
+    vectors_of,
+)
 
-HIDDEN = "(hidden)"
-END_OF_THINKING = "</think>"
-WHOLE = frozenset({"stop", "tool_calls", "function_call"})
 CUT_OFF = Failure("length", "the answer was cut off at the token limit")
-CUT = frozenset({"length", "max_tokens"})
-FILTERED = frozenset(
-    {
-        "content_filter",
-        "content_policy_violation",
-        "sensitive",
-        "1301",  # Zhipu
-        "DataInspectionFailed",
-        "data_inspection_failed",
-    }
-)
-HOPELESS = frozenset(
-    {
-        "insufficient_quota",
-        "insufficient_balance",
-        "exceeded_current_quota_error",  # Moonshot
-        "1113",  # Zhipu: no credit
-        "Arrearage",
-        "invalid_api_key",
-        "model_not_found",
-        "1211",  # Zhipu: no such model
-        "20012",  # SiliconFlow: no such model
-    }
-)
-"""Codes of what no other row can change: no credit, a wrong key, an unknown model; some come with status 400 or 429."""
-
-TRY_LATER = frozenset({408, 409, 425, 429})
-TRY_LATER_CODES = (
-    "Throttling",
-    "InternalError",
-    "ServiceUnavailable",
-    "ModelServ",
-    "RequestTimeOut",
-    "ResponseTimeout",
-)
-"""DashScope's, which come without their status inside a stream."""
-
-NEVER = frozenset({401, 402, 403, 404})
-HINTS = {
-    401: "deploy the model with a valid key: saas.api_key=env:NAME, with the key in the variable NAME",
-    404: "is the model's name right (saas.model), and the address (saas.base_url)?",
-}
+CHARACTERS_PER_TOKEN = 3
+"""A cautious guess, where a service counts no tokens or what cannot be."""
+ENVELOPES = ("data", "result", "response", "output")
+"""Where some gateways put the whole reply of the service behind them."""
+FINISH_REASONS = frozenset(get_args(FinishReason))
 
 
-def finished(
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How a protocol names the fields that the others name otherwise.
+
+    Args:
+        usage: the keys of the tokens read and written.
+        message_is_piece: in a stream, `message` holds what is new and not the whole answer.
+        index: where a vector says which text it belongs to.
+    """
+
+    usage: tuple[str, str] = ("prompt_tokens", "completion_tokens")
+    message_is_piece: bool = False
+    index: str = "index"
+
+
+OPENAI = Wire()
+DASHSCOPE = Wire(("input_tokens", "output_tokens"), message_is_piece=True, index="text_index")
+
+
+class ReplyReader:
+    """Makes a Response of a reply's values, in one or in many.
+
+    Args:
+        wire: the protocol.
+        headers: the reply's headers, for Retry-After and the request's id.
+    """
+
+    def __init__(self, wire: Wire, headers: Mapping[str, str]) -> None:
+        self._wire = wire
+        self._headers = headers
+        self._usage: Usage | None = None
+        self._request_id: str | None = None
+        self._splitter = ReasoningSplitter()
+        self._output: list[str] = []
+        self._thoughts: list[str] = []
+        self._refusal = ""
+        self._reason: str | None = None
+        self._ended = False
+        self._has_choice = False
+        self._keys = ""
+        self._calls: dict[int, dict[str, Any]] = {}
+        self._high_surrogate = ""
+
+    def add(self, event: ReplyEvent) -> str:
+        """Take one value; return the part of the answer that is new.
+
+        Raises:
+            ProviderError: it says that something went wrong, or is no part of a reply.
+        """
+        if event.ends:
+            self._ended = True
+            return ""
+        if isinstance(event.value, list):
+            return "".join(self.add(ReplyEvent(value, event.is_error, event.status)) for value in event.value)
+        if event.is_error:
+            raise self._said_error(event)
+        if not isinstance(event.value, Mapping):
+            raise broken_reply_error(f"the service's reply is no JSON object: {str(event.value)[:200]!r}")
+        body = _unwrapped(event.value)
+        if (error := find_error(event.value)) or (error := find_error(body)):
+            raise refusal_error(error.message, code=error.code, status=event.status, headers=self._headers)
+        self._request_id = self._request_id or request_id_of(event.value, self._headers)
+        self._usage = usage_of(body.get("usage") or event.value.get("usage"), self._wire.usage) or self._usage
+        return self._add_choice(body, event)
+
+    def _said_error(self, event: ReplyEvent) -> ProviderError:
+        value = event.value if isinstance(event.value, Mapping) else {"message": str(event.value)}
+        error = find_error(value) or find_bare_error(value)
+        words, code = (error.message, error.code) if error else (str(event.value)[:200], None)
+        return refusal_error(words, code=code, status=event.status, headers=self._headers)
+
+    def _add_choice(self, body: Mapping[str, Any], event: ReplyEvent) -> str:
+        choice = _first_choice(body.get("choices"))
+        if choice is None:
+            self._keys = self._keys or ", ".join(map(str, [*event.value][:10]))
+            if (error := find_bare_error(event.value)) and (error.code or not self._has_choice):
+                raise refusal_error(error.message, code=error.code, status=event.status, headers=self._headers)
+            return ""
+        self._has_choice = True
+        self._reason = finish_reason_of(choice.get("finish_reason")) or self._reason
+        message = choice.get("delta") or choice.get("message")
+        if not isinstance(message, Mapping):
+            message = {"content": choice.get("text") if message is None else message}
+        if "message" in choice and not choice.get("delta") and not self._wire.message_is_piece:
+            self._ended = True
+            if self._output or self._calls:
+                return ""  # The end of some streams repeats the whole.
+        return self._add_message(message)
+
+    def _add_message(self, message: Mapping[str, Any]) -> str:
+        text, thought = text_of(message.get("content"))
+        field = message.get("reasoning_content") or message.get("reasoning")
+        self._thoughts += ["".join(text_of(field)), thought]
+        self._refusal += text_of(message.get("refusal"))[0]
+        for call in tool_calls_of(message):
+            self._add_call(call)
+        piece = self._splitter.feed(self._whole_pairs(text))
+        self._output.append(piece)
+        return piece
+
+    def _whole_pairs(self, text: str) -> str:
+        """Hold back half a surrogate pair, whose other half the next piece may begin with."""
+        text, self._high_surrogate = self._high_surrogate + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._high_surrogate = text[:-1], text[-1]
+        return valid_text(text)
+
+    def _add_call(self, piece: dict[str, Any]) -> None:
+        """Take a piece of a tool's call: its name comes first, its arguments in runs of text."""
+        place = count_of(piece.get("index"))
+        call = self._calls.setdefault(len(self._calls) if place is None else place, {"type": "function"})
+        function = call.setdefault("function", {"name": "", "arguments": ""})
+        call.update({name: text_of(piece[name])[0] for name in ("id", "type") if piece.get(name)})
+        given = piece.get("function")
+        for name, value in given.items() if isinstance(given, Mapping) else ():
+            text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+            function[name] = function.get(name, "") + text
+
+    def last_piece(self) -> str:
+        """Return what was held back and is part of the answer after all; nothing more comes."""
+        cut_off = self._reason is not None and ending_of(self._reason, has_text=True) == "length"
+        held = self._splitter.feed(valid_text(self._high_surrogate)) + self._splitter.close(cut_off=cut_off)
+        self._high_surrogate = ""
+        self._output.append(held)
+        return held
+
+    def response(self, request: Request, *, is_whole: bool = False) -> Response:
+        """Return the whole answer.
+
+        Args:
+            request: what was asked, for its length where the service counts no tokens.
+            is_whole: the reply was one value, which needs no finish reason to be over.
+
+        Raises:
+            ProviderError: there is none, it ended before it should, or in a way that asks for another try.
+        """
+        self.last_piece()
+        output = "".join(self._output)
+        if self._reason is None and not self._ended and not (is_whole and self._has_choice):
+            if output or self._calls or any(self._thoughts):
+                raise broken_reply_error("the stream ended before the answer did")
+            has = f": its reply has {self._keys}, and no choice" if self._keys and not self._has_choice else ""
+            raise empty_choice_error(f"the service answered with nothing{has}"[:MAX_MESSAGE])
+        usage = self._usage or estimated_usage(request, output)
+        thoughts = "".join([*self._thoughts, self._splitter.reasoning or ""])
+        return complete_response(
+            self._reason or "stop",
+            output,
+            reasoning=valid_text(thoughts).strip(),
+            refusal=valid_text(self._refusal),
+            usage=usage,
+            request_id=self._request_id,
+            tool_calls=[self._calls[place] for place in sorted(self._calls)],
+        )
+
+
+def complete_response(
     reason: str,
-    output: str | None,
+    output: str,
     *,
-    reasoning: str | None = None,
-    words: str | None = None,
-    usage: Usage | None = None,
+    reasoning: str = "",
+    refusal: str = "",
+    usage: Usage,
     request_id: str | None = None,
-    tool_calls: list[dict[str, Any]] | None = None,
+    tool_calls: Sequence[Mapping[str, Any]] = (),
 ) -> Response:
     """Return the Response of an answer that ended for that reason.
 
     Args:
         reason: the service's finish reason.
         output: the text, which may be partial.
-        words: what the service says of a refusal.
+        reasoning: what was thought before it.
+        refusal: what the service says of a refusal.
+        usage: tokens read and written.
+        request_id: the service's own.
         tool_calls: which tools the model wants called, and with what.
 
     Raises:
         ProviderError: there is no text, or the answer ended in a way that asks for another try.
     """
-    failure: Failure | None = None
-    finish_reason: FinishReason = "stop"
-    calls = json.dumps(tool_calls, ensure_ascii=False) if tool_calls else None
-    if reason in CUT:
-        finish_reason, failure = "length", CUT_OFF
-    elif reason in FILTERED:
-        finish_reason, failure = "filter", Failure(reason, words or "the service withheld the answer")
-    elif reason not in WHOLE:
+    calls = valid_text(json.dumps(tool_calls, ensure_ascii=False)) if tool_calls else None
+    ending = ending_of(reason, has_text=bool(output or calls))
+    if ending == "failed":
         raise ProviderError(f"the service ended the answer with {reason!r}", code=reason, retryable=True)
+    failure: Failure | None = None
+    finish_reason: FinishReason = ending
+    if ending == "length":
+        failure = CUT_OFF
+    elif ending == "filter":
+        failure = Failure(reason, refusal or "the service withheld the answer")
     elif not output and not calls:
-        raise empty_choice()
+        if refusal:
+            finish_reason, failure = "filter", Failure("refusal", refusal)
+        else:
+            raise empty_choice_error()
+    if not reasoning:
+        output, thought = split_reasoning(output)
+        reasoning = thought or ""
     return Response(
-        output or calls,
+        output or calls or None,
         reasoning or None,
         failure,
         finish_reason=finish_reason,
-        usage=usage or Usage(),
+        usage=usage,
         request_id=request_id,
         tool_calls=calls,
     )
 
 
-class Growing:
-    """An answer that arrives in pieces."""
-
-    def __init__(self) -> None:
-        self.request_id: str | None = None
-        self.usage = Usage()
-        self._output: list[str] = []
-        self._reasoning: list[str] = []
-        self._words: str | None = None
-        self._reason: str | None = None
-        self._tool_calls: dict[int, dict[str, Any]] = {}
-
-    def add(self, message: dict[str, Any], reason: str | None) -> str:
-        """Take a piece of the message, and why it ended where it did; return the piece of the output."""
-        self._reason = reason or self._reason
-        self._words = message.get("refusal") or self._words
-        self._reasoning.append(thinking(message) or "")
-        self._output.append(message.get("content") or "")
-        for call in message.get("tool_calls") or ():
-            self._add_call(call)
-        return self._output[-1]
-
-    def _add_call(self, piece: dict[str, Any]) -> None:
-        """Take a piece of a tool's call: its name comes first, its arguments in runs of text."""
-        call = self._tool_calls.setdefault(piece.get("index", len(self._tool_calls)), {"type": "function"})
-        function = call.setdefault("function", {"name": "", "arguments": ""})
-        call.update({name: piece[name] for name in ("id", "type") if piece.get(name)})
-        for name, text in (piece.get("function") or {}).items():
-            function[name] = function.get(name, "") + (text or "")
-
-    def response(self) -> Response:
-        """Return the whole answer.
-
-        Raises:
-            ProviderError: the stream ended before the answer did.
-        """
-        output = "".join(self._output)
-        if self._reason is None:
-            raise broken("the stream ended before the answer did") if output or self._tool_calls else empty_choice()
-        return finished(
-            self._reason,
-            output,
-            reasoning="".join(self._reasoning),
-            words=self._words,
-            usage=self.usage,
-            request_id=self.request_id,
-            tool_calls=list(self._tool_calls.values()),
-        )
+def estimated_usage(request: Request, output: str) -> Usage:
+    """Return about how many tokens were read and written, so that budgets hold where a service does not count."""
+    read = 1 + sum(len(message.content) for message in request.messages) // CHARACTERS_PER_TOKEN
+    return Usage(read, 1 + len(output) // CHARACTERS_PER_TOKEN if output else 0)
 
 
-def thinking(message: dict[str, Any]) -> str | None:
-    """Return what was thought before the answer: DeepSeek's and Qwen's field, or vLLM's and OpenRouter's."""
-    return message.get("reasoning_content") or message.get("reasoning")
+def request_id_of(body: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
+    """Return the id by which the service knows the request."""
+    given = body.get("request_id") or body.get("id") or headers.get("X-Request-Id")
+    return valid_text(str(given))[:200] if isinstance(given, str | int) and not isinstance(given, bool) else None
 
 
-def thinking_apart(text: str) -> tuple[str, str | None]:
-    """Return a local model's answer, and what it thought before it, where it writes `</think>`."""
-    thought, end, rest = text.partition(END_OF_THINKING)
-    return (rest.lstrip(), thought.removeprefix("<think>").strip()) if end else (text, None)
+def read_vectors(
+    events: Sequence[ReplyEvent], count: int, wire: Wire, headers: Mapping[str, str]
+) -> list[tuple[float, ...] | None]:
+    """Return one vector a text, in order; None for a text whose vector is none.
 
-
-def empty_choice(words: str = "the service answered with nothing") -> ProviderError:
-    """Return the error for a reply that holds no answer."""
-    return ProviderError(words, code="empty_choice", retryable=True)
-
-
-def broken(words: str) -> ProviderError:
-    """Return the error for a reply that cannot be read, or that stops in its middle."""
-    return ProviderError(words, code="broken_reply", retryable=True)
-
-
-def refusal(
-    words: str, *, code: str | None, status: int | None, headers: Mapping[str, str] | None = None, secret: str = ""
-) -> ProviderError:
-    """Return the error that a service's refusal stands for.
-
-    Args:
-        words: the service's own message.
-        code: its own code, where it gave one.
-        status: the HTTP status.
-        headers: the reply's headers, for Retry-After.
-        secret: the key, which some services repeat in their message.
+    Raises:
+        ProviderError: the reply says that something went wrong, or has another number of vectors.
     """
-    code = code or str(status)
-    filtered = code in FILTERED
-    setup = not filtered and (status in NEVER or code in HOPELESS)
-    later = status is None or status in TRY_LATER or status >= 500 or code.startswith(TRY_LATER_CODES)
-    retryable = later and not setup and not filtered
-    return ProviderError(
-        scrubbed(words, secret) or f"the service answered with HTTP status {status}",
-        code=code,
-        retryable=retryable,
-        retry_after_seconds=retry_after(headers or {}) if retryable else None,
-        setup=setup,
-        finish_reason="filter" if filtered else "error",
-        status=status,
-        hint=HINTS.get(status or 0, "") if setup else "",
+    body = events[0].value if events else None
+    if isinstance(body, list):
+        body = {"data": body}
+    if not isinstance(body, Mapping):
+        raise broken_reply_error(f"the service's reply is no JSON object: {str(body)[:200]!r}")
+    output = body.get("output")
+    inner = output if isinstance(output, Mapping) else body
+    items = next((inner[key] for key in ("data", "embeddings") if isinstance(inner.get(key), list)), None)
+    if (error := find_error(body)) or (not items and (error := find_bare_error(body))):
+        raise refusal_error(error.message, code=error.code, status=None, headers=headers)
+    vectors = vectors_of(items, count, wire.index)
+    if vectors is None:
+        found = len(items) if isinstance(items, list) else 0
+        raise broken_reply_error(f"the service answered with {found} vectors for {count} texts")
+    return vectors
+
+
+def checked_response(given: object) -> Response:
+    """Return an engine's Response, each field of it checked and made what it has to be.
+
+    Raises:
+        ProviderError: it is none.
+    """
+    if not isinstance(given, Response):
+        raise broken_reply_error(f"the engine answered with {type(given).__name__}, not with a Response")
+    output, reasoning = _checked_text(given.output), _checked_text(given.reasoning)
+    if output and not reasoning and "</" in output:
+        output, reasoning = split_reasoning(output)
+    reason: FinishReason = given.finish_reason if given.finish_reason in FINISH_REASONS else "stop"
+    error = None if given.error is None else checked_failure(given.error)
+    if error and reason == "stop":
+        reason = "error"
+    if error is None and reason == "stop" and output is None and given.embedding is None:
+        raise empty_choice_error("the engine answered with nothing")
+    request_id, calls = _checked_text(given.request_id), _checked_text(given.tool_calls)
+    return replace(
+        given,
+        output=output,
+        reasoning=reasoning,
+        error=error,
+        history=(),
+        embedding=None,
+        finish_reason=reason,
+        usage=checked_usage(given.usage),
+        request_id=request_id,
+        tool_calls=calls,
     )
 
 
-def lost_connection(error: BaseException) -> ProviderError:
-    """Return the error for a connection that failed, or a reply that did not come in time."""
-    links = [error]
-    while (cause := links[-1].__cause__ or links[-1].__context__) and cause not in links:
-        links.append(cause)
-    if any(isinstance(link, TimeoutError) for link in links):
-        return ProviderError("the service did not reply in time", code="timeout", retryable=True)
-    words = str(error) or type(error).__name__
-    return ProviderError(f"the connection to the service was lost: {words}", code="connection", retryable=True)
+def checked_usage(usage: object) -> Usage:
+    """Return the tokens that an engine counted; 0 for what is no count."""
+    if not isinstance(usage, Usage):
+        return Usage()
+    read, written = count_of(usage.input_tokens), count_of(usage.output_tokens)
+    return Usage(read or 0, written or 0)
 
 
-def scrubbed(text: str, secret: str) -> str:
-    """Return the text without the secret."""
-    return text.replace(secret, HIDDEN) if secret else text
+def checked_vectors(given: object, count: int) -> list[tuple[float, ...] | None]:
+    """Return an engine's vectors, one a text; None for one that is none.
+
+    Raises:
+        ProviderError: there are more or fewer than texts.
+    """
+    if hasattr(given, "tolist"):
+        given = given.tolist()
+    vectors = list(given) if isinstance(given, Sequence) and not isinstance(given, str | bytes) else []
+    if len(vectors) != count:
+        raise broken_reply_error(f"the engine answered with {len(vectors)} vectors for {count} texts")
+    return [vector_of(vector) for vector in vectors]
 
 
-def harmless(error: BaseException, secret: str) -> BaseException | None:
-    """Return the error to chain as a cause, or None where its own text would show the secret."""
-    return None if secret and secret in f"{error} {error!r}" else error
+def _checked_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value and valid_text(value)
+    return valid_text(text_of(value)[0])
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds the service asks to wait, from Retry-After-Ms or Retry-After (seconds or a date)."""
-    lower = {name.lower(): value for name, value in headers.items()}
-    milliseconds = _number(lower.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    given = lower.get("retry-after")
-    if given is None:
+def checked_failure(error: object) -> Failure:
+    """Return why an engine did not answer, each field of it checked."""
+    if not isinstance(error, Failure):
+        return Failure("engine_error", (_checked_text(error) or "")[:MAX_MESSAGE])
+    code, message = _checked_text(error.code), _checked_text(error.message)
+    status = error.status if isinstance(error.status, int) else None
+    return Failure((code or "")[:MAX_CODE], (message or "")[:MAX_MESSAGE], bool(error.retryable), status)
+
+
+def _unwrapped(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the object that holds the choices."""
+    if not body.get("choices"):
+        for key in ENVELOPES:
+            inner = body.get(key)
+            if isinstance(inner, Mapping) and "choices" in inner:
+                return inner
+    return body
+
+
+def _first_choice(choices: object) -> Mapping[str, Any] | None:
+    """Return the first choice; of several answers to one request the others are not asked for."""
+    if isinstance(choices, Mapping):
+        choices = [choices] if choices.keys() & {"message", "delta", "text"} else list(choices.values())
+    if not isinstance(choices, list) or not choices:
         return None
-    seconds = _number(given)
-    if seconds is not None:
-        return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return max(0.0, float(text)) if text else None
-    except ValueError:
-        return None
+    choices = [{"text": choice} if isinstance(choice, str) else choice for choice in choices]
+    first = [choice for choice in choices if isinstance(choice, Mapping) and not count_of(choice.get("index"))]
+    return first[0] if first else None

@@ -24,7 +24,8 @@ BUILTIN_MODELS = {spec.name: spec for spec in (BUILTIN_TEXT2SQL, ECHO, BUILTIN_E
 class ReplicaStatus:
     """One replica of a model, as it is now.
 
-    `starts` counts how often it was started: more than 1 means that it died and was restarted.
+    `starts` counts how often it was started: more than 1 means that it died and was restarted. `paused_seconds` is for
+    how long yet its service asked not to be called (Retry-After).
     """
 
     name: str
@@ -36,6 +37,7 @@ class ReplicaStatus:
     failed: int = 0
     retries: int = 0
     under_way: int = 0
+    paused_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from pydantic import SecretStr
 
 from .. import event_loop
 from ..deployments.models_yaml import delete_model, read_models, save_model
-from ..deployments.spec import ModelSpec, map_secrets
+from ..deployments.spec import ModelSpec
 from ..errors import DeployError, QuackLLMError, SetupError
 from ..home import home_folder
-from ..secret_refs import resolve
+from ..secret_refs import map_secrets, resolve_secret
 from .fleet import BUILTIN_MODELS, Fleet, ModelStatus, ReplicaStatus, unknown_model
 from .router import Router
 from .worker import Worker, worker_concurrency
@@ -147,10 +147,7 @@ class LocalFleet(Fleet):
         running = self._running.get(name)
         if running is None:
             return ModelStatus(models[name])
-        counts = running.worker.counts
-        replica = ReplicaStatus(
-            f"{name}:0", True, 1, os.getpid(), "", counts.answered, counts.failed, counts.retries, counts.under_way
-        )
+        replica = ReplicaStatus(f"{name}:0", True, 1, os.getpid(), "", **running.worker.status())
         return ModelStatus(models[name], (replica,))
 
 
@@ -159,7 +156,7 @@ def _with_secrets_resolved(spec: ModelSpec) -> tuple[ModelSpec, dict[str, Any]]:
 
     def opened(key: str, secret: SecretStr) -> str:
         text = secret.get_secret_value()
-        return resolve(secret, f"{spec.name}: {key}") if text.startswith("file:") else text
+        return resolve_secret(secret, f"{spec.name}: {key}") if text.startswith("file:") else text
 
     return spec.model_copy(update={"infer_params": {}}), map_secrets(spec.infer_params, opened)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import perf_counter
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -15,7 +16,8 @@ from ..errors import ProviderError, SetupError
 from ..log_events import log_answer
 from ..messages import Failure, Request, Response
 from ..metrics import RETRIES, WORKERS, count_answer, series
-from .retry import Patience
+from .engine_guard import GuardedEngine
+from .retry import RetryPolicy
 
 IndexedChunk = tuple[int, str | Response]  # An index in the batch, with its answer or the next chunk of it.
 ChunkBatch = list[IndexedChunk]
@@ -45,7 +47,8 @@ class Worker:
         plan = spec.plan()
         self.spec = spec
         self.engine = plan.engine(plan.settings)
-        self.patience = Patience(plan.limits, spec.num_workers)
+        self.retry = RetryPolicy(plan.limits, spec.num_workers, spec.name)
+        self._guarded = GuardedEngine(self.engine, plan.settings, spec.name)
         self.counts = Counts()
         self.model = spec.name
         self._taken = 0
@@ -63,19 +66,27 @@ class Worker:
         """Requests that were taken and not begun."""
         return max(0, self._taken - self.counts.under_way)
 
+    def status(self) -> dict[str, Any]:
+        """Return what it has done, and for how long yet its service asked not to be called."""
+        return {**asdict(self.counts), "paused_seconds": round(self.retry.paused_seconds, 1)}
+
     async def start(self) -> None:
         """Start the engine, once however often this is called.
 
         Raises:
             SetupError: the engine cannot start; the message is the engine's.
         """
-        if self._starting is None:
-            self._starting = asyncio.create_task(self.engine.start())
+        if self._starting is None or (self._starting.done() and self._has_failed(self._starting)):
+            self._starting = asyncio.create_task(self._guarded.start())
         await asyncio.shield(self._starting)
+
+    @staticmethod
+    def _has_failed(task: asyncio.Task[None]) -> bool:
+        return task.cancelled() or task.exception() is not None
 
     async def close(self) -> None:
         """Close the engine, if it was started."""
-        if self._starting and self._starting.done() and not self._starting.exception():
+        if self._starting and self._starting.done() and not self._has_failed(self._starting):
             await self.engine.close()
 
     async def answer(self, requests: Sequence[Request]) -> AsyncIterator[ChunkBatch]:
@@ -141,8 +152,8 @@ class Worker:
         try:
             if not request.messages or not (request.messages[-1].content.strip() or request.messages[-1].images):
                 raise ProviderError("the prompt is empty", code="empty_prompt")
-            response = await self.patience.answer(self._call_engine(request, say), request)
-            await self.patience.settle(request, response.usage)
+            response = await self.retry.call(self._call_engine(request, say), request)
+            await self.retry.charge_tokens(request, response.usage)
         except ProviderError as error:
             response = self._failed(error)
         response = self._completed(response, perf_counter() - started)
@@ -150,27 +161,27 @@ class Worker:
         return response
 
     def _call_engine(self, request: Request, say: Callable[[str], None]) -> Callable[[Request], Awaitable[Response]]:
+        """Return how to ask the engine: whole, or streamed where somebody reads and the engine can."""
         if not (request.streamed and isinstance(self.engine, StreamingEngine)):
-            return self.engine.answer
+            return self._guarded.answer
         engine, said = self.engine, False
 
-        async def aloud(request: Request) -> Response:
+        def hand_over(chunk: str) -> None:
             nonlocal said
+            said = True
+            say(chunk)
+
+        async def stream(request: Request) -> Response:
             if said:  # What was heard cannot be taken back, so that a second attempt would repeat it.
                 raise ProviderError("the answer broke off", code="broken_off")
             try:
-                async for piece in engine.stream(request):
-                    if isinstance(piece, Response):
-                        return piece
-                    said = True
-                    say(piece)
+                return await self._guarded.stream(engine, request, hand_over)
             except ProviderError as error:
                 if not said:
                     raise
                 return self._failed(error)
-            raise ProviderError("the stream ended before the answer did", code="broken_off", retryable=True)
 
-        return aloud
+        return stream
 
     async def _embed(self, requests: list[Request]) -> list[Response]:
         if not isinstance(self.engine, EmbeddingEngine):
@@ -180,15 +191,13 @@ class Worker:
         engine, started = self.engine, perf_counter()
         texts = [request.messages[0].content for request in requests]
         try:
-            vectors = await self.patience.answer(lambda _: engine.embed(texts), requests[0])
+            responses = await self.retry.call(lambda _: self._guarded.embed(engine, texts), requests[0])
         except ProviderError as error:
             if len(requests) > 1 and not error.setup and not error.retryable:
                 # One bad text fails the whole call at the service; asked one by one, only its own row fails.
                 return [(await self._embed([request]))[0] for request in requests]
-            failed = self._completed(self._failed(error), perf_counter() - started)
-            return [failed] * len(requests)
+            responses = [self._failed(error)] * len(requests)
         seconds = perf_counter() - started
-        responses = [Response(None, seconds=seconds, embedding=tuple(vector)) for vector in vectors]
         return [self._completed(response, seconds) for response in responses]
 
     def _failed(self, error: ProviderError) -> Response:
@@ -209,8 +218,8 @@ class Worker:
             error = response.error or Failure(
                 response.finish_reason, FAILURE_TEXTS.get(response.finish_reason, "no answer")
             )
-        series(RETRIES, self.model).inc(self.patience.retries - self.counts.retries)
-        self.counts.retries = self.patience.retries
+        series(RETRIES, self.model).inc(self.retry.retries - self.counts.retries)
+        self.counts.retries = self.retry.retries
         response = replace(response, model=self.spec.name, error=error, seconds=seconds)
         count_answer(self.model, response)
         return response

@@ -1,9 +1,9 @@
-"""`quackllm chat`: one question or a conversation with a model, read while the answer grows."""
+"""`quackllm chat`: one question or a conversation, with the answer printed as it arrives."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from ....workers.options import Options
 
 HELP = """\
-/system TEXT   a system message for the turns to come
+/model NAME    another model for the next turns; alone: which one answers
+/system TEXT   a system message for the next turns
 /new           forget the conversation
 /quit          leave (or Ctrl-D)
-A line that ends with \\ goes on in the next one. Ctrl-C stops an answer."""
+A line that ends with \\ continues on the next one. Ctrl-C stops an answer."""
 STANDARD_INPUT = "-"
-SHOWN = ("output", "reasoning", "error", "model", "history", "finish_reason", "usage", "seconds")
+FIELDS = ("output", "reasoning", "error", "model", "history", "finish_reason", "usage", "seconds")
 
 
 def chat(
@@ -31,7 +32,8 @@ def chat(
         str | None, typer.Argument(help="Left out: the only one deployed.", autocompletion=deployed_names)
     ] = None,
     prompt: Annotated[
-        list[str] | None, typer.Argument(help="Left out: a conversation, or what is piped in; - is what is piped in.")
+        list[str] | None,
+        typer.Argument(help="Left out: a conversation, or the standard input; - is the latter."),
     ] = None,
     system: Annotated[str | None, typer.Option(help="The system message.")] = None,
     options: Annotated[
@@ -39,12 +41,13 @@ def chat(
         typer.Option("--option", "-o", metavar="KEY=VALUE...", help="temperature, max_tokens, … as in llm_param."),
     ] = None,
     store: Annotated[
-        Literal["on", "off", "refresh"] | None, typer.Option(help="The call store: refresh asks a known question anew.")
+        Literal["on", "off", "refresh"] | None,
+        typer.Option(help="The call store: refresh ignores a cached answer."),
     ] = None,
     cluster: Cluster = None,
     json: Json = False,
 ) -> None:
-    """Talk to a model; the answer is shown as it comes.
+    """Talk to a model; the answer is printed as it arrives.
 
     A conversation; a question with options; one about a file; for a program:
 
@@ -53,44 +56,53 @@ def chat(
         quackllm chat qianwen_chat "Summarise this:" - < report.txt
         quackllm chat qianwen_chat "hello" --json
 
-    An answer that the call store knows costs nothing. Exit code 1: no whole answer came.
+    An answer from the call store costs nothing. Exit code 1: the answer is not complete.
     """
     from ....udf.settings import load_settings
     from ....workers.options import read_options
     from ..database import open_database
 
-    text = _prompt(prompt or [])
+    text = _read_prompt(prompt or [])
     with open_database(None, model=model, cluster=resolve_cluster(cluster)) as connection:
-        wishes = read_options(parse_params(options or []))
-        conversation = Conversation(connection, model, wishes, store or load_settings().llm_store, system)
+        request_options = read_options(parse_params(options or []))
+        conversation = Conversation(connection, model, request_options, store or load_settings().llm_store, system)
         if text is None:
             _repl(conversation)
-        elif not _show_outcome(conversation.ask(text, quiet=json), json):
+        elif not _show_result(conversation.ask(text, quiet=json), json):
             raise typer.Exit(1)
 
 
-def _prompt(words: list[str]) -> str | None:
-    """Return what to ask; None where a person is to type it."""
+def _read_prompt(words: list[str]) -> str | None:
+    """Return the question; None: a person types a conversation."""
     if not words and sys.stdin.isatty():
         return None
     piped = sys.stdin.read() if not words or STANDARD_INPUT in words else ""
-    spoken = " ".join(word for word in words if word != STANDARD_INPUT)
-    return f"{spoken}\n\n{piped}".strip() if piped else spoken
+    prompt = " ".join(word for word in words if word != STANDARD_INPUT)
+    return f"{prompt}\n\n{piped}".strip() if piped else prompt
 
 
 @dataclass
 class Conversation:
-    """What was said so far, and how to go on; a turn that failed is as if it had not been said."""
+    """The turns so far, and how the next one is sent; a turn without a complete answer is not added.
+
+    Args:
+        connection: whose models and call store are used.
+        model: the model's name; None: the only one deployed.
+        options: of each request.
+        store: the mode of the call store.
+        system: the system message.
+        history: the turns so far.
+    """
 
     connection: Connection
     model: str | None
     options: Options
     store: Literal["on", "off", "refresh"]
     system: str | None = None
-    history: tuple[Message, ...] = field(default=())
+    history: tuple[Message, ...] = ()
 
     def ask(self, text: str, *, quiet: bool = False) -> Response:
-        """Say the next turn, print the answer as it comes unless it is to be quiet, and return it.
+        """Send the next turn and return its response; unless quiet, the answer is printed as it arrives.
 
         Raises:
             SetupError: no request can succeed.
@@ -103,9 +115,9 @@ class Conversation:
         messages = build_messages(self.history, Message("user", text), self.system)
         answer = StreamedAnswer(self.connection, Request(messages, self.options), self.model, self.store)
         try:
-            for said in answer:
-                if isinstance(said, str) and not quiet:
-                    print(said, end="", flush=True)
+            for chunk in answer:
+                if isinstance(chunk, str) and not quiet:
+                    print(chunk, end="", flush=True)
         finally:
             response = answer.stop()
             if not quiet:
@@ -114,59 +126,79 @@ class Conversation:
             self.history = response.history
         return response
 
+    def use(self, model: str) -> None:
+        """Let another model answer the next turns.
 
-def _show_outcome(response: Response, json: bool) -> bool:
-    """Print what is left to say of an answer; return whether it is whole."""
-    from ...console import show_json, stderr
+        Raises:
+            UnknownModelError: it is not deployed.
+        """
+        from ....udf.session.session import session_of
+
+        session_of(self.connection).model_for(model)
+        self.model = model
+
+
+def _show_result(response: Response, json: bool) -> bool:
+    """Print the response as JSON, or its error; return whether it is complete."""
+    from ...console import print_line, show_json, stderr
 
     if json:
         show_json(response_fields(response))
     elif response.error:
-        text = f"{response.error.code}: {response.error.message}"
-        stderr.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+        print_line(f"{response.error.code}: {response.error.message}", to=stderr, style="red")
     return response.is_complete
 
 
 def response_fields(response: Response) -> dict[str, Any]:
-    """Return a response as JSON can hold it, with the fields that SQL sees."""
+    """Return a response as JSON values, with the fields that SQL has."""
     from msgspec import to_builtins
 
     fields = to_builtins(response)
-    return {name: fields[name] for name in SHOWN}
+    return {name: fields[name] for name in FIELDS}
 
 
-def _repl(talk: Conversation) -> None:
+def _repl(conversation: Conversation) -> None:
     """Read turns until Ctrl-D or /quit; an error ends its turn only."""
     from ....workers.errors import QuackLLMError
-    from ...console import show_error, stdout
+    from ...console import print_line, show_error
     from ..line_input import read_inputs
 
-    stdout.print("/help says what there is, /quit leaves.", highlight=False)
+    print_line("Type /help for help, /quit to leave.")
     for line in read_inputs("chat", "> ", "... ", lambda text: not text.endswith("\\")):
         text = line.replace("\\\n", "\n").strip()
-        if text.startswith("/"):
-            if not _run_command(talk, text):
-                return
-            continue
         try:
-            _show_outcome(talk.ask(text), json=False)
+            if not text.startswith("/"):
+                _show_result(conversation.ask(text), json=False)
+            elif not _run_command(conversation, text):
+                return
         except QuackLLMError as error:
             show_error(error.message, error.hint)
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
 
 
-def _run_command(talk: Conversation, text: str) -> bool:
-    """Do what a command says; return whether to go on."""
-    from ...console import stdout
+def _run_command(conversation: Conversation, text: str) -> bool:
+    """Run a command that begins with a slash; return whether the conversation goes on.
+
+    Raises:
+        UnknownModelError: /model names one that is not deployed.
+    """
+    from ...console import print_line
 
     command, _, rest = text.partition(" ")
+    rest = rest.strip()
     if command in ("/quit", "/exit", "/bye"):
         return False
     if command == "/new":
-        talk.history = ()
+        conversation.history = ()
     elif command == "/system":
-        talk.system = rest.strip() or None
+        conversation.system = rest or None
+    elif command == "/model":
+        if rest:
+            conversation.use(rest)
+        print_line(f"{conversation.model or 'the only model deployed'} answers")
+    elif command == "/help":
+        print_line(HELP)
     else:
-        stdout.print(HELP, highlight=False, markup=False)
+        print_line(f"there is no command {command}\n{HELP}")
     return True

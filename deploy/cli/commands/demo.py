@@ -23,19 +23,19 @@ from ....udf.session.statement import FailedRowsWarning
 from ....udf.text2sql.evaluation.datasets import Question, load_questions, open_database
 from ....udf.text2sql.evaluation.runner import RIGHT, judge
 from ....workers.sql_text import quote_literal
-from ...console import stdout
+from ...console import print_line, stdout
 
-COUNT = 10
+QUESTIONS = 10
 CONVERSATIONS = 3
-MOST_ROWS = 4
+MAX_ROWS = 4
 MODEL = "builtin_demo"
-ASK = "SELECT question, text2sql(question) FROM (SELECT unnest($questions) AS question)"
+TEXT2SQL = "SELECT question, text2sql(question) FROM (SELECT unnest($questions) AS question)"
 FOLLOW_UP = "SELECT text2sql(llm_stack(text2sql_detail($first), $second))"
 
 
 def demo(
     database: Annotated[str, typer.Option(help="One of the sample's databases.")] = "concert_singer",
-    seed: Annotated[int, typer.Option(help="Another one draws other questions.")] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed draws other questions.")] = 1,
 ) -> None:
     """Ask a real database ten questions, in this process and through Ray, with no key and no download.
 
@@ -45,16 +45,16 @@ def demo(
 
 
 def show_demo(database: str, seed: int) -> None:
-    """Ask the questions that the seed draws, compare each answer with the right one, and count.
+    """Answer the questions that the seed draws, compare each answer with the reference, and count.
 
     Args:
-        database: one of the databases of the sample.
-        seed: another one draws other questions.
+        database: one of the sample databases.
+        seed: of the random draw of questions.
 
     Raises:
         SetupError: there is no such database.
     """
-    with _home_of_its_own(), closing(connect()) as connection:
+    with _temporary_home(), closing(connect()) as connection:
         _fill(connection, database)
         drawn = _draw(database, seed)
         stdout.print(f"Spider's database {database!r}, {len(drawn)} of its questions, drawn by the seed {seed}.")
@@ -62,22 +62,20 @@ def show_demo(database: str, seed: int) -> None:
         right = _in_this_process(connection, drawn)
         on_ray = _on_ray(database, drawn)
         conversations = _follow_ups(connection, database, seed)
-        _ask(connection, drawn)
+        _show_ask(connection, drawn)
     stdout.print(Rule())
     tally = f"{right} of {len(drawn)} in this process, {on_ray} of {len(drawn)} through Ray, {conversations}"
-    stdout.print(f"Right: {tally}.", highlight=False)
-    stdout.print(
-        "Drawn, not chosen: other draws are other tallies. On all of them: quackllm evaluate spider", highlight=False
-    )
+    print_line(f"Right: {tally}.")
+    print_line("Drawn, not chosen: other draws are other tallies. On all of them: quackllm evaluate spider")
 
 
 @contextmanager
-def _home_of_its_own() -> Iterator[None]:
-    """Leave the user's models and call store alone; what Ray starts inherits the settings."""
-    quiet = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+def _temporary_home() -> Iterator[None]:
+    """Use a temporary QUACKLLM_HOME, also in the processes that Ray starts."""
+    environment = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", FailedRowsWarning)
-        os.environ.update(quiet, QUACKLLM_HOME=folder)
+        os.environ.update(environment, QUACKLLM_HOME=folder)
         yield
 
 
@@ -87,28 +85,28 @@ def _fill(connection: Connection, database: str) -> None:
 
 
 def _draw(database: str, seed: int) -> list[Question]:
-    asked = [question for question in load_questions("spider") if question.db == database]
-    return random.Random(seed).sample(asked, min(COUNT, len(asked)))
+    questions = [question for question in load_questions("spider") if question.db == database]
+    return random.Random(seed).sample(questions, min(QUESTIONS, len(questions)))
 
 
 def _in_this_process(connection: Connection, drawn: Sequence[Question]) -> int:
     stdout.print(Rule("In this process: SELECT text2sql(question) FROM questions"))
-    began = perf_counter()
+    started = perf_counter()
     answers = _answers(connection, drawn)
-    seconds = perf_counter() - began
+    seconds = perf_counter() - started
     right = sum(_show(connection, question, sql, number) for number, (question, sql) in enumerate(answers, 1))
-    stdout.print(f"{len(drawn)} questions in {seconds:.1f} s\n", highlight=False)
+    print_line(f"{len(drawn)} questions in {seconds:.1f} s\n")
     return right
 
 
 def _answers(connection: Connection, drawn: Sequence[Question]) -> list[tuple[Question, str | None]]:
-    rows = connection.execute(ASK, {"questions": [question.question for question in drawn]}).fetchall()
-    found = dict(rows)
-    return [(question, found[question.question]) for question in drawn]
+    rows = connection.execute(TEXT2SQL, {"questions": [question.question for question in drawn]}).fetchall()
+    sql_of = dict(rows)
+    return [(question, sql_of[question.question]) for question in drawn]
 
 
 def _show(connection: Connection, question: Question, sql: str | None, number: int) -> bool:
-    """Print a question with its SQL and rows; return whether they are the right ones."""
+    """Print a question with its SQL and rows; return whether they are right."""
     outcome = judge(connection, question, sql).outcome
     stdout.print(f"[bold]{number}. {question.question}[/bold]", highlight=False)
     if sql is not None:
@@ -116,7 +114,7 @@ def _show(connection: Connection, question: Question, sql: str | None, number: i
         stdout.print(_rows(connection, sql))
     stdout.print(outcome, style="green" if outcome == RIGHT else "red")
     if outcome != RIGHT:
-        stdout.print(Syntax(f"{question.sql} -- the right one", "sql", word_wrap=True, background_color="default"))
+        stdout.print(Syntax(f"{question.sql} -- the reference", "sql", word_wrap=True, background_color="default"))
     stdout.print()
     return outcome == RIGHT
 
@@ -125,36 +123,36 @@ def _rows(connection: Connection, sql: str) -> Table:
     """Return the first rows of a query as a table."""
     connection.execute(sql)
     names = [column[0] for column in connection.description or ()]
-    rows = connection.fetchmany(MOST_ROWS + 1)
+    rows = connection.fetchmany(MAX_ROWS + 1)
     table = Table(*names, box=None, header_style="dim", caption_justify="left", min_width=16)
-    for row in rows[:MOST_ROWS]:
+    for row in rows[:MAX_ROWS]:
         table.add_row(*(str(value) for value in row))
-    if len(rows) > MOST_ROWS:
+    if len(rows) > MAX_ROWS:
         table.caption = "and more rows"
     return table
 
 
 def _on_ray(database: str, drawn: Sequence[Question]) -> int:
-    """Ask the same of two replicas on a Ray of this machine, past the call store, which knows the answers already."""
+    """Send the same questions to two replicas on a local Ray; the cached answers are not used."""
     stdout.print(Rule("The same through Ray: two replicas of a named actor"))
-    began = perf_counter()
+    started = perf_counter()
     workers.deploy(MODEL, "builtin/text2sql", num_workers=2, cluster="local")
-    stdout.print(f"Ray started and {MODEL!r} deployed in {perf_counter() - began:.1f} s", highlight=False)
+    print_line(f"Ray started and {MODEL!r} deployed in {perf_counter() - started:.1f} s")
     with closing(connect(model=MODEL, cluster="local")) as connection:
         _fill(connection, database)
         connection.execute("SET VARIABLE llm_store = 'refresh'")
-        began = perf_counter()
+        started = perf_counter()
         answers = _answers(connection, drawn)
-        seconds = perf_counter() - began
+        seconds = perf_counter() - started
         right = sum(judge(connection, question, sql).outcome == RIGHT for question, sql in answers)
     replicas = workers.status(MODEL, cluster="local").replicas
     shares = ", ".join(f"process {replica.pid} answered {replica.answered}" for replica in replicas)
-    stdout.print(f"{len(drawn)} questions in {seconds:.1f} s: {right} right; {shares}\n", highlight=False)
+    print_line(f"{len(drawn)} questions in {seconds:.1f} s: {right} right; {shares}\n")
     return right
 
 
 def _follow_ups(connection: Connection, database: str, seed: int) -> str:
-    """Print two turns each of drawn conversations, the second needs the first; return how many were right."""
+    """Print two turns of each drawn conversation, of which the second needs the first; return the tally."""
     turns = [turn for turn in load_questions("sparc") if turn.db == database]
     dialogues = [list(group) for _, group in groupby(turns, key=lambda turn: turn.dialogue)]
     longer = [turns for turns in dialogues if len(turns) > 1]
@@ -162,16 +160,16 @@ def _follow_ups(connection: Connection, database: str, seed: int) -> str:
     stdout.print(Rule("Follow-up questions: text2sql(llm_stack(text2sql_detail(first), second))"))
     right = 0
     for number, (first, second, *_) in enumerate(drawn):
-        (opening,) = connection.execute("SELECT text2sql(?)", [first.question]).fetchone() or (None,)
-        right += _show(connection, first, opening, 2 * number + 1)
-        asked = {"first": first.question, "second": second.question}
-        (followed,) = connection.execute(FOLLOW_UP, asked).fetchone() or (None,)
-        right += _show(connection, second, followed, 2 * number + 2)
+        (first_sql,) = connection.execute("SELECT text2sql(?)", [first.question]).fetchone() or (None,)
+        right += _show(connection, first, first_sql, 2 * number + 1)
+        turn_texts = {"first": first.question, "second": second.question}
+        (second_sql,) = connection.execute(FOLLOW_UP, turn_texts).fetchone() or (None,)
+        right += _show(connection, second, second_sql, 2 * number + 2)
     return f"{right} of {2 * len(drawn)} in conversations"
 
 
-def _ask(connection: Connection, drawn: Sequence[Question]) -> None:
-    """Print what `FROM ask(…)` gives for the first drawn question that has an answer."""
+def _show_ask(connection: Connection, drawn: Sequence[Question]) -> None:
+    """Print the result of `FROM ask(…)` for the first drawn question that has an answer."""
     question = next(question for question, sql in _answers(connection, drawn) if sql)
     statement = f"FROM ask({quote_literal(question.question)})"
     stdout.print(Rule("The answer itself"))

@@ -11,7 +11,16 @@ import typer
 
 from .... import workers
 from ....workers.errors import RequestError
-from ...console import show_json, show_models, show_next_step, show_outcome, show_status, status_fields, stdout
+from ...console import (
+    print_line,
+    show_json,
+    show_models,
+    show_next_step,
+    show_outcome,
+    show_status,
+    status_fields,
+    stdout,
+)
 from ..arguments import parse_params
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json, Name, deployed_names
@@ -41,20 +50,20 @@ def deploy(
     ] = None,
     num_workers: Annotated[int, typer.Option(min=1, help="Replicas on a cluster.")] = 1,
     worker_concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Requests under way at once in one worker.")
+        int | None, typer.Option(min=1, help="Requests in flight at once in one worker.")
     ] = None,
     gpus_per_worker: Annotated[float, typer.Option(min=0, help="What Ray reserves for one worker.")] = 0,
     cpus_per_worker: Annotated[float, typer.Option(min=0, help="What Ray reserves for one worker.")] = 0.01,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="Deploy the models of this YAML file, by name.")
     ] = None,
-    prune: Annotated[bool, typer.Option("--prune", help="With --file: undeploy what it does not hold.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="With --file: undeploy models that are not in it.")] = False,
     cluster: Cluster = None,
     json: Json = False,
 ) -> None:
     """Deploy a model under a name, or all the models of a file.
 
-    A service, whose key is read from the environment where the model runs:
+    A service; its key is read from the environment where the model runs:
 
         export DASHSCOPE_API_KEY=...
         quackllm deploy qianwen_chat saas/qianwen -p saas.model=qwen-max
@@ -70,22 +79,22 @@ def deploy(
           --infer_params saas.api_key=${TOKEN} saas.model=qwen-max \\
           --model qianwen_chat --ray_address auto
 
-    The models of a file, each with the fields that are flags here; keys stand there as env:NAME:
+    The models of a file, whose fields are the flags here; keys are written as env:NAME:
 
         quackllm deploy -f models.yaml --cluster auto
         quackllm deploy -f models.yaml --prune
 
-    The name is a SQL function from then on. Deploying it again with other settings rolls them out; with the same ones
+    The name becomes a SQL function. Deploying it again with other settings rolls them out; with the same settings
     nothing changes. Exit code 1: a model was not deployed.
     """
     if file:
-        _refuse_beside_file(name or model, type or pretrained_model_type, infer_params, infer_backend, model_path)
+        _require_file_alone(name or model, type or pretrained_model_type, infer_params, infer_backend, model_path)
         from ...models_file import apply_models_file
 
         _show_outcomes(apply_models_file(file, resolve_cluster(cluster), prune=prune), json)
         return
     if prune:
-        raise RequestError("--prune goes by a file", hint="type: quackllm deploy -f models.yaml --prune")
+        raise RequestError("--prune needs --file", hint="type: quackllm deploy -f models.yaml --prune")
     params = parse_params(infer_params or [])
     if infer_backend:
         params["backend"] = infer_backend
@@ -105,17 +114,19 @@ def deploy(
     if json:
         show_json({"name": chosen, "outcome": outcome})
     else:
-        stdout.print(f"{chosen}: {outcome}", highlight=False)
+        print_line(f"{chosen}: {outcome}")
+        if num_workers > 1 and resolve_cluster(cluster) is None:
+            print_line(f"It has one worker in this process; {num_workers} workers need a cluster: --cluster auto")
         show_next_step(chosen, writes_sql="prompt_form" in params, cluster=cluster)
 
 
-def _refuse_beside_file(*given: str | list[str] | None) -> None:
+def _require_file_alone(*given: str | list[str] | None) -> None:
     if any(given):
-        raise RequestError("the file says which models, with which settings", hint="leave out all but --file")
+        raise RequestError("--file cannot be combined with a name, a type or settings", hint="leave out all but --file")
 
 
 def _show_outcomes(outcomes: Iterable[Outcome], json: bool) -> None:
-    """Print a line for each model when it is done; what failed ends the command with exit code 1."""
+    """Print a line per model when it is done; after a failure the exit code is 1."""
     seen = []
     for outcome in outcomes:
         seen.append(outcome)
@@ -124,7 +135,7 @@ def _show_outcomes(outcomes: Iterable[Outcome], json: bool) -> None:
     if json:
         show_json([asdict(outcome) for outcome in seen])
     elif not seen:
-        stdout.print("The file holds no model.")
+        stdout.print("The file contains no model.")
     if any(outcome.outcome == "failed" for outcome in seen):
         raise typer.Exit(1)
 
@@ -134,14 +145,14 @@ def undeploy(
     cluster: Cluster = None,
     json: Json = False,
 ) -> None:
-    """Undeploy models: they answer what they have taken, then end.
+    """Undeploy models: they finish the requests that they have, then end.
 
     In this process, and on a cluster:
 
         quackllm undeploy qianwen_chat
         quackllm undeploy qianwen_chat kimi_chat --cluster auto
 
-    Exit code 1: one of them was not there; the others are undeployed.
+    Exit code 1: one of them was not deployed; the others are undeployed.
     """
     from ...models_file import undeploy_all
 
@@ -149,9 +160,9 @@ def undeploy(
 
 
 def models(cluster: Cluster = None, json: Json = False) -> None:
-    """List what is deployed, with its replicas as they are now.
+    """List the deployed models, with their replicas as they are now.
 
-    In this process, and on a cluster for a program:
+    In this process; on a cluster, as JSON:
 
         quackllm list
         quackllm list --cluster auto --json
@@ -168,31 +179,38 @@ def models(cluster: Cluster = None, json: Json = False) -> None:
 def status(name: Name, cluster: Cluster = None, json: Json = False) -> None:
     """Show a model: its settings and each replica. Keys are hidden.
 
-    In this process, and on a cluster for a program:
+    In this process; on a cluster, as JSON:
 
         quackllm status qianwen_chat
         quackllm status qianwen_chat --cluster auto --json
 
-    A replica that was started more than once has died and come back.
+    A replica with more than one start has died and was restarted.
     """
-    found = workers.status(name, cluster=resolve_cluster(cluster))
+    model_status = workers.status(name, cluster=resolve_cluster(cluster))
     if json:
-        show_json(status_fields(found))
+        show_json(status_fields(model_status))
     else:
-        show_status(found)
+        show_status(model_status)
 
 
-def _name_from_either(what: str, word: str | None, flag: str, flagged: str | None, example: str) -> str:
-    """Return what was said in one of two ways.
+def _name_from_either(what: str, argument: str | None, flag: str, option: str | None, example: str) -> str:
+    """Return a value that can be given as an argument or as an option.
+
+    Args:
+        what: the value's name, for errors.
+        argument: the argument.
+        flag: the option's flag.
+        option: the option's value.
+        example: of a value, for errors.
 
     Raises:
-        RequestError: neither was used, or both were and differ.
+        RequestError: neither was given, or both and they differ.
     """
-    if word and flagged and word != flagged:
+    if argument and option and argument != option:
         raise RequestError(
-            f"the {what} is {word!r} and, with {flag}, {flagged!r}", hint=f"leave one out: {flag} is the same"
+            f"the {what} is {argument!r} and, with {flag}, {option!r}", hint=f"leave one out: {flag} is the same"
         )
-    chosen = word or flagged
+    chosen = argument or option
     if not chosen:
         raise RequestError(
             f"the model's {what} is missing",

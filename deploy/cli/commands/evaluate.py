@@ -1,4 +1,4 @@
-"""`quackllm evaluate`: its flags; what it does is in `evaluate.py`."""
+"""`quackllm evaluate`: the flags; `deploy/evaluation/` does the work."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ def evaluate(
     ] = None,
     database: Annotated[str, typer.Option(help="A DuckDB file, for the questions that name none.")] = "",
     turns: Annotated[
-        Literal["first", "all"] | None, typer.Option(help="Of conversations. Left out: all, and chase_zh's first.")
+        Literal["first", "all"] | None, typer.Option(help="Of conversations. Left out: all; chase_zh: the first.")
     ] = None,
     history: Annotated[
-        Literal["own", "gold"], typer.Option(help="What later turns are told: the model's own SQL, or the right one.")
+        Literal["own", "gold"], typer.Option(help="The SQL of earlier turns: the model's own, or the reference.")
     ] = "own",
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions or conversations.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Draw them; left out, they are evenly spread.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draw them at random. Left out: evenly spread.")] = None,
     store: Annotated[
-        Literal["on", "off", "refresh"] | None, typer.Option(help="The call store: refresh asks everything again.")
+        Literal["on", "off", "refresh"] | None, typer.Option(help="The call store: refresh ignores cached answers.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with pictures and every question here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with charts and every question here.")] = None,
     folder: Annotated[Path | None, typer.Option("--out", help="Write report.json and results.jsonl here.")] = None,
     cluster: Cluster = None,
     json: Json = False,
 ) -> None:
     """Count how many questions of a suite are answered right, asked through the function text2sql.
 
-    Right is SQL whose rows are those of the reference's SQL, or that says the same where there are no rows.
-    The suites are the sample's, or those of the folder that QUACKLLM_DATA names:
+    SQL is right if it returns the rows of the reference SQL or, if neither can run, is equivalent to it.
+    The suites are the sample's, or those of the folder in QUACKLLM_DATA:
 
         quackllm evaluate spider
         quackllm evaluate sparc --limit 50 --model qianwen_chat
         quackllm evaluate spider --model small --model tuned --html report.html
         quackllm evaluate questions.jsonl --database shop.duckdb
 
-    Stopped and typed again, it asks only what was not answered yet.
+    Stopped and typed again, it requests only the missing answers.
     """
     from ...evaluation.run import Outputs, run_evaluation
 

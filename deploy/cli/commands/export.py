@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ...console import stderr, stdout
+from ...console import print_line, stderr
+from ..prompt_form import deploy_command, load_prompt_form, save_prompt_form
+
+if TYPE_CHECKING:
+    from ....workers.training.export import Exported
 
 
 def export(
@@ -40,15 +44,15 @@ def export(
 
         quackllm export runs/sql/merged sql-bf16 --type bfloat16 --max-shard-size 2GB
 
-    Llama, Mistral, Qwen2 and Qwen3 become a GGUF. What is written takes its name when it is complete.
+    Llama, Mistral, Qwen2 and Qwen3 become a GGUF. The result gets its name when it is complete.
     """
-    from ....workers.training.export import Exported
     from ....workers.training.export import export as export_model
+    from ....workers.training.run_folder import require_finished
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
         bar = progress.add_task(Path(target).name, total=None)
-        done: Exported = export_model(
+        done = export_model(
             model,
             target,
             type=type,
@@ -56,22 +60,24 @@ def export(
             ollama=ollama,
             overwrite=overwrite,
             progress=lambda written, total: progress.update(bar, completed=written, total=total),
-            warn=lambda words: stderr.print(words, highlight=False, markup=False),
+            warn=lambda message: print_line(message, to=stderr),
         )
-    for line in result_lines(done.path, done.type, done.bytes, done.modelfile, done.template_left_out):
-        stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+    prompt_form = load_prompt_form(require_finished(model))
+    if done.path.is_dir():
+        save_prompt_form(done.path, prompt_form)
+    for line in result_lines(done, prompt_form):
+        print_line(line)
 
 
-def result_lines(path: Path, type: str, size: int, modelfile: Path | None, template_left_out: str | None) -> list[str]:
+def result_lines(done: Exported, prompt_form: str | None) -> list[str]:
     """Return what was written, and what to type next."""
-    lines = [f"{path}: {type}, {size / 1e6:,.1f} MB"]
+    path = done.path
     name = path.stem.partition(".")[0].lower().replace("-", "_")
-    deploy = f"Deploy it: quackllm deploy {name}_chat custom/auto"
-    if path.suffix != ".gguf":
-        return [*lines, f"{deploy} --model-path {path}"]
-    lines.append(f"{deploy} -p backend=llama_cpp -p model_path={path}")
-    if modelfile:
-        lines.append(f"Ollama: ollama create {name} -f {modelfile}")
-    if template_left_out:
-        lines.append(f"Its Modelfile has no template, and Ollama takes one that it knows: {template_left_out}")
-    return [*lines, f"LM Studio: lms import {path}"]
+    options = f"-p backend=llama_cpp -p model_path={path}" if path.suffix == ".gguf" else f"--model-path {path}"
+    lines = [f"{path}: {done.type}, {done.bytes / 1e6:,.1f} MB"]
+    lines.append(f"Deploy it: {deploy_command(f'{name}_chat', options, prompt_form)}")
+    if done.modelfile:
+        lines.append(f"Ollama: ollama create {name} -f {done.modelfile}")
+    if done.template_left_out:
+        lines.append(f"Its Modelfile has no template; Ollama chooses one of its own: {done.template_left_out}")
+    return [*lines, f"LM Studio: lms import {path}"] if path.suffix == ".gguf" else lines

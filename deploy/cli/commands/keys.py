@@ -1,4 +1,4 @@
-"""`quackllm keys`: who may ask the gateway, and how much."""
+"""`quackllm keys`: the API keys of the gateway, and their limits."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.table import Table
 
 from ....udf.calls.prices import price_of
 from ....workers.errors import RequestError
 from ....workers.home import home_folder
 from ....workers.serving.local_fleet import local_fleet
-from ...console import show_json, stderr, stdout
+from ...console import make_table, pluralize, print_line, show_json, stderr, stdout
 from ...gateway.auth.api_keys import add_key, read_keys, remove_key
 from ...gateway.auth.usage_ledger import Ledger
 
@@ -21,33 +20,33 @@ from ...gateway.auth.usage_ledger import Ledger
 def keys(
     action: Annotated[Literal["add", "list", "remove", "reset"], typer.Argument(help="What to do.")],
     name: Annotated[str | None, typer.Argument(help="Whose key it is.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="add: a model that it may ask. Left out: all.")] = None,
-    requests_per_minute: Annotated[float | None, typer.Option(help="add: more get 429.")] = None,
-    tokens_per_minute: Annotated[float | None, typer.Option(help="add: read and written.")] = None,
-    most_at_once: Annotated[int | None, typer.Option(help="add: requests under way in one process.")] = None,
-    max_calls: Annotated[int | None, typer.Option(help="add: calls of models, until reset.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="add: tokens, until reset.")] = None,
-    max_money: Annotated[float | None, typer.Option(help="add: money by prices.yaml, until reset.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="add: a model that it may use. Left out: all.")] = None,
+    requests_per_minute: Annotated[float | None, typer.Option(help="add: more get status 429.")] = None,
+    tokens_per_minute: Annotated[float | None, typer.Option(help="add: input and output tokens.")] = None,
+    most_at_once: Annotated[int | None, typer.Option(help="add: requests in flight in one process.")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="add: model calls until reset.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="add: tokens until reset.")] = None,
+    max_money: Annotated[float | None, typer.Option(help="add: cost by prices.yaml until reset.")] = None,
     file: Annotated[Path | None, typer.Option("--keys", help="Left out: keys.yaml in QUACKLLM_HOME.")] = None,
     json: Annotated[bool, typer.Option("--json", help="list: print JSON.")] = False,
 ) -> None:
-    """Make, list and remove the keys that the gateway asks for; what each has spent begins anew with `reset`.
+    """Make, list and remove the gateway's API keys; `reset` sets the usage of a key to zero.
 
-    A key for Alice, with her limits; what all have spent; hers from nothing again; and no more:
+    Make a key with limits, list the usage of all keys, reset one, remove it:
 
         quackllm keys add alice --model qianwen_chat --requests-per-minute 60 --max-calls 10000
         quackllm keys list
         quackllm keys reset alice
         quackllm keys remove alice
 
-    A key is shown once; the file keeps its hash. A running gateway reads the file again when it changes.
+    A key is shown once; the file stores its hash. A running gateway reads the file again when it changes.
     """
     path = file or home_folder() / "keys.yaml"
     if action == "list":
         _show(path, json)
         return
     if name is None:
-        raise RequestError(f"whose key? {action} takes a name", hint=f"type: quackllm keys {action} alice")
+        raise RequestError(f"`quackllm keys {action}` needs a name", hint=f"type: quackllm keys {action} alice")
     if action == "add":
         key = add_key(
             path,
@@ -61,25 +60,23 @@ def keys(
             max_money=max_money,
         )
         if max_money is not None:
-            _warn_of_prices(name, model)
-        stdout.print(f"{name}'s key, which is not shown again:", highlight=False, markup=False)
+            _warn_if_unpriced(name, model)
+        print_line(f"{name}'s key, which is not shown again:")
         print(key)
     elif action == "remove":
         remove_key(path, name)
-        stdout.print(f"{name}: removed", highlight=False, markup=False)
+        print_line(f"{name}: removed")
     else:
         _ledger(path).reset(name)
-        stdout.print(f"{name}: begins anew", highlight=False, markup=False)
+        print_line(f"{name}: usage reset")
 
 
-def _warn_of_prices(name: str, models: list[str] | None) -> None:
-    """Name those of the models, or of all that are deployed here, that a budget of money keeps from answering."""
+def _warn_if_unpriced(name: str, models: list[str] | None) -> None:
+    """Warn of the models, of those named or all deployed here, that have no price: a cost limit blocks them."""
     deployed = local_fleet().deployed()
-    if unknown := [model for model in models or deployed if model in deployed and price_of(deployed[model]) is None]:
-        told = f"no request of {name}'s is answered by {', '.join(unknown)}, whose price is not in"
-        stderr.print(
-            f"{told} {home_folder() / 'prices.yaml'}", style="yellow", highlight=False, markup=False, soft_wrap=True
-        )
+    if unpriced := [model for model in models or deployed if model in deployed and price_of(deployed[model]) is None]:
+        text = f"requests of {name} to {', '.join(unpriced)} are refused: there is no price in"
+        print_line(f"{text} {home_folder() / 'prices.yaml'}", to=stderr, style="yellow")
 
 
 def _ledger(path: Path) -> Ledger:
@@ -88,20 +85,24 @@ def _ledger(path: Path) -> Ledger:
 
 def _show(path: Path, as_json: bool) -> None:
     ledger = _ledger(path)
-    found = read_keys(path)
+    api_keys = read_keys(path)
     if as_json:
-        shown = {name: key.model_dump(mode="json", exclude={"hash"}, exclude_none=True) for name, key in found.items()}
-        show_json({name: {**fields, "spent": asdict(ledger.spent(name))} for name, fields in shown.items()})
+        keys_fields = {
+            name: key.model_dump(mode="json", exclude={"hash"}, exclude_none=True) for name, key in api_keys.items()
+        }
+        show_json(
+            {name: {**fields, "spent": asdict(ledger.usage_of_key(name))} for name, fields in keys_fields.items()}
+        )
         return
-    table = Table("name", "made", "models", "limits", "spent")
-    for name, key in found.items():
+    table = make_table("name", "made", "models", "limits", "spent", numbers_from=5)
+    for name, key in api_keys.items():
         limits = key.model_dump(exclude={"hash", "made", "models"}, exclude_none=True)
-        spent = ledger.spent(name)
+        spent = ledger.usage_of_key(name)
         table.add_row(
             name,
             str(key.made),
             ", ".join(key.models or ("all",)),
             ", ".join(f"{limit} {value:,g}" for limit, value in limits.items()),
-            f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.money:,g} money",
+            f"{pluralize(spent.calls, 'call')}, {pluralize(spent.tokens, 'token')}, {spent.money:,g} money",
         )
-    stdout.print(table if found else "no keys: type quackllm keys add NAME")
+    stdout.print(table if api_keys else "no keys: type quackllm keys add NAME")

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from .... import workers
-from ...console import show_json, stdout
+from ...console import print_line, show_json
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json, Name
 
 
 def scale(
     name: Name,
-    num_workers: Annotated[int, typer.Argument(min=1, help="How many replicas there shall be.")],
+    num_workers: Annotated[int, typer.Argument(min=1, help="The number of replicas.")],
     cluster: Cluster = None,
     json: Json = False,
 ) -> None:
@@ -24,11 +24,11 @@ def scale(
 
         quackllm scale qianwen_chat 4 --cluster auto
 
-    New replicas answer as soon as they have started; surplus ones answer what they have taken, then end.
-    Running statements notice within seconds.
+    New replicas answer as soon as they have started; surplus ones finish the requests that they have, then end.
+    Running statements use the new number within seconds.
     """
     outcome = workers.scale(name, num_workers, cluster=resolve_cluster(cluster) or "auto")
     if json:
         show_json({"name": name, "outcome": outcome})
     else:
-        stdout.print(f"{name}: {outcome}", highlight=False)
+        print_line(f"{name}: {outcome}")

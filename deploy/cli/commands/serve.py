@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from ....workers.errors import MissingExtraError
-from ...console import stdout
+from ...console import print_line
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on; others than this machine's need a key.")] = (
+    host: Annotated[str, typer.Option(help="The address to listen on; any but this machine's needs keys.")] = (
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(help="The port; 0: any that is free.")] = 8000,
@@ -22,13 +22,13 @@ def serve(
     databases: Annotated[
         Path | None, typer.Option(help="Names and URLs of databases. Left out: databases.yaml in QUACKLLM_HOME.")
     ] = None,
-    host_name: Annotated[
-        list[str] | None, typer.Option(help="A further name of this host, where a proxy stands before it.")
-    ] = None,
+    host_name: Annotated[list[str] | None, typer.Option(help="Another name of this host, behind a proxy.")] = None,
     replicas: Annotated[int, typer.Option(min=1, help="Gateways, on a cluster.")] = 2,
     most_body_bytes: Annotated[int, typer.Option(help="A larger body is refused.")] = 8 << 20,
-    most_at_once: Annotated[int, typer.Option(help="Requests under way in one process.")] = 2000,
+    most_at_once: Annotated[int, typer.Option(help="Requests in flight in one process.")] = 2000,
     request_seconds: Annotated[float, typer.Option(help="How long an answer may take.")] = 600.0,
+    statement_seconds: Annotated[float, typer.Option(help="How long a query may compute; at most 30.")] = 30.0,
+    statement_megabytes: Annotated[int, typer.Option(help="How much memory a query may take.")] = 512,
     cluster: Annotated[
         str | None,
         typer.Option("--cluster", "--ray-address", help="Ray's address, or 'auto'. Left out: one process, no Ray."),
@@ -41,12 +41,12 @@ def serve(
         quackllm serve
         curl http://127.0.0.1:8000/v1/models
 
-    For others than this machine, with a key for each:
+    For other machines, with a key for each user:
 
         quackllm keys add alice --max-calls 1000
         quackllm serve --host 0.0.0.0
 
-    As replicas of Ray Serve on the cluster where the models are deployed:
+    As replicas of Ray Serve on the cluster of the models:
 
         quackllm serve --cluster auto --replicas 4
 
@@ -63,14 +63,16 @@ def serve(
         most_body_bytes=most_body_bytes,
         most_at_once=most_at_once,
         request_seconds=request_seconds,
+        statement_seconds=statement_seconds,
+        statement_megabytes=statement_megabytes,
         cluster=cluster,
     )
     settings.check()
-    run(settings, lambda address: stdout.print(f"quackllm serves {address}   ({address}/docs)", highlight=False))
+    run(settings, lambda address: print_line(f"quackllm serves {address}   ({address}/docs)"))
 
 
 def _gateway(on_ray: bool) -> tuple[Any, Any]:
-    """Return the settings' class and what serves.
+    """Return the class of the settings and the function that serves.
 
     Raises:
         MissingExtraError: the gateway's packages are not installed.
@@ -82,9 +84,9 @@ def _gateway(on_ray: bool) -> tuple[Any, Any]:
             from ...gateway.serving.ray_serve import serve_on_ray
 
             return GatewaySettings, serve_on_ray
-        from ...gateway.serving.server import serve_here
+        from ...gateway.serving.server import serve_in_process
 
-        return GatewaySettings, serve_here
+        return GatewaySettings, serve_in_process
     except ImportError as error:
         extra = "gateway,cluster" if on_ray else "gateway"
         raise MissingExtraError(

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ....workers.errors import RequestError, SetupError
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, DatabaseFile, DefaultModel, Json
-from ..row_output import Form, form_of
+from ..row_output import output_format
 
-if TYPE_CHECKING:
-    import duckdb
-
-    from ....udf.connection import Connection
-
-DATABASES = (".duckdb", ".db", ".ddb")
-UNKNOWN_FUNCTION = re.compile(r"Function with name \"?(\w+)\"? does not exist")
+DATABASE_SUFFIXES = (".duckdb", ".db", ".ddb")
 
 
 def sql(
@@ -58,23 +49,25 @@ def sql(
     A script stops at its first error, with exit code 1.
     """
     from ..database import open_database
+    from ..run_sql import run_script
 
-    form = form_of(json=json, csv=csv)
-    text = _script(script, command)
+    rows_as = output_format(json=json, csv=csv)
+    text = _read_script(script, command)
     with open_database(database, model=model, cluster=resolve_cluster(cluster), read_only=read_only) as connection:
         if text is None:
             from ..sql_repl import run_repl
 
-            run_repl(connection, form)
+            run_repl(connection, rows_as)
         else:
-            run_script(connection, text, form)
+            run_script(connection, text, rows_as)
 
 
-def _script(script: str | None, command: str | None) -> str | None:
-    """Return the statements to run; None where a person is to type them.
+def _read_script(script: str | None, command: str | None) -> str | None:
+    """Return the statements to run; None: they are typed at a prompt.
 
     Raises:
-        RequestError, SetupError: both were given, or the file cannot be read.
+        RequestError: there is both a script and --command.
+        SetupError: the script cannot be read.
     """
     if script is not None and command is not None:
         raise RequestError("there are statements in --command and in a script", hint="leave one out")
@@ -84,61 +77,9 @@ def _script(script: str | None, command: str | None) -> str | None:
         return None
     if script in (None, "-"):
         return sys.stdin.read()
-    if script.endswith(DATABASES):
+    if script.endswith(DATABASE_SUFFIXES):
         raise RequestError(f"{script} is a database, and no script", hint=f"type: quackllm sql --database {script}")
     try:
         return Path(script).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(f"the script {script} cannot be read: {error}", hint="a statement goes behind -c") from error
-
-
-def run_script(connection: Connection, text: str, form: Form) -> None:
-    """Run the statements one by one and print the rows of each; the first error ends it.
-
-    Raises:
-        SetupError: DuckDB refused a statement; the message says where it begins.
-    """
-    with sql_errors("the script"):
-        statements = connection.extract_statements(text)
-    begins = 0
-    for number, statement in enumerate(statements, 1):
-        begins = max(text.find(statement.query.strip(), begins), begins)
-        place = f"statement {number}, line {text.count(chr(10), 0, begins) + 1}" if len(statements) > 1 else ""
-        with sql_errors(place):
-            run_statement(connection, statement, form)
-
-
-def run_statement(connection: Connection, statement: duckdb.Statement, form: Form) -> None:
-    """Run one statement and print its rows, where it has any."""
-    from duckdb import ExpectedResultType
-
-    from ....udf.value_text import run_query
-    from ..row_output import show_rows
-
-    # Not .sql(): binding its relation would ask a constant request, and running it would ask one that failed again.
-    if (rows := run_query(connection, statement.query)) is None:
-        return
-    kinds = statement.expected_result_type
-    shows = ExpectedResultType.QUERY_RESULT in kinds and (len(kinds) == 1 or rows.column_names != ["Count"])
-    if shows and form == "table" and rows.column_names == ["explain_key", "explain_value"]:
-        print(*rows["explain_value"].to_pylist(), sep="\n")
-    elif shows:
-        show_rows(rows, form)
-
-
-@contextmanager
-def sql_errors(place: str) -> Iterator[None]:
-    """Raise DuckDB's errors as ours, with the place in the script."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.Error as error:
-        raise SetupError(f"{place}: {error}" if place else str(error), hint=_hint_for(error)) from error
-
-
-def _hint_for(error: Exception) -> str:
-    """Return what to type where a function is not known: it may be a model that is deployed elsewhere, or not yet."""
-    if found := UNKNOWN_FUNCTION.search(str(error)):
-        return f"if {found[1]} is a model:  quackllm list   shows those of this machine, with --cluster a cluster's"
-    return ""

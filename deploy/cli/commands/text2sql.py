@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
     from ....udf.connection import Connection
 
-ASK = "SELECT text2sql_detail($question, schema := $schema) AS detail"
-SHOWN = ("sql", "error", "attempts", "bound", "model", "usage", "seconds")
+DETAIL_SQL = "SELECT text2sql_detail($question, schema := $schema) AS detail"
+FIELDS = ("sql", "error", "attempts", "bound", "model", "usage", "seconds")
 
 
 def text2sql(
-    question: Annotated[str, typer.Argument(help="In English or Chinese, or what else the model reads.")],
+    question: Annotated[str, typer.Argument(help="In English, Chinese or another language of the model.")],
     database: DatabaseFile = None,
     schema: Annotated[
         str | None,
         typer.Option(help="Names of tables; or DDL or M-Schema, as text or a file. Left out: all of the database."),
     ] = None,
     run: Annotated[bool, typer.Option("--run", help="Run the SQL and show its rows.")] = False,
-    max_rows: Annotated[int, typer.Option(min=1, help="The most rows of --run.")] = 10_000,
+    max_rows: Annotated[int, typer.Option(min=1, help="The maximum number of rows of --run.")] = 10_000,
     model: DefaultModel = None,
     cluster: Cluster = None,
     json: Json = False,
@@ -43,7 +43,7 @@ def text2sql(
         quackllm text2sql "How many singers are from France?" --database :sample --run
         quackllm text2sql "上个月卖了多少？" --database shop.duckdb --schema sale,product --model qianwen_chat
 
-    Without --model the only one deployed answers; where there are several or none, the built-in one. Without a
+    Without --model the only deployed model answers, or the built-in one if there are several or none. Without a
     database, about tables that are only described:
 
         quackllm text2sql "Who is the oldest?" --schema "CREATE TABLE singer (name VARCHAR, age INTEGER)"
@@ -55,25 +55,25 @@ def text2sql(
 
     if database is None and schema is None:
         raise RequestError(
-            "there is nothing to ask about",
+            "there is no database and no schema",
             hint="type: --database shop.duckdb, or :sample, or --schema 'CREATE TABLE …'",
         )
     if run and database is None:
         raise RequestError("--run needs rows", hint="type: --database shop.duckdb, or :sample")
     with open_database(database, model=model, cluster=resolve_cluster(cluster), read_only=True) as connection:
-        detail = _answered(connection, question, schema)
+        detail = _ask(connection, question, schema)
         rows = _rows(connection, detail, max_rows) if run and detail["sql"] else None
     _show(question, detail, rows, json)
     if detail["sql"] is None:
         raise typer.Exit(1)
 
 
-def _answered(connection: Connection, question: str, schema: str | None) -> dict[str, Any]:
+def _ask(connection: Connection, question: str, schema: str | None) -> dict[str, Any]:
     from ....udf.session.statement import FailedRowsWarning
 
-    warnings.simplefilter("ignore", FailedRowsWarning)  # There is one question, and what came of it is shown.
+    warnings.simplefilter("ignore", FailedRowsWarning)  # There is one question, and its error is printed.
     text = Path(schema).read_text("utf-8") if schema and os.path.isfile(schema) else schema
-    rows = connection.execute(ASK, {"question": question, "schema": text}).fetchall()
+    rows = connection.execute(DETAIL_SQL, {"question": question, "schema": text}).fetchall()
     detail: dict[str, Any] = rows[0][0]
     return detail
 
@@ -82,10 +82,10 @@ def _rows(connection: Connection, detail: dict[str, Any], max_rows: int) -> pa.T
     """Run the SQL.
 
     Raises:
-        RequestError: it was not checked against the database.
+        RequestError: the SQL was not checked against the database.
         SetupError: DuckDB refused it.
     """
-    from .sql import sql_errors
+    from ...sql_errors import sql_errors
 
     if not detail["bound"]:
         raise RequestError(f"the SQL could not be checked, and was not run: {detail['sql']}")
@@ -100,11 +100,11 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
     from ..row_output import show_rows, show_with_rows
 
     if json:
-        found = {"question": question, **{name: detail[name] for name in SHOWN}}
+        fields = {"question": question, **{name: detail[name] for name in FIELDS}}
         if rows is None:
-            show_json(found)
+            show_json(fields)
         else:
-            show_with_rows(found, rows)
+            show_with_rows(fields, rows)
     elif detail["sql"] is None:
         code, message = detail["error"]["code"], detail["error"]["message"]
         hint = "ask in other words, or another --model, as builtin_text2sql"

@@ -14,21 +14,29 @@ from ....workers.training import FinetuneSettings, MergeSettings, PretrainSettin
 from ....workers.training.data.chat_examples import Example, Examples, ends_with_answer, nothing_usable
 from ....workers.training.data.data_files import BadRow, read_data_rows
 from ....workers.training.settings import PANELS, StageSettings, default_text, help_panel, read_settings
-from ...console import stderr, stdout
+from ...console import pluralize, print_line, stderr
+from ..prompt_form import deploy_command, load_prompt_form, save_prompt_form
 
-SHOWN = 5
-"""Bad rows that are named."""
+# Bad rows that are printed.
+MAX_BAD_ROWS = 5
 
 
-def _with_flags(kind: type[StageSettings]) -> Callable[[Callable[[Any], None]], Callable[..., None]]:
-    """Make a function of settings a command: a flag for each field, and `--settings` for a file of them."""
+def _with_flags(settings_type: type[StageSettings]) -> Callable[[Callable[[Any], None]], Callable[..., None]]:
+    """Make a command of a function that takes settings: a flag per field, and `--settings` for a file of them."""
 
     def with_flags(run: Callable[[Any], None]) -> Callable[..., None]:
         def command(settings: Path | None, **flags: Any) -> None:
-            run(read_settings(kind, settings, {name: value for name, value in flags.items() if value is not None}))
+            run(
+                read_settings(
+                    settings_type, settings, {name: value for name, value in flags.items() if value is not None}
+                )
+            )
 
         file = Annotated[Path | None, typer.Option(help="a YAML file of these settings; a flag wins")]
-        flags = [_flag("settings", file), *(_flag(name, _annotation(field)) for name, field in by_help_panel(kind))]
+        flags = [
+            _flag("settings", file),
+            *(_flag(name, _annotation(field)) for name, field in by_help_panel(settings_type)),
+        ]
         command.__doc__ = run.__doc__
         command.__dict__["__signature__"] = inspect.Signature(flags)
         return command
@@ -36,14 +44,14 @@ def _with_flags(kind: type[StageSettings]) -> Callable[[Callable[[Any], None]], 
     return with_flags
 
 
-def by_help_panel(kind: type[StageSettings]) -> list[tuple[str, FieldInfo]]:
-    """Return a stage's fields as its help shows them: by panel, the stage's own first."""
+def by_help_panel(settings_type: type[StageSettings]) -> list[tuple[str, FieldInfo]]:
+    """Return a stage's fields in the order of its help: by panel, the stage's own first."""
 
-    def place(named: tuple[str, FieldInfo]) -> tuple[int, bool]:
-        name, field = named
-        return PANELS.index(help_panel(field)), name not in kind.__annotations__
+    def sort_key(item: tuple[str, FieldInfo]) -> tuple[int, bool]:
+        name, field = item
+        return PANELS.index(help_panel(field)), name not in settings_type.__annotations__
 
-    return sorted(kind.model_fields.items(), key=place)
+    return sorted(settings_type.model_fields.items(), key=sort_key)
 
 
 def _flag(name: str, annotation: Any) -> inspect.Parameter:
@@ -51,11 +59,11 @@ def _flag(name: str, annotation: Any) -> inspect.Parameter:
 
 
 def _annotation(field: FieldInfo) -> Any:
-    """Return a field's type as a flag; a list or mapping is written in one word, which the settings read."""
+    """Return a field's type as a flag; a list or mapping is one word, which the settings parse."""
     scalar = get_origin(field.annotation) not in (dict, list)
     default = default_text(field)
-    words = f"{field.description} (default: {default})" if default else field.description
-    option = typer.Option(help=words, rich_help_panel=help_panel(field), show_default=False)
+    text = f"{field.description} (default: {default})" if default else field.description
+    option = typer.Option(help=text, rich_help_panel=help_panel(field), show_default=False)
     return Annotated[Optional[field.annotation if scalar else str], option]  # noqa: UP045 the type is a value here
 
 
@@ -87,32 +95,39 @@ def finetune(settings: FinetuneSettings) -> None:
     from ....workers.training import finetune
 
     source = {"query": settings.query, "database": settings.database}
-    measured = _asked(settings, settings.eval_file) if settings.eval_file else None
-    trained = finetune(settings, _asked(settings, settings.train_file, **source), measured)
-    adapter = settings.method != "full"
-    _show(
-        trained,
-        f"quackllm merge --adapter {settings.output_dir} --output-dir {settings.output_dir}/merged" if adapter else "",
-    )
+    examples, prompt_form = _read_examples(settings, settings.train_file, **source)
+    eval_examples, _ = _read_examples(settings, settings.eval_file) if settings.eval_file else (None, None)
+    trained = finetune(settings, examples, eval_examples)
+    save_prompt_form(trained.folder, prompt_form)
+    _show_result(trained)
+    if settings.method == "full":
+        _show_deploy_command(trained.folder)
+    else:
+        print_line(
+            f"Merge it: quackllm merge --adapter {settings.output_dir} --output-dir {settings.output_dir}/merged"
+        )
 
 
-def _asked(settings: FinetuneSettings, file: str | None, **source: str | None) -> Examples | None:
-    """Return rows of questions with their SQL in the model's own prompt form; None where the rows are conversations.
+def _read_examples(
+    settings: FinetuneSettings, file: str | None, **source: str | None
+) -> tuple[Examples | None, str | None]:
+    """Return the examples made of rows of questions and SQL, and the prompt form of the data.
 
-    They are checked as `quackllm prepare` checks them.
+    The rows are checked as `quackllm prepare` checks them. The examples are None if the rows are conversations,
+    whose prompt form is in each row that `quackllm prepare` wrote.
     """
     from ....udf.text2sql.prompts.formats import format_named
     from ....udf.text2sql.training_data import build_examples
 
     first = next((row for row in read_data_rows(file, **source) if not isinstance(row, BadRow)), None)
     if first is None or not ends_with_answer(first[1]):
-        return None
+        return None, first[1].get("prompt_form") if first else None
     form = format_named(None, settings.model_name)
     made, left_out = build_examples(read_data_rows(file, **source), form, database=settings.database or "")
-    bad = [BadRow(one.line, f"{one.kind}: {one.why}") for one in left_out]
+    bad = [BadRow(row.line, f"{row.kind}: {row.why}") for row in left_out]
     if not made:
         raise nothing_usable(file or "the query", bad)
-    return Examples([Example(one.question.line, one.messages) for one in made], bad)
+    return Examples([Example(example.question.line, example.messages) for example in made], bad), form.name
 
 
 @_with_flags(PretrainSettings)
@@ -134,7 +149,9 @@ def pretrain(settings: PretrainSettings) -> None:
     """
     from ....workers.training import pretrain
 
-    _show(pretrain(settings), "")
+    trained = pretrain(settings)
+    _show_result(trained)
+    _show_deploy_command(trained.folder)
 
 
 @_with_flags(MergeSettings)
@@ -150,40 +167,34 @@ def merge(settings: MergeSettings) -> None:
         quackllm merge --adapter runs/sql --model-name /models/Qwen2.5-Coder-7B --output-dir models/sql
     """
     from ....workers.training import merge
+    from ....workers.training.run_folder import require_finished
 
-    _show_next(merge(settings))
+    folder = merge(settings)
+    save_prompt_form(folder, load_prompt_form(require_finished(settings.adapter)))
+    _show_deploy_command(folder)
 
 
-def _show(trained: Trained, merging: str) -> None:
-    """Print what was left out, where the result is, and what to type next."""
+def _show_result(trained: Trained) -> None:
+    """Print what was left out, and the result."""
     data = trained.data
     _show_left_out("bad, and left out", data.bad)
     too_long = [BadRow(line, "its answer would be cut at max_seq_length") for line in data.too_long]
     _show_left_out("too long, and left out", too_long)
     _show_left_out("of eval_file left out", data.eval_bad)
     if trained.resumed_at is not None:
-        _tell(f"It went on at step {trained.resumed_at}.")
+        print_line(f"It resumed at step {trained.resumed_at}.")
     losses = f"loss {trained.loss:.4f}" + (f", eval_loss {trained.eval_loss:.4f}" if trained.eval_loss else "")
-    _tell(f"{trained.folder}: {trained.steps} steps, {losses}, {trained.seconds:.0f} s")
-    _tell(f"The curve: {trained.folder.parent / 'loss.png'}")
-    if merging:
-        _tell(f"Merge it: {merging}")
-    else:
-        _show_next(trained.folder)
+    print_line(f"{trained.folder}: {trained.steps} steps, {losses}, {trained.seconds:.0f} s")
+    print_line(f"The curve: {trained.folder.parent / 'loss.png'}")
 
 
-def _show_left_out(why: str, rows: Sequence[BadRow]) -> None:
+def _show_left_out(reason: str, rows: Sequence[BadRow]) -> None:
     if rows:
-        stderr.print(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {why}:", highlight=False)
-        for row in rows[:SHOWN]:
-            stderr.print(f"  {row}", highlight=False, markup=False)
+        print_line(f"{pluralize(len(rows), 'row')} {reason}:", to=stderr)
+        for row in rows[:MAX_BAD_ROWS]:
+            print_line(f"  {row}", to=stderr)
 
 
-def _show_next(folder: Path) -> None:
-    _tell(f"Deploy it: quackllm deploy my_sql custom/auto --model-path {folder}")
-    _tell("           and  -p prompt_form=FORM  where its examples were made by quackllm prepare --prompt-form FORM")
-
-
-def _tell(text: str) -> None:
-    """Print a line that may be copied: nothing in it is broken or coloured."""
-    stdout.print(text, highlight=False, markup=False, soft_wrap=True)
+def _show_deploy_command(folder: Path) -> None:
+    command = deploy_command("my_sql", f"--model-path {folder}", load_prompt_form(folder))
+    print_line(f"Deploy it: {command}")

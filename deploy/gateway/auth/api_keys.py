@@ -97,7 +97,7 @@ def remove_key(path: Path, name: str) -> None:
         keys = read_keys(path)
         if name not in keys:
             raise RequestError(f"no key is called {name!r}", hint=did_you_mean(name, keys))
-        _write(path, {kept: key for kept, key in keys.items() if kept != name})
+        _write(path, {stored: key for stored, key in keys.items() if stored != name})
 
 
 def _locked(path: Path) -> FileLock:

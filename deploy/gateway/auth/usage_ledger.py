@@ -134,7 +134,7 @@ class Ledger:
         if name is None:
             return Refusal(401, "invalid_api_key", "this API key is not known here")
         key = keys[name]
-        return _over_budget(name, key, self.spent(name)) or self._too_fast(name, key) or Admission(name, key)
+        return _over_budget(name, key, self.usage_of_key(name)) or self._too_fast(name, key) or Admission(name, key)
 
     def _too_fast(self, name: str, key: Key) -> Refusal | None:
         requests = self._bucket(name, "requests", key.requests_per_minute)
@@ -159,7 +159,7 @@ class Ledger:
         """
         with self._transaction():
             reserved = self.reserved(name)
-            used = self.spent(name) + reserved
+            used = self.usage_of_key(name) + reserved
             if refusal := _over_budget(name, key, used, reserved) or self._too_many_tokens(name, key):
                 return refusal
             granted = _granted(key, used, wanted)
@@ -221,7 +221,7 @@ class Ledger:
             raise
         self._file.execute("COMMIT")
 
-    def spent(self, name: str) -> Cost:
+    def usage_of_key(self, name: str) -> Cost:
         """Return what the key has spent since it was made or reset."""
         row = self._file.execute("SELECT calls, tokens, money FROM spent WHERE name = ?", (name,)).fetchone()
         return Cost(*row) if row else NOTHING

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ....udf.value_text import json_rows, plain_column
 
-ANSWER, ASKED = {"output", "finish_reason", "history", "error"}, {"request", "response"}
+ANSWER, QUESTIONS = {"output", "finish_reason", "history", "error"}, {"request", "response"}
 
 
 def answers_in(table: pa.Table) -> list[dict[str, Any]]:
@@ -36,14 +36,14 @@ def rows_as_json(table: pa.Table) -> str:
 def _holds_answers(kind: pa.DataType) -> bool:
     inner = kind.value_type if pa.types.is_list(kind) else kind
     names = {field.name for field in inner} if pa.types.is_struct(inner) else set()
-    return names >= ANSWER or names == ASKED
+    return names >= ANSWER or names == QUESTIONS
 
 
 def _asked(column: pa.ChunkedArray) -> Iterator[list[tuple[dict[str, Any] | None, dict[str, Any] | None]]]:
     """Yield the answers of each cell, each with its request where that is known; none for NULL."""
     for cell in plain_column(column).to_pylist():
         values = cell if isinstance(cell, list) else [cell] if cell is not None else []
-        yield [(v["response"], v["request"]) if v and v.keys() == ASKED else (v, None) for v in values]
+        yield [(v["response"], v["request"]) if v and v.keys() == QUESTIONS else (v, None) for v in values]
 
 
 def _as_byzer(answer: dict[str, Any] | None, request: dict[str, Any] | None) -> str | None:

@@ -11,10 +11,10 @@ import pyarrow as pa
 from ....workers.errors import RequestError
 from ....workers.extra_fields import check_encodable
 
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 
 
-def table_of(data: str, kind: str) -> pa.Table:
+def rows_to_table(data: str, kind: str) -> pa.Table:
     """Return the rows of a request.
 
     Args:
@@ -29,8 +29,8 @@ def table_of(data: str, kind: str) -> pa.Table:
     except (ValueError, RecursionError) as error:
         raise RequestError(f"`data` is no JSON: {error}", hint="write a JSON array, as text") from error
     check_encodable(given, "`data`")
-    if not isinstance(given, list) or len(given) > MOST_ROWS:
-        raise RequestError(f"`data` is a JSON array of at most {MOST_ROWS:,} elements", hint='write ["…"]')
+    if not isinstance(given, list) or len(given) > MAX_ROWS:
+        raise RequestError(f"`data` is a JSON array of at most {MAX_ROWS:,} elements", hint='write ["…"]')
     if kind == "string":
         return pa.table({"feature": pa.array([_text(element) for element in given], pa.string())})
     if kind != "row" or not all(isinstance(element, dict) for element in given):

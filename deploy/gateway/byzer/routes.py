@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
-from threading import Timer
+from threading import Event, Timer
+from time import monotonic
 from typing import Annotated, Any
 
 import duckdb
@@ -20,33 +22,35 @@ from ....udf.connection import Connection, register
 from ....udf.session.session import session_of
 from ....udf.session.statement import FailedRowsWarning
 from ....udf.settings import StatementOptions
-from ....udf.text2sql.checks.sandbox import locked_instance
-from ....udf.value_text import run_query
-from ....workers.errors import RequestError
+from ....workers import event_loop
+from ....workers.deployments.spec import ModelSpec
+from ....workers.errors import CancelledError, RequestError, SandboxLimitError
 from ....workers.messages import Failure, Request
 from ....workers.messages import Response as Answer
-from ....workers.sql_text import quote_identifier
+from ....workers.sandbox import Limits
+from ....workers.sandbox.locked_duckdb import sandboxed_duckdb
 from ..admission import Admitted, RequestContext, Spending, cost_ahead
 from ..auth.usage_ledger import NOTHING
 from ..error_styles import route_class_with_errors
 from ..errors import GatewayError, raise_for_failure, timeout_error
-from .reply import answers_in, rows_as_json
-from .request_rows import table_of
-from .select_list import DATA, REQUEST_MACRO, Rewriting, models_called
+from .in_sandbox import SANDBOX, read_requests, rewrite, run
+from .request_rows import rows_to_table
+from .statement import Reply, load_rows, reply_to
 
 THREADS = ThreadPoolExecutor(64, thread_name_prefix="predict")
 """A statement waits in a thread for all its answers, and must not keep the event loop's few threads."""
 
+POLL_SECONDS = 0.1
 PROMPT = Request.of("x" * 1000)
 """What a row is guessed to ask, before DuckDB has made its prompt."""
 
 
-def say(error: GatewayError) -> Response:
+def error_reply(error: GatewayError) -> Response:
     """Return an error as Byzer does: its words, and a status that is not 200."""
     return PlainTextResponse(f"{error.code}: {error.message}", error.status_code)
 
 
-router = APIRouter(tags=["byzer"], route_class=route_class_with_errors(say))
+router = APIRouter(tags=["byzer"], route_class=route_class_with_errors(error_reply))
 
 
 class PredictForm(BaseModel):
@@ -65,80 +69,128 @@ class PredictForm(BaseModel):
 @router.post("/model/predict", summary="Byzer's REST", response_model=None)
 async def predict(form: Annotated[PredictForm, Form()], visit: Admitted) -> Response:
     """Return one object a row; an answer is a list of JSON texts: `json.loads(reply[0]["value"][0])["output"]`."""
-    rows = table_of(form.data, form.dataType)
+    rows = rows_to_table(form.data, form.dataType)
     models = await visit.gateway.models()
-    allowed = {name for name in models if visit.may_ask(name)}
-    sql = Rewriting(allowed, models.keys() - allowed).rewritten(form.sql)
-    wanted = [cost_ahead(models[name], [PROMPT] * rows.num_rows) for name in models_called(sql, allowed)]
-    running = Running(visit, await visit.reserve(sum(wanted, NOTHING)))
-    work = asyncio.get_running_loop().run_in_executor(THREADS, running.rows_of, sql, rows)
+    allowed = {name: model for name, model in models.items() if visit.may_call(name)}
+    loop, limits = asyncio.get_running_loop(), visit.gateway.settings.statement_limits
+    rewriting = functools.partial(_rewritten, form.sql, allowed.keys(), models.keys() - allowed.keys(), limits)
+    sql, called, is_little = await loop.run_in_executor(THREADS, rewriting)
+    wanted = [cost_ahead(models[name], [PROMPT] * rows.num_rows) for name in called]
+    statement = PredictStatement(visit, await visit.reserve(sum(wanted, NOTHING)), allowed)
+    work = loop.run_in_executor(THREADS, statement.reply, sql, rows, is_little)
     try:
         return Response(await asyncio.shield(work), media_type="application/json")
     finally:
         while not work.done():  # The client has gone; what was asked for it is counted before its slot is free.
-            running.stop()
+            statement.stop()
             await asyncio.wait({work}, timeout=0.1)
 
 
-class Running:
+def _rewritten(
+    text: str, models: Collection[str], others: Collection[str], limits: Limits
+) -> tuple[str, list[str], bool]:
+    """Return the SELECT that a select list means, read in the sandbox; see `rewrite`."""
+    try:
+        found = SANDBOX.call(rewrite, text, frozenset(models), frozenset(others), limits=limits)
+    except SandboxLimitError as error:
+        raise _too_much(error, limits) from error
+    if isinstance(found, str):
+        raise GatewayError(403, found, code="model_not_allowed")
+    return found
+
+
+class PredictStatement:
     """One statement, in an empty DuckDB that holds the request's rows and reaches nothing but the models.
+
+    A select list that computes is run in the sandbox; one that only asks models is run here.
 
     Args:
         visit: for whom.
         spending: what it may spend; it is told what it has.
+        models: what it may ask, by name.
     """
 
-    def __init__(self, visit: RequestContext, spending: Spending) -> None:
-        self._visit, self._spending = visit, spending
+    def __init__(self, visit: RequestContext, spending: Spending, models: Mapping[str, ModelSpec]) -> None:
+        self._visit, self._spending, self._models = visit, spending, models
         self._connection: Connection | None = None
+        self._stopped = Event()
+        self._seconds = visit.gateway.settings.request_seconds
+        self._limits = visit.gateway.settings.statement_limits
         # Failed rows are told in the reply, and a warning would go to whoever reads the server's output.
         warnings.simplefilter("ignore", FailedRowsWarning)
 
-    def rows_of(self, sql: str, rows: pa.Table) -> str:
+    def reply(self, sql: str, rows: pa.Table, is_little: bool) -> str:
         """Return the rows of a SELECT over `data`, as JSON.
 
+        Args:
+            sql: as `rewrite` made it.
+            rows: the request's.
+            is_little: whether it may run here.
+
         Raises:
-            RequestError: DuckDB refuses it.
+            RequestError: DuckDB refuses it, or it goes past its limits.
             GatewayError: no answer was given at all, or it took too long.
         """
-        seconds = self._visit.gateway.settings.request_seconds
-        try:
-            with self._connected(rows) as connection, _stopped_after(connection, seconds):
-                found = run_query(connection, sql)
-        except duckdb.InterruptException as error:
-            raise timeout_error(seconds) from error
-        except duckdb.Error as error:
-            raise RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}") from error
-        assert found is not None, "a SELECT has a result"
-        answers = answers_in(found)
-        if answers and all(answer["error"] for answer in answers):
-            _refuse_all(answers[0])
-        return rows_as_json(found)
+        text, failed = self._run_here(sql, rows) if is_little else self._run_in_sandbox(sql, rows)
+        if failed:
+            _refuse_all(failed)
+        return text
 
     def stop(self) -> None:
         """Interrupt it where it runs."""
+        self._stopped.set()
         if connection := self._connection:
             connection.interrupt()
 
+    def _run_in_sandbox(self, sql: str, rows: pa.Table) -> Reply:
+        answer = functools.partial(self._answer, monotonic() + self._seconds)
+        try:
+            return SANDBOX.call(run, sql, rows, tuple(self._models), limits=self._limits, answer=answer)
+        except CancelledError as error:
+            raise timeout_error(self._seconds) from error
+        except SandboxLimitError as error:
+            raise _too_much(error, self._limits) from error
+
+    def _answer(self, deadline: float, question: tuple[str, Any]) -> list[Answer]:
+        """Ask a model what a child's select list asks; the child is not trusted with more than its names."""
+        name, given = question
+        scope, client = self._spending.scope, self._visit.gateway.client
+        asked = client.complete(self._models[name], read_requests(given), scope, scope.options.llm_store)
+        future = event_loop.submit(asked)
+        while not wait([future], POLL_SECONDS).done:
+            if self._stopped.is_set() or monotonic() > deadline:
+                future.cancel()
+                raise CancelledError("nobody waits for the answers any more")
+        return future.result()
+
+    def _run_here(self, sql: str, rows: pa.Table) -> Reply:
+        try:
+            with self._connected(rows) as connection, _stopped_after(connection, self._seconds):
+                return reply_to(connection, sql)
+        except duckdb.InterruptException as error:
+            raise timeout_error(self._seconds) from error
+        except duckdb.Error as error:
+            raise RequestError(f"DuckDB refuses it: {error}", hint=f"it ran: {sql}") from error
+
     @contextmanager
     def _connected(self, rows: pa.Table) -> Iterator[Connection]:
-        with closing(register(locked_instance(), cluster=self._visit.gateway.settings.cluster)) as connection:
+        with closing(register(sandboxed_duckdb(), cluster=self._visit.gateway.settings.cluster)) as connection:
             session = session_of(connection)
-            session.client = self._visit.gateway.caller
+            session.client = self._visit.gateway.client
             session.variables = _variables(self._spending.scope.options)
             session.duckdb_progress_enabled = False
-            duckdb.DuckDBPyConnection.register(connection, "given", rows)
-            names = ", ".join(map(quote_identifier, rows.column_names)) or "NULL AS feature"
-            for statement in (f"CREATE TABLE {DATA} AS SELECT {names} FROM given", REQUEST_MACRO):
-                duckdb.DuckDBPyConnection.execute(connection, statement)
-            duckdb.DuckDBPyConnection.unregister(connection, "given")
-            duckdb.DuckDBPyConnection.execute(connection, "SET lock_configuration = true")
+            load_rows(connection, rows)
             self._connection = connection
             try:
                 yield connection
             finally:
                 self._connection = None
                 self._spending.scope = session.statement.scope
+
+
+def _too_much(error: SandboxLimitError, limits: Limits) -> RequestError:
+    most = {"time": f"{limits.seconds:g} s", "memory": f"{limits.megabytes} MB", "size": "8 MB of rows"}[error.limit]
+    return RequestError(f"the select list: {error.message}", hint=f"it may take {most} beside the models' own time")
 
 
 def _variables(wishes: StatementOptions) -> dict[str, str]:

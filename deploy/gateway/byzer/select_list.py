@@ -9,7 +9,8 @@ import sqlglot
 from sqlglot import expressions as exp
 from sqlglot.errors import ParseError, SqlglotError
 
-from ....udf.text2sql.checks.guard import check
+from ....udf.text2sql.checks.guard import check_sql, checked_statement
+from ....udf.text2sql.checks.sql_tree import nodes
 from ....workers.errors import RequestError
 from ..errors import GatewayError
 
@@ -29,6 +30,8 @@ BY_NAME = ("llm_chat", "llm_embed")
 """Functions whose first argument names the model."""
 PLAIN = (*MAKE_REQUESTS, "llm_result")
 ALIASES = {"llm_response_predict": "llm_result"}
+CONTAINERS = ("list_value", "struct_pack", "map", "row")
+FEW_COLUMNS = 16
 HINT = "write e.g. select qianwen_chat(array(feature)) as value"
 
 
@@ -62,7 +65,7 @@ class Rewriting:
                 call.set("expressions", [_request(_only(call))])
         tree.set("expressions", [self._item(item) for item in tree.expressions])
         sql = tree.from_(DATA).sql(dialect="duckdb", comments=False, normalize_functions=False)
-        return check(sql, functions={*self.models, *PLAIN, *BY_NAME, REQUEST})
+        return check_sql(sql, functions={*self.models, *PLAIN, *BY_NAME, REQUEST})
 
     def _check(self, call: exp.Anonymous) -> None:
         name = ALIASES.get(call.name.lower(), call.name.lower())
@@ -99,6 +102,15 @@ class Rewriting:
             for given in _given(call)
         ]
         return exp.alias_(exp.Array(expressions=answers), item.alias_or_name or "value", quoted=True)
+
+
+def computes_little(sql: str, models: Collection[str]) -> bool:
+    """Whether a SELECT that was rewritten only asks models and shows columns, each a few times at most."""
+    _, tree = checked_statement(sql, functions={*models, *PLAIN, *BY_NAME, REQUEST})
+    found = [node for node, _ in nodes(tree)]
+    calls = {node["function_name"].lower() for node in found if node.get("function_name")}
+    columns = sum(node.get("class") == "COLUMN_REF" for node in found)
+    return columns <= FEW_COLUMNS and calls <= {*models, *PLAIN, *BY_NAME, REQUEST, *CONTAINERS}
 
 
 def models_called(sql: str, models: Collection[str]) -> list[str]:

@@ -42,7 +42,7 @@ class Prompt:
     wants_sql: bool = True
 
 
-def read_prompt(text: str) -> Prompt:
+def parse_prompt(text: str) -> Prompt:
     """Return what a prompt asks: Chat2DB's, a question behind CREATE TABLE statements, or a question alone."""
     before, found, asked = text.partition(INPUT)
     if not found:

@@ -16,22 +16,22 @@ from ....workers.options import Options, read_options
 from ..admission import Admitted
 from ..error_styles import route_class_with_errors
 from ..errors import GatewayError
-from ..openai.completion import ask, store_mode
-from ..text2sql import LONGEST_QUESTION, LONGEST_SCHEMA, Asked, open_for, text2sql_model
-from .prompt import Prompt, read_prompt
+from ..openai.completion import complete, store_mode
+from ..text2sql import MAX_QUESTION_CHARACTERS, MAX_SCHEMA_CHARACTERS, QuestionTarget, choose_database, text2sql_model
+from .prompt import Prompt, parse_prompt
 
-AS_IT_IS = "chat"
+PASS_THROUGH_FORMAT = "chat"
 """The prompt form of the models that are sent a prompt as it is; others were trained on a form of their own."""
-SQL_ALONE = ("builtin", "linked")
+SQL_ONLY_FORMATS = ("builtin",)
 """The forms of those that are no language models and cannot explain or improve SQL."""
 
 
-def say(error: GatewayError) -> Response:
+def error_reply(error: GatewayError) -> Response:
     """Return an error as a bare string: Chat2DB shows the body, whatever the status."""
     return JSONResponse(error.message, error.status_code)
 
 
-router = APIRouter(tags=["chat2db"], route_class=route_class_with_errors(say))
+router = APIRouter(tags=["chat2db"], route_class=route_class_with_errors(error_reply))
 
 
 class Turn(BaseModel):
@@ -48,7 +48,7 @@ class PromptBody(BaseModel):
 
     prompt: str = Field(
         min_length=1,
-        max_length=LONGEST_SCHEMA,
+        max_length=MAX_SCHEMA_CHARACTERS,
         validation_alias=AliasChoices("prompt", "question"),
         description="a question with its tables, as Chat2DB writes it; some versions call it `question`",
     )
@@ -81,15 +81,16 @@ async def chat2db(
 ) -> Any:
     """Return a bare JSON string; a chat model gets the prompt as it is, others its question in their own form."""
     spec = await text2sql_model(visit, model)
-    form, prompt = format_for_model(spec).name, read_prompt(body.prompt)
-    if form == AS_IT_IS or not (prompt.wants_sql or form in SQL_ALONE):
+    form, prompt = format_for_model(spec), parse_prompt(body.prompt)
+    writes_sql_alone = form.name in SQL_ONLY_FORMATS or form.read is not None
+    if form.name == PASS_THROUGH_FORMAT or not (prompt.wants_sql or writes_sql_alone):
         wanted = Request((*body.earlier(), Message("user", body.prompt)), body.options())
-        (answer,), _ = await ask(visit, spec, [wanted], store_mode(request))
+        (answer,), _ = await complete(visit, spec, [wanted], store_mode(request))
         return answer.output or ""
     if not prompt.wants_sql:
         raise RequestError(f"{spec.name} writes SQL and nothing else", hint="deploy a chat model to explain SQL")
-    opened = open_for(visit, database, prompt.schema)
-    asked = Asked(visit, spec, opened, prompt.schema, None if opened else prompt.dialect)
+    opened = choose_database(visit, database, prompt.schema)
+    asked = QuestionTarget(visit, spec, opened, prompt.schema, None if opened else prompt.dialect)
     detail = await asked.answer(_question(prompt, body), request)
     if detail.sql is None:
         words = detail.error.message if detail.error else ""
@@ -99,10 +100,10 @@ async def chat2db(
 
 def _question(prompt: Prompt, body: PromptBody) -> Request:
     """Return the question with the questions before it, without the tables that each was sent with."""
-    if len(prompt.question) > LONGEST_QUESTION:
-        raise RequestError(f"the question is longer than {LONGEST_QUESTION:,} letters")
+    if len(prompt.question) > MAX_QUESTION_CHARACTERS:
+        raise RequestError(f"the question is longer than {MAX_QUESTION_CHARACTERS:,} letters")
     earlier = (
-        Message(turn.role, read_prompt(turn.content).question if turn.role == "user" else turn.content.rstrip("; "))
+        Message(turn.role, parse_prompt(turn.content).question if turn.role == "user" else turn.content.rstrip("; "))
         for turn in body.earlier()
     )
     return Request((*earlier, Message("user", prompt.question)), body.options())

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from sqlglot.errors import SqlglotError
 
-from ....udf.text2sql.checks.transpile import translate
+from ....udf.text2sql.checks.transpile import transpile
 from ....workers.database_schema import Schema
 from ....workers.messages import Failure
 
@@ -75,7 +75,7 @@ def fitted(database: Database, sql: str, schema: Schema) -> tuple[str, Failure |
         DatabaseError: it cannot be reached.
     """
     try:
-        translated = translate(sql, schema, database.dialect)
+        translated = transpile(sql, schema, database.dialect)
     except SqlglotError as error:
         return sql, Failure("dialect", f"it cannot be said in {database.kind}'s SQL: {error}")
     if (words := database.explain(translated)) is None:

@@ -9,12 +9,13 @@ from threading import Timer
 
 import duckdb
 
-from ....udf.text2sql.checks.binder import refusal
-from ....udf.text2sql.checks.sandbox import CONFIG
 from ....udf.text2sql.schema.catalog import read_catalog
 from ....udf.value_text import json_rows, run_query
+from ....workers.binder import bind_error
 from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError
+from ....workers.sandbox import interruptible
+from ....workers.sandbox.locked_duckdb import CONFIG
 from .database import STATEMENT_SECONDS, Rows
 
 
@@ -39,7 +40,7 @@ class DuckDBFile:
     def explain(self, sql: str) -> str | None:
         """See `Database`."""
         with self._open() as connection:
-            refused = refusal(connection, sql)
+            refused = bind_error(connection, sql)
             return refused.message if refused else None
 
     def run(self, sql: str, most_rows: int) -> Rows:
@@ -61,7 +62,8 @@ class DuckDBFile:
                 timer = Timer(STATEMENT_SECONDS, connection.interrupt)
                 timer.start()
                 try:
-                    yield connection
+                    with interruptible(connection.interrupt):
+                        yield connection
                 finally:
                     timer.cancel()
         except duckdb.Error as error:

@@ -18,7 +18,7 @@ from ....udf.text2sql.schema.inferred_keys import Keys, add_inferred_keys, add_k
 from ....workers.database_schema import Column, Schema, Table, join_name, split_name
 
 SYSTEM_SCHEMAS = ("information_schema", "pg_catalog", "pg_toast")
-Place = tuple[str | None, str]
+TablePath = tuple[str | None, str]
 """Schema, None for the one that names without a schema mean; and table."""
 
 
@@ -65,14 +65,14 @@ def _database_name(connection: Connection) -> str:
     return Path(files[0][2]).stem
 
 
-def _comments(inspector: Inspector, schema: str | None) -> dict[Place, str]:
+def _comments(inspector: Inspector, schema: str | None) -> dict[TablePath, str]:
     if not inspector.dialect.supports_comments:
         return {}
     found = inspector.get_multi_table_comment(schema, kind=ObjectKind.ANY)
     return {place: comment["text"] or "" for place, comment in found.items()}
 
 
-def _name(place: Place) -> str:
+def _name(place: TablePath) -> str:
     return join_name(part for part in place if part is not None)
 
 

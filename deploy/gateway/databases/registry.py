@@ -12,13 +12,14 @@ from pydantic import SecretStr, TypeAdapter
 
 from ....udf.settings import load_yaml
 from ....workers.database_schema import Schema
-from ....workers.errors import MissingExtraError, RequestError, SetupError, did_you_mean
-from ....workers.secret_refs import resolve
-from .database import Database
-from .duckdb_file import DuckDBFile
+from ....workers.errors import RequestError, did_you_mean
+from ....workers.sandbox import Limits
+from .database import STATEMENT_SECONDS
+from .in_sandbox import SandboxedDatabase
+from .urls import EXAMPLE, open_url, resolve_url
 
 URLS = TypeAdapter(dict[str, SecretStr])
-EXAMPLE = "shop: postgresql://reader:env:SHOP_PASSWORD@db.example.org/shop"
+LIMITS = Limits(megabytes=512, seconds=STATEMENT_SECONDS)
 SCHEMA_SECONDS = 60.0
 """How long a schema that was read is believed."""
 
@@ -27,7 +28,7 @@ SCHEMA_SECONDS = 60.0
 class Opened:
     """A database, and its schema as it was read last."""
 
-    database: Database
+    database: SandboxedDatabase
     lock: Lock = field(default_factory=Lock)
     _schema: Schema | None = None
     _read_at: float = 0.0
@@ -38,9 +39,9 @@ class Opened:
         Raises:
             DatabaseError: the database cannot be reached.
         """
-        return await asyncio.to_thread(self._known)
+        return await asyncio.to_thread(self._configured)
 
-    def _known(self) -> Schema:
+    def _configured(self) -> Schema:
         with self.lock:
             if self._schema is None or monotonic() - self._read_at > SCHEMA_SECONDS:
                 self._schema, self._read_at = self.database.read_schema(), monotonic()
@@ -52,10 +53,12 @@ class Databases:
 
     Args:
         path: a YAML file of names and URLs; read again when it has changed.
+        limits: of the memory and time of one query.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits = LIMITS) -> None:
         self._path = path
+        self._limits = limits
         self._opened: dict[str, tuple[SecretStr, Opened]] = {}
         self._lock = Lock()
 
@@ -83,7 +86,7 @@ class Databases:
             if opened is None or url != urls[name]:
                 if opened:
                     opened.database.close()
-                opened = Opened(open_database(urls[name], name))
+                opened = Opened(open_database(urls[name], name, self._limits))
                 self._opened[name] = urls[name], opened
             return opened
 
@@ -98,32 +101,17 @@ class Databases:
         return load_yaml(self._path, URLS, EXAMPLE)
 
 
-def open_database(url: SecretStr, name: str) -> Database:
+def open_database(url: SecretStr, name: str, limits: Limits = LIMITS) -> SandboxedDatabase:
     """Return the database of a URL; nothing is asked of it yet.
 
     Args:
         url: as SQLAlchemy writes it, or `duckdb:///PATH`; it, or the password in it, may be `env:NAME` or `file:PATH`.
         name: whose it is, for the errors.
+        limits: of the memory and time of one query.
 
     Raises:
         SetupError: it is no URL, or its database is none that can be read.
         MissingExtraError: SQLAlchemy or the driver is not installed.
     """
-    try:
-        from sqlalchemy.engine import make_url
-        from sqlalchemy.exc import ArgumentError
-
-        from .sqlalchemy_server import Server
-    except ModuleNotFoundError as error:
-        hint = "type: pip install 'quackllm[databases]'"
-        raise MissingExtraError(f"databases need the package {error.name}", hint=hint) from error
-    try:
-        address = make_url(resolve(url, f"the URL of the database {name}"))
-    except ArgumentError as error:
-        raise SetupError(f"the URL of the database {name} cannot be read", hint=f"write e.g. {EXAMPLE}") from error
-    if address.get_backend_name() == "duckdb":
-        return DuckDBFile(Path(address.database or "").expanduser())
-    if address.password is not None:
-        password = resolve(SecretStr(str(address.password)), f"the password of the database {name}")
-        address = address.set(password=password)
-    return Server(address)
+    resolved = resolve_url(url, name)
+    return SandboxedDatabase(open_url(resolved, name), resolved, limits)

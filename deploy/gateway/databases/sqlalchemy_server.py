@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlglot.errors import SqlglotError
 
-from ....udf.text2sql.checks.transpile import limited
+from ....udf.text2sql.checks.transpile import with_limit
 from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError, MissingExtraError, SetupError
 from .database import STATEMENT_SECONDS, Rows, as_rows
@@ -31,7 +31,7 @@ AS_MYSQL_WRITES = (7, 10, 11, 12)
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class DatabaseFamily:
     """What differs between the databases.
 
     Args:
@@ -98,21 +98,21 @@ def _all(connection: Any, *statements: str) -> None:
 
 
 FAMILIES = {
-    "postgresql": Family(
+    "postgresql": DatabaseFamily(
         "PostgreSQL",
         "postgres",
         "postgresql+psycopg",
         lambda: {"connect_timeout": CONNECT_SECONDS},
         _settle_postgres,
     ),
-    "mysql": Family("MySQL", "mysql", "mysql+pymysql", _mysql_arguments, _settle_mysql),
-    "mariadb": Family("MariaDB", "mysql", "mariadb+pymysql", _mysql_arguments, _settle_mysql),
-    "sqlite": Family("SQLite", "sqlite", "sqlite", dict, _settle_sqlite),
+    "mysql": DatabaseFamily("MySQL", "mysql", "mysql+pymysql", _mysql_arguments, _settle_mysql),
+    "mariadb": DatabaseFamily("MariaDB", "mysql", "mariadb+pymysql", _mysql_arguments, _settle_mysql),
+    "sqlite": DatabaseFamily("SQLite", "sqlite", "sqlite", dict, _settle_sqlite),
 }
 """By what stands first in the URL."""
 
 
-class Server:
+class SqlAlchemyDatabase:
     """A database behind SQLAlchemy.
 
     Args:
@@ -142,13 +142,13 @@ class Server:
             try:
                 connection.exec_driver_sql(f"EXPLAIN {sql}")
             except SQLAlchemyError as error:
-                return _words(error)
+                return _error_message(error)
         return None
 
     def run(self, sql: str, most_rows: int) -> Rows:
         """See `Database`."""
         try:
-            query = limited(sql, self.dialect, most_rows + 1)
+            query = with_limit(sql, self.dialect, most_rows + 1)
         except SqlglotError as error:
             raise DatabaseError(f"only queries are run here: {error}") from error
         with self._connected() as connection:
@@ -170,10 +170,10 @@ class Server:
                     _limit_sqlite(cast(sqlite3.Connection, connection.connection.driver_connection))
                 yield connection
         except SQLAlchemyError as error:
-            raise DatabaseError(_words(error)) from error
+            raise DatabaseError(_error_message(error)) from error
 
 
-def _engine(url: URL, family: Family) -> Engine:
+def _engine(url: URL, family: DatabaseFamily) -> Engine:
     given = {"pool_pre_ping": True}
     try:
         if family.dialect == "sqlite":
@@ -210,7 +210,7 @@ def _limit_sqlite(connection: sqlite3.Connection) -> None:
     connection.set_progress_handler(lambda: monotonic() > deadline, SQLITE_STEPS)
 
 
-def _words(error: SQLAlchemyError) -> str:
+def _error_message(error: SQLAlchemyError) -> str:
     """Return what the database itself said; MySQL's words come behind a number."""
     words = error.orig if isinstance(error, DBAPIError) and error.orig else error
     arguments = words.args

@@ -27,7 +27,7 @@ def store_mode(request: HttpRequest) -> StoreMode:
     return "off" if "no-store" in wanted else "refresh" if "no-cache" in wanted else load_settings().llm_store
 
 
-async def ask(
+async def complete(
     context: RequestContext, spec: ModelSpec, requests: list[Request], mode: StoreMode
 ) -> tuple[list[Response], int]:
     """Return one answer a request, and how many calls they cost.
@@ -44,7 +44,7 @@ async def ask(
     seconds = context.gateway.settings.request_seconds
     try:
         async with asyncio.timeout(seconds):
-            responses, calls = await ask_in_parts(context, spec, requests, mode)
+            responses, calls = await complete_in_parts(context, spec, requests, mode)
     except TimeoutError as error:
         raise timeout_error(seconds) from error
     for response in responses:
@@ -52,7 +52,7 @@ async def ask(
     return responses, calls
 
 
-async def ask_in_parts(
+async def complete_in_parts(
     context: RequestContext, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
 ) -> tuple[list[Response], int]:
     """Return one answer a request, asked as many at a time as the key's budget allows, and how many calls they cost.
@@ -65,11 +65,11 @@ async def ask_in_parts(
     while len(responses) < len(requests):
         spending, part = await context.begin(spec, requests[len(responses) :], mode)
         try:
-            responses += await context.gateway.ask(spec, part, spending.scope, mode)
+            responses += await context.gateway.complete(spec, part, spending.scope, mode)
         except asyncio.CancelledError:
             spending.stopped = True
             raise
-        calls += spending.scope.usage.asked
+        calls += spending.scope.usage.sent
         await context.settle(spending)
     return responses, calls
 
@@ -86,7 +86,7 @@ class CompletionReply:
 
     async def full(self) -> JSONResponse:
         """Return all answers at once."""
-        responses, calls = await ask(self.context, self.spec, self.requests, self.mode)
+        responses, calls = await complete(self.context, self.spec, self.requests, self.mode)
         return JSONResponse(self.formatter.full_reply(responses), headers={CALLS: str(calls)})
 
     async def streamed(self, include_usage: bool) -> StreamingResponse:

@@ -12,11 +12,11 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse
 
 from ....workers.engines import EmbeddingEngine
-from ....workers.serving.retry import guess_tokens
+from ....workers.serving.retry import estimate_tokens
 from ..admission import Admitted
 from ..error_styles import GatewayRoute
 from ..errors import OPENAI_ERRORS, GatewayError
-from .completion import CALLS, ask, store_mode
+from .completion import CALLS, complete, store_mode
 from .requests import EmbeddingBody
 
 router = APIRouter(prefix="/v1", tags=["embeddings"], responses=OPENAI_ERRORS, route_class=GatewayRoute)
@@ -30,10 +30,10 @@ async def embed(body: EmbeddingBody, request: HttpRequest, context: Admitted) ->
         message = f"{spec.name} ({spec.type}) makes no embeddings"
         raise GatewayError(400, message, code="embeddings_not_supported", param="model")
     requests = body.requests()
-    responses, calls = await ask(context, spec, requests, store_mode(request))
+    responses, calls = await complete(context, spec, requests, store_mode(request))
     vectors = [response.embedding or () for response in responses]
     _check_dimensions(body.dimensions, len(vectors[0]))
-    tokens = sum(guess_tokens(each) for each in requests)
+    tokens = sum(estimate_tokens(each) for each in requests)
     reply = {
         "object": "list",
         "data": [_item(place, vector, body.encoding_format) for place, vector in enumerate(vectors)],

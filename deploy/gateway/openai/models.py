@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1", tags=["models"], responses=OPENAI_ERRORS, route
 async def list_models(context: Admitted) -> dict[str, Any]:
     """Return the models that the key may ask, by name."""
     models = await context.gateway.models()
-    return {"object": "list", "data": [_shown(models[name]) for name in sorted(models) if context.may_ask(name)]}
+    return {"object": "list", "data": [_shown(models[name]) for name in sorted(models) if context.may_call(name)]}
 
 
 @router.get("/models/{name}", summary="Show one model")

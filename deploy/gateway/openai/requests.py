@@ -38,7 +38,7 @@ class RequestModel(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_fields(cls, given: Any) -> Any:
+    def _declared_fields(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
         unknown = [str(name) for name in given if name not in cls.model_fields]

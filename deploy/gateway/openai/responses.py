@@ -41,7 +41,7 @@ class ReplyFormatter:
             sum(response.usage.input_tokens for response in responses),
             sum(response.usage.output_tokens for response in responses),
         )
-        return {**self._head("chat.completion"), "choices": choices, "usage": usage_of(usage)}
+        return {**self._head("chat.completion"), "choices": choices, "usage": usage_fields(usage)}
 
     def _choice(self, place: int, response: Response) -> dict[str, Any]:
         said = {"message": _message(response)} if self.chat else {"text": response.output or ""}
@@ -65,7 +65,7 @@ class ReplyFormatter:
         events = [self._event(delta)] if self.chat and delta else []
         events.append(self._event({} if self.chat else "", finish_reason(response)))
         if include_usage:
-            usage = {"choices": [], "usage": usage_of(response.usage)}
+            usage = {"choices": [], "usage": usage_fields(response.usage)}
             events.append(_data({**self._head("chat.completion.chunk"), **usage}))
         return [*events, DONE]
 
@@ -100,7 +100,7 @@ def finish_reason(response: Response) -> str:
     return "tool_calls" if response.tool_calls else FINISH[response.finish_reason]
 
 
-def usage_of(usage: Usage) -> dict[str, int]:
+def usage_fields(usage: Usage) -> dict[str, int]:
     """Return OpenAI's usage object."""
     total = usage.input_tokens + usage.output_tokens
     return {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens, "total_tokens": total}

@@ -65,7 +65,7 @@ class AnswerStream:
     @property
     def calls(self) -> int:
         """How many calls of models it has cost."""
-        return self._spending.scope.usage.asked
+        return self._spending.scope.usage.sent
 
     async def chunks(self) -> AsyncIterator[str | Response]:
         """Yield the pieces, then the Response."""

@@ -24,7 +24,7 @@ APP = "quackllm"
 
 @serve.deployment(name="gateway")
 @serve.ingress()
-class Replica:
+class GatewayReplica:
     """One replica; Ray Serve starts another when it dies."""
 
     def __init__(self, settings: GatewaySettings) -> None:
@@ -42,7 +42,7 @@ def serve_on_ray(settings: GatewaySettings, tell: Callable[[str], None]) -> None
         SetupError: no cluster answers.
     """
     settings = settings.model_copy(update={"keys": settings.keys_path.absolute()})
-    begin(settings)
+    deploy_application(settings)
     tell(f"http://{settings.host}:{settings.port}")
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -54,14 +54,14 @@ def serve_on_ray(settings: GatewaySettings, tell: Callable[[str], None]) -> None
         serve.shutdown()  # The next gateway may listen elsewhere.
 
 
-def begin(settings: GatewaySettings) -> None:
+def deploy_application(settings: GatewaySettings) -> None:
     """Start the replicas, and return when they answer.
 
     Raises:
         SetupError: no cluster answers, or Ray Serve listens at another address there.
     """
     options = HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=settings.request_seconds)
-    application = application_of(settings)
+    application = make_application(settings)
     serve.start(http_options=options, logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False))
     listens = _get_global_client().http_config
     if (listens.host, listens.port) != (settings.host, settings.port):
@@ -71,7 +71,7 @@ def begin(settings: GatewaySettings) -> None:
     serve.run(application, name=APP, route_prefix="/")
 
 
-def application_of(settings: GatewaySettings) -> serve.Application:
+def make_application(settings: GatewaySettings) -> serve.Application:
     """Return what Ray Serve runs.
 
     Raises:
@@ -80,7 +80,7 @@ def application_of(settings: GatewaySettings) -> serve.Application:
     connect_fleet(settings.cluster)
     # The keys' file lies on this machine, and so the ledger is made here.
     open_shared_ledger(settings.keys_path, settings.cluster)
-    deployment: Any = Replica  # What the decorators have made of it.
+    deployment: Any = GatewayReplica  # What the decorators have made of it.
     replicas = deployment.options(
         num_replicas=settings.replicas,
         max_ongoing_requests=settings.most_at_once,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 from ray.serve import Application
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from ....workers import connect_fleet
 from ....workers.cluster.replicas import check_capacity
@@ -15,7 +16,7 @@ from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import DeployError
 from ...models_file import apply_models_file, read_models_file
 from ..settings import GatewaySettings
-from .ray_serve import application_of
+from .ray_serve import make_application
 
 MACHINES_SECONDS = 900
 """How long the machines of a new cluster may take to join it."""
@@ -44,17 +45,27 @@ def application(args: dict[str, Any]) -> Application:
     settings.check()
     if settings.models:
         _deploy(settings.models, settings.cluster)
-    return application_of(settings)
+    return make_application(settings)
 
 
 def _deploy(models: Path, cluster: str | None) -> None:
     connect_fleet(cluster)
     specs = [spec for spec in read_models_file(models).values() if isinstance(spec, ModelSpec)]
-    joining = retry_if_exception_type(DeployError)
-    for attempt in Retrying(retry=joining, wait=wait_fixed(1), stop=stop_after_delay(MACHINES_SECONDS), reraise=True):
-        with attempt:
-            for spec in specs:
-                check_capacity(spec)
+    _wait_for_capacity(specs)
     for model in apply_models_file(models, cluster):
         if model.outcome == "failed":
             raise DeployError(f"{model.name}: {model.why}", hint=model.hint)
+
+
+def _wait_for_capacity(specs: Sequence[ModelSpec]) -> None:
+    """Return when the cluster has machines enough for every model."""
+    deadline = time.monotonic() + MACHINES_SECONDS
+    while True:
+        try:
+            for spec in specs:
+                check_capacity(spec)
+            return
+        except DeployError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)

@@ -30,7 +30,7 @@ UNREAD_SECONDS = 60.0
 """How long a client may leave what it was sent unread."""
 
 
-class PatientProtocol(HttpToolsProtocol):
+class TimeoutHttpProtocol(HttpToolsProtocol):
     """uvicorn's HTTP, which by itself waits for ever for a request's head, and for a client that reads nothing."""
 
     _deadline: asyncio.TimerHandle | None = None
@@ -91,7 +91,7 @@ class PatientProtocol(HttpToolsProtocol):
             self._deadline = None
 
 
-def serve_here(settings: GatewaySettings, tell: Callable[[str], None]) -> None:
+def serve_in_process(settings: GatewaySettings, tell: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
@@ -138,7 +138,7 @@ def serving(settings: GatewaySettings) -> Iterator[tuple[str, uvicorn.Server, Fu
     listening = _listen(settings)
     config = uvicorn.Config(
         create_app(settings),
-        http=PatientProtocol,
+        http=TimeoutHttpProtocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from quackllm.deploy import console
 from quackllm.deploy.cli.command_table import COMMANDS
 from quackllm.deploy.cli.main import app
 from typer.testing import CliRunner
@@ -24,13 +25,15 @@ def help_of(name: str) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_summary_is_how_the_commands_own_help_begins(name: str) -> None:
-    later = COMMANDS[name]
-    documentation = inspect.getdoc(getattr(import_module(f"quackllm.deploy.{later.module}"), later.function))
+    command = COMMANDS[name]
+    documentation = inspect.getdoc(
+        getattr(import_module(f"quackllm.deploy.cli.commands.{command.module}"), command.function)
+    )
     assert documentation
-    assert documentation.startswith(later.summary.removesuffix("."))
+    assert documentation.startswith(command.summary.removesuffix("."))
 
 
-@pytest.mark.parametrize("name", [name for name, later in COMMANDS.items() if not later.hidden and name != "demo"])
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if not command.hidden and name != "demo"])
 def test_the_help_teaches_by_examples_that_can_be_copied(name: str) -> None:
     lines = [line.strip() for line in help_of(name).splitlines()]
     assert any(re.match(rf"(.*\| )?quackllm {name}\b", line) for line in lines)
@@ -75,3 +78,25 @@ def test_the_shell_completes_commands_and_the_names_of_models(monkeypatch: pytes
 
 def test_completion_is_offered() -> None:
     assert "--install-completion" in CliRunner().invoke(app, ["--help"]).output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_shows_every_flag_whole_on_80_columns(name: str) -> None:
+    output = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "80"}).output
+    options = re.sub(r"\s+", "", output.replace("│", " "))
+    for param in COMMANDS[name].load(name).params:
+        for flag in (*param.opts, *param.secondary_opts):
+            assert not flag.startswith("-") or re.search(rf"(^|\W){flag}(\W|$)", output) or flag in options
+    assert not re.search(r"--[\w-]*…", output)
+    assert "<bool>" not in output
+
+
+def test_tables_show_names_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["codellama_7b_instruct_for_chat", "codellama_7b_instruct_for_sql"]
+    for name in names:
+        CliRunner().invoke(app, ["deploy", name, "echo"])
+    monkeypatch.setattr(console.stdout, "_width", 80)
+    output = CliRunner().invoke(app, ["list"]).output
+    for name in names:
+        assert name in "".join(re.sub(r"\s.*", "", line.strip()) for line in output.splitlines())
+    assert "…" not in output

@@ -9,6 +9,7 @@ from quackllm.deploy.console import show_next_step
 from typer.testing import CliRunner, Result
 
 import quackllm
+from support.command_line import error_text
 
 KEY = "sk-0123456789"
 SEED = f"""deploy --pretrained_model_type saas/qianwen --cpus_per_worker 0.001 --gpus_per_worker 0 --num_workers 2
@@ -120,7 +121,7 @@ def test_undeploy() -> None:
 )
 def test_an_error_says_what_to_type(line: str, happened: str, hint: str, home: Path) -> None:
     result = run(line)
-    words = " ".join(result.stderr.replace("│", " ").split())
+    words = error_text(result)
     assert result.exit_code == 1
     assert happened in words
     assert hint in words

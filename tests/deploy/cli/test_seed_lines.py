@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import quackllm
+from support.command_line import error_text
 
 KEY = "sk-a-token-of-the-shell"
 
@@ -63,7 +64,7 @@ def test_a_variable_that_is_not_set_is_said() -> None:
 
 def test_the_local_model_is_read_whole_and_only_its_weights_are_missed() -> None:
     done = shell(LOCAL)
-    told = " ".join(done.stderr.replace("│", " ").split())
+    text = error_text(done)
     assert done.returncode == 1
-    assert "zephyr_7b_chat was not deployed: " in told
-    assert "vllm" in told.lower()
+    assert "zephyr_7b_chat was not deployed: " in text
+    assert "vllm" in text.lower()

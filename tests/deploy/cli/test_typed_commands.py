@@ -48,9 +48,9 @@ def typed() -> Iterator[tuple[str, list[str]]]:
                 yield from ((f"{page.name}: {line.strip()}", words) for words in commands(line.removeprefix("$ ")))
     for path in FILES:
         for line in path.read_text("utf-8").splitlines():
-            told = re.match(r"(?:#|--) {3,}(.*)", line)
-            if told or path == DOCKER / "start":
-                text = told[1] if told else line
+            comment = re.match(r"(?:#|--) {3,}(.*)", line)
+            if comment or path == DOCKER / "start":
+                text = comment[1] if comment else line
                 yield from ((f"{path.name}: {text}", words) for words in commands(text))
     for name, found in objects():
         yield from ((f"{name}: {line}", words) for line in inside(found, "entrypoint") for words in commands(line))

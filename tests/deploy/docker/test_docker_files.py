@@ -17,7 +17,8 @@ from packaging.utils import canonicalize_name
 from support.deploy_files import COMPOSE, DOCKER, ROOT, instructions, load
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "support" / "schemas" / "compose.json").read_text("utf-8"))
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT = PYPROJECT["project"]
 INSTRUCTIONS = instructions()
 LINUX = {"platform_system": "Linux", "platform_machine": "x86_64"}
 SERVICES = load(COMPOSE)["services"]
@@ -63,8 +64,8 @@ def test_what_an_image_is_built_from_is_there(path: str) -> None:
 
 def test_the_build_sees_the_whole_package() -> None:
     allowed = (DOCKER / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
-    folders = [link.name for link in (ROOT / ".src" / "quackllm").iterdir() if link.is_symlink()]
-    for name in [".src", *folders, "pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]]:
+    folders = {Path(path).parts[0] for path in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]}
+    for name in [*folders, "pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]]:
         assert f"!{name}" in allowed
 
 

@@ -54,6 +54,8 @@ def test_the_page_holds_everything_and_reaches_for_nothing() -> None:
     assert sum(tag == "b" for tag, _ in read.tags) == 2, "one a model: what was asked is no markup"
     assert "<not> JSON" in read.words
     assert "stopped before 1" in read.words
+    ticks = re.findall(r"<div class=\"ticks\">(.*?)</div>", text)
+    assert [re.findall(r"[\d.]+ s", one) for one in ticks] == [["0.5 s", "0.66 s", "0.87 s", "1.1 s", "1.5 s"]] * 2
     for words in ("50.0 %", "turn 2", "service error", "other <b>", "exact McNemar test"):
         assert words in read.words
     assert "$" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
@@ -75,4 +77,4 @@ def test_the_questions_read_back_as_they_were() -> None:
 
 def test_a_page_of_a_model_that_answered_nothing() -> None:
     failed = ScoredAnswer(QUESTIONS[0], None, SERVICE, False, ModelAnswer(None, "Throttling", ""))
-    assert "nothing was asked" in render_page([Report("own", [failed], model="one")], [])
+    assert "no request was sent" in render_page([Report("own", [failed], model="one")], [])

@@ -6,7 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 from quackllm.deploy.models_file import read_models_file
-from quackllm.workers.deployments.spec import ModelSpec, map_secrets
+from quackllm.workers.deployments.spec import ModelSpec
+from quackllm.workers.secret_refs import map_secrets
 
 import quackllm
 from support.deploy_files import DEPLOY, ROOT

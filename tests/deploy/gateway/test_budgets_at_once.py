@@ -85,7 +85,7 @@ def test_a_budget_of_calls_is_not_passed(serve: Any, slow: StandIn, home: Path, 
     assert statuses.keys() <= {200, 429}
     assert 1 <= slow.count() <= 3
     ledger = Ledger(home / "keys.yaml", home / "gateway.sqlite")
-    wait_for(lambda: ledger.spent("alice").calls == slow.count())
+    wait_for(lambda: ledger.usage_of_key("alice").calls == slow.count())
     assert ledger.reserved("alice") == Cost()
 
 

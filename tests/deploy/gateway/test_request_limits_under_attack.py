@@ -97,7 +97,7 @@ def test_a_client_that_leaves_gives_its_slot_back(serve: Any, home: Path, servic
     assert reply.choices[0].message.content == "answer to: hi"
     ledger = Ledger(home / "keys.yaml", home / "gateway.sqlite")
     wait_for(lambda: ledger.reserved("alice") == Cost())
-    spent = ledger.spent("alice")
+    spent = ledger.usage_of_key("alice")
     assert spent.calls == service.count()
     assert spent.tokens >= 2, "what a stopped call cost is guessed"
 
@@ -150,8 +150,8 @@ def test_what_a_stopped_answer_cost_is_guessed(serve: Any, home: Path, service: 
         client.chat.completions.create(model="standin", messages=LONG, stream=True) as stream,
     ):
         next(iter(stream))
-    wait_for(lambda: ledger.spent("alice").calls == 1)
-    assert ledger.spent("alice").tokens >= len(LONG[0]["content"]) // 3
+    wait_for(lambda: ledger.usage_of_key("alice").calls == 1)
+    assert ledger.usage_of_key("alice").tokens >= len(LONG[0]["content"]) // 3
 
 
 def test_a_client_that_reads_nothing_is_let_go(gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from quackllm.deploy.gateway.databases.duckdb_file import DuckDBFile
 
 from quackllm import deploy
 from standin.fixtures import StandIn
+from support.bombs import CONSTANTS
 from support.duckdb_values import EXAMPLES, nested
 from support.gateway_in_process import XIYAN_BODY, client, configure
 
@@ -258,3 +259,25 @@ def test_bytes_that_are_no_json_are_refused(gateway: TestClient, body: bytes) ->
     for path in ("/text2sql", "/", "/model/predict"):
         reply = gateway.post(path, content=body, headers={"Content-Type": "application/json"})
         assert 400 <= reply.status_code < 500, (path, reply.text)
+
+
+def test_a_query_that_takes_too_much_is_ended_and_the_next_question_is_answered(home: Path, service: StandIn) -> None:
+    configure(home, "concert_singer")
+    deploy("writer", "saas/openai", infer_params=service.openai_params())
+    gateway = client(statement_seconds=1.0, statement_megabytes=256)
+    body = {"question": "How many singers are there?", "model": "writer", "run": True}
+    endless = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r"
+    service.script([{"fault": "reply", "text": endless}])
+    reply = gateway.post("/text2sql", json=body).json()
+    assert "takes longer than 1 s" in reply["error"]["message"]
+    service.script([{"fault": "reply", "text": CONSTANTS[0]}])
+    reply = gateway.post("/text2sql", json=body | {"question": "How many?"}).json()
+    assert (reply["sql"], reply["error"]["code"]) == (None, "memory")
+    assert gateway.post("/text2sql", json=body | {"model": "builtin_text2sql"}).json()["rows"] == [[6]]
+
+
+@pytest.mark.parametrize("text", ["CREATE TABLE t (a " + "x," * 90_000, "CREATE TABLE t (a INT" + "(" * 190_000])
+def test_a_schema_that_takes_long_to_read_is_bounded(gateway: TestClient, text: str) -> None:
+    reply = gateway.post("/text2sql", json={"question": "How many?", "db_schema": text})
+    assert reply.status_code < 500
+    assert gateway.post("/text2sql", json={"question": "How many singers?", "db_schema": DDL}).json()["bound"]

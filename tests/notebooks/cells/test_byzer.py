@@ -33,9 +33,9 @@ def chats(service: StandIn) -> list[list[dict[str, str]]]:
 
 
 @pytest.mark.usefixtures("both_models")
-def test_the_quickstarts_two_cells_run_unchanged(notebook, service: StandIn):
-    notebook.well(TOLD)
-    assert "你是祝威廉。" in notebook.well(ASKED).text
+def test_the_quickstarts_two_cells_run_unchanged(notebook, service: StandIn) -> None:
+    notebook.run_ok(TOLD)
+    assert "你是祝威廉。" in notebook.run_ok(ASKED).text
     first, second = chats(service)
     name = "你好，请记住我的名字，我叫祝威廉。如果记住了，请说记住。"
     assert first == [{"role": "user", "content": name}]
@@ -44,13 +44,15 @@ def test_the_quickstarts_two_cells_run_unchanged(notebook, service: StandIn):
     assert service.requests()[0]["body"]["parameters"]["temperature"] == 0
     rows = notebook.names["connection"].execute("SELECT llm_result(q) FROM q2").fetchall()
     assert rows == [("你是祝威廉。",)]
-    assert "你是祝威廉。" in notebook.well("%sql SELECT llm_result(qianwen_chat(llm_stack(q, '我是谁'))) FROM q1").text
-    notebook.well(TOLD)
+    assert (
+        "你是祝威廉。" in notebook.run_ok("%sql SELECT llm_result(qianwen_chat(llm_stack(q, '我是谁'))) FROM q1").text
+    )
+    notebook.run_ok(TOLD)
     assert service.count() == 3, "nothing is asked twice"
 
 
 @pytest.mark.usefixtures("both_models")
-def test_every_other_key_is_an_option_as_byzer_passes_it(notebook, service: StandIn):
+def test_every_other_key_is_an_option_as_byzer_passes_it(notebook, service: StandIn) -> None:
     cell = """#%chat
 #%model=qianwen_chat
 #%system_msg=It's "brief"; DROP TABLE x; --
@@ -62,7 +64,7 @@ def test_every_other_key_is_an_option_as_byzer_passes_it(notebook, service: Stan
 one
 --%two
 """
-    notebook.well(cell)
+    notebook.run_ok(cell)
     (asked,) = chats(service)
     assert asked == [{"role": "system", "content": 'It\'s "brief"; DROP TABLE x; --'},
                      {"role": "user", "content": "one\n--%two"}]  # fmt: skip
@@ -71,19 +73,19 @@ one
 
 
 @pytest.mark.usefixtures("both_models")
-def test_byzer_and_our_own_cells_continue_each_other_and_chains_branch(notebook):
-    notebook.well("--%chat\n--%model=kimi_chat\n--%output=q0\nmy name is Ann")
-    notebook.well("--%chat\n--%model=kimi_chat\n--%input=q0\n--%output=q1\nmy name is Bob")
-    notebook.well("%chat --model kimi_chat --input q1 --output q2 who am I")
+def test_byzer_and_our_own_cells_continue_each_other_and_chains_branch(notebook) -> None:
+    notebook.run_ok("--%chat\n--%model=kimi_chat\n--%output=q0\nmy name is Ann")
+    notebook.run_ok("--%chat\n--%model=kimi_chat\n--%input=q0\n--%output=q1\nmy name is Bob")
+    notebook.run_ok("%chat --model kimi_chat --input q1 --output q2 who am I")
     assert notebook.names["q2"].output == "Your name is Bob."
-    notebook.well("--%chat\n--%model=kimi_chat\n--%input=q0\n--%output=q7\nwho am I")
+    notebook.run_ok("--%chat\n--%model=kimi_chat\n--%input=q0\n--%output=q7\nwho am I")
     assert notebook.names["q7"].output == "Your name is Ann."
 
 
 @pytest.mark.usefixtures("both_models")
-def test_html_is_shown_in_a_frame_where_nothing_runs(notebook, service: StandIn):
+def test_html_is_shown_in_a_frame_where_nothing_runs(notebook, service: StandIn) -> None:
     service.script([{"fault": "reply", "text": '<h1>Hi</h1><script>alert("x")</script>'}])
-    ran = notebook.well("--%chat\n--%model=kimi_chat\n--%format=html\nhello")
+    ran = notebook.run_ok("--%chat\n--%model=kimi_chat\n--%format=html\nhello")
     assert '<iframe sandbox=""' in ran.html
     assert "<script>" not in ran.html
     assert "did you mean" in notebook.panel("--%chat\n--%model=kimi_chat\n--%format=htm\nhello")
@@ -91,21 +93,21 @@ def test_html_is_shown_in_a_frame_where_nothing_runs(notebook, service: StandIn)
 
 @pytest.mark.usefixtures("both_models")
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "message"),
     [
         ("--%chat\n--%model=nobody\nhi", "nobody"),
         ("--%chat\n--%model=kimi_chat\n--%inptu=q1\nhi", "did you mean 'input'"),
         ("--%chat\n--%model=kimi_chat\n--%input=q1\nhi", "there is no table q1"),
-        ("--%chat\n--%model=kimi_chat", "nothing to ask"),
+        ("--%chat\n--%model=kimi_chat", "there is no question"),
         ("--%chat\n--%model=kimi_chat\n--%output=a b\nhi", "cannot name a table"),
     ],
 )
-def test_what_is_wrong_in_it_is_a_panel(notebook, service: StandIn, cell: str, said: str):
-    assert said in notebook.panel(cell)
+def test_what_is_wrong_in_it_is_a_panel(notebook, service: StandIn, cell: str, message: str) -> None:
+    assert message in notebook.panel(cell)
     assert service.count() == 0
 
 
-def test_the_seeds_cells_are_those_of_the_test():
+def test_the_seeds_cells_are_those_of_the_test() -> None:
     seed = Path(__file__).parents[4] / "shared" / "seeds" / "byzer-sql-quickstart.md"
     if not seed.is_file():
         pytest.skip("the seed is not part of this repository")
@@ -115,19 +117,19 @@ def test_the_seeds_cells_are_those_of_the_test():
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["--%", "--%chat2=1", "x = 1", "%%chat", "# --%chat", "", "  ", "--", "-- %chat"])))
-def test_no_other_cell_is_touched(lines: list[str]):
+def test_no_other_cell_is_touched(lines: list[str]) -> None:
     cell = [line + "\n" for line in lines]
     assert as_magic(cell) == cell
 
 
-def test_a_chat_line_below_the_top_belongs_to_the_cell():
+def test_a_chat_line_below_the_top_belongs_to_the_cell() -> None:
     cell = ["SELECT 1\n", "--%chat\n"]
     assert as_magic(cell) == cell
 
 
 @settings(deadline=None)
 @given(st.text().filter(lambda text: not re.match(r"\s*(--|#)%", text)))
-def test_what_is_below_the_header_is_the_question_to_the_letter(text: str):
+def test_what_is_below_the_header_is_the_question_to_the_letter(text: str) -> None:
     given_, question = parse_cell("--%chat\n--%model=m\n" + text)
     assert given_ == {"model": "m"}
     assert question == "".join(text.splitlines(keepends=True)).strip()

@@ -43,7 +43,7 @@ select llm_result(response) as result from table2 as output;
 
 @pytest.mark.usefixtures("both_models")
 def test_the_quickstarts_connect_cell_says_that_the_model_answers(notebook):
-    said = notebook.well(CONNECT).text.strip()
+    said = notebook.run_ok(CONNECT).text.strip()
     assert said.startswith("qianwen_chat is deployed")
     assert "\n" not in said
 
@@ -77,26 +77,26 @@ def test_a_key_in_a_connect_cell_is_not_shown(notebook):
 
 @pytest.mark.usefixtures("both_models")
 def test_the_quickstarts_sql_runs_unchanged(notebook, service: StandIn):
-    notebook.well(FIRST_SQL)
-    assert "你是威廉" in notebook.well(SECOND_SQL).text
+    notebook.run_ok(FIRST_SQL)
+    assert "你是威廉" in notebook.run_ok(SECOND_SQL).text
     connection = notebook.names["connection"]
     assert connection.execute("SELECT llm_result(response) FROM table2").fetchall() == [("你是威廉。",)]
-    notebook.well(SECOND_SQL)
+    notebook.run_ok(SECOND_SQL)
     assert service.count() == 2, "nothing is asked twice, and its own tables may be made again"
 
 
 @pytest.mark.usefixtures("both_models")
 def test_maps_and_texts_as_byzer_writes_them(notebook):
-    assert "{k=v}" in notebook.well('select map("k", "v")').text
-    notebook.well("""select map("k", '''it's; "so"''') as m as t1;""")
+    assert "{k=v}" in notebook.run_ok('select map("k", "v")').text
+    notebook.run_ok("""select map("k", '''it's; "so"''') as m as t1;""")
     assert notebook.names["connection"].execute("SELECT m['k'] FROM t1").fetchone() == ("""it's; "so\"""",)
-    ran = notebook.well('select llm_response_predict(kimi_chat(llm_param(map("instruction", "x")))) as a as t2;')
+    ran = notebook.run_ok('select llm_response_predict(kimi_chat(llm_param(map("instruction", "x")))) as a as t2;')
     assert "answer to: x" in ran.text
 
 
 @pytest.mark.usefixtures("both_models")
 def test_a_table_of_the_users_own_is_not_replaced(notebook):
-    notebook.well("%sql CREATE TABLE orders AS SELECT 1 AS a")
+    notebook.run_ok("%sql CREATE TABLE orders AS SELECT 1 AS a")
     assert "there is a table orders already" in notebook.panel('select map("k", "v") as m as orders;')
     assert notebook.names["connection"].execute("FROM orders").fetchall() == [(1,)]
 

@@ -36,7 +36,7 @@ def connection() -> Iterator[quackllm.Connection]:
         (r"\{{name}} {{ a b }} {{}} {{user.name}} {name} }}", "{{name}} {{ a b }} {{}} {{user.name}} {name} }}"),
     ],
 )
-def test_what_is_filled_in(connection, text: str, filled: str):
+def test_what_is_filled_in(connection, text: str, filled: str) -> None:
     variables = {
         "name": "Ann",
         "number": 3,
@@ -49,7 +49,7 @@ def test_what_is_filled_in(connection, text: str, filled: str):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{{nmae}}", "did you mean 'name'?"),
         ("{{xyzzy}}", r"write \{{xyzzy}}"),
@@ -62,14 +62,14 @@ def test_what_is_filled_in(connection, text: str, filled: str):
         ("{{FROM nowhere}}", "nowhere"),
     ],
 )
-def test_what_is_refused(connection, text: str, said: str):
+def test_what_is_refused(connection, text: str, message: str) -> None:
     with pytest.raises((QuackLLMError, duckdb.Error)) as refused:
         render_template(text, {"name": "Ann", "big": pandas.DataFrame({"a": range(1001)})}, connection)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert connection.execute("SELECT count(*) FROM t").fetchall() == [(3,)]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text())
-def test_a_value_is_text_and_nothing_else(connection, value: str):
+def test_a_value_is_text_and_nothing_else(connection, value: str) -> None:
     assert render_template("<{{value}}>", {"value": value}, connection) == f"<{value}>"

@@ -18,10 +18,10 @@ def says(sql: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_the_sql_can_be_edited_and_its_rows_make_a_chart(notebook, service: StandIn):
-    notebook.well(SINGERS)
+def test_the_sql_can_be_edited_and_its_rows_make_a_chart(notebook, service: StandIn) -> None:
+    notebook.run_ok(SINGERS)
     service.script(says(BY_COUNTRY))
-    ran = notebook.well("%%text2sql\nHow many singers are there in each country?")
+    ran = notebook.run_ok("%%text2sql\nHow many singers are there in each country?")
     assert notebook.shell.rl_next_input == f"%%sql\n{BY_COUNTRY}"
     assert 'class="quackllm-sql"' in ran.html
     assert 'class="quackllm-chart"' in ran.html
@@ -30,19 +30,19 @@ def test_the_sql_can_be_edited_and_its_rows_make_a_chart(notebook, service: Stan
     assert BY_COUNTRY in ran.text
     assert ran.value.rows.arrow.to_pydict() == {"country": ["中国", "法国"], "singers": [1, 2]}
     notebook.shell.rl_next_input = None
-    notebook.well("%%text2sql\nHow many singers are there in each country?")
+    notebook.run_ok("%%text2sql\nHow many singers are there in each country?")
     assert notebook.shell.rl_next_input is None, "offered once"
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_the_next_question_refines_the_one_before(notebook, service: StandIn):
-    notebook.well(SINGERS)
+def test_the_next_question_refines_the_one_before(notebook, service: StandIn) -> None:
+    notebook.run_ok(SINGERS)
     notebook.shell.rl_next_input = None
     service.script(says(BY_COUNTRY))
-    notebook.well("%ask --output t1 How many singers are there in each country?")
+    notebook.run_ok("%ask --output t1 How many singers are there in each country?")
     assert notebook.shell.rl_next_input is None
     service.script(says("SELECT name FROM singer WHERE age > 30"))
-    ran = notebook.well('%%ask --input t1 --output t2\nOnly those over 30, it\'s "them"; DROP TABLE singer')
+    ran = notebook.run_ok('%%ask --input t1 --output t2\nOnly those over 30, it\'s "them"; DROP TABLE singer')
     sent = service.requests()[-1]["body"]["messages"]
     assert any(BY_COUNTRY in message["content"] for message in sent if message["role"] == "assistant")
     assert "Ann" in ran.text
@@ -57,40 +57,40 @@ def test_the_next_question_refines_the_one_before(notebook, service: StandIn):
 
 @pytest.mark.usefixtures("chat_model")
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         ("DROP TABLE singer", "may not run"),
         ("SELECT nothing FROM singer", "nothing"),
         ("SELECT * FROM read_csv('/etc/passwd')", "may not run"),
     ],
 )
-def test_sql_that_may_not_run_is_a_panel(notebook, service: StandIn, answer: str, said: str):
-    notebook.well(SINGERS)
+def test_sql_that_may_not_run_is_a_panel(notebook, service: StandIn, answer: str, message: str) -> None:
+    notebook.run_ok(SINGERS)
     service.script(says(answer))
-    assert said in notebook.panel("%ask Who?")
-    assert notebook.well("%sql SELECT count(*) AS n FROM singer").value.arrow.to_pydict() == {"n": [3]}
+    assert message in notebook.panel("%ask Who?")
+    assert notebook.run_ok("%sql SELECT count(*) AS n FROM singer").value.arrow.to_pydict() == {"n": [3]}
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_sql_for_a_schema_that_is_only_described_is_not_run(notebook, service: StandIn):
-    notebook.well(SINGERS)
+def test_sql_for_a_schema_that_is_only_described_is_not_run(notebook, service: StandIn) -> None:
+    notebook.run_ok(SINGERS)
     service.script(says("SELECT name FROM singer"))
-    ran = notebook.well("%ask --schema 'CREATE TABLE singer (name VARCHAR)' Who sings?")
+    ran = notebook.run_ok("%ask --schema 'CREATE TABLE singer (name VARCHAR)' Who sings?")
     assert "not run" in ran.text
     assert "Ann" not in ran.text
 
 
 @pytest.mark.usefixtures("chat_model")
-def test_rows_are_limited(notebook, service: StandIn):
-    notebook.well(SINGERS)
+def test_rows_are_limited(notebook, service: StandIn) -> None:
+    notebook.run_ok(SINGERS)
     service.script(says("SELECT name FROM singer ORDER BY name"))
-    assert notebook.well("%ask --rows 1 Who sings?").value.rows.arrow.to_pydict() == {"name": ["Ann"]}
+    assert notebook.run_ok("%ask --rows 1 Who sings?").value.rows.arrow.to_pydict() == {"name": ["Ann"]}
 
 
-def test_the_built_in_model_answers_without_any_other(notebook):
-    notebook.well(SINGERS)
-    assert notebook.well("%ask How many singers are there?").value.rows.arrow.to_pylist()[0].values() is not None
+def test_the_built_in_model_answers_without_any_other(notebook) -> None:
+    notebook.run_ok(SINGERS)
+    assert notebook.run_ok("%ask How many singers are there?").value.rows.arrow.to_pylist()[0].values() is not None
 
 
-def test_with_no_table_there_is_nothing_to_ask_about(notebook):
+def test_with_no_table_there_is_nothing_to_ask_about(notebook) -> None:
     assert "there is no table to ask about" in notebook.panel("%ask How many singers are there?")

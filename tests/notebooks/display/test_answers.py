@@ -49,7 +49,7 @@ def tags(html: str) -> Tags:
     return found
 
 
-def test_a_models_markdown_can_run_and_fetch_nothing():
+def test_a_models_markdown_can_run_and_fetch_nothing() -> None:
     found = tags(markdown(ABUSE))
     assert not found.tags & {"script", "img", "iframe", "style", "object"}
     assert not [url for url in found.attributes["href"] if not url.startswith("https://")]
@@ -59,7 +59,7 @@ def test_a_models_markdown_can_run_and_fetch_nothing():
 
 @settings(deadline=None)
 @given(st.text(), st.sampled_from(["markdown", "text", "html"]))
-def test_whatever_a_model_says_adds_no_tag_of_its_own(text: str, look: str):
+def test_whatever_a_model_says_adds_no_tag_of_its_own(text: str, look: str) -> None:
     response = Response(f"<script>{text}", "<b>", Failure("<i>", text), f"<u>{text}", (Message("user", text),), "error")
     for html in (format_answer(response, text, look)["text/html"], format_conversation(response)["text/html"]):
         assert not tags(html).tags & {"script", "img", "b", "i", "u"}
@@ -67,11 +67,11 @@ def test_whatever_a_model_says_adds_no_tag_of_its_own(text: str, look: str):
 
 
 @pytest.mark.parametrize("formula", [r"\(x_1 + y_1\)", r"\[ \frac{a}{b} \]", "$a_{1} + b_{2}$"])
-def test_formulas_reach_the_page_as_they_are(formula: str):
+def test_formulas_reach_the_page_as_they_are(formula: str) -> None:
     assert formula in markdown(f"Let {formula} be.")
 
 
-def test_a_picture_that_is_elsewhere_is_named_and_not_fetched():
+def test_a_picture_that_is_elsewhere_is_named_and_not_fetched() -> None:
     images = ("https://evil.example/a.png", "data:image/png;base64,iVBORw==", 'data:image/png;"><script>')
     html = format_conversation(Response("x", history=(Message("user", "look", images),)))["text/html"]
     assert tags(html).attributes["src"] == [images[1], images[2]]
@@ -80,7 +80,7 @@ def test_a_picture_that_is_elsewhere_is_named_and_not_fetched():
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.text(), st.none() | st.text() | st.just("<script>")), max_size=4))
-def test_a_tables_values_are_text(rows: list[tuple[str, str | None]]):
+def test_a_tables_values_are_text(rows: list[tuple[str, str | None]]) -> None:
     table = pa.table({"<script>": [a for a, _ in rows], "b": pa.array([b for _, b in rows], pa.string())})
     assert not tags(table_html(table)).tags & {"script"}
     assert f"{len(rows)} row" in table_html(table)
@@ -101,7 +101,7 @@ def test_a_tables_values_are_text(rows: list[tuple[str, str | None]]):
         ({"a": ["$x$ <b>", None], "n": [-1, None]}, True),
     ],
 )
-def test_a_label_and_a_number_make_a_chart(columns: dict[str, list[object]], charted: bool):
+def test_a_label_and_a_number_make_a_chart(columns: dict[str, list[object]], charted: bool) -> None:
     chart = chart_for(pa.table(columns))
     assert (chart is not None) == charted
     if chart is not None:
@@ -109,7 +109,7 @@ def test_a_label_and_a_number_make_a_chart(columns: dict[str, list[object]], cha
         assert "<b>" not in chart
 
 
-def test_a_charts_letters_are_text_and_no_pictures_of_letters():
+def test_a_charts_letters_are_text_and_no_pictures_of_letters() -> None:
     chart = chart_for(pa.table({"country": ["中国", "法国"], "n": [1, 2]}))
     assert chart is not None
     assert "中国" in chart

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 
 import pytest
 from quackllm.udf.session.interrupts import on_interrupt
 
 
-def test_ctrl_c_stops_no_later_statement_however_late_it_is_heard():
+def test_ctrl_c_is_heard_by_the_statement_during_which_it_was_pressed() -> None:
+    before, stopped = signal.signal(signal.SIGINT, signal.default_int_handler), threading.Event()
+    try:
+        with pytest.raises(KeyboardInterrupt), on_interrupt(stopped.set):
+            signal.raise_signal(signal.SIGINT)
+            stopped.wait(10)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert stopped.is_set()
+
+
+def test_ctrl_c_stops_no_later_statement_however_late_it_is_heard() -> None:
     before, stopped = signal.signal(signal.SIGINT, signal.default_int_handler), []
     with on_interrupt(lambda: stopped.append("warm")):  # The listening thread is there.
         pass

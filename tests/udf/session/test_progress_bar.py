@@ -107,7 +107,7 @@ def test_where_the_total_is_known_it_says_what_is_left(on_terminal):
         spent, began = StatementUsage(), time.monotonic()
         bar = ProgressBar(spent, "auto")
         for _ in range(5):
-            spent.asked += 10
+            spent.sent += 10
             spent.answered += 10
             bar.draw(began, 100)
             time.sleep(0.3)

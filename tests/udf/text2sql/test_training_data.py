@@ -6,15 +6,15 @@ from typing import Any
 
 import duckdb
 import pytest
-from quackllm.udf.text2sql.checks.extract_sql import reduce_answer
+from quackllm.udf.text2sql.checks.extract_sql import extract_sql
 from quackllm.udf.text2sql.evaluation.datasets import load_questions
 from quackllm.udf.text2sql.evaluation.question_rows import SkippedRow
 from quackllm.udf.text2sql.prompts.formats import FORMS
 from quackllm.udf.text2sql.training_data import (
     HeldOut,
     build_examples,
+    detect_language,
     held_out,
-    language_of,
     shuffled,
     split_by_database,
 )
@@ -62,7 +62,7 @@ def test_what_is_trained_on_is_what_text2sql_sends(name: str, service: StandIn, 
 @pytest.mark.parametrize("name", FORMS)
 def test_an_answer_in_a_forms_shape_reads_back_as_its_sql(name: str) -> None:
     sql = "SELECT a FROM t WHERE b = '{sql}'"
-    assert reduce_answer(FORMS[name].answer.replace("{sql}", sql)) == sql
+    assert extract_sql(FORMS[name].answer.replace("{sql}", sql)) == sql
 
 
 def test_a_schema_of_the_rows_own_and_other_names_of_the_fields() -> None:
@@ -148,7 +148,7 @@ def test_languages_and_a_limit() -> None:
         {"question": "Who?", "sql": "SELECT name FROM head"},
     )
     examples, left_out = build_examples(asked, "chat", tested=NOTHING_HELD, languages=["zh"])
-    assert [language_of(one.question) for one in examples] == ["zh"]
+    assert [detect_language(one.question) for one in examples] == ["zh"]
     assert [one.kind for one in left_out] == ["language", "language"]
     assert len(build_examples(asked, "chat", tested=NOTHING_HELD, limit=2)[0]) == 2
 

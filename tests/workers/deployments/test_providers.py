@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from quackllm.workers.deployments.providers import ALIASES, ON_THIS_MACHINE, SERVICES, find_service
 from quackllm.workers.engines import find_engine
 from quackllm.workers.errors import SetupError
+
+import quackllm
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -36,3 +42,12 @@ def test_a_deployments_own_settings_come_first() -> None:
     settings = {**find_service("kimi").settings(), "model": "moonshot-v1-8k"}
     assert settings["model"] == "moonshot-v1-8k"
     assert settings["base_url"] == "https://api.moonshot.cn/v1"
+
+
+def test_connecting_loads_no_client_of_a_deployed_service(home: Path) -> None:
+    for name, type in (("a", "saas/openai"), ("b", "saas/qianwen")):
+        quackllm.deploy(name, type, infer_params={"saas.model": "m", "saas.api_key": "k"})
+    program = "import sys, quackllm; quackllm.connect().execute('SELECT 1'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert "quackllm.workers.engines.openai" in done.stdout.split()
+    assert not {"openai", "dashscope", "aiohttp", "requests"} & set(done.stdout.split())

@@ -50,7 +50,7 @@ def test_the_body_is_the_one_of_the_vendors_own_call(service: StandIn) -> None:
     theirs, ours = service.requests()
     assert ours["path"] == theirs["path"]
     assert ours["body"] == theirs["body"]
-    assert ours["headers"]["x-dashscope-sdk-client"].startswith("python-sdk/")
+    assert ours["headers"]["Authorization"] == theirs["headers"]["Authorization"]
 
 
 def test_the_workspace_is_sent(service: StandIn) -> None:

@@ -74,7 +74,7 @@ def test_an_answer(service: StandIn, name: str, ask: Ask) -> None:
     response = run(service, name, lambda engine: ask(engine, HELLO))
     assert (response.output, response.finish_reason, response.error) == ("answer to: hello there", "stop", None)
     assert (response.usage.input_tokens, response.usage.output_tokens) == (3, 6)
-    assert response.request_id == "request-" + response.request_id.removeprefix("request-")
+    assert (response.request_id or "").startswith("request-")
 
 
 def test_a_conversation(service: StandIn, name: str, ask: Ask) -> None:

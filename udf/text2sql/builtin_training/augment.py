@@ -21,7 +21,7 @@ from ....workers.builtin.schema.schema_index import SchemaIndex, column_kind
 from ....workers.builtin.text.tokens import Word, is_cjk, read_words, stem
 from .examples import ExamplePool, make_example
 
-LONGEST_NAME = 8
+MAX_NAME_CHARACTERS = 8
 TRIES = 6
 
 
@@ -96,7 +96,7 @@ def _named(words: Sequence[Word], name: Sequence[str], column: int = -1, table: 
     """Return where words spell a whole name; None unless they do so once."""
     wanted, found = "".join(stem(word) for word in name), []
     for start in range(len(words)):
-        for end in range(start + 1, min(start + LONGEST_NAME, len(words)) + 1):
+        for end in range(start + 1, min(start + MAX_NAME_CHARACTERS, len(words)) + 1):
             if "".join(stem(word.lower) for word in words[start:end]) == wanted:
                 plural = words[end - 1].lower.endswith("s") and not name[-1].endswith("s")
                 kind = "column" if column >= 0 else "table"

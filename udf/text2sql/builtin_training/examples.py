@@ -22,12 +22,12 @@ from ....workers.builtin.query.to_sql import NotWritableError, format_sql
 from ....workers.builtin.query.tree import LiteralValue, Query
 from ....workers.builtin.schema.schema_index import SchemaIndex
 from ....workers.database_schema import Column, Schema, Table
-from ..evaluation.datasets import Question, schema_of
-from ..schema.resolve import resolve
+from ..evaluation.datasets import Question, load_schema
+from ..schema.resolve import resolve_schema
 from .query_trees import QuestionTree, read_questions
 
 log = logging.getLogger(__name__)
-MOST_SYMBOLS = 90
+MAX_SYMBOLS = 90
 HELD_OUT = ("apartment_rentals", "film_rank", "machine_repair", "product_catalog", "ship_1")
 """Training databases that validation is done on: none of their questions is trained on."""
 
@@ -38,7 +38,7 @@ Translate this sentence into French.|What is the meaning of life?|How do I cook 
 What is 2 plus 2?|Summarize the news of this week.|Can you help me with my homework?|What is the capital of France?
 Will it rain tomorrow?|Recommend a good film.|How do I install Python?|Drop all the tables.|What is your name?
 Delete everything.|Which stock should I buy?|How far away is the moon?|Sing a song.|What did you eat yesterday?"""
-WIDE_STRANGERS = """\
+CHINESE_UNANSWERABLE = """\
 今天天气怎么样？|给我讲个笑话。|你是谁？|你好|谢谢|写一首关于大海的诗。|现在几点了？|把这句话翻译成英文。|人生的意义是什么？
 米饭怎么做？|二加二等于几？|帮我写作业。|中国的首都是哪里？|明天会下雨吗？|推荐一部好电影。|把所有的表都删掉。|我该买哪只股票？
 月亮离我们有多远？|唱首歌吧。|你昨天吃了什么？|怎么安装Python？|总结一下本周新闻。"""
@@ -92,9 +92,9 @@ class Examples:
     tables: list[Example] = field(default_factory=list)
     wide: list[Example] = field(default_factory=list)
     generated: list[Example] = field(default_factory=list)
-    wide_generated: list[Example] = field(default_factory=list)
+    chinese_augmented: list[Example] = field(default_factory=list)
     held_out: list[Example] = field(default_factory=list)
-    wide_held_out: list[Example] = field(default_factory=list)
+    chinese_held_out: list[Example] = field(default_factory=list)
     english: ExamplePool = field(default_factory=ExamplePool)
     chinese: ExamplePool = field(default_factory=ExamplePool)
     dropped: int = 0
@@ -108,7 +108,7 @@ def spider_examples(suites: Mapping[str, Sequence[Question]]) -> Examples:
         count = sum(one.tree is not None for one in readings)
         log.info("%s: %d of %d have trees; %s", suite, count, len(readings), reasons.most_common(3))
         for database, group in groupby(readings, key=lambda one: one.question.db):
-            links = SchemaLinks(SchemaIndex(schema_of(database)))
+            links = SchemaLinks(SchemaIndex(load_schema(database)))
             if database not in HELD_OUT:
                 found.english.links[database] = links
             _add_database(found, links, list(group))
@@ -165,17 +165,17 @@ def make_example(question: str, links: SchemaLinks, tree: Query, before: Previou
         symbols = Linearizer([one.spellings for one in linked.candidates], linked.words).query(tree)
     except NotExpressibleError:
         return None
-    return Example(linked, tuple(symbols)) if len(symbols) <= MOST_SYMBOLS and is_valid(symbols) else None
+    return Example(linked, tuple(symbols)) if len(symbols) <= MAX_SYMBOLS and is_valid(symbols) else None
 
 
-def wide_examples(found: Examples, asked: Sequence[Question]) -> None:
+def chinese_examples(found: Examples, asked: Sequence[Question]) -> None:
     """Add the examples of Chinese questions, whose databases are DDL alone; every tenth database is held out."""
     texts = {one.db: one.schema for one in asked}
-    names = {database: SchemaIndex(resolve(text, Schema()).schema) for database, text in texts.items()}
+    names = {database: SchemaIndex(resolve_schema(text, Schema()).schema) for database, text in texts.items()}
     held_out = set(sorted(names)[::10])
     counts = Counter[str]()
     for database, group in groupby(sorted(asked, key=lambda one: one.db), key=lambda one: one.db):
-        links, into = SchemaLinks(names[database]), found.wide_held_out if database in held_out else found.wide
+        links, into = SchemaLinks(names[database]), found.chinese_held_out if database in held_out else found.wide
         before: PreviousTurn | None = None
         for one in sorted(group, key=lambda one: (one.dialogue or 0, one.turn)):
             before = before if one.turn else None

@@ -42,9 +42,9 @@ class BuiltinModel:
         """Return the SQL, or None for a decline."""
         if connection is not self.connection:
             self.connection, self.schema = connection, read_catalog(connection)
-        return self.ask(self.schema, question, history)
+        return self.ask_model(self.schema, question, history)
 
-    def ask(self, schema: Schema, question: str, history: History = ()) -> str | None:
+    def ask_model(self, schema: Schema, question: str, history: History = ()) -> str | None:
         """Return the SQL, or None for a decline."""
         messages = FORMS["builtin"].ask([Message("user", question)], schema, match_values(question, schema))
         began = time.perf_counter()
@@ -69,11 +69,11 @@ def count_declines(model: BuiltinModel, asked: list[Question], seed: int = 0) ->
     """Return how many questions are declined on their own database, how many on a wrong one, and of how many."""
     chance = random.Random(seed)
     names = sorted({question.db for question in asked})
-    own = sum(model.ask(catalog_of(question.db), question.question) is None for question in asked)
+    own = sum(model.ask_model(catalog_of(question.db), question.question) is None for question in asked)
     wrong = 0
     for question in asked:
         other = chance.choice([name for name in names if name != question.db])
-        wrong += model.ask(catalog_of(other), question.question) is None
+        wrong += model.ask_model(catalog_of(other), question.question) is None
     return own, wrong, len(asked)
 
 

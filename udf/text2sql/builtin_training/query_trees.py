@@ -15,7 +15,7 @@ from ....workers.builtin.query.implied_tables import drop_implied_tables, map_sc
 from ....workers.builtin.query.to_sql import NotWritableError, format_sql
 from ....workers.builtin.query.tree import Query, Term, terms_in
 from ....workers.builtin.schema.schema_index import SchemaIndex
-from ..evaluation.datasets import Question, open_database, schema_of
+from ..evaluation.datasets import Question, load_schema, open_database
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Checker:
     """Reads the SQL of one database's questions and runs what the trees give."""
 
     def __init__(self, database: str) -> None:
-        self.names = SchemaIndex(schema_of(database))
+        self.names = SchemaIndex(load_schema(database))
         self.connection = duckdb.connect()
         self.connection.execute("SET threads = 1")
         open_database(self.connection, database)

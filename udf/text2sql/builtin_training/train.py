@@ -26,13 +26,13 @@ from ....workers.builtin.network.weights import average_weights, load_weights, s
 from ..evaluation.datasets import load_questions
 from .augment import generated_examples
 from .examples import (
+    CHINESE_UNANSWERABLE,
     UNANSWERABLE,
-    WIDE_STRANGERS,
     Examples,
+    chinese_examples,
     spider_examples,
     table_examples,
     table_links,
-    wide_examples,
 )
 
 log = logging.getLogger("train_builtin")
@@ -49,13 +49,13 @@ def prepare(cache: Path | None, tables: int) -> Examples:
     found = spider_examples(suites)
     asked = random.Random(0).sample(load_questions("wikisql", "train"), tables)
     found.tables = table_examples(asked, random.Random(0))
-    wide_examples(found, load_questions("chase_zh", "train"))
+    chinese_examples(found, load_questions("chase_zh", "train"))
     weight = len(asked) // 200
     found.english.strangers = [one.question for one in asked] + UNANSWERABLE.replace("\n", "|").split("|") * weight
-    found.chinese.strangers = WIDE_STRANGERS.replace("\n", "|").split("|")
+    found.chinese.strangers = CHINESE_UNANSWERABLE.replace("\n", "|").split("|")
     chance, links = random.Random(0), table_links(asked, 4000)
     found.generated = generated_examples(found.english, links, min(16000, len(found.train)), chance)
-    found.wide_generated = generated_examples(found.chinese, [], min(3000, len(found.wide)), chance)
+    found.chinese_augmented = generated_examples(found.chinese, [], min(3000, len(found.wide)), chance)
     if cache:
         cache.write_bytes(pickle.dumps(found))
     return found
@@ -148,7 +148,7 @@ class Trainer:
         found = self.examples
         english, chinese = len(found.train), len(found.wide)
         drawn = self._draw(found.tables, english // 3) + self._draw(found.generated, english // 3)
-        drawn += self._draw(found.wide_generated, chinese // 3)
+        drawn += self._draw(found.chinese_augmented, chinese // 3)
         drawn += found.english.declined(english // 22, self.chance)
         drawn += found.chinese.declined(chinese // 22, self.chance)
         return [*found.train, *found.wide, *drawn]
@@ -173,7 +173,7 @@ class Trainer:
     def report(self, out: Path, losses: list[float], batch_size: int) -> None:
         """Write the weights and one line of the log."""
         save_weights(out, self.mean.state_dict(), self.mean.shape)
-        held_out = [exact_match(self.mean, kept) for kept in (self.examples.held_out, self.examples.wide_held_out)]
+        held_out = [exact_match(self.mean, kept) for kept in (self.examples.held_out, self.examples.chinese_held_out)]
         seconds = time.monotonic() - self.began
         log.info(
             "%5.0f s, step %d, %.0f examples/s, loss %.3f, held out exact: English %.3f, Chinese %.3f",

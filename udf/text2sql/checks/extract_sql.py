@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ....workers.sandbox.locked_duckdb import parser_error
 from .json_answer import sql_in_json
-from .sandbox import parser_error
 
 THINKING = r"(?:\w+:)?(?:think|thinking|thought|thoughts|reasoning|analysis|scratchpad|reflection)"
 BEGIN, END = rf"(?:<{THINKING}>|◁think▷|\[THINK\])", rf"(?:</{THINKING}>|◁/think▷|\[/THINK\])"
@@ -18,7 +18,7 @@ TAG = re.compile(
     r"|\[SQL\]",
     re.IGNORECASE,
 )
-MOST_TAGS = 50
+MAX_TAGS = 50
 BLOCK = re.compile(r"(?:`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*\n?(.*?)(?:`{3,}|~{3,}|$)", re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 SQL_MARK = re.compile(
@@ -51,19 +51,19 @@ SQL_TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|.
 # What stands behind SQL and is none: chat markers, the training data's next section, the end of a block.
 MARK = re.compile(r"<\|[^|]*\||</?s>|\[/?(?:INST|SQL|QUESTION)\]|```|~~~|###+ |\n\s{0,20}(?:\*\*\w|【)")
 # How a line goes on with a statement: such a line is never cut off, or a fault in it would become another query.
-GOES_ON = re.compile(
+CONTINUATION = re.compile(
     r"\s*(?:[^\w\s\u2e80-\uffff>*#-]|(?:WHERE|GROUP|ORDER|HAVING|LIMIT|OFFSET|JOIN|LEFT|RIGHT|INNER|OUTER|FULL|CROSS|ASOF|ON"
     r"|AND|OR|NOT|IN|UNION|INTERSECT|EXCEPT|FROM|SELECT|AS|WINDOW|QUALIFY|CASE|WHEN|THEN|ELSE|END|USING|BETWEEN|IS)\b)",
     re.IGNORECASE,
 )
 COMMENTS = re.compile(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", re.DOTALL)
-CANNOT = re.compile(
+DECLINE = re.compile(
     r"CANNOT ANSWER\s*[:：]?\s*(.*)|\bI (?:do not|don't|don’t) know\b.*|(?:无法|不能)(?:回答|确定|根据).*",
     re.DOTALL | re.I,
 )
 
 
-def reduce_answer(text: str) -> str | None:
+def extract_sql(text: str) -> str | None:
     """Return the SQL that an answer holds, without the comments before and the semicolons behind it, or None.
 
     A query is taken before any other statement, a block marked as SQL before one that is not, the last of several
@@ -90,9 +90,9 @@ def _begin(text: str) -> re.Match[str] | None:
     return max(final, key=lambda one: one.start("sql"), default=None) or next(iter(found), None)
 
 
-def declined(text: str) -> str | None:
+def decline_reason(text: str) -> str | None:
     """Return why a model says that the schema cannot answer, in its own words; None where it does not say so."""
-    found = CANNOT.search(THOUGHT.sub("", text))
+    found = DECLINE.search(THOUGHT.sub("", text))
     return (found[1] or found[0]).strip() if found else None
 
 
@@ -116,7 +116,7 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 
 def _marked_places(text: str) -> Iterator[str]:
     """Yield what stands in tags and blocks, those marked as SQL first, the last of each before the others."""
-    for tag in [*TAG.finditer(text)][: -MOST_TAGS - 1 : -1]:
+    for tag in [*TAG.finditer(text)][: -MAX_TAGS - 1 : -1]:
         if inside := _inside_tag(text, tag):
             yield inside
     blocks = [(mark.lower(), body) for mark, body in BLOCK.findall(text)]
@@ -162,7 +162,7 @@ def _up_to_end(text: str) -> str:
     lines = text[:end].split("\n")
     for count in range(len(lines), max(len(lines) - 40, 0), -1):
         shorter = _trimmed("\n".join(lines[:count]))
-        if count < len(lines) and GOES_ON.match(lines[count]):
+        if count < len(lines) and CONTINUATION.match(lines[count]):
             break
         if parser_error(shorter) is None:
             return shorter

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from itertools import pairwise
-from typing import Any
 
 import duckdb
 
@@ -14,23 +12,21 @@ from ....workers.errors import GuardError, did_you_mean
 from .allowlist import (
     EXPRESSIONS,
     FILE_LIKE,
-    LARGEST_SIZE,
-    MULTIPLYING,
+    FILE_PATH,
     NODES,
-    SIZED_FUNCTIONS,
     SYSTEM_SCHEMAS,
     SYSTEM_TABLE,
     TABLE_FUNCTIONS,
-    allowed_functions,
+    is_allowed,
+    system_views,
 )
-from .sandbox import ask
+from .pivot import with_values
+from .sql_tree import Scope, Tree, nodes, serialize
 
-Tree = dict[str, Any]
-Scope = frozenset[str]
 HINT = "text2sql runs one SELECT over the tables of its schema"
 
 
-def check(
+def check_sql(
     sql: str, schema: Schema | None = None, *, strict: bool = False, functions: Collection[str] = frozenset()
 ) -> str:
     """Return the one SELECT that a text holds, without comments and semicolons: what was checked is what may run.
@@ -44,17 +40,28 @@ def check(
     Raises:
         GuardError: it is no single SELECT, or reaches for what it may not.
     """
+    return checked_statement(sql, schema, strict=strict, functions=functions)[0]
+
+
+def checked_statement(
+    sql: str, schema: Schema | None = None, *, strict: bool = False, functions: Collection[str] = frozenset()
+) -> tuple[str, Tree]:
+    """Return the one SELECT that a text holds, as `check_sql` does, and DuckDB's own tree of it."""
     sql = _single_statement(sql)
-    tables = paths_of(schema) if schema else {}
-    for node, scope in _nodes(_tree(sql)):
+    tree = tree_of(sql)
+    tables = table_paths(schema) if schema else {}
+    schemas = {part for path in tables for part in path[:-1]} | SYSTEM_SCHEMAS | {"main", "temp"}
+    for node, scope in nodes(tree):
         _check_kind(node)
         if node.get("type") == "TABLE_FUNCTION":
             _check_table_function(node["function"])
-        if name := node.get("function_name"):
-            _check_function(node, name.lower(), functions)
+        if node.get("function_name"):
+            _check_function(node, functions, schemas)
         if node.get("type") == "BASE_TABLE":
             _check_table(node, scope, tables, strict)
-    return sql
+        if node.get("type") == "SHOW_REF":
+            _check_show(node)
+    return sql, tree
 
 
 def _refuse(what: str, hint: str = HINT) -> GuardError:
@@ -80,37 +87,26 @@ def _single_statement(sql: str) -> str:
     return found[0]
 
 
-def _tree(sql: str) -> Tree:
-    """Return DuckDB's own tree of the one SELECT."""
+def tree_of(sql: str) -> Tree:
+    """Return DuckDB's own tree of the one SELECT.
+
+    Raises:
+        GuardError: it is none, or nested too deeply.
+    """
     try:
-        tree = json.loads(str(ask("SELECT json_serialize_sql($1::VARCHAR)", [sql])[0][0]))
+        tree = serialize(sql)
+        if tree["error"] and tree["error_type"] != "parser" and (pivot := with_values(sql)):
+            tree = serialize(pivot)
     except (RecursionError, duckdb.Error) as error:
         raise _refuse("it cannot be taken apart; it may be nested too deeply") from error
     if tree["error"] and tree["error_type"] == "parser":
         raise _refuse(f"DuckDB cannot read it: {tree['error_message']}")
     if tree["error"]:
-        raise _refuse(f"it is no SELECT, or a PIVOT without IN: {sql.split()[0].upper()}")
+        raise _refuse(f"it is no SELECT: {sql.split()[0].upper()}")
     if len(tree["statements"]) != 1:
         raise _refuse(f"it holds {len(tree['statements'])} statements")
     statement: Tree = tree["statements"][0]
     return statement
-
-
-def _nodes(tree: Tree) -> Iterator[tuple[Tree, Scope]]:
-    """Yield every node with the names that WITH gives there: a name counts after its own query, not before it."""
-    pending: list[tuple[Any, Scope]] = [(tree, frozenset())]
-    while pending:
-        value, scope = pending.pop()
-        if isinstance(value, list):
-            pending += [(item, scope) for item in value]
-        elif isinstance(value, dict):
-            yield value, scope
-            if value.get("type") == "RECURSIVE_CTE_NODE":
-                scope |= {str(value.get("cte_name", "")).lower()}
-            for cte in (value.get("cte_map") or {"map": []})["map"]:
-                pending.append((cte["value"], scope))
-                scope |= {cte["key"].lower()}
-            pending += [(child, scope) for key, child in value.items() if key != "cte_map"]
 
 
 def _check_kind(node: Tree) -> None:
@@ -123,24 +119,19 @@ def _check_kind(node: Tree) -> None:
         raise _refuse("PARAMETER is not allowed")
 
 
-def _check_function(node: Tree, name: str, functions: Collection[str]) -> None:
-    if node.get("schema") or node.get("catalog"):
+def _check_function(node: Tree, functions: Collection[str], schemas: Collection[str]) -> None:
+    name = node["function_name"].lower()
+    # In `column.lower()` the column stands where a schema would: a name that no schema has is one.
+    schema = str(node.get("schema") or "").lower()
+    if node.get("catalog") or (schema and schema in schemas):
         raise _refuse(f"the function {name} is called through a schema", hint=f"write {name}(…)")
-    if name not in allowed_functions() and name not in functions:
+    if not is_allowed(name) and name not in functions:
         raise _refuse(f"the function {name} is not allowed")
-    if name in SIZED_FUNCTIONS and any(_makes_much(inner) for inner, _ in _nodes({"": node["arguments"]})):
-        raise _refuse(f"{name} would make more than {LARGEST_SIZE:,} at once")
 
 
-def _makes_much(node: Tree) -> bool:
-    """Whether an argument of a sized function is large, or could be made so."""
-    if node.get("class") != "CONSTANT":
-        return str(node.get("function_name", "")).lower() in SIZED_FUNCTIONS | MULTIPLYING
-    literal = node.get("literal") or {}
-    try:
-        return float(literal.get("text", 0)) > LARGEST_SIZE
-    except ValueError:
-        return literal.get("kind") in ("INTEGER", "NUMERIC")
+def _check_show(node: Tree) -> None:
+    if node.get("show_type") not in ("DESCRIBE", "SUMMARY") or node.get("query") is None:
+        raise _refuse(f"{node.get('show_type', 'SHOW').replace('_', ' ')} is not allowed")
 
 
 def _check_table_function(function: Tree) -> None:
@@ -149,7 +140,7 @@ def _check_table_function(function: Tree) -> None:
         raise _refuse(f"the table function {name or function.get('type')} is not allowed")
 
 
-def paths_of(schema: Schema) -> dict[tuple[str, ...], str]:
+def table_paths(schema: Schema) -> dict[tuple[str, ...], str]:
     """Return every way to write each table of the schema."""
     paths = {}
     for table in schema.tables:
@@ -163,10 +154,11 @@ def paths_of(schema: Schema) -> dict[tuple[str, ...], str]:
 def _check_table(node: Tree, scope: Scope, tables: dict[tuple[str, ...], str], strict: bool) -> None:
     given = (node["catalog_name"], node["schema_name"], node["table_name"])
     path = tuple(part.lower() for part in given if part)
-    if path in tables or (len(path) == 1 and path[0] in scope and not FILE_LIKE.fullmatch(path[0])):
+    if path in tables or (len(path) == 1 and path[0] in scope and not FILE_PATH.fullmatch(path[0])):
         return
     name = ".".join(part for part in given if part)
-    if any(part in SYSTEM_SCHEMAS for part in path[:-1]) or SYSTEM_TABLE.fullmatch(path[-1]):
+    is_view = len(path) == 1 and path[0] in system_views()
+    if any(part in SYSTEM_SCHEMAS for part in path[:-1]) or is_view or SYSTEM_TABLE.fullmatch(path[-1]):
         raise _refuse(f"{name} is a table of the system")
     if FILE_LIKE.fullmatch(name):
         raise _refuse(f"{name} is no table of the schema; files and addresses are not read")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .sandbox import parser_error
+from ....workers.sandbox.locked_duckdb import parser_error
 
 VERB = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/|\(|```\w*)*"
@@ -24,14 +24,14 @@ FIELD = re.compile(
 CLOSES = {"“": "”"}
 ESCAPED = re.compile(r"\\(u[0-9a-fA-F]{4}|\n|.)", re.DOTALL)
 LETTERS = {"n": "\n", "t": "\t", "r": "\r", "\n": "\n"}
-MOST_TRIES = 30
+MAX_TRIES = 30
 """Closing quotes, or beginnings of objects, that are tried: each try asks DuckDB's parser."""
 DEEPEST = 6
 
 
 def sql_in_json(text: str) -> str | None:
     """Return the SQL that an answer like {"sql": "SELECT …"} says; None where it is no such answer."""
-    begins = [found.end() for found in BEGINS.finditer(text)][:MOST_TRIES]
+    begins = [found.end() for found in BEGINS.finditer(text)][:MAX_TRIES]
     for begin in begins:
         try:
             value, _ = json.JSONDecoder(strict=False).raw_decode(text, begin)
@@ -44,7 +44,7 @@ def sql_in_json(text: str) -> str | None:
 
 def _best(found: Iterator[tuple[str, str]]) -> str | None:
     """Return the statement whose key speaks of SQL most clearly, one that DuckDB can parse before others."""
-    statements = [(key.lower(), text) for key, text in found if VERB.match(text)][:MOST_TRIES]
+    statements = [(key.lower(), text) for key, text in found if VERB.match(text)][:MAX_TRIES]
     ranked = [(_rank(key), "```" not in text and parser_error(text) is not None, text) for key, text in statements]
     return min(ranked, key=lambda one: one[:2])[2] if ranked else None
 
@@ -85,7 +85,7 @@ def _closed(text: str, quote: str) -> str:
     closing = re.escape(CLOSES.get(quote, quote))
     first = None
     for number, end in enumerate(re.finditer(rf"{closing}(?=\s*(?:[,}}\]]|//|/\*|\#|\n|\Z))", text)):
-        if number >= MOST_TRIES:
+        if number >= MAX_TRIES:
             break
         if end.start() and text[end.start() - 1] == "\\":
             continue

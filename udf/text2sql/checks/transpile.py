@@ -12,7 +12,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from ....workers.database_schema import Schema, Table, split_name
 from ....workers.errors import RequestError, did_you_mean
 from .date_types import type_of
-from .guard import paths_of
+from .guard import table_paths
 from .server_dates import MYSQL, POSTGRES
 from .sqlite_dates import SQLITE
 
@@ -37,7 +37,7 @@ def find_dialect(name: str) -> str:
     return found
 
 
-def translate(sql: str, schema: Schema, dialect: str) -> str:
+def transpile(sql: str, schema: Schema, dialect: str) -> str:
     """Return DuckDB's SQL in another dialect.
 
     DuckDB does not mind the case of names; Postgres minds that of columns and MySQL that of tables. Names are therefore
@@ -63,7 +63,7 @@ def translate(sql: str, schema: Schema, dialect: str) -> str:
     return said.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
 
 
-def limited(sql: str, dialect: str, most: int) -> str:
+def with_limit(sql: str, dialect: str, most: int) -> str:
     """Return a query that gives no more rows than these: the first of those that it gives without it.
 
     Raises:
@@ -119,7 +119,7 @@ class _Spelling:
     def __init__(self, tree: exp.Query, schema: Schema) -> None:
         self._tree = tree
         self._tables = {table.name: table for table in schema.tables}
-        self._paths = paths_of(schema)
+        self._paths = table_paths(schema)
         self._aliases: Names = {}
 
     def spell(self) -> None:
@@ -135,12 +135,12 @@ class _Spelling:
                 self._spell_column(column, scope)
             self._spell_using(scope)
 
-    def _known(self, table: exp.Table) -> Table | None:
+    def _names_in_schema(self, table: exp.Table) -> Table | None:
         path = tuple(part.name.lower() for part in table.parts)
         return self._tables.get(self._paths.get(path, ""))
 
     def _spell_table(self, node: exp.Table) -> None:
-        if (known := self._known(node)) is None:
+        if (known := self._names_in_schema(node)) is None:
             return
         parts = [exp.to_identifier(part, quoted=True) for part in split_name(known.name)]
         for place in ("this", "db", "catalog"):
@@ -153,7 +153,7 @@ class _Spelling:
                 if isinstance(identifier, exp.Identifier):
                     _quote(identifier, self._aliases.setdefault(identifier.name.lower(), identifier.name))
         for table in self._tree.find_all(exp.Table):
-            if not table.db and table.name.lower() in self._aliases and not self._known(table):
+            if not table.db and table.name.lower() in self._aliases and not self._names_in_schema(table):
                 _quote(table.this, self._aliases[table.name.lower()])
 
     def _spell_column(self, column: exp.Column, scope: Scope) -> None:
@@ -174,7 +174,7 @@ class _Spelling:
     def _type(self, source: exp.Table | Scope | None, name: str) -> str:
         """Return the type of a source's column; '' where it is not known."""
         if isinstance(source, exp.Table):
-            columns = known.columns if (known := self._known(source)) else ()
+            columns = known.columns if (known := self._names_in_schema(source)) else ()
             return next((column.type for column in columns if column.name.lower() == name), "")
         query = source.expression if source else None
         items = query.selects if isinstance(query, exp.Query) else ()
@@ -188,7 +188,7 @@ class _Spelling:
     def _names(self, source: exp.Table | Scope | None) -> Names:
         """Return the columns that a source has."""
         if isinstance(source, exp.Table):
-            known = self._known(source)
+            known = self._names_in_schema(source)
             return {column.name.lower(): column.name for column in known.columns} if known else {}
         names = _given_out(source) if source else {}
         if source and "*" in names:

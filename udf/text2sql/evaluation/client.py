@@ -16,7 +16,7 @@ History = tuple[tuple[str, str | None], ...]
 """The turns before: each question with the SQL that it was answered with."""
 
 # Parameters and no table: a table of questions would be a part of the catalog that is asked about.
-ASK = """
+QUESTION_SQL = """
     SELECT text2sql_detail(llm_param({'instruction': question, 'history': history}), schema := schema, model := $model)
     FROM (SELECT unnest($questions::VARCHAR[]) AS question, unnest($histories::VARCHAR[]) AS history,
                  unnest($schemas::VARCHAR[]) AS schema, unnest(range(len($questions))) AS number)
@@ -62,7 +62,7 @@ class Text2SqlClient:
             "histories": [_turns(one.history) for one in asked],
             "schemas": [one.schema for one in asked],
         }
-        rows = connection.execute(ASK, {**columns, "model": self.model}).fetchall()
+        rows = connection.execute(QUESTION_SQL, {**columns, "model": self.model}).fetchall()
         return [_answered(detail) for (detail,) in rows]
 
 

@@ -11,8 +11,9 @@ import duckdb
 from ....workers.database_schema import Column, Schema, Table
 from ....workers.errors import SetupError, did_you_mean
 from ....workers.mschema import format_mschema
+from ...open_errors import open_error
 from ..schema.catalog import read_catalog
-from ..schema.resolve import ResolvedSchema, resolve
+from ..schema.resolve import ResolvedSchema, resolve_schema
 from .datasets import Question, data_folder, list_databases, open_database
 
 
@@ -35,7 +36,7 @@ def open_source(name: str) -> duckdb.DuckDBPyConnection:
             open_database(connection, name if known else str(path.resolve()))
             return connection
     except duckdb.Error as error:
-        raise SetupError(f"the database {name!r} cannot be opened: {error}", hint="name a DuckDB file") from error
+        raise open_error(name, error) from error
     raise SetupError(f"there is no database {name!r}", hint=did_you_mean(name, list_databases()))
 
 
@@ -89,7 +90,7 @@ class QuestionDatabases:
         """
         text = schema_text(question)
         if text is not None:
-            return resolve(text, Schema())
+            return resolve_schema(text, Schema())
         if question.db not in self._catalogs:
             with self.connection(question) or duckdb.connect() as connection:
                 self._catalogs[question.db] = read_catalog(connection)

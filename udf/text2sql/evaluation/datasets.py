@@ -29,7 +29,7 @@ CREATE = re.compile(r'CREATE TABLE "([^"]+)" \(\n(.*?)\n\);\n((?:-- [^\n]*\n?)*)
 COLUMN = re.compile(r'\s*"([^"]+)" (.+?),?$')
 PRIMARY = "primary key: "
 FOREIGN = re.compile(r"foreign key: (.+?) -> (.+?)\((.+?)\)")
-MOST_VALUES = 20_000
+MAX_VALUES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def open_database(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def schema_of(name: str) -> Schema:
+def load_schema(name: str) -> Schema:
     """Return a database's schema straight from its files, with every distinct text, up to 20,000 a column."""
     tables, foreign_keys = [], []
     for table, body, keys in _statements(name):
@@ -172,7 +172,7 @@ def _distinct(path: Path) -> dict[str, tuple[str, ...]]:
     data = pyarrow.parquet.read_table(path)
     for name in data.column_names:
         column = data.column(name)
-        limit = MOST_VALUES if pyarrow.types.is_string(column.type) else 200
+        limit = MAX_VALUES if pyarrow.types.is_string(column.type) else 200
         values = column.unique().to_pylist()[:limit]
         found[name.lower()] = tuple(str(value) for value in values if value is not None)
     return found

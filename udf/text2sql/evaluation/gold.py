@@ -6,8 +6,8 @@ from threading import Lock
 
 import duckdb
 
+from ....workers.binder import ReusedBinder
 from ....workers.errors import SetupError
-from ..checks.binder import OneByOne
 from .databases import QuestionDatabases
 from .datasets import Question
 from .question_rows import SkippedRow
@@ -22,7 +22,7 @@ class GoldAnswers:
         self.seconds = seconds
         self._rows: dict[tuple[str, str], Rows] = {}
         self._bad: dict[tuple[Question, int], SkippedRow | None] = {}
-        self._copies = OneByOne()
+        self._copies = ReusedBinder()
         self._lock = Lock()
 
     def invalid_reason(self, question: Question) -> SkippedRow | None:

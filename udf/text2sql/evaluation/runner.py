@@ -122,14 +122,14 @@ def evaluate_suite(
     run = _Run(ask, gold, gold_history)
     report = Report(suite.name, left_out=list(suite.left_out), turns=turn_numbers(suite.questions))
     with ThreadPoolExecutor(statements, thread_name_prefix="evaluate") as pool:
-        under_way = [pool.submit(run.answer, group) for group in _groups(suite, together)]
+        in_flight = [pool.submit(run.answer, group) for group in _groups(suite, together)]
         try:
-            _collect(under_way, report, progress)
+            _collect(in_flight, report, progress)
         except KeyboardInterrupt:
             run.stop()
             pool.shutdown(cancel_futures=True)
             report.judged, report.left_out = [], list(suite.left_out)
-            _collect([future for future in under_way if not future.cancelled()], report, lambda count: None)
+            _collect([future for future in in_flight if not future.cancelled()], report, lambda count: None)
         finally:
             run.stop()
             pool.shutdown(cancel_futures=True)

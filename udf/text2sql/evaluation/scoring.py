@@ -23,10 +23,17 @@ OUTCOMES = (
     "service error",
 )  # fmt: skip
 RIGHT, WRONG, EMPTY, FAILED, UNBOUND, UNPARSED, GUARDED, DECLINED, NO_SQL, SERVICE = OUTCOMES
-OUTCOME_OF_CODE = {"parser": UNPARSED, "guard": GUARDED, "declined": DECLINED, "no_sql": NO_SQL}
+OUTCOME_OF_CODE = {
+    "parser": UNPARSED,
+    "guard": GUARDED,
+    "memory": FAILED,
+    "time": FAILED,
+    "declined": DECLINED,
+    "no_sql": NO_SQL,
+}
 SECONDS = 10.0
-MOST_ROWS = 100_000
-MOST_SHOWN = 5
+MAX_ROWS = 100_000
+MAX_SHOWN = 5
 Rows = list[tuple[Any, ...]]
 
 
@@ -123,11 +130,11 @@ def outcome_of(code: str) -> Outcome:
     return OUTCOME_OF_CODE.get(code, UNBOUND if code in DUCKDB_WORDS else SERVICE)
 
 
-def _words(kind: type[BaseException]) -> set[str]:
-    return {kind.__name__.removesuffix("Exception").lower()}.union(*(_words(sub) for sub in kind.__subclasses__()))
+def _message(kind: type[BaseException]) -> set[str]:
+    return {kind.__name__.removesuffix("Exception").lower()}.union(*(_message(sub) for sub in kind.__subclasses__()))
 
 
-DUCKDB_WORDS = frozenset(_words(duckdb.Error))
+DUCKDB_WORDS = frozenset(_message(duckdb.Error))
 
 
 def reads_several_tables(sql: str) -> bool:
@@ -151,7 +158,7 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECOND
     timer = threading.Timer(seconds, connection.interrupt)
     timer.start()
     try:
-        return connection.execute(sql).fetchmany(MOST_ROWS), ""
+        return connection.execute(sql).fetchmany(MAX_ROWS), ""
     except duckdb.InterruptException:
         return None, f"it takes longer than {seconds:g} s"
     except duckdb.Error as error:
@@ -176,7 +183,7 @@ def same_rows(right: Rows | None, given: Rows | None, ordered: bool) -> bool:
 def difference(right: Rows, given: Rows) -> Difference:
     """Return how two results differ, with the first rows that only one of them has."""
     one, two = Counter(map(_plain, right)), Counter(map(_plain, given))
-    missing, extra = ([str(row) for row in list((a - b).elements())[:MOST_SHOWN]] for a, b in ((one, two), (two, one)))
+    missing, extra = ([str(row) for row in list((a - b).elements())[:MAX_SHOWN]] for a, b in ((one, two), (two, one)))
     return Difference(len(right), len(given), tuple(missing), tuple(extra))
 
 

@@ -28,7 +28,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from ....workers.database_schema import Schema, split_name
 
-MOST_READINGS = 48
+MAX_ASSIGNMENTS = 48
 """How many ways to tell apart the tables of a query that reads one several times are tried."""
 SWAPPED = {exp.GT: exp.LT, exp.GTE: exp.LTE}
 NEGATED = {exp.EQ: exp.NEQ, exp.NEQ: exp.EQ, exp.GT: exp.LTE, exp.LTE: exp.GT, exp.LT: exp.GTE, exp.GTE: exp.LT}
@@ -92,7 +92,7 @@ def _alias_assignments(tree: exp.Expr) -> Iterator[str]:
     """Yield the query's forms, one for each way to tell apart the tables that it reads several times."""
     groups = list(_namesakes(tree))
     ways = product(*(permutations(range(len(group))) for group in groups))
-    for _, way in zip(range(MOST_READINGS), ways, strict=False):
+    for _, way in zip(range(MAX_ASSIGNMENTS), ways, strict=False):
         numbers = {
             id(table): number
             for group, order in zip(groups, way, strict=True)

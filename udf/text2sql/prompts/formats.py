@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 
 from msgspec import structs
 
@@ -14,7 +15,6 @@ from ....workers.errors import SetupError, did_you_mean
 from ....workers.messages import Message
 from ....workers.mschema import format_mschema
 from ..schema.ddl_writer import write_bare_ddl, write_ddl
-from .schema_linking import ask_linked, read_linked, write_linked
 from .value_matching import CellMatch
 
 Messages = tuple[Message, ...]
@@ -63,7 +63,7 @@ DuckDB refused this query:
 Write the corrected query, in a ```sql block and nothing else."""
 
 
-def ask_chat(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
+def chat_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask a general chat model: ours. The M-Schema is fenced in the system message, earlier turns stay turns."""
     notes = f"\n\n{system}" if (system := _system(messages)) else ""
     fenced = _fenced("schema", _with_values(format_mschema(schema), values))
@@ -108,12 +108,12 @@ Given the database schema, here is the SQL query that answers [QUESTION]{questio
 """
 
 
-def ask_sqlcoder(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
+def sqlcoder_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask defog/sqlcoder and sqlcoder2: prompt.md of defog-ai/sqlcoder as of October 2023, the schema as DDL."""
     return _one_turn(SQLCODER, messages, _with_values(write_ddl(schema), values, comment="-- "))
 
 
-def ask_sqlcoder_7b_2(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
+def sqlcoder_7b_2_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask defog/sqlcoder-7b-2 and llama-3-sqlcoder: prompt.md of defog-ai/sqlcoder as of February 2024."""
     return _one_turn(SQLCODER_7B_2, messages, _with_values(write_ddl(schema), values, comment="-- "))
 
@@ -133,7 +133,7 @@ You must output the SQL query that answers the question.
 """
 
 
-def ask_sql_create_context(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
+def sql_create_context_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask a model tuned on sql-create-context: the instruction of the CodeLlama fine-tuning recipes for that data."""
     return _one_turn(SQL_CREATE_CONTEXT, messages, write_bare_ddl(schema))
 
@@ -172,7 +172,7 @@ XIYAN_REPAIR = """\
 ```sql"""
 
 
-def ask_xiyan(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
+def xiyan_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask XiYanSQL-QwenCoder: nl2sqlite_template_cn of its model card, M-Schema with the types' plain names.
 
     The user's system message and the cells are the 参考信息, and so are earlier turns: the model answers single turns.
@@ -190,7 +190,7 @@ def repair_xiyan(messages: Messages, sql: str, error: str) -> Messages:
     return (*messages, Message("assistant", sql), Message("user", XIYAN_REPAIR.format(error=error)))
 
 
-def ask_builtin(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
+def builtin_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
     """Ask the model that quackllm brings: the system message is the M-Schema, turns are bare questions and SQL."""
     return (Message("system", _with_values(format_mschema(schema), values)), *_turns(messages))
 
@@ -203,13 +203,12 @@ def no_repair(messages: Messages, sql: str, error: str) -> None:
 FORMS = {
     form.name: form
     for form in (
-        PromptFormat("chat", ask_chat, repair_chat, IN_BLOCK),
-        PromptFormat("sqlcoder", ask_sqlcoder, repair_in_prompt, "{sql};\n```"),
-        PromptFormat("sqlcoder_7b_2", ask_sqlcoder_7b_2, repair_in_prompt, "{sql};"),
-        PromptFormat("sql_create_context", ask_sql_create_context, repair_in_prompt),
-        PromptFormat("xiyan", ask_xiyan, repair_xiyan, "\n{sql}\n```"),
-        PromptFormat("builtin", ask_builtin, no_repair),
-        PromptFormat("linked", ask_linked, no_repair, read=read_linked, write=write_linked),
+        PromptFormat("chat", chat_messages, repair_chat, IN_BLOCK),
+        PromptFormat("sqlcoder", sqlcoder_messages, repair_in_prompt, "{sql};\n```"),
+        PromptFormat("sqlcoder_7b_2", sqlcoder_7b_2_messages, repair_in_prompt, "{sql};"),
+        PromptFormat("sql_create_context", sql_create_context_messages, repair_in_prompt),
+        PromptFormat("xiyan", xiyan_messages, repair_xiyan, "\n{sql}\n```"),
+        PromptFormat("builtin", builtin_messages, no_repair),
     )
 }
 """Every form by its name."""
@@ -232,9 +231,28 @@ def format_named(prompt_form: str | None, model_hint: str) -> PromptFormat:
     if prompt_form is None:
         hint = model_hint.lower()
         prompt_form = next((name for pattern, name in MODEL_PATTERNS if re.search(pattern, hint)), "chat")
+    if ":" in prompt_form:
+        return _own_format(prompt_form)
     if prompt_form not in FORMS:
         raise SetupError(f"no prompt form is called {prompt_form!r}", hint=did_you_mean(prompt_form, FORMS))
     return FORMS[prompt_form]
+
+
+def _own_format(prompt_form: str) -> PromptFormat:
+    """Return the format that a module of the user's holds under a name: `module:NAME`.
+
+    Raises:
+        SetupError: there is no such module, or it has no `PromptFormat` of that name.
+    """
+    module, _, name = prompt_form.partition(":")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        hint = f"is the folder that holds {module or 'the module'} on PYTHONPATH?"
+        raise SetupError(f"the prompt form {prompt_form!r} cannot be imported: {error}", hint=hint) from error
+    if not isinstance(found, PromptFormat):
+        raise SetupError(f"{prompt_form} is no PromptFormat", hint="see docs/text2sql.md, Prompt forms")
+    return found
 
 
 def format_for_model(spec: ModelSpec) -> PromptFormat:

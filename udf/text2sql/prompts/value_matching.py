@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ....workers.database_schema import Schema
-from ..checks.sandbox import ask
+from ....workers.sandbox.locked_duckdb import query
 
 CellMatch = tuple[str, str, str]
 """Table, column and cell."""
@@ -14,10 +14,10 @@ CellMatch = tuple[str, str, str]
 MAX_MATCHES = 10
 MAX_PHRASE_WORDS = 8
 SIMILAR = 0.93
-MOST_CELLS = 20_000
+MAX_CELLS = 20_000
 WORD = re.compile(r"[^\W_]+(?:['’.&-][^\W_]+)*")
 QUOTED = re.compile(r"'([^']+)'|\"([^\"]+)\"|“([^”]+)”|「([^」]+)」|《([^》]+)》|‘([^’]+)’")
-WIDE = re.compile(r"[\u2e80-\ud7ff\uf900-\ufaff]")
+CJK = re.compile(r"[\u2e80-\ud7ff\uf900-\ufaff]")
 """Scripts written without spaces: there a cell is looked for in the whole question."""
 COMMON_WORDS = """
 a all an and any are as at be by do does each every find for from give had has have how i in is it its list many me
@@ -47,7 +47,7 @@ def match_values(question: str, schema: Schema) -> tuple[CellMatch, ...]:
     for text, value in cells:
         if text in runs:
             found.append((runs[text], value))
-        elif text in quoted or (len(text) > 1 and WIDE.search(text) and text in lowered):
+        elif text in quoted or (len(text) > 1 and CJK.search(text) and text in lowered):
             at = max(lowered.find(text), 0)
             found.append(((at, at + len(text)), value))
     chosen = _longest(found)
@@ -94,10 +94,10 @@ def _overlaps(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
 
 def _near(runs: Sequence[str], cells: Sequence[tuple[str, CellMatch]]) -> list[CellMatch]:
     """Return the cells that are nearly one of the runs: one letter wrong in a name."""
-    texts = [text for text, _ in cells if len(text) > 3][:MOST_CELLS]
+    texts = [text for text, _ in cells if len(text) > 3][:MAX_CELLS]
     if not runs or not texts:
         return []
-    rows = ask(
+    rows = query(
         """SELECT DISTINCT cell FROM (SELECT unnest($1::VARCHAR[]) AS run), (SELECT unnest($2::VARCHAR[]) AS cell)
            WHERE jaro_winkler_similarity(run, cell) >= $3 AND abs(length(run) - length(cell)) <= 2""",
         [[run.lower() for run in runs], texts, SIMILAR],

@@ -85,7 +85,7 @@ def _tables(
     rows: list[tuple[tuple[str, ...], str | None, bool]], database: str, current: str
 ) -> dict[TablePath, _CatalogTable]:
     """Name every table as SQL must write it; a temp table hides one of the same name."""
-    places = [_place(row[0]) for row in rows]
+    places = [_table_path(row[0]) for row in rows]
     databases = {place[0] for place in places}
     schemas = {place[1] for place in places if place[0] == database}
     hidden = {place[2].lower() for place in places if place[0] == "temp"}
@@ -110,7 +110,7 @@ def _columns(
     columns: dict[TablePath, list[Column]] = {place: [] for place in found}
     readable = set()
     for where, name, kind, comment, generated in rows:
-        place = _place(where)
+        place = _table_path(where)
         if place in found:
             columns[place].append(Column(name, kind, comment=comment or ""))
             if found[place].readable and not generated and can_sample(kind):
@@ -125,7 +125,7 @@ def _keys(
     """Return each table's keys: those declared, and those that its comment says."""
     keys = {f.name: read_key_lines(f.comment)[1] for f in found.values()}
     for where, kind, columns, other, other_columns in rows:
-        place = _place(where)
+        place = _table_path(where)
         if place not in found:
             continue
         name = found[place].name
@@ -137,6 +137,6 @@ def _keys(
     return {name: table_keys for name, table_keys in keys.items() if table_keys}
 
 
-def _place(row: tuple[str, ...]) -> TablePath:
+def _table_path(row: tuple[str, ...]) -> TablePath:
     database, schema, table = row
     return database, schema, table

@@ -20,7 +20,7 @@ COLUMNS = 20_000
 """In a catalog of more columns nothing is sampled."""
 SECONDS = 3.0
 """The last resort: tables that a slow disk did not give by then keep their names only."""
-EXAMPLES, VALUES, LONGEST = 3, 500, 60
+EXAMPLES, VALUES, MAX_CHARACTERS = 3, 500, 60
 ColumnCells = dict[str, Sequence[str | None]]
 ReadColumns = Callable[[Table, Sequence[Column], int], ColumnCells]
 NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "GEOMETRY", "VARIANT", "JSON")
@@ -82,7 +82,7 @@ def _read(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence
 
 def set_cells(column: Column, cells: Sequence[str | None]) -> Column:
     """Return the column with what is shown and what is known of its cells."""
-    distinct = [value for value in dict.fromkeys(cells) if value and len(value) <= LONGEST]
+    distinct = [value for value in dict.fromkeys(cells) if value and len(value) <= MAX_CHARACTERS]
     text = column.type == "VARCHAR" or column.type.startswith("ENUM")
     return replace(column, examples=_examples(column, distinct), values=tuple(distinct[:VALUES]) if text else ())
 

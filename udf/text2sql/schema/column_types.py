@@ -48,7 +48,7 @@ NAMES = {
 }
 """What each type is called elsewhere; several words are one name."""
 DUCKDB_NAME = {name: kind for kind, names in NAMES.items() for name in names.split(",")}
-LONGEST_NAME = max(name.count(" ") + 1 for name in DUCKDB_NAME)
+MAX_NAME_WORDS = max(name.count(" ") + 1 for name in DUCKDB_NAME)
 EXACT_SPELLING = {"Int8": "TINYINT"}
 """ClickHouse means another type by the name, and writes it so."""
 DECIMAL_DIGITS = {"decimal32": 9, "decimal64": 18, "decimal128": 38, "decimal256": 38}
@@ -138,7 +138,7 @@ def _long_name(nodes: list[Node], at: int) -> tuple[str, int]:
     if at < len(nodes) and (exact := EXACT_SPELLING.get(nodes[at].text)):
         return exact, 1
     words: list[str] = []
-    for node in nodes[at : at + LONGEST_NAME]:
+    for node in nodes[at : at + MAX_NAME_WORDS]:
         if node.kind not in ("word", "name"):
             break
         words.append(node.text.lower())

@@ -43,7 +43,7 @@ def find_body(nodes: list[Node]) -> Body:
     while at < len(nodes) and nodes[at].lower in ("if", "not", "exists", "exist"):
         at += 1
     path, start = table_path(nodes, at)
-    place = _columns_place(nodes, start)
+    place = _columns_position(nodes, start)
     group = nodes[place] if place is not None else None
     if place is None or not isinstance(group, Group):
         return Body(path, nodes[start:], None, [], _query(nodes[start:]))
@@ -53,7 +53,7 @@ def find_body(nodes: list[Node]) -> Body:
     return Body(path, nodes[start:place], group, tail, _query(tail), bool(tail) and tail[0].lower == "select")
 
 
-def _columns_place(nodes: list[Node], start: int) -> int | None:
+def _columns_position(nodes: list[Node], start: int) -> int | None:
     """Return the place of the brackets that hold the columns."""
     words = [node.lower for node in nodes]
     for at in range(start, len(nodes)):

@@ -9,7 +9,7 @@ from functools import lru_cache
 import duckdb
 
 from ....workers.database_schema import Column, Schema, Table, join_name, split_name
-from ..checks.sandbox import ask, locked_instance
+from ....workers.sandbox.locked_duckdb import query, sandboxed_duckdb
 from .catalog import read_declared_schema
 from .ddl_tokens import PATH, without_comments
 from .inferred_keys import add_inferred_keys, add_keys
@@ -126,16 +126,16 @@ def _plain_name(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _keywords() -> frozenset[str]:
-    rows = ask("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'")
+    rows = query("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'")
     return frozenset(str(name) for (name,) in rows)
 
 
 def _read_by_duckdb(text: str, lenient: Schema) -> Schema | None:
     """Return the schema as DuckDB reads it, or None where it does not."""
-    with locked_instance() as connection:
+    with sandboxed_duckdb() as connection:
         try:
             for path in dict.fromkeys(split_name(table.name)[:-1] for table in lenient.tables):
-                _create_places(connection, path)
+                _create_positions(connection, path)
             for statement in connection.extract_statements(text):
                 sql = without_comments(statement.query).strip(" \t\r\n;")
                 if RUN.match(sql):
@@ -145,7 +145,7 @@ def _read_by_duckdb(text: str, lenient: Schema) -> Schema | None:
             return None
 
 
-def _create_places(connection: duckdb.DuckDBPyConnection, path: tuple[str, ...]) -> None:
+def _create_positions(connection: duckdb.DuckDBPyConnection, path: tuple[str, ...]) -> None:
     quoted = ['"' + part.replace('"', '""') + '"' for part in path]
     if len(path) > 1:
         connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted[0]}")

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from ....workers.database_schema import Column, Schema, Table, split_name
-from ..checks.sandbox import ask
+from ....workers.sandbox.locked_duckdb import query
 
 
 def write_ddl(schema: Schema) -> str:
@@ -41,7 +41,7 @@ def quote_name_if_needed(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _reserved() -> frozenset[str]:
-    rows = ask("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'")
+    rows = query("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'")
     return frozenset(str(name) for (name,) in rows)
 
 

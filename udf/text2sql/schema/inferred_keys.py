@@ -74,7 +74,7 @@ def add_keys(schema: Schema, keys: dict[str, Keys]) -> Schema:
             other = tables.get(_beside(name, other_name, tables))
             if other is None:
                 continue
-            other_columns = other_columns or _key_of(keys, other.name, columns)
+            other_columns = other_columns or _primary_key(keys, other.name, columns)
             pairs = zip(columns, other_columns, strict=False)
             foreign_keys += [
                 ForeignKey(table.name, _spelled(table, here), other.name, _spelled(other, there))
@@ -83,7 +83,7 @@ def add_keys(schema: Schema, keys: dict[str, Keys]) -> Schema:
     return replace(schema, tables=tuple(tables.values()), foreign_keys=tuple(dict.fromkeys(foreign_keys)))
 
 
-def _key_of(keys: dict[str, Keys], name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+def _primary_key(keys: dict[str, Keys], name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
     """Return the primary key of a table that a foreign key names without columns; without one, the same columns."""
     primary = next((found.primary for other, found in keys.items() if other.lower() == name.lower()), ())
     return primary if len(primary) == len(columns) else columns

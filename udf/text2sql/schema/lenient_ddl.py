@@ -16,11 +16,11 @@ from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split,
 from .inferred_keys import Keys, add_keys, read_key_lines
 from .table_items import Item, comment_of, forgotten_commas, primary_key, read_item
 
-MOST_WORDS = 8
+MAX_WORDS = 8
 """Between CREATE and TABLE: OR REPLACE GLOBAL TEMPORARY …"""
 CREATES = ("create", "declare", "replace", "attach")
-MOST_NOTES = 20
-MOST_NEAR = 200
+MAX_NOTES = 20
+MAX_NEAR = 200
 """Names that are looked for among as many others as nearly the same: comparing takes time."""
 JOINED_WITH = re.compile(r"([\w.]+)\.(\w+) can be joined with ([\w.]+)\.(\w+)", re.IGNORECASE)
 
@@ -98,7 +98,7 @@ def _is_comment(word: str) -> bool:
 
 def _table_word(tokens: list[Token], at: int) -> int:
     """Return the place of TABLE in CREATE … TABLE, or of VIEW; 0 where it is another statement."""
-    for place in range(at + 1, min(at + MOST_WORDS, len(tokens) - 1)):
+    for place in range(at + 1, min(at + MAX_WORDS, len(tokens) - 1)):
         if tokens[place].lower in ("table", "view"):
             return place if tokens[place + 1].is_name or tokens[place + 1].lower == "{" else 0
         if tokens[place].kind != "word":
@@ -162,12 +162,12 @@ class _Reader:
 
     def _note(self, node: Node, what: str) -> None:
         """Say that something is left out, and where."""
-        if len(self.left_out) < MOST_NOTES:
+        if len(self.left_out) < MAX_NOTES:
             self.left_out[f"line {node.line}: {what}"] = None
 
     def _guess(self, node: Node, what: str) -> None:
         """Say that something is read as what it nearly is, and where."""
-        if len(self.guessed) < MOST_NOTES:
+        if len(self.guessed) < MAX_NOTES:
             self.guessed[f"line {node.line}: {what}"] = None
 
     def _add_keys(self, name: str, keys: Keys) -> None:
@@ -317,7 +317,7 @@ class _Reader:
         if name in names:
             return name
         self.near_names += 1
-        few = list(islice(names, MOST_NEAR)) if self.near_names < MOST_NEAR else []
+        few = list(islice(names, MAX_NEAR)) if self.near_names < MAX_NEAR else []
         near = difflib.get_close_matches(name[:100], few, 1, 0.85)
         if near:
             self._guess(node, f"the comment on {name} was taken for {near[0]}")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ....workers import mschema
 from ....workers.database_schema import Schema
 from ....workers.errors import SchemaError
-from .ddl import is_ddl, read_ddl
+from .bounded_ddl import read_ddl
+from .ddl import is_ddl
 from .select_tables import select_tables
 
 LONG_GAP = re.compile(r"\s{40,}")
@@ -31,7 +32,7 @@ class ResolvedSchema:
     left_out: tuple[str, ...] = ()
 
 
-def resolve(text: str | None, catalog: Schema) -> ResolvedSchema:
+def resolve_schema(text: str | None, catalog: Schema) -> ResolvedSchema:
     """Return the schema that the argument `schema` of text2sql means.
 
     Args:

@@ -19,7 +19,7 @@ def select_tables(schema: Schema, names: Iterable[str]) -> Schema:
     for name in names:
         found = _find(schema, name)
         if not found:
-            raise SchemaError(f"no table or database is called {name!r}", hint=did_you_mean(name, _known(schema)))
+            raise SchemaError(f"no table or database is called {name!r}", hint=did_you_mean(name, _all_names(schema)))
         chosen |= found
     tables = tuple(table for table in schema.tables if table.name in chosen)
     keys = tuple(key for key in schema.foreign_keys if key.table in chosen and key.other_table in chosen)
@@ -46,6 +46,6 @@ def _find(schema: Schema, name: str) -> set[str]:
     return whole or inside or ending
 
 
-def _known(schema: Schema) -> set[str]:
+def _all_names(schema: Schema) -> set[str]:
     parts = [split_name(table.name) for table in schema.tables]
     return {table.name for table in schema.tables} | {path[0] for path in parts if len(path) > 1}

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from ...database_schema import Column, Schema, Table, split_name
 from ..text.tokens import is_cjk
@@ -13,6 +14,10 @@ from .chinese_keys import inferred_references
 
 NUMBER_TYPES = ("INT", "DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL", "HUGE", "BIGNUM", "NUMBER")
 DATE_TYPES = ("DATE", "TIME", "INTERVAL")
+MAX_IMPLIED = 20_000
+"""Where every table has the same key there are as many joins as pairs of tables."""
+MAX_CHINESE_PAIRS = 200_000
+"""Columns times tables: each column is compared to each table's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,8 @@ class SchemaIndex:
         return list(dict.fromkeys(edges + implied + ([] if edges else self._told_in_chinese())))
 
     def _told_in_chinese(self) -> list[ForeignKeyEdge]:
-        if not any(is_cjk(table.name) for table in self.tables):
+        too_many = len(self.columns) * len(self.tables) > MAX_CHINESE_PAIRS
+        if too_many or not any(is_cjk(table.name) for table in self.tables):
             return []
         named = [(split_name(table.name)[-1], [column.name for column in table.columns]) for table in self.tables]
         return [
@@ -86,24 +92,30 @@ class SchemaIndex:
     def _implied(self, declared: list[ForeignKeyEdge]) -> list[ForeignKeyEdge]:
         """Return a join for each two tables without a declared key that share the name of a key column."""
         tied = {frozenset((self.table_of[edge.column], self.table_of[edge.other])) for edge in declared}
-        implied = []
-        for other in range(len(self.columns)):
-            if not self._is_key(other):
-                continue
-            names = self._names_for(other)
-            for column in range(len(self.columns)):
-                pair = frozenset((self.table_of[column], self.table_of[other]))
-                if len(pair) == 2 and pair not in tied and self.columns[column].name.lower() in names:
+        named: dict[str, list[int]] = {}
+        for number, column in enumerate(self.columns):
+            named.setdefault(column.name.lower(), []).append(number)
+        implied: list[ForeignKeyEdge] = []
+        for other in self._keys:
+            for number in sorted(chain.from_iterable(named.get(name, ()) for name in self._names_for(other))):
+                pair = frozenset((self.table_of[number], self.table_of[other]))
+                if len(pair) == 2 and pair not in tied:
                     tied.add(pair)
-                    implied.append(ForeignKeyEdge(column, other))
+                    implied.append(ForeignKeyEdge(number, other))
+                if len(implied) >= MAX_IMPLIED:
+                    return implied
         return implied
 
-    def _is_key(self, number: int) -> bool:
-        """Whether another table can refer to a column: the whole declared key, or an `id` where none is declared."""
-        table = self.tables[self.table_of[number]]
-        keys = [column for column in table.columns if column.primary_key]
-        column = self.columns[number]
-        return keys == [column] if keys else column is table.columns[0] and column.name.lower().endswith("id")
+    @cached_property
+    def _keys(self) -> list[int]:
+        """The columns that another table can refer to: a whole declared key, or an `id` where none is declared."""
+        found = []
+        for table, own in zip(self.tables, self.columns_of, strict=True):
+            keys = [number for number in own if self.columns[number].primary_key]
+            if not keys and own and table.columns[0].name.lower().endswith("id"):
+                keys = own[:1]
+            found += keys if len(keys) == 1 else []
+        return found
 
     def _names_for(self, key: int) -> set[str]:
         name = self.columns[key].name.lower()

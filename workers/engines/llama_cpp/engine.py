@@ -16,7 +16,8 @@ from ...errors import DeployError, MissingExtraError, ProviderError, did_you_mea
 from ...messages import Message, Request, Response, Usage
 from ...options import Options
 from ..chat_template import RenderTurns, jinja_template, prompt_errors, prompt_text
-from ..provider_replies import CUT_OFF, thinking_apart
+from ..provider_replies import CUT_OFF
+from ..reply_fields import split_reasoning
 from .server import EXTRA, QUIET_SETTINGS, LlamaServer
 
 TEMPLATE_KEY = b"tokenizer.chat_template"
@@ -210,7 +211,7 @@ def _schema(response_format: Mapping[str, Any]) -> Any:
 def _response(reply: Mapping[str, Any], text: str, streamed: bool = False) -> Response:
     """Return the Response for the server's last message about an answer."""
     usage = Usage(reply["tokens_evaluated"], reply["tokens_predicted"])
-    output, reasoning = (text, None) if streamed else thinking_apart(text)
+    output, reasoning = (text, None) if streamed else split_reasoning(text)
     if reply["stop_type"] == "limit":
         return Response(output, reasoning, CUT_OFF, finish_reason="length", usage=usage)
     return Response(output, reasoning, usage=usage)

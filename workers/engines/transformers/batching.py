@@ -12,7 +12,8 @@ from ...errors import ProviderError
 from ...messages import Request, Response, Usage
 from ...options import Options
 from ..chat_template import max_new_tokens, prompt_errors, prompt_tokens
-from ..provider_replies import CUT_OFF, thinking_apart
+from ..provider_replies import CUT_OFF
+from ..reply_fields import split_reasoning
 from .settings import TransformersSettings
 
 UNSUPPORTED = ("response_format", "presence_penalty", "frequency_penalty")
@@ -225,7 +226,7 @@ class LoadedModel:
         return text
 
     def _finish(self, row: BatchRow, text: str, reason: Any) -> None:
-        apart, reasoning = thinking_apart(text)
+        apart, reasoning = split_reasoning(text)
         output = apart if row.chunks is None else text
         usage = Usage(len(row.prompt), len(row.ids))
         failure = CUT_OFF if reason == "length" else None

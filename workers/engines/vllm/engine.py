@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from ...errors import DeployError, ProviderError, did_you_mean
 from ...messages import Request, Response, Usage
 from ..chat_template import max_new_tokens, prompt_errors, prompt_tokens
-from ..provider_replies import CUT_OFF, thinking_apart
+from ..provider_replies import CUT_OFF
+from ..reply_fields import split_reasoning
 from .loading import load, shutdown
 from .sampling import LORA, sampling_fields
 from .settings import VllmSettings
@@ -60,7 +61,7 @@ class VllmEngine:
         from vllm.sampling_params import RequestOutputKind
 
         outputs = [output async for output in self._generate(request, RequestOutputKind.FINAL_ONLY)]
-        output, reasoning = thinking_apart(outputs[-1].outputs[0].text)
+        output, reasoning = split_reasoning(outputs[-1].outputs[0].text)
         return to_response(outputs, output, reasoning)
 
     async def stream(self, request: Request) -> AsyncIterator[str | Response]:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 
-import pexpect
 import pytest
 from quackllm.deploy.cli.main import app
 from typer.testing import CliRunner, Result
 
 import quackllm
 from standin.fixtures import StandIn
-
-SECONDS = 60
+from support.terminal import CTRL_C, CTRL_D, ENTER, SECONDS, Terminal
 
 
 def chat(*words: str, typed: str | None = None) -> Result:
@@ -82,25 +79,16 @@ def test_errors_say_what_to_type(model: str) -> None:
 
 
 def test_a_conversation_goes_on_and_begins_anew(model: str, service: StandIn, home: Path) -> None:
-    person = pexpect.spawn(
-        sys.executable, ["-m", "quackllm", "chat", model], encoding="utf-8", timeout=SECONDS, echo=False
-    )
-    said = [
-        ("/help", "forget the conversation"),
-        ("/system be brief", ""),
-        ("我是祝威廉", ""),
-        ("第一\\\n第二", "answer to: 第一"),
-        ("/new", ""),
-        ("hello", "answer to: hello"),
-    ]
-    for typed, shown in said:
-        person.expect("> ")
-        person.sendline(typed)
-        if shown:
-            person.expect(shown)
-    person.expect("> ")
-    person.sendeof()
-    person.expect(pexpect.EOF)
+    terminal = Terminal("chat", model, prompt=">")
+    assert "forget the conversation" in terminal.enter("/help")
+    terminal.enter("/system be brief")
+    assert "answer to: 我是祝威廉" in terminal.enter("我是祝威廉")
+    terminal.type("第一\\" + ENTER)
+    assert "answer to: 第一" in terminal.enter("第二")
+    terminal.enter("/new")
+    assert "answer to: hello" in terminal.enter("hello")
+    terminal.type(CTRL_D)
+    assert terminal.wait_for_end() == 0
     conversations = [[turn["content"] for turn in request["body"]["messages"]] for request in service.requests()]
     first, second, third = conversations
     assert first == ["be brief", "我是祝威廉"]
@@ -110,20 +98,29 @@ def test_a_conversation_goes_on_and_begins_anew(model: str, service: StandIn, ho
     assert (home / "chat_history").stat().st_mode & 0o077 == 0
 
 
+def test_a_conversation_can_change_its_model(model: str, service: StandIn) -> None:
+    quackllm.deploy("parrot", "echo")
+    terminal = Terminal("chat", model, prompt=">")
+    assert "qianwen_chat answers" in terminal.enter("/model")
+    terminal.enter("/model parrot")
+    assert "echo: hello" in terminal.enter("hello")
+    assert "no model is called 'parro'" in terminal.enter("/model parro")
+    assert "echo: again" in terminal.enter("again")
+    assert "there is no command /modle" in terminal.enter("/modle x")
+    assert service.count() == 0
+    terminal.type(CTRL_D)
+    assert terminal.wait_for_end() == 0
+
+
 def test_ctrl_c_stops_an_answer_and_not_the_conversation(model: str, service: StandIn) -> None:
     service.script([{"fault": "hang", "times": 1}])
-    person = pexpect.spawn(
-        sys.executable, ["-m", "quackllm", "chat", model], encoding="utf-8", timeout=SECONDS, echo=False
-    )
-    person.expect("> ")
-    person.sendline("hello")
+    terminal = Terminal("chat", model, prompt=">")
+    terminal.type("hello" + ENTER)
     deadline = time.monotonic() + SECONDS
     while not service.count() and time.monotonic() < deadline:
         time.sleep(0.02)
-    person.sendintr()
-    person.expect("stopped")
-    person.expect("> ")
-    person.sendline("again")
-    person.expect("answer to: again")
-    person.sendline("/quit")
-    person.expect(pexpect.EOF)
+    terminal.type(CTRL_C)
+    terminal.wait_for("stopped")
+    assert "answer to: again" in terminal.enter("again")
+    terminal.type("/quit" + ENTER)
+    assert terminal.wait_for_end() == 0

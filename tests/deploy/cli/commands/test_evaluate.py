@@ -93,8 +93,10 @@ def test_a_later_turn_is_told_what_the_model_itself_said(oracle: str, service: S
     reply = {"fault": "reply", "text": "SELECT 1 AS mine"}
     service.script([reply])
     assert run(f"evaluate {path} --model {oracle}").exit_code == 0
-    told = [[message["content"] for message in request["body"]["messages"][1:]] for request in service.requests()]
-    assert told == [
+    conversations = [
+        [message["content"] for message in request["body"]["messages"][1:]] for request in service.requests()
+    ]
+    assert conversations == [
         [first.question],
         [first.question, "```sql\nSELECT 1 AS mine\n```", second.question],
     ]
@@ -245,7 +247,7 @@ def test_errors(line: str, happened: str) -> None:
 def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
     result = run(f"evaluate {write(tmp_path / 'own.jsonl', [{'asked': '?'}])}")
     assert result.exit_code == 1
-    assert "holds no question" in result.stderr
+    assert "contains no question" in result.stderr
     assert "line 1" in result.stderr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,17 @@ def test_safetensors_are_deployed_by_their_folder(tiny_llama: Path, tmp_path: Pa
     first, deploying = done.stdout.splitlines()
     assert first.startswith(f"{target}: bfloat16")
     assert deploying == f"Deploy it: quackllm deploy half_chat custom/auto --model-path {target}"
+
+
+def test_the_command_names_the_prompt_form_that_the_model_was_trained_on(tiny_llama: Path, tmp_path: Path) -> None:
+    trained = tmp_path / "trained"
+    shutil.copytree(tiny_llama, trained)
+    (trained / "quackllm.json").write_text('{"prompt_form": "xiyan"}')
+    target = tmp_path / "half"
+    done = CliRunner().invoke(app, ["export", str(trained), str(target), "--type", "bfloat16"])
+    assert done.exit_code == 0, done.output
+    deploying = f"Deploy it: quackllm deploy half_chat custom/auto --model-path {target} -p prompt_form=xiyan"
+    assert done.stdout.splitlines()[1] == deploying
+    again = CliRunner().invoke(app, ["export", str(target), str(tmp_path / "own.gguf")])
+    assert "-p backend=llama_cpp" in again.stdout
+    assert "-p prompt_form=xiyan" in again.stdout

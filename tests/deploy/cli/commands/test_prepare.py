@@ -35,7 +35,7 @@ def test_a_json_list_becomes_what_finetune_takes(folder: Path) -> None:
     (folder / "own.json").write_text(json.dumps(ROWS), "utf-8")
     result = run("prepare own.json --prompt-form sqlcoder")
     assert result.exit_code == 0, result.stderr
-    assert "train.jsonl: 12 examples of 1 schemas" in result.stdout
+    assert "train.jsonl: 12 examples of 1 schema" in result.stdout
     assert len(lines_of(folder / "train.jsonl")) == 12
     assert len(read_examples(str(folder / "train.jsonl")).rows) == 12
     assert not list(folder.glob(".draft-*"))
@@ -98,7 +98,7 @@ def test_a_suites_training_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("line", "happened"),
     [
-        ("prepare --suite spider --split dev", "dev is what models are tested on"),
+        ("prepare --suite spider --split dev", "dev is the test split"),
         ("prepare", "there is nothing to prepare"),
         ("prepare nothing.jsonl", "no data file nothing.jsonl"),
         ("prepare own.jsonl --prompt-form chatt", "did you mean 'chat'?"),

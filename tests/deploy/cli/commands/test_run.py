@@ -16,16 +16,13 @@ from typer.testing import CliRunner, Result
 
 import quackllm
 from standin.fixtures import StandIn
+from support.command_line import error_text
 
 QUESTION = "SELECT i, llm_result(chat(s)) AS answer FROM input"
 
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(app, ["run", *words])
-
-
-def words_of(result: Result) -> str:
-    return " ".join(result.stderr.replace("│", " ").split())
 
 
 @pytest.fixture
@@ -95,14 +92,14 @@ def test_a_failed_run_leaves_the_earlier_file(chat: None, rows: str, tmp_path: P
         (["--sql", "SELECT nothing(1)"], "statement 1 of 1, SELECT"),
         (["--sql", "SELECT 1; SELECT chat('x'"], "syntax error"),
         (["--sql", "FROM input", "--in", "/nowhere/*.parquet"], "--in cannot be read"),
-        (["--sql", "FROM input", "--blocks", "2"], "--blocks reads --in and writes --out"),
+        (["--sql", "FROM input", "--blocks", "2"], "--blocks needs --in and --out"),
         (["--sql", "SELECT sum(i) FROM input", "--blocks", "2"], "cannot be split into blocks: sum(…) over many rows"),
     ],
 )
 def test_what_cannot_run_says_why(words: list[str], says: str) -> None:
     result = run(*words)
     assert result.exit_code == 1, result.output
-    assert says in words_of(result)
+    assert says in error_text(result)
 
 
 def test_killed_and_typed_again_it_pays_only_the_rest(service: StandIn, tmp_path: Path, home: Path) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from pathlib import Path
 
 import duckdb
-import pexpect
 import pytest
 from quackllm.deploy.cli.main import app
 from typer.testing import CliRunner, Result
 
 import quackllm
 from standin.fixtures import StandIn
+from support.command_line import error_text
+from support.locked_database import opened_elsewhere
+from support.terminal import CTRL_C, CTRL_D, ENTER, TAB, UP, Terminal
 
-SECONDS = 60
+PROMPT = "quackllm>"
 BUILT_IN = "builtin_text2sql"
 
 
@@ -122,10 +123,10 @@ def test_the_sample_can_be_asked() -> None:
 )
 def test_what_cannot_be_run_says_what_to_type(words: list[str], happened: str, hint: str) -> None:
     result = sql(*words)
-    told = " ".join(result.stderr.replace("│", " ").split())
+    text = error_text(result)
     assert result.exit_code == 1
-    assert happened in told
-    assert hint in told
+    assert happened in text
+    assert hint in text
 
 
 def test_what_is_read_only_is_not_changed(tmp_path: Path) -> None:
@@ -137,49 +138,65 @@ def test_what_is_read_only_is_not_changed(tmp_path: Path) -> None:
 
 
 def test_the_prompt(home: Path) -> None:
-    person = pexpect.spawn(
-        sys.executable, ["-m", "quackllm", "sql", "-d", ":sample"], encoding="utf-8", timeout=SECONDS, echo=False
-    )
-    person.expect("quackllm> ")
-    person.sendline("SELECT 6 *")
-    person.expect(r"\.\.\.> ")
-    person.sendline("  7 AS answer;")
-    person.expect("42")
-    person.expect("quackllm> ")
-    person.sendline("SELECT x FROM nothing;")
-    person.expect("nothing does not exist")
-    person.expect("quackllm> ")
-    person.sendline("SELECT 'half; a statement")
-    person.expect(r"\.\.\.> ")
-    person.sendintr()
-    person.expect("quackllm> ")
-    person.sendline(".tables")
-    person.expect("singer_in_concert")
-    person.expect("quackllm> ")
-    person.sendline(".help")
-    person.expect("Ctrl-C")
-    person.expect("quackllm> ")
-    person.sendeof()
-    person.expect(pexpect.EOF)
-    person.close()
-    assert person.exitstatus == 0
-    typed = (home / "sql_history").read_text().splitlines()
-    assert typed == ["SELECT 6 *   7 AS answer;", "SELECT x FROM nothing;", ".tables", ".help"]
+    terminal = Terminal("sql", "-d", ":sample", prompt=PROMPT)
+    terminal.type("SELECT 6 *" + ENTER)
+    terminal.wait_for("...>")
+    assert "42" in terminal.enter("  7 AS answer;")
+    assert "nothing does not exist" in terminal.enter("SELECT x FROM nothing;")
+    terminal.type("SELECT 'half; a statement" + ENTER)
+    terminal.type(CTRL_C)
+    terminal.wait_for_prompt()
+    assert "singer_in_concert" in terminal.enter(".tables")
+    assert "Ctrl-C" in terminal.enter(".help")
+    terminal.type(CTRL_D)
+    assert terminal.wait_for_end() == 0
+    typed = [line[1:] for line in (home / "sql_history").read_text().splitlines() if line.startswith("+")]
+    assert typed == ["SELECT 6 *", "  7 AS answer;", "SELECT x FROM nothing;", ".tables", ".help"]
     assert (home / "sql_history").stat().st_mode & 0o077 == 0
+
+
+def test_the_prompt_completes_words_and_recalls_statements_whole() -> None:
+    terminal = Terminal("sql", "-d", ":sample", prompt=PROMPT)
+    terminal.type("SELECT count(*) AS singers" + ENTER + "FROM singer_in_c" + TAB)
+    terminal.wait_for("FROM singer_in_concert")
+    assert "10" in terminal.enter(";")
+    terminal.type(UP)
+    shown = terminal.enter("")
+    assert shown.count("SELECT count(*) AS singers") == shown.count("FROM singer_in_concert;") == 2
+    terminal.type(CTRL_D)
+    assert terminal.wait_for_end() == 0
 
 
 def test_ctrl_c_stops_a_statement_and_not_the_prompt() -> None:
     quackllm.deploy("slow", "echo", infer_params={"delay_seconds": 60})
-    person = pexpect.spawn(
-        sys.executable, ["-m", "quackllm", "sql"], encoding="utf-8", timeout=SECONDS, echo=False, dimensions=(40, 100)
-    )
-    person.expect("quackllm> ")
-    person.sendline("SELECT slow('hello');")
-    person.expect("asking")
-    person.sendintr()
-    person.expect("interrupted")
-    person.expect("quackllm> ")
-    person.sendline("SELECT 42 AS answer;")
-    person.expect("42")
-    person.sendline(".quit")
-    person.expect(pexpect.EOF)
+    terminal = Terminal("sql", prompt=PROMPT)
+    terminal.type("SELECT slow('hello');" + ENTER)
+    terminal.wait_for("asking")
+    terminal.type(CTRL_C)
+    terminal.wait_for("interrupted")
+    assert "42" in terminal.enter("SELECT 42 AS answer;")
+    terminal.type(".quit" + ENTER)
+    assert terminal.wait_for_end() == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["sql", "-c", "FROM item", "-d"], ["run", "--sql", "FROM item", "--database"], ["text2sql", "how many?", "-d"]],
+)
+def test_a_database_that_another_process_has_open(words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "shop.duckdb"
+    with opened_elsewhere(path) as pid:
+        result = CliRunner().invoke(app, [*words, str(path)])
+    text = error_text(result)
+    assert result.exit_code == 1, result.output
+    assert f"is open in the process {pid}" in text
+    assert "for reading only: --read-only" in text
+    assert "Could not set lock" not in text
+
+
+@pytest.mark.parametrize("words", [["sql", "-c", "FROM item", "-d"], ["run", "--sql", "FROM item", "--database"]])
+def test_several_processes_read_one_database(words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "shop.duckdb"
+    with opened_elsewhere(path, "reading"):
+        assert CliRunner().invoke(app, [*words, str(path)]).exit_code == 1
+        assert CliRunner().invoke(app, [*words, str(path), "--read-only"]).exit_code == 0

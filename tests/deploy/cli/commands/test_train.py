@@ -73,6 +73,26 @@ def test_questions_with_their_sql_are_asked_as_text2sql_asks(base: Path, tmp_pat
     assert result.exit_code == 0, result.output
     assert "1 row bad, and left out" in result.output
     assert "line 2: binder" in result.output
+    assert merged_command(f"{tmp_path}/run", tmp_path / "merged").endswith("-p prompt_form=chat")
+
+
+def merged_command(adapter: str, target: Path) -> str:
+    """Merge an adapter, and return the command that deploys the result."""
+    merged = run(f"merge --adapter {adapter} --output-dir {target}")
+    assert merged.exit_code == 0, merged.output
+    return merged.output.splitlines()[-1]
+
+
+def test_the_prompt_form_goes_from_the_data_to_the_command_that_deploys(base: Path, tmp_path: Path) -> None:
+    rows = [{"question": "How many?", "schema": "CREATE TABLE t (a INTEGER)", "sql": "SELECT count(*) FROM t"}]
+    write_lines(tmp_path / "rows.jsonl", rows)
+    train, form = tmp_path / "train.jsonl", "sqlcoder"
+    prepared = run(f"prepare {tmp_path}/rows.jsonl --prompt-form {form} --out {train}")
+    assert prepared.exit_code == 0, prepared.output
+    line = f"finetune --model-name {base} --train-file {train} --output-dir {tmp_path}/run {FAST} --max-seq-length 1024"
+    trained = run(line)
+    assert trained.exit_code == 0, trained.output
+    assert merged_command(f"{tmp_path}/run", tmp_path / "merged").endswith(f"-p prompt_form={form}")
 
 
 def test_bad_rows_are_counted_and_named(base: Path, tmp_path: Path) -> None:

@@ -128,8 +128,8 @@ def test_tokens_and_money_are_counted_by_key(gateway: str, home: Path) -> None:
     with client_with(gateway, rich) as client:
         ask(client, "a third one", "standin")
     ledger = Ledger(keys, home / "gateway.sqlite")
-    wait_for(lambda: ledger.spent("rich") != Cost())  # The answer is sent before it is charged.
-    assert ledger.spent("rich") == Cost(1, 3 + 6, 3.0)
+    wait_for(lambda: ledger.usage_of_key("rich") != Cost())  # The answer is sent before it is charged.
+    assert ledger.usage_of_key("rich") == Cost(1, 3 + 6, 3.0)
 
 
 def test_a_rate_says_when_to_come_back(home: Path) -> None:
@@ -293,6 +293,6 @@ def test_a_budget_of_money_for_a_model_without_a_price_is_warned_of(home: Path) 
     quackllm.deploy("qianwen_chat", "saas/qianwen", infer_params={"saas.api_key": "k"})
     words = ["keys", "add", "rich", "--model", "qianwen_chat", "--max-money", "5"]
     told = " ".join(CliRunner().invoke(app, words).stderr.split())
-    assert "no request of rich's is answered by qianwen_chat, whose price is not in" in told
+    assert "requests of rich to qianwen_chat are refused: there is no price in" in told
     (home / "prices.yaml").write_text("qianwen_chat: {input: 1, output: 2}")
     assert CliRunner().invoke(app, [*words[:2], "again", *words[3:]]).stderr == ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
@@ -219,3 +221,31 @@ SQLS = st.sampled_from(
 def test_no_form_is_the_server_s_fault(echo: TestClient, sql: str, data: list[Any], kind: str) -> None:
     reply = echo.post("/model/predict", data={"sql": sql, "data": json.dumps(data), "dataType": kind})
     assert reply.status_code < 500, reply.text
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("select len(list_transform(range(1000000), lambda x: repeat('x', 1000000)))", "memory"),
+        ("select levenshtein(repeat('a', 100000), repeat('b', 100000))", "longer"),
+        ("select repeat(feature, 100000000)", "memory|too large"),
+        ("select (select count(*) from range(100000) a, range(100000) b, range(100000) c)", "longer"),
+        ("select (with recursive r(n) as (select 1 union all select n + 1 from r) select count(*) from r)", "longer"),
+    ],
+)
+def test_a_select_list_that_takes_too_much_is_ended_and_the_next_one_is_answered(sql: str, words: str) -> None:
+    deploy("qianwen_chat", "echo")
+    gateway = client(statement_seconds=1.0, statement_megabytes=256)
+    before = psutil.Process().memory_info().rss
+    reply = posted(gateway, ["abc"], 400, sql=sql)
+    assert re.search(words, reply)
+    assert psutil.Process().memory_info().rss - before < 300 << 20
+    assert outputs(posted(gateway, ["next"])) == ["next"]
+
+
+def test_the_models_time_is_not_the_select_list_s(service: StandIn) -> None:
+    deploy("qianwen_chat", "saas/openai", infer_params=service.openai_params())
+    service.script([{"fault": "slow", "seconds": 5}])
+    gateway = client(statement_seconds=4.0)
+    sql = "select llm_result(qianwen_chat(array(concat(feature, '!')))) as value"
+    assert posted(gateway, ["hi"], sql=sql)[0]["value"]

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from quackllm.deploy.gateway.chat2db.prompt import read_prompt
+from quackllm.deploy.gateway.chat2db.prompt import parse_prompt
 
 from quackllm import deploy
 from standin.fixtures import StandIn
@@ -108,15 +108,15 @@ def test_a_body_that_holds_no_prompt_is_refused_in_a_bare_string(body: dict[str,
 
 
 def test_a_prompt_of_chat2db_is_taken_apart() -> None:
-    read = read_prompt(chat2db_prompt("有多少歌手？\n按年份"))
+    read = parse_prompt(chat2db_prompt("有多少歌手？\n按年份"))
     assert (read.question, read.dialect, read.wants_sql) == ("有多少歌手？\n按年份", "mysql", True)
     assert "# Table: singer" in read.schema
     assert "concert.singer_id=singer.id" in read.schema
-    converted = read_prompt(chat2db_prompt("SELECT 1", task="进行SQL转换") + "\n#\n### 目标SQL类型: ORACLE")
+    converted = parse_prompt(chat2db_prompt("SELECT 1", task="进行SQL转换") + "\n#\n### 目标SQL类型: ORACLE")
     assert (converted.question, converted.wants_sql) == ("SELECT 1", False)
-    assert read_prompt(chat2db_prompt("x", kind="DM")).dialect is None
-    assert read_prompt("### 请根据以下SQL input将自然语言转换成SQL查询. \n#\n### SQL input: 多少").question == "多少"
-    behind = read_prompt(f"{DDL}\n\nHow many singers?")
+    assert parse_prompt(chat2db_prompt("x", kind="DM")).dialect is None
+    assert parse_prompt("### 请根据以下SQL input将自然语言转换成SQL查询. \n#\n### SQL input: 多少").question == "多少"
+    behind = parse_prompt(f"{DDL}\n\nHow many singers?")
     assert (behind.question, behind.schema) == ("How many singers?", DDL)
 
 
@@ -125,7 +125,7 @@ def test_a_prompt_of_chat2db_is_taken_apart() -> None:
 )
 @settings(max_examples=100, deadline=None)
 def test_any_text_can_be_taken_apart(text: str) -> None:
-    read_prompt(text)
+    parse_prompt(text)
 
 
 PROMPTS = st.text(max_size=60) | st.builds(

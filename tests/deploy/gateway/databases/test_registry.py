@@ -11,14 +11,17 @@ from typing import Any
 import duckdb
 import pytest
 from pydantic import SecretStr
-from quackllm.deploy.gateway.databases.database import Database, fitted
+from quackllm.deploy.gateway.databases.database import Database
+from quackllm.deploy.gateway.databases.in_sandbox import SandboxedDatabase
 from quackllm.deploy.gateway.databases.registry import Databases, open_database
+from quackllm.deploy.gateway.databases.urls import open_url
 from quackllm.udf.text2sql.evaluation.datasets import load_questions
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
 from quackllm.udf.text2sql.evaluation.scoring import rows_of, same_rows
 from quackllm.workers.database_schema import Schema
 from quackllm.workers.errors import DatabaseError, RequestError, SetupError
 from quackllm.workers.mschema import format_mschema
+from quackllm.workers.sandbox import Limits
 from sqlalchemy import create_engine
 
 from support.spider_on_servers import copy_database
@@ -62,7 +65,7 @@ def test_the_right_queries_are_taken_by_its_own_explain_and_give_the_right_rows(
     with duckdb.connect() as connection:
         fill(connection, NAME)
         for question in [question for question in load_questions("spider") if question.db == NAME][::3]:
-            sql, refused = fitted(database, question.sql, schema)
+            sql, refused = database.fit(question.sql, schema)
             assert refused is None, (question.sql, refused)
             rows = database.run(sql, 10_000)
             assert not rows.truncated
@@ -95,10 +98,10 @@ def test_what_is_no_query_is_refused_whatever_the_guard_said_before(
 
 
 def test_the_connection_itself_cannot_write_to_sqlite(tmp_path: Path) -> None:
-    from quackllm.deploy.gateway.databases.sqlalchemy_server import Server
+    from quackllm.deploy.gateway.databases.sqlalchemy_server import SqlAlchemyDatabase
 
-    server = open_database(SecretStr(f"sqlite:///{sqlite_file(tmp_path)}"), NAME)
-    assert isinstance(server, Server)
+    server = open_url(SecretStr(f"sqlite:///{sqlite_file(tmp_path)}"), NAME)
+    assert isinstance(server, SqlAlchemyDatabase)
     assert "readonly" in (server.explain("SELECT 1; ") or "readonly")
     with server._connected() as connection, pytest.raises(Exception, match="readonly"):
         connection.exec_driver_sql("DELETE FROM singer")
@@ -112,17 +115,34 @@ def test_a_query_gives_no_more_rows_than_wanted_and_says_that_there_are_more(dat
     assert not database.run("SELECT Name FROM singer ORDER BY Singer_ID LIMIT 2", 2).truncated
 
 
-def test_a_statement_that_runs_for_ever_is_stopped(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("sqlalchemy_server", "duckdb_file"):
-        monkeypatch.setattr(f"quackllm.deploy.gateway.databases.{module}.STATEMENT_SECONDS", 0.2)
+def test_a_query_that_runs_for_ever_is_ended_and_the_next_one_is_answered(database: Any) -> None:
+    hurried = SandboxedDatabase(database, database.url, Limits(seconds=0.5))
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    with pytest.raises(DatabaseError, match=r"(?i)interrupt"):
-        database.run(endless, 1)
-    assert database.run("SELECT 1 AS one", 1).rows == ("[1]",)
+    with pytest.raises(DatabaseError, match=r"takes longer than 0\.5 s"):
+        hurried.run(endless, 1)
+    assert database.run("SELECT 1 AS one", 1).columns == ("one",)
+
+
+def test_a_query_that_takes_too_much_memory_is_ended_and_the_next_one_is_answered(database: Any) -> None:
+    narrow = SandboxedDatabase(database, database.url, Limits(megabytes=128))
+    sql = {
+        "SQLite": "SELECT length(replace(hex(zeroblob(200000000)), '0', 'xx')) AS n",
+        "DuckDB": "SELECT len(list_transform(range(1000000), lambda x: repeat('x', 1000000))) AS n",
+    }
+    with pytest.raises(DatabaseError, match=r"(?i)memory|too big"):
+        narrow.run(sql[database.kind], 1)
+    assert database.run("SELECT 1 AS one", 1).columns == ("one",)
+
+
+def test_rows_that_are_too_large_are_not_sent(database: Database) -> None:
+    text = {"SQLite": "hex(zeroblob(3000000))", "DuckDB": "repeat('x', 6000000)"}[database.kind]
+    with pytest.raises(DatabaseError, match="too large"):
+        database.run(f"SELECT {text} AS t FROM singer", 2)
+    assert database.run("SELECT 1 AS one", 1).columns == ("one",)
 
 
 def test_its_own_words_say_what_is_wrong_with_a_query(database: Database) -> None:
-    sql, refused = fitted(database, "SELECT shoe_size FROM singer", Schema())
+    sql, refused = database.fit("SELECT shoe_size FROM singer", Schema())
     assert refused is not None
     assert refused.code == "database"
     assert "shoe_size" in refused.message

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 from quackllm.deploy.gateway.databases.registry import open_database
-from quackllm.udf.text2sql.checks.transpile import translate
+from quackllm.udf.text2sql.checks.transpile import transpile
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
 from quackllm.udf.text2sql.evaluation.scoring import rows_of, same_rows
 from quackllm.udf.text2sql.evaluation.suites import load_suite
@@ -202,7 +202,7 @@ def test_dates_are_moved_cut_and_counted_as_in_duckdb(kind: str, servers: dict[s
     engine.dispose()
     database = open_database(SecretStr(url), "dates")
     for query in QUERIES:
-        said = translate(query, SCHEMA, database.dialect)
+        said = transpile(query, SCHEMA, database.dialect)
         assert database.explain(said) is None, said
         assert from_json(database.run(said, 100).rows) == in_duckdb(query), said
     database.close()

@@ -98,7 +98,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     schemas = "\n".join(json.dumps({"db": name, "ddl": CHINESE_DDL}) for name in ("书店", "图书馆"))
     (tmp_path / "chase_zh_schemas.jsonl.gz").write_bytes(gzip.compress(schemas.encode()))
     monkeypatch.setenv("QUACKLLM_DATA", os.fspath(tmp_path))
-    datasets.schema_of.cache_clear()
+    datasets.load_schema.cache_clear()
     return tmp_path
 
 
@@ -138,8 +138,8 @@ def test_one_table_questions_know_cells_or_find_their_constant(
 
 def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(folder: Path) -> None:
     made = examples.Examples()
-    examples.wide_examples(made, datasets.load_questions("chase_zh", "train"))
-    assert len(made.wide_held_out) == 1, "the first of each ten databases is held out"
+    examples.chinese_examples(made, datasets.load_questions("chase_zh", "train"))
+    assert len(made.chinese_held_out) == 1, "the first of each ten databases is held out"
     assert len(made.wide) == 3, "姓名 = 书名 is no key"
     assert any(kind == WORD for example in made.wide for kind, _ in example.symbols), "活着 is no cell that is known"
     assert set(made.chinese.links) == {"图书馆"}
@@ -147,7 +147,7 @@ def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(fol
 
 def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
     made = examples.Examples()
-    examples.wide_examples(made, datasets.load_questions("chase_zh", "train"))
+    examples.chinese_examples(made, datasets.load_questions("chase_zh", "train"))
     links = made.chinese.links["图书馆"]
     template = augment.template_of("列出所有图书的书名。", parse_sql('SELECT "书名" FROM "图书"', links.names), links)
     assert template is not None
@@ -163,7 +163,7 @@ def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
 
 
 def test_a_question_that_names_less_than_its_query_is_no_template(folder: Path) -> None:
-    links = examples.SchemaLinks(examples.SchemaIndex(datasets.schema_of("bands")))
+    links = examples.SchemaLinks(examples.SchemaIndex(datasets.load_schema("bands")))
     tree = parse_sql("SELECT title FROM song", links.names)
     assert augment.template_of("List the titles of all songs.", tree, links) is not None
     assert augment.template_of("List all songs.", tree, links) is None
@@ -182,7 +182,7 @@ def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: py
     arguments = ["--out", str(out), "--steps", "250", "--rate", "0.01", "--drop", "0", "--batch", "8", "--tables", "1"]
     monkeypatch.setattr(sys, "argv", ["train_builtin", *arguments])
     train.main()
-    network, schema = load_network(out), format_mschema(datasets.schema_of("bands"))
+    network, schema = load_network(out), format_mschema(datasets.load_schema("bands"))
     assert parse(network, schema, [], ASKED[0][0]).sql == ASKED[0][1]
     assert parse(network, schema, [], ASKED[1][0]).sql == ASKED[1][1]
     assert network.arrays["keyword_out.bias"].shape == (len(KEYWORDS),)

@@ -9,9 +9,9 @@ from datetime import datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.checks.binder import bind
 from quackllm.udf.text2sql.checks.date_types import type_of
-from quackllm.udf.text2sql.checks.transpile import translate
+from quackllm.udf.text2sql.checks.transpile import transpile
+from quackllm.workers.binder import bind
 from sqlglot import parse_one
 from sqlglot.errors import SqlglotError
 
@@ -29,20 +29,20 @@ def sqlite() -> Iterator[sqlite3.Connection]:
 @pytest.mark.parametrize("query", QUERIES)
 def test_sqlite_gives_what_duckdb_gives(sqlite: sqlite3.Connection, query: str) -> None:
     assert bind(query, SCHEMA) is None
-    said = translate(query, SCHEMA, "sqlite")
+    said = transpile(query, SCHEMA, "sqlite")
     assert comparable(sqlite.execute(said).fetchall()) == in_duckdb(query), said
 
 
 @pytest.mark.parametrize("query", REFUSED)
 def test_what_sqlite_would_answer_wrongly_is_refused(query: str) -> None:
     with pytest.raises(SqlglotError):
-        translate(query, SCHEMA, "sqlite")
+        transpile(query, SCHEMA, "sqlite")
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "mysql", "postgres"])
 def test_numbers_and_unknown_columns_are_no_dates(dialect: str) -> None:
-    assert "n" in translate("SELECT n - 7, n + n FROM t", SCHEMA, dialect)
-    assert "interval" not in translate("SELECT n - 7, n + n FROM t", SCHEMA, dialect).lower()
+    assert "n" in transpile("SELECT n - 7, n + n FROM t", SCHEMA, dialect)
+    assert "interval" not in transpile("SELECT n - 7, n + n FROM t", SCHEMA, dialect).lower()
 
 
 @pytest.mark.parametrize(
@@ -82,5 +82,5 @@ def test_any_date_moved_cut_and_counted(sqlite, start, steps, part, unit, whole)
         f"SELECT {moved}, {part}({literal}), date_trunc('{unit}', {literal}), "
         f"date_diff('{unit}', {literal}, TIMESTAMP '2024-02-29 12:34:56')"
     )
-    said = translate(query, SCHEMA, "sqlite")
+    said = transpile(query, SCHEMA, "sqlite")
     assert comparable(sqlite.execute(said).fetchall()) == in_duckdb(query), said

@@ -3,7 +3,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.checks.extract_sql import declined, reduce_answer
+from quackllm.udf.text2sql.checks.extract_sql import decline_reason, extract_sql
 
 SQL = "SELECT count(*) FROM singer WHERE country = 'France'"
 
@@ -112,17 +112,17 @@ BLOCK_SHAPES = {
 
 @pytest.mark.parametrize("text", JSON_SHAPES.values(), ids=JSON_SHAPES)
 def test_the_sql_is_found_in_what_models_write_for_json(text):
-    assert " ".join((reduce_answer(text) or "").replace('"singer"', "singer").split()) == SQL
+    assert " ".join((extract_sql(text) or "").replace('"singer"', "singer").split()) == SQL
 
 
 @pytest.mark.parametrize("text", BLOCK_SHAPES.values(), ids=BLOCK_SHAPES)
 def test_the_query_is_taken_before_what_is_none(text):
-    assert reduce_answer(text) == SQL
+    assert extract_sql(text) == SQL
 
 
 @pytest.mark.parametrize("text", SHAPES.values(), ids=SHAPES)
 def test_the_sql_is_found(text):
-    assert reduce_answer(text) == SQL
+    assert extract_sql(text) == SQL
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_the_sql_is_found(text):
     ],
 )
 def test_sql_of_any_shape_stays_whole(sql):
-    assert reduce_answer(sql) == sql
-    assert reduce_answer(f"```sql\n{sql};\n```") == sql or "```" in sql
-    assert reduce_answer(f"Here is the query:\n{sql};\n\nHope that helps.") == sql
+    assert extract_sql(sql) == sql
+    assert extract_sql(f"```sql\n{sql};\n```") == sql or "```" in sql
+    assert extract_sql(f"Here is the query:\n{sql};\n\nHope that helps.") == sql
 
 
 @pytest.mark.parametrize(
@@ -158,14 +158,14 @@ def test_sql_of_any_shape_stays_whole(sql):
     ],
 )
 def test_no_sql(text):
-    assert reduce_answer(text) is None
+    assert extract_sql(text) is None
 
 
 @pytest.mark.parametrize(
     "text", ["DROP TABLE singer", "```sql\nDROP TABLE singer;\n```", "```sql\n-- clean up\nDROP TABLE singer\n```"]
 )
 def test_what_is_no_select_is_left_to_the_guard(text):
-    assert reduce_answer(text) == "DROP TABLE singer"
+    assert extract_sql(text) == "DROP TABLE singer"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_what_is_no_select_is_left_to_the_guard(text):
     ["```sql\nSELECT 1;\nDROP TABLE t;\n```", "SELECT 1;\nDROP TABLE t;", "SELECT 1;\nDROP TABLE t;\nThat is all."],
 )
 def test_a_second_statement_is_not_hidden_from_the_guard(text):
-    assert reduce_answer(text) == "SELECT 1;\nDROP TABLE t"
+    assert extract_sql(text) == "SELECT 1;\nDROP TABLE t"
 
 
 @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ def test_a_second_statement_is_not_hidden_from_the_guard(text):
     ],
 )
 def test_declined(text, reason):
-    assert declined(text) == reason
+    assert decline_reason(text) == reason
 
 
 @given(st.text(max_size=120), st.text(max_size=120))
 def test_a_marked_block_is_found_in_any_prose(before, after):
     text = f"{before.replace('`', '').replace('<', '').replace('~', '').replace('[', '')}\n```sql\n{SQL};\n```\n"
     tail = after.replace("`", "").replace("<", "").replace("~", "").replace("[", "")
-    assert reduce_answer("Well. " + text + tail) == SQL
+    assert extract_sql("Well. " + text + tail) == SQL
 
 
 QUERIES = st.sampled_from(
@@ -243,9 +243,9 @@ WRAPPINGS = {
 @given(QUERIES, st.sampled_from(list(WRAPPINGS)), *(st.sampled_from(p.split("\n")) for p in (BEFORE, BEHIND)))
 def test_a_query_is_found_whatever_stands_around_it(sql: str, wrapping: str, before: str, behind: str) -> None:
     text = f"{before}\n{WRAPPINGS[wrapping](sql)}\n{behind}"
-    assert reduce_answer(text) == sql, text
+    assert extract_sql(text) == sql, text
 
 
 @given(st.text(max_size=200))
 def test_any_answer_is_fine(text):
-    assert reduce_answer(text) is None or reduce_answer(text).strip()
+    assert extract_sql(text) is None or extract_sql(text).strip()

@@ -1,12 +1,15 @@
 import json
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.checks.guard import check
+from quackllm.udf.text2sql.checks.allowlist import FUNCTIONS, TABLE_FUNCTIONS, is_allowed
+from quackllm.udf.text2sql.checks.guard import check_sql
 from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.errors import GuardError
 
@@ -45,13 +48,16 @@ EXPLAIN SELECT 1
 EXPLAIN ANALYZE SELECT 1
 PREPARE p AS SELECT 1
 EXECUTE p
-DESCRIBE singer
 SHOW TABLES
-SUMMARIZE singer
-SELECT * FROM (DESCRIBE singer)
-SELECT * FROM (SUMMARIZE singer)
+DESCRIBE
+DESCRIBE SELECT getenv('x')
+SUMMARIZE '/etc/passwd'
+SUMMARIZE SELECT * FROM read_csv('x')
+PIVOT singer ON getenv('x') USING count(*)
+PIVOT singer ON country USING max(getenv('x'))
+PIVOT (SELECT * FROM read_csv('x')) ON country USING count(*)
+WITH a AS (FROM '/etc/passwd') PIVOT a ON country USING count(*)
 FROM (SHOW ALL TABLES)
-PIVOT singer ON country USING count(*)
 SELECT 1; SELECT 2
 SELECT 1; DROP TABLE singer
 SELECT 1; -- nothing \n DROP TABLE singer
@@ -137,12 +143,6 @@ SELECT CASE WHEN true THEN getenv('x') END
 SELECT * FROM range(nextval('s'))
 SELECT * EXCLUDE (a) REPLACE (getenv('x') AS b) FROM singer
 SELECT * FROM singer TABLESAMPLE 10% JOIN read_csv('x') ON true
-SELECT repeat('x', 10000000000)
-SELECT repeat(repeat('x', 100000), 100000)
-SELECT range(1000000000)
-SELECT repeat('x', '10000000000')
-SELECT repeat('x', 1e10::BIGINT)
-SELECT repeat('x', 100000 * 100000)
 WITH x AS (INSERT INTO singer VALUES (1) RETURNING *) SELECT * FROM x
 WITH x AS (DELETE FROM singer RETURNING *) SELECT * FROM x
 WITH x AS (UPDATE singer SET a = 1 RETURNING *) SELECT * FROM x
@@ -214,6 +214,20 @@ SELECT 'DROP TABLE x; -- ' AS "read_csv('x')"
 SELECT lpad(a, 10, '0'), repeat('-', 20) FROM t
 SELECT $$ it's; -- text $$
 ((SELECT 1) UNION (SELECT 2)) ORDER BY 1
+SELECT formatReadableSize(a), formatReadableDecimalSize(a), format_bytes(a), pg_size_pretty(a), pg_typeof(a) FROM t
+SELECT name.lower(), name.upper().trim().len() FROM singer
+SELECT country, repeat('#', count(*) * 50 // max(age)) FROM singer GROUP BY country
+SELECT repeat('=', age), lpad(name, age, ' '), bar(age, 0, 100, 40), range(2 * 12), list_resize([1], age) FROM singer
+WITH "rev/month" AS (SELECT 1 AS "a/b"), "c:d" AS (SELECT 2) SELECT * FROM "rev/month", "c:d"
+SELECT * FROM pg_payments JOIN pg_customers USING (id)
+PIVOT sales ON year USING sum(amount)
+PIVOT sales ON year, quarter IN (1, 2) USING sum(amount), count(*) GROUP BY country ORDER BY country
+PIVOT (SELECT * FROM a JOIN b ON (a.x = b.x)) ON lower(y) USING sum(z)
+WITH s AS (SELECT * FROM sales) PIVOT s ON year USING sum(amount)
+DESCRIBE singer
+SUMMARIZE singer
+SELECT * FROM (DESCRIBE singer)
+SELECT column_name FROM (SUMMARIZE SELECT * FROM singer)
 """.strip()
 
 
@@ -221,13 +235,13 @@ SELECT $$ it's; -- text $$
 def test_refused(sql):
     sql = sql.replace(r"\n", "\n")
     with pytest.raises(GuardError):
-        check(sql)
+        check_sql(sql)
 
 
 @pytest.mark.parametrize("sql", ALLOWED.split("\n"))
 def test_allowed_as_it_is(sql):
-    assert check(sql) == sql
-    assert check(f"  {sql} ;\n;") == sql
+    assert check_sql(sql) == sql
+    assert check_sql(f"  {sql} ;\n;") == sql
 
 
 @pytest.mark.parametrize(
@@ -239,23 +253,59 @@ def test_allowed_as_it_is(sql):
 )
 def test_nesting_hides_nothing(sql, around):
     with pytest.raises(GuardError):
-        check(around.replace("{}", sql))
+        check_sql(around.replace("{}", sql))
+
+
+REFUSED_FUNCTIONS = re.compile(
+    r"""__.*                                         # DuckDB's own machinery
+      | pg_.* | has_.* | inet_.* | .*_description | in_search_path | get_block_size | format_(pg_)?type | map_to_pg_oid
+      | current_(catalog|connection_id|database|query|query_id|role|schemas?|setting|transaction_id|user)
+      | session_user | user | version | txid_current | getvariable      # the session and its settings
+      | nextval | currval | setval | setseed | write_log | sleep_ms     # what has effects, or waits
+      | error | assert_true | stats | vector_type | parse_duckdb_log_message
+      | json_serialize_.* | json_deserialize_sql                        # plan SQL given as text, files and all
+      | to_aggregate_state | finalize | combine | combine_aggr | variant_to_parquet_variant | remap_struct
+    """,
+    re.VERBOSE,
+)
+HAVE_NO_EFFECT = {"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid"}
+
+
+def functions(condition):
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE {condition}")
+        return {name for (name,) in rows.fetchall()}
+
+
+def test_every_function_of_this_duckdb_is_on_one_side():
+    names = functions("function_type IN ('scalar', 'aggregate', 'window', 'macro')")
+    allowed = {name for name in names if is_allowed(name)} - {"is distinct from", "is not distinct from"}
+    neither = {name for name in names - allowed if not REFUSED_FUNCTIONS.fullmatch(name)}
+    assert neither == {"is distinct from", "is not distinct from"}, "new in DuckDB: allow it, or refuse it here"
+    assert {name for name in allowed if REFUSED_FUNCTIONS.fullmatch(name)} == {"pg_typeof", "pg_size_pretty"}
+    assert FUNCTIONS - names - TABLE_FUNCTIONS == set(), "no longer in DuckDB"
+    assert functions("true") >= TABLE_FUNCTIONS
+
+
+def test_no_function_that_is_allowed_has_effects():
+    volatile = functions("stability = 'VOLATILE' AND function_type <> 'aggregate'")
+    assert {name for name in volatile if is_allowed(name)} == HAVE_NO_EFFECT
 
 
 def test_comments_do_not_come_back():
-    assert check("SELECT /* a */ name -- b\nFROM singer -- c") == "SELECT  name  FROM singer"
-    assert check("-- 注释\nSELECT '北京' /* ；*/ AS 城市;") == "SELECT '北京'  AS 城市"
+    assert check_sql("SELECT /* a */ name -- b\nFROM singer -- c") == "SELECT  name  FROM singer"
+    assert check_sql("-- 注释\nSELECT '北京' /* ；*/ AS 城市;") == "SELECT '北京'  AS 城市"
 
 
 def test_what_the_error_says():
     with pytest.raises(GuardError, match="the function getenv is not allowed"):
-        check("SELECT GetEnv('HOME')")
+        check_sql("SELECT GetEnv('HOME')")
     with pytest.raises(GuardError, match="it holds 2 statements"):
-        check("SELECT 1; SELECT 2")
+        check_sql("SELECT 1; SELECT 2")
     with pytest.raises(GuardError, match="syntax error at or near"):
-        check("SELECT FROM WHERE")
+        check_sql("SELECT FROM WHERE")
     with pytest.raises(GuardError, match="DELETE QUERY is not allowed"):
-        check("WITH x AS (DELETE FROM singer RETURNING *) SELECT * FROM x")
+        check_sql("WITH x AS (DELETE FROM singer RETURNING *) SELECT * FROM x")
 
 
 ODD = Schema(
@@ -265,9 +315,18 @@ ODD = Schema(
 
 
 def test_a_table_of_the_schema_may_have_any_name():
-    assert check('SELECT * FROM "orders.csv", duckdb_notes, data.csv', ODD)
+    assert check_sql('SELECT * FROM "orders.csv", duckdb_notes, data.csv', ODD)
     with pytest.raises(GuardError, match="no table of the schema"):
-        check('SELECT * FROM "others.csv"', ODD)
+        check_sql('SELECT * FROM "others.csv"', ODD)
+
+
+def test_a_name_before_a_function_is_a_column_unless_a_schema_has_it():
+    nameless = Schema("", (Table("singer", (Column("name"),)), Table("old.singer", (Column("name"),))))
+    sql = "SELECT name.lower(), count(*) FROM singer GROUP BY ALL"
+    assert check_sql(sql, nameless) == sql
+    for name in ("main", "old", "system", "temp", "pg_catalog"):
+        with pytest.raises(GuardError, match="called through a schema"):
+            check_sql(f"SELECT {name}.lower('x') FROM singer", nameless)
 
 
 def test_strict_refuses_every_other_table():
@@ -277,28 +336,28 @@ def test_strict_refuses_every_other_table():
         "WITH t AS (SELECT 1) FROM t",
         "FROM shop.data.csv",
     ):
-        assert check(sql, ODD, strict=True) == sql
+        assert check_sql(sql, ODD, strict=True) == sql
     for sql in (
         "SELECT * FROM frame",
         "WITH frame AS (SELECT * FROM frame) FROM frame",
         "FROM frame, (WITH frame AS (SELECT 1) FROM frame)",
     ):
         with pytest.raises(GuardError, match="frame is no table of the schema"):
-            check(sql, ODD, strict=True)
+            check_sql(sql, ODD, strict=True)
 
 
 def test_deep_nesting_is_refused_and_does_no_harm():
     with pytest.raises(GuardError):
-        check("SELECT " + "(" * 20_000 + "1" + ")" * 20_000)
+        check_sql("SELECT " + "(" * 20_000 + "1" + ")" * 20_000)
     with pytest.raises(GuardError):
-        check("SELECT " + "+".join("1" for _ in range(50_000)))
+        check_sql("SELECT " + "+".join("1" for _ in range(50_000)))
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_checked_or_refused(text):
     for sql in (text, f"SELECT {text}"):
         with suppress(GuardError):
-            assert check(check(sql)) == check(sql)
+            assert check_sql(check_sql(sql)) == check_sql(sql)
 
 
 DATA = Path(os.environ.get("QUACKLLM_DATA") or Path(__file__).parents[5] / "shared/data/text2sql")
@@ -309,4 +368,4 @@ SAMPLE = Path(__file__).parents[4] / "udf/text2sql/sample"
 def test_every_right_answer_passes(path):
     for line in path.read_text().splitlines():
         sql = json.loads(line)["sql"]
-        assert check(sql) == sql
+        assert check_sql(sql) == sql

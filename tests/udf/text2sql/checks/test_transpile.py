@@ -4,9 +4,9 @@ import pytest
 import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.checks.binder import bind
-from quackllm.udf.text2sql.checks.guard import check
-from quackllm.udf.text2sql.checks.transpile import find_dialect, limited, translate
+from quackllm.udf.text2sql.checks.guard import check_sql
+from quackllm.udf.text2sql.checks.transpile import find_dialect, transpile, with_limit
+from quackllm.workers.binder import bind
 from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.errors import GuardError, RequestError
 from sqlglot.errors import SqlglotError
@@ -53,11 +53,11 @@ SCHEMA = Schema("shop", (SINGER, CONCERT))
 )  # fmt: skip
 def test_names_are_spelled_as_the_other_database_has_them(sql: str, dialect: str, translated: str) -> None:
     assert bind(sql, SCHEMA) is None
-    assert translate(sql, SCHEMA, dialect) == translated
+    assert transpile(sql, SCHEMA, dialect) == translated
 
 
 def test_duckdb_s_own_sql_is_left_as_it_is() -> None:
-    assert translate("FROM singer SELECT NAME", SCHEMA, "duckdb") == "FROM singer SELECT NAME"
+    assert transpile("FROM singer SELECT NAME", SCHEMA, "duckdb") == "FROM singer SELECT NAME"
 
 
 @given(st.text(max_size=30), st.sampled_from(["postgres", "mysql", "sqlite"]))
@@ -65,16 +65,16 @@ def test_duckdb_s_own_sql_is_left_as_it_is() -> None:
 def test_a_text_stays_one_text_whatever_is_in_it(text: str, dialect: str) -> None:
     sql = "SELECT name FROM singer WHERE name = '" + text.replace("'", "''") + "'"
     try:
-        check(sql, SCHEMA)
+        check_sql(sql, SCHEMA)
     except (GuardError, UnicodeEncodeError):
         return
-    tree = sqlglot.parse_one(translate(sql, SCHEMA, dialect), read=dialect)
+    tree = sqlglot.parse_one(transpile(sql, SCHEMA, dialect), read=dialect)
     (literal,) = tree.find_all(sqlglot.exp.Literal)
     assert literal.this == text
 
 
 def test_a_backslash_ends_no_text_in_mysql() -> None:
-    sql = translate(r"SELECT name FROM singer WHERE name = 'x\' AND year = ' OR 1=1 -- '", SCHEMA, "mysql")
+    sql = transpile(r"SELECT name FROM singer WHERE name = 'x\' AND year = ' OR 1=1 -- '", SCHEMA, "mysql")
     assert sql == r"SELECT `Name` FROM `Singer` WHERE `Name` = 'x\\' AND `Year` = ' OR 1=1 -- '"
 
 
@@ -89,18 +89,18 @@ def test_a_backslash_ends_no_text_in_mysql() -> None:
     ],
 )
 def test_a_query_is_held_to_a_number_of_rows(sql: str, most: int, wanted: str) -> None:
-    assert limited(sql, "postgres", most) == wanted
+    assert with_limit(sql, "postgres", most) == wanted
 
 
 @pytest.mark.parametrize("sql", ["DELETE FROM t", "SELECT 1; SELECT 2", "SELECT ("])
 def test_only_a_query_can_be_limited(sql: str) -> None:
     with pytest.raises(SqlglotError):
-        limited(sql, "postgres", 5)
+        with_limit(sql, "postgres", 5)
 
 
 def test_what_another_database_cannot_say_is_an_error() -> None:
     with pytest.raises(SqlglotError, match="PIVOT"):
-        translate("SELECT * FROM (PIVOT singer ON year IN ('1') USING count(*))", SCHEMA, "sqlite")
+        transpile("SELECT * FROM (PIVOT singer ON year IN ('1') USING count(*))", SCHEMA, "sqlite")
 
 
 @pytest.mark.parametrize(("name", "found"), [("PostgreSQL", "postgres"), ("MYSQL", "mysql"), ("mariadb", "mysql")])

@@ -17,9 +17,9 @@ MOST_BYTES = 3_000_000
 @pytest.fixture(autouse=True)
 def sample(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("QUACKLLM_DATA", raising=False)
-    datasets.schema_of.cache_clear()
+    datasets.load_schema.cache_clear()
     yield
-    datasets.schema_of.cache_clear()
+    datasets.load_schema.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_every_right_answer_runs(suite: str) -> None:
 
 
 def test_a_schema_is_read_from_its_files() -> None:
-    schema = datasets.schema_of("concert_singer")
+    schema = datasets.load_schema("concert_singer")
     assert [table.name for table in schema.tables] == ["stadium", "singer", "concert", "singer_in_concert"]
     assert ForeignKey("concert", "Stadium_ID", "stadium", "Stadium_ID") in schema.foreign_keys
     columns = {column.name: column for column in schema.tables[1].columns}
@@ -85,7 +85,7 @@ def test_what_is_not_there_is_said_with_what_is() -> None:
     with pytest.raises(SetupError, match=r"sparc, spider"):
         datasets.load_questions("bird")
     with pytest.raises(SetupError, match="no database 'nowhere'"):
-        datasets.schema_of("nowhere")
+        datasets.load_schema("nowhere")
 
 
 def test_another_folder_is_read_where_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

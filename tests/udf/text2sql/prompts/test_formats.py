@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from quackllm.udf.text2sql.prompts.formats import FORMS, format_named
 from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
@@ -135,3 +137,17 @@ def test_the_form_that_the_user_names_wins():
     with pytest.raises(SetupError, match="'sqlcodr'") as caught:
         format_named("sqlcodr", "")
     assert "'sqlcoder'" in caught.value.hint
+
+
+def test_a_format_of_ones_own_is_found_by_its_module(tmp_path, monkeypatch) -> None:
+    (tmp_path / "own_format.py").write_text(
+        "from quackllm.udf.text2sql.prompts.formats import FORMS\nOWN = FORMS['chat']\nNONE = 'text'\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert format_named("own_format:OWN", "").name == "chat"
+
+
+@pytest.mark.parametrize("name", ["nowhere:OWN", "own_formats:", ":OWN", "json:loads"])
+def test_a_format_that_cannot_be_imported_is_named(name: str) -> None:
+    with pytest.raises(SetupError, match=re.escape(name)):
+        format_named(name, "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.schema.lenient_ddl import MOST_NOTES, parse_lenient
+from quackllm.udf.text2sql.schema.lenient_ddl import MAX_NOTES, parse_lenient
 from quackllm.workers.database_schema import Column, Table, join_name
 
 
@@ -193,7 +193,7 @@ def test_what_is_guessed_is_said_and_nothing_is_lost(text: str, words: str) -> N
 
 def test_only_so_many_faults_are_listed() -> None:
     ddl = parse_lenient("CREATE TABLE t (" + "* x,\n" * 1000 + "a INT)")
-    assert len(ddl.left_out) == MOST_NOTES
+    assert len(ddl.left_out) == MAX_NOTES
     assert ddl.schema.tables[0].columns == (Column("a", "INTEGER"),)
 
 

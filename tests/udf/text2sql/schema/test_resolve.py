@@ -1,5 +1,5 @@
 import pytest
-from quackllm.udf.text2sql.schema.resolve import resolve
+from quackllm.udf.text2sql.schema.resolve import resolve_schema
 from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 from quackllm.workers.errors import SchemaError
 from quackllm.workers.mschema import format_mschema
@@ -13,12 +13,12 @@ CATALOG = Schema(
 
 
 def names(text, catalog=CATALOG):
-    return [table.name for table in resolve(text, catalog).schema.tables]
+    return [table.name for table in resolve_schema(text, catalog).schema.tables]
 
 
 @pytest.mark.parametrize("text", [None, "", "  \n"])
 def test_nothing_said_means_the_catalog(text):
-    assert resolve(text, CATALOG).schema == CATALOG
+    assert resolve_schema(text, CATALOG).schema == CATALOG
 
 
 @pytest.mark.parametrize(
@@ -40,36 +40,36 @@ def test_names_of_tables_and_databases(text, expected):
 
 
 def test_keys_between_chosen_tables_stay():
-    assert resolve("orders, customers", CATALOG).schema.foreign_keys == CATALOG.foreign_keys
-    assert resolve("orders", CATALOG).schema.foreign_keys == ()
+    assert resolve_schema("orders, customers", CATALOG).schema.foreign_keys == CATALOG.foreign_keys
+    assert resolve_schema("orders", CATALOG).schema.foreign_keys == ()
 
 
 def test_an_unknown_name_names_the_near_one():
     with pytest.raises(SchemaError, match="'ordres'") as caught:
-        resolve("ordres", CATALOG)
+        resolve_schema("ordres", CATALOG)
     assert "'orders'" in caught.value.hint
 
 
 def test_an_empty_catalog_says_what_to_type():
     with pytest.raises(SchemaError) as caught:
-        resolve(None, Schema("memory"))
+        resolve_schema(None, Schema("memory"))
     assert "schema := 'CREATE TABLE" in caught.value.hint
 
 
 def test_ddl_and_mschema_need_no_catalog():
     assert names("CREATE TABLE t (a INT)", Schema()) == ["t"]
-    assert resolve(format_mschema(CATALOG), Schema()).schema == CATALOG
-    assert resolve(format_mschema(CATALOG), Schema()).bindable
-    assert not resolve("# Table: t\n[\n(a),\n(b)\n]", Schema()).bindable
+    assert resolve_schema(format_mschema(CATALOG), Schema()).schema == CATALOG
+    assert resolve_schema(format_mschema(CATALOG), Schema()).bindable
+    assert not resolve_schema("# Table: t\n[\n(a),\n(b)\n]", Schema()).bindable
 
 
 def test_ddl_of_which_nothing_can_be_read_names_the_place():
     with pytest.raises(SchemaError, match="line 2: no column of t can be read"):
-        resolve("-- the only one\nCREATE TABLE t FROM nothing", Schema())
+        resolve_schema("-- the only one\nCREATE TABLE t FROM nothing", Schema())
 
 
 def test_what_ddl_leaves_out_is_told_and_nothing_is_bound():
-    found = resolve("\nCREATE TABLE t (a INT);\nCREATE TABLE u LIKE unknown", Schema())
+    found = resolve_schema("\nCREATE TABLE t (a INT);\nCREATE TABLE u LIKE unknown", Schema())
     assert found.left_out == (
         "line 3: u has the columns of unknown, which the text does not create",
         "line 3: no column of u can be read",

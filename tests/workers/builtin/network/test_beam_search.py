@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.workers.builtin.binder import Binder
+from quackllm.workers.binder import Binder
 from quackllm.workers.builtin.network.beam_search import beam_search
 from quackllm.workers.builtin.network.decoding_mask import DecodingMask
 from quackllm.workers.builtin.network.numpy_network import Network

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-from quackllm.workers.builtin.binder import Binder
+from quackllm.workers.binder import Binder
 from quackllm.workers.builtin.query.degenerate import is_degenerate
 from quackllm.workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
 from quackllm.workers.builtin.query.implied_tables import drop_implied_tables
@@ -172,8 +172,8 @@ def test_the_binder_reaches_no_file(shop: Schema) -> None:
     binder = Binder(shop)
     assert not binder.binds("SELECT * FROM read_csv('/etc/hostname')")
     assert not binder.binds("SELECT nothing FROM customers")
-    with pytest.raises(duckdb.Error):
-        binder.connection.execute("SET enable_external_access = true")
+    with binder.cursor() as cursor, pytest.raises(duckdb.Error):
+        cursor.execute("SET enable_external_access = true")
 
 
 def test_halves_that_are_equal_say_nothing(names: SchemaIndex) -> None:

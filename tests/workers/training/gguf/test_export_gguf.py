@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quackllm.workers.atomic_files import draft_path
 from quackllm.workers.engines.llama_cpp.server import QUIET_SETTINGS, LlamaServer
 from quackllm.workers.errors import ExportError, MissingExtraError, TrainingError
-from quackllm.workers.training.export import UNFINISHED, export
+from quackllm.workers.training.export import export
 from quackllm.workers.training.gguf.quantization import MIXES, ModelShape, tensor_type
 
 from support.tiny_models import TALKS, WIDTH, new_tokenizer
@@ -234,7 +235,7 @@ def test_a_process_killed_while_it_writes_leaves_nothing_that_looks_whole(tiny_l
     )
     done = subprocess.run([sys.executable, "-c", program, str(tiny_llama), str(target)], env={**os.environ})
     assert done.returncode == -signal.SIGKILL
-    assert [path.name for path in target.parent.iterdir()] == [target.name + UNFINISHED]
+    assert [path.name for path in target.parent.iterdir()] == [draft_path(target).name]
     export(str(tiny_llama), str(target))
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 

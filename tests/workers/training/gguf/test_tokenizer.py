@@ -93,7 +93,7 @@ def test_other_kinds_of_tokenizers_are_refused(tmp_path: Path) -> None:
     from tokenizers import Tokenizer, models
 
     folder = save_tokenizer(Tokenizer(models.WordLevel({"a": 0, "<unk>": 1}, "<unk>")), tmp_path, unk_token="<unk>")
-    with pytest.raises(ExportError, match="of the kind 'WordLevel'"):
+    with pytest.raises(ExportError, match="of the type 'WordLevel'"):
         read_vocabulary(folder, 2, [])
     shutil.rmtree(folder)
     folder.mkdir()

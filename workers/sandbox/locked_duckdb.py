@@ -16,7 +16,7 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-def locked_instance() -> duckdb.DuckDBPyConnection:
+def sandboxed_duckdb() -> duckdb.DuckDBPyConnection:
     """Return a new in-memory instance without files, network and extensions, for good: these settings hold."""
     instance = duckdb.connect(":memory:", config=CONFIG)
     # A name that is no table must not become a variable of ours.
@@ -26,22 +26,28 @@ def locked_instance() -> duckdb.DuckDBPyConnection:
 
 @lru_cache(maxsize=1)
 def _shared() -> duckdb.DuckDBPyConnection:
-    instance = locked_instance()
+    instance = sandboxed_duckdb()
     instance.execute("SET lock_configuration = true")
     return instance
 
 
-def ask(sql: str, values: object = None) -> list[tuple[object, ...]]:
+def query(sql: str, values: object = None) -> list[tuple[object, ...]]:
     """Run one statement of ours in the shared empty instance and return its rows; safe in any thread."""
     with _shared().cursor() as cursor:
         return cursor.execute(sql, values).fetchall()
 
 
 def parser_error(sql: str) -> str | None:
-    """Return what DuckDB's parser says against a text, or None where it is SQL."""
+    """Return what DuckDB's parser says against a text, or None where it is SQL.
+
+    Raises:
+        duckdb.OutOfMemoryException: to parse it takes more than may be taken.
+    """
     with _shared().cursor() as cursor:
         try:
             cursor.extract_statements(sql)
+        except duckdb.OutOfMemoryException:
+            raise
         except duckdb.Error as error:
             return str(error)
     return None

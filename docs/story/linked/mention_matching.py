@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from ....workers.builtin.schema.schema_index import SchemaIndex
-from ....workers.builtin.text.lexicon import IGNORED
-from ....workers.builtin.text.tokens import stem
-from ....workers.database_schema import ForeignKey, Schema, split_name
-from .value_matching import WIDE
+from quackllm.udf.text2sql.prompts.value_matching import CJK
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
+from quackllm.workers.builtin.text.lexicon import IGNORED
+from quackllm.workers.builtin.text.tokens import stem
+from quackllm.workers.database_schema import ForeignKey, Schema, split_name
 
-_HAN = WIDE.pattern.strip("[]")
+_HAN = CJK.pattern.strip("[]")
 UNIT = re.compile(rf"[{_HAN}]|\d+(?:[.,:/-]\d+)*|[^\W\d_{_HAN}]+|[^\w\s]|\w")
 NAME_UNIT = re.compile(rf"[{_HAN}]|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\WA-Za-z\d_{_HAN}]+")
 LONGEST_NAME = 10
@@ -38,7 +38,7 @@ class Token:
     @property
     def wide(self) -> bool:
         """Whether it is a letter of a script without spaces."""
-        return WIDE.match(self.text) is not None
+        return CJK.match(self.text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class MentionIndex:
         found: dict[str, list[Item]] = {}
         for kind, keys in ((TABLE, self.tables), (COLUMN, self.columns)):
             for number, key in enumerate(keys):
-                if len("".join(key)) > 1 or WIDE.match(key[0]):
+                if len("".join(key)) > 1 or CJK.match(key[0]):
                     found.setdefault("".join(key), []).append((kind, number))
         return found
 
@@ -154,12 +154,12 @@ class MentionIndex:
 
 def _parts(key: tuple[str, ...]) -> Iterator[str]:
     for first in range(len(key)):
-        if not WIDE.match(key[first]):
+        if not CJK.match(key[first]):
             if len(key) > 1 and len(key[first]) > 2 and key[first] not in IGNORED:
                 yield key[first]
             continue
         for last in range(first + 2, len(key) + 1):
-            if not WIDE.match(key[last - 1]):
+            if not CJK.match(key[last - 1]):
                 break
             if last - first < len(key):
                 yield "".join(key[first:last])
@@ -190,9 +190,9 @@ def with_alike_keys(schema: Schema) -> Schema:
                 if len(pair) < 2 or pair in declared or pair in found:
                     continue
                 names = {f"{other.name}{key.name}".lower(), key.name.lower()}
-                names -= set() if WIDE.search(key.name) or key.name.lower() != "id" else {"id"}
+                names -= set() if CJK.search(key.name) or key.name.lower() != "id" else {"id"}
                 same = next((column for column in table.columns if column.name.lower() in names), None)
-                if same and WIDE.search(same.name) and _is_key(same.name):
+                if same and CJK.search(same.name) and _is_key(same.name):
                     found[pair] = ForeignKey(table.name, same.name, other.name, key.name)
     return replace(schema, foreign_keys=(*schema.foreign_keys, *found.values()))
 

@@ -6,12 +6,13 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from ....workers.builtin.network.value_candidates import DATE, QUOTES
-from ....workers.builtin.schema.schema_index import SchemaIndex
-from ....workers.builtin.text.lexicon import NUMBER_WORDS
+from quackllm.udf.text2sql.prompts.value_matching import CJK, CellMatch
+from quackllm.workers.builtin.network.value_candidates import DATE, QUOTES
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
+from quackllm.workers.builtin.text.lexicon import NUMBER_WORDS
+
 from .mention_matching import Mention, Token
 from .stopwords import CHINESE_BIGRAMS, CHINESE_LETTERS, ENGLISH_STOPWORDS
-from .value_matching import WIDE, CellMatch
 
 NUMBER, YEAR, DAY, TEXT = "number", "year", "date", "text"
 BOOK_QUOTES = re.compile(r"《([^》]+)》|「([^」]+)」|\"([^\"]+)\"")
@@ -142,7 +143,7 @@ def _glued(question: str, units: Sequence[Token]) -> Iterator[Constant]:
     """Yield what is written without spaces and has digits among letters or marks: 42-14, w42, 10th (sf)."""
     for match in GLUED_PATTERN.finditer(question):
         first, last = _within(units, *match.span())
-        if last - first > 1 and not WIDE.search(match.group()) and not PRICE.fullmatch(match.group()):
+        if last - first > 1 and not CJK.search(match.group()) and not PRICE.fullmatch(match.group()):
             yield Constant(match.group(), TEXT, first, last, (), (match.group(),))
 
 

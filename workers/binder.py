@@ -1,4 +1,7 @@
-"""Binding: DuckDB itself says whether generated SQL fits its schema, in an empty copy of it."""
+"""Binding: DuckDB itself says whether SQL fits its schema, in an empty copy of it.
+
+Binding computes constants. A stranger's SQL is bound in a sandbox's child; what we write ourselves may be bound here.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from threading import Lock
 
 import duckdb
 
-from ....workers.database_schema import Column, Schema, Table, join_name, quote_path, split_name
-from .sandbox import ask, locked_instance
+from .database_schema import Column, Schema, Table, join_name, quote_path, split_name
+from .sandbox.locked_duckdb import query, sandboxed_duckdb
 
-MOST_COPIES = 32
+MAX_BINDERS = 32
 # One or more words, then brackets around anything but a semicolon out of quotes: ENUM('a;b'), STRUCT(a INTEGER)[].
 TYPE = re.compile(r"[A-Za-z_][\w ]*(?:\((?:'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[^'\";])*\))?(?:\[\d*\])*")
 
@@ -32,34 +35,69 @@ class BindError:
     message: str
 
 
-def bind(sql: str, schema: Schema) -> BindError | None:
-    """Return why a query does not fit the schema, or None where it does; nothing is run.
+class Binder:
+    """The empty copy of one schema: its tables without rows, in an instance of its own.
 
-    The copy holds the schema's tables without rows, in an instance of its own: no file, no network and no setting can
-    be reached from it.
+    No file, no network and no setting can be reached from it. Safe to use from several threads.
+
+    Args:
+        schema: whose names and types are copied; a type that is not DuckDB's own becomes text.
     """
-    with COPIES.of(schema) as cursor:
-        return refusal(cursor, f"USE {_database(schema)}") or refusal(cursor, sql)
+
+    def __init__(self, schema: Schema) -> None:
+        self._instance = _copy(schema)
+        self._use = f"USE {_database(schema)}"
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a new connection to the copy, where its names can be written without their database."""
+        cursor = self._instance.cursor()
+        cursor.execute(self._use)
+        return cursor
+
+    def bind(self, sql: str) -> BindError | None:
+        """Return why a query does not fit the schema, or None where it does; nothing is run."""
+        with self.cursor() as cursor:
+            return bind_error(cursor, sql)
+
+    def binds(self, sql: str) -> bool:
+        """Whether DuckDB can plan a query on the schema."""
+        return self.bind(sql) is None
 
 
-def refusal(cursor: duckdb.DuckDBPyConnection, sql: str) -> BindError | None:
-    """Return why a query does not bind on a connection, or None where it does; nothing is run."""
+def bind(sql: str, schema: Schema) -> BindError | None:
+    """Return why a query does not fit the schema, or None where it does; nothing is run."""
+    return binder_for(schema).bind(sql)
+
+
+def binder_for(schema: Schema) -> Binder:
+    """Return the copy of a schema; the last ones are kept."""
+    return BINDERS.of(schema)
+
+
+def bind_error(cursor: duckdb.DuckDBPyConnection, sql: str) -> BindError | None:
+    """Return why a query does not bind on a connection, or None where it does; nothing is run.
+
+    Raises:
+        duckdb.OutOfMemoryException, duckdb.InterruptException: to bind it takes more than may be taken.
+    """
     try:
         # A relation is bound and not run. EXPLAIN would also fold the constants, which can take minutes.
         cursor.sql(sql)
+    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+        raise  # It says nothing about the schema.
     except duckdb.Error as error:
         return BindError(_kind(error), str(error))
     return None
 
 
-class OneByOne:
+class ReusedBinder:
     """Binds queries to thousands of small schemas: one instance, emptied for each, where a new one takes 25 ms.
 
     For one thread, and for SQL that is not a stranger's: nothing but the order of calls keeps schemas apart.
     """
 
     def __init__(self) -> None:
-        self._instance = locked_instance()
+        self._instance = sandboxed_duckdb()
         self._instance.execute("PRAGMA disable_optimizer")
         self._schema = Schema()
 
@@ -73,35 +111,34 @@ class OneByOne:
                 self._instance.execute(f"DROP TABLE IF EXISTS {quote_path(table.name)}")
             _create_all(self._instance, [table for table in schema.tables if table.columns])
             self._schema = schema
-        return refusal(self._instance, sql)
+        return bind_error(self._instance, sql)
 
 
-class _Copies:
+class _Binders:
     """The copies of the last schemas, made once each; safe in any thread."""
 
     def __init__(self) -> None:
-        self._made: OrderedDict[Hashable, duckdb.DuckDBPyConnection] = OrderedDict()
+        self._made: OrderedDict[Hashable, Binder] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, schema: Schema) -> duckdb.DuckDBPyConnection:
-        """Return a new cursor of the schema's copy."""
+    def of(self, schema: Schema) -> Binder:
+        """Return the schema's copy."""
         key = schema.name, tuple((t.name, tuple((c.name, c.type) for c in t.columns)) for t in schema.tables)
         with self._lock:
             if key not in self._made:
-                self._made[key] = _copy(schema)
+                self._made[key] = Binder(schema)
             self._made.move_to_end(key)
-            if len(self._made) > MOST_COPIES:
+            if len(self._made) > MAX_BINDERS:
                 # Not closed here: another thread may bind in it. It goes when the last cursor does.
                 self._made.popitem(last=False)
-            return self._made[key].cursor()
+            return self._made[key]
 
 
-COPIES = _Copies()
+BINDERS = _Binders()
 
 
 def _copy(schema: Schema) -> duckdb.DuckDBPyConnection:
-    instance = locked_instance()
-    instance.execute("PRAGMA disable_optimizer")
+    instance = sandboxed_duckdb()
     database = _database(schema)
     instance.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {database}; USE {database}")
     databases = {split_name(table.name)[0].lower() for table in schema.tables if len(split_name(table.name)) > 2}
@@ -159,7 +196,7 @@ def _statement(table: Table) -> str:
 def _is_type(text: str) -> bool:
     """Whether DuckDB has the type, by itself: what an extension brings is text in the copy."""
     try:
-        return bool(text) and bool(ask(f"SELECT NULL::{_type(text)}"))
+        return bool(text) and bool(query(f"SELECT NULL::{_type(text)}"))
     except duckdb.Error:
         return False
 

@@ -18,20 +18,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ....workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
-from ....workers.builtin.query.grammar import COLUMN, KEYWORD, KEYWORD_NUMBERS, KEYWORDS, TABLE, VALUE, Symbol, is_valid
-from ....workers.builtin.query.implied_tables import drop_implied_tables
-from ....workers.builtin.query.linearize import Linearizer, NotExpressibleError, parse_symbols
-from ....workers.builtin.query.to_sql import NotWritableError, format_sql
-from ....workers.builtin.query.tree import LiteralValue as LiteralValue
-from ....workers.builtin.schema.schema_index import SchemaIndex, column_kind
-from ....workers.database_schema import Schema, split_name
-from ....workers.messages import Message
+from quackllm.udf.text2sql.prompts.value_matching import CJK, CellMatch
+from quackllm.workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
+from quackllm.workers.builtin.query.grammar import (
+    COLUMN,
+    KEYWORD,
+    KEYWORD_NUMBERS,
+    KEYWORDS,
+    TABLE,
+    VALUE,
+    Symbol,
+    is_valid,
+)
+from quackllm.workers.builtin.query.implied_tables import drop_implied_tables
+from quackllm.workers.builtin.query.linearize import Linearizer, NotExpressibleError, parse_symbols
+from quackllm.workers.builtin.query.to_sql import NotWritableError, format_sql
+from quackllm.workers.builtin.query.tree import LiteralValue as LiteralValue
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex, column_kind
+from quackllm.workers.database_schema import Schema, split_name
+from quackllm.workers.messages import Message
+
 from .constants import TEXT, Constant, explicit_constants, residual_constants
 from .mention_matching import COLUMN as MENTIONED_COLUMN
 from .mention_matching import NAME_UNIT, Item, Mention, MentionIndex, Token, tokenize, with_alike_keys
 from .mention_matching import TABLE as MENTIONED_TABLE
-from .value_matching import WIDE, CellMatch
 
 MOST_TABLES, MOST_COLUMNS, MOST_OF_TABLE, MOST_OF_NEIGHBOUR = 3, 12, 5, 1
 MOST_OF_ONE = 6
@@ -238,6 +248,6 @@ class _Writer:
 def _short(name: str) -> str:
     """Return a name's first words; one without spaces has four letters at most."""
     words = [word.lower() for word in NAME_UNIT.findall(name)]
-    if any(WIDE.match(word) for word in words):
+    if any(CJK.match(word) for word in words):
         return "".join(words)[:MOST_NAME_LETTERS]
     return " ".join(words[:MOST_NAME_WORDS])

@@ -9,10 +9,16 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.evaluation.datasets import load_questions, open_database, schema_of
+from quackllm.udf.text2sql.evaluation.datasets import load_questions, load_schema, open_database
 from quackllm.udf.text2sql.evaluation.scoring import run, same_rows
 from quackllm.udf.text2sql.evaluation.sql_equivalence import equivalent_sql
-from quackllm.udf.text2sql.prompts.schema_linking import (
+from quackllm.udf.text2sql.prompts.value_matching import match_values
+from quackllm.udf.text2sql.schema.ddl import read_ddl
+from quackllm.udf.text2sql.training_data import build_examples
+from quackllm.workers.database_schema import Column, Schema, Table
+from quackllm.workers.messages import Message
+
+from linked.prompt import (
     INDEX_TOKENS,
     MOST_COLUMNS,
     ask_linked,
@@ -20,11 +26,6 @@ from quackllm.udf.text2sql.prompts.schema_linking import (
     read_linked,
     write_linked,
 )
-from quackllm.udf.text2sql.prompts.value_matching import match_values
-from quackllm.udf.text2sql.schema.ddl import read_ddl
-from quackllm.udf.text2sql.training_data import build_examples
-from quackllm.workers.database_schema import Column, Schema, Table
-from quackllm.workers.messages import Message
 
 SINGER = read_ddl("CREATE TABLE singer (singer_id INT PRIMARY KEY, name VARCHAR, age INT, country VARCHAR)").schema
 LIBRARY = read_ddl(
@@ -74,7 +75,7 @@ def test_gold_sql_of_the_sample_gives_the_same_rows_after_the_way_there_and_back
     for one in load_questions("spider")[::6]:
         by_database.setdefault(one.db, []).append((one.question, one.sql, one.ordered))
     for name, rows in by_database.items():
-        schema = schema_of(name)
+        schema = load_schema(name)
         with closing(duckdb.connect()) as connection:
             open_database(connection, name)
             for question, sql, ordered in rows:
@@ -151,7 +152,7 @@ def test_training_data_is_written_by_the_same_code() -> None:
         ),
         (2, {"question": "List their names.", "sql": "SELECT upper(name) FROM singer", "schema": ddl}),
     ]
-    (example,), (left_out,) = build_examples(rows, "linked")
+    (example,), (left_out,) = build_examples(rows, "linked:LINKED")
     question, answer = example.messages
     assert question.content == prompt("List the names of singers with age above 30.", read_ddl(ddl).schema)
     assert answer.content == "<c0> WHERE<c1> ><v0>"

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.checks.binder import OneByOne, bind
 from quackllm.udf.text2sql.schema.catalog import read_catalog
+from quackllm.workers.binder import ReusedBinder, bind
 from quackllm.workers.database_schema import Column, Schema, Table, join_name
 
 SCHEMA = Schema(
@@ -100,7 +100,7 @@ def test_a_schema_of_any_names_has_a_copy(schema):
 
 
 def test_many_schemas_are_bound_one_by_one_as_each_by_itself() -> None:
-    binder = OneByOne()
+    binder = ReusedBinder()
     schemas = [Schema(tables=(Table(name, (Column(column, "INTEGER"),)),)) for name in "tu" for column in "ab"]
     queries = [f"SELECT {column} FROM {name}" for name in "tu" for column in "ab"]
     for schema in (*schemas, *schemas):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[1] / "docs" / "story"
+FOLDER = Path(__file__).parents[2] / "docs" / "story"
 
 
 @pytest.mark.filterwarnings("ignore::quackllm.udf.session.statement.FailedRowsWarning")

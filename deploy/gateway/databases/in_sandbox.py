@@ -1,0 +1,97 @@
+"""A database whose queries run in a sandbox: whatever one of them takes, the process that serves others goes on."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from ....workers.database_schema import Schema
+from ....workers.errors import DatabaseError, SandboxLimitError
+from ....workers.messages import Failure
+from ....workers.sandbox import Limits, Sandbox
+from .database import Database, Rows, fitted
+from .urls import open_url
+
+Result = TypeVar("Result")
+
+
+class SandboxedDatabase:
+    """A `Database` that is opened here to read its schema, and in a child for everything that others wrote.
+
+    Args:
+        database: what the URL names.
+        url: without references; it crosses to the child over a pipe.
+        limits: of the memory and time in which a query is translated, explained or run.
+    """
+
+    def __init__(self, database: Database, url: SecretStr, limits: Limits) -> None:
+        self.kind, self.dialect = database.kind, database.dialect
+        self._database = database
+        self.url = url
+        self._limits = limits
+
+    def read_schema(self) -> Schema:
+        """See `Database`."""
+        return self._database.read_schema()
+
+    def explain(self, sql: str) -> str | None:
+        """See `Database`."""
+        words: str | None = self._call(_explain, sql)
+        return words
+
+    def fit(self, sql: str, schema: Schema) -> tuple[str, Failure | None]:
+        """Return DuckDB's SQL as the database takes it; see `fitted`."""
+        said, failure = self._call(_fit, sql, schema)
+        return said, Failure(*failure) if failure else None
+
+    def run(self, sql: str, most_rows: int) -> Rows:
+        """See `Database`."""
+        return Rows(*self._call(_run, sql, most_rows))
+
+    def close(self) -> None:
+        """See `Database`."""
+        self._database.close()
+
+    def _call(self, function: Any, *arguments: Any) -> Any:
+        url = self.url.get_secret_value()
+        try:
+            return SANDBOX.call(function, url, *arguments, limits=self._limits)
+        except SandboxLimitError as error:
+            raise DatabaseError(_limit_message(error, self._limits)) from error
+
+
+def warm_up() -> None:
+    """Import what the first query would wait for."""
+    import sqlalchemy  # noqa: F401
+
+
+SANDBOX = Sandbox(warm_up)
+
+
+def _limit_message(error: SandboxLimitError, limits: Limits) -> str:
+    if error.limit == "time":
+        return f"the query takes longer than {limits.seconds:g} s"
+    if error.limit == "memory":
+        return f"the query takes more memory than {limits.megabytes} MB"
+    return "the rows are too large to be sent: ask for fewer of them, or for shorter values"
+
+
+@lru_cache(maxsize=16)
+def _opened(url: str) -> Database:
+    return open_url(SecretStr(url), "")
+
+
+def _explain(url: str, sql: str) -> str | None:
+    return _opened(url).explain(sql)
+
+
+def _fit(url: str, sql: str, schema: Schema) -> tuple[str, tuple[str, str] | None]:
+    said, failure = fitted(_opened(url), sql, schema)
+    return said, (failure.code, failure.message) if failure else None
+
+
+def _run(url: str, sql: str, most_rows: int) -> tuple[Any, ...]:
+    return astuple(_opened(url).run(sql, most_rows))

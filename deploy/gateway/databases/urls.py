@@ -1,0 +1,60 @@
+"""The URLs of `databases.yaml`: what they name, and what stands for a reference in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from ....workers.errors import MissingExtraError, SetupError
+from ....workers.secret_refs import resolve_secret
+from .database import Database
+from .duckdb_file import DuckDBFile
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+EXAMPLE = "shop: postgresql://reader:env:SHOP_PASSWORD@db.example.org/shop"
+
+
+def open_url(url: SecretStr, name: str) -> Database:
+    """Return the database of a URL in which nothing is a reference; nothing is asked of it yet.
+
+    Raises:
+        SetupError: its database is none that can be read.
+        MissingExtraError: its driver is not installed.
+    """
+    from .sqlalchemy_server import SqlAlchemyDatabase
+
+    address = _address(url, name)
+    if address.get_backend_name() == "duckdb":
+        return DuckDBFile(Path(address.database or "").expanduser())
+    return SqlAlchemyDatabase(address)
+
+
+def resolve_url(url: SecretStr, name: str) -> SecretStr:
+    """Return a URL with what its references stand for.
+
+    Raises:
+        SetupError: it is no URL, or a reference stands for nothing.
+        MissingExtraError: SQLAlchemy is not installed.
+    """
+    address = _address(SecretStr(resolve_secret(url, f"the URL of the database {name}")), name)
+    if address.password is not None:
+        password = resolve_secret(SecretStr(str(address.password)), f"the password of the database {name}")
+        address = address.set(password=password)
+    return SecretStr(address.render_as_string(hide_password=False))
+
+
+def _address(url: SecretStr, name: str) -> URL:
+    try:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+    except ModuleNotFoundError as error:
+        hint = "type: pip install 'quackllm[databases]'"
+        raise MissingExtraError(f"databases need the package {error.name}", hint=hint) from error
+    try:
+        return make_url(url.get_secret_value())
+    except ArgumentError as error:
+        raise SetupError(f"the URL of the database {name} cannot be read", hint=f"write e.g. {EXAMPLE}") from error

@@ -1,0 +1,86 @@
+"""SQL for the user's own process gives the same rows as before, and fails at a row whose value would be too large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+from quackllm.udf.text2sql.checks.bounded_sql import bounded
+from quackllm.udf.text2sql.checks.guard import checked_statement
+from quackllm.udf.text2sql.checks.sql_tree import to_sql
+from quackllm.workers.errors import GuardError
+
+SAME = """
+SELECT repeat('#', n) FROM t
+SELECT repeat('#', count(*) * 50 // max(n)) FROM t
+SELECT name, repeat('#', count(*)) AS bar FROM t GROUP BY name ORDER BY repeat('#', count(*))
+SELECT repeat(name, 3), repeat(l, 2), repeat(b, 2) FROM t
+SELECT repeat('-', 20), lpad(name, 10, '0'), lpad(name, n::INTEGER, 'x'), rpad(name, n::INTEGER * 2, 'x') FROM t
+SELECT unnest(generate_series(d, e, INTERVAL 1 DAY)) FROM t
+SELECT unnest(generate_series(min(ts), max(ts), INTERVAL 1 HOUR)) FROM t
+SELECT range(n), range(1, n), range(0, n, 2), generate_series(n, 1, -1), range(-n, n) FROM t
+SELECT replace(name, 'a', 'b'), regexp_replace(name, 'a', 'bb', 'g'), replace(name, 'a', name || name) FROM t
+SELECT levenshtein(name, 'abd'), damerau_levenshtein(name, name) FROM t
+SELECT list_transform(l, lambda x: x + n), list_filter(l, lambda x: x > 1), list_reduce(l, lambda a, b: a + b) FROM t
+SELECT list_transform([l], lambda x: list_transform(x, lambda y: y + 1)) FROM t
+SELECT printf('%5d', n), format('{:,}', n), format('{:>10}', name) FROM t
+SELECT bar(n, 0, 100, 40), to_base(n, 2), to_base(n, 2, n::INTEGER) FROM t
+SELECT r.i FROM range(10) r(i), t WHERE repeat('x', i) = 'xx'
+SELECT repeat(repeat(name, n), n), name.repeat(n) FROM t
+SELECT repeat('x', row_number() OVER ()), repeat('x', (SELECT max(n) FROM t)) FROM t
+WITH a AS (SELECT repeat('x', n) AS r FROM t) SELECT r FROM a
+SELECT list_resize(l, n), bitstring('01', n::INTEGER) FROM t
+""".strip().split("\n")
+TOO_LARGE = """
+SELECT repeat(name, n * 1000000) FROM t
+SELECT name.repeat(n * 1000000) FROM t
+SELECT lpad(name, n::INTEGER * 100000000, 'x') FROM t
+SELECT range(n * 1000000000) FROM t
+SELECT range(-n * 1000000000, 0) FROM t
+SELECT generate_series(ts, ts + INTERVAL 100000 YEAR, INTERVAL 1 SECOND) FROM t
+SELECT generate_series(ts, ts - INTERVAL 5000 YEAR, -INTERVAL 1 SECOND) FROM t
+SELECT list_resize(l, n * 1000000000) FROM t
+SELECT repeat('x', (SELECT 4000000000)) FROM t
+SELECT regexp_replace(repeat(name, 30000), '', name || name || name, 'g') FROM t
+SELECT levenshtein(repeat(name, 30000), repeat(name, 30000)) FROM t
+""".strip().split("\n")
+REFUSED = """
+SELECT list_transform(l, lambda x: repeat('x', x)) FROM t
+SELECT list_transform(l, lambda x: list_transform(l, lambda y: x + y)) FROM t
+SELECT list_reduce(l, lambda a, b: a || b) FROM t
+SELECT printf('%1000000d', n) FROM t
+SELECT printf('%*d', n, n) FROM t
+SELECT format(name, n) FROM t
+SELECT repeat('x', (random() * 5)::INTEGER) FROM t
+""".strip().split("\n")
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as opened:
+        opened.execute(
+            "CREATE TABLE t AS SELECT 'abc' AS name, 5::BIGINT AS n, DATE '2020-01-01' AS d, DATE '2020-02-01' AS e, "
+            "[1, 2] AS l, 'x'::BLOB AS b, TIMESTAMP '2020-01-01' AS ts"
+        )
+        yield opened
+
+
+@pytest.mark.parametrize("sql", SAME)
+def test_the_rows_are_the_same(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    written, _ = bounded(checked_statement(sql)[1])
+    assert connection.execute(to_sql(written)).fetchall() == connection.execute(sql).fetchall()
+
+
+@pytest.mark.parametrize("sql", TOO_LARGE)
+def test_a_row_whose_value_would_be_too_large_stops_it(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    written, is_new = bounded(checked_statement(sql)[1])
+    assert is_new
+    with pytest.raises(duckdb.InvalidInputException, match="ask stops"):
+        connection.execute(to_sql(written)).fetchall()
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_what_nothing_bounds_is_refused(sql: str) -> None:
+    with pytest.raises(GuardError, match="ask cannot run it"):
+        bounded(checked_statement(sql)[1])

@@ -1,0 +1,208 @@
+"""SQL that `ask` runs in its user's own process: what no interrupt can stop is given a bound there, or refused.
+
+DuckDB heeds an interrupt between two chunks of 2,048 rows. What a single function makes of a single row can take all
+memory or minutes before that; constants are none of it, for the sandbox has computed them. A function whose size says
+a column is wrapped in a CASE that fails where one row's value would be too large.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from ....workers.errors import GuardError
+from .constant_expressions import is_constant, lambda_parameters
+from .sql_tree import Tree, arguments, nodes, serialize
+
+MAX_VALUE = 100_000
+"""Bytes or elements that one function may make of one row: a chunk of rows has 2,048 times as much."""
+MAX_DEPTH = 3
+"""Calls inside of each other's arguments: the condition repeats them."""
+
+_TEXT = "greatest(strlen(CAST(__1 AS VARCHAR)), 1)"
+_SPAN = f"__3 * {MAX_VALUE}"
+_LOW, _HIGH = f"least(__1 + {_SPAN}, __1 - {_SPAN})", f"greatest(__1 + {_SPAN}, __1 - {_SPAN})"
+_FOUND = "(strlen(__1) - strlen(replace(__1, __2, ''))) // greatest(strlen(__2), 1)"
+
+
+def _sized(name: str, count: int, place: int) -> dict[tuple[str, int], tuple[str, str]]:
+    """Return the bound of a function whose argument at a place says how much it makes."""
+    given = [f"least(__{n}, {MAX_VALUE})" if n == place else f"__{n}" for n in range(1, count + 1)]
+    return {(name, count): (f"__{place} > {MAX_VALUE}", f"{name}({', '.join(given)})")}
+
+
+def _series(name: str) -> dict[tuple[str, int], tuple[str, str]]:
+    near = f"least(greatest(__2, __1 - {MAX_VALUE}), __1 + {MAX_VALUE})"
+    return {
+        (name, 1): (f"abs(__1) > {MAX_VALUE}", f"{name}(least(__1, {MAX_VALUE}))"),
+        (name, 2): (f"__2 NOT BETWEEN __1 - {MAX_VALUE} AND __1 + {MAX_VALUE}", f"{name}(__1, {near})"),
+        (name, 3): (
+            f"__2 NOT BETWEEN {_LOW} AND {_HIGH}",
+            f"{name}(__1, least(greatest(__2, {_LOW}), {_HIGH}), __3)",
+        ),
+    }
+
+
+def _distance(name: str, most: int) -> dict[tuple[str, int], tuple[str, str]]:
+    return {(name, 2): (f"strlen(__1) * strlen(__2) > {most * most}", f"{name}(left(__1, {most}), left(__2, {most}))")}
+
+
+BOUNDS: dict[tuple[str, int], tuple[str, str]] = {
+    ("repeat", 2): (f"{_TEXT} * __2 > {MAX_VALUE}", f"repeat(__1, least(__2, {MAX_VALUE} // {_TEXT}))"),
+    **_sized("lpad", 3, 2),
+    **_sized("rpad", 3, 2),
+    **_sized("bitstring", 2, 2),
+    **_sized("list_resize", 2, 2),
+    **_sized("list_resize", 3, 2),
+    **_sized("array_resize", 2, 2),
+    **_sized("array_resize", 3, 2),
+    **_sized("bar", 4, 4),
+    **_sized("to_base", 3, 3),
+    **_series("range"),
+    **_series("generate_series"),
+    ("replace", 3): (f"{_FOUND} * strlen(__3) > 5 * {MAX_VALUE}", "replace(__1, __2, __3)"),
+    **{
+        ("regexp_replace", count): (f"len(regexp_extract_all(__1, __2)) * strlen(__3) > 5 * {MAX_VALUE}", "__call")
+        for count in (3, 4)
+    },
+    **_distance("levenshtein", 500),
+    **_distance("editdist3", 500),
+    **_distance("damerau_levenshtein", 140),
+}
+"""By a function and the number of its arguments: when what it makes of a row is too large, and the call held to that.
+
+Both are needed. The condition says so to the user; the call stands in a branch that DuckDB may compute while it plans.
+"""
+FORMATS = ("printf", "format")
+FORMAT_WIDTH = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
+RANDOM = frozenset({"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid"})
+FOLDS = ("list_reduce", "array_reduce", "reduce")
+ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%", "greatest", "least", "abs", "coalesce", "round"})
+
+
+def bounded(statement: Tree) -> tuple[Tree, bool]:
+    """Return a statement in which one row's value has a bound, and whether anything had to be written for that.
+
+    Raises:
+        GuardError: nothing can bound a function of it.
+    """
+    wrapper = _Wrapper()
+    return wrapper.wrap(statement, frozenset(), 0), wrapper.has_wrapped
+
+
+class _Wrapper:
+    """Walks a tree and wraps its calls."""
+
+    def __init__(self) -> None:
+        self.has_wrapped = False
+
+    def wrap(self, value: Any, parameters: frozenset[str], depth: int) -> Any:
+        """Return a part of the tree with its calls wrapped.
+
+        Args:
+            value: the part.
+            parameters: of the lambdas around it.
+            depth: how many wrapped calls it stands in the arguments of.
+        """
+        if isinstance(value, list):
+            return [self.wrap(item, parameters, depth) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("type") == "TABLE_FUNCTION":  # Rows come chunk by chunk.
+            return value
+        if value.get("class") == "FUNCTION":
+            return value if is_constant(value) else self._wrap_call(value, parameters, depth)
+        if value.get("class") == "LAMBDA":
+            parameters |= lambda_parameters(value)
+            return value | {"expr": self.wrap(value["expr"], parameters, depth)}
+        return {key: self.wrap(child, parameters, depth) for key, child in value.items()}
+
+    def _wrap_call(self, call: Tree, parameters: frozenset[str], depth: int) -> Tree:
+        name, given = call["function_name"].lower(), _all_arguments(call)
+        bound = BOUNDS.get((name, len(given)))
+        _refuse_unbounded(name, given, parameters)
+        if bound and not _is_small(name, given):
+            if where := _unreachable(given, parameters, depth):
+                raise GuardError(f"ask cannot run it: nothing bounds what {name} makes {where}")
+            inner = {key: self.wrap(child, parameters, depth + 1) for key, child in call.items()}
+            self.has_wrapped = True
+            return _case(*bound, name, _all_arguments(inner), inner) | {"alias": call["alias"]}
+        return {key: self.wrap(child, parameters, depth) for key, child in call.items()}
+
+
+def _unreachable(given: list[Tree], parameters: frozenset[str], depth: int) -> str:
+    """Return why no condition can stand before a call: it must see the very values that the call does."""
+    if parameters:
+        return "in a lambda"
+    if depth >= MAX_DEPTH:
+        return "so deep in others' arguments"
+    calls = {n["function_name"].lower() for node in given for n, _ in nodes(node) if n.get("class") == "FUNCTION"}
+    return f"of {min(calls & RANDOM)}" if calls & RANDOM else ""
+
+
+def _all_arguments(call: Tree) -> list[Tree]:
+    """Return a function's arguments; in `column.repeat(5)` the column is the first."""
+    column = call.get("schema")
+    first = serialize(f'SELECT "{column}"')["statements"][0]["node"]["select_list"] if column else []
+    return [*first, *arguments(call)]
+
+
+def _is_small(name: str, given: list[Tree]) -> bool:
+    """Whether the literals among the arguments say that no row's value is too large."""
+    sizes = {"repeat": (), "bar": given[3:], "to_base": given[2:]}.get(name, given[1:2])
+    if name in ("replace", "regexp_replace"):
+        return len(str((given[2].get("literal") or {}).get("text", "x" * 99))) <= 10
+    if name in ("lpad", "rpad", "bitstring", "list_resize", "array_resize", "bar", "to_base"):
+        return all(_number(size) <= MAX_VALUE for size in sizes)
+    return False
+
+
+def _number(node: Tree) -> float:
+    literal = node.get("literal") or {}
+    is_number = node.get("class") == "CONSTANT" and literal.get("kind") in ("INTEGER", "NUMERIC")
+    return float(literal["text"]) if is_number else float("inf")
+
+
+def _refuse_unbounded(name: str, given: list[Tree], parameters: frozenset[str]) -> None:
+    if name in FORMATS:
+        text = (given[0].get("literal") or {}).get("text") if given else None
+        if text is None or FORMAT_WIDTH.search(str(text)):
+            raise GuardError(f"ask cannot run it: nothing bounds the width that {name} writes")
+    bodies = [node for node in given if node.get("class") == "LAMBDA"]
+    for body in bodies:
+        calls = {n["function_name"].lower() for n, _ in nodes(body["expr"]) if n.get("class") == "FUNCTION"}
+        if name in FOLDS and not calls <= ARITHMETIC:
+            raise GuardError(f"ask cannot run it: nothing bounds what {name} collects")
+        if parameters and not _reads(given[0], parameters):
+            raise GuardError(f"ask cannot run it: {name} goes through a whole list for each element of another")
+
+
+def _reads(node: Tree, parameters: frozenset[str]) -> bool:
+    names = (name for part, _ in nodes(node) for name in part.get("column_names") or ())
+    return any(name.lower() in parameters for name in names)
+
+
+def _case(condition: str, held: str, name: str, given: list[Tree], call: Tree) -> Tree:
+    values: dict[str, Tree] = {f"__{number}": node for number, node in enumerate(given, 1)}
+    template = _template(condition, held, f"ask stops: what {name} would make of one row is too large")
+    filled: Tree = _fill(template, values | {"__call": call})
+    return filled
+
+
+@lru_cache(maxsize=64)
+def _template(condition: str, held: str, message: str) -> Tree:
+    sql = f"SELECT CASE WHEN {condition} THEN error('{message}') ELSE {held} END"
+    expression: Tree = serialize(sql)["statements"][0]["node"]["select_list"][0]
+    return expression
+
+
+def _fill(value: Any, values: Mapping[str, Tree]) -> Any:
+    if isinstance(value, list):
+        return [_fill(item, values) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("class") == "COLUMN_REF" and value["column_names"][0] in values:
+        return values[value["column_names"][0]] | {"alias": ""}
+    return {key: _fill(child, values) for key, child in value.items()}

@@ -1,0 +1,81 @@
+"""SQL for the user's own process, where `ask` runs it: bounded, and run before on the empty copy of its schema.
+
+No limit holds there but a watchdog's, whose interrupt DuckDB heeds between two chunks of rows. What takes too much
+without a single row of the user's takes it in the sandbox first.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from ....workers.binder import bind_error, binder_for
+from ....workers.database_schema import Schema
+from ....workers.errors import GuardError, SandboxLimitError
+from ....workers.sandbox import Limits, interruptible
+from .bounded_sql import MAX_VALUE, bounded
+from .check_answer import SANDBOX, bare_schema
+from .constant_expressions import largest_constant
+from .guard import checked_statement
+from .sql_tree import to_sql
+
+LIMITS = Limits(megabytes=256, seconds=2.0)
+"""What planning may take in the user's process too, where nothing can stop it."""
+EMPTY_LIMITS = Limits(megabytes=512, seconds=2.0)
+"""What running without rows may take; what an interrupt ends after that may run on at home."""
+FETCHED_ROWS = 1000
+
+
+def query_for_ask(sql: str, schema: Schema, max_rows: int) -> str:
+    """Return the SELECT that `ask` runs: the SQL, each row's values bounded, and at most so many rows.
+
+    Raises:
+        GuardError: it takes too much without a row, or nothing would bound or stop it.
+    """
+    names = bare_schema(schema)
+    try:
+        query = SANDBOX.call(bounded_query, sql, names, limits=LIMITS)
+    except SandboxLimitError as error:
+        raise GuardError(f"ask cannot run it: {error.message}") from error
+    query = f"SELECT * FROM ({query}\n) AS answer LIMIT {max_rows}"
+    try:
+        SANDBOX.call(run_empty, query, names, limits=EMPTY_LIMITS)
+    except SandboxLimitError as error:
+        if error.limit != "time" or not error.stopped:
+            raise GuardError(f"ask cannot run it: without a single row {error.message}") from error
+    return query
+
+
+def bounded_query(sql: str, schema: Schema) -> str:
+    """Return SQL that was checked as it may run in the user's process, with its columns' names; in a child.
+
+    Raises:
+        GuardError: nothing would bound what a function of it makes.
+    """
+    sql, tree = checked_statement(sql, schema)
+    if sql.lstrip().lower().startswith("pivot"):
+        raise GuardError("ask cannot run a PIVOT that names no values", hint="PIVOT … ON year IN (2024, 2025) …")
+    written, is_new = bounded(tree)
+    with binder_for(schema).cursor() as cursor, interruptible(cursor.interrupt):
+        if (size := largest_constant(cursor, tree)) > MAX_VALUE:
+            raise GuardError(f"ask cannot run it: it repeats a constant of {size:,} bytes for each row")
+        if not is_new:
+            return sql
+        columns = cursor.sql(f"SELECT * FROM ({sql}\n) AS answer").columns
+        names = ", ".join('"' + column.replace('"', '""') + '"' for column in columns)
+        query = f"SELECT * FROM ({to_sql(written).rstrip('; ')}\n) AS answer({names})"
+        if unbound := bind_error(cursor, query):
+            raise GuardError(f"ask cannot run it: its values cannot be bounded: {unbound.message}")
+    return query
+
+
+def run_empty(query: str, schema: Schema) -> None:
+    """Run a query on the empty copy of its schema, and leave out what it gives; in a child."""
+    with binder_for(schema).cursor() as cursor, interruptible(cursor.interrupt):
+        try:
+            cursor.execute(query)
+            while cursor.fetchmany(FETCHED_ROWS):
+                pass
+        except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+            raise
+        except duckdb.Error:
+            return  # A cast that fails, say: for the query itself to say.

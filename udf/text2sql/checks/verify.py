@@ -1,0 +1,55 @@
+"""What a sandbox's child does with an answer: find its SQL, parse, guard and bind it, and compute its constants.
+
+It imports little: a child starts as fast as this module does.
+"""
+
+from __future__ import annotations
+
+from ....workers.binder import bind_error, binder_for
+from ....workers.database_schema import Column, Schema, Table
+from ....workers.errors import GuardError
+from ....workers.sandbox import call_parent, interruptible
+from ....workers.sandbox.locked_duckdb import parser_error
+from .constant_expressions import compute
+from .extract_sql import decline_reason, extract_sql
+from .guard import checked_statement
+from .sql_tree import Tree
+
+Verified = tuple[str, tuple[str, str] | None]
+"""SQL as it may run; or as it was written, with a failure's code and words."""
+NO_SQL = "no_sql", "the answer holds no SQL"
+
+
+def verify(output: str, schema: Schema, bindable: bool) -> Verified:
+    """Return the SQL of an answer as it may run, or as it was written and what is wrong with it.
+
+    Args:
+        output: what a model wrote.
+        schema: names and types of what it was asked of.
+        bindable: whether an empty copy of the schema can be made.
+    """
+    sql = extract_sql(output)
+    if sql is None:
+        reason = decline_reason(output)
+        return "", NO_SQL if reason is None else ("declined", reason)
+    call_parent(sql)  # Who asks shall know it, should this be the last that this process says.
+    if message := parser_error(sql):
+        return sql, ("parser", message)
+    try:
+        checked, tree = checked_statement(sql, schema, strict=not bindable)
+        return _bound(checked, tree, schema) if bindable else (checked, None)
+    except GuardError as error:
+        return sql, ("guard", str(error))
+
+
+def warm_up() -> None:
+    """Do what the first answer would wait for."""
+    verify("SELECT lower(a) FROM t WHERE a <> trim('b')", Schema("", (Table("t", (Column("a"),)),)), True)
+
+
+def _bound(sql: str, tree: Tree, schema: Schema) -> Verified:
+    with binder_for(schema).cursor() as cursor, interruptible(cursor.interrupt):
+        if unbound := bind_error(cursor, sql):
+            return sql, (unbound.kind, unbound.message)
+        compute(cursor, tree)
+    return sql, None

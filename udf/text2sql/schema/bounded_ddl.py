@@ -1,0 +1,43 @@
+"""A DDL text read in the sandbox: whoever writes it says what it takes, in views and defaults, to bind it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from ....workers.errors import SandboxLimitError, SchemaError
+from ....workers.sandbox import Limits
+from ..checks.check_answer import SANDBOX
+from . import ddl
+from .ddl import Ddl
+
+LIMITS = Limits(megabytes=512, seconds=5.0)
+
+
+def read_ddl(text: str) -> Ddl:
+    """Return the schema of a DDL text; see `ddl.read_ddl`.
+
+    Raises:
+        SchemaError: it takes more memory or time to read than it may.
+    """
+    if isinstance(found := _read(text), Ddl):
+        return found
+    raise SchemaError(
+        f"the schema cannot be read within {found}", hint="give the CREATE TABLEs that the question is about"
+    )
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> Ddl | str:
+    """Return the schema, or the limit that it goes past: a statement may ask for it several times."""
+    try:
+        return msgspec.convert(SANDBOX.call(plain_ddl, text, limits=LIMITS), Ddl)
+    except SandboxLimitError as error:
+        return f"{LIMITS.seconds:g} s" if error.limit == "time" else f"{LIMITS.megabytes} MB"
+
+
+def plain_ddl(text: str) -> Any:
+    """Return what `ddl.read_ddl` does, as plain values."""
+    return msgspec.to_builtins(ddl.read_ddl(text))

@@ -1,0 +1,132 @@
+"""The sandbox itself: a few child processes that wait for calls."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock, Semaphore
+from typing import Any, TypeVar, cast
+
+from .process import ChildProcess
+
+Result = TypeVar("Result")
+PROCESSES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one call may use.
+
+    Args:
+        megabytes: of memory, beyond what the child has at rest.
+        seconds: of time; what the parent answers in between does not count.
+    """
+
+    megabytes: int = 512
+    seconds: float = 5.0
+
+
+class Sandbox:
+    """Child processes that take calls. They start when they are first needed, and wait for more.
+
+    Safe to use from several threads, and after a fork, where it begins anew.
+
+    Args:
+        start: of a module that a child can import; a child calls it before it takes calls.
+        processes: the most children, and so the most calls at once; others wait.
+    """
+
+    def __init__(self, start: Callable[[], None] | None = None, *, processes: int = PROCESSES) -> None:
+        self._start = path_of(start) if start else ""
+        self._processes = processes
+        self._begin()
+        _SANDBOXES.add(self)
+
+    def _begin(self) -> None:
+        self._lock = Lock()
+        self._idle: list[ChildProcess] = []
+        self._busy = 0
+        self._slots = Semaphore(self._processes)
+
+    def call(
+        self,
+        function: Callable[..., Result],
+        *arguments: Any,
+        limits: Limits = Limits(),
+        answer: Callable[[Any], Any] | None = None,
+    ) -> Result:
+        """Run a function in a child process and return what it returns: plain values, no objects.
+
+        Args:
+            function: of a module that the child can import.
+            arguments: whatever pickle takes.
+            limits: of memory and time.
+            answer: answers what the function asks by `call_parent`.
+
+        Raises:
+            SandboxLimitError: it took more memory or time than it may, or its result is too large.
+            QuackLLMError: whatever the function raised; what is none of ours is a RuntimeError.
+            SetupError: no child can be started.
+        """
+        call = path_of(function), arguments, limits.megabytes, limits.seconds
+        with self._child() as child:
+            return cast(Result, child.call(call, answer))
+
+    def close(self) -> None:
+        """End the children that are idle; the next call starts new ones."""
+        with self._lock:
+            children, self._idle = self._idle, []
+        for child in children:
+            child.end()
+
+    def after_fork(self) -> None:
+        """Leave the children to the process that started them."""
+        for child in self._idle:
+            child.let_go()
+        self._begin()
+
+    @contextmanager
+    def _child(self) -> Iterator[ChildProcess]:
+        with self._slots:
+            child = self._take()
+            try:
+                yield child
+            finally:
+                if child.busy:
+                    child.end()
+                with self._lock:
+                    self._busy -= 1
+                    self._idle.append(child if child.alive() else ChildProcess(self._start))
+
+    def _take(self) -> ChildProcess:
+        """Return a child that is free, one that has started before one that has not, and leave another waiting.
+
+        After a child was ended the next call finds one that has started long ago.
+        """
+        with self._lock:
+            self._idle = sorted(filter(ChildProcess.alive, self._idle), key=lambda child: child.ready)
+            child = self._idle.pop() if self._idle else ChildProcess(self._start)
+            self._busy += 1
+            if not self._idle and self._busy < self._processes:
+                self._idle.append(ChildProcess(self._start))
+            return child
+
+
+def path_of(function: Callable[..., Any]) -> str:
+    """Return what a child finds a function by."""
+    return f"{function.__module__}:{function.__qualname__}"
+
+
+_SANDBOXES: weakref.WeakSet[Sandbox] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for sandbox in _SANDBOXES:
+        sandbox.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,154 @@
+"""One child process of a sandbox, as its parent holds it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import IO, Any, cast
+
+from .. import errors
+from ..errors import QuackLLMError, SandboxLimitError, SetupError
+from .frames import MAX_RESULT_BYTES, plain_value, read_frame, write_frame
+from .watchdog import WATCHDOG, Watch
+
+CODE = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
+START_SECONDS = 60.0
+"""How long a child may take to start."""
+GRACE_SECONDS = 0.25
+"""How long a child that was interrupted at its limit may take to end its work, before it is ended itself."""
+UNLIMITED_MEGABYTES = 1 << 30
+ON_SIZE = "read fewer rows or shorter values"
+
+
+class ChildProcess:
+    """A child that takes one call after another.
+
+    Args:
+        start: the path of a function that it calls before the first; '' for none.
+    """
+
+    def __init__(self, start: str) -> None:
+        # Its own group: Ctrl-C in a terminal goes to every process of the one in front.
+        own_group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", CODE.format(path=sys.path, module=f"{__package__}.child")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            **own_group,
+        )
+        self._source = cast(IO[bytes], self._process.stdout)
+        self._sink = cast(IO[bytes], self._process.stdin)
+        self.ready = False
+        """Whether it has started, as far as anybody has looked."""
+        self._watch = Watch(self._process)
+        self.busy = False
+        """Whether a call is under way; after one that was given up nobody knows what the child does."""
+        self.end = weakref.finalize(self, _end, self._process, os.getpid())
+        with suppress(OSError):  # Who calls it first hears that it is gone.
+            write_frame(self._sink, pickle.dumps(start))
+
+    def alive(self) -> bool:
+        """Whether it can take a call."""
+        return self._process.poll() is None
+
+    def call(self, call: tuple[str, tuple[Any, ...], int, float], answer: Callable[[Any], Any] | None) -> Any:
+        """Send a call, answer what it asks, and return its result; see `Sandbox.call`."""
+        self._wait_until_ready()
+        self.busy = True
+        *_, megabytes, seconds = call
+        with WATCHDOG.watching(self._watch, megabytes, seconds + GRACE_SECONDS):
+            kind, value = self._exchange(call)
+            failed, answered = False, None
+            while kind == "ask" and answer is not None:
+                with self._watch.paused():
+                    failed, answered = _answered(answer, value)
+                kind, value = self._exchange((failed, answered))
+            _, rests = self._receive()
+        if not rests:
+            self.end()
+        self.busy = False
+        if kind == "result":
+            return value
+        if failed and kind == "error":
+            raise cast(QuackLLMError, answered)  # As it was: the child knows its words only.
+        raise _limit_error(value) if kind == "limit" else _rebuilt(*value)
+
+    def let_go(self) -> None:
+        """Close this process's ends of the pipes, and leave the child to the process that started it."""
+        self.end.detach()
+        self._process.returncode = 0
+        for stream in (self._source, self._sink):
+            stream.close()
+
+    def _wait_until_ready(self) -> None:
+        if self.ready:
+            return
+        with WATCHDOG.watching(self._watch, UNLIMITED_MEGABYTES, START_SECONDS):
+            try:
+                _, self._watch.kernel_limits = plain_value(read_frame(self._source, MAX_RESULT_BYTES))
+            except (EOFError, OSError) as error:
+                self.end()
+                message = f"the process that checks generated SQL did not start (exit {self._process.returncode})"
+                raise SetupError(message, hint=f"type: {sys.executable} -c 'import {__package__}.child'") from error
+        self.ready = True
+
+    def _exchange(self, value: Any) -> tuple[str, Any]:
+        """Send a value and return what the child says to it."""
+        with suppress(OSError):  # What became of the child is said where its answer is read.
+            write_frame(self._sink, pickle.dumps(value, protocol=5))
+        return self._receive()
+
+    def _receive(self) -> tuple[str, Any]:
+        try:
+            kind, said = plain_value(read_frame(self._source, MAX_RESULT_BYTES))
+        except (EOFError, OSError, ValueError, TypeError, pickle.UnpicklingError) as error:
+            self.end()
+            # Who was not killed by the clock was ended by what it computed: out of memory, or of stack.
+            raise _limit_error(self._watch.killed or "memory", stopped=False) from error
+        return str(kind), said
+
+
+def _answered(answer: Callable[[Any], Any], question: Any) -> tuple[bool, Any]:
+    """Return (False, the answer) or (True, the error that the child then raises)."""
+    try:
+        return False, answer(question)
+    except QuackLLMError as error:
+        return True, error
+
+
+def _limit_error(limit: Any, *, stopped: bool = True) -> SandboxLimitError:
+    if limit == "size":
+        return SandboxLimitError("the result is too large to be handed on", limit="size", hint=ON_SIZE)
+    if limit == "time":
+        return SandboxLimitError("it takes longer to compute than it may", limit="time", stopped=stopped)
+    return SandboxLimitError("it takes more memory to compute than it may", limit="memory", stopped=stopped)
+
+
+def _rebuilt(module: str, name: str, words: str, fields: dict[str, Any]) -> Exception:
+    """Return the error that a child tells of: one of ours as it was."""
+    kind = getattr(errors, name, None) if module == errors.__name__ else None
+    if not (isinstance(kind, type) and issubclass(kind, QuackLLMError)):
+        return RuntimeError(f"{name} in the sandbox: {words}")
+    error = kind.__new__(kind)
+    Exception.__init__(error, fields.get("message", words))
+    error.__dict__.update(fields)
+    return error
+
+
+def _end(process: subprocess.Popen[bytes], parent: int) -> None:
+    """End a child, in the process that started it: another that was forked from it has a copy of this."""
+    if os.getpid() != parent:
+        return
+    with suppress(OSError):
+        process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        with suppress(OSError):
+            if stream:
+                stream.close()

@@ -1,0 +1,158 @@
+"""What stands between a worker and its engine: nothing comes out but checked Responses and errors of ours.
+
+An engine may be anybody's. Whatever it raises becomes that row's error, at once, and no secret of the model's is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from ..engines import EmbeddingEngine, Engine, StreamingEngine
+from ..engines.provider_replies import checked_failure, checked_response, checked_vectors
+from ..engines.reply_fields import ReasoningSplitter, text_of, valid_text
+from ..errors import ProviderError, QuackLLMError, SetupError
+from ..log_events import log_event
+from ..messages import Failure, Request, Response
+from ..secret_refs import Redactor, secrets_of_settings
+
+
+class ErrorGuard:
+    """A context out of which nothing comes but errors of ours, without secrets; only being cancelled stays what it is.
+
+    Args:
+        model: the model's name, for the log.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.redactor = Redactor()
+        self._model = model
+
+    def __enter__(self) -> None:
+        """There is nothing to prepare: this is entered for every call."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Raise what an engine raised as an error of ours."""
+        if error is None or isinstance(error, GeneratorExit) or _is_cancelled(error):
+            return
+        try:
+            raise self._as_ours(error) from error
+        except QuackLLMError as ours:
+            self.redactor.clean(ours)
+            raise
+
+    def _as_ours(self, error: BaseException) -> QuackLLMError:
+        if isinstance(error, ProviderError | SetupError):
+            return _checked_error(error)
+        if isinstance(error, TimeoutError):
+            return ProviderError("the engine did not answer in time", code="timeout", retryable=True)
+        words = f"{type(error).__name__}: {error}".removesuffix(": ")
+        lines = self.redactor.text("".join(traceback.format_exception(error)))
+        log_event("engine_failed", logging.ERROR, model=self._model, error=self.redactor.text(words), traceback=lines)
+        failure = checked_failure(Failure("engine_error", words))
+        return ProviderError(failure.message, code=failure.code)
+
+
+class GuardedEngine:
+    """An engine that answers with checked Responses, and fails with our errors alone.
+
+    Args:
+        engine: the engine.
+        settings: its settings, whose secrets no error shows.
+        model: the model's name, for errors and the log.
+    """
+
+    def __init__(self, engine: Engine, settings: BaseModel, model: str) -> None:
+        self.engine = engine
+        self._settings = settings
+        self._guard = ErrorGuard(model)
+
+    async def start(self) -> None:
+        """Start the engine.
+
+        Raises:
+            SetupError: it cannot start, in its own words.
+        """
+        self._guard.redactor = Redactor(secrets_of_settings(self._settings))
+        try:
+            with self._guard:
+                await self.engine.start()
+        except ProviderError as error:
+            raise SetupError(f"the engine did not start: {error.message}", hint=error.hint) from error.__cause__
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request.
+
+        Raises:
+            ProviderError, SetupError: the engine failed.
+        """
+        with self._guard:
+            return checked_response(await self.engine.answer(request))
+
+    async def stream(self, engine: StreamingEngine, request: Request, on_chunk: Callable[[str], None]) -> Response:
+        """Answer one request, and hand over the answer as it grows, without what was thought before it.
+
+        Raises:
+            ProviderError, SetupError: the engine failed.
+        """
+        splitter = ReasoningSplitter()
+        with self._guard:
+            chunks: Any = engine.stream(request)
+            try:
+                async for chunk in chunks:
+                    if isinstance(chunk, Response):
+                        _hand_over(splitter.close(cut_off=chunk.finish_reason == "length"), on_chunk)
+                        return checked_response(chunk)
+                    _hand_over(splitter.feed(valid_text(text_of(chunk)[0])), on_chunk)
+            finally:
+                if hasattr(chunks, "aclose"):
+                    await chunks.aclose()
+        raise ProviderError("the stream ended before the answer did", code="broken_off", retryable=True)
+
+    async def embed(self, engine: EmbeddingEngine, texts: Sequence[str]) -> list[Response]:
+        """Return a Response with a vector a text; a text without one has an error.
+
+        Raises:
+            ProviderError, SetupError: the engine failed.
+        """
+        with self._guard:
+            vectors = checked_vectors(await engine.embed(texts), len(texts))
+        return [_vector_response(vector) for vector in vectors]
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether it is this task that is being cancelled, and not something in the engine."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _hand_over(text: str, on_chunk: Callable[[str], None]) -> None:
+    if text:
+        on_chunk(text)
+
+
+def _vector_response(vector: tuple[float, ...] | None) -> Response:
+    if vector is not None:
+        return Response(None, embedding=vector)
+    failure = Failure("broken_reply", "there is no vector for this text, or one that is no list of numbers")
+    return Response(None, error=failure, finish_reason="error")
+
+
+def _checked_error(error: ProviderError | SetupError) -> ProviderError | SetupError:
+    """Return an engine's error with fields that can be stored and sent."""
+    failure = checked_failure(Failure(error.code, error.message))
+    error.code, error.message, error.args = failure.code, failure.message, (failure.message,)
+    error.hint = valid_text(str(error.hint))
+    if isinstance(error, ProviderError):
+        wait = error.retry_after_seconds
+        error.retry_after_seconds = wait if isinstance(wait, int | float) and not math.isnan(wait) else None
+        error.retryable, error.setup = bool(error.retryable), bool(error.setup)
+        error.finish_reason = "filter" if error.finish_reason == "filter" else "error"
+        error.status = error.status if isinstance(error.status, int) else None
+    return error
