@@ -83,6 +83,11 @@ def fits(structure: Structure, value: Any) -> bool:
         return False
     if isinstance(value, int | float) and kind == "boolean":
         return False
+    if isinstance(value, int) and kind in WHOLE:  # Most numbers are: DuckDB would take a thousand times as long.
+        low, bits = (0, WHOLE[kind]) if kind.startswith("u") else (-1 << WHOLE[kind] - 1, WHOLE[kind] - 1)
+        return low <= value < 1 << bits
+    if isinstance(value, float) and kind == "double":
+        return True
     if isinstance(value, str) and kind == "varchar":
         return True
     return _casts(structure, json.dumps(value, ensure_ascii=False))
