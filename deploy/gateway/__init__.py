@@ -1,1 +1,1 @@
-"""The gateway: every model over HTTP, in OpenAI's dialect and in those of the programs that people already have."""
+"""The gateway: every model over HTTP, with the protocols of OpenAI, XiYan, Chat2DB and Byzer."""

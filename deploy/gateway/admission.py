@@ -1,4 +1,4 @@
-"""Who may ask: a dependency of every route that asks a model, from the API key to what the request has cost."""
+"""Admission: a dependency of every route that calls a model; checks the API key, and books what the request cost."""
 
 from __future__ import annotations
 
@@ -23,27 +23,23 @@ from .auth.usage_ledger import NOTHING, Admission, Allowance, Cost, Ledger, Refu
 from .errors import GatewayError
 from .state import Gateway, gateway_of
 
-ANSWER_TOKENS = 256
-"""What an answer is guessed to have where its request does not bound it: only for what is reserved ahead."""
+ANSWER_TOKENS = 256  # Estimated tokens of an answer whose request gives no limit; only used to reserve costs.
 
 
 @dataclass(eq=False)
 class Spending:
-    """A statement that a request asks through, and what it costs: a guess of those calls that were stopped."""
+    """The statement through which a request calls models, and its cost; calls that were stopped are estimated."""
 
     scope: CallScope
-    reserved: Cost = NOTHING
-    """What was set aside for it."""
+    reserved: Cost = NOTHING  # What was reserved for it.
     price: Price | None = None
-    input_tokens: int = 0
-    """A guess, for each call."""
-    received_tokens: int = 0
-    """Of an answer that was stopped while it was read."""
+    input_tokens: int = 0  # Estimated, for each call.
+    received_tokens: int = 0  # The estimated tokens of an answer that was stopped during the stream.
     stopped: bool = False
 
     @property
     def cost(self) -> Cost:
-        """What it has spent by now; what the call store knew costs nothing."""
+        """What it has spent so far; answers from the call store cost nothing."""
         spent = self.scope.usage
         stopped = spent.sent - spent.answered - spent.failed if self.stopped else 0
         guessed = Usage(stopped * self.input_tokens, self.received_tokens if stopped else 0)
@@ -54,19 +50,18 @@ class Spending:
 
 @dataclass(eq=False)
 class RequestContext:
-    """One admitted request: what it may ask, and what it spends."""
+    """One admitted request: which models it may call, and what it spends."""
 
     gateway: Gateway
-    admitted: Admission | None
-    """None: the gateway has no keys, and whoever reaches it may ask."""
+    admitted: Admission | None  # None: the gateway has no keys, and every client may call it.
     spending: list[Spending] = field(default_factory=list)
 
     async def model(self, name: str) -> ModelSpec:
         """Return the model of that name.
 
         Raises:
-            UnknownModelError: it is not deployed.
-            GatewayError: the key may not ask it.
+            UnknownModelError: the model is not deployed.
+            GatewayError: the API key may not call it.
         """
         spec = await self.gateway.model(name)
         if not self.may_call(spec.name):
@@ -76,20 +71,20 @@ class RequestContext:
         return spec
 
     def may_call(self, name: str) -> bool:
-        """Whether the key's list of models has this one."""
+        """Whether the key may call this model."""
         return self.admitted is None or self.admitted.key.models is None or name in self.admitted.key.models
 
     async def begin(
         self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
     ) -> tuple[Spending, Sequence[Request]]:
-        """Reserve what the first of these requests may cost; return a statement to ask them by, and which they are.
+        """Reserve the cost of as many requests as the budget allows; return a statement for them, and these requests.
 
-        All of them, where the key has no budget or enough of it.
+        These are all requests if the key has no budget, or enough.
 
         Args:
             spec: the model.
-            requests: what is to be asked.
-            mode: how the call store is used: what it knows costs nothing.
+            requests: the requests to send.
+            mode: how the call store is used; answers from it cost nothing.
 
         Raises:
             GatewayError: nothing is left.
@@ -107,10 +102,10 @@ class RequestContext:
         return spending, part
 
     async def reserve(self, wanted: Cost) -> Spending:
-        """Reserve what calls may cost, fewer calls where fewer are left; return a statement that makes no more.
+        """Reserve what calls may cost, fewer calls if the budget has fewer left; return a statement for these calls.
 
         Args:
-            wanted: the calls, and a guess of what they cost.
+            wanted: the number of calls, and their estimated cost.
 
         Raises:
             GatewayError: nothing is left.
@@ -129,7 +124,7 @@ class RequestContext:
         return spending
 
     async def settle(self, spending: Spending) -> None:
-        """Charge the key for what was spent, and give back what was reserved for it."""
+        """Charge the key for what was spent, and release what was reserved."""
         self.spending.remove(spending)
         if self.admitted:
             name, key = self.admitted.name, self.admitted.key
@@ -137,7 +132,7 @@ class RequestContext:
 
 
 def cost_ahead(spec: ModelSpec, requests: Sequence[Request]) -> Cost:
-    """Return a guess of what requests cost: their texts, and the longest answers that they allow."""
+    """Return the estimated cost of requests: their texts, plus the longest answers that they allow."""
     read = sum(map(estimate_tokens, requests))
     written = sum(each.options.max_tokens or ANSWER_TOKENS for each in requests if each.kind == "chat")
     price = price_of(spec)
@@ -145,7 +140,7 @@ def cost_ahead(spec: ModelSpec, requests: Sequence[Request]) -> Cost:
 
 
 def _statement_options(key: Key, allowed: Allowance) -> StatementOptions:
-    """Return what the user's settings allow one statement, less where the key has less left."""
+    """Return the limits of one statement: the user's settings, or what the key has left if that is less."""
     own = load_settings()
     given = {name: getattr(own, name) for name in StatementOptions.model_fields}
     calls = None if key.max_calls is None and allowed.reserved.calls else allowed.reserved.calls
@@ -156,7 +151,7 @@ def _statement_options(key: Key, allowed: Allowance) -> StatementOptions:
 
 
 def refused(refusal: Refusal) -> GatewayError:
-    """Return what a client is told that is not admitted, or whose budget ends."""
+    """Return the error for a client that is not admitted, or whose budget is used up."""
     seconds = refusal.retry_after_seconds
     return GatewayError(
         refusal.status, refusal.message, code=refusal.code, retry_after_seconds=seconds, retryable=seconds is not None
@@ -169,10 +164,10 @@ BEARER = HTTPBearer(auto_error=False, description="made by `quackllm keys add`; 
 async def admit_request(
     request: HttpRequest, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 ) -> AsyncIterator[RequestContext]:
-    """Admit a request or refuse it, and charge its key for what it spent once the answer was sent.
+    """Admit or refuse a request; after the answer was sent, charge its key for what was spent.
 
     Raises:
-        GatewayError: 401, or 429 with when to come back.
+        GatewayError: 401, or 429 with the time to wait.
     """
     gateway = gateway_of(request)
     admitted = await gateway.ledger.call(Ledger.admit, key_digest(shown.credentials.strip()) if shown else None)
@@ -189,5 +184,5 @@ async def admit_request(
             await context.settle(spending)
 
 
+# The parameter of a route that calls models: `async def route(visit: Admitted, …)`.
 Admitted = Annotated[RequestContext, Depends(admit_request)]
-"""The parameter of a route that asks models: `async def route(visit: Admitted, …)`."""

@@ -1,4 +1,4 @@
-"""The gateway's FastAPI application: which routes there are, and what holds for all of them."""
+"""The gateway's FastAPI application: its routes and its middleware."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .settings import GatewaySettings
 from .state import Gateway
 from .text2sql import router as questions
 
+# Each router has its own file; a route that calls models takes `context: Admitted`.
 ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer)
-"""Each of a file of its own; a route that asks models takes `context: Admitted`."""
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
     """Return the application of one gateway process.
 
     Raises:
-        SetupError: no cluster answers, or the keys cannot be read.
+        SetupError: no cluster answers, or the keys' file cannot be read.
     """
     gateway = Gateway(settings)
 

@@ -1,4 +1,4 @@
-"""`/docs` and `/docs/zh`: every route, to read and to try, in English and Chinese; nothing is loaded from elsewhere."""
+"""`/docs` and `/docs/zh`: every route, to read and to try, in English and Chinese; loads nothing from other servers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRANSLATED = frozenset({"summary", "description", "tags"})
 
 
 def add_pages(app: FastAPI) -> None:
-    """Add both pages, their OpenAPI documents, and Swagger UI's files (Apache-2.0) out of the package that has them."""
+    """Add both pages, their OpenAPI documents, and Swagger UI's files (Apache-2.0) from their package."""
     app.openapi_url = "/openapi.json"
     app.mount(ASSETS, StaticFiles(directory=str(files("fastapi_offline") / "static")), "assets")
 
@@ -58,7 +58,7 @@ def _page(document: str, title: str) -> HTMLResponse:
 
 
 def in_chinese(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the OpenAPI document with its summaries, descriptions and tags in Chinese, where they are translated."""
+    """Return the OpenAPI document with its summaries, descriptions and tags in Chinese, if they are translated."""
 
     def translated(name: str, value: Any) -> Any:
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The words of the OpenAPI page in Chinese, by the English ones; a test asks that none is missing."""
+"""The Chinese texts of the OpenAPI page, by the English ones; a test checks that none is missing."""
 
 from __future__ import annotations
 

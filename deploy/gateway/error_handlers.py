@@ -1,4 +1,4 @@
-"""Every error that leaves a route reaches its client, in the protocol that the client speaks."""
+"""Sends every error of a route to the client, in the form of the client's protocol."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Let the application reply to errors."""
+    """Register the error handlers of the application."""
 
     async def handle(request: Request, error: Exception) -> Response:
         return reply_error(request.scope, _read(error))
@@ -24,7 +24,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 def _read(error: Exception) -> GatewayError:
-    """Return what a client is told of an error, whosever it is."""
+    """Return the client's form of an error, whoever raised it."""
     if isinstance(error, GatewayError):
         return error
     if isinstance(error, QuackLLMError):

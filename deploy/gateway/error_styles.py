@@ -1,4 +1,4 @@
-"""How the routes of each protocol read a request, and say an error as the programs that speak it expect."""
+"""The routes of each protocol: how they parse a request, and in which form they report errors."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def openai_error(error: GatewayError) -> Response:
 
 
 class GatewayRoute(APIRoute):
-    """A route of OpenAI's protocol; the answering ends when the client leaves."""
+    """A route of OpenAI's protocol; it stops when the client disconnects."""
 
     say: Callable[[GatewayError], Response] = staticmethod(openai_error)
 
     def get_route_handler(self) -> Handle:
-        """Return what answers a request."""
+        """Return the handler of a request."""
         handle = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
@@ -39,14 +39,14 @@ class GatewayRoute(APIRoute):
 
 
 def route_class_with_errors(say: Callable[[GatewayError], Response]) -> type[GatewayRoute]:
-    """Return the class of routes whose errors are replied as `say` puts them: `APIRouter(route_class=…)`."""
+    """Return the class of routes whose errors have the form that `say` gives them: `APIRouter(route_class=…)`."""
     return type("GatewayRoute", (GatewayRoute,), {"say": staticmethod(say)})
 
 
 def reply_error(scope: Scope, error: GatewayError) -> Response:
-    """Return an error in the protocol of the path that was asked; OpenAI's where no route has it.
+    """Return an error in the protocol of the requested path; OpenAI's if no route has that path.
 
-    What every client of HTTP understands is added: when to come back, and that a key is asked for.
+    Adds the standard HTTP headers: when to retry, and that a key is required.
 
     Args:
         scope: the request's.
@@ -61,5 +61,5 @@ def reply_error(scope: Scope, error: GatewayError) -> Response:
 
 
 def error_styles(routes: list[Any]) -> dict[str, Callable[[GatewayError], Response]]:
-    """Return how each of these routes says an error, by its path."""
+    """Return the error form of each of these routes, by path."""
     return {route.path: route.say for route in routes if isinstance(route, GatewayRoute)}

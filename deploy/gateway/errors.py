@@ -1,4 +1,4 @@
-"""What a client is told when something fails: OpenAI's error object, with the provider's own code."""
+"""Errors as clients see them: OpenAI's error object, with the provider's own code."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ...workers.errors import (
 from ...workers.messages import Failure, Response
 
 OPENAI_ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+# OpenAI's client itself retries these statuses, except 425.
 RETRY_LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-"""What OpenAI's client tries again by itself, and these but for 425."""
 
 BROKEN = frozenset({"broken_off", "cancelled"})
 
@@ -43,27 +43,27 @@ class ErrorReply(BaseModel):
     error: ErrorFields
 
 
+# The error replies of every route, for the OpenAPI page.
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "Refused; the reply says why"},
     "5XX": {"description": "The model, its service or the gateway failed; the reply says why"},
 }
-"""What every route may answer beside 200, for the OpenAPI page."""
+# The same for OpenAI's routes.
 OPENAI_ERRORS: dict[int | str, dict[str, Any]] = {
     status: {**reply, "model": ErrorReply} for status, reply in ERRORS.items()
 }
-"""The same in OpenAI's dialect."""
 
 
 class GatewayError(HTTPException):
-    """An answer that is an error: raised anywhere in a route, shown as OpenAI's error object.
+    """An error reply: may be raised anywhere in a route; sent as OpenAI's error object.
 
     Args:
         status: the HTTP status.
         message: what happened and what to do.
-        code: the provider's own code, or ours.
-        param: the field of the body that is to blame.
-        retry_after_seconds: when to come back.
-        retryable: whether the same request may succeed later; None: as the status says.
+        code: the provider's own code, or the gateway's.
+        param: the invalid field of the body.
+        retry_after_seconds: how long to wait before a retry.
+        retryable: whether the same request may succeed later; None: decided by the status.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class GatewayError(HTTPException):
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
     def response(self) -> JSONResponse:
-        """Return the reply; `X-Should-Retry` is what OpenAI's client goes by."""
+        """Return the reply; OpenAI's client decides by `X-Should-Retry` whether to retry."""
         headers = {"X-Should-Retry": "true" if self.retryable else "false"}
         if self.retry_after_seconds is not None:
             headers["Retry-After"] = str(max(1, round(self.retry_after_seconds + 0.5)))
@@ -99,7 +99,7 @@ class GatewayError(HTTPException):
 
 
 def as_gateway_error(error: QuackLLMError) -> GatewayError:
-    """Return what a client is told of an error of ours."""
+    """Return one of our errors as a `GatewayError`."""
     if isinstance(error, UnknownModelError):
         return GatewayError(404, str(error), code="model_not_found", param="model")
     if isinstance(error, GuardError):
@@ -116,10 +116,10 @@ def as_gateway_error(error: QuackLLMError) -> GatewayError:
 
 
 def raise_for_failure(response: Response) -> None:
-    """Let an answer pass that is whole, cut off or withheld, which its finish reason says.
+    """Raise if there is no answer; complete, truncated and filtered answers pass (see their finish reason).
 
     Raises:
-        GatewayError: there is none, or it broke off.
+        GatewayError: there is no answer, or it broke off.
     """
     refused = response.finish_reason == "filter" and response.error and response.error.status
     if response.error and (refused or response.finish_reason not in ("length", "filter")):
@@ -128,12 +128,12 @@ def raise_for_failure(response: Response) -> None:
 
 
 def timeout_error(seconds: float) -> GatewayError:
-    """Return what a client is told when its time is over."""
+    """Return the error for a request that took too long."""
     return GatewayError(504, f"there was no answer within {seconds:g} s", code="timeout")
 
 
 def _status(failure: Failure) -> int:
-    """Return the status of a refusal; one of the provider's own, 5xx, is a bad gateway's to whoever asks us."""
+    """Return the status of a failure; a 5xx of the provider becomes 502 for our client."""
     if failure.code == "timeout":
         return 504
     if failure.status is None:
@@ -142,7 +142,7 @@ def _status(failure: Failure) -> int:
 
 
 def unreadable_body(error: RequestValidationError) -> GatewayError:
-    """Say what is wrong with the first field that is wrong."""
+    """Return the error for the first invalid field."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"][1:])
     message = f"{place}: {first['msg']}" if place else str(first["msg"])

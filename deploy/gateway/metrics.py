@@ -1,4 +1,4 @@
-"""What a gateway counts of its own requests, beside what its models count."""
+"""The metrics of a gateway's own requests, in addition to its models' metrics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Metrics:
         self.in_flight = Gauge(f"{PREFIX}gateway_under_way", "requests under way", registry=self._registry)
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count a request that was answered; those that no route takes are counted together."""
+        """Count an answered request; requests to unknown paths are counted together."""
         route = scope.get("route")
         path = route.path if route else "none"
         self._requests.labels(scope["method"] if route else "none", path, status).inc()

@@ -1,4 +1,4 @@
-"""What holds for every request, whatever its route: who may send it from where, its size, its pace, and its count."""
+"""Limits for every request of every route: its origin, its size, its speed, and the number of requests."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ class RequestLimitsMiddleware:
 
     def __init__(self, app: ASGIApp, settings: GatewaySettings, metrics: Metrics) -> None:
         self.settings = settings
-        self.held_bytes = 0
-        """Of the bodies of all requests under way."""
+        self.held_bytes = 0  # Size of the bodies of all requests in flight.
         self._app, self._metrics = app, metrics
         own = None if settings.open_to_network else LOOPBACK
         self._hosts = own and own | {host.lower() for host in settings.host_names}
@@ -46,7 +45,7 @@ class RequestLimitsMiddleware:
                 self._metrics.count(scope, exchange.status, perf_counter() - started)
 
     def _check(self, headers: Headers) -> None:
-        """Refuse what a web page in somebody's browser sends here, and what is too large.
+        """Refuse requests of other sites' web pages, and bodies that are too large.
 
         Raises:
             GatewayError: 403, 413, 421 or 503.
@@ -63,11 +62,11 @@ class RequestLimitsMiddleware:
         self.check_size(int(length) if length.isdigit() else 0)
 
     def check_size(self, read: int, more: int = 0) -> None:
-        """Refuse a body that is too large, or that comes while there are too many.
+        """Refuse a body that is too large, or that arrives while the bodies in memory are too many.
 
         Args:
-            read: how large the body is, as far as it is known.
-            more: how much of it is not counted as held yet.
+            read: the size of the body so far, in bytes.
+            more: the part of it that is not yet counted as in memory.
 
         Raises:
             GatewayError: 413 or 503.
@@ -80,7 +79,7 @@ class RequestLimitsMiddleware:
 
 
 class LimitedExchange:
-    """One request's messages, counted and timed."""
+    """One request's ASGI messages, with size and time limits."""
 
     def __init__(self, limits: RequestLimitsMiddleware, receive: Receive, send: Send) -> None:
         self.status = 0
@@ -95,7 +94,7 @@ class LimitedExchange:
         Raises:
             GatewayError: the body is too large, or takes too long.
         """
-        if self._whole:  # All that may come is that the client leaves, whenever it likes.
+        if self._whole:  # From here on, the only message is the client's disconnect, at any time.
             return await self._receive()
         try:
             async with asyncio.timeout(max(0.0, self._until - monotonic())):

@@ -1,4 +1,4 @@
-"""What a gateway is told when it starts: each field is an option of `quackllm serve`."""
+"""The gateway's settings: each field is an option of `quackllm serve`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .auth.api_keys import read_keys
 
 
 class GatewaySettings(BaseModel):
-    """The settings of one gateway; they cross to the replicas of Ray Serve as they are."""
+    """The settings of one gateway; they are sent unchanged to the replicas of Ray Serve."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,17 +41,17 @@ class GatewaySettings(BaseModel):
 
     @property
     def databases_path(self) -> Path:
-        """The file of the databases that can be asked about."""
+        """The file of the databases that can be queried."""
         return self.databases or home_folder() / "databases.yaml"
 
     @property
     def statement_limits(self) -> Limits:
-        """What one query of a database, or one select list, may use."""
+        """Memory and time limits of one database query, or of one select list."""
         return Limits(self.statement_megabytes, self.statement_seconds)
 
     @property
     def open_to_network(self) -> bool:
-        """Whether others than this machine can reach the address."""
+        """Whether other machines can reach the address."""
         if self.host == "localhost":
             return False
         try:
@@ -60,10 +60,10 @@ class GatewaySettings(BaseModel):
             return True
 
     def check(self) -> None:
-        """Refuse to be open to the network without a key.
+        """Check that a gateway that is open to the network has an API key.
 
         Raises:
-            SetupError: it would be, or the keys cannot be read.
+            SetupError: it has no key, or the keys' file cannot be read.
         """
         if self.open_to_network and not read_keys(self.keys_path):
             raise SetupError(

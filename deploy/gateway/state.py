@@ -1,4 +1,4 @@
-"""The state of one gateway process: its models, the caller that asks them, and who may."""
+"""The state of one gateway process: its models, the client that calls them, and the ledger of API keys."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ from .errors import GatewayError
 from .metrics import Metrics
 from .settings import GatewaySettings
 
-MODELS_SECONDS = 0.5
-"""How long a list of the deployed models is believed."""
+MODELS_SECONDS = 0.5  # How long the list of deployed models is cached.
 
 
 class Gateway:
-    """What the routes share. Made once a process; its methods may be awaited in any event loop."""
+    """State that all routes share. One for each process; its methods may be awaited in any event loop."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
@@ -37,28 +36,28 @@ class Gateway:
         self.ledger = open_shared_ledger(settings.keys_path, settings.cluster)
         self.metrics = Metrics()
         self.databases = Databases(settings.databases_path, settings.statement_limits)
+        # Requests in flight in this process, by the name of their key.
         self.in_flight: Counter[str | None] = Counter()
-        """Requests under way in this process, by the name of their key."""
         self._models: Mapping[str, ModelSpec] = {}
         self._looked_up = -MODELS_SECONDS
 
     def close(self) -> None:
-        """Let go of the ledger and of the databases."""
+        """Close the ledger and the databases."""
         self.ledger.close()
         self.databases.close()
 
     async def models(self, fresh: bool = False) -> Mapping[str, ModelSpec]:
-        """Return every model that can be asked, by name: what is deployed, and what is always there."""
+        """Return every model that can be called, by name: the deployed ones and the built-in ones."""
         if fresh or monotonic() - self._looked_up > MODELS_SECONDS:
-            deployed = await asyncio.to_thread(self.fleet.deployed)  # On a cluster it waits for an actor.
+            deployed = await asyncio.to_thread(self.fleet.deployed)  # On a cluster this waits for an actor.
             self._models, self._looked_up = {**BUILTIN_MODELS, **deployed}, monotonic()
         return self._models
 
     async def model(self, name: str) -> ModelSpec:
-        """Return the model of that name; `CodeLlama-7b-hf` finds what is deployed as codellama_7b_hf.
+        """Return the model of that name; ignores case and punctuation: `CodeLlama-7b-hf` finds codellama_7b_hf.
 
         Raises:
-            UnknownModelError: it is not deployed; the hint names the near ones.
+            UnknownModelError: it is not deployed; the hint lists similar names.
         """
         for fresh in (False, True):
             models = await self.models(fresh)
@@ -67,10 +66,10 @@ class Gateway:
         raise unknown_model(name, models)
 
     def acquire_slot(self, key: str | None, most: int | None) -> None:
-        """Count a request in.
+        """Count a request as in flight.
 
         Raises:
-            GatewayError: too many are under way, of all clients or of this key.
+            GatewayError: too many requests are in flight, of all clients or of this key.
         """
         if self.in_flight.total() >= self.settings.most_at_once:
             raise GatewayError(503, "too many requests are under way", code="overloaded", retry_after_seconds=1)
@@ -80,25 +79,25 @@ class Gateway:
         self.in_flight[key] += 1
 
     def release_slot(self, key: str | None) -> None:
-        """Count a request out."""
+        """Count a request as finished."""
         self.in_flight[key] -= 1
 
     async def complete(
         self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
     ) -> list[Response]:
-        """Return one response a request, in order: `CachingClient.complete`, from whichever event loop this is."""
+        """Return one response for each request, in order: `CachingClient.complete`, callable from any event loop."""
         return await event_loop.run_inside_loop(self.client.complete(spec, requests, scope, mode))
 
     async def cached(
         self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
     ) -> list[Response | None]:
-        """Return what `ask` would return without a call; None for each request that needs one."""
+        """Return the cached responses, without any call; None for each request that needs one."""
         return await event_loop.run_inside_loop(self.client.cached(spec, requests, scope, mode))
 
     def stream(
         self, spec: ModelSpec, request: Request, scope: CallScope, mode: StoreMode
     ) -> AsyncGenerator[str | Response, None]:
-        """Yield pieces of the answer, then the whole Response; closing it stops the engine."""
+        """Yield the chunks of the answer, then the complete Response; closing it stops the engine."""
         return event_loop.iterate_inside_loop(self.client.stream(spec, request, scope, mode))
 
 
@@ -108,6 +107,6 @@ def normalize_model_name(name: str) -> str:
 
 
 def gateway_of(request: HttpRequest) -> Gateway:
-    """Return the gateway that a request came to: a dependency of the routes."""
+    """Return the gateway of a request: a dependency of the routes."""
     gateway: Gateway = request.app.state.gateway
     return gateway

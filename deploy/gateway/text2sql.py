@@ -1,4 +1,4 @@
-"""`POST /text2sql`: a question about a schema or a configured database → SQL, and on demand its rows."""
+"""`POST /text2sql`: a question about a schema or a configured database → SQL, and optionally its rows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAX_QUESTION_CHARACTERS, MAX_SCHEMA_CHARACTERS = 4_000, 200_000
 
 
 def error_reply(error: GatewayError) -> Response:
-    """Return an error as the service's own reply."""
+    """Return an error in the form of this route's reply."""
     told = {"code": error.code, "message": error.message, "retryable": error.retryable}
     return JSONResponse({"sql": None, "error": told, "bound": False}, error.status_code)
 
@@ -90,10 +90,10 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
 
 
 def choose_database(visit: RequestContext, name: str | None, db_schema: str | None) -> Opened | None:
-    """Return the database that is meant: the one named, or the only one where the request brings no schema.
+    """Return the database of a request: the one that it names, or the only one if the request has no schema.
 
     Raises:
-        RequestError: none has the name, or it is not said which is meant.
+        RequestError: no database has that name, or there are several and the request names none.
         SchemaError: there is none.
     """
     databases = visit.gateway.databases
@@ -110,11 +110,11 @@ def choose_database(visit: RequestContext, name: str | None, db_schema: str | No
 
 
 async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
-    """Return the model for a question: the one named, else the only one deployed that may be asked, else the built-in.
+    """Return the model for a question: the named one, or the only deployed one that the key may call, or the built-in.
 
     Raises:
-        UnknownModelError: it is not deployed.
-        GatewayError: the key may not ask it.
+        UnknownModelError: the model is not deployed.
+        GatewayError: the API key may not call it.
     """
     if name:
         return await visit.model(name)
@@ -125,13 +125,13 @@ async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
 
 @dataclass(frozen=True)
 class QuestionTarget:
-    """What a question is asked of.
+    """The model and the schema for a question.
 
     Args:
-        visit: for whom.
+        visit: the admitted request.
         spec: the model.
-        opened: the database; None: the schema's text alone.
-        db_schema: DDL, M-Schema, names of tables, or '' for all of the database.
+        opened: the database; None: only the schema's text.
+        db_schema: DDL, M-Schema, table names, or '' for the whole database.
         dialect: the SQL to write; None: the database's, or DuckDB's.
     """
 
@@ -142,10 +142,10 @@ class QuestionTarget:
     dialect: str | None
 
     async def answer(self, question: Request, request: HttpRequest) -> Text2SqlResult:
-        """Return the SQL, in the dialect of its database and bound by it, or why there is none.
+        """Return the SQL in the database's dialect, checked by its EXPLAIN; or the reason why there is none.
 
         Raises:
-            RequestError: the dialect is not the database's.
+            RequestError: the dialect is not the one of the database.
             SchemaError: the schema cannot be read.
             DatabaseError: the database cannot be reached.
             GatewayError: the model gave no answer.
@@ -163,7 +163,7 @@ class QuestionTarget:
     async def _ask(self, mode: StoreMode, wanted: Request) -> Answer:
         (answer,), _ = await complete_in_parts(self.visit, self.spec, [wanted], mode)
         if answer.error and (answer.error.status or answer.error.retryable):
-            raise_for_failure(answer)  # The service failed; what a model says against the question is an answer.
+            raise_for_failure(answer)  # The service failed. (If the model declines the question, that is an answer.)
         return answer
 
     async def _schema(self) -> ResolvedSchema:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ...workers.errors import RequestError
 from ...workers.messages import Request, Response
-from ..planner.modes import CACHE_ONLY, CachedAnswers, MemoizedAnswers
+from ..planner.modes import CACHE_ONLY, SITE_MARK, CachedAnswers, MemoizedAnswers
 from ..session.answer_source import AnswerSource
 from ..session.session import Session
 from ..settings import StoreMode, load_settings
@@ -44,8 +44,11 @@ def answer_distinct(
 
 
 def answer_source(session: Session, mode: Column) -> AnswerSource:
-    """Return where the statement gets its answers; the planner marks single calls that must use the cache only."""
-    return CachedAnswers(session) if mode[0].as_py() == CACHE_ONLY else session.answers
+    """Return how the requests of this call site become answers; a dry run may allow it no more than the cache."""
+    _, _, site = (mode[0].as_py() or "").partition(SITE_MARK)
+    if site == CACHE_ONLY:
+        return CachedAnswers(session)
+    return session.answers.at_site(int(site)) if site else session.answers
 
 
 def store_mode(column: Column) -> StoreMode:
@@ -54,9 +57,8 @@ def store_mode(column: Column) -> StoreMode:
     Raises:
         RequestError: the variable has another value.
     """
-    mode = column[0].as_py() or load_settings().llm_store
-    if mode == CACHE_ONLY:
-        return load_settings().llm_store
+    chosen, _, _ = (column[0].as_py() or "").partition(SITE_MARK)
+    mode = chosen or load_settings().llm_store
     if mode not in ("on", "off", "refresh"):
         raise RequestError(f"llm_store is {mode!r}", hint="type: SET VARIABLE llm_store = 'on'   ('off', 'refresh')")
     return cast(StoreMode, mode)

@@ -27,7 +27,7 @@ from .arrow import (
     sql_type_name,
     take_rows,
 )
-from .distinct import Column, answer_distinct, store_mode
+from .distinct import Column, answer_distinct, answer_source, store_mode
 from .params import continue_conversation
 
 _REGISTERING = threading.Lock()
@@ -56,6 +56,19 @@ def llm_stack(_: Session, responses: Column, requests: Column) -> pa.Array:
     return requests_to_arrow(map(_stacked, pc.struct_field(responses, "history").to_pylist(), new))
 
 
+def llm_result(_: Session, responses: Column) -> pa.Array:
+    """`llm_result(response)` → VARCHAR: the answer, if it is a whole one."""
+    if pa.types.is_null(responses.type):
+        return pa.nulls(len(responses), pa.string())
+    if not (pa.types.is_struct(responses.type) and responses.type.get_field_index("finish_reason") >= 0):
+        hint = "write llm_result(model('your prompt'))"
+        raise RequestError(f"llm_result reads a response, not {sql_type_name(responses.type)}", hint=hint)
+    import pyarrow.compute as pc  # As above.
+
+    whole = pc.equal(pc.struct_field(responses, "finish_reason"), "stop")
+    return pc.if_else(whole, pc.struct_field(responses, "output"), pa.scalar(None, pa.string()))
+
+
 def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> Request | None:
     return continue_conversation(messages_from_rows(history), request) if request else None
 
@@ -80,7 +93,10 @@ def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> p
 def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
     """`text2sql_detail(question, schema, model)` → STRUCT with the SQL, or the error, attempts and cost."""
     return text2sql.text2sql_detail(
-        session, requests_from_arrow(questions), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
+        session.statement,
+        answer_source(session, mode),
+        text2sql.question_keys(requests_from_arrow(questions), schemas.to_pylist(), models.to_pylist()),
+        store_mode(mode),
     )
 
 
@@ -97,6 +113,7 @@ def ask_sql(
 SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_param": (llm_param, REQUEST_SQL),
     "quackllm_stack": (llm_stack, REQUEST_SQL),
+    "quackllm_result": (llm_result, "VARCHAR"),
     "quackllm_chat": (llm_chat, RESPONSE_SQL),
     "quackllm_embed": (llm_embed, "FLOAT[]"),
     "quackllm_text2sql": (text2sql_detail, text2sql.DETAIL_SQL),

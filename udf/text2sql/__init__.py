@@ -1,1 +1,1 @@
-"""Questions become SQL: schema, prompt forms, guard, binding and repair."""
+"""Text to SQL: schema, prompt forms, guard, binding and repair."""

@@ -1,4 +1,4 @@
-"""The way from a question to SQL: ask, reduce, guard, bind, and send DuckDB's words back until the query fits."""
+"""The text-to-SQL pipeline: generate, extract, guard, bind, and return errors to the model until the SQL is valid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .schema.resolve import ResolvedSchema
 Complete = Callable[[Request], Awaitable[Response]]
 TargetCheck = Callable[[str], tuple[str, Failure | None]]
 
-# Failures that no other try mends: a model's own refusal, and what has used up the time that a question may compute.
+# Errors that another attempt cannot fix: the model declines, or the question has used up its time or memory.
 FINAL = ("declined", "memory", "time")
 
 
@@ -38,14 +38,14 @@ async def generate_sql(
     Args:
         question: a text, or a request whose messages are earlier questions and their SQL, the newest question last.
             Its options go along with every attempt.
-        schema: what is asked of.
-        form: how the model wants to be asked.
+        schema: the schema to query.
+        form: the model's prompt form.
         ask: sends one request to the model.
-        max_repairs: how often the guard's or DuckDB's words are sent back.
-        fit: SQL that passed → the SQL of the database where it is to run, or what that database says against it.
+        max_repairs: how often an error of the guard or DuckDB is sent back to the model.
+        fit: SQL that passed → its translation for the database where it will run, or that database's error.
 
     Raises:
-        RequestError: the newest turn is no question.
+        RequestError: the newest turn is not a question.
     """
     request = Request.of(question) if isinstance(question, str) else question
     if not request.messages or request.messages[-1].role != "user":
@@ -87,5 +87,5 @@ def _add_attempt(detail: Text2SqlResult, response: Response) -> Text2SqlResult:
 
 
 def _with_query(failure: Failure, sql: str) -> Failure:
-    """Name the query that failed last: the model is not told of it twice, but the user has not seen it."""
+    """Append the failing SQL to the message for the user. (The model already has it in the conversation.)"""
     return structs.replace(failure, message=f"{failure.message}\n\nThe query was: {sql}") if sql else failure

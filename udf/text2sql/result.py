@@ -1,4 +1,4 @@
-"""What a question is known by, and what came of it: values that are below the machinery that makes them."""
+"""The key and the result of a question: plain values without dependencies on the pipeline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...workers.messages import Failure, Message, Request, Usage
 
 @dataclass(frozen=True, slots=True)
 class QuestionKey:
-    """What makes two questions of one statement the same.
+    """Identifies a question within a statement: two questions with equal keys are the same.
 
     Args:
         request: the question with the turns before it.
@@ -24,20 +24,20 @@ class QuestionKey:
 
 @dataclass(frozen=True, slots=True)
 class Text2SqlResult:
-    """What came of a question.
+    """The result of a question.
 
     Args:
         sql: the query, or None.
-        error: why there is none: a service's own code, or 'parser', 'binder', 'catalog' (and DuckDB's other words),
+        error: why there is none: a service's own code, or 'parser', 'binder', 'catalog' (or another error of DuckDB's),
             'guard', 'no_sql', 'declined', 'memory' or 'time' (planning it takes more than it
-            may). None exactly where there is a query.
-        attempts: how often the model was asked.
-        bound: whether DuckDB itself took the query; False where the schema cannot be bound.
-        model: who answered.
-        history: bare questions and SQL, the newest last, for a follow-up; after a failure the last good one.
+            may). None if there is a query.
+        attempts: how often the model was called.
+        bound: whether DuckDB itself bound the query; False if the schema cannot be bound.
+        model: the name of the model.
+        history: plain questions and SQL, the newest last, for a follow-up; after a failure, up to the last success.
         usage: tokens of all attempts.
         seconds: of all attempts.
-        left_out: what of the schema's DDL was not understood, each with its line.
+        left_out: the parts of the schema's DDL that were not understood, each with its line.
     """
 
     sql: str | None

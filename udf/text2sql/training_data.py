@@ -1,4 +1,4 @@
-"""Training data in chat form: questions asked exactly as text2sql asks them, answered by SQL that DuckDB has run."""
+"""Training data in chat form: exactly the prompts of text2sql, answered by SQL that DuckDB has run."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from .prompts.formats import PromptFormat, format_named
 from .prompts.value_matching import match_values
 from .schema.resolve import ResolvedSchema
 
+# An example in the format of training: {"messages": [{"role": "user", "content": "…"}, …, {"role": "assistant",
+# "content": "…"}]}.
 ChatRow = dict[str, list[dict[str, str]]]
-"""What training takes: {"messages": [{"role": "user", "content": "…"}, …, {"role": "assistant", "content": "…"}]}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class ChatExample:
     """One question with its answer, ready for training.
 
     Args:
-        question: what it was made of.
-        messages: what text2sql would send for it, and the answer in the form's own shape behind it.
+        question: the question of the example.
+        messages: the prompt that text2sql would send, then the answer in the prompt form's own shape.
     """
 
     question: Question
@@ -42,26 +43,26 @@ class ChatExample:
 
     @property
     def row(self) -> ChatRow:
-        """The example as training takes it."""
+        """The example as a row of a training file."""
         return {"messages": [{"role": message.role, "content": message.content} for message in self.messages]}
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What must not be trained on: databases, and questions that name no database."""
+    """Test data that must not be trained on: databases, and questions that name no database."""
 
     databases: frozenset[str] = frozenset()
     asked: frozenset[str] = frozenset()
 
     @staticmethod
     def of(tested: Iterable[Question]) -> HeldOut:
-        """Return the test sets that these questions make."""
+        """Return the held-out data of these questions."""
         kept = list(tested)
         names = frozenset(one.db.lower() for one in kept if one.db)
         return HeldOut(names, frozenset(_plain(one.question) for one in kept))
 
     def holds(self, question: Question) -> str | None:
-        """Return why a question is one of them; None where it is not."""
+        """Return the reason why a question is held out; None if it is not."""
         name = re.sub(r".*[/\\]|\.\w+$", "", question.db).lower()
         if name in self.databases or question.db.lower() in self.databases:
             return f"the database {name!r} is a test set's"
@@ -87,31 +88,31 @@ def build_examples(
     limit: int | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> tuple[list[ChatExample], list[SkippedRow]]:
-    """Return the training examples that rows of questions and SQL make, and the rows that were left out.
+    """Convert rows of questions and SQL to training examples; return these, and the rows that were left out.
 
     Each question becomes the messages that text2sql sends at inference for that schema and question, with the cells
-    that it names and the turns before it, and behind them the SQL in the form's own shape. An example is made only of
-    SQL that parses, passes the guard, binds and, where there are rows, runs.
+    that it mentions and the earlier turns, followed by the SQL in the form's own shape. An example is made only from
+    SQL that parses, passes the guard, binds and, if the database has rows, runs.
 
     Args:
-        rows: `(line, row)`, as `workers.training.rows.read_rows` yields them; a row is a dict with `question`, `sql`,
+        rows: `(line, row)`, as `read_data_rows` yields them; a row is a dict with `question`, `sql`,
             and `schema` (CREATE TABLE … or M-Schema) or `db` (a database of the data folder, a DuckDB file, a folder);
-            other spellings are `query` and `answer`, `context` and `ddl`, `db_id` and `database`. Rows of one `db` with
-            the same `dialogue` are a conversation, in the order in which they come; each turn is an example of its own.
-            A suite's questions may stand among the rows, and a `BadRow` comes back as left out.
+            other accepted names are `query` and `answer`, `context` and `ddl`, `db_id` and `database`. Rows of one `db`
+            with the same `dialogue` are a conversation, in the order of the rows; each turn is one example.
+            The rows may include a suite's questions; a `BadRow` is returned as left out.
         form: a prompt form or its name, e.g. 'chat'.
-        database: which one, where a row names none.
-        tested: databases and questions that are left out; None: the `dev` sets of the data folder.
-        drop_empty: leave out SQL that gives no rows, where its database has rows.
-        seconds: how long one query may take.
-        languages: 'en', 'zh': only questions in one of them; () keeps all.
-        limit: so many examples are enough: what follows is not looked at.
-        progress: called once a row.
+        database: the default for rows that name none.
+        tested: databases and questions to leave out; None: the `dev` sets of the data folder.
+        drop_empty: leave out SQL whose result is empty, if its database has rows.
+        seconds: time limit of one query.
+        languages: 'en', 'zh': only questions in these languages; () keeps all.
+        limit: maximum number of examples; later rows are not read.
+        progress: called once for each row.
 
     Returns:
         The examples, whose `.row` is `{"messages": […]}`, in the order of their rows; and a `LeftOut` (line, kind, why)
-        for each row that was left out. Nothing is left out otherwise. Kinds: `json` and `fields` (the row cannot be
-        read), `schema`, `parser`, `guard`, `binder`, `catalog` (DuckDB's own word for what does not bind), `run`,
+        for each row that was left out. Kinds: `json` and `fields` (the row cannot be
+        parsed), `schema`, `parser`, `guard`, `binder`, `catalog` (DuckDB's own error type), `run`,
         `empty`, `turn` (an earlier turn was left out), `duplicate`, `tested` (a test set's), `language`.
 
     Raises:
@@ -136,7 +137,7 @@ def build_examples(
 
 
 class _Refused(Exception):
-    """Why a question makes no example."""
+    """The reason why a question becomes no example."""
 
     def __init__(self, kind: str, why: str) -> None:
         self.kind, self.why = kind, why
@@ -144,7 +145,7 @@ class _Refused(Exception):
 
 @dataclass
 class _ExampleBuilder:
-    """Makes examples one after the other; knows what was made before, and the conversations under way."""
+    """Makes examples one after the other; remembers earlier ones, to find duplicates, and the current conversations."""
 
     form: PromptFormat
     sources: QuestionDatabases
@@ -160,7 +161,7 @@ class _ExampleBuilder:
         self.lost: dict[tuple[str, int], int] = {}
 
     def make(self, question: Question | SkippedRow) -> ChatExample | SkippedRow:
-        """Return the example of a question, or why there is none."""
+        """Return the example of a question, or the reason why there is none."""
         if isinstance(question, SkippedRow):
             return question
         try:
@@ -190,7 +191,7 @@ class _ExampleBuilder:
         return ChatExample(question, (*self.form.ask(turns, schema.schema, values), answer))
 
     def _checked(self, question: Question, schema: ResolvedSchema) -> str:
-        """Return the SQL as the guard lets it through; it binds, and runs where there are rows."""
+        """Return the SQL after the guard; it also binds, and runs if there are rows."""
         sql = normalize_string_literals(question.sql, schema.schema)
         if message := parser_error(sql):
             raise _Refused("parser", message)
@@ -216,7 +217,7 @@ class _ExampleBuilder:
                 raise _Refused("empty", "it gives no rows")
 
     def _with_earlier(self, question: Question) -> Sequence[Message]:
-        """Return the conversation up to the question, and remember it with its answer for the next one."""
+        """Return the conversation up to the question, and store it with its answer for the next turn."""
         asked = Message("user", question.question)
         if question.dialogue is None:
             return (asked,)
@@ -241,12 +242,12 @@ def _plain(text: str) -> str:
 def split_by_database(
     examples: Sequence[ChatExample], share: float, seed: int
 ) -> tuple[list[ChatExample], list[ChatExample]]:
-    """Return the examples for training and those for watching it: no database, and no schema's text, is in both.
+    """Split examples into training and evaluation; no database, and no schema text, is in both.
 
     Args:
         examples: of many databases.
-        share: how much of them is for watching, from 0 to 1: databases are drawn until they hold that much.
-        seed: another one draws other databases.
+        share: share of the examples for evaluation, from 0 to 1: databases are drawn until they have that many.
+        seed: decides which databases are drawn.
     """
     places = sorted({_location(one) for one in examples})
     random.Random(seed).shuffle(places)
@@ -269,12 +270,12 @@ def _location(example: ChatExample) -> tuple[str, ...]:
 
 
 def detect_language(question: Question) -> str:
-    """Return 'zh' for a question with Chinese letters in it, 'en' for any other."""
+    """Return 'zh' for a question with Chinese characters, 'en' for any other."""
     return "zh" if re.search(r"[\u4e00-\u9fff]", question.question) else "en"
 
 
 def shuffled(asked: Sequence[Question], seed: int) -> list[Question]:
-    """Return questions in the order that the seed draws; the turns of a conversation stay together and in order."""
+    """Shuffle questions by the seed; the turns of a conversation stay together and in order."""
     keys = [(one.db, one.dialogue if one.dialogue is not None else -1 - n) for n, one in enumerate(asked)]
     order = dict.fromkeys(keys)
     places = list(order)

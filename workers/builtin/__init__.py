@@ -1,1 +1,1 @@
-"""The built-in text-to-SQL model: a small pointer network in numpy, held to the schema by a grammar."""
+"""The built-in text-to-SQL model: a small pointer network in numpy, constrained by a grammar and the schema."""

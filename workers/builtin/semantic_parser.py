@@ -31,7 +31,7 @@ DECLINE_THRESHOLD = math.log(0.5)
 
 
 class NoSchemaError(ValueError):
-    """The request has no schema: it is no question about a database."""
+    """The request has no schema, so it is not a question about a database."""
 
 
 class DeclinedError(ValueError):
@@ -40,7 +40,7 @@ class DeclinedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """An answer: SQL that binds, its tree, and how many items were read and symbols written."""
+    """An answer: SQL that binds, its tree, and the numbers of input items and output symbols."""
 
     sql: str
     tree: Query
@@ -49,7 +49,7 @@ class Parsed:
 
 
 class SchemaContext:
-    """One schema, prepared: names, and the empty copy that answers are bound in."""
+    """A prepared schema: its index, and an empty copy of the database in which answers are bound."""
 
     def __init__(self, text: str) -> None:
         schema = parse_mschema(text)
@@ -64,11 +64,11 @@ class SchemaContext:
 
     @cached_property
     def links(self) -> SchemaLinks:
-        """The links of the whole schema."""
+        """The schema links of the whole schema."""
         return SchemaLinks(self.names)
 
     def links_for(self, text: str, cells: list[tuple[int, str]]) -> SchemaLinks:
-        """Return the links of the schema, or of the part of a large one that a text names; `cells` are added."""
+        """Return the schema links of the schema, or of the part of a large one that a text names; `cells` are added."""
         schema = prune_schema(self.names, text, {number for number, _ in cells})
         links = self.links if schema is self.names.schema else SchemaLinks(SchemaIndex(schema))
         found = [(self._number_in(links.names, number), cell) for number, cell in cells]
@@ -93,7 +93,7 @@ def schema_context(text: str) -> SchemaContext:
     """Return the prepared schema of an M-Schema text; cached for the next question.
 
     Raises:
-        NoSchema: the text describes no table.
+        NoSchemaError: the text describes no table.
     """
     return SchemaContext(text)
 
@@ -102,12 +102,12 @@ def parse(network: Network, schema: str, turns: Sequence[tuple[str, str]], quest
     """Answer a question with SQL.
 
     Args:
-        schema: M-Schema text, perhaps with a section 【Values】 of cells that the question names.
-        turns: the questions before, each with its SQL ('' where there was none), the oldest first.
+        schema: M-Schema text, which may have a section 【Values】 with cells that the question mentions.
+        turns: the earlier questions, each with its SQL ('' if there was none), the oldest first.
 
     Raises:
-        NoSchema: the text describes no table.
-        Declined: no query on this schema answers the question.
+        NoSchemaError: the text describes no table.
+        DeclinedError: no query on this schema answers the question.
     """
     text, *cells = VALUES_HEADING.split(schema, maxsplit=1)
     grounds = schema_context(text.strip())
@@ -128,7 +128,7 @@ def parse(network: Network, schema: str, turns: Sequence[tuple[str, str]], quest
 
 
 def previous_turn(turns: Sequence[tuple[str, str]], names: SchemaIndex) -> PreviousTurn | None:
-    """Return the turn before, its SQL as a tree where it can be read as one."""
+    """Return the previous turn, with its SQL as a tree if it can be parsed."""
     if not turns:
         return None
     question, sql = turns[-1]
@@ -139,17 +139,17 @@ def previous_turn(turns: Sequence[tuple[str, str]], names: SchemaIndex) -> Previ
 
 
 def tree_from_beam(beam: Beam, linked: LinkedQuestion) -> Query:
-    """Return the query of a whole beam."""
+    """Return the query of a complete beam."""
     return parse_symbols(beam.symbols, [one.value for one in linked.candidates], linked.words)
 
 
 def sql_for(tree: Query, names: SchemaIndex, linked: LinkedQuestion) -> str | None:
-    """Return the SQL of a tree, texts as the cells spell them; None where no keys tie its tables.
+    """Return the SQL of a tree, with texts in the cells' spelling; None if no keys join its tables.
 
     Args:
         tree: the query.
         names: of the schema.
-        linked: the question, whose candidates have the cells' spellings.
+        linked: the linked question; its candidates have the cells' spellings.
     """
     cells = {one.value.text: one.cells for one in linked.candidates}
     try:

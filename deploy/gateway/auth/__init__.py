@@ -1,1 +1,1 @@
-"""Keys, their limits, and what they have used."""
+"""API keys, their limits, and their usage."""

@@ -1,4 +1,4 @@
-"""API keys: shown once, kept as a hash with what each may do, in a YAML file that may be edited by hand."""
+"""API keys: shown once, stored as a hash with their limits, in a YAML file that may be edited by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PREFIX = "qk-"
 
 
 class Key(BaseModel):
-    """What the file keeps of one key.
+    """One API key as the file stores it.
 
     A key is 256 random bits, so that one round of SHA-256 hides it: nobody can try them all, and each request
     is checked in microseconds.
@@ -39,7 +39,7 @@ class Key(BaseModel):
 
     @property
     def has_budget(self) -> bool:
-        """Whether what it spends is bounded, and so has to be reserved before."""
+        """Whether the key has a budget, so that costs must be reserved before each call."""
         budgets = (self.max_calls, self.max_tokens, self.max_money, self.tokens_per_minute)
         return any(budget is not None for budget in budgets)
 
@@ -48,12 +48,12 @@ KEYS = TypeAdapter(dict[str, Key])
 
 
 def key_digest(key: str) -> str:
-    """Return what the file keeps of a key."""
+    """Return the hash of a key, as the file stores it."""
     return "sha256:" + sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def read_keys(path: Path) -> dict[str, Key]:
-    """Return the keys of a file, by name; none where there is no file. It is read again when it has changed.
+    """Return the keys of a file, by name; none if there is no file. The file is read again when it has changed.
 
     Raises:
         SetupError: it cannot be read.
@@ -62,7 +62,7 @@ def read_keys(path: Path) -> dict[str, Key]:
 
 
 def find_key(keys: dict[str, Key], digest: str) -> str | None:
-    """Return the name of the key with that digest; takes as long whichever it is, and where it is none."""
+    """Return the name of the key with that digest, or None; always takes the same time, against timing attacks."""
     found = None
     for name, key in keys.items():
         if hmac.compare_digest(key.hash, digest):
@@ -71,7 +71,7 @@ def find_key(keys: dict[str, Key], digest: str) -> str | None:
 
 
 def add_key(path: Path, name: str, **limits: object) -> str:
-    """Make a key and keep its hash; return the key, which cannot be shown again.
+    """Create a key and store its hash; return the key, which cannot be shown again.
 
     Raises:
         RequestError: the name is taken.
@@ -88,10 +88,10 @@ def add_key(path: Path, name: str, **limits: object) -> str:
 
 
 def remove_key(path: Path, name: str) -> None:
-    """Take a key out of the file: it is refused from then on.
+    """Remove a key from the file; it is refused from then on.
 
     Raises:
-        RequestError: there is none of that name.
+        RequestError: no key has that name.
     """
     with _locked(path):
         keys = read_keys(path)

@@ -1,4 +1,4 @@
-"""The ledger: which key may ask now, and what each has spent. One for all gateways of a machine, or of a cluster."""
+"""The ledger: which key is admitted now, and what each has spent. One for all gateways of a machine or cluster."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _TOKEN = secrets.token_hex(4)
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a key has spent, or what one request did."""
+    """What a key, or one request, has spent."""
 
     calls: int = 0
     tokens: int = 0
     money: float = 0.0
 
     def __add__(self, other: Cost) -> Cost:
-        """Return both together."""
+        """Return the sum."""
         return Cost(self.calls + other.calls, self.tokens + other.tokens, self.money + other.money)
 
     def __neg__(self) -> Cost:
-        """Return what takes as much away."""
+        """Return the negative of this cost."""
         return Cost(-self.calls, -self.tokens, -self.money)
 
 
@@ -50,7 +50,7 @@ NOTHING = Cost()
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not admitted, for the client's error."""
+    """The reason why a request is not admitted, for the client's error."""
 
     status: int
     code: str
@@ -60,7 +60,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A request is admitted: under which key."""
+    """An admitted request, and the name of its key."""
 
     name: str
     key: Key
@@ -71,9 +71,9 @@ class Allowance:
     """What a request may spend now.
 
     Args:
-        reserved: what was set aside for it: fewer calls than it wanted where fewer are left.
-        tokens: what is left of the key's tokens, for all of its requests; None: it has no such budget.
-        money: the same of its money.
+        reserved: what was reserved for it; fewer calls than it wanted if fewer are left.
+        tokens: what is left of the key's tokens, for all of its requests; None: no token budget.
+        money: the same for its money.
     """
 
     reserved: Cost
@@ -82,7 +82,7 @@ class Allowance:
 
 
 class TokenBucket:
-    """A rate: a minute's worth may be taken at once, then it fills again steadily; it may go below empty."""
+    """A rate limit: one minute's worth may be taken at once, then it refills steadily; the balance may be negative."""
 
     def __init__(self, per_minute: float) -> None:
         self.size = self._level = max(1.0, per_minute)
@@ -90,11 +90,11 @@ class TokenBucket:
         self._at = monotonic()
 
     def take(self, amount: float) -> None:
-        """Take so much out."""
+        """Take an amount out."""
         self._level, self._at = self._now() - amount, monotonic()
 
     def seconds_until_one(self) -> float:
-        """Return how long until one can be taken."""
+        """Return the time until one can be taken, in seconds."""
         return max(0.0, (1 - self._now()) / self._each_second)
 
     def _now(self) -> float:
@@ -102,11 +102,11 @@ class TokenBucket:
 
 
 class Ledger:
-    """Reads the keys' file and keeps what was spent in a file of its own.
+    """Reads the keys' file, and stores what was spent in its own file.
 
     Args:
         keys: the keys' file; read again when it has changed.
-        file: what was spent.
+        file: the SQLite file for what was spent.
     """
 
     def __init__(self, keys: Path, file: Path) -> None:
@@ -117,10 +117,10 @@ class Ledger:
         self._process = _process_name()
 
     def admit(self, digest: str | None) -> Admission | Refusal | None:
-        """Return under which key a request goes on, or why it does not; None where there are no keys at all.
+        """Return the key that admits a request, or the reason for refusing it; None if no keys exist.
 
         Args:
-            digest: of the key that the client showed; None: it showed none.
+            digest: of the key that the client sent; None: it sent none.
 
         Raises:
             SetupError: the keys' file cannot be read.
@@ -150,7 +150,7 @@ class Ledger:
         return self._buckets.setdefault((name, unit, per_minute), TokenBucket(per_minute)) if per_minute else None
 
     def reserve(self, name: str, key: Key, wanted: Cost) -> Allowance | Refusal:
-        """Set aside what calls may cost before they are made, so that requests under way together share one budget.
+        """Reserve what calls may cost before they are made, so that concurrent requests share one budget.
 
         Args:
             name: whose budget.
@@ -169,13 +169,13 @@ class Ledger:
         return Allowance(granted, tokens, None if key.max_money is None else key.max_money - used.money)
 
     def charge(self, name: str, key: Key, cost: Cost, reserved: Cost = NOTHING) -> None:
-        """Count what a request under that key has cost, and give back what was reserved for it.
+        """Book what a request under that key has cost, and release what was reserved for it.
 
         Args:
             name: whose budget.
             key: what it may spend.
             cost: what the request's calls have cost.
-            reserved: what was set aside for them.
+            reserved: what was reserved for them.
         """
         self._take_tokens(name, key, cost.tokens - reserved.tokens)
         if cost == reserved == NOTHING:
@@ -198,7 +198,7 @@ class Ledger:
         )
 
     def reserved(self, name: str) -> Cost:
-        """Return what is set aside for requests under way; a gateway that was killed has none."""
+        """Return what is reserved for requests in flight; reservations of killed gateways do not count."""
         rows = self._file.execute(
             "SELECT process, calls, tokens, money FROM reserved WHERE name = ?", (name,)
         ).fetchall()
@@ -212,7 +212,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Let no other gateway of this machine count between a reading and a writing of ours."""
+        """Lock the file, so that no other gateway of this machine writes between our read and our write."""
         self._file.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -227,7 +227,7 @@ class Ledger:
         return Cost(*row) if row else NOTHING
 
     def reset(self, name: str) -> None:
-        """Forget what the key has spent."""
+        """Set what the key has spent to zero."""
         self._file.execute("DELETE FROM spent WHERE name = ?", (name,))
 
     def close(self) -> None:
@@ -252,7 +252,7 @@ def _over_budget(name: str, key: Key, used: Cost, reserved: Cost = NOTHING) -> R
 
 
 def _granted(key: Key, used: Cost, wanted: Cost) -> Cost:
-    """Return the part of what is wanted that the budgets allow; at least one call, which may go a little over."""
+    """Return the part of the wanted cost that the budgets allow; at least one call, which may exceed them slightly."""
     calls = wanted.calls
     budgets = (
         (key.max_calls, used.calls, wanted.calls),
@@ -274,7 +274,7 @@ def _empty(name: str, unit: str, bucket: TokenBucket | None) -> Refusal | None:
 
 
 def _process_name() -> str:
-    """Return what names this process: in a container its number alone is its predecessor's too."""
+    """Return a unique name of this process; in a container a restarted process has the same process id."""
     return f"{os.getpid()}:{_TOKEN}"
 
 

@@ -1,4 +1,4 @@
-"""A select list in a sandbox's child: what it computes is computed there, and the parent asks the models it calls."""
+"""A select list in the sandbox's child process: the child computes, and the parent calls the models."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ....udf.connection import register
 from ....udf.functions.macros import sync_model_macros
+from ....udf.session.answer_source import AnswerSource
 from ....udf.session.session import session_of
 from ....udf.settings import StatementOptions, StoreMode
 from ....udf.text2sql.result import QuestionKey, Text2SqlResult
@@ -26,14 +27,13 @@ from ..errors import GatewayError
 from .select_list import Rewriting, computes_little, models_called
 from .statement import Reply, load_rows, reply_to
 
-PROCESSES = 16
-"""A child waits with its select list for the models' answers, so that there may be more than there are cores."""
+PROCESSES = 16  # Children wait for the models' answers, so there may be more children than cores.
 
 
 def rewrite(text: str, models: frozenset[str], others: frozenset[str]) -> tuple[str, list[str], bool] | str:
-    """Return the SELECT that a select list means, the model of each call and whether it computes little.
+    """Return the SELECT for a select list, the model of each call, and whether it computes little.
 
-    A text alone says which model may not be asked.
+    If it calls a model that may not be called, the error message is returned instead.
     """
     try:
         sql = Rewriting(models, others).rewritten(text)
@@ -51,7 +51,7 @@ def run(sql: str, rows: pa.Table, models: tuple[str, ...]) -> Reply:
         models: whose names are functions.
 
     Raises:
-        RequestError: DuckDB refuses it.
+        RequestError: DuckDB refuses the SELECT.
         QuackLLMError: no row can succeed.
     """
     with closing(register(sandboxed_duckdb())) as connection:
@@ -60,7 +60,7 @@ def run(sql: str, rows: pa.Table, models: tuple[str, ...]) -> Reply:
         session.answers = _Parent()
         session.statement.scope.load_options = lambda: StatementOptions(llm_progress="off")
         sync_model_macros(connection, session)
-        # A plain connection again: its hooks would let the statement ask the models of this process.
+        # Back to a plain connection: with our hooks the statement would call models in this process.
         plain = cast(duckdb.DuckDBPyConnection, connection)
         plain.__class__ = duckdb.DuckDBPyConnection
         try:
@@ -73,7 +73,7 @@ def run(sql: str, rows: pa.Table, models: tuple[str, ...]) -> Reply:
 
 
 def plain_requests(requests: Sequence[Request]) -> Any:
-    """Return requests as plain values."""
+    """Return requests as plain values, for the pipe."""
     return msgspec.to_builtins(list(requests), enc_hook=lambda options: options.canonical_json)
 
 
@@ -81,13 +81,13 @@ def read_requests(given: Any) -> list[Request]:
     """Return the requests of plain values.
 
     Raises:
-        msgspec.ValidationError, RequestError: they are none.
+        msgspec.ValidationError, RequestError: the values are no requests.
     """
     return msgspec.convert(given, list[Request], dec_hook=lambda _, text: options_from_json(text))
 
 
 class _Names:
-    """The names of the models, in place of the models."""
+    """Stands in for the fleet: it has only the names of the models."""
 
     def __init__(self, specs: Mapping[str, ModelSpec]) -> None:
         self._specs = specs
@@ -97,8 +97,8 @@ class _Names:
         return self._specs
 
 
-class _Parent:
-    """Lets the parent answer what the select list asks."""
+class _Parent(AnswerSource):
+    """An answer source that sends each request of the select list to the parent process."""
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """See `AnswerSource`."""
@@ -106,12 +106,12 @@ class _Parent:
         return found
 
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
-        """See `AnswerSource`; the guard has refused whatever asks for SQL."""
+        """See `AnswerSource`; never needed, because the guard refuses text2sql here."""
         raise RequestError("text2sql cannot be called here", hint="post the question to /text2sql")
 
 
 def warm_up() -> None:
-    """Do what the first select list would wait for."""
+    """Import and prepare what the first select list would otherwise wait for."""
     rewrite("select 1", frozenset(), frozenset())
     with closing(register(sandboxed_duckdb())):
         pass

@@ -1,4 +1,4 @@
-"""Answers as Byzer writes them: a JSON text with output, input, metadata and history."""
+"""Answers in Byzer's format: a JSON text with output, input, metadata and history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANSWER, QUESTIONS = {"output", "finish_reason", "history", "error"}, {"request",
 
 
 def answers_in(table: pa.Table) -> list[dict[str, Any]]:
-    """Return the answers of models that the rows hold."""
+    """Return the models' answers in the rows."""
     pairs = (
         pair for column in table.columns if _holds_answers(column.type) for cell in _asked(column) for pair in cell
     )
@@ -22,7 +22,7 @@ def answers_in(table: pa.Table) -> list[dict[str, Any]]:
 
 
 def rows_as_json(table: pa.Table) -> str:
-    """Return the rows as a JSON array of objects; a model's answer is a list of JSON texts, as Byzer writes it."""
+    """Return the rows as a JSON array of objects; a model's answer is a list of JSON texts, as in Byzer."""
     columns = [list(column) for column in zip(*json_rows(table), strict=True)]
     for place, column in enumerate(table.columns):
         if columns and _holds_answers(column.type):
@@ -40,14 +40,14 @@ def _holds_answers(kind: pa.DataType) -> bool:
 
 
 def _asked(column: pa.ChunkedArray) -> Iterator[list[tuple[dict[str, Any] | None, dict[str, Any] | None]]]:
-    """Yield the answers of each cell, each with its request where that is known; none for NULL."""
+    """Yield the answers of each cell, each with its request if that is known; nothing for NULL."""
     for cell in plain_column(column).to_pylist():
         values = cell if isinstance(cell, list) else [cell] if cell is not None else []
         yield [(v["response"], v["request"]) if v and v.keys() == QUESTIONS else (v, None) for v in values]
 
 
 def _as_byzer(answer: dict[str, Any] | None, request: dict[str, Any] | None) -> str | None:
-    """Return an answer as Byzer writes it, with our `error` beside it; null for a prompt that was NULL."""
+    """Return an answer in Byzer's format, with our `error` added; null if the prompt was NULL."""
     if answer is None:
         return None
     *earlier, last = (request or {}).get("messages") or answer["history"][:-1] or [{"content": ""}]

@@ -1,4 +1,4 @@
-"""The `data` of Byzer's `/model/predict`, made a table."""
+"""Turns the `data` of Byzer's `/model/predict` into a table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rows_to_table(data: str, kind: str) -> pa.Table:
         kind: 'string': each element is a `feature`; 'row': an object whose keys are the columns.
 
     Raises:
-        RequestError: they cannot be read.
+        RequestError: the data cannot be parsed.
     """
     try:
         given = json.loads(data)

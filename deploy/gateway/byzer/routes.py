@@ -37,16 +37,16 @@ from .in_sandbox import SANDBOX, read_requests, rewrite, run
 from .request_rows import rows_to_table
 from .statement import Reply, load_rows, reply_to
 
+# A statement blocks a thread until all its answers are there; the event loop's few threads must stay free.
 THREADS = ThreadPoolExecutor(64, thread_name_prefix="predict")
-"""A statement waits in a thread for all its answers, and must not keep the event loop's few threads."""
 
 POLL_SECONDS = 0.1
+# Stands in for a row's prompt in the cost estimate, before DuckDB has computed the prompt.
 PROMPT = Request.of("x" * 1000)
-"""What a row is guessed to ask, before DuckDB has made its prompt."""
 
 
 def error_reply(error: GatewayError) -> Response:
-    """Return an error as Byzer does: its words, and a status that is not 200."""
+    """Return an error as Byzer does: the message as text, and a status that is not 200."""
     return PlainTextResponse(f"{error.code}: {error.message}", error.status_code)
 
 
@@ -81,7 +81,7 @@ async def predict(form: Annotated[PredictForm, Form()], visit: Admitted) -> Resp
     try:
         return Response(await asyncio.shield(work), media_type="application/json")
     finally:
-        while not work.done():  # The client has gone; what was asked for it is counted before its slot is free.
+        while not work.done():  # The client has disconnected; its calls are booked before its slot becomes free.
             statement.stop()
             await asyncio.wait({work}, timeout=0.1)
 
@@ -89,7 +89,7 @@ async def predict(form: Annotated[PredictForm, Form()], visit: Admitted) -> Resp
 def _rewritten(
     text: str, models: Collection[str], others: Collection[str], limits: Limits
 ) -> tuple[str, list[str], bool]:
-    """Return the SELECT that a select list means, read in the sandbox; see `rewrite`."""
+    """Return the SELECT for a select list, parsed in the sandbox; see `rewrite`."""
     try:
         found = SANDBOX.call(rewrite, text, frozenset(models), frozenset(others), limits=limits)
     except SandboxLimitError as error:
@@ -100,14 +100,14 @@ def _rewritten(
 
 
 class PredictStatement:
-    """One statement, in an empty DuckDB that holds the request's rows and reaches nothing but the models.
+    """One statement, in an empty DuckDB that has only the request's rows and can reach nothing but the models.
 
-    A select list that computes is run in the sandbox; one that only asks models is run here.
+    A select list that computes anything runs in the sandbox; one that only calls models runs in this process.
 
     Args:
-        visit: for whom.
-        spending: what it may spend; it is told what it has.
-        models: what it may ask, by name.
+        visit: the admitted request.
+        spending: what it may spend; counts what it spends.
+        models: the models that it may call, by name.
     """
 
     def __init__(self, visit: RequestContext, spending: Spending, models: Mapping[str, ModelSpec]) -> None:
@@ -116,7 +116,7 @@ class PredictStatement:
         self._stopped = Event()
         self._seconds = visit.gateway.settings.request_seconds
         self._limits = visit.gateway.settings.statement_limits
-        # Failed rows are told in the reply, and a warning would go to whoever reads the server's output.
+        # The reply reports failed rows; a warning would only appear in the server's output.
         warnings.simplefilter("ignore", FailedRowsWarning)
 
     def reply(self, sql: str, rows: pa.Table, is_little: bool) -> str:
@@ -124,12 +124,12 @@ class PredictStatement:
 
         Args:
             sql: as `rewrite` made it.
-            rows: the request's.
-            is_little: whether it may run here.
+            rows: the request's rows.
+            is_little: whether it may run in this process.
 
         Raises:
-            RequestError: DuckDB refuses it, or it goes past its limits.
-            GatewayError: no answer was given at all, or it took too long.
+            RequestError: DuckDB refuses it, or it exceeds its limits.
+            GatewayError: every row failed, or it took too long.
         """
         text, failed = self._run_here(sql, rows) if is_little else self._run_in_sandbox(sql, rows)
         if failed:
@@ -137,7 +137,7 @@ class PredictStatement:
         return text
 
     def stop(self) -> None:
-        """Interrupt it where it runs."""
+        """Interrupt the statement, here or in the sandbox."""
         self._stopped.set()
         if connection := self._connection:
             connection.interrupt()
@@ -152,7 +152,7 @@ class PredictStatement:
             raise _too_much(error, self._limits) from error
 
     def _answer(self, deadline: float, question: tuple[str, Any]) -> list[Answer]:
-        """Ask a model what a child's select list asks; the child is not trusted with more than its names."""
+        """Call a model for a child's select list; the child is trusted with nothing but the models' names."""
         name, given = question
         scope, client = self._spending.scope, self._visit.gateway.client
         asked = client.complete(self._models[name], read_requests(given), scope, scope.options.llm_store)
@@ -194,7 +194,7 @@ def _too_much(error: SandboxLimitError, limits: Limits) -> RequestError:
 
 
 def _variables(wishes: StatementOptions) -> dict[str, str]:
-    """Return what a statement may spend, as the SQL variables that say so."""
+    """Return the statement's budgets as SQL variables."""
     given = wishes.model_dump(exclude_none=True) | {"llm_progress": "off"}
     return {name: str(value) for name, value in given.items()}
 
@@ -210,5 +210,5 @@ def _stopped_after(connection: Connection, seconds: float) -> Iterator[None]:
 
 
 def _refuse_all(answer: dict[str, Any]) -> None:
-    """Fail the request where every row of it failed: a client that asks one question looks at the status."""
+    """Fail the whole request if all its rows failed: a client with a single question looks at the HTTP status."""
     raise_for_failure(Answer(None, error=Failure(**answer["error"]), finish_reason=answer["finish_reason"]))

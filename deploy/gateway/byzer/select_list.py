@@ -1,4 +1,4 @@
-"""The select list of Byzer's `/model/predict`, made a SELECT of ours: which model functions it calls, and with what."""
+"""Rewrites the select list of Byzer's `/model/predict` to our SQL, and finds the model functions that it calls."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from ....udf.text2sql.checks.sql_tree import nodes
 from ....workers.errors import RequestError
 from ..errors import GatewayError
 
-DATA = "data"
-"""The table that holds the request's `data`."""
+DATA = "data"  # The table that holds the request's `data`.
+# The macro that reads an element of Byzer's `array(…)`: a JSON object of `llm_param`'s keys, or a plain text.
 REQUEST = "quackllm_byzer_request"
-"""The macro that reads an element of Byzer's `array(…)`: a JSON object of `llm_param`'s keys, or a plain text."""
 REQUEST_MACRO = f"""
     CREATE TEMP MACRO {REQUEST}(given) AS CASE
         WHEN coalesce(json_type(CASE WHEN json_valid(given::VARCHAR) THEN given::VARCHAR END) = 'OBJECT', false)
@@ -26,8 +25,7 @@ REQUEST_MACRO = f"""
     END
 """
 MAKE_REQUESTS = ("llm_param", "llm_stack")
-BY_NAME = ("llm_chat", "llm_embed")
-"""Functions whose first argument names the model."""
+BY_NAME = ("llm_chat", "llm_embed")  # Functions whose first argument names the model.
 PLAIN = (*MAKE_REQUESTS, "llm_result")
 ALIASES = {"llm_response_predict": "llm_result"}
 CONTAINERS = ("list_value", "struct_pack", "map", "row")
@@ -40,26 +38,26 @@ class Rewriting:
     """What a select list may call.
 
     Args:
-        models: the names of the models that may be asked, each also a function.
-        others: the names of those that may not.
+        models: the names of the models that may be called; each is also a function.
+        others: the names of the models that may not be called.
     """
 
     models: Collection[str]
     others: Collection[str]
 
     def rewritten(self, text: str) -> str:
-        """Return the SELECT over the table `data` that a select list means.
+        """Return the SELECT over the table `data` for a select list.
 
-        `model(array(a, b))` becomes a list of one answer each; Byzer asks both and returns the first.
+        `model(array(a, b))` becomes a list with one answer for each element; Byzer calls both and returns the first.
 
         Raises:
             RequestError: it is no select list.
-            GatewayError: it calls a model that may not be asked.
-            GuardError: it reaches for more than the data and the models.
+            GatewayError: it calls a model that may not be called.
+            GuardError: it uses more than the data and the models.
         """
         tree = _select(text)
         calls = list(tree.find_all(exp.Anonymous))
-        for call in reversed(calls):  # The inner ones first.
+        for call in reversed(calls):  # Inner calls first.
             self._check(call)
             if call.name in self.models and not _is_item(call, tree):
                 call.set("expressions", [_request(_only(call))])
@@ -105,7 +103,7 @@ class Rewriting:
 
 
 def computes_little(sql: str, models: Collection[str]) -> bool:
-    """Whether a SELECT that was rewritten only asks models and shows columns, each a few times at most."""
+    """Whether a rewritten SELECT only calls models and shows columns, each a few times at most."""
     _, tree = checked_statement(sql, functions={*models, *PLAIN, *BY_NAME, REQUEST})
     found = [node for node, _ in nodes(tree)]
     calls = {node["function_name"].lower() for node in found if node.get("function_name")}
@@ -114,11 +112,11 @@ def computes_little(sql: str, models: Collection[str]) -> bool:
 
 
 def models_called(sql: str, models: Collection[str]) -> list[str]:
-    """Return the model of each call that a rewritten SELECT makes for a row.
+    """Return the model of each call that a rewritten SELECT makes per row.
 
     Args:
         sql: what `Rewriting.rewritten` returned.
-        models: the names of the models that it may ask.
+        models: the names of the models that it may call.
 
     Raises:
         RequestError: it cannot be read.
@@ -154,7 +152,7 @@ def _select(text: str) -> exp.Select:
 
 
 def _given(call: exp.Anonymous) -> list[exp.Expr]:
-    """Return what a model is asked, one by one."""
+    """Return the prompts of a call, one by one."""
     arguments = call.expressions
     if len(arguments) == 1 and isinstance(arguments[0], exp.Array):
         return list(arguments[0].expressions)
@@ -171,7 +169,7 @@ def _only(call: exp.Anonymous) -> exp.Expr:
 
 
 def _request(given: exp.Expr) -> exp.Expr:
-    """Return an argument as a request; one that makes a request already is left as it is."""
+    """Return an argument as a request; an expression that already returns a request is not changed."""
     if isinstance(given, exp.Anonymous) and given.name in (*MAKE_REQUESTS, REQUEST):
         return given.copy()
     return exp.Anonymous(this=REQUEST, expressions=[given.copy()])

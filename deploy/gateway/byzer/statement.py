@@ -1,4 +1,4 @@
-"""The statement behind `/model/predict`: the request's rows as a table, and what a select list makes of them."""
+"""The statement of `/model/predict`: loads the request's rows as a table, and runs the select list over them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ....workers.sql_text import quote_identifier
 from .reply import answers_in, rows_as_json
 from .select_list import DATA, REQUEST_MACRO
 
+# The rows as JSON, and the first failure if every answer in them failed.
 Reply = tuple[str, dict[str, Any] | None]
-"""The rows as JSON, and where every answer in them failed the first of those."""
 
 
 def load_rows(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
-    """Make the table of a request's rows, and lock the configuration."""
+    """Create the table of a request's rows, and lock DuckDB's configuration."""
     duckdb.DuckDBPyConnection.register(connection, "given", rows)
     names = ", ".join(map(quote_identifier, rows.column_names)) or "NULL AS feature"
     for statement in (f"CREATE TABLE {DATA} AS SELECT {names} FROM given", REQUEST_MACRO):
@@ -30,7 +30,7 @@ def reply_to(connection: duckdb.DuckDBPyConnection, sql: str) -> Reply:
     """Run a SELECT over the request's rows and return the reply.
 
     Raises:
-        QuackLLMError, duckdb.Error: what the connection raises.
+        QuackLLMError, duckdb.Error: as the connection raises them.
     """
     found = run_query(connection, sql)
     assert found is not None, "a SELECT has a result"

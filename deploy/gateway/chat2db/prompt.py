@@ -1,4 +1,4 @@
-"""The prompts that Chat2DB sends, taken apart: `buildPrompt` of its ChatController, 2023."""
+"""Parses the prompts that Chat2DB sends. Source: `buildPrompt` of its ChatController, 2023."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ....workers.errors import RequestError
 from ....workers.mschema import format_mschema
 
 TASK = re.compile(r"请根据以下\s?(?:table properties和)?\s?SQL input(?P<task>[^.。\n]{0,40})")
+# The headings before each part; the patterns are short, because anyone may send half a megabyte of prompt.
 TABLES, INPUT, TARGET = "SQL tables, with their properties:", "SQL input:", "目标SQL类型:"
-"""What stands before each part; the patterns are short, because anyone may send half a megabyte of prompt."""
 OTHER_TASKS = ("解释", "优化", "转换", "explain", "optimi", "convert sql")
 TO_SQL = ("自然语言", "natural language")
 TABLE_LINE = re.compile(rf"\s*({PATH})\s*\(([^()]*)\)\s*\Z")
@@ -27,13 +27,13 @@ STATEMENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a prompt asks.
+    """A parsed prompt.
 
     Args:
-        question: in the user's own words.
-        schema: of its tables, as DDL or M-Schema text; '' where it brings none.
-        dialect: sqlglot's name of the SQL that is wanted; None: not said, or not known.
-        wants_sql: it asks for SQL, not for an explanation or an improvement of some.
+        question: the user's question.
+        schema: its tables, as DDL or M-Schema text; '' if it has none.
+        dialect: sqlglot's name of the wanted SQL dialect; None: not given, or unknown.
+        wants_sql: whether it asks for SQL, not for an explanation or an optimisation of SQL.
     """
 
     question: str
@@ -43,7 +43,7 @@ class Prompt:
 
 
 def parse_prompt(text: str) -> Prompt:
-    """Return what a prompt asks: Chat2DB's, a question behind CREATE TABLE statements, or a question alone."""
+    """Parse a prompt: Chat2DB's, a question after CREATE TABLE statements, or a question alone."""
     before, found, asked = text.partition(INPUT)
     if not found:
         ddl = "\n".join(statement[0] for statement in STATEMENT.finditer(text))
@@ -58,7 +58,7 @@ def parse_prompt(text: str) -> Prompt:
 
 
 def _schema(tables: str) -> str:
-    """Return the tables as text2sql reads them: newer versions send DDL, older ones `singer(name, age)`."""
+    """Return the tables in a form that text2sql accepts: newer versions send DDL, older ones `singer(name, age)`."""
     if is_ddl(tables):
         return "\n".join(line.removeprefix("#").strip() for line in tables.splitlines())
     found = [TABLE_LINE.match(line.strip("# \t")) for line in tables.splitlines()]

@@ -1,4 +1,4 @@
-"""`POST /`: Chat2DB's custom AI, and what else speaks to ChatGLM's `api.py`; the reply is a bare JSON string."""
+"""`POST /`: Chat2DB's custom AI, and other clients of ChatGLM's `api.py`; the reply is a plain JSON string."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ..openai.completion import complete, store_mode
 from ..text2sql import MAX_QUESTION_CHARACTERS, MAX_SCHEMA_CHARACTERS, QuestionTarget, choose_database, text2sql_model
 from .prompt import Prompt, parse_prompt
 
+# The prompt form of models that get the prompt unchanged; other forms are those of models trained on them.
 PASS_THROUGH_FORMAT = "chat"
-"""The prompt form of the models that are sent a prompt as it is; others were trained on a form of their own."""
+# The prompt forms of models that are not language models, and cannot explain or improve SQL.
 SQL_ONLY_FORMATS = ("builtin",)
-"""The forms of those that are no language models and cannot explain or improve SQL."""
 
 
 def error_reply(error: GatewayError) -> Response:
-    """Return an error as a bare string: Chat2DB shows the body, whatever the status."""
+    """Return an error as a plain string: Chat2DB shows the body, whatever the status."""
     return JSONResponse(error.message, error.status_code)
 
 
@@ -60,7 +60,7 @@ class PromptBody(BaseModel):
     temperature: float | None = Field(None, ge=0, le=2)
 
     def options(self) -> Options:
-        """Return the options that the body says."""
+        """Return the options in the body."""
         given = {name: getattr(self, name) for name in ("max_length", "top_p", "temperature")}
         return read_options({name: value for name, value in given.items() if value is not None})
 
@@ -99,7 +99,7 @@ async def chat2db(
 
 
 def _question(prompt: Prompt, body: PromptBody) -> Request:
-    """Return the question with the questions before it, without the tables that each was sent with."""
+    """Return the question after the earlier questions, all without the tables that were sent with them."""
     if len(prompt.question) > MAX_QUESTION_CHARACTERS:
         raise RequestError(f"the question is longer than {MAX_QUESTION_CHARACTERS:,} letters")
     earlier = (

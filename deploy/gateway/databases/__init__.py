@@ -1,1 +1,1 @@
-"""The databases that the gateway may be asked about: their schemas, their words against a query, and its rows."""
+"""The databases that the gateway can query: their schemas, EXPLAIN errors, and rows."""

@@ -1,4 +1,4 @@
-"""What a route asks of a database, whichever it is."""
+"""The interface of a database, for the routes."""
 
 from __future__ import annotations
 
@@ -16,28 +16,27 @@ from ....udf.text2sql.checks.transpile import transpile
 from ....workers.database_schema import Schema
 from ....workers.messages import Failure
 
-STATEMENT_SECONDS = 30.0
-"""How long a statement may run."""
+STATEMENT_SECONDS = 30.0  # Time limit of a statement.
+# The bytes of a BLOB that DuckDB writes as \xAB.
 ESCAPED_BYTE = re.compile(rb"[^ !#-&(-\[\]-~]")
-"""What DuckDB writes of a BLOB as \\xAB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a query gave; `truncated` where it would have given more."""
+    """The result of a query; `truncated` if it has more rows than these."""
 
     columns: tuple[str, ...]
+    # Each row is a JSON array, because Python has no value for every number that JSON can express.
     rows: tuple[str, ...]
-    """Each a JSON array: no Python value holds every number that JSON can."""
     truncated: bool
 
 
 class Database(Protocol):
-    """One database, open for reading. Its methods wait, and may be called in any thread.
+    """One database, open for reading. Its methods block, and may be called in any thread.
 
     Args:
-        kind: what people call it, e.g. 'PostgreSQL'.
-        dialect: what sqlglot calls its SQL.
+        kind: its usual name, e.g. 'PostgreSQL'.
+        dialect: sqlglot's name of its SQL dialect.
     """
 
     kind: str
@@ -51,7 +50,7 @@ class Database(Protocol):
         """
 
     def explain(self, sql: str) -> str | None:
-        """Return what its own EXPLAIN says against a query; None where it takes it.
+        """Return the error of the database's own EXPLAIN for a query; None if it accepts the query.
 
         Raises:
             DatabaseError: it cannot be reached.
@@ -61,7 +60,7 @@ class Database(Protocol):
         """Return the rows of a query, in a transaction that cannot write.
 
         Raises:
-            DatabaseError: its words against the query, or against being reached.
+            DatabaseError: the query failed, or the database cannot be reached; the message is the database's own.
         """
 
     def close(self) -> None:
@@ -69,7 +68,7 @@ class Database(Protocol):
 
 
 def fitted(database: Database, sql: str, schema: Schema) -> tuple[str, Failure | None]:
-    """Return DuckDB's SQL as the database takes it; or as it is, and what the database says against it.
+    """Return DuckDB's SQL translated for the database; or, if that fails, the SQL unchanged and the error.
 
     Raises:
         DatabaseError: it cannot be reached.
@@ -84,13 +83,13 @@ def fitted(database: Database, sql: str, schema: Schema) -> tuple[str, Failure |
 
 
 def as_rows(columns: Sequence[str], found: Sequence[Sequence[Any]], most_rows: int) -> Rows:
-    """Return the rows of a driver, of which one more than wanted was read."""
+    """Return a driver's rows as `Rows`; one row more than wanted was read, to see whether there are more."""
     rows = tuple(f"[{', '.join(map(json_value, row))}]" for row in found[:most_rows])
     return Rows(tuple(columns), rows, len(found) > most_rows)
 
 
 def json_value(value: Any) -> str:
-    """Return a driver's value as JSON, written as DuckDB's `to_json` writes its like."""
+    """Return a driver's value as JSON, in the form in which DuckDB's `to_json` writes such a value."""
     if isinstance(value, float | Decimal):
         number = float(value)
         return str(value) if math.isfinite(number) else json.dumps(json.dumps(number))

@@ -1,4 +1,4 @@
-"""A DuckDB file, opened for reading, with nothing else in reach."""
+"""A DuckDB file, opened read-only, without access to anything else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .database import STATEMENT_SECONDS, Rows
 
 
 class DuckDBFile:
-    """A DuckDB file. It is opened for each statement: an open file would keep every writer of it away.
+    """A DuckDB file. It is opened for each statement, because an open file would lock out every writer.
 
     Args:
         path: of the file.

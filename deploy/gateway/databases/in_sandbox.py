@@ -1,4 +1,4 @@
-"""A database whose queries run in a sandbox: whatever one of them takes, the process that serves others goes on."""
+"""A database whose queries run in a sandbox: a query that takes too much does not affect the gateway's process."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Result = TypeVar("Result")
 
 
 class SandboxedDatabase:
-    """A `Database` that is opened here to read its schema, and in a child for everything that others wrote.
+    """A `Database` that is opened here to read its schema, and in a child process for SQL that clients or models wrote.
 
     Args:
         database: what the URL names.
-        url: without references; it crosses to the child over a pipe.
-        limits: of the memory and time in which a query is translated, explained or run.
+        url: without references; it is sent to the child through a pipe.
+        limits: memory and time to translate, explain or run a query.
     """
 
     def __init__(self, database: Database, url: SecretStr, limits: Limits) -> None:
@@ -43,7 +43,7 @@ class SandboxedDatabase:
         return words
 
     def fit(self, sql: str, schema: Schema) -> tuple[str, Failure | None]:
-        """Return DuckDB's SQL as the database takes it; see `fitted`."""
+        """Return DuckDB's SQL translated for the database; see `fitted`."""
         said, failure = self._call(_fit, sql, schema)
         return said, Failure(*failure) if failure else None
 
@@ -64,7 +64,7 @@ class SandboxedDatabase:
 
 
 def warm_up() -> None:
-    """Import what the first query would wait for."""
+    """Import what the first query would otherwise wait for."""
     import sqlalchemy  # noqa: F401
 
 

@@ -1,4 +1,4 @@
-"""The schema of a database behind SQLAlchemy, as its own catalog says it, with sample values."""
+"""Reads a database's schema through SQLAlchemy from its own catalog, with sample values."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from ....udf.text2sql.schema.inferred_keys import Keys, add_inferred_keys, add_k
 from ....workers.database_schema import Column, Schema, Table, join_name, split_name
 
 SYSTEM_SCHEMAS = ("information_schema", "pg_catalog", "pg_toast")
-TablePath = tuple[str | None, str]
-"""Schema, None for the one that names without a schema mean; and table."""
+TablePath = tuple[str | None, str]  # (schema, table); None is the default schema.
 
 
 def read_schema(connection: Connection) -> Schema:
     """Return the tables and views of the connection's database: of every schema in Postgres, else of the one database.
 
-    Views have no sample values: reading one may cost anything.
+    Views have no sample values, because reading a view may be expensive.
 
     Raises:
-        SQLAlchemyError: it cannot be read.
+        SQLAlchemyError: the schema cannot be read.
     """
     inspector = inspect(connection)
     tables: list[Table] = []
@@ -81,7 +80,7 @@ def _column(column: ReflectedColumn, connection: Connection) -> Column:
 
 
 def _type(kind: TypeEngine[Any], connection: Connection) -> str:
-    """Return DuckDB's name of a type; '' for one that SQLAlchemy does not know."""
+    """Return DuckDB's name of a type; '' if SQLAlchemy does not know the type."""
     try:
         return read_type(kind.compile(dialect=connection.dialect))
     except CompileError:
@@ -108,7 +107,7 @@ def _read(connection: Connection, table: Table, columns: Sequence[Column], rows:
         found = connection.exec_driver_sql(f"SELECT {names} FROM {place} LIMIT {rows}").fetchall()
     except SQLAlchemyError:
         connection.rollback()
-        return {}  # A table that may not be read has no samples, and its names may still answer the question.
+        return {}  # A table without read permission has no samples; its names may still be enough for the question.
     cells = ([None if cell is None else _text(cell) for cell in column] for column in zip(*found, strict=True))
     return dict(zip((column.name for column in columns), cells, strict=False))
 

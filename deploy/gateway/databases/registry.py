@@ -1,4 +1,4 @@
-"""The databases that `databases.yaml` names, each opened when it is first asked about."""
+"""The databases in `databases.yaml`, each opened when it is first used."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from .urls import EXAMPLE, open_url, resolve_url
 
 URLS = TypeAdapter(dict[str, SecretStr])
 LIMITS = Limits(megabytes=512, seconds=STATEMENT_SECONDS)
-SCHEMA_SECONDS = 60.0
-"""How long a schema that was read is believed."""
+SCHEMA_SECONDS = 60.0  # How long a schema is cached.
 
 
 @dataclass(eq=False)
 class Opened:
-    """A database, and its schema as it was read last."""
+    """A database, and the cached schema."""
 
     database: SandboxedDatabase
     lock: Lock = field(default_factory=Lock)
@@ -34,7 +33,7 @@ class Opened:
     _read_at: float = 0.0
 
     async def schema(self) -> Schema:
-        """Return the schema, read anew once a minute.
+        """Return the schema, which is read again after a minute.
 
         Raises:
             DatabaseError: the database cannot be reached.
@@ -52,7 +51,7 @@ class Databases:
     """The databases of a file.
 
     Args:
-        path: a YAML file of names and URLs; read again when it has changed.
+        path: a YAML file with names and URLs; read again when it has changed.
         limits: of the memory and time of one query.
     """
 
@@ -63,7 +62,7 @@ class Databases:
         self._lock = Lock()
 
     def names(self) -> list[str]:
-        """Return what can be asked about.
+        """Return the names of the databases.
 
         Raises:
             SetupError: the file cannot be read.
@@ -74,7 +73,7 @@ class Databases:
         """Return the database of that name.
 
         Raises:
-            RequestError: none has that name.
+            RequestError: no database has that name.
             SetupError: it cannot be opened: its URL, its password or its driver is missing.
         """
         urls = self._urls()
@@ -91,7 +90,7 @@ class Databases:
             return opened
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close all open databases."""
         with self._lock:
             for _, opened in self._opened.values():
                 opened.database.close()
@@ -102,15 +101,15 @@ class Databases:
 
 
 def open_database(url: SecretStr, name: str, limits: Limits = LIMITS) -> SandboxedDatabase:
-    """Return the database of a URL; nothing is asked of it yet.
+    """Return the database of a URL, without connecting to it yet.
 
     Args:
         url: as SQLAlchemy writes it, or `duckdb:///PATH`; it, or the password in it, may be `env:NAME` or `file:PATH`.
-        name: whose it is, for the errors.
+        name: the database's name, for errors.
         limits: of the memory and time of one query.
 
     Raises:
-        SetupError: it is no URL, or its database is none that can be read.
+        SetupError: it is not a URL, or this kind of database is not supported.
         MissingExtraError: SQLAlchemy or the driver is not installed.
     """
     resolved = resolve_url(url, name)

@@ -1,4 +1,4 @@
-"""A database that SQLAlchemy reaches: PostgreSQL, MySQL, MariaDB, SQLite; it is only ever read."""
+"""A database through SQLAlchemy: PostgreSQL, MySQL, MariaDB, SQLite; it is only read, never written."""
 
 from __future__ import annotations
 
@@ -22,24 +22,23 @@ from .database import STATEMENT_SECONDS, Rows, as_rows
 from .reflection import read_schema
 
 CONNECT_SECONDS = 10
-SQLITE_STEPS = 10_000
-"""After so many steps of its machine SQLite looks at the clock."""
+SQLITE_STEPS = 10_000  # SQLite checks the time limit after this many steps of its virtual machine.
+# Types with values that Python cannot represent: infinity, years before Christ, 24:00:00, months.
 AS_POSTGRES_WRITES = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
-"""Types with values that Python has not: infinity, years before Christ, 24:00:00, months."""
+# TIMESTAMP, DATE, TIME and DATETIME in MySQL's protocol: 0000-00-00, and times of many hours.
 AS_MYSQL_WRITES = (7, 10, 11, 12)
-"""TIMESTAMP, DATE, TIME and DATETIME in MySQL's protocol: 0000-00-00, and times of many hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFamily:
-    """What differs between the databases.
+    """What differs between the kinds of database.
 
     Args:
-        kind: what people call it.
-        dialect: what sqlglot calls its SQL.
-        driver: what SQLAlchemy reaches it by.
-        arguments: of the driver's connect.
-        settle: makes a new connection one that cannot write and does not run for ever.
+        kind: its usual name.
+        dialect: sqlglot's name of its SQL dialect.
+        driver: SQLAlchemy's name of the driver.
+        arguments: for the driver's `connect`.
+        settle: makes a new connection read-only, with a time limit.
     """
 
     kind: str
@@ -75,16 +74,16 @@ def _settle_mysql(connection: Any) -> None:
         is_mariadb = "mariadb" in cursor.fetchone()[0].lower()
     milliseconds = int(STATEMENT_SECONDS * 1000)
     limit = f"max_statement_time = {STATEMENT_SECONDS}" if is_mariadb else f"max_execution_time = {milliseconds}"
-    # Quotes and backslashes must mean what the translated SQL means by them, whatever the server's mode.
+    # Quotes and backslashes must have the meaning that the translated SQL expects, whatever the server's SQL mode.
     mode = "sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'"
     _all(connection, "SET SESSION TRANSACTION READ ONLY", f"SET SESSION {limit}", f"SET SESSION {mode}")
 
 
 def _settle_sqlite(connection: Any) -> None:
     _all(connection, "PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF")
-    if sys.version_info >= (3, 12):  # A name in double quotes that is none would be a text.
+    if sys.version_info >= (3, 12):  # Otherwise SQLite reads a name in double quotes that does not exist as a string.
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_DQS_DML, False)
-    # Another file could be read through ATTACH, however this one was opened.
+    # ATTACH could open another file, even if this one is opened read-only.
     refused = (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)
     connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action in refused else sqlite3.SQLITE_OK)
 
@@ -97,6 +96,7 @@ def _all(connection: Any, *statements: str) -> None:
     connection.commit()
 
 
+# By the URL's scheme.
 FAMILIES = {
     "postgresql": DatabaseFamily(
         "PostgreSQL",
@@ -109,17 +109,16 @@ FAMILIES = {
     "mariadb": DatabaseFamily("MariaDB", "mysql", "mariadb+pymysql", _mysql_arguments, _settle_mysql),
     "sqlite": DatabaseFamily("SQLite", "sqlite", "sqlite", dict, _settle_sqlite),
 }
-"""By what stands first in the URL."""
 
 
 class SqlAlchemyDatabase:
-    """A database behind SQLAlchemy.
+    """A database that is reached through SQLAlchemy.
 
     Args:
         url: with the password in it.
 
     Raises:
-        SetupError: no such database is known here, or the URL names no file.
+        SetupError: this kind of database is not supported, or the URL names no file.
         MissingExtraError: its driver is not installed.
     """
 
@@ -164,7 +163,7 @@ class SqlAlchemyDatabase:
         """Yield a connection; its transaction is rolled back."""
         try:
             with self._engine.connect() as connection:
-                # Without it a `%` in the SQL would be a parameter to the driver.
+                # Otherwise the driver would read a `%` in the SQL as a parameter.
                 connection.execution_options(no_parameters=True)
                 if self._family.dialect == "sqlite":
                     _limit_sqlite(cast(sqlite3.Connection, connection.connection.driver_connection))
@@ -195,7 +194,7 @@ def _sqlite_opener(url: URL) -> Callable[[], sqlite3.Connection]:
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(address, uri=True, check_same_thread=False)
-        connection.text_factory = _utf8  # A column may hold texts of any encoding; one of them must not end the rest.
+        connection.text_factory = _utf8  # A column may hold text in any encoding; it must not fail the whole query.
         return connection
 
     return connect
@@ -211,7 +210,7 @@ def _limit_sqlite(connection: sqlite3.Connection) -> None:
 
 
 def _error_message(error: SQLAlchemyError) -> str:
-    """Return what the database itself said; MySQL's words come behind a number."""
+    """Return the database's own error message; MySQL puts a number before it."""
     words = error.orig if isinstance(error, DBAPIError) and error.orig else error
     arguments = words.args
     return str(arguments[1] if len(arguments) == 2 and isinstance(arguments[0], int) else words).strip()

@@ -1,4 +1,4 @@
-"""The URLs of `databases.yaml`: what they name, and what stands for a reference in them."""
+"""The URLs of `databases.yaml`: opens their databases, and resolves references in them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ EXAMPLE = "shop: postgresql://reader:env:SHOP_PASSWORD@db.example.org/shop"
 
 
 def open_url(url: SecretStr, name: str) -> Database:
-    """Return the database of a URL in which nothing is a reference; nothing is asked of it yet.
+    """Return the database of a URL without references, without connecting to it yet.
 
     Raises:
-        SetupError: its database is none that can be read.
+        SetupError: this kind of database is not supported.
         MissingExtraError: its driver is not installed.
     """
     from .sqlalchemy_server import SqlAlchemyDatabase
@@ -34,10 +34,10 @@ def open_url(url: SecretStr, name: str) -> Database:
 
 
 def resolve_url(url: SecretStr, name: str) -> SecretStr:
-    """Return a URL with what its references stand for.
+    """Return a URL with its references resolved.
 
     Raises:
-        SetupError: it is no URL, or a reference stands for nothing.
+        SetupError: it is not a URL, or a reference cannot be resolved.
         MissingExtraError: SQLAlchemy is not installed.
     """
     address = _address(SecretStr(resolve_secret(url, f"the URL of the database {name}")), name)

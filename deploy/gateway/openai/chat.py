@@ -1,4 +1,4 @@
-"""`/v1/chat/completions` and `/v1/completions`, whole and streamed."""
+"""`/v1/chat/completions` and `/v1/completions`, complete and streamed."""
 
 from __future__ import annotations
 

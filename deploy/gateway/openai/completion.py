@@ -1,4 +1,4 @@
-"""From requests to a reply: asked through the call store, whole or while it grows."""
+"""From requests to a reply: calls models through the call store, with a complete or a streamed reply."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..errors import GatewayError, raise_for_failure, timeout_error
 from .responses import ReplyFormatter
 from .streaming import AnswerStream, SseResponse
 
+# The header with the number of calls that a reply needed; 0: the answer came from the call store.
 CALLS = "X-Quackllm-Calls"
-"""The header that says how many calls of models a reply has cost; 0: the call store knew the answer."""
 
 
 def store_mode(request: HttpRequest) -> StoreMode:
-    """Return how the call store is used, by `Cache-Control`: `no-cache` asks anew, `no-store` leaves no trace in it."""
+    """Return the store mode by `Cache-Control`: `no-cache` calls the model again, `no-store` stores nothing."""
     wanted = {word.strip().lower() for word in request.headers.get("Cache-Control", "").split(",")}
     return "off" if "no-store" in wanted else "refresh" if "no-cache" in wanted else load_settings().llm_store
 
@@ -30,16 +30,16 @@ def store_mode(request: HttpRequest) -> StoreMode:
 async def complete(
     context: RequestContext, spec: ModelSpec, requests: list[Request], mode: StoreMode
 ) -> tuple[list[Response], int]:
-    """Return one answer a request, and how many calls they cost.
+    """Return one answer for each request, and the number of calls.
 
     Args:
         context: for whom.
         spec: the model.
-        requests: what to ask.
+        requests: the requests to send.
         mode: how the call store is used.
 
     Raises:
-        GatewayError: one of them failed (the others are in the call store), or they took too long.
+        GatewayError: one request failed (the other answers are in the call store), or they took too long.
     """
     seconds = context.gateway.settings.request_seconds
     try:
@@ -55,10 +55,10 @@ async def complete(
 async def complete_in_parts(
     context: RequestContext, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
 ) -> tuple[list[Response], int]:
-    """Return one answer a request, asked as many at a time as the key's budget allows, and how many calls they cost.
+    """Return one answer for each request, sent in groups as the key's budget allows, and the number of calls.
 
     Raises:
-        GatewayError: the budget ends before the last one; the others are in the call store.
+        GatewayError: the budget is used up before the last one; the other answers are in the call store.
     """
     responses: list[Response] = []
     calls = 0
@@ -76,7 +76,7 @@ async def complete_in_parts(
 
 @dataclass
 class CompletionReply:
-    """The requests that one HTTP request stands for, and how their answers are written."""
+    """The requests of one HTTP request, and the format of their reply."""
 
     context: RequestContext
     spec: ModelSpec
@@ -85,15 +85,15 @@ class CompletionReply:
     mode: StoreMode
 
     async def full(self) -> JSONResponse:
-        """Return all answers at once."""
+        """Return the complete reply with all answers."""
         responses, calls = await complete(self.context, self.spec, self.requests, self.mode)
         return JSONResponse(self.formatter.full_reply(responses), headers={CALLS: str(calls)})
 
     async def streamed(self, include_usage: bool) -> StreamingResponse:
-        """Return the answer as a stream of events, once its first piece is there.
+        """Return the answer as a stream of events, as soon as its first chunk has arrived.
 
         Raises:
-            GatewayError: more than one answer is wanted, or it failed before its first piece.
+            GatewayError: more than one answer is wanted, or it failed before its first chunk.
         """
         if len(self.requests) > 1:
             raise GatewayError(400, "a stream holds one answer to one prompt", code="invalid_request", param="stream")

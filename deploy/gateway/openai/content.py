@@ -1,4 +1,4 @@
-"""What a message says: its text, its images, and the parts that only some services know.
+"""The content of a message: text, images, and parts that only some services support.
 
 Sources: OpenAI's API reference (chat completions: content parts; responses: `input_text`, `input_image`), DashScope's
 (`{"text": …}`, `{"image": …}`) and Anthropic's (`cache_control`, which routers in front of it take in OpenAI's parts).
@@ -21,10 +21,10 @@ class Content:
     """The content of one message.
 
     Args:
-        text: its texts, one a line.
+        text: its texts, one per line.
         images: addresses, or `data:` URLs.
-        parts: what a service that takes parts is sent; None where text and images say all of it.
-        unknown_types: the types of those that are neither text nor image.
+        parts: the parts for a service that accepts parts; None if text and images are everything.
+        unknown_types: the types of the parts that are neither text nor image.
     """
 
     text: str
@@ -34,10 +34,10 @@ class Content:
 
 
 def read_content(content: str | Sequence[str | dict[str, Any]] | None) -> Content:
-    """Return what a message's content says.
+    """Parse the content of a message.
 
     Raises:
-        RequestError: a part has no type, or not what its type stands for.
+        RequestError: a part has no type, or not the fields of its type.
     """
     if not isinstance(content, Sequence) or isinstance(content, str):
         return Content(content or "")
@@ -52,7 +52,7 @@ def read_content(content: str | Sequence[str | dict[str, Any]] | None) -> Conten
 
 
 def _read_part(part: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the part that OpenAI's protocol has for it, and what else it holds."""
+    """Return the part in OpenAI's form, and its remaining fields."""
     kind = part.get("type") or next((name for name in (*TEXT_TYPES, *IMAGE_TYPES) if name in part), None)
     if not isinstance(kind, str):
         raise RequestError("a part of a message has no type", hint='write {"type": "text", "text": "…"}')
@@ -69,7 +69,7 @@ def _read_part(part: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
             hint = 'write {"type": "image_url", "image_url": {"url": "https://… or data:image/png;base64,…"}}'
             raise RequestError(f"a part of type {kind} has no address", hint=hint)
         address = {name: value for name, value in address.items() if value is not None}
-        if "detail" in further:  # Where OpenAI's newer protocol has it.
+        if "detail" in further:  # As in OpenAI's newer API (responses).
             address["detail"] = further.pop("detail")
         more = {"image_url": address} if len(address) > 1 else {}
         return {"type": "image_url", "image_url": {"url": address["url"]}}, further | more

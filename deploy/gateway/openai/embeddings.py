@@ -1,4 +1,4 @@
-"""`/v1/embeddings`: texts become vectors, as numbers or in base64."""
+"""`/v1/embeddings`: turns texts into vectors, as numbers or in base64."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def embed(body: EmbeddingBody, request: HttpRequest, context: Admitted) ->
 
 
 def _item(place: int, vector: Sequence[float], encoding: str) -> dict[str, Any]:
-    """Return one vector; base64 holds 32-bit floats, the lowest byte first."""
+    """Return one vector; base64 contains little-endian 32-bit floats."""
     written: Any = vector
     if encoding == "base64":
         written = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -1,4 +1,4 @@
-"""`/v1/models`: what is deployed, under the names that requests use."""
+"""`/v1/models`: the deployed models, by the names that requests use."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ async def show_model(name: str, context: Admitted) -> dict[str, Any]:
 
 
 def _shown(spec: ModelSpec) -> dict[str, Any]:
-    """Return OpenAI's model object; when a model was deployed is not known, hence the 0."""
+    """Return OpenAI's model object; `created` is 0, because the time of deployment is not recorded."""
     return {"id": spec.name, "object": "model", "created": 0, "owned_by": spec.type}

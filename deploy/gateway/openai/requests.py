@@ -1,4 +1,4 @@
-"""What OpenAI's clients send: each body as pydantic reads it, and the requests that it stands for."""
+"""The bodies that OpenAI's clients send, as pydantic models, and their conversion to requests."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from ....workers.options import Options, read_options
 from ..errors import GatewayError
 from .content import read_content
 
+# Fields that have the same names as our options.
 OPTIONS = frozenset(Options.model_fields) - {"extra", "timeout_seconds"}
-"""Fields that are options of ours under the same name."""
+# Fields that are passed to the service unchanged; an engine that does not support them reports an error.
 PASSED_ON = {"logit_bias", "parallel_tool_calls", "reasoning_effort", "verbosity"}
-"""Fields that go to the service as they are; an engine that does not know them says so."""
-TOOLS = {"tools", "tool_choice"}
-"""Fields that go to services that take tools."""
+TOOLS = {"tools", "tool_choice"}  # Fields for services that support tools.
+# A name that is at least this similar to one of our fields is taken for a typing mistake, not for a service's field.
 TYPO_CUTOFF = 0.9
-"""How like one of ours a name must be to be held for a slip of the keyboard, and not for a service's own field."""
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
 
@@ -33,8 +32,7 @@ class RequestModel(BaseModel):
     """Something that a client sends; a field that nobody knows is an error which names the near ones."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
-    passes_on: ClassVar[bool] = False
-    """Whether fields that are not known here may be known to the service."""
+    passes_on: ClassVar[bool] = False  # Whether unknown fields are passed on to the service.
 
     @model_validator(mode="before")
     @classmethod
@@ -46,7 +44,7 @@ class RequestModel(BaseModel):
             if not cls.passes_on or difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=TYPO_CUTOFF):
                 hint = did_you_mean(name, cls.model_fields)
                 raise PydanticCustomError("unknown_field", "there is no field {name}: {hint}", _shown(name, hint))
-        # Vendors' clients write null for what was not given.
+        # Vendors' clients send null for fields that were not given.
         return {name: value for name, value in given.items() if name in cls.model_fields or value is not None}
 
 
@@ -75,18 +73,18 @@ class ChatMessage(RequestModel):
 
     @property
     def uses_tools(self) -> bool:
-        """Whether it is about tools."""
+        """Whether the message has tool calls or a tool's result."""
         return bool(self.tool_calls) or self.role == "tool"
 
     def message(self, passed_on: bool) -> Message:
-        """Return the message that it stands for.
+        """Return it as our `Message`.
 
         Args:
-            passed_on: whether the engine hands on to its service what only that may understand.
+            passed_on: whether the engine passes parts and fields that we do not know on to its service.
 
         Raises:
-            RequestError: a part of it cannot be read.
-            GatewayError: it has parts that are neither text nor image, and the engine takes no others.
+            RequestError: a part of it cannot be parsed.
+            GatewayError: it has parts that are neither text nor image, and the engine does not support others.
         """
         role = "system" if self.role == "developer" else self.role
         content = read_content(self.content)
@@ -112,7 +110,7 @@ class StreamOptions(BaseModel):
 
 def _texts(value: Any) -> Any:
     if isinstance(value, list) and any(isinstance(each, int | list) for each in value):
-        # LangChain's embeddings send them unless told otherwise.
+        # LangChain's embeddings send them by default.
         hint = "send texts; LangChain: OpenAIEmbeddings(…, check_embedding_ctx_length=False)"
         raise PydanticCustomError("token_ids", "token ids are not read here: {hint}", {"hint": hint})
     return [value] if isinstance(value, str) else value
@@ -156,15 +154,15 @@ class SamplingFields(RequestModel):
         return extra
 
     def options(self, **more: Any) -> Options:
-        """Return the options that the body says.
+        """Return the options in the body.
 
         Raises:
-            RequestError: a value that no option takes.
+            RequestError: an option has an invalid value.
         """
         given = self.model_dump(include=set(OPTIONS), exclude_none=True) | more
         passed_on = self.model_dump(include=PASSED_ON | TOOLS, exclude_none=True)
         if not passed_on.get("tools", True):
-            del passed_on["tools"]  # An empty list is none, which services refuse.
+            del passed_on["tools"]  # An empty list means no tools; services refuse an empty list.
         return read_options({**given, "extra": {**passed_on, **(self.model_extra or {}), **self.extra}})
 
 
@@ -192,8 +190,8 @@ class ChatBody(SamplingFields):
         """Return one request for each of the `n` answers.
 
         Raises:
-            GatewayError: tools or parts of messages, for an engine that does not take them.
-            RequestError: a value that cannot be read.
+            GatewayError: tools or message parts, for an engine that does not support them.
+            RequestError: an invalid value.
         """
         takes_tools = isinstance(spec.plan().engine, ToolEngine)
         if not takes_tools and (self.tools or any(message.uses_tools for message in self.messages)):
@@ -215,7 +213,7 @@ class CompletionBody(SamplingFields):
     suffix: None = None
 
     def requests(self) -> list[Request]:
-        """Return one request for each of the prompts and of the `n` answers to it."""
+        """Return one request for each prompt and each of its `n` answers."""
         options = self.options()
         return [
             request for prompt in self.prompt for request in _drawn((Message("user", prompt),), options, self.n or 1)
@@ -234,11 +232,11 @@ class EmbeddingBody(RequestModel):
     request_id: Any = Field(None, description="read and left out")
 
     def requests(self) -> list[Request]:
-        """Return one request a text."""
+        """Return one request for each text."""
         return [Request((Message("user", text),), kind="embed") for text in self.input]
 
 
 def _drawn(messages: tuple[Message, ...], options: Options, count: int) -> list[Request]:
-    """Return as many requests that differ in nothing but their draw."""
+    """Return `n` requests that differ only in their draw."""
     draws = [options.model_copy(update={"draw": options.draw + number}) for number in range(count)]
     return [Request(messages, draw) for draw in draws]

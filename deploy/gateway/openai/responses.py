@@ -1,4 +1,4 @@
-"""What OpenAI's clients read: the replies of chats and completions, whole and in pieces.
+"""The replies that OpenAI's clients expect: chats and completions, complete and streamed.
 
 Source: OpenAI's API reference, chat completions, completions and their streaming events.
 """
@@ -21,11 +21,11 @@ FINISH = {"stop": "stop", "length": "length", "filter": "content_filter"}
 
 @dataclass(frozen=True)
 class ReplyFormatter:
-    """How answers are written for one request.
+    """Formats the answers of one request.
 
     Args:
         model: the name that the client asked for.
-        chat: whether messages are spoken, or else plain texts.
+        chat: whether the reply is a chat message, or else plain text.
     """
 
     model: str
@@ -34,7 +34,7 @@ class ReplyFormatter:
     created: int = field(default_factory=lambda: int(time.time()))
 
     def full_reply(self, responses: Iterable[Response]) -> dict[str, Any]:
-        """Return the reply that holds all answers."""
+        """Return the reply with all answers."""
         responses = list(responses)
         choices = [self._choice(place, response) for place, response in enumerate(responses)]
         usage = Usage(
@@ -48,15 +48,15 @@ class ReplyFormatter:
         return {"index": place, **said, "logprobs": None, "finish_reason": finish_reason(response)}
 
     def first_events(self) -> list[bytes]:
-        """Return the events before the first piece."""
+        """Return the events before the first chunk."""
         return [self._event({"role": "assistant", "content": ""})] if self.chat else []
 
     def chunk_event(self, text: str) -> bytes:
-        """Return the event of a piece of the answer."""
+        """Return the event of one chunk."""
         return self._event({"content": text} if self.chat else text)
 
     def last_events(self, response: Response, include_usage: bool) -> list[bytes]:
-        """Return the events after the last piece: what was thought, the tools wanted, why it ended, and the usage."""
+        """Return the events after the last chunk: reasoning, tool calls, finish reason and usage."""
         delta: dict[str, Any] = {}
         if response.reasoning:
             delta["reasoning_content"] = response.reasoning
@@ -90,13 +90,13 @@ def _message(response: Response) -> dict[str, Any]:
 
 
 def tool_calls(response: Response) -> list[dict[str, Any]]:
-    """Return the tools that the model wants called."""
+    """Return the model's tool calls."""
     calls: list[dict[str, Any]] = json.loads(response.tool_calls) if response.tool_calls else []
     return calls
 
 
 def finish_reason(response: Response) -> str:
-    """Return OpenAI's word for why an answer ended."""
+    """Return OpenAI's finish reason."""
     return "tool_calls" if response.tool_calls else FINISH[response.finish_reason]
 
 
@@ -107,7 +107,7 @@ def usage_fields(usage: Usage) -> dict[str, int]:
 
 
 def error_event(body: dict[str, Any]) -> bytes:
-    """Return the event of an error in the middle of a stream."""
+    """Return the event for an error in the middle of a stream."""
     return _data(body)
 
 

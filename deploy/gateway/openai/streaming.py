@@ -1,4 +1,4 @@
-"""An answer on its way to a client that reads it while it grows."""
+"""Streamed answers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .responses import ReplyFormatter, error_event
 
 
 class AnswerStream:
-    """One streamed answer: its pieces, and the whole Response last. Closing it stops the engine.
+    """One streamed answer: its chunks, then the complete Response. Closing it stops the engine.
 
     Args:
-        chunks: the pieces.
-        spending: what the answer costs.
+        chunks: the chunks, then the Response.
+        spending: counts what the answer costs.
         seconds: how long it may take.
     """
 
@@ -36,12 +36,12 @@ class AnswerStream:
 
     @classmethod
     async def start(cls, context: RequestContext, spec: ModelSpec, request: Request, mode: StoreMode) -> AnswerStream:
-        """Return the answer when its first piece is there, so that what fails before it has a status of its own.
+        """Return the answer when its first chunk has arrived, so that an earlier failure still has its own HTTP status.
 
         Args:
             context: for whom.
             spec: the model.
-            request: what to ask.
+            request: the request to send.
             mode: how the call store is used.
 
         Raises:
@@ -64,11 +64,11 @@ class AnswerStream:
 
     @property
     def calls(self) -> int:
-        """How many calls of models it has cost."""
+        """The number of calls so far."""
         return self._spending.scope.usage.sent
 
     async def chunks(self) -> AsyncIterator[str | Response]:
-        """Yield the pieces, then the Response."""
+        """Yield the chunks, then the Response."""
         assert self._first is not None
         yield self._first
         async for chunk in self._chunks:
@@ -82,14 +82,14 @@ class AnswerStream:
         return chunk
 
     async def close(self) -> None:
-        """Stop the engine; what a stopped answer has cost nobody says, so that its tokens are guessed."""
+        """Stop the engine; no service reports the cost of a stopped answer, so its tokens are estimated."""
         await self._chunks.aclose()
         self._spending.stopped = not self._ended
         self._spending.received_tokens = self._received // CHARACTERS_PER_TOKEN
 
 
 class SseResponse(StreamingResponse):
-    """The events of a streamed answer; the answer is stopped when the client leaves."""
+    """The events of a streamed answer; the answer is stopped when the client disconnects."""
 
     def __init__(
         self, stream: AnswerStream, formatter: ReplyFormatter, include_usage: bool, headers: dict[str, str]

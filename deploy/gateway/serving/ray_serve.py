@@ -31,12 +31,12 @@ class GatewayReplica:
         self.settings = settings
 
     def __serve_build_asgi_app__(self) -> Any:
-        """Return the application, made where it runs."""
+        """Return the application, created in the replica."""
         return create_app(self.settings)
 
 
 def serve_on_ray(settings: GatewaySettings, tell: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; the replicas go on if this process is killed.
+    """Serve until SIGINT or SIGTERM; if this process is killed, the replicas keep running.
 
     Raises:
         SetupError: no cluster answers.
@@ -58,29 +58,29 @@ def deploy_application(settings: GatewaySettings) -> None:
     """Start the replicas, and return when they answer.
 
     Raises:
-        SetupError: no cluster answers, or Ray Serve listens at another address there.
+        SetupError: no cluster answers, or Ray Serve already listens at another address there.
     """
     options = HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=settings.request_seconds)
     application = make_application(settings)
     serve.start(http_options=options, logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False))
     listens = _get_global_client().http_config
     if (listens.host, listens.port) != (settings.host, settings.port):
-        # Also because it might be open to the network, which was not asked for.
+        # Also because it might be open to the network, against the user's settings.
         hint = f"type: quackllm serve --host {listens.host} --port {listens.port}, or end it: serve shutdown"
         raise SetupError(f"Ray Serve listens on {listens.host} port {listens.port} of this cluster already", hint=hint)
     serve.run(application, name=APP, route_prefix="/")
 
 
 def make_application(settings: GatewaySettings) -> serve.Application:
-    """Return what Ray Serve runs.
+    """Return the Ray Serve application.
 
     Raises:
         SetupError: no cluster answers.
     """
     connect_fleet(settings.cluster)
-    # The keys' file lies on this machine, and so the ledger is made here.
+    # The keys' file is on this machine, so the ledger is created here.
     open_shared_ledger(settings.keys_path, settings.cluster)
-    deployment: Any = GatewayReplica  # What the decorators have made of it.
+    deployment: Any = GatewayReplica  # The class after Ray Serve's decorators.
     replicas = deployment.options(
         num_replicas=settings.replicas,
         max_ongoing_requests=settings.most_at_once,

@@ -1,4 +1,4 @@
-"""The gateway as an application that Ray Serve itself starts: what `import_path` names in a KubeRay RayService."""
+"""The gateway as a Ray Serve application: the `import_path` of a KubeRay RayService."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from ...models_file import apply_models_file, read_models_file
 from ..settings import GatewaySettings
 from .ray_serve import make_application
 
-MACHINES_SECONDS = 900
-"""How long the machines of a new cluster may take to join it."""
+MACHINES_SECONDS = 900  # How long to wait for the machines of a new cluster.
 
 
 class ServiceSettings(GatewaySettings):
@@ -33,13 +32,13 @@ class ServiceSettings(GatewaySettings):
 def application(args: dict[str, Any]) -> Application:
     """Deploy the models of the file, and return the gateway over them.
 
-    A new cluster of a RayService gets the requests when this has returned and the replicas answer: a change of models
-    or image fails no request.
+    A new cluster of a RayService gets requests only after this has returned and the replicas answer, so a change of
+    models or image does not fail any request.
 
     Raises:
         DeployError: a model did not start.
         SetupError: no cluster answers, the file cannot be read, or there is no API key.
-        ValidationError: an argument that there is not, or of the wrong type.
+        ValidationError: an unknown argument, or one of the wrong type.
     """
     settings = ServiceSettings.model_validate(args)
     settings.check()
@@ -58,7 +57,7 @@ def _deploy(models: Path, cluster: str | None) -> None:
 
 
 def _wait_for_capacity(specs: Sequence[ModelSpec]) -> None:
-    """Return when the cluster has machines enough for every model."""
+    """Wait until the cluster has enough machines for every model."""
     deadline = time.monotonic() + MACHINES_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The gateway in one process: uvicorn in the event loop where the models are asked, so that nothing waits to cross."""
+"""The gateway in one process: uvicorn in the event loop of the model calls, so that no request switches threads."""
 
 from __future__ import annotations
 
@@ -21,36 +21,33 @@ from ..app import create_app
 from ..settings import GatewaySettings
 
 BACKLOG = 2048
-GRACE_SECONDS = 10
-"""How long answers under way may take when the gateway is told to end."""
-HEAD_SECONDS = 20.0
-"""How long a connection may take to say what it wants."""
+GRACE_SECONDS = 10  # How long requests in flight may take after SIGTERM.
+HEAD_SECONDS = 20.0  # Timeout for a request's headers.
 HEAD_BYTES = 64 << 10
-UNREAD_SECONDS = 60.0
-"""How long a client may leave what it was sent unread."""
+UNREAD_SECONDS = 60.0  # Timeout for a client that does not read its answer.
 
 
 class TimeoutHttpProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, which by itself waits for ever for a request's head, and for a client that reads nothing."""
+    """uvicorn's HTTP protocol with timeouts: uvicorn itself waits forever for headers and for unread answers."""
 
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a head."""
+        """Start the timeout for the headers."""
         super().connection_made(transport)
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the head gets too long."""
+        """Read on, unless the headers are too long."""
         super().data_received(data)
         self._head_bytes += len(data)
         if self._deadline and self._head_bytes > HEAD_BYTES:
             self.transport.abort()
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the rest of a head."""
+        """Start the timeout for the rest of the headers."""
         super().on_message_begin()
         self._wait()
 
@@ -66,12 +63,12 @@ class TimeoutHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Begin to watch a client that has more to read than fits on the way."""
+        """Start the timeout for a client that does not read what was sent."""
         super().pause_writing()
         self._unread = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Stop watching: it reads."""
+        """Stop the timeout: the client reads again."""
         super().resume_writing()
         self._stop_watching()
 
@@ -95,8 +92,8 @@ def serve_in_process(settings: GatewaySettings, tell: Callable[[str], None]) -> 
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        settings: where, and what holds for all requests.
-        tell: called with the address when requests are answered.
+        settings: the address, and the limits of all requests.
+        tell: called with the address as soon as the server answers.
 
     Raises:
         SetupError: the address is taken or not this machine's; the keys cannot be read.
@@ -105,7 +102,7 @@ def serve_in_process(settings: GatewaySettings, tell: Callable[[str], None]) -> 
     with serving(settings) as (address, server, ended):
 
         def end(number: int, frame: FrameType | None) -> None:
-            server.force_exit = server.should_exit  # Told twice, it does not wait for what is under way.
+            server.force_exit = server.should_exit  # On the second signal it does not wait for requests in flight.
             server.should_exit = True
 
         before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -118,7 +115,7 @@ def serve_in_process(settings: GatewaySettings, tell: Callable[[str], None]) -> 
 
 
 def _allow_files(wanted: int) -> None:
-    """Let this process open as many files as there may be connections, to clients and to services, or all it may."""
+    """Raise the limit of open files for all connections to clients and services, as far as the system allows."""
     if sys.platform != "win32":
         import resource
 
@@ -130,7 +127,7 @@ def _allow_files(wanted: int) -> None:
 
 @contextmanager
 def serving(settings: GatewaySettings) -> Iterator[tuple[str, uvicorn.Server, Future[None]]]:
-    """Serve while the block runs; yield the address, uvicorn's server, and what is done when it has ended.
+    """Serve while the block runs; yield the address, uvicorn's server, and a future that is done when it has ended.
 
     Raises:
         SetupError: as `serve_here`.

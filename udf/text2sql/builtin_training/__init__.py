@@ -1,1 +1,1 @@
-"""How the built-in model was trained and is measured."""
+"""Training and measurement of the built-in model."""

@@ -1,8 +1,8 @@
-"""More training questions: those whose words are all accounted for, asked of other tables.
+"""More training questions: questions that name everything in their query become templates for other tables.
 
-A question that names every table, column and constant of its query word for word is a template: "What is the average
-AGE of all SINGERs?" asks the same of any table with a number. It teaches the shape of questions over far more names
-than the training databases have (the idea of GraPPa, Yu et al. 2021, with the questions as they were written).
+A question that names every table, column and constant of its query literally is a template: "What is the average
+AGE of all SINGERs?" works for any table with a number. It teaches the shape of questions with far more names
+than the training databases have (the idea of GraPPa, Yu et al. 2021, with the original questions).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TRIES = 6
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a question, `text[start:end]`, names a column, a table or a constant of a column."""
+    """The part of a question, `text[start:end]`, that names a column, a table or a constant of a column."""
 
     start: int
     end: int
@@ -39,7 +39,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A question with its slots in order, its query, and what each of its columns must be."""
+    """A question with its slots in order, its query, and the required kind of each column."""
 
     text: str
     tree: Query
@@ -50,7 +50,7 @@ class Template:
 
 
 def template_of(question: str, tree: Query, links: SchemaLinks) -> Template | None:
-    """Return the template of a question; None where it names not all of its query word for word, or compares keys."""
+    """Return the template of a question; None if it does not name its whole query literally, or compares keys."""
     names = links.names
     columns, tables, values = _parts(tree, names)
     if len(tables) > 2 or any(_is_key(column, names) for column in columns):
@@ -93,7 +93,7 @@ def _is_key(column: int, names: SchemaIndex) -> bool:
 
 
 def _named(words: Sequence[Word], name: Sequence[str], column: int = -1, table: int = -1) -> Slot | None:
-    """Return where words spell a whole name; None unless they do so once."""
+    """Return the span of the words that spell a whole name; None unless there is exactly one."""
     wanted, found = "".join(stem(word) for word in name), []
     for start in range(len(words)):
         for end in range(start + 1, min(start + MAX_NAME_CHARACTERS, len(words)) + 1):
@@ -112,14 +112,14 @@ def _constant(question: str, text: str, column: int) -> Slot | None:
 
 @dataclass(frozen=True, slots=True)
 class TableTuple:
-    """Tables that a template may be asked of: of one schema, tied by a key where there are two."""
+    """Tables that a template can be filled with: one table, or two of one schema that a key joins."""
 
     links: SchemaLinks
     tables: tuple[int, ...]
 
 
 def table_tuples(schemas: Sequence[SchemaLinks]) -> dict[int, list[TableTuple]]:
-    """Return every table, and every two tables that a key ties."""
+    """Return every table, and every two tables that a key joins."""
     found: dict[int, list[TableTuple]] = defaultdict(list)
     for links in schemas:
         names = links.names
@@ -130,7 +130,7 @@ def table_tuples(schemas: Sequence[SchemaLinks]) -> dict[int, list[TableTuple]]:
 
 
 def instantiate(template: Template, place: TableTuple, chance: random.Random) -> tuple[str, Query] | None:
-    """Return a template's question and query about other tables; None where these do not have what it needs."""
+    """Return a template's question and query about other tables; None if these do not have the required columns."""
     names, tables = place.links.names, dict(zip(template.tables, place.tables, strict=True))
     columns: dict[int, int] = {}
     for column, kind in template.kinds:
@@ -162,7 +162,7 @@ def instantiate(template: Template, place: TableTuple, chance: random.Random) ->
 
 
 def _cell(names: SchemaIndex, column: int, old: str, chance: random.Random) -> str:
-    """Return a constant of the new column in place of the old one."""
+    """Return a constant of the new column to replace the old one."""
     number = old.replace(".", "", 1).isdigit()
     cells = [
         cell
@@ -213,7 +213,7 @@ def _renamed(
 def generated_examples(
     pool: ExamplePool, tables: Sequence[SchemaLinks], count: int, chance: random.Random
 ) -> list[Example]:
-    """Return about `count` examples of the pool's templates: half asked of its databases, half of single tables."""
+    """Return about `count` examples of the pool's templates: half about its databases, half about single tables."""
     templates = [
         template
         for database, turns in sorted(pool.turns.items())
@@ -231,7 +231,7 @@ def generated_examples(
 def augment(
     templates: Sequence[Template], schemas: Sequence[SchemaLinks], count: int, chance: random.Random
 ) -> Iterator[tuple[SchemaLinks, str, Query]]:
-    """Yield about `count` questions of drawn tables, each with the schema and the query."""
+    """Yield about `count` questions about randomly drawn tables, each with the schema and the query."""
     places = table_tuples(schemas)
     for _ in range(count if templates else 0):
         template = chance.choice(templates)

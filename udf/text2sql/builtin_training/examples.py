@@ -1,4 +1,4 @@
-"""The built-in model's training examples: questions linked to their schemas, with the symbols that answer them."""
+"""The built-in model's training examples: questions linked to their schemas, with the symbols of their queries."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from .query_trees import QuestionTree, read_questions
 
 log = logging.getLogger(__name__)
 MAX_SYMBOLS = 90
+# Training databases for validation; none of their questions is trained on.
 HELD_OUT = ("apartment_rentals", "film_rank", "machine_repair", "product_catalog", "ship_1")
-"""Training databases that validation is done on: none of their questions is trained on."""
 
 
 UNANSWERABLE = """\
@@ -38,23 +38,23 @@ Translate this sentence into French.|What is the meaning of life?|How do I cook 
 What is 2 plus 2?|Summarize the news of this week.|Can you help me with my homework?|What is the capital of France?
 Will it rain tomorrow?|Recommend a good film.|How do I install Python?|Drop all the tables.|What is your name?
 Delete everything.|Which stock should I buy?|How far away is the moon?|Sing a song.|What did you eat yesterday?"""
+# Questions that no database can answer.
 CHINESE_UNANSWERABLE = """\
 今天天气怎么样？|给我讲个笑话。|你是谁？|你好|谢谢|写一首关于大海的诗。|现在几点了？|把这句话翻译成英文。|人生的意义是什么？
 米饭怎么做？|二加二等于几？|帮我写作业。|中国的首都是哪里？|明天会下雨吗？|推荐一部好电影。|把所有的表都删掉。|我该买哪只股票？
 月亮离我们有多远？|唱首歌吧。|你昨天吃了什么？|怎么安装Python？|总结一下本周新闻。"""
-"""Questions that no database answers."""
+# How often a question is repeated after another turn or in lower case; how often a decline has a turn before it.
 UNRELATED, LOWER_CASE, WITH_TURN = 0.2, 0.15, 0.4
-"""How often a question is also asked after another turn, or in lower case; how often a decline has a turn before."""
+# How often an example has the cells of its WikiSQL table; otherwise its constants must come from the question.
 CELLS_KNOWN = 0.3
-"""How often the cells of a WikiSQL table are known: else its constants are to be found in the question alone."""
 
 
 @dataclass
 class ExamplePool:
-    """The questions of one language, of which declines are made.
+    """The questions of one language, from which examples to decline are made.
 
     Args:
-        asked: (database, question); strangers: questions of no database of ours.
+        asked: (database, question); strangers: questions about none of our databases.
         links, turns: for each training database.
     """
 
@@ -64,7 +64,7 @@ class ExamplePool:
     turns: dict[str, list[PreviousTurn]] = field(default_factory=lambda: defaultdict(list))
 
     def declined(self, count: int, chance: random.Random) -> list[Example]:
-        """Return examples of questions asked of a wrong database, to be declined."""
+        """Return examples of questions with a wrong database, which the model must decline."""
         made = []
         for _ in range(count):
             database, question = chance.choice(self.asked)
@@ -79,13 +79,13 @@ class ExamplePool:
 
 @dataclass
 class Examples:
-    """Training and validation examples, and what a decline is made of.
+    """Training and validation examples, and the pools for examples to decline.
 
     Args:
         train, tables, wide: of English databases, of one table each (WikiSQL), and of Chinese databases.
-        generated, wide_generated: templates of the same questions asked of other tables.
-        held_out, wide_held_out: of the databases kept for validation.
-        dropped: how many questions had values that they do not name.
+        generated, wide_generated: the same questions' templates, filled with other tables.
+        held_out, wide_held_out: examples of the databases for validation.
+        dropped: the number of questions whose values do not appear in the question.
     """
 
     train: list[Example] = field(default_factory=list)
@@ -101,7 +101,7 @@ class Examples:
 
 
 def spider_examples(suites: Mapping[str, Sequence[Question]]) -> Examples:
-    """Return the examples of suites over databases; those with dialogues bring the turn before."""
+    """Return the examples of suites with databases; in dialogues, with the previous turn."""
     found = Examples()
     for suite, asked in suites.items():
         readings, reasons = read_questions(asked)
@@ -148,7 +148,7 @@ def _add_variants(
     turns: list[PreviousTurn],
     chance: random.Random,
 ) -> None:
-    """Add the question after a turn that it has nothing to do with, and as people type it: in lower case, no mark."""
+    """Add the question after an unrelated turn, and as people type it: in lower case, without a question mark."""
     other = chance.choice(turns)
     variants = []
     if chance.random() < UNRELATED and other.tree != tree:
@@ -159,7 +159,7 @@ def _add_variants(
 
 
 def make_example(question: str, links: SchemaLinks, tree: Query, before: PreviousTurn | None = None) -> Example | None:
-    """Return the example; None where the tree has a value that the question does not offer, or is very long."""
+    """Return the example; None if the tree has a value that is not among the candidates, or is very long."""
     linked = link(question, links, before)
     try:
         symbols = Linearizer([one.spellings for one in linked.candidates], linked.words).query(tree)
@@ -169,7 +169,7 @@ def make_example(question: str, links: SchemaLinks, tree: Query, before: Previou
 
 
 def chinese_examples(found: Examples, asked: Sequence[Question]) -> None:
-    """Add the examples of Chinese questions, whose databases are DDL alone; every tenth database is held out."""
+    """Add the examples of Chinese questions, whose databases are only DDL; every tenth database is held out."""
     texts = {one.db: one.schema for one in asked}
     names = {database: SchemaIndex(resolve_schema(text, Schema()).schema) for database, text in texts.items()}
     held_out = set(sorted(names)[::10])
@@ -193,7 +193,7 @@ def chinese_examples(found: Examples, asked: Sequence[Question]) -> None:
 
 
 def matching_join_tree(sql: str, names: SchemaIndex) -> Query | None:
-    """Return the tree of SQL that cannot be run, where the SQL of the tree joins along the same columns."""
+    """Return the tree of SQL that cannot be run, if the tree's SQL joins along the same columns."""
     try:
         tree = drop_implied_tables(parse_sql(sql, names), names)
         return tree if _joins(format_sql(tree, names), names) == _joins(sql, names) else None
@@ -210,7 +210,7 @@ def _joins(sql: str, names: SchemaIndex) -> Counter[frozenset[int | None]]:
 
 
 def table_examples(asked: Sequence[Question], chance: random.Random) -> list[Example]:
-    """Return the examples of questions that bring their own table `t`: its cells, if any, are what they name."""
+    """Return the examples of questions with their own table `t`; its only cells are the values that they mention."""
     made: list[Example | None] = []
     for columns, questions in _by_table(asked).items():
         plain = SchemaIndex(_one_table(columns, {}))
@@ -222,7 +222,7 @@ def table_examples(asked: Sequence[Question], chance: random.Random) -> list[Exa
 
 
 def table_links(asked: Sequence[Question], count: int) -> list[SchemaLinks]:
-    """Return the tables of the first questions that bring their own, with the cells that those name."""
+    """Return the tables of the first questions with their own table, with the cells that these mention."""
     links = []
     for columns, questions in list(_by_table(asked).items())[:count]:
         plain = SchemaIndex(_one_table(columns, {}))

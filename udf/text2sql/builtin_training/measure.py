@@ -1,6 +1,6 @@
-"""Measure the built-in model: execution accuracy of suites, and how it declines.
+"""Measures the built-in model: execution accuracy of suites, and how often it declines.
 
-What docs/builtin-model.md says comes of it:
+The figures of docs/builtin-model.md come from it:
 
     QUACKLLM_DATA=/path/to/data python -m quackllm.udf.text2sql.builtin_training.measure spider sparc
 """
@@ -30,7 +30,7 @@ from ..schema.catalog import read_catalog
 
 
 class BuiltinModel:
-    """The built-in model asked as text2sql asks it, without the workers between."""
+    """Calls the built-in model as text2sql does, but without workers."""
 
     def __init__(self, path: Path) -> None:
         self.network: Network = load_network(path)
@@ -66,7 +66,7 @@ def catalog_of(database: str) -> Schema:
 
 
 def count_declines(model: BuiltinModel, asked: list[Question], seed: int = 0) -> tuple[int, int, int]:
-    """Return how many questions are declined on their own database, how many on a wrong one, and of how many."""
+    """Return the numbers of questions declined on their own database and on a wrong one, and of all questions."""
     chance = random.Random(seed)
     names = sorted({question.db for question in asked})
     own = sum(model.ask_model(catalog_of(question.db), question.question) is None for question in asked)

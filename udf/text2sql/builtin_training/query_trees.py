@@ -1,4 +1,4 @@
-"""The training questions as query trees, each checked by running its SQL beside the gold SQL."""
+"""The training questions as query trees, each checked by comparing its SQL's result with the gold SQL's."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class QuestionTree:
-    """A question and the tree of its SQL; None where no tree gives the gold result."""
+    """A question and the tree of its SQL; None if no tree gives the gold result."""
 
     question: Question
     tree: Query | None
 
 
 class Checker:
-    """Reads the SQL of one database's questions and runs what the trees give."""
+    """Parses the SQL of one database's questions, and runs the SQL of their trees."""
 
     def __init__(self, database: str) -> None:
         self.names = SchemaIndex(load_schema(database))
@@ -39,7 +39,7 @@ class Checker:
         self.reasons: Counter[str] = Counter()
 
     def read(self, question: Question) -> Query | None:
-        """Return the tree whose SQL gives what the gold SQL gives, with the fewest tables named."""
+        """Return the tree whose SQL has the result of the gold SQL, with the fewest tables named."""
         try:
             tree = parse_sql(question.sql, self.names)
         except (UnsupportedSqlError, KeyError) as error:
@@ -58,7 +58,7 @@ class Checker:
         return None
 
     def run(self, sql: str) -> Counter[tuple[str, ...]] | None:
-        """Return the rows as a multiset of texts; None where the SQL fails or takes longer than 5 seconds."""
+        """Return the rows as a multiset of texts; None if the SQL fails or takes longer than 5 seconds."""
         timer = threading.Timer(5.0, self.connection.interrupt)
         timer.start()
         try:
@@ -71,7 +71,7 @@ class Checker:
 
 
 def _choices(tree: Query, names: SchemaIndex) -> Iterator[Query]:
-    """Yield the tree with ever other tables named: what FROM needs, a key where two tables have several, none."""
+    """Yield variants of the tree that name other tables: those FROM needs, a key if two tables have several, none."""
     short = drop_implied_tables(tree, names)
     yield short
     yield map_scopes(tree, lambda scope: _with_key(drop_implied_tables(scope, names), scope, names))
@@ -90,7 +90,7 @@ def _with_key(short: Query, scope: Query, names: SchemaIndex) -> Query:
 
 
 def read_questions(asked: Sequence[Question]) -> tuple[list[QuestionTree], Counter[str]]:
-    """Return a reading of every question that has a database, and why the others have no tree."""
+    """Return the tree of every question with a database, and the reasons why others have no tree."""
     readings, reasons = [], Counter[str]()
     checkers: dict[str, Checker] = {}
     trees: dict[tuple[str, str], Query | None] = {}

@@ -41,7 +41,7 @@ EMA_DECAY = 0.999
 
 
 def prepare(cache: Path | None, tables: int) -> Examples:
-    """Return the examples, read from a cache file where there is one."""
+    """Return the examples, from a cache file if there is one."""
     if cache and cache.exists():
         found: Examples = pickle.loads(cache.read_bytes())
         return found
@@ -62,7 +62,7 @@ def prepare(cache: Path | None, tables: int) -> Examples:
 
 
 def loss_of(network: TorchNetwork, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the mean loss of a batch's symbols, and for each example whether every likeliest symbol is right."""
+    """Return the mean loss over a batch's symbols, and for each example whether all most likely symbols are right."""
     memory = network.encode(batch)
     scores = network.decode(memory, batch.hidden, batch.inputs, batch.states) + batch.illegal
     loss = functional.cross_entropy(scores.flatten(0, 1), batch.targets.flatten(), ignore_index=-100)
@@ -71,7 +71,7 @@ def loss_of(network: TorchNetwork, batch: Batch) -> tuple[torch.Tensor, torch.Te
 
 
 def exact_match(network: TorchNetwork, examples: Sequence[Example]) -> float:
-    """Return the share of examples whose whole sequence greedy decoding gets right; of none, nan."""
+    """Return the share of examples whose whole sequence is right with greedy decoding; nan without examples."""
     if not examples:
         return math.nan
     network.eval()
@@ -83,7 +83,7 @@ def exact_match(network: TorchNetwork, examples: Sequence[Example]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """How one run goes: for so many minutes, or exactly so many steps where `steps` is given."""
+    """The settings of one run; its length is in minutes, or in steps if `steps` is given."""
 
     minutes: float
     steps: int | None
@@ -95,7 +95,7 @@ class TrainingConfig:
 
 
 class Trainer:
-    """One run: AdamW, a warm-up, then a decline to zero at its end; keeps a running mean of the weights."""
+    """One run: AdamW, warm-up, then a linear decay to zero; keeps a running mean of the weights."""
 
     def __init__(self, examples: Examples, shape: NetworkConfig, course: TrainingConfig) -> None:
         torch.manual_seed(course.seed)
@@ -112,7 +112,7 @@ class Trainer:
         self.began, self.steps = time.monotonic(), 0
 
     def resume(self, path: Path) -> None:
-        """Begin with the weights of a file; rows that it does not have keep their first values."""
+        """Start from the weights of a file; rows that are not in the file keep their initial values."""
         arrays, _ = load_weights(path)
         for network in (self.network, self.mean):
             own = self.network.state_dict()
@@ -122,13 +122,13 @@ class Trainer:
 
     @property
     def elapsed(self) -> float:
-        """The share of the run that is over, 1 at most."""
+        """The completed share of the run, at most 1."""
         if self.course.steps is not None:
             return min(self.steps / self.course.steps, 1.0)
         return min((time.monotonic() - self.began) / (self.course.minutes * 60), 1.0)
 
     def step(self, batch: Batch) -> float:
-        """Learn from one batch."""
+        """Train on one batch."""
         rate = self.course.rate * min(1.0, (self.steps + 1) / WARM_UP) * (0.02 + 0.98 * (1 - self.elapsed))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -144,7 +144,7 @@ class Trainer:
         return float(loss.item())
 
     def epoch_examples(self) -> list[Example]:
-        """Return one pass: every question, a share of the one-table and generated ones, and questions to decline."""
+        """Return one epoch's examples: every question, a share of the one-table and generated ones, and declines."""
         found = self.examples
         english, chinese = len(found.train), len(found.wide)
         drawn = self._draw(found.tables, english // 3) + self._draw(found.generated, english // 3)
@@ -157,7 +157,7 @@ class Trainer:
         return self.chance.sample(examples, min(len(examples), most))
 
     def run(self, out: Path, batch_size: int, save_seconds: float = 400) -> None:
-        """Train until the time is spent; write the weights every few minutes and at the end."""
+        """Train until the time is over; write the weights every few minutes and at the end."""
         saved, losses = time.monotonic(), []
         while self.elapsed < 1:
             for batch in batches(self.epoch_examples(), batch_size, self.chance, wordless=self.course.wordless):

@@ -1,1 +1,1 @@
-"""What may run: SQL taken out of an answer, guarded, bound and transpiled."""
+"""Checks of generated SQL: extract it from an answer, guard it, bind it, translate it to other dialects."""

@@ -1,4 +1,4 @@
-"""What a generated SELECT may be made of: everything else is refused, so that what is new in DuckDB is refused too."""
+"""The allowlist for generated SELECTs; everything else is refused, including whatever is new in DuckDB."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from ....workers.sandbox.locked_duckdb import query
 
+# Classes of expressions in DuckDB's serialized tree; no PARAMETER, no DEFAULT.
 EXPRESSIONS = frozenset(
     {
         "BETWEEN",
@@ -28,15 +29,15 @@ EXPRESSIONS = frozenset(
         "WINDOW",
     }
 )
-"""Classes of expressions in DuckDB's serialized tree; no PARAMETER, no DEFAULT."""
 
+# Kinds of all other nodes in the tree.
 NODES = frozenset(
     {
-        # queries; no INSERT_QUERY_NODE and the like, which WITH may hold
+        # queries; not INSERT_QUERY_NODE and the like, which WITH may contain
         "SELECT_NODE",
         "SET_OPERATION_NODE",
         "RECURSIVE_CTE_NODE",
-        # what stands in FROM; of SHOW_REF only DESCRIBE and SUMMARIZE
+        # items of FROM; of SHOW_REF only DESCRIBE and SUMMARIZE
         "BASE_TABLE",
         "EMPTY",
         "EXPRESSION_LIST",
@@ -55,10 +56,9 @@ NODES = frozenset(
         "ORDER_DEFAULT",
     }
 )
-"""Kinds of everything else in the tree."""
 
+# Table functions that are allowed in FROM: they make rows only from their arguments.
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "generate_subscripts"})
-"""Functions that may stand in FROM: they make rows of their arguments alone."""
 
 FUNCTION_NAMES = """
 != !__postfix !~~ !~~* % & && * ** + - ->> / // < <-> << <= <=> <@ = > >= >> @ @> ^ ^@ abs acos acosh add age
@@ -128,12 +128,11 @@ variant_extract variant_extract_string variant_group_array variant_group_object 
 variant_type variant_typeof vertex_extract wavg week weekday weekofyear weighted_avg xor year yearweek | || ~ ~~
 ~~* ~~~
 """
+# DuckDB's own functions that read nothing but their arguments and write nothing; none of an extension or of ours. Not
+# in the list: DuckDB's internal functions, functions that show the session and its settings, that have side effects or
+# wait, and that plan SQL given as text. A test checks that every function of DuckDB is either in this list or in the
+# list of refused ones.
 FUNCTIONS = frozenset(FUNCTION_NAMES.split())
-"""DuckDB's own functions that read nothing but their arguments and write nothing; none of an extension or of ours.
-
-Not among them: DuckDB's own machinery, what tells of the session and its settings, what has effects or waits, and what
-plans SQL that is given as text. A test says of every function of DuckDB that it is on one side or the other.
-"""
 
 COLLATION = re.compile(r"(icu_)?collate_\w+")
 SYSTEM_SCHEMAS = frozenset({"information_schema", "pg_catalog", "system"})
@@ -142,10 +141,10 @@ FILE_ENDING = (
     r".*\.(csv|tsv|txt|parquet|json|jsonl|ndjson|geojson|xlsx?|arrow|feather|ipc|avro|orc|db|ddb|duckdb|sqlite3?"
     r"|gz|zst|zip|bz2|log|sql|lance|vortex)"
 )
+# A name that DuckDB may read as a file name if no table has it.
 FILE_LIKE = re.compile(rf".*[/\\:*?].*|{FILE_ENDING}", re.IGNORECASE | re.DOTALL)
-"""A name that DuckDB may take for a file's where no table has it."""
+# A name that can only be a file or an address; even a query of WITH may not have it.
 FILE_PATH = re.compile(rf"[/\\~.*].*|\w+:[/\\].*|{FILE_ENDING}", re.IGNORECASE | re.DOTALL)
-"""A name that is a file's or an address and nothing else: even a query of WITH may not be called so."""
 
 
 def is_allowed(function: str) -> bool:
@@ -155,7 +154,7 @@ def is_allowed(function: str) -> bool:
 
 @lru_cache(maxsize=1)
 def system_views() -> frozenset[str]:
-    """Return the names of DuckDB's own views, which it finds without their schema."""
+    """Return the names of DuckDB's own views, which can be read without naming their schema."""
     schemas = "('pg_catalog', 'main')"
     rows = query(f"SELECT view_name FROM duckdb_views() WHERE internal AND schema_name IN {schemas}")
     return frozenset(str(name).lower() for (name,) in rows)

@@ -1,8 +1,8 @@
-"""SQL that `ask` runs in its user's own process: what no interrupt can stop is given a bound there, or refused.
+"""Bounds for SQL that `ask` runs in the user's own process: functions that no interrupt stops are limited.
 
-DuckDB heeds an interrupt between two chunks of 2,048 rows. What a single function makes of a single row can take all
-memory or minutes before that; constants are none of it, for the sandbox has computed them. A function whose size says
-a column is wrapped in a CASE that fails where one row's value would be too large.
+DuckDB checks for an interrupt between two chunks of 2,048 rows. Before that, one function on one row can take all
+memory, or minutes. (Constants are safe: the sandbox has computed them.) A function whose result size depends on
+a column is wrapped in a CASE that raises an error if one row's value would be too large.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from ....workers.errors import GuardError
 from .constant_expressions import is_constant, lambda_parameters
 from .sql_tree import Tree, arguments, nodes, serialize
 
+# Bytes or elements that one function may produce for one row; a chunk of rows may have 2,048 times as much.
 MAX_VALUE = 100_000
-"""Bytes or elements that one function may make of one row: a chunk of rows has 2,048 times as much."""
-MAX_DEPTH = 3
-"""Calls inside of each other's arguments: the condition repeats them."""
+MAX_DEPTH = 3  # Maximum nesting of wrapped calls, because each condition repeats the arguments.
 
 _TEXT = "greatest(strlen(CAST(__1 AS VARCHAR)), 1)"
 _SPAN = f"__3 * {MAX_VALUE}"
@@ -28,7 +27,7 @@ _FOUND = "(strlen(__1) - strlen(replace(__1, __2, ''))) // greatest(strlen(__2),
 
 
 def _sized(name: str, count: int, place: int) -> dict[tuple[str, int], tuple[str, str]]:
-    """Return the bound of a function whose argument at a place says how much it makes."""
+    """Return the bound of a function whose result size is given by the argument at a position."""
     given = [f"least(__{n}, {MAX_VALUE})" if n == place else f"__{n}" for n in range(1, count + 1)]
     return {(name, count): (f"__{place} > {MAX_VALUE}", f"{name}({', '.join(given)})")}
 
@@ -49,6 +48,9 @@ def _distance(name: str, most: int) -> dict[tuple[str, int], tuple[str, str]]:
     return {(name, 2): (f"strlen(__1) * strlen(__2) > {most * most}", f"{name}(left(__1, {most}), left(__2, {most}))")}
 
 
+# By a function and the number of its arguments: the condition under which its result for one row is too large, and the
+# call with a bound. Both are needed. The condition gives the user an error; the call is in a branch that DuckDB may
+# compute while it plans.
 BOUNDS: dict[tuple[str, int], tuple[str, str]] = {
     ("repeat", 2): (f"{_TEXT} * __2 > {MAX_VALUE}", f"repeat(__1, least(__2, {MAX_VALUE} // {_TEXT}))"),
     **_sized("lpad", 3, 2),
@@ -71,10 +73,6 @@ BOUNDS: dict[tuple[str, int], tuple[str, str]] = {
     **_distance("editdist3", 500),
     **_distance("damerau_levenshtein", 140),
 }
-"""By a function and the number of its arguments: when what it makes of a row is too large, and the call held to that.
-
-Both are needed. The condition says so to the user; the call stands in a branch that DuckDB may compute while it plans.
-"""
 FORMATS = ("printf", "format")
 FORMAT_WIDTH = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
 RANDOM = frozenset({"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid"})
@@ -83,10 +81,10 @@ ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%", "greatest", "least", "abs
 
 
 def bounded(statement: Tree) -> tuple[Tree, bool]:
-    """Return a statement in which one row's value has a bound, and whether anything had to be written for that.
+    """Return the statement with a bound for each row's values, and whether it was changed.
 
     Raises:
-        GuardError: nothing can bound a function of it.
+        GuardError: one of its functions cannot be bounded.
     """
     wrapper = _Wrapper()
     return wrapper.wrap(statement, frozenset(), 0), wrapper.has_wrapped
@@ -103,8 +101,8 @@ class _Wrapper:
 
         Args:
             value: the part.
-            parameters: of the lambdas around it.
-            depth: how many wrapped calls it stands in the arguments of.
+            parameters: parameters of the enclosing lambdas.
+            depth: the number of enclosing wrapped calls.
         """
         if isinstance(value, list):
             return [self.wrap(item, parameters, depth) for item in value]
@@ -133,7 +131,7 @@ class _Wrapper:
 
 
 def _unreachable(given: list[Tree], parameters: frozenset[str], depth: int) -> str:
-    """Return why no condition can stand before a call: it must see the very values that the call does."""
+    """Return the reason why no condition can guard a call: the condition must see the same values as the call."""
     if parameters:
         return "in a lambda"
     if depth >= MAX_DEPTH:
@@ -150,7 +148,7 @@ def _all_arguments(call: Tree) -> list[Tree]:
 
 
 def _is_small(name: str, given: list[Tree]) -> bool:
-    """Whether the literals among the arguments say that no row's value is too large."""
+    """Whether the literals among the arguments show that no row's value is too large."""
     sizes = {"repeat": (), "bar": given[3:], "to_base": given[2:]}.get(name, given[1:2])
     if name in ("replace", "regexp_replace"):
         return len(str((given[2].get("literal") or {}).get("text", "x" * 99))) <= 10

@@ -1,4 +1,4 @@
-"""Whether an answer's SQL may run, as a sandbox finds it: nothing of it is computed in this process."""
+"""Checks an answer's SQL in the sandbox: this process computes nothing of it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from ....workers.sandbox import Limits, Sandbox
 from .verify import verify, warm_up
 
 LIMITS = Limits(megabytes=512, seconds=5.0)
-SANDBOX = Sandbox(warm_up)
-"""Where text2sql computes what others wrote."""
+SANDBOX = Sandbox(warm_up)  # The sandbox for SQL and DDL that users or models wrote.
 
 
 def check_answer(output: str, schema: Schema, bindable: bool, limits: Limits = LIMITS) -> tuple[str, Failure | None]:
-    """Return the SQL of an answer as it may run, or as it was written and what is wrong with it; nothing is run.
+    """Return the SQL of an answer that may run; or the SQL as written and its error. Nothing is run.
 
     Args:
-        output: what a model wrote.
-        schema: what it was asked of.
+        output: the model's answer.
+        schema: the schema of the question.
         bindable: whether an empty copy of the schema can be made.
-        limits: of the memory and time in which it is parsed and bound and its constants are computed.
+        limits: memory and time to parse and bind it and to compute its constants.
     """
     written = [""]
     arguments = output, bare_schema(schema), bindable
@@ -32,13 +31,13 @@ def check_answer(output: str, schema: Schema, bindable: bool, limits: Limits = L
 
 
 def limit_failure(error: SandboxLimitError, limits: Limits) -> Failure:
-    """Return what a model, and its user, are told of SQL that goes past its limits before it reads a row."""
+    """Return the error, for the model and the user, of SQL that exceeds its limits before it reads a row."""
     if error.limit == "time":
         return Failure("time", f"to plan it, with its constants, takes longer than {limits.seconds:g} s")
     return Failure("memory", f"to plan it, with its constants, takes more memory than {limits.megabytes} MB")
 
 
 def bare_schema(schema: Schema) -> Schema:
-    """Return the names and types of a schema: what binding needs of it, and what is sent to the child."""
+    """Return only the names and types of a schema: enough for binding, and small enough to send to the child."""
     tables = (Table(table.name, tuple(Column(c.name, c.type) for c in table.columns)) for table in schema.tables)
     return Schema(schema.name, tuple(tables))

@@ -1,4 +1,4 @@
-"""The constants of a statement: expressions that DuckDB computes while it plans, whatever its memory limit says."""
+"""The constants of a statement: expressions that DuckDB computes while it plans, without any memory limit."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def compute(cursor: duckdb.DuckDBPyConnection, statement: Tree) -> None:
     """Compute the constants of a statement, as DuckDB will.
 
     Raises:
-        duckdb.OutOfMemoryException, duckdb.InterruptException, MemoryError: they take more than may be taken.
+        duckdb.OutOfMemoryException, duckdb.InterruptException, MemoryError: they exceed the limits.
     """
-    # Their hashes: a value itself would be made one of Python's.
+    # Selects their hashes, because a value itself would be converted to Python.
     _select(cursor, "hash(1)", constant_expressions(statement))
 
 
 def largest_constant(cursor: duckdb.DuckDBPyConnection, statement: Tree) -> int:
-    """Return how long the longest constant of a statement is, as text; those that `unnest` makes rows of aside.
+    """Return the text length of a statement's longest constant; those that `unnest` turns into rows do not count.
 
     Raises:
         duckdb.OutOfMemoryException, duckdb.InterruptException, MemoryError: as `compute`.
@@ -46,7 +46,7 @@ def largest_constant(cursor: duckdb.DuckDBPyConnection, statement: Tree) -> int:
 
 
 def _select(cursor: duckdb.DuckDBPyConnection, around: str, expressions: list[Tree]) -> tuple[Any, ...]:
-    """Return a function of each expression; nothing where DuckDB cannot compute one of them."""
+    """Return a function's result for each expression; nothing if DuckDB cannot compute one of them."""
     if not expressions:
         return ()
     statement: Tree = _template(around)
@@ -58,7 +58,7 @@ def _select(cursor: duckdb.DuckDBPyConnection, around: str, expressions: list[Tr
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise
     except duckdb.Error:
-        return ()  # A cast that fails, perhaps in a branch that is never taken: for the query itself to say.
+        return ()  # E.g. a cast that fails, perhaps in a branch that never runs: the query itself will report it.
 
 
 @lru_cache(maxsize=4)
@@ -68,7 +68,7 @@ def _template(around: str) -> Tree:
 
 
 def _around(value: Any, expression: Tree) -> Any:
-    """Return a tree with the expression in place of its number 1."""
+    """Return a tree in which the expression replaces the number 1."""
     if isinstance(value, list):
         return [_around(item, expression) for item in value]
     if not isinstance(value, dict):
@@ -85,7 +85,7 @@ def _unnested(statement: Tree) -> Iterator[Tree]:
 
 
 def is_constant(node: Tree, parameters: frozenset[str] = frozenset()) -> bool:
-    """Whether an expression depends on no row, `parameters` of the lambda around it aside."""
+    """Whether an expression depends on no row; `parameters` of the enclosing lambda do not count."""
     if node["class"] == "COLUMN_REF":
         return len(node["column_names"]) == 1 and node["column_names"][0].lower() in parameters
     if node["class"] not in CONSTANT_CLASSES or _depends_on_rows(node):
@@ -100,7 +100,7 @@ def _largest(value: Any) -> Iterator[Tree]:
         for item in value:
             yield from _largest(item)
     elif isinstance(value, dict):
-        if value.get("type") == "TABLE_FUNCTION":  # It makes rows: of it only the arguments are computed ahead.
+        if value.get("type") == "TABLE_FUNCTION":  # It returns rows: DuckDB computes only its arguments while planning.
             yield from _largest(value["function"].get("arguments"))
         elif "class" in value and value["class"] != "LAMBDA" and is_constant(value):
             yield value
@@ -110,7 +110,7 @@ def _largest(value: Any) -> Iterator[Tree]:
 
 
 def _children(node: Tree) -> Iterator[Tree]:
-    """Yield the expressions right below one."""
+    """Yield the child expressions."""
     pending: list[Any] = list(node.values())
     while pending:
         value = pending.pop()
@@ -135,14 +135,14 @@ def _calls(node: Tree) -> bool:
 
 
 def _depends_on_rows(node: Tree) -> bool:
-    """Whether a function is computed for each row or over several; one that a column stands before is, too."""
+    """Whether a function depends on rows: volatile functions, aggregates, and methods of a column."""
     name = str(node.get("function_name", "")).lower()
     return node["class"] == "FUNCTION" and (bool(node.get("schema")) or name in per_row_functions())
 
 
 @lru_cache(maxsize=1)
 def per_row_functions() -> frozenset[str]:
-    """Return the names of functions that are no constant even of constants: volatile ones, aggregates, unnest."""
+    """Return the functions that are not constant even with constant arguments: volatile ones, aggregates, unnest."""
     rows = query(
         "SELECT DISTINCT function_name FROM duckdb_functions() "
         "WHERE function_type IN ('aggregate', 'window') OR stability = 'VOLATILE'"

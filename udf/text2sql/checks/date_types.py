@@ -1,4 +1,4 @@
-"""Which expressions of a query are dates and times, as far as its text and its columns' types say."""
+"""Finds the expressions of a query that are dates and times, from its text and its columns' types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OF_THEIR_ARGUMENT = (
 
 
 def type_of(node: exp.Expr) -> str:
-    """Return 'DATE', 'TIMESTAMP', the type of a column as its schema has it, or '' where nothing says it."""
+    """Return 'DATE', 'TIMESTAMP', the declared type of a column, or '' if the type is unknown."""
     if "type" in node.meta:
         return _plain(str(node.meta["type"]))
     if isinstance(node, exp.Cast):

@@ -1,4 +1,4 @@
-"""DuckDB's dates in the SQL of SQLite, MySQL and PostgreSQL: what sqlglot leaves as it is, or says wrongly."""
+"""Translates DuckDB's date functions to SQLite, MySQL and PostgreSQL where sqlglot does not, or does it wrongly."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ NODES: dict[type[exp.Expr], str] = {
 
 @dataclass(frozen=True)
 class DateFunctions:
-    """How a database says what DuckDB does with dates; `:x` and `:y` stand for the values.
+    """One database's SQL for DuckDB's date functions; `:x` and `:y` are placeholders.
 
     Args:
-        dialect: what sqlglot calls its SQL.
-        parts: numbers of a date by DuckDB's names of them.
-        truncated_dates: `date_trunc` to days and more, which gives a date.
-        truncated_times: `date_trunc` to hours and less.
+        dialect: sqlglot's name of its SQL dialect.
+        parts: date parts, by DuckDB's names.
+        truncated_dates: `date_trunc` to days and longer units, which returns a date.
+        truncated_times: `date_trunc` to hours and shorter units.
         differences: `date_diff` from x to y by unit.
-        days_between: `y - x` of two dates; None: as DuckDB writes it.
-        shifted: writes a date that an amount of a unit is added to, with 1 or -1.
-        rewrites: what else is written otherwise.
+        days_between: `y - x` of two dates; None: the same as in DuckDB.
+        shifted: writes the addition (1) or subtraction (-1) of an amount of a unit to a date.
+        rewrites: all other rewrites.
     """
 
     dialect: str
@@ -54,10 +54,10 @@ class DateFunctions:
     rewrites: Mapping[type[exp.Expr], Rewrite] = field(default_factory=dict)
 
     def rewrite(self, query: exp.Query) -> exp.Query:
-        """Return DuckDB's query with the database's functions; the types of its columns are in their `meta`.
+        """Return DuckDB's query with the database's functions; the columns' types are in their `meta`.
 
         Raises:
-            SqlglotError: the database has nothing like a part of it.
+            SqlglotError: the database has no equivalent for a part of it.
         """
         rewrites: dict[type[exp.Expr], Rewrite] = {
             **dict.fromkeys(NODES, lambda node: self._part(NODES[type(node)], node.this, node)),
@@ -72,7 +72,7 @@ class DateFunctions:
             exp.TimeToStr: format_second,
             **self.rewrites,
         }
-        for node in reversed(list(query.dfs())):  # What stands inside first.
+        for node in reversed(list(query.dfs())):  # Inner expressions first.
             if (rewrite := rewrites.get(type(node))) and (written := rewrite(node)) is not node:
                 node.replace(written)
         if not self.has_intervals and query.find(exp.Interval):
@@ -104,7 +104,7 @@ class DateFunctions:
         return self._template("CAST(:x AS DATETIME)", "TIMESTAMP", x=date) if kind == "TIMESTAMP" else date
 
     def _difference(self, node: exp.Expr) -> exp.Expr:
-        """Write `date_diff`, which counts the borders of months or hours between two dates, and whole weeks."""
+        """Write `date_diff`, which counts the boundaries of months or hours between two dates, and full weeks."""
         unit = _unit(node.args["unit"].name)
         if unit not in self.differences:
             raise SqlglotError(f"the {unit}s between two dates are not counted in {self.dialect}")
@@ -133,7 +133,7 @@ class DateFunctions:
 
 
 def template(dialect: str, sql: str, kind: str = "", **values: exp.Expr) -> exp.Expr:
-    """Return a database's SQL with values for its placeholders, and of which type DuckDB has it."""
+    """Return a database's SQL with values for its placeholders, and its type in DuckDB."""
     written: exp.Expr = sqlglot.parse_one(sql, read=dialect)
     for placeholder in list(written.find_all(exp.Placeholder)):
         placeholder.replace(values[placeholder.name].copy())
@@ -154,10 +154,10 @@ def _is_interval(node: exp.Expr) -> bool:
 
 
 def _amounts(interval: exp.Expr) -> list[tuple[exp.Expr, str]]:
-    """Return how many of which units an interval is.
+    """Return the amounts and units of an interval.
 
     Raises:
-        SqlglotError: it has a unit that is not known here.
+        SqlglotError: it has an unknown unit.
     """
     interval = interval.unnest()
     if isinstance(interval, exp.Mul):
@@ -178,7 +178,7 @@ def _amounts(interval: exp.Expr) -> list[tuple[exp.Expr, str]]:
 
 
 def _sums(amounts: list[tuple[float, str]]) -> list[tuple[exp.Expr, str]]:
-    """Return an interval's months, days and seconds, as DuckDB adds them; nothing where a unit is not known."""
+    """Return an interval's months, days and seconds, as DuckDB adds them; nothing if a unit is unknown."""
     found: list[tuple[exp.Expr, str]] = []
     for unit, sizes in (("month", MONTHS_A_UNIT), ("day", DAYS_A_UNIT), ("second", SECONDS_A_UNIT)):
         if total := sum(amount * sizes[name] for amount, name in amounts if name in sizes):
@@ -188,7 +188,7 @@ def _sums(amounts: list[tuple[float, str]]) -> list[tuple[exp.Expr, str]]:
 
 
 def format_second(node: exp.Expr) -> exp.Expr:
-    """Return `strftime` with its format behind the date; DuckDB takes either order."""
+    """Return `strftime` with its arguments in the order date, format; DuckDB accepts either order."""
     date, text = node.this, node.args["format"]
     if isinstance(date, exp.Literal) and not isinstance(text, exp.Literal):
         return exp.TimeToStr(this=text, format=date)

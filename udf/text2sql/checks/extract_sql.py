@@ -1,4 +1,4 @@
-"""A model's answer reduced to its SQL: prose, blocks, thinking and what runs on behind it are cut away."""
+"""Extracts the SQL from a model's answer: removes prose, code fences, reasoning, and text after the SQL."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 SQL_MARK = re.compile(
     r"\w*sql\w*|duckdb|postgres|sqlite\d?|oracle|hive|spark|clickhouse|snowflake|bigquery|presto|trino|mariadb|db2|redshift"
 )
+# Labels that mark SQL as final, not as a draft.
 FINAL = re.compile(r"final|correct|answer|最终|最后|正确|答案", re.IGNORECASE)
-"""Says of a line that its SQL is the one that is meant, not a draft."""
 LABEL = (
     r"(?:\W{0,20}\b(?:the\s+)?(?:final\s+)?(?:sql|query|answer)(?:\s?(?:query|statement|语句|查询))?"
     r"\W{0,20}[:：][\W_]{0,20}?)?"
 )
-# How a SELECT begins: words that English begins a sentence with too count only where SQL follows them.
+# How a SELECT begins. Words that can also begin an English sentence count only if SQL follows.
 SELECT = (
     r"(?P<sql>[(\s]{0,40}(?:SELECT\b(?!\s+(?:the|your|this|that|an|only|one|from the)\s(?!\w+\s*[,(]))"
     r"|WITH\s+(?:RECURSIVE\s+)?(?:\w+|\"[^\"]+\")\s*(?:\([^)]*\)\s*)?AS\s*(?:(?:NOT\s+)?MATERIALIZED\s*)?\("
@@ -48,9 +48,9 @@ VERB = re.compile(
 QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|FROM|VALUES|TABLE|PIVOT|UNPIVOT)\b", re.IGNORECASE)
 CHANGES = re.compile(r"\)\s*(?:INSERT\s+INTO|UPDATE\s+\w|DELETE\s+FROM|MERGE\s+INTO)\b", re.IGNORECASE)
 SQL_TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
-# What stands behind SQL and is none: chat markers, the training data's next section, the end of a block.
+# What ends the SQL: chat markers, the training data's next section, the end of a block.
 MARK = re.compile(r"<\|[^|]*\||</?s>|\[/?(?:INST|SQL|QUESTION)\]|```|~~~|###+ |\n\s{0,20}(?:\*\*\w|【)")
-# How a line goes on with a statement: such a line is never cut off, or a fault in it would become another query.
+# How a line continues a statement. Such a line is never cut: without it, faulty SQL would become another query.
 CONTINUATION = re.compile(
     r"\s*(?:[^\w\s\u2e80-\uffff>*#-]|(?:WHERE|GROUP|ORDER|HAVING|LIMIT|OFFSET|JOIN|LEFT|RIGHT|INNER|OUTER|FULL|CROSS|ASOF|ON"
     r"|AND|OR|NOT|IN|UNION|INTERSECT|EXCEPT|FROM|SELECT|AS|WINDOW|QUALIFY|CASE|WHEN|THEN|ELSE|END|USING|BETWEEN|IS)\b)",
@@ -64,11 +64,11 @@ DECLINE = re.compile(
 
 
 def extract_sql(text: str) -> str | None:
-    """Return the SQL that an answer holds, without the comments before and the semicolons behind it, or None.
+    """Return the SQL in an answer, without leading comments and trailing semicolons, or None.
 
-    A query is taken before any other statement, a block marked as SQL before one that is not, the last of several
-    before the others (a model that thinks aloud writes drafts first), a block before prose. Nothing is judged here:
-    whether it may run, the guard says.
+    A query is preferred to other statements, a block marked as SQL to unmarked ones, the last of several
+    to the earlier ones (a model that reasons writes drafts first), a block to prose. This function does not check
+    whether the SQL may run; the guard does.
     """
     text = THOUGHT.sub("", text)
     for part, is_sql in _parts(text):
@@ -84,24 +84,24 @@ def extract_sql(text: str) -> str | None:
 
 
 def _begin(text: str) -> re.Match[str] | None:
-    """Return where the SQL begins in prose: behind the last label that calls it final, else at the first line."""
+    """Return where the SQL begins in prose: after the last label that marks it as final, else at the first line."""
     found = [*AT_LINE_START.finditer(text), *BEHIND_COLON.finditer(text)]
     final = [one for one in found if FINAL.search(text[text.rfind("\n", 0, one.start("sql")) + 1 : one.start("sql")])]
     return max(final, key=lambda one: one.start("sql"), default=None) or next(iter(found), None)
 
 
 def decline_reason(text: str) -> str | None:
-    """Return why a model says that the schema cannot answer, in its own words; None where it does not say so."""
+    """Return the model's own explanation that the schema cannot answer the question; None if it does not say so."""
     found = DECLINE.search(THOUGHT.sub("", text))
     return (found[1] or found[0]).strip() if found else None
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield where the SQL may stand, the likeliest place first, and whether nothing but SQL should be there."""
+    """Yield the places where the SQL may be, the likeliest first, and whether a place should contain only SQL."""
     if text.lstrip().startswith(("{", "[")) and (sql := sql_in_json(text)):
         yield sql, True
     if AT_LINE_START.match(COMMENTS.sub("", text)):
-        yield text, False  # SQL at once: where the prompt opened a block, the answer closes it.
+        yield text, False  # The answer begins with SQL: if the prompt opened a block, the answer closes it.
     places = list(_marked_places(text))
     yield from ((place, True) for place in places if _is_query(place))
     commands = any(VERB.match(COMMENTS.sub("", place)) for place in places)
@@ -115,7 +115,7 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _marked_places(text: str) -> Iterator[str]:
-    """Yield what stands in tags and blocks, those marked as SQL first, the last of each before the others."""
+    """Yield the contents of tags and blocks, those marked as SQL first, in each group the last one first."""
     for tag in [*TAG.finditer(text)][: -MAX_TAGS - 1 : -1]:
         if inside := _inside_tag(text, tag):
             yield inside
@@ -126,7 +126,7 @@ def _marked_places(text: str) -> Iterator[str]:
 
 
 def _inside_tag(text: str, tag: re.Match[str]) -> str:
-    """Return what stands between a tag and its end; SQLCoder's [SQL] may go on to the end of the text."""
+    """Return the text between a tag and its end; SQLCoder's [SQL] may have no end tag."""
     closing = f"</{tag['name']}>" if tag["name"] else "[/SQL]"
     end = re.compile(re.escape(closing), re.IGNORECASE).search(text, tag.end())
     if end is None:
@@ -135,13 +135,13 @@ def _inside_tag(text: str, tag: re.Match[str]) -> str:
 
 
 def _is_query(text: str) -> bool:
-    """Whether a text is SQL that reads and does nothing else: no CREATE INDEX, EXPLAIN or INSERT as an example."""
+    """Whether a text is SQL that only reads: not a CREATE INDEX, EXPLAIN or INSERT that is shown as an example."""
     bare = COMMENTS.sub("", text)
     return QUERY.match(bare) is not None and CHANGES.search(bare) is None
 
 
 def _without_quotes(text: str) -> str:
-    """Return an answer that stands in quotes as a whole without them."""
+    """Return an answer without the quotes around the whole of it."""
     bare = text.strip()
     inside = bare[1:-1]
     quoted = len(bare) > 2 and (bare[0], bare[-1]) in {("'", "'"), ('"', '"'), ("“", "”")}
@@ -149,9 +149,9 @@ def _without_quotes(text: str) -> str:
 
 
 def _up_to_end(text: str) -> str:
-    """Cut what is behind a statement: from its semicolon, unless another statement follows, or from a mark.
+    """Cut the text after a statement: from its semicolon, unless another statement follows, or from an end mark.
 
-    Where neither is there, the most lines that DuckDB's parser takes, if what is cut away is prose.
+    Without either, keep the most lines that DuckDB's parser accepts, if the rest is prose.
     """
     end = 0
     for found in SQL_TOKEN.finditer(text):
@@ -172,7 +172,7 @@ def _up_to_end(text: str) -> str:
 
 
 def _begins_statement(text: str) -> bool:
-    """Whether another statement follows, and no prose: 'With this query …' begins like one too."""
+    """Whether another statement follows, not prose: 'With this query …' begins like one too."""
     next_one = COMMENTS.sub("", text).partition(";")[0]
     return VERB.match(next_one) is not None and parser_error(MARK.split(next_one, maxsplit=1)[0]) is None
 

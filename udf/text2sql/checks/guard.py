@@ -29,16 +29,16 @@ HINT = "text2sql runs one SELECT over the tables of its schema"
 def check_sql(
     sql: str, schema: Schema | None = None, *, strict: bool = False, functions: Collection[str] = frozenset()
 ) -> str:
-    """Return the one SELECT that a text holds, without comments and semicolons: what was checked is what may run.
+    """Return the single SELECT of a text, without comments and semicolons; exactly the returned SQL was checked.
 
     Args:
-        sql: what a model wrote.
-        schema: whose tables may be read whatever they are called, e.g. one named like a file.
-        strict: refuse every table that is not in the schema. Binding does it better, where a schema can be bound.
-        functions: names of others than DuckDB's own that it may call.
+        sql: the model's SQL.
+        schema: its tables may be read whatever their name is, e.g. one named like a file.
+        strict: refuse every table that is not in the schema. If a schema can be bound, binding does this better.
+        functions: names of functions that it may call besides DuckDB's own.
 
     Raises:
-        GuardError: it is no single SELECT, or reaches for what it may not.
+        GuardError: it is not a single SELECT, or uses something that is not allowed.
     """
     return checked_statement(sql, schema, strict=strict, functions=functions)[0]
 
@@ -46,7 +46,7 @@ def check_sql(
 def checked_statement(
     sql: str, schema: Schema | None = None, *, strict: bool = False, functions: Collection[str] = frozenset()
 ) -> tuple[str, Tree]:
-    """Return the one SELECT that a text holds, as `check_sql` does, and DuckDB's own tree of it."""
+    """Return the single SELECT of a text, as `check_sql` does, and DuckDB's own tree of it."""
     sql = _single_statement(sql)
     tree = tree_of(sql)
     tables = table_paths(schema) if schema else {}
@@ -69,7 +69,7 @@ def _refuse(what: str, hint: str = HINT) -> GuardError:
 
 
 def _single_statement(sql: str) -> str:
-    """Return the statement with a space for each comment; DuckDB's own tokenizer says where they are."""
+    """Return the statement with a space for each comment; DuckDB's own tokenizer finds the comments."""
     text = sql.encode()
     tokens = [*duckdb.tokenize(sql), (len(text), duckdb.token_type.comment)]
     statements = [b""]
@@ -88,10 +88,10 @@ def _single_statement(sql: str) -> str:
 
 
 def tree_of(sql: str) -> Tree:
-    """Return DuckDB's own tree of the one SELECT.
+    """Return DuckDB's own tree of the single SELECT.
 
     Raises:
-        GuardError: it is none, or nested too deeply.
+        GuardError: it is not a SELECT, or nested too deeply.
     """
     try:
         tree = serialize(sql)
@@ -121,7 +121,7 @@ def _check_kind(node: Tree) -> None:
 
 def _check_function(node: Tree, functions: Collection[str], schemas: Collection[str]) -> None:
     name = node["function_name"].lower()
-    # In `column.lower()` the column stands where a schema would: a name that no schema has is one.
+    # In `column.lower()` the column is where a schema name would be: if no schema has that name, it is a column.
     schema = str(node.get("schema") or "").lower()
     if node.get("catalog") or (schema and schema in schemas):
         raise _refuse(f"the function {name} is called through a schema", hint=f"write {name}(…)")

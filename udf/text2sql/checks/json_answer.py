@@ -1,4 +1,4 @@
-"""The SQL of an answer in JSON, and in what models write for JSON: raw line breaks, comments, any quotes, cut short."""
+"""Extracts SQL from JSON, also from invalid JSON of models: raw line breaks, comments, other quotes, truncated text."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ VERB = re.compile(
     r"|SUMMARIZE|PIVOT|UNPIVOT|COPY|ATTACH|PRAGMA|SET|CALL)\b",
     re.IGNORECASE | re.DOTALL,
 )
+# Where a JSON object may begin: at the start of a line or after a colon, never within SQL.
 BEGINS = re.compile(r"(?:^|[:：>`]|\bjson)[ \t]*(?=[{\[])", re.IGNORECASE | re.MULTILINE)
-"""Where an object may begin: at a line's start or behind a colon, never within SQL."""
 KEY = r"(?:[\w -]{0,20}(?:sql|query|查询|语句)[\w -]{0,20}|answer|statement|code|output|result|response|答案)"
 FIELD = re.compile(
     rf"""(?:["'“”`]{KEY}["'“”`]|(?<![\w"']){KEY})\s*[:：]\s*(?P<quote>"{{3}}|'{{3}}|["'`“])""", re.IGNORECASE
@@ -24,13 +24,12 @@ FIELD = re.compile(
 CLOSES = {"“": "”"}
 ESCAPED = re.compile(r"\\(u[0-9a-fA-F]{4}|\n|.)", re.DOTALL)
 LETTERS = {"n": "\n", "t": "\t", "r": "\r", "\n": "\n"}
-MAX_TRIES = 30
-"""Closing quotes, or beginnings of objects, that are tried: each try asks DuckDB's parser."""
+MAX_TRIES = 30  # Maximum number of closing quotes, or starts of objects, to try; each try calls DuckDB's parser.
 DEEPEST = 6
 
 
 def sql_in_json(text: str) -> str | None:
-    """Return the SQL that an answer like {"sql": "SELECT …"} says; None where it is no such answer."""
+    """Return the SQL of an answer like {"sql": "SELECT …"}; None if the answer is not like that."""
     begins = [found.end() for found in BEGINS.finditer(text)][:MAX_TRIES]
     for begin in begins:
         try:
@@ -43,7 +42,7 @@ def sql_in_json(text: str) -> str | None:
 
 
 def _best(found: Iterator[tuple[str, str]]) -> str | None:
-    """Return the statement whose key speaks of SQL most clearly, one that DuckDB can parse before others."""
+    """Return the statement with the key that names SQL most clearly; statements that DuckDB can parse come first."""
     statements = [(key.lower(), text) for key, text in found if VERB.match(text)][:MAX_TRIES]
     ranked = [(_rank(key), "```" not in text and parser_error(text) is not None, text) for key, text in statements]
     return min(ranked, key=lambda one: one[:2])[2] if ranked else None
@@ -54,7 +53,7 @@ def _rank(key: str) -> int:
 
 
 def _strings(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Yield every text of a JSON value with its key; a list of lines is one text, and JSON in a text is read too."""
+    """Yield every string of a JSON value with its key; a list of lines is one; JSON in a string is parsed too."""
     if depth > DEEPEST:
         return
     if isinstance(value, dict):
@@ -72,7 +71,7 @@ def _strings(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, s
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the texts behind keys that speak of SQL, where the whole is no JSON."""
+    """Yield the strings after keys that name SQL, if the whole is not valid JSON."""
     for number, found in enumerate(FIELD.finditer(text)):
         if number >= DEEPEST:
             return
@@ -81,7 +80,7 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _closed(text: str, quote: str) -> str:
-    """Return a text up to its closing quote: the first behind which the object goes on and before which SQL ends."""
+    """Return a string up to its closing quote: the first one where the SQL ends before it and the object continues."""
     closing = re.escape(CLOSES.get(quote, quote))
     first = None
     for number, end in enumerate(re.finditer(rf"{closing}(?=\s*(?:[,}}\]]|//|/\*|\#|\n|\Z))", text)):

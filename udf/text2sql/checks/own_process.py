@@ -1,7 +1,7 @@
-"""SQL for the user's own process, where `ask` runs it: bounded, and run before on the empty copy of its schema.
+"""Prepares SQL for the user's own process, where `ask` runs it: bounds it, and first runs it on an empty copy.
 
-No limit holds there but a watchdog's, whose interrupt DuckDB heeds between two chunks of rows. What takes too much
-without a single row of the user's takes it in the sandbox first.
+In that process there is no limit but a watchdog, whose interrupt DuckDB checks between two chunks of rows. SQL that
+takes too much even without any of the user's rows is found in the sandbox first.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ from .constant_expressions import largest_constant
 from .guard import checked_statement
 from .sql_tree import to_sql
 
-LIMITS = Limits(megabytes=256, seconds=2.0)
-"""What planning may take in the user's process too, where nothing can stop it."""
+LIMITS = Limits(megabytes=256, seconds=2.0)  # Limits for planning in the user's process, where nothing can stop it.
+# Limits for running without rows; what an interrupt can stop may take longer in the user's process.
 EMPTY_LIMITS = Limits(megabytes=512, seconds=2.0)
-"""What running without rows may take; what an interrupt ends after that may run on at home."""
 FETCHED_ROWS = 1000
 
 
 def query_for_ask(sql: str, schema: Schema, max_rows: int) -> str:
-    """Return the SELECT that `ask` runs: the SQL, each row's values bounded, and at most so many rows.
+    """Return the SELECT that `ask` runs: the SQL with a bound for each row's values, and a limit on the rows.
 
     Raises:
-        GuardError: it takes too much without a row, or nothing would bound or stop it.
+        GuardError: it takes too much even without rows, or it cannot be bounded or stopped.
     """
     names = bare_schema(schema)
     try:
@@ -46,10 +45,10 @@ def query_for_ask(sql: str, schema: Schema, max_rows: int) -> str:
 
 
 def bounded_query(sql: str, schema: Schema) -> str:
-    """Return SQL that was checked as it may run in the user's process, with its columns' names; in a child.
+    """Return checked SQL in the form that may run in the user's process, and its column names; runs in a child process.
 
     Raises:
-        GuardError: nothing would bound what a function of it makes.
+        GuardError: one of its functions cannot be bounded.
     """
     sql, tree = checked_statement(sql, schema)
     if sql.lstrip().lower().startswith("pivot"):
@@ -69,7 +68,7 @@ def bounded_query(sql: str, schema: Schema) -> str:
 
 
 def run_empty(query: str, schema: Schema) -> None:
-    """Run a query on the empty copy of its schema, and leave out what it gives; in a child."""
+    """Run a query on an empty copy of its schema, and discard the result; runs in a child process."""
     with binder_for(schema).cursor() as cursor, interruptible(cursor.interrupt):
         try:
             cursor.execute(query)
@@ -78,4 +77,4 @@ def run_empty(query: str, schema: Schema) -> None:
         except (duckdb.OutOfMemoryException, duckdb.InterruptException):
             raise
         except duckdb.Error:
-            return  # A cast that fails, say: for the query itself to say.
+            return  # For example a cast that fails: the query itself will report it.

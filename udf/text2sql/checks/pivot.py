@@ -1,4 +1,4 @@
-"""PIVOT without IN: DuckDB finds its values when it runs, and does not show its tree; with values it does."""
+"""PIVOT without IN: DuckDB finds the values when it runs and returns no tree; if values are given, it returns one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import duckdb
 
+# Tokens that end the list after ON; '' is the end of the text.
 END = {"using", "group", "order", "limit", "offset", ";", ""}
-"""What ends the list behind ON; '' is the end of the text."""
 
 
 def with_values(sql: str) -> str | None:
-    """Return a PIVOT with a value for each of its columns that names none; None for any other statement."""
+    """Return a PIVOT with a value added for each of its columns that has none; None for any other statement."""
     written: list[str] = []
     is_pivot = is_list = has_values = had_list = False
     for token, word in _tokens(sql):
@@ -28,7 +28,7 @@ def with_values(sql: str) -> str | None:
 
 
 def _tokens(sql: str) -> Iterator[tuple[str, str]]:
-    """Yield each token, and it in small letters where no bracket is open around it; at last two empty texts."""
+    """Yield each token, and its lower case if it is outside all brackets, else '('; at the end two empty strings."""
     text, depth = sql.encode(), 0
     starts = [start for start, kind in duckdb.tokenize(sql) if kind != duckdb.token_type.comment]
     for start, end in pairwise([*starts, len(text)]):

@@ -56,14 +56,14 @@ def _date_parts(node: exp.Expr) -> dict[str, exp.Expr]:
 
 
 def _as_date(node: exp.Expr) -> exp.Expr:
-    """Write `date_trunc` of a date as a date: PostgreSQL would make it a time in the server's zone."""
+    """Write `date_trunc` of a date as a date: PostgreSQL would return a timestamp in the server's time zone."""
     if type_of(node.this) != "DATE" or isinstance(node.parent, exp.Cast):
         return node
     return exp.cast(node.copy(), "DATE")
 
 
 def _add_in_postgres(date: exp.Expr, amount: exp.Expr, unit: str, sign: int) -> exp.Expr:
-    """Write an interval of so many units as that many times one unit, unless their number is in the text."""
+    """Write an interval as a number times one unit, unless the number is a literal."""
     if isinstance(amount, exp.Literal):
         return add_interval(date, exp.Literal.string(amount.name), unit, sign)
     times = exp.Mul(this=exp.paren(amount), expression=exp.Interval(this=exp.Literal.string("1"), unit=exp.var(unit)))

@@ -13,7 +13,7 @@ Scope = frozenset[str]
 
 
 def serialize(sql: str) -> Tree:
-    """Return DuckDB's tree of a SELECT: its `statements`, or the `error` and why there is one.
+    """Return DuckDB's tree of a SELECT: its `statements`, or `error` and the reason.
 
     Raises:
         RecursionError, duckdb.Error: it is nested too deeply.
@@ -26,14 +26,14 @@ def to_sql(statement: Tree) -> str:
     """Return a statement of a tree as SQL.
 
     Raises:
-        duckdb.Error: the tree is none of DuckDB's.
+        duckdb.Error: it is not a tree of DuckDB's.
     """
     tree = json.dumps({"error": False, "statements": [statement]})
     return str(query("SELECT json_deserialize_sql($1::VARCHAR::JSON)", [tree])[0][0])
 
 
 def nodes(tree: Tree) -> Iterator[tuple[Tree, Scope]]:
-    """Yield every node with the names that WITH gives there: a name counts after its own query, not before it."""
+    """Yield every node with the names that WITH defines there: a name is visible after its own query, not before it."""
     pending: list[tuple[Any, Scope]] = [(tree, frozenset())]
     while pending:
         value, scope = pending.pop()
@@ -50,5 +50,5 @@ def nodes(tree: Tree) -> Iterator[tuple[Tree, Scope]]:
 
 
 def arguments(function: Tree) -> list[Tree]:
-    """Return what a function is given."""
+    """Return the arguments of a function."""
     return [argument["expression"] for argument in function["arguments"]]

@@ -1,4 +1,4 @@
-"""DuckDB's dates in SQLite, which has no type for them: it holds texts like 2024-01-31 and has functions of those.
+"""DuckDB's dates in SQLite, which has no date type: it stores text like 2024-01-31 and has functions for such text.
 
 SQLite's functions: https://www.sqlite.org/lang_datefunc.html. Nothing here needs a SQLite newer than 3.31.
 """
@@ -17,8 +17,7 @@ from .dates import DAYS_A_UNIT, MONTHS_A_UNIT, SECONDS_A_UNIT, DateFunctions, Re
 
 _template = functools.partial(template, "sqlite")
 
-THURSDAY = "DATE(:x, '-3 days', 'weekday 4')"
-"""Of the ISO week: its year is the week's, and the weeks are counted by them."""
+THURSDAY = "DATE(:x, '-3 days', 'weekday 4')"  # Of the ISO week: its year is the week's, and weeks are counted by it.
 PARTS = {
     "year": "CAST(STRFTIME('%Y', :x) AS INTEGER)",
     "month": "CAST(STRFTIME('%m', :x) AS INTEGER)",
@@ -62,14 +61,13 @@ DIFFERENCES |= {
 DIFFERENCES |= {
     unit: f"({MONTHS.format(':y', size)} - {MONTHS.format(':x', size)})" for unit, size in MONTHS_A_UNIT.items()
 }
-FORMATS = frozenset("dfHjmMsSwWY%")
-"""What STRFTIME knows; of anything else it makes NULL."""
+FORMATS = frozenset("dfHjmMsSwWY%")  # The format letters that STRFTIME supports; for any other it returns NULL.
 
 
 def _shift(date: exp.Expr, amount: exp.Expr, unit: str, sign: int) -> exp.Expr:
-    """Write a date that an interval is added to.
+    """Write the addition of an interval to a date.
 
-    SQLite makes the 31st of January plus a month the 2nd of March, DuckDB the last of February: the earlier of the two.
+    January 31 plus a month is March 2 in SQLite and the last of February in DuckDB: take the earlier of both.
     """
     kind = "TIMESTAMP" if type_of(date) == "TIMESTAMP" or unit in SECONDS_A_UNIT else "DATE"
     if unit in MONTHS_A_UNIT:
@@ -83,7 +81,7 @@ def _shift(date: exp.Expr, amount: exp.Expr, unit: str, sign: int) -> exp.Expr:
 
 
 def _modifier(amount: exp.Expr, size: int, unit: str) -> exp.Expr:
-    """Return what SQLite's functions add: '-30 days'."""
+    """Return SQLite's date modifier: '-30 days'."""
     try:
         number = float(amount.sql("duckdb"))
     except ValueError:
@@ -92,7 +90,7 @@ def _modifier(amount: exp.Expr, size: int, unit: str) -> exp.Expr:
 
 
 def _format(node: exp.Expr) -> exp.Expr:
-    """Write `strftime(date, format)`, which DuckDB takes in either order."""
+    """Write `strftime(date, format)`, whose arguments DuckDB accepts in either order."""
     node = format_second(node)
     date, text = node.this, node.args["format"]
     unknown = set(re.findall(r"%(-?.)", text.name)) - FORMATS
@@ -102,13 +100,13 @@ def _format(node: exp.Expr) -> exp.Expr:
 
 
 def _name(names: list[str], part: str) -> Rewrite:
-    """Return what writes a day's or month's English name."""
+    """Return SQL for the English name of a day or month."""
     cases = " ".join(f"WHEN {number} THEN '{name}'" for number, name in enumerate(names) if name)
     return lambda node: _template(f"CASE {PARTS[part]} {cases} END", "VARCHAR", x=node.this)
 
 
 def _joined(node: exp.Expr) -> exp.Expr:
-    """Write `concat`, which leaves NULLs out and which only new SQLites have."""
+    """Write `concat`, which skips NULLs and exists only in new versions of SQLite."""
     parts = [_template("COALESCE(:x, '')", "VARCHAR", x=part) for part in node.expressions]
     return exp.paren(functools.reduce(lambda left, right: exp.DPipe(this=left, expression=right), parts))
 
@@ -118,7 +116,7 @@ def _refused_format(_: exp.Expr) -> exp.Expr:
 
 
 def _gathered(node: exp.Expr) -> exp.Expr:
-    """Leave out the comma of `string_agg(DISTINCT …, ',')`: SQLite takes no separator there, and has that one."""
+    """Drop the comma of `string_agg(DISTINCT …, ',')`: SQLite accepts no separator there; its default is a comma."""
     separator = node.args.get("separator")
     if isinstance(node.this, exp.Distinct) and isinstance(separator, exp.Literal) and separator.name == ",":
         node.set("separator", None)

@@ -1,4 +1,4 @@
-"""Text in double quotes, as SQLite and MySQL take it, made text in single quotes."""
+"""Turns strings in double quotes, as in SQLite and MySQL, into strings in single quotes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ....workers.database_schema import Schema, split_name
 
 
 def normalize_string_literals(sql: str, schema: Schema) -> str:
-    """Return SQL whose names in double quotes that nothing is called are texts: `name = "Ann"` becomes `name = 'Ann'`.
+    """Turn double-quoted names that do not exist in the schema into strings: `name = "Ann"` becomes `name = 'Ann'`.
 
-    SQL without such names, or that cannot be read, comes back as it is.
+    SQL without such names, or that cannot be parsed, is returned unchanged.
     """
     if '"' not in sql:
         return sql

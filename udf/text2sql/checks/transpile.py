@@ -1,4 +1,4 @@
-"""Generated SQL, which is DuckDB's, said in another database's dialect, its names spelled as that database has them."""
+"""Translates generated SQL from DuckDB's dialect to another database's, with names in that database's spelling."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from .sqlite_dates import SQLITE
 
 ALIASES = {"postgresql": "postgres", "mariadb": "mysql", "sqlserver": "tsql", "mssql": "tsql"}
 DIALECTS = frozenset(dialect.value for dialect in sqlglot.Dialects if dialect.value)
-Names = dict[str, str]
-"""Names as they are spelled, by their lower case."""
+Names = dict[str, str]  # Names in their original spelling, by their lower case.
 EQUALS = (exp.EQ, exp.NEQ, exp.In)
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 
@@ -28,7 +27,7 @@ def find_dialect(name: str) -> str:
     """Return sqlglot's name of a dialect.
 
     Raises:
-        RequestError: there is none of that name.
+        RequestError: no dialect has that name.
     """
     lower = name.strip().lower()
     found = ALIASES.get(lower, lower)
@@ -40,16 +39,16 @@ def find_dialect(name: str) -> str:
 def transpile(sql: str, schema: Schema, dialect: str) -> str:
     """Return DuckDB's SQL in another dialect.
 
-    DuckDB does not mind the case of names; Postgres minds that of columns and MySQL that of tables. Names are therefore
-    written in quotes, as the schema spells them, and an alias always as it was first written.
+    DuckDB ignores the case of names; PostgreSQL does not for columns and MySQL not for tables. Names are therefore
+    written in quotes, in the schema's spelling, and an alias always as it was first written.
 
     Args:
-        sql: one SELECT that DuckDB has bound to the schema.
+        sql: a SELECT that DuckDB has bound to the schema.
         schema: of the other database.
         dialect: sqlglot's name, see `find_dialect`.
 
     Raises:
-        SqlglotError: it cannot be said there.
+        SqlglotError: the dialect cannot express it.
     """
     if dialect == "duckdb":
         return sql
@@ -64,10 +63,10 @@ def transpile(sql: str, schema: Schema, dialect: str) -> str:
 
 
 def with_limit(sql: str, dialect: str, most: int) -> str:
-    """Return a query that gives no more rows than these: the first of those that it gives without it.
+    """Return the query with a limit on its rows: the first rows of the query without the limit.
 
     Raises:
-        SqlglotError: it is no query of the dialect.
+        SqlglotError: it is not a query of the dialect.
     """
     tree = _query(sql, dialect)
     limit = tree.args.get("limit")
@@ -85,7 +84,7 @@ def _query(sql: str, dialect: str) -> exp.Query:
 
 
 def _name_all(query: exp.Query) -> None:
-    """Write GROUP BY ALL and ORDER BY ALL, which only DuckDB has, by the columns that they mean."""
+    """Replace GROUP BY ALL and ORDER BY ALL, which only DuckDB has, by their columns."""
     for select in query.find_all(exp.Select):
         group, order = select.args.get("group"), select.args.get("order")
         items = select.selects
@@ -99,13 +98,13 @@ def _name_all(query: exp.Query) -> None:
 
 
 def _aggregates(item: exp.Expr) -> bool:
-    """Whether a column of a result sums up rows, or looks at several of them: not what a query inside of it does."""
+    """Whether a result column has an aggregate or a window function, not counting subqueries."""
     nodes = item.walk(prune=lambda node: isinstance(node, exp.Query))
     return any(isinstance(node, exp.AggFunc | exp.Window) for node in nodes)
 
 
 def _wrap_limit(node: exp.Expr) -> exp.Expr:
-    """Wrap the subquery of `x IN (SELECT … LIMIT n)`: MySQL and MariaDB refuse a LIMIT there, but not deeper down."""
+    """Wrap the subquery of `x IN (SELECT … LIMIT n)`: MySQL and MariaDB accept it only one level deeper."""
     query = node.args.get("query") if isinstance(node, exp.In) else None
     if isinstance(query, exp.Subquery) and query.this.args.get("limit"):
         inner = exp.select("*").from_(query.this.subquery("limited"))
@@ -123,7 +122,7 @@ class _Spelling:
         self._aliases: Names = {}
 
     def spell(self) -> None:
-        """Spell every name, the inner queries' first: what they give out are names of the outer ones."""
+        """Spell every name, inner queries first, because outer queries use the names of their columns."""
         scopes = traverse_scope(self._tree)
         for scope in scopes:
             for source in scope.sources.values():
@@ -172,7 +171,7 @@ class _Spelling:
         column.meta["type"] = self._type(source, name)
 
     def _type(self, source: exp.Table | Scope | None, name: str) -> str:
-        """Return the type of a source's column; '' where it is not known."""
+        """Return the type of a source's column; '' if it is unknown."""
         if isinstance(source, exp.Table):
             columns = known.columns if (known := self._names_in_schema(source)) else ()
             return next((column.type for column in columns if column.name.lower() == name), "")
@@ -186,7 +185,7 @@ class _Spelling:
         return self._aliases.get(name, name)
 
     def _names(self, source: exp.Table | Scope | None) -> Names:
-        """Return the columns that a source has."""
+        """Return the columns of a source."""
         if isinstance(source, exp.Table):
             known = self._names_in_schema(source)
             return {column.name.lower(): column.name for column in known.columns} if known else {}
@@ -206,13 +205,13 @@ class _Spelling:
 
 
 def _given_out(scope: Scope) -> Names:
-    """Return the names of a query's own columns, as they are spelled by now."""
+    """Return the names of a query's result columns, in their current spelling."""
     query = scope.expression
     return {name.lower(): name for name in query.named_selects} if isinstance(query, exp.Query) else {}
 
 
 def _own(scope: Scope) -> Names:
-    """Return the names that a query gives to its columns, for its ORDER BY, GROUP BY and HAVING."""
+    """Return a query's column aliases, for its ORDER BY, GROUP BY and HAVING."""
     query = scope.expression
     if isinstance(query, exp.Select):
         return {item.alias.lower(): item.alias for item in query.selects if isinstance(item, exp.Alias)}
@@ -225,7 +224,7 @@ def _quote(identifier: exp.Identifier, name: str) -> None:
 
 
 def _reachable(scope: Scope) -> Iterator[tuple[str, exp.Table | Scope]]:
-    """Yield the sources of a query, then those of the queries around it."""
+    """Yield the sources of a query, then those of the enclosing queries."""
     here: Scope | None = scope
     while here is not None:
         yield from here.sources.items()
@@ -233,7 +232,7 @@ def _reachable(scope: Scope) -> Iterator[tuple[str, exp.Table | Scope]]:
 
 
 def _cast_compared(node: exp.Expr) -> exp.Expr:
-    """Compare text with a number as a number, which `=` and IN of DuckDB do by themselves and Postgres refuses."""
+    """Cast text that is compared with a number; DuckDB's `=` and IN do this implicitly, PostgreSQL refuses it."""
     if not isinstance(node, EQUALS):
         return node
     sides = [node.this, node.args.get("expression"), *node.args.get("expressions", ())]
@@ -245,7 +244,7 @@ def _cast_compared(node: exp.Expr) -> exp.Expr:
 
 
 def _number_kind(side: exp.Expr) -> str | None:
-    """Return as what a side of a comparison is a number; None where it is not known to be one."""
+    """Return the numeric type of one side of a comparison; None if it is not known to be a number."""
     plain = side.this if isinstance(side, exp.Neg) else side
     if isinstance(plain, exp.Literal) and not plain.is_string:
         return "BIGINT" if plain.is_int else "DOUBLE"
@@ -256,5 +255,5 @@ def _number_kind(side: exp.Expr) -> str | None:
 
 
 DATES = {functions.dialect: functions for functions in (SQLITE, MYSQL, POSTGRES)}
+# Rewrites that sqlglot does not do itself.
 REWRITES: dict[str, Callable[[exp.Expr], exp.Expr]] = {"mysql": _wrap_limit, "postgres": _cast_compared}
-"""What sqlglot does not do by itself."""

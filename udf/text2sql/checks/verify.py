@@ -1,6 +1,6 @@
-"""What a sandbox's child does with an answer: find its SQL, parse, guard and bind it, and compute its constants.
+"""Checks an answer in the sandbox's child process: find its SQL, parse, guard and bind it, and compute its constants.
 
-It imports little: a child starts as fast as this module does.
+This module imports little, because its imports decide how fast a child starts.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from .extract_sql import decline_reason, extract_sql
 from .guard import checked_statement
 from .sql_tree import Tree
 
+# The SQL that may run; or the SQL as it was written, with an error's code and message.
 Verified = tuple[str, tuple[str, str] | None]
-"""SQL as it may run; or as it was written, with a failure's code and words."""
 NO_SQL = "no_sql", "the answer holds no SQL"
 
 
 def verify(output: str, schema: Schema, bindable: bool) -> Verified:
-    """Return the SQL of an answer as it may run, or as it was written and what is wrong with it.
+    """Return the SQL of an answer that may run; or the SQL as written and its error.
 
     Args:
-        output: what a model wrote.
-        schema: names and types of what it was asked of.
+        output: the model's answer.
+        schema: names and types of the question's schema.
         bindable: whether an empty copy of the schema can be made.
     """
     sql = extract_sql(output)
     if sql is None:
         reason = decline_reason(output)
         return "", NO_SQL if reason is None else ("declined", reason)
-    call_parent(sql)  # Who asks shall know it, should this be the last that this process says.
+    call_parent(sql)  # Sent before the constants are computed, in case this process does not survive that.
     if message := parser_error(sql):
         return sql, ("parser", message)
     try:
@@ -43,7 +43,7 @@ def verify(output: str, schema: Schema, bindable: bool) -> Verified:
 
 
 def warm_up() -> None:
-    """Do what the first answer would wait for."""
+    """Import and prepare what the first answer would otherwise wait for."""
     verify("SELECT lower(a) FROM t WHERE a <> trim('b')", Schema("", (Table("t", (Column("a"),)),)), True)
 
 

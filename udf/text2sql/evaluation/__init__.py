@@ -1,1 +1,1 @@
-"""How good a model is: suites, runs, scores and reports."""
+"""Evaluation of models: suites, runs, scores and reports."""

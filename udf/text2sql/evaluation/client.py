@@ -1,4 +1,4 @@
-"""Asking a deployed model through the SQL functions: one statement over a table of questions."""
+"""Calls a deployed model through the SQL functions: one statement for many questions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import duckdb
 from ...connection import Connection, register
 from .scoring import ModelAnswer
 
-History = tuple[tuple[str, str | None], ...]
-"""The turns before: each question with the SQL that it was answered with."""
+History = tuple[tuple[str, str | None], ...]  # The earlier turns: each question with the SQL of its answer.
 
-# Parameters and no table: a table of questions would be a part of the catalog that is asked about.
+# Parameters, not a table: a table of questions would be a part of the schema that the questions are about.
 QUESTION_SQL = """
     SELECT text2sql_detail(llm_param({'instruction': question, 'history': history}), schema := schema, model := $model)
     FROM (SELECT unnest($questions::VARCHAR[]) AS question, unnest($histories::VARCHAR[]) AS history,
@@ -26,7 +25,7 @@ QUESTION_SQL = """
 
 @dataclass(frozen=True, slots=True)
 class QuestionInContext:
-    """A question with the turns before it; `schema` is what `schema :=` says, None for the connection's catalog."""
+    """A question with the earlier turns; `schema` is the argument `schema :=`, None for the connection's catalog."""
 
     question: str
     history: History = ()
@@ -39,8 +38,8 @@ class Text2SqlClient:
 
     Args:
         model: a deployed model; None: text2sql's own choice.
-        cluster: as for `connect`.
-        store: what the SQL variable `llm_store` is set to; None: nothing.
+        cluster: as in `connect`.
+        store: the value of the SQL variable `llm_store`; None: not set.
     """
 
     model: str | None = None
@@ -48,7 +47,7 @@ class Text2SqlClient:
     store: str | None = None
 
     def __call__(self, connection: duckdb.DuckDBPyConnection, asked: Sequence[QuestionInContext]) -> list[ModelAnswer]:
-        """Return one answer a question, all asked at once.
+        """Return one answer for each question; all are sent concurrently.
 
         Raises:
             SetupError: no question can succeed.
@@ -67,7 +66,7 @@ class Text2SqlClient:
 
 
 def _turns(history: History) -> str | None:
-    """Return the earlier turns as llm_param reads them; one that got no SQL is as if it had not been asked."""
+    """Return the earlier turns in llm_param's form; turns without SQL are left out."""
     turns = [
         {"role": role, "content": content}
         for question, sql in history

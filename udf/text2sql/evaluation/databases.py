@@ -1,4 +1,4 @@
-"""What questions are asked of: databases with rows, opened once each, and schemas that are text."""
+"""The databases of questions: databases with rows, each opened once, and schemas given as text."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def open_source(name: str) -> duckdb.DuckDBPyConnection:
     """Open a database for reading.
 
     Args:
-        name: one of the data folder's, or the path of a DuckDB file, or of a folder of `schema.sql` with Parquet files.
+        name: a database of the data folder, or the path of a DuckDB file or of a folder (`schema.sql`, Parquet files).
 
     Raises:
-        SetupError: there is none, or it cannot be opened.
+        SetupError: it does not exist, or it cannot be opened.
     """
     path = Path(name).expanduser()
     try:
@@ -41,7 +41,7 @@ def open_source(name: str) -> duckdb.DuckDBPyConnection:
 
 
 def schema_text(question: Question) -> str | None:
-    """Return what `schema :=` says for a question that brings its schema; None: it is asked of a database."""
+    """Return the argument `schema :=` for a question with its own schema; None if it has a database."""
     if question.columns:
         columns = tuple(Column(name, kind) for name, kind in question.columns)
         return format_mschema(Schema(tables=(Table("t", columns),)))
@@ -49,7 +49,7 @@ def schema_text(question: Question) -> str | None:
 
 
 class QuestionDatabases:
-    """The databases of many questions; a context that closes them."""
+    """The databases of many questions; a context manager that closes them."""
 
     def __init__(self) -> None:
         self._connections: dict[str, duckdb.DuckDBPyConnection | SetupError] = {}
@@ -67,7 +67,7 @@ class QuestionDatabases:
                 connection.close()
 
     def connection(self, question: Question) -> duckdb.DuckDBPyConnection | None:
-        """Return a new cursor of the question's database; None where it has only the text of a schema.
+        """Return a new cursor of the question's database; None if the question has only a schema text.
 
         Raises:
             SetupError: the database cannot be opened.

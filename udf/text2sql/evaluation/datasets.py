@@ -1,7 +1,7 @@
-"""Where the text-to-SQL questions and databases are, and how to read them.
+"""Finds and reads the text-to-SQL questions and databases.
 
-The folder holds `databases/NAME/schema.sql` with one Parquet file a table, and `train/` and `dev/`
-with one JSON object a line: db, question, sql, ordered. It is the sample in this package, or the
+The folder contains `databases/NAME/schema.sql` with one Parquet file for each table, and `train/` and `dev/`
+with one JSON object per line: db, question, sql, ordered. It is the sample in this package, or the
 folder that QUACKLLM_DATA names.
 """
 
@@ -34,15 +34,15 @@ MAX_VALUES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question with its right answer.
+    """One question with its reference SQL.
 
     Args:
-        db: the database's name; '' where the question brings its own `columns` (WikiSQL's one table `t`).
-        ordered: the rows' order matters.
-        dialogue, turn: of a conversation; the earlier turns have the same dialogue.
+        db: the database's name; '' if the question has its own `columns` (WikiSQL's single table `t`).
+        ordered: whether the order of the rows matters.
+        dialogue, turn: numbers of the conversation and of the turn; the turns of a conversation have the same dialogue.
         columns: names and types of the table `t`.
-        schema: DDL or M-Schema text, where the question brings that.
-        line: where the question stands in its file, from 1; 0: not known.
+        schema: DDL or M-Schema text, if the question has it.
+        line: the question's line in its file, from 1; 0: unknown.
     """
 
     db: str
@@ -62,7 +62,7 @@ def data_folder() -> Path:
 
 
 def using_sample() -> bool:
-    """Whether no folder is named, so that the data is this package's sample."""
+    """Whether QUACKLLM_DATA is not set, so that the data is this package's sample."""
     return not os.environ.get(DATA_VARIABLE)
 
 
@@ -117,10 +117,10 @@ def list_databases() -> list[str]:
 
 
 def _statements(name: str) -> list[tuple[str, str, list[str]]]:
-    """Return each table's name, its columns' text, and its key lines.
+    """Return each table's name, the text of its columns, and its key lines.
 
     Raises:
-        SetupError: there is no such database.
+        SetupError: the database does not exist.
     """
     path = data_folder() / "databases" / name / "schema.sql"
     if not path.exists():
@@ -132,8 +132,8 @@ def _statements(name: str) -> list[tuple[str, str, list[str]]]:
 def open_database(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Create the tables of a database in a connection, with their rows.
 
-    The data violates some of its keys, so DuckDB cannot hold them as constraints: they are kept as
-    the tables' comments, in lines `primary key: a, b` and `foreign key: b -> t2(c)`.
+    The data violates some of its keys, so they cannot be constraints in DuckDB. They are stored in
+    the tables' comments, as lines `primary key: a, b` and `foreign key: b -> t2(c)`.
     """
     folder = data_folder() / "databases" / name
     for table, body, keys in _statements(name):
@@ -147,7 +147,7 @@ def open_database(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 
 @lru_cache(maxsize=256)
 def load_schema(name: str) -> Schema:
-    """Return a database's schema straight from its files, with every distinct text, up to 20,000 a column."""
+    """Return a database's schema directly from its files, with up to 20,000 distinct texts of each column."""
     tables, foreign_keys = [], []
     for table, body, keys in _statements(name):
         primary = {key for line in keys if line.startswith(PRIMARY) for key in line.removeprefix(PRIMARY).split(", ")}
@@ -167,7 +167,7 @@ def load_schema(name: str) -> Schema:
 
 
 def _distinct(path: Path) -> dict[str, tuple[str, ...]]:
-    """Return the distinct texts of each text column and some of the others, in the order of the rows."""
+    """Return the distinct texts of each text column and some values of the other columns, in the order of the rows."""
     found = {}
     data = pyarrow.parquet.read_table(path)
     for name in data.column_names:

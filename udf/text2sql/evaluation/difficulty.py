@@ -1,4 +1,4 @@
-"""How hard a query is, by Spider's own rules."""
+"""The difficulty of a query, by Spider's rules."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ CLAUSES = ("where", "having")
 
 
 def spider_difficulty(sql: str) -> Difficulty | None:
-    """Return a query's difficulty; None where it cannot be read.
+    """Return a query's difficulty; None if it cannot be parsed.
 
-    The definition of Spider (Yu et al. 2018), as its `evaluation.py` (github.com/taoyds/spider) counts: what a query is
-    made of, what is nested in it, and what it has more than one of. Of a set operation the first query is counted, and
-    the second as nested. ANY_VALUE, which DuckDB wants around a column and SQLite does not, is no aggregate here.
+    Source: Spider (Yu et al. 2018), `evaluation.py` (github.com/taoyds/spider). It counts the clauses of a query, its
+    nested queries, and what it has more than one of. Of a set operation, the first query is counted, and
+    the second counts as nested. ANY_VALUE, which DuckDB requires and SQLite does not, does not count as an aggregate.
     """
     try:
         tree = sqlglot.parse_one(sql, read="duckdb")
@@ -54,12 +54,12 @@ def _parts(query: exp.Select) -> int:
 
 
 def _nested(query: exp.Select) -> int:
-    """Count the queries directly inside the conditions."""
+    """Count the queries that are directly inside the conditions."""
     return sum(isinstance(node, exp.Select | exp.SetOperation) for node in _conditions(query))
 
 
 def _several(query: exp.Select) -> int:
-    """Count what there is more than one of: aggregates, columns selected, conditions of WHERE, keys of GROUP BY."""
+    """Count which of these occur more than once: aggregates, selected columns, WHERE conditions, GROUP BY keys."""
     where, group = query.args.get("where"), query.args.get("group")
     conditions = sum(isinstance(node, exp.And | exp.Or) for node in _own(where)) + 1 if where else 0
     aggregates = sum(
@@ -72,7 +72,7 @@ def _several(query: exp.Select) -> int:
 
 
 def _conditions(query: exp.Select) -> Iterator[exp.Expr]:
-    """Yield every node of ON, WHERE and HAVING, but nothing inside a query there."""
+    """Yield every node of ON, WHERE and HAVING, without the nodes of subqueries."""
     for join in query.args.get("joins") or ():
         yield from _own(join.args.get("on"))
     for name in CLAUSES:

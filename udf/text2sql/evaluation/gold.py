@@ -1,4 +1,4 @@
-"""The right answers of a suite, run once each, whichever models are evaluated."""
+"""The reference answers of a suite; each runs only once, for all evaluated models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .scoring import SECONDS, ModelAnswer, Rows, ScoredAnswer, judge_rows, judge
 
 
 class GoldAnswers:
-    """Judges answers by the right ones. Safe in any thread; at most as many queries run at once as may."""
+    """Compares answers with the reference answers. Thread-safe; limits the number of concurrent queries."""
 
     def __init__(self, sources: QuestionDatabases, seconds: float = SECONDS) -> None:
         self.sources = sources
@@ -26,7 +26,7 @@ class GoldAnswers:
         self._lock = Lock()
 
     def invalid_reason(self, question: Question) -> SkippedRow | None:
-        """Return why a question cannot be judged: its database or schema is not there, or its own SQL does not run."""
+        """Return the reason why a question cannot be evaluated: no database or schema, or its own SQL does not run."""
         key = question, question.line
         with self._lock:
             if key not in self._bad:
@@ -52,11 +52,11 @@ class GoldAnswers:
     def score(
         self, question: Question, answered: ModelAnswer, connection: duckdb.DuckDBPyConnection | None
     ) -> ScoredAnswer:
-        """Judge an answer to a question without a fault.
+        """Score an answer to a valid question.
 
         Args:
-            question, answered: what was asked and answered.
-            connection: the question's database; None where it has no rows.
+            question, answered: the question and its answer.
+            connection: the question's database; None if it has no rows.
         """
         if connection is None:
             return judge_text(question, self.sources.schema(question).schema, answered)

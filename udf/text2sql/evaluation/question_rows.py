@@ -1,4 +1,4 @@
-"""Rows of questions and SQL, whatever their fields are called; a bad one is named by its line."""
+"""Parses rows of questions and SQL with various field names; reports invalid rows with their line."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class SkippedRow:
     """A row that was left out.
 
     Args:
-        line: where it stands, from 1.
-        kind: one word for what is wrong with it.
-        why: what is wrong with it: DuckDB's words, where DuckDB refused its SQL.
+        line: its line, from 1.
+        kind: the kind of error, one word.
+        why: the reason; DuckDB's message if DuckDB refused its SQL.
     """
 
     line: int
@@ -28,7 +28,7 @@ class SkippedRow:
 
 
 class QuestionRow(BaseModel):
-    """The fields that are read of a row; what else it holds is left alone."""
+    """The fields of a row that are used; others are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -43,13 +43,13 @@ class QuestionRow(BaseModel):
 
 
 def parse_question(row: Row | BadRow, database: str = "") -> Question | SkippedRow:
-    """Return the question of a row, or why it is none.
+    """Return the question of a row, or the reason why it is invalid.
 
     Args:
         row: its line, and `question`; `sql`, `query` or `answer`; and `schema`, `context` or `ddl` (DDL or M-Schema
             text), or `db`, `db_id` or `database`, or `columns` (of one table `t`). Perhaps `ordered`, and `dialogue`
             with `turn`.
-        database: which one, where the row names none.
+        database: the default if the row names none.
     """
     if isinstance(row, BadRow):
         return SkippedRow(row.line, "json", row.reason)
@@ -77,13 +77,13 @@ def parse_question(row: Row | BadRow, database: str = "") -> Question | SkippedR
 
 
 def _complaints(error: ValidationError, row: dict[str, object]) -> str:
-    """Say what is wrong with each field, and which fields there are."""
+    """Return the errors of the fields, and the names of the fields that exist."""
     told = [f"`{'.'.join(map(str, one['loc']))}`: {one['msg']}" for one in error.errors(include_url=False)]
     return f"{'; '.join(told)} (it has {', '.join(row) or 'nothing'})"
 
 
 def is_ordered(sql: str) -> bool:
-    """Whether the order of a query's rows is asked for: it ends in ORDER BY."""
+    """Whether the order of a query's rows matters: the query ends in ORDER BY."""
     try:
         return isinstance(sqlglot.parse_one(sql, read="duckdb").args.get("order"), exp.Order)
     except sqlglot.errors.SqlglotError:

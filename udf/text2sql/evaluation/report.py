@@ -1,4 +1,4 @@
-"""What came of an evaluation: accuracy by parts, errors by kind, tokens, seconds, and whether two models differ."""
+"""The result of an evaluation: accuracy by parts, errors by kind, tokens, seconds, and comparisons of models."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _difficulty = lru_cache(maxsize=None)(spider_difficulty)
 
 @dataclass(slots=True)
 class Report:
-    """What came of a suite's questions.
+    """The results of a suite's questions.
 
     Args:
-        suite, model: what was asked of which model; '' for none.
-        judged: every question that was judged, in the suite's order.
-        left_out: lines that hold no question, and questions that cannot be judged.
-        turns: the number of a turn, from 1, for each value of `turn` that the suite has.
-        seconds: that all of it took.
-        unasked: how many questions were not judged, because it was stopped.
-        money: what the tokens cost; None where no price is known.
+        suite, model: their names; '' for none.
+        judged: every evaluated question, in the suite's order.
+        left_out: lines without a question, and questions that cannot be evaluated.
+        turns: the number of the turn, from 1, for each value of `turn` in the suite.
+        seconds: the duration of the evaluation.
+        unasked: the number of questions that were not evaluated, because it was stopped.
+        money: the cost of the tokens; None if there is no price.
     """
 
     suite: str
@@ -42,21 +42,21 @@ class Report:
 
     @property
     def title(self) -> str:
-        """The suite, and what is counted: where no question has rows to compare, the SQL is."""
+        """The suite and its measure: accuracy by rows, or by SQL if no question has rows."""
         by_sql = all(one.question.schema or one.question.columns for one in self.judged) and self.judged
         return f"{self.suite}: {'accuracy by SQL' if by_sql else 'execution accuracy'}"
 
     def counts(self, joins: bool | None = None) -> Counter[Outcome]:
-        """Return how many questions came out how: all, or only those whose right SQL reads several tables, or one."""
+        """Count questions by outcome: all, or only those whose reference SQL reads several tables, or one."""
         return Counter(one.outcome for one in self.judged if joins is None or one.joins is joins)
 
     def accuracy(self, joins: bool | None = None) -> float:
-        """Return the share that is right, of the same choice of questions."""
+        """Return the share of right answers, of the same selection of questions."""
         counts = self.counts(joins)
         return counts[RIGHT] / max(counts.total(), 1)
 
     def parts(self) -> dict[str, list[ScoredAnswer]]:
-        """Return the questions in parts that are not empty: all, by tables, by Spider's difficulty, by turn."""
+        """Return the non-empty groups of questions: all, by tables, by Spider's difficulty, by turn."""
         parts = {"all": self.judged}
         parts["one table"] = [one for one in self.judged if not one.joins]
         parts["several tables"] = [one for one in self.judged if one.joins]
@@ -71,11 +71,11 @@ class Report:
         return [one for one in self.judged if one.question.turn == turn and one.question.dialogue is not None]
 
     def codes(self) -> Counter[str]:
-        """Return how often each error came: DuckDB's words, ours, and the services' own codes."""
+        """Count the errors by code: DuckDB's error types, ours, and the services' own codes."""
         return Counter(one.answered.code for one in self.judged if one.answered.code)
 
     def tokens(self) -> tuple[int, int]:
-        """Return how many tokens were read and written."""
+        """Return the input and output tokens."""
         answers = [one.answered for one in self.judged]
         return sum(one.input_tokens for one in answers), sum(one.output_tokens for one in answers)
 
@@ -85,12 +85,12 @@ class Report:
         return (statistics.median(seconds), seconds[len(seconds) * 95 // 100]) if seconds else (0.0, 0.0)
 
     def accuracy_of(self, *outcomes: Outcome) -> float:
-        """Return the share of the questions that came out so."""
+        """Return the share of the questions with this outcome."""
         counts = self.counts()
         return sum(counts[outcome] for outcome in outcomes) / max(counts.total(), 1)
 
     def bind_rate(self) -> float:
-        """Return the share of the answers that are SQL which binds, or a declared refusal."""
+        """Return the share of answers that are SQL that binds, or in which the model declines."""
         good = sum(one.answered.bound or one.outcome == DECLINED for one in self.judged)
         return good / max(len(self.judged), 1)
 
@@ -109,8 +109,8 @@ class Comparison:
 
     Args:
         one, other: the models.
-        both, only_one, only_other, neither: how many questions are right of whom.
-        p: how likely a difference as large as this is, if neither model is better.
+        both, only_one, only_other, neither: numbers of questions, by which models are right.
+        p: the probability of a difference at least this large if neither model is better.
     """
 
     one: str
@@ -123,7 +123,7 @@ class Comparison:
 
     @property
     def significant(self) -> bool:
-        """Whether the models differ at the level of 5 %."""
+        """Whether the difference is significant at the 5 % level."""
         return self.p < 0.05
 
     def __str__(self) -> str:
@@ -133,7 +133,7 @@ class Comparison:
 
 
 def compare(one: Report, other: Report) -> Comparison:
-    """Compare two models by McNemar's exact test: the questions that only one of them answers right, as coin tosses."""
+    """Compare two models by McNemar's exact test: the questions that only one of them answers right are coin tosses."""
     theirs = {id(judged.question): judged.outcome == RIGHT for judged in other.judged}
     shared = [judged for judged in one.judged if id(judged.question) in theirs]
     counts = Counter((judged.outcome == RIGHT, theirs[id(judged.question)]) for judged in shared)

@@ -1,4 +1,4 @@
-"""Execution accuracy: is what a question's SQL gives the same as what the right SQL gives?"""
+"""Runs an evaluation: asks the questions of a suite, and compares the results with those of the reference SQL."""
 
 from __future__ import annotations
 
@@ -52,33 +52,31 @@ __all__ = [
     "same_rows",
 ]  # fmt: skip
 
+# (connection, question, history) → SQL; None: declined.
 AskOne = Callable[[duckdb.DuckDBPyConnection, str, History], str | None]
-"""From a connection, a question and its history to SQL; None declines."""
+# (a connection to the questions' database, questions) → one answer each.
 AskMany = Callable[[duckdb.DuckDBPyConnection, Sequence[QuestionInContext]], list[ModelAnswer]]
-"""From a connection to the questions' database and questions to one answer each."""
 Outcome = tuple[list[ScoredAnswer], list[SkippedRow]]
-CONVERSATIONS_PER_STATEMENT = 24
-"""Conversations that one statement asks."""
-MAX_STATEMENTS = 32
-"""Statements that run at once: 768 questions, which is more than services let one ask."""
+CONVERSATIONS_PER_STATEMENT = 24  # Conversations in one statement.
+MAX_STATEMENTS = 32  # Statements that run concurrently: 768 questions, more than services allow at a time.
+# How often to interrupt the running statements when stopping; one that is only starting ignores an interrupt.
 STOP_SECONDS = 0.05
-"""How often the running statements are told to stop: one that is only beginning does not hear it."""
 
 
 def evaluate(
     answer: AskOne, suite: str, *, split: str = "dev", limit: int | None = None, follow: bool = True
 ) -> Report:
-    """Ask every question of a suite of a function, one after the other, and compare results.
+    """Call a function for every question of a suite, one after the other, and compare the results.
 
     Args:
-        answer: what is evaluated; later turns of a dialogue get the earlier questions with its own answers.
-        suite: its name.
+        answer: the function to evaluate; later turns of a dialogue get the earlier questions with its own answers.
+        suite: the suite's name.
         split: the data folder's part.
-        limit: only so many questions, evenly spread; dialogues stay whole.
-        follow: whether turns bring their history.
+        limit: maximum number of questions, evenly spread; dialogues stay whole.
+        follow: whether turns get their history.
 
     Raises:
-        SetupError: there is no such suite, or its questions have no database.
+        SetupError: the suite does not exist, or its questions have no database.
     """
     chosen = load_suite(suite, split=split, limit=limit)
     if any(schema_text(question) is not None or not question.db for question in chosen.questions):
@@ -102,18 +100,18 @@ def evaluate_suite(
     statements: int = MAX_STATEMENTS,
     together: int = CONVERSATIONS_PER_STATEMENT,
 ) -> Report:
-    """Ask every question of a suite and judge the answers.
+    """Ask every question of a suite and score the answers.
 
-    Ctrl-C ends it: the report then holds what was judged before, and says how many were not.
+    Ctrl-C stops it: the report then has the questions that were evaluated before, and the number of the others.
 
     Args:
-        ask: what is evaluated.
-        suite: its questions.
-        gold: the right answers; the same one for every model.
-        gold_history: later turns get the right SQL of the earlier ones, in place of the model's own.
-        progress: is told of each number of questions that is done.
-        statements: how many statements run at once.
-        together: how many conversations one statement asks.
+        ask: the client of the evaluated model.
+        suite: the questions.
+        gold: the reference answers; the same object for every model.
+        gold_history: later turns get the reference SQL of the earlier ones instead of the model's own.
+        progress: called with the number of questions that were just completed.
+        statements: the number of concurrent statements.
+        together: the number of conversations in one statement.
 
     Raises:
         SetupError: no question can succeed: an unknown model, a wrong key.
@@ -150,7 +148,7 @@ def _collect(under_way: Sequence[Future[Outcome]], report: Report, progress: Cal
 
 
 def _groups(suite: Suite, together: int) -> Iterator[list[Conversation]]:
-    """Yield conversations that one statement asks: of one database, or of any where each question brings its schema."""
+    """Yield groups of conversations for one statement: of one database, or of any if questions have schemas."""
     for _, group in groupby(suite.conversations, key=lambda one: _database(one[0])):
         rest = iter(group)
         while some := list(islice(rest, together)):
@@ -163,7 +161,7 @@ def _database(question: Question) -> str | None:
 
 @dataclass
 class _Run:
-    """One evaluation under way: what is known to all of its threads."""
+    """One running evaluation: the state that its threads share."""
 
     ask: AskMany
     gold: GoldAnswers
@@ -173,7 +171,7 @@ class _Run:
     judging: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(os.cpu_count() or 1))
 
     def answer(self, group: Sequence[Conversation]) -> Outcome:
-        """Ask the conversations of one database, all first turns at once, then all second ones; judge the answers."""
+        """Ask the conversations of one database, all first turns together, then all second ones; score the answers."""
         judged: list[ScoredAnswer] = []
         faults = [fault for conversation in group for one in conversation if (fault := self.gold.invalid_reason(one))]
         group = [
@@ -185,7 +183,7 @@ class _Run:
         connection = cursor or duckdb.connect()
         self.connections.add(connection)
         try:
-            # What was judged before a stop counts.
+            # Questions that were evaluated before a stop count.
             with suppress(duckdb.InterruptException, CancelledError), closing(connection):
                 for asked in self._turns(connection, group):
                     for question, answered in asked:
@@ -223,10 +221,10 @@ class _Run:
         return judged
 
     def stop(self) -> None:
-        """Let nothing more be asked, and wait for the statements that run."""
+        """Start no more statements, and wait for the running ones."""
         self.stopped.set()
         while self.connections:
             for connection in list(self.connections):
-                with suppress(duckdb.ConnectionException):  # Its thread has just closed it.
+                with suppress(duckdb.ConnectionException):  # Its thread has just closed the connection.
                     connection.interrupt()
             time.sleep(STOP_SECONDS)

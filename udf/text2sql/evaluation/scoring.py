@@ -1,4 +1,4 @@
-"""Judging an answer: does its SQL give what the right SQL gives, or, where there are no rows, say the same?"""
+"""Scores an answer: compares its rows with those of the reference SQL, or, if there are no rows, the SQL itself."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """What `text2sql_detail` says of one question."""
+    """The result of `text2sql_detail` for one question."""
 
     sql: str | None = None
     code: str = ""
@@ -54,7 +54,7 @@ class ModelAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How the rows differ from the right ones: how many there are, and some that are missing or too many."""
+    """The difference of the rows from the reference rows: their numbers, and some missing and surplus rows."""
 
     right: int
     given: int
@@ -64,15 +64,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ScoredAnswer:
-    """One question, what was answered, and how that is judged.
+    """One question, its answer, and the outcome.
 
     Args:
-        question, sql: what was asked and answered.
+        question, sql: the question and the answer.
         outcome: one of `OUTCOMES`.
-        joins: the right SQL reads several tables.
-        answered: how the SQL was found.
-        difference: of the rows, where it is wrong.
-        why: DuckDB's words against SQL that does not run.
+        joins: whether the reference SQL reads several tables.
+        answered: the whole result of text2sql.
+        difference: the difference of the rows, if the answer is wrong.
+        why: DuckDB's error for SQL that does not run.
     """
 
     question: Question
@@ -85,7 +85,7 @@ class ScoredAnswer:
 
 
 def judge(connection: duckdb.DuckDBPyConnection, question: Question, sql: str | None) -> ScoredAnswer:
-    """Compare what SQL gives with what the right SQL gives: as multisets of rows, in order only where it is ordered."""
+    """Compare the rows of SQL with those of the reference SQL: as multisets, in order only if it is ordered."""
     answered = ModelAnswer(sql, "" if sql else "declined")
     if sql and (why := _refusal(connection, sql)):
         answered = ModelAnswer(None, "binder", why)
@@ -96,12 +96,12 @@ def judge(connection: duckdb.DuckDBPyConnection, question: Question, sql: str | 
 def judge_rows(
     connection: duckdb.DuckDBPyConnection, question: Question, right: Rows | None, answered: ModelAnswer
 ) -> ScoredAnswer:
-    """Judge an answer by its rows.
+    """Score an answer by its rows.
 
     Args:
         connection: where to run it.
-        question: what was asked.
-        right: the right rows.
+        question: the question.
+        right: the rows of the reference SQL.
         answered: the answer; its SQL was bound before.
     """
     joins = reads_several_tables(question.sql)
@@ -117,7 +117,7 @@ def judge_rows(
 
 
 def judge_text(question: Question, schema: Schema, answered: ModelAnswer) -> ScoredAnswer:
-    """Judge an answer by its SQL, where there are no rows."""
+    """Score an answer by its SQL, if there are no rows."""
     joins = reads_several_tables(question.sql)
     if answered.sql is None:
         return ScoredAnswer(question, None, outcome_of(answered.code), joins, answered)
@@ -126,7 +126,7 @@ def judge_text(question: Question, schema: Schema, answered: ModelAnswer) -> Sco
 
 
 def outcome_of(code: str) -> Outcome:
-    """Return what an error's code means: DuckDB's own words, ours, or else a service's."""
+    """Return the outcome for an error code: DuckDB's error types, ours, or else a service's."""
     return OUTCOME_OF_CODE.get(code, UNBOUND if code in DUCKDB_WORDS else SERVICE)
 
 
@@ -154,7 +154,7 @@ def _refusal(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
 
 
 def run(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECONDS) -> tuple[Rows | None, str]:
-    """Return the rows of a query, or None and why there are none: DuckDB's words, or that it takes too long."""
+    """Return the rows of a query, or None and the reason: DuckDB's message, or that it takes too long."""
     timer = threading.Timer(seconds, connection.interrupt)
     timer.start()
     try:
@@ -168,12 +168,12 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECOND
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECONDS) -> Rows | None:
-    """Return the rows of a query; None where it fails or takes longer than the time given."""
+    """Return the rows of a query; None if it fails or exceeds the time limit."""
     return run(connection, sql, seconds)[0]
 
 
 def same_rows(right: Rows | None, given: Rows | None, ordered: bool) -> bool:
-    """Whether two results are equal: floats to 6 digits, columns by place, rows in order only where `ordered`."""
+    """Whether two results are equal: floats to 6 digits, columns by position, rows in order only if `ordered`."""
     if right is None or given is None or len(right) != len(given):
         return False
     one, two = [_plain(row) for row in right], [_plain(row) for row in given]
@@ -181,7 +181,7 @@ def same_rows(right: Rows | None, given: Rows | None, ordered: bool) -> bool:
 
 
 def difference(right: Rows, given: Rows) -> Difference:
-    """Return how two results differ, with the first rows that only one of them has."""
+    """Return the difference of two results, with the first rows that only one of them has."""
     one, two = Counter(map(_plain, right)), Counter(map(_plain, given))
     missing, extra = ([str(row) for row in list((a - b).elements())[:MAX_SHOWN]] for a, b in ((one, two), (two, one)))
     return Difference(len(right), len(given), tuple(missing), tuple(extra))

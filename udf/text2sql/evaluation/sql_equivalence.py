@@ -1,18 +1,18 @@
-"""Whether two queries are the same but for how they are written: the measure where there are no rows to compare.
+"""Whether two queries are equivalent apart from notation: the measure if there are no rows to compare.
 
-What counts as the same:
+These differences are ignored:
 
-- spelling: case of keywords and names, quotes around names, spaces, comments, brackets that change nothing;
-- what a result column or a table is called with AS; whether a column says its table; `*` and the columns it stands for;
-- the order of what AND or OR ties, of tables that are joined inwardly, of GROUP BY's keys, of IN's list, of the sides
+- spelling: case of keywords and names, quotes around names, whitespace, comments, redundant brackets;
+- aliases of result columns and tables; a column with or without its table; `*` or the columns that it stands for;
+- the order of AND and OR operands, of inner-joined tables, of GROUP BY keys, of the values in IN, of the two sides
   of `=`, `<>`, `+`, `*`, UNION and INTERSECT;
 - a condition of an inner join in ON, USING or WHERE; a comma and CROSS JOIN;
 - `<>` and `!=`; `a > b` and `b < a`; `NOT a = b` and `a <> b`; BETWEEN and its two comparisons; `IN ('x')` and `= 'x'`;
-- constants as texts, in any case: `'France'` and `'FRANCE'`, `5`, `5.0` and `'5'`; hence LIKE and ILIKE;
+- constants as texts, in any case: `'France'` and `'FRANCE'`, `5`, `5.0` and `'5'`; therefore also LIKE and ILIKE;
 - a query in WITH and the same one in brackets; `COUNT(*)` and `COUNT(1)`; GROUP BY and ORDER BY by number or by name.
 
-Everything else is different, even where the rows would be equal: the order of the selected columns, DISTINCT, another
-column of the same values, a join that changes nothing.
+Any other difference counts, even if the rows would be equal: the order of the selected columns, DISTINCT, another
+column with the same values, a redundant join.
 """
 
 from __future__ import annotations
@@ -28,27 +28,25 @@ from sqlglot.optimizer.qualify import qualify
 
 from ....workers.database_schema import Schema, split_name
 
-MAX_ASSIGNMENTS = 48
-"""How many ways to tell apart the tables of a query that reads one several times are tried."""
+MAX_ASSIGNMENTS = 48  # If a query reads a table several times: how many assignments of its aliases are tried.
 SWAPPED = {exp.GT: exp.LT, exp.GTE: exp.LTE}
 NEGATED = {exp.EQ: exp.NEQ, exp.NEQ: exp.EQ, exp.GT: exp.LTE, exp.LTE: exp.GT, exp.LT: exp.GTE, exp.GTE: exp.LT}
 EITHER_WAY = (exp.EQ, exp.NEQ, exp.Add, exp.Mul, exp.Union, exp.Intersect)
-Numbers = dict[int, int]
-"""For the n-th table of a query, which of its namesakes it is taken for."""
+Numbers = dict[int, int]  # For the n-th table of a query: to which occurrence of the same table it corresponds.
 
 
 def equivalent_sql(right: str, given: str, schema: Schema | None = None) -> bool:
-    """Whether two queries say the same; False where one of them cannot be read.
+    """Whether two queries are equivalent; False if one of them cannot be parsed.
 
     Args:
         right, given: DuckDB's SQL.
-        schema: its columns say what `*` stands for and which table a column is of.
+        schema: used to expand `*` and to find the table of a column.
     """
     try:
         one, two = (sqlglot.parse_one(sql, read="duckdb") for sql in (right, given))
         try:
             one, two = _qualified(one, schema), _qualified(two, schema)
-        except SqlglotError:  # Something that sqlglot does not know: then as they are written.
+        except SqlglotError:  # sqlglot does not support a part of them: compare them as they are written.
             one, two = (sqlglot.parse_one(sql.lower(), read="duckdb") for sql in (right, given))
     except SqlglotError:
         return False
@@ -57,7 +55,7 @@ def equivalent_sql(right: str, given: str, schema: Schema | None = None) -> bool
 
 
 def _qualified(tree: exp.Expr, schema: Schema | None) -> exp.Expr:
-    """Return the query with every column under its table, `*` written out, and WITH's queries in their places."""
+    """Return the query with every column qualified, `*` expanded, and the queries of WITH inlined."""
     columns: dict[str, object] = {
         split_name(table.name)[-1]: {column.name: column.type or "VARCHAR" for column in table.columns}
         for table in (schema.tables if schema else ())
@@ -67,7 +65,7 @@ def _qualified(tree: exp.Expr, schema: Schema | None) -> exp.Expr:
 
 
 def _without_with(tree: exp.Expr) -> exp.Expr:
-    """Put each query of WITH where it is read."""
+    """Inline each query of WITH where it is read."""
     clause = tree.args.get("with_") or tree.args.get("with")
     if clause is None:
         return tree
@@ -89,7 +87,7 @@ def _put_in(tree: exp.Expr, queries: dict[str, exp.Expr]) -> exp.Expr:
 
 
 def _alias_assignments(tree: exp.Expr) -> Iterator[str]:
-    """Yield the query's forms, one for each way to tell apart the tables that it reads several times."""
+    """Yield the query's canonical forms, one for each assignment of aliases of tables that it reads several times."""
     groups = list(_namesakes(tree))
     ways = product(*(permutations(range(len(group))) for group in groups))
     for _, way in zip(range(MAX_ASSIGNMENTS), ways, strict=False):
@@ -102,7 +100,7 @@ def _alias_assignments(tree: exp.Expr) -> Iterator[str]:
 
 
 def _namesakes(tree: exp.Expr) -> Iterator[list[exp.Expr]]:
-    """Yield, for each query in the tree, the sources of the same name together."""
+    """Yield, for each query in the tree, the groups of sources with the same name."""
     for query in tree.find_all(exp.Select):
         groups: dict[str, list[exp.Expr]] = {}
         for source in _sources(query):
@@ -120,18 +118,18 @@ def _source_name(source: exp.Expr) -> str:
 
 
 class _Writer:
-    """Writes a query in its one form."""
+    """Writes a query in its canonical form."""
 
     def __init__(self, numbers: Numbers) -> None:
         self.numbers = numbers
 
     def write(self, node: Any, names: dict[str, str], depth: int) -> str:
-        """Return the form of a node.
+        """Return the canonical form of a node.
 
         Args:
             node: of a query's tree.
-            names: what each alias stands for, here and in the queries around.
-            depth: how many queries are around.
+            names: the meaning of each alias, here and in the enclosing queries.
+            depth: the number of enclosing queries.
         """
 
         def inner(child: Any) -> str:
@@ -151,7 +149,7 @@ class _Writer:
     def _select(self, query: exp.Select, names: dict[str, str], depth: int) -> str:
         sources = _sources(query)
         own = {s.alias_or_name.lower(): f"{_source_name(s)}{depth}.{self.numbers.get(id(s), 0)}" for s in sources}
-        # Without a schema a column may say no table: where there is only one, it is of that.
+        # Without a schema, a column may be unqualified: if there is only one table, it belongs to that.
         names = {**names, **own, "": next(iter(own.values())) if len(own) == 1 else ""}
 
         def inner(child: Any) -> str:
@@ -186,14 +184,14 @@ class _Writer:
 
 
 def _meant(key: exp.Expr, called: dict[str, exp.Expr]) -> exp.Expr:
-    """Return what a key of ORDER BY is: a column of the result stands for what is selected under its name."""
+    """Return the expression of an ORDER BY key; the name of a result column means its expression."""
     if isinstance(key, exp.Column) and not key.table:
         return called.get(key.name.lower(), key)
     return key
 
 
 def _expression(node: exp.Expr, inner: Callable[[Any], str]) -> str:
-    """Return the form of what is neither a query nor a column."""
+    """Return the canonical form of an expression that is neither a query nor a column."""
     kind = type(node)
     if isinstance(node, exp.Paren | exp.Subquery | exp.Alias):
         return inner(node.this)
@@ -235,7 +233,7 @@ def _comparisons(between: exp.Between) -> list[exp.Expr]:
 
 
 def _flat(nodes: Iterable[exp.Expr], kind: type[exp.Expr], inner: Callable[[Any], str]) -> Iterator[str]:
-    """Yield the forms of what AND (or OR) ties, however it is nested."""
+    """Yield the canonical forms of the operands of AND (or OR), however they are nested."""
     for node in nodes:
         bare = node.unnest()
         if isinstance(bare, exp.Between) and kind is exp.And:
@@ -247,7 +245,7 @@ def _flat(nodes: Iterable[exp.Expr], kind: type[exp.Expr], inner: Callable[[Any]
 
 
 def _constant(text: str) -> str:
-    """Return a constant as text: numbers alike however they are written, letters in lower case."""
+    """Return a constant as text: numbers in one notation, letters in lower case."""
     try:
         return f"'{float(text):.12g}'"
     except ValueError:

@@ -1,4 +1,4 @@
-"""Suites of questions to evaluate on: those of the data folder, or a file of the user's own."""
+"""Suites of questions for evaluation: those of the data folder, or a user's own file."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from ....workers.training.data.data_files import read_data_rows
 from .datasets import Question, load_questions
 from .question_rows import SkippedRow, parse_question
 
+# The questions of a conversation in order; a single question is a conversation of one.
 Conversation = tuple[Question, ...]
-"""Questions that follow one another; a single question is a conversation of one."""
 Turns = Literal["first", "all"]
-FIRST_ONLY = ("chase_zh",)
-"""Suites of conversations of which the first turns are asked where nothing else is said."""
+FIRST_ONLY = ("chase_zh",)  # Suites of conversations of which only the first turns are asked by default.
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Questions to evaluate on.
+    """The questions of an evaluation.
 
     Args:
-        name: the data folder's name for it, or the file's.
-        conversations: its questions, those of a database together.
-        left_out: lines that hold no question.
+        name: its name in the data folder, or the file's name.
+        conversations: its questions, grouped by database.
+        left_out: lines without a valid question.
     """
 
     name: str
@@ -55,14 +54,14 @@ def load_suite(
         name: e.g. `spider`, or the path of a file: JSON lines, a JSON list or Parquet, of `question`, `sql`, and `db`
             or `schema`.
         split: the data folder's part.
-        database: a DuckDB file, for the rows that name none.
-        turns: only the first turn of each conversation, or all; None: what the suite is for.
-        limit: only so many conversations or single questions: spread evenly, or drawn where there is a seed.
-        seed: another one draws others.
+        database: a DuckDB file, the default for rows that name none.
+        turns: only the first turn of each conversation, or all; None: the suite's default.
+        limit: maximum number of conversations or single questions: evenly spread, or random if there is a seed.
+        seed: decides which are drawn.
 
     Raises:
-        SetupError: there is no such suite.
-        TrainingError: the file cannot be read.
+        SetupError: the suite does not exist.
+        TrainingError: the file cannot be parsed.
     """
     asked, left_out = _read(name, split, database)
     if turns is None:
@@ -87,7 +86,7 @@ def _conversations(asked: Sequence[Question]) -> list[Conversation]:
 
 
 def _order(numbered: tuple[int, Question]) -> tuple[str, str, bool, int, int]:
-    """Return what puts the questions of a database, and the turns of a conversation, one after the other."""
+    """Return the sort key that groups the questions of a database, and orders the turns of a conversation."""
     number, question = numbered
     alone = question.dialogue is None
     return (
@@ -109,6 +108,6 @@ def _sample(found: list[Conversation], limit: int | None, seed: int | None) -> l
 
 
 def turn_numbers(asked: Sequence[Question]) -> dict[int, int]:
-    """Return, for each value of `turn` that a suite has, the number of the turn, from 1."""
+    """Return, for each value of `turn` in a suite, the number of the turn, from 1."""
     values = sorted({question.turn for question in asked if question.dialogue is not None})
     return {value: number for number, value in enumerate(values, 1)}

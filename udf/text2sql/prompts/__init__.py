@@ -1,1 +1,1 @@
-"""How models are asked for SQL: prompt formats, and the cells that a question names."""
+"""Prompts for SQL: prompt formats, and the database values that a question mentions."""

@@ -1,4 +1,4 @@
-"""Prompt forms: how each family of models wants to be asked for SQL, and told what was wrong with it."""
+"""Prompt forms: for each family of models, the prompt for a question and the prompt for a repair."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Messages = tuple[Message, ...]
 
 @dataclass(frozen=True, slots=True)
 class PromptFormat:
-    """One way of asking.
+    """One prompt format.
 
     Args:
-        name: as `prompt_form` in a deployment's infer_params says it.
-        ask: (the conversation, the newest question last; the schema; cells that the question names) → the messages.
-        repair: (the messages; the SQL that failed, '' for none; what is wrong with it) → the messages that ask again,
-            or None where the model was not trained to repair.
-        answer: how a model of this form writes its SQL behind the prompt, `{sql}` for the SQL: what training shows it.
-        read: (an answer, and what it was asked by) → its SQL, where the model does not answer in SQL; '' for none.
-        write: (SQL, and what it answers) → the answer that `read` reads as that SQL; None where there is none.
+        name: the value of `prompt_form` in a deployment's infer_params.
+        ask: (the conversation, the newest question last; the schema; cells that the question mentions) → the messages.
+        repair: (the messages; the SQL that failed, '' for none; its error) → the messages of the next attempt,
+            or None if the model was not trained to repair.
+        answer: the answer in training examples, with `{sql}` for the SQL.
+        read: (an answer, and its prompt's inputs) → its SQL, for models that do not answer in SQL; '' for none.
+        write: (SQL, and the prompt's inputs) → the answer that `read` turns into that SQL; None if there is none.
     """
 
     name: str
@@ -64,7 +64,7 @@ Write the corrected query, in a ```sql block and nothing else."""
 
 
 def chat_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
-    """Ask a general chat model: ours. The M-Schema is fenced in the system message, earlier turns stay turns."""
+    """Our own prompt for chat models: the M-Schema is fenced in the system message, earlier turns stay turns."""
     notes = f"\n\n{system}" if (system := _system(messages)) else ""
     fenced = _fenced("schema", _with_values(format_mschema(schema), values))
     turns = (_in_block(message) for message in _turns(messages))
@@ -72,7 +72,7 @@ def chat_messages(messages: Sequence[Message], schema: Schema, values: Sequence[
 
 
 def repair_chat(messages: Messages, sql: str, error: str) -> Messages:
-    """Send DuckDB's own words back as the next turn."""
+    """Send DuckDB's own error message as the next turn."""
     text = CHAT_REPAIR.format(error=error.replace("</error", "</ error"))
     return (*messages, _in_block(Message("assistant", sql)), Message("user", text))
 
@@ -109,12 +109,12 @@ Given the database schema, here is the SQL query that answers [QUESTION]{questio
 
 
 def sqlcoder_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
-    """Ask defog/sqlcoder and sqlcoder2: prompt.md of defog-ai/sqlcoder as of October 2023, the schema as DDL."""
+    """The prompt of defog/sqlcoder and sqlcoder2: prompt.md of defog-ai/sqlcoder as of October 2023, with DDL."""
     return _one_turn(SQLCODER, messages, _with_values(write_ddl(schema), values, comment="-- "))
 
 
 def sqlcoder_7b_2_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
-    """Ask defog/sqlcoder-7b-2 and llama-3-sqlcoder: prompt.md of defog-ai/sqlcoder as of February 2024."""
+    """The prompt of defog/sqlcoder-7b-2 and llama-3-sqlcoder: prompt.md of defog-ai/sqlcoder as of February 2024."""
     return _one_turn(SQLCODER_7B_2, messages, _with_values(write_ddl(schema), values, comment="-- "))
 
 
@@ -134,12 +134,12 @@ You must output the SQL query that answers the question.
 
 
 def sql_create_context_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
-    """Ask a model tuned on sql-create-context: the instruction of the CodeLlama fine-tuning recipes for that data."""
+    """The prompt of models tuned on sql-create-context: the instruction of CodeLlama's fine-tuning recipes."""
     return _one_turn(SQL_CREATE_CONTEXT, messages, write_bare_ddl(schema))
 
 
 def repair_in_prompt(messages: Messages, sql: str, error: str) -> Messages:
-    """Put the failed query and its error before the prompt's last section: these models know one turn only."""
+    """Put the failed query and its error before the prompt's last section: these models support only single turns."""
     prompt = messages[-1].content
     at = prompt.rindex("\n### ")
     attempt = f"\n### Failed attempt\n{sql}\n\n### Error\n{_one_line(error)}\n"
@@ -173,9 +173,9 @@ XIYAN_REPAIR = """\
 
 
 def xiyan_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
-    """Ask XiYanSQL-QwenCoder: nl2sqlite_template_cn of its model card, M-Schema with the types' plain names.
+    """The prompt of XiYanSQL-QwenCoder: nl2sqlite_template_cn of its model card, M-Schema with the types' plain names.
 
-    The user's system message and the cells are the 参考信息, and so are earlier turns: the model answers single turns.
+    The user's system message, the cells and the earlier turns go into 参考信息: the model supports only single turns.
     """
     *earlier, question = _turns(messages)
     lines = [_system(messages), *(_value_line(value) for value in values)]
@@ -191,7 +191,7 @@ def repair_xiyan(messages: Messages, sql: str, error: str) -> Messages:
 
 
 def builtin_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
-    """Ask the model that quackllm brings: the system message is the M-Schema, turns are bare questions and SQL."""
+    """The prompt of the built-in model: the system message is the M-Schema, turns are plain questions and SQL."""
     return (Message("system", _with_values(format_mschema(schema), values)), *_turns(messages))
 
 
@@ -200,6 +200,7 @@ def no_repair(messages: Messages, sql: str, error: str) -> None:
     return
 
 
+# Every form by its name.
 FORMS = {
     form.name: form
     for form in (
@@ -211,7 +212,6 @@ FORMS = {
         PromptFormat("builtin", builtin_messages, no_repair),
     )
 }
-"""Every form by its name."""
 
 MODEL_PATTERNS = (
     (r"^builtin|text2sql[-_ ]?builtin", "builtin"),
@@ -223,7 +223,7 @@ MODEL_PATTERNS = (
 
 
 def format_named(prompt_form: str | None, model_hint: str) -> PromptFormat:
-    """Return the form that a deployment names, or the one that its model's type, name or path tells.
+    """Return the form that a deployment names, or the one that matches its model's type, name or path.
 
     Raises:
         SetupError: no form has that name.
@@ -239,7 +239,7 @@ def format_named(prompt_form: str | None, model_hint: str) -> PromptFormat:
 
 
 def _own_format(prompt_form: str) -> PromptFormat:
-    """Return the format that a module of the user's holds under a name: `module:NAME`.
+    """Return a user's own format from a module: `module:NAME`.
 
     Raises:
         SetupError: there is no such module, or it has no `PromptFormat` of that name.
@@ -259,14 +259,14 @@ def format_for_model(spec: ModelSpec) -> PromptFormat:
     """Return the form of a deployed model.
 
     Raises:
-        SetupError: it names a form that there is not.
+        SetupError: it names an unknown form.
     """
     hint = " ".join(str(part) for part in (spec.type, spec.name, *spec.infer_params.values()))
     return format_named(spec.prompt_form, hint)
 
 
 def _one_turn(template: str, messages: Sequence[Message], schema: str) -> Messages:
-    """Fill a template of one turn; what was asked before becomes a part of the question."""
+    """Fill a single-turn template; earlier questions become a part of the question."""
     *earlier, question = _turns(messages)
     told = [
         f"{'Before that I asked' if m.role == 'user' else 'The query was'}: {_one_line(m.content)}" for m in earlier
@@ -294,7 +294,7 @@ def _in_block(message: Message) -> Message:
 
 
 def _fenced(tag: str, text: str) -> str:
-    """Return the text between tags that it cannot close."""
+    """Return the text between tags that the text itself cannot close."""
     return f"<{tag}>\n{text.replace(f'</{tag}', f'</ {tag}')}\n</{tag}>"
 
 

@@ -1,4 +1,4 @@
-"""Which cells of the database a question names: its words matched to the known values of the text columns."""
+"""Matches a question's words with the sampled values of the text columns."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from ....workers.database_schema import Schema
 from ....workers.sandbox.locked_duckdb import query
 
-CellMatch = tuple[str, str, str]
-"""Table, column and cell."""
+CellMatch = tuple[str, str, str]  # Table, column and cell.
 
 MAX_MATCHES = 10
 MAX_PHRASE_WORDS = 8
@@ -17,8 +16,8 @@ SIMILAR = 0.93
 MAX_CELLS = 20_000
 WORD = re.compile(r"[^\W_]+(?:['’.&-][^\W_]+)*")
 QUOTED = re.compile(r"'([^']+)'|\"([^\"]+)\"|“([^”]+)”|「([^」]+)」|《([^》]+)》|‘([^’]+)’")
+# Scripts without spaces: a cell is searched for in the whole question.
 CJK = re.compile(r"[\u2e80-\ud7ff\uf900-\ufaff]")
-"""Scripts written without spaces: there a cell is looked for in the whole question."""
 COMMON_WORDS = """
 a all an and any are as at be by do does each every find for from give had has have how i in is it its list many me
 more most name names no not number of on one or other show than that the their them there they this to was were
@@ -28,9 +27,9 @@ COMMON = frozenset(COMMON_WORDS.split())
 
 
 def match_values(question: str, schema: Schema) -> tuple[CellMatch, ...]:
-    """Return the cells that the question names, longest first, at most ten.
+    """Return the cells that the question mentions, longest first, at most ten.
 
-    A run of the question's words is a cell's text in any case, or a capitalised or quoted one is nearly so
+    A match is a sequence of words that equals a cell, ignoring case, or a capitalised or quoted one similar to it
     (jaro_winkler_similarity, by DuckDB).
     """
     names = {name.lower() for table in schema.tables for name in (table.name, *(c.name for c in table.columns))}
@@ -58,7 +57,7 @@ def match_values(question: str, schema: Schema) -> tuple[CellMatch, ...]:
 
 
 def _runs(question: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yield each run of words with its span in the question."""
+    """Yield each sequence of words with its span in the question."""
     words = list(WORD.finditer(question))
     for first in range(len(words)):
         for last in range(first, min(first + MAX_PHRASE_WORDS, len(words))):
@@ -71,7 +70,7 @@ def _quoted(question: str) -> list[str]:
 
 
 def _is_informative(run: str, names: set[str]) -> bool:
-    """Whether a run says anything as a value: no common word, no table's or column's name, no single letter."""
+    """Whether a sequence can be a value: not a common word, a table's or column's name, or a single letter."""
     return len(run) > 1 and run.lower() not in COMMON and run.lower() not in names
 
 
@@ -93,7 +92,7 @@ def _overlaps(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
 
 
 def _near(runs: Sequence[str], cells: Sequence[tuple[str, CellMatch]]) -> list[CellMatch]:
-    """Return the cells that are nearly one of the runs: one letter wrong in a name."""
+    """Return the cells that are similar to one of the sequences: for example one wrong letter in a name."""
     texts = [text for text, _ in cells if len(text) > 3][:MAX_CELLS]
     if not runs or not texts:
         return []

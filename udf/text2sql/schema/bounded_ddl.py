@@ -1,4 +1,4 @@
-"""A DDL text read in the sandbox: whoever writes it says what it takes, in views and defaults, to bind it."""
+"""Reads DDL in the sandbox, because its views and defaults may make binding arbitrarily expensive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_ddl(text: str) -> Ddl:
     """Return the schema of a DDL text; see `ddl.read_ddl`.
 
     Raises:
-        SchemaError: it takes more memory or time to read than it may.
+        SchemaError: reading it exceeds the limits of memory or time.
     """
     if isinstance(found := _read(text), Ddl):
         return found
@@ -31,7 +31,7 @@ def read_ddl(text: str) -> Ddl:
 
 @lru_cache(maxsize=64)
 def _read(text: str) -> Ddl | str:
-    """Return the schema, or the limit that it goes past: a statement may ask for it several times."""
+    """Return the schema, or the limit that it exceeds; cached, because a statement may need it several times."""
     try:
         return msgspec.convert(SANDBOX.call(plain_ddl, text, limits=LIMITS), Ddl)
     except SandboxLimitError as error:
@@ -39,5 +39,5 @@ def _read(text: str) -> Ddl | str:
 
 
 def plain_ddl(text: str) -> Any:
-    """Return what `ddl.read_ddl` does, as plain values."""
+    """Return the result of `ddl.read_ddl` as plain values, for the pipe."""
     return msgspec.to_builtins(ddl.read_ddl(text))

@@ -1,4 +1,4 @@
-"""The schema of a live connection: what its catalog says, temp and uncommitted tables and attached databases too."""
+"""Reads the schema of a live connection from its catalog, with temp and uncommitted tables and attached databases."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from .column_samples import add_samples, can_sample
 from .inferred_keys import Keys, add_inferred_keys, add_keys, read_key_lines
 from .select_tables import select_tables
 
-# The comment on a table that holds a turn of a conversation: the next turn may replace it, and no question is about it.
+# Marks a table with a turn of a conversation: the next turn may replace it, and no question is about it.
 TURN_COMMENT = "a turn of a conversation"
 
-TablePath = tuple[str, str, str]
-"""Database, schema and table."""
+TablePath = tuple[str, str, str]  # Database, schema and table.
 
 TABLES = """
     SELECT (database_name, schema_name, t.name), t.comment,
@@ -43,7 +42,7 @@ CONSTRAINTS = """
 
 @dataclass(frozen=True, slots=True)
 class _CatalogTable:
-    """A table of the catalog: the name that SQL must write, and whether reading it is cheap."""
+    """A table of the catalog: its name as SQL must write it, and whether reading it is cheap."""
 
     name: str
     comment: str
@@ -53,15 +52,15 @@ class _CatalogTable:
 def read_catalog(connection: duckdb.DuckDBPyConnection, tables: Iterable[str] | None = None) -> Schema:
     """Return the schema that statements on this connection can reach.
 
-    Read on the connection itself, so that its temp tables, its uncommitted ones and its databases are seen. Views are
-    not sampled: reading one may cost anything, a model's answers included.
+    It is read on the connection itself, so that temp tables, uncommitted tables and databases are visible. Views are
+    not sampled, because reading one may be expensive, and may even call a model.
 
     Args:
         connection: any DuckDB connection.
         tables: names of tables, schemas or databases to keep; None keeps all.
 
     Raises:
-        SchemaError: a name that the catalog does not have.
+        SchemaError: a name is not in the catalog.
     """
     schema, readable = read_declared_schema(connection)
     if tables is not None:
@@ -71,7 +70,7 @@ def read_catalog(connection: duckdb.DuckDBPyConnection, tables: Iterable[str] | 
 
 
 def read_declared_schema(connection: duckdb.DuckDBPyConnection) -> tuple[Schema, set[tuple[str, str]]]:
-    """Return the schema as it is declared, without sample values, and the (table, column) that could be sampled."""
+    """Return the declared schema without sample values, and each (table, column) that can be sampled."""
     # The plain method: the connection may be one whose statements are planned before they run.
     run = duckdb.DuckDBPyConnection.execute
     database, current = run(connection, "SELECT current_database(), current_schema()").fetchall()[0]
@@ -84,7 +83,7 @@ def read_declared_schema(connection: duckdb.DuckDBPyConnection) -> tuple[Schema,
 def _tables(
     rows: list[tuple[tuple[str, ...], str | None, bool]], database: str, current: str
 ) -> dict[TablePath, _CatalogTable]:
-    """Name every table as SQL must write it; a temp table hides one of the same name."""
+    """Return every table with its name as SQL must write it; a temp table hides another of the same name."""
     places = [_table_path(row[0]) for row in rows]
     databases = {place[0] for place in places}
     schemas = {place[1] for place in places if place[0] == database}
@@ -122,7 +121,7 @@ def _columns(
 def _keys(
     found: dict[TablePath, _CatalogTable], rows: list[tuple[tuple[str, ...], str, list[str], str | None, list[str]]]
 ) -> dict[str, Keys]:
-    """Return each table's keys: those declared, and those that its comment says."""
+    """Return each table's keys: the declared ones, and those in its comment."""
     keys = {f.name: read_key_lines(f.comment)[1] for f in found.values()}
     for where, kind, columns, other, other_columns in rows:
         place = _table_path(where)

@@ -1,4 +1,4 @@
-"""Sample values: a few to show for each column, and more to match a question's words against."""
+"""Sample values of columns: a few to show in the prompt, and more to match with a question's words."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ import duckdb
 from ....workers.database_schema import Column, Schema, Table, quote_path
 from ....workers.sql_text import quote_identifier
 
-CELLS = 400_000
-"""How many cells are read in all, so that a catalog of 900 tables is read in about a second."""
+CELLS = 400_000  # Limit for all cells together, so that a catalog of 900 tables is read in about a second.
+# The fewest and the most rows to read of one table. Only the number of columns decides how many, never the clock: the
+# same catalog must give the same prompt.
 ROWS = (50, 5_000)
-"""The fewest and the most rows of one table; how many is told by the number of columns alone, never by the clock:
-the same catalog must give the same prompt."""
-COLUMNS = 20_000
-"""In a catalog of more columns nothing is sampled."""
-SECONDS = 3.0
-"""The last resort: tables that a slow disk did not give by then keep their names only."""
+COLUMNS = 20_000  # If a catalog has more columns, nothing is sampled.
+SECONDS = 3.0  # Time limit: tables that a slow disk has not returned by then have names only.
 EXAMPLES, VALUES, MAX_CHARACTERS = 3, 500, 60
 ColumnCells = dict[str, Sequence[str | None]]
 ReadColumns = Callable[[Table, Sequence[Column], int], ColumnCells]
@@ -32,7 +29,7 @@ def add_samples(
     """Return the schema with sample values, and the (table, column) whose values repeat.
 
     Args:
-        connection: where the tables are.
+        connection: the connection with the tables.
         schema: whose tables to sample.
         readable: the (table, column) that may be read: those stored in a file or in memory, not computed.
     """
@@ -65,7 +62,7 @@ def sample_schema(
 
 
 def can_sample(kind: str) -> bool:
-    """Whether values of this type say something in a prompt: nested and binary ones do not."""
+    """Whether values of this type are useful in a prompt; nested and binary values are not."""
     return not kind.startswith(NESTED) and not kind.endswith("]")
 
 
@@ -76,19 +73,19 @@ def _read(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence
         # The plain method: the connection may be one whose statements are planned before they run.
         found = duckdb.DuckDBPyConnection.execute(connection, query).fetchall()
     except duckdb.Error:
-        return {}  # A table that cannot be read has no samples, and its names may still answer the question.
+        return {}  # A table that cannot be read has no samples; its names may still be enough for the question.
     return dict(zip((column.name for column in columns), zip(*found, strict=True), strict=False))
 
 
 def set_cells(column: Column, cells: Sequence[str | None]) -> Column:
-    """Return the column with what is shown and what is known of its cells."""
+    """Return the column with its examples for the prompt and its cells for matching."""
     distinct = [value for value in dict.fromkeys(cells) if value and len(value) <= MAX_CHARACTERS]
     text = column.type == "VARCHAR" or column.type.startswith("ENUM")
     return replace(column, examples=_examples(column, distinct), values=tuple(distinct[:VALUES]) if text else ())
 
 
 def _examples(column: Column, distinct: Sequence[str]) -> tuple[str, ...]:
-    """Choose the examples as XiYan's tool does: one date, one of longer texts, else three; none over 50 letters."""
+    """Choose the examples as XiYan's tool does: one date, one longer text, else three; none over 50 characters."""
     short = tuple(value for value in distinct if len(value) <= 50)[:EXAMPLES]
     single = column.type.startswith(("DATE", "TIME")) or any(len(value) > 20 for value in short)
     return short[:1] if single else short

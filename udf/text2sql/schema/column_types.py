@@ -1,9 +1,10 @@
-"""The types that databases know, as DuckDB calls them."""
+"""Converts other databases' column types to DuckDB's."""
 
 from __future__ import annotations
 
 from .ddl_tokens import Group, Node, Token, nest, read_tokens, split
 
+# The names of each type in other databases; several words are one name.
 NAMES = {
     "TINYINT": "tinyint,byteint,byte,int1",
     "SMALLINT": "smallint,int2,int16,short,smallserial,serial2,year",
@@ -46,11 +47,9 @@ NAMES = {
     "VARIANT": "variant,sql_variant,dynamic",
     "GEOMETRY": "geometry",
 }
-"""What each type is called elsewhere; several words are one name."""
 DUCKDB_NAME = {name: kind for kind, names in NAMES.items() for name in names.split(",")}
 MAX_NAME_WORDS = max(name.count(" ") + 1 for name in DUCKDB_NAME)
-EXACT_SPELLING = {"Int8": "TINYINT"}
-"""ClickHouse means another type by the name, and writes it so."""
+EXACT_SPELLING = {"Int8": "TINYINT"}  # In ClickHouse these names, written like this, mean other types.
 DECIMAL_DIGITS = {"decimal32": 9, "decimal64": 18, "decimal128": 38, "decimal256": 38}
 UNSIGNED = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 MODIFIERS = {"unsigned", "signed", "zerofill", "precision", "binary", "byte", "ascii", "unicode", "serial"}
@@ -59,18 +58,17 @@ TRANSPARENT = {"nullable", "lowcardinality", "simpleaggregatefunction", "readonl
 LISTS = {"array", "list", "multiset"}
 RECORDS = {"struct", "row", "tuple", "object", "nested", "union"}
 VECTORS = {"vector", "halfvec"}
-DEEPEST = 20
-"""Brackets in brackets that are read; what nests deeper stays as it is written."""
+DEEPEST = 20  # Maximum nesting of types; a deeper type is left as it is written.
 
 
 def read_type(text: str) -> str:
-    """Return DuckDB's name of a type in any database's spelling; a type that is not known stays as it is."""
+    """Return DuckDB's name of a type in any database's spelling; an unknown type is returned unchanged."""
     tokens = [token for token in read_tokens(text) if token.kind != "comment"]
     return duckdb_type(nest(tokens))[0]
 
 
 def is_known(nodes: list[Node], at: int) -> bool:
-    """Whether the name of a type that is known stands at a place."""
+    """Whether the name of a known type is at a position."""
     if at >= len(nodes) or nodes[at].kind not in ("word", "name"):
         return False
     word = nodes[at].text.lower()
@@ -81,11 +79,11 @@ def is_known(nodes: list[Node], at: int) -> bool:
 
 
 def duckdb_type(nodes: list[Node], depth: int = 0) -> tuple[str, list[Node]]:
-    """Return DuckDB's name of the type that nodes begin with, and the nodes that do not belong to it.
+    """Return DuckDB's name of the type at the beginning of the nodes, and the remaining nodes.
 
     Args:
-        nodes: a type and what stands behind it: `varchar(20)`, `int unsigned`, `map<string, int>`, `text[]`.
-        depth: of the brackets around it.
+        nodes: a type and what follows it: `varchar(20)`, `int unsigned`, `map<string, int>`, `text[]`.
+        depth: the number of enclosing brackets.
     """
     if not nodes:
         return "", []
@@ -103,7 +101,7 @@ def duckdb_type(nodes: list[Node], depth: int = 0) -> tuple[str, list[Node]]:
 
 
 def _is_dimension(node: Node) -> bool:
-    """Whether it is [] or [3] behind a type."""
+    """Whether a node is [] or [3] after a type."""
     if isinstance(node, Group):
         return node.open.text == "[" and not node.nodes
     return node.kind == "name" and (not node.text or node.text.isdigit())
@@ -134,7 +132,7 @@ def _scalar_or_nested(nodes: list[Node], depth: int) -> tuple[str, list[Node]]:
 
 
 def _long_name(nodes: list[Node], at: int) -> tuple[str, int]:
-    """Return DuckDB's name for the most words that name a type, and how many they are; 0 where none does."""
+    """Return DuckDB's name for the longest sequence of words that names a type, and its length; 0 if none does."""
     if at < len(nodes) and (exact := EXACT_SPELLING.get(nodes[at].text)):
         return exact, 1
     words: list[str] = []
@@ -149,7 +147,7 @@ def _long_name(nodes: list[Node], at: int) -> tuple[str, int]:
 
 
 def _nested(word: str, group: Group, depth: int) -> str:
-    """Return a type that is made of others, or of numbers or strings; '' where it is none."""
+    """Return a type with parameters: other types, numbers or strings; '' if it is not such a type."""
     items = [item for item in split(group.nodes) if item]
     if not items:
         return ""
@@ -204,7 +202,7 @@ def _numbers(group: Group) -> list[int]:
 
 
 def _decimal(numbers: list[int], word: str) -> str:
-    """Return DECIMAL with the digits that DuckDB can hold: 38 at most."""
+    """Return DECIMAL with the digits that DuckDB supports: at most 38."""
     if not numbers:
         return "DECIMAL(38,9)" if word.startswith("big") else "DECIMAL(18,3)"
     width = min(max(numbers[0], 1), 38)
@@ -213,7 +211,7 @@ def _decimal(numbers: list[int], word: str) -> str:
 
 
 def _with_modifiers(kind: str, rest: list[Node]) -> tuple[str, list[Node]]:
-    """Take the words behind a type that belong to it: unsigned, with time zone, for bit data."""
+    """Read the words after a type that belong to it: unsigned, with time zone, for bit data."""
     words = [node.lower for node in rest[:4]]
     if "unsigned" in words[:2] and kind in UNSIGNED:
         kind = "U" + kind
@@ -235,7 +233,7 @@ def _with_modifiers(kind: str, rest: list[Node]) -> tuple[str, list[Node]]:
 
 
 def _unknown(nodes: list[Node]) -> tuple[str, list[Node]]:
-    """Return a type's own name, with its dots and brackets, in capitals."""
+    """Return an unknown type's own name, with its dots and brackets, in upper case."""
     text, at = nodes[0].text, 1
     while at + 1 < len(nodes) and nodes[at].lower == ".":
         text, at = f"{text}.{nodes[at + 1].text}", at + 2
@@ -245,7 +243,7 @@ def _unknown(nodes: list[Node]) -> tuple[str, list[Node]]:
 
 
 def written(node: Node, longest: int = 200) -> str:
-    """Return nodes as text again, cut where it grows long."""
+    """Return nodes as text again, truncated if it is long."""
     parts: list[str] = []
     _write(node, parts, longest)
     text = "".join(parts).replace("( ", "(").replace("< ", "<")

@@ -1,4 +1,4 @@
-"""CREATE TABLE in its parts: the name, the brackets that hold the columns, and what stands before and behind them."""
+"""Splits CREATE TABLE into its parts: the name, the brackets with the columns, and the text before and after them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from ....workers.database_schema import join_name
 from .ddl_tokens import Group, Node, split, table_path
 
 NO_COLUMNS = "by options tblproperties with properties cluster key index hash distkey sortkey columns tag values select"
-NO_COLUMNS_BEHIND = frozenset(NO_COLUMNS.split())
-"""Words before brackets that hold no columns."""
+NO_COLUMNS_BEHIND = frozenset(NO_COLUMNS.split())  # Words before brackets that do not contain columns.
 BEGINS_QUERY = ("select", "with", "from", "values", "table")
 SELECT_ENDS = "from where group order limit union having intersect except qualify into sort cluster"
 ENDS_SELECT_LIST = frozenset(SELECT_ENDS.split())
@@ -22,11 +21,11 @@ class Body:
 
     Args:
         path: the table's name.
-        head: what stands between the name and the columns; everything where there are none.
+        head: the nodes between the name and the columns; all nodes if there are no columns.
         group: the brackets with the columns.
-        tail: what stands behind them.
-        query: of CREATE TABLE … AS.
-        adds_query: its columns come behind those in brackets, as MySQL has it without AS.
+        tail: the nodes after the columns.
+        query: the query of CREATE TABLE … AS.
+        adds_query: whether the query's columns follow those in brackets (MySQL, without AS).
     """
 
     path: tuple[str, ...]
@@ -38,7 +37,7 @@ class Body:
 
 
 def find_body(nodes: list[Node]) -> Body:
-    """Return the parts of what stands behind CREATE TABLE."""
+    """Return the parts of the nodes after CREATE TABLE."""
     at = 0
     while at < len(nodes) and nodes[at].lower in ("if", "not", "exists", "exist"):
         at += 1
@@ -54,7 +53,7 @@ def find_body(nodes: list[Node]) -> Body:
 
 
 def _columns_position(nodes: list[Node], start: int) -> int | None:
-    """Return the place of the brackets that hold the columns."""
+    """Return the position of the brackets with the columns."""
     words = [node.lower for node in nodes]
     for at in range(start, len(nodes)):
         node, before = nodes[at], nodes[at - 1]
@@ -69,7 +68,7 @@ def _columns_position(nodes: list[Node], start: int) -> int | None:
 
 
 def _query(nodes: list[Node]) -> list[Node]:
-    """Return the query behind AS."""
+    """Return the query after AS."""
     for at, node in enumerate(nodes[:-1]):
         follows = nodes[at + 1]
         if node.lower == "select":
@@ -91,7 +90,7 @@ def _inside(query: list[Node]) -> list[Node]:
 
 
 def copied_tables(body: Body) -> Iterator[str]:
-    """Yield the tables whose columns this one has first: LIKE, CLONE, INHERITS, PARTITION OF, ClickHouse's AS other."""
+    """Yield the tables whose columns this one copies: LIKE, CLONE, INHERITS, PARTITION OF, ClickHouse's AS other."""
     for at, node in enumerate(body.head[:-1]):
         before, follows = body.head[at - 1].lower if at else "", body.head[at + 1]
         if node.lower == "select" or (node.lower == "as" and _begins_query(follows)):
@@ -107,7 +106,7 @@ def copied_tables(body: Body) -> Iterator[str]:
 
 
 def partition_items(body: Body) -> Iterator[list[Node]]:
-    """Yield the columns that stand in PARTITIONED BY (dt string) and in no other place."""
+    """Yield the columns that appear only in PARTITIONED BY (dt string)."""
     nodes = [*body.head, *body.tail]
     for at in range(2, len(nodes)):
         group, words = nodes[at], (nodes[at - 2].lower, nodes[at - 1].lower)
@@ -118,7 +117,7 @@ def partition_items(body: Body) -> Iterator[list[Node]]:
 
 
 def columns_of_query(body: Body) -> Iterator[tuple[list[Node], list[str]]]:
-    """Yield each item of the SELECT list, and the tables behind FROM for one that is `*`."""
+    """Yield each item of the SELECT list, and the tables of FROM for `*`."""
     words = [node.lower for node in body.query]
     if "select" not in words:
         return
@@ -131,7 +130,7 @@ def columns_of_query(body: Body) -> Iterator[tuple[list[Node], list[str]]]:
 
 
 def name_of_item(item: list[Node]) -> str:
-    """Return the name of a column of a query: its alias, or that of the column that it is; '' where it has none."""
+    """Return the name of a query's result column: its alias, or the name of its column; '' if it has none."""
     last, before = item[-1], item[-2] if len(item) > 1 else None
     named = before is None or before.lower in (".", "as") or before.is_name or isinstance(before, Group)
     return last.text if named and last.is_name and not last.text.isdigit() else ""

@@ -1,4 +1,4 @@
-"""The schema that a DDL text describes: DuckDB's, another database's, or one with faults."""
+"""Reads the schema of a DDL text: DuckDB's, another database's, or faulty DDL."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ CREATE_TABLE = re.compile(
     re.IGNORECASE,
 )
 CREATE_AS = re.compile(rf'{CREATE}\s*(?:\((?:"(?:[^"]|"")*"|[^()"])*\)\s*)?AS\b', re.IGNORECASE)
-# What makes tables and no rows: the text may come from anywhere. An ENUM could be made of a query's rows.
+# Only statements that create no rows, because the text may be from anyone. An ENUM could be created from a query.
 RUN = re.compile(
     r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:TEMP\w*\s+)?(?:TABLE|VIEW|SCHEMA|TYPE\s+\S+\s+AS\s+(?!ENUM\s*\(\s*[^'\s]))\b"
     r"|ALTER\b|COMMENT\b",
     re.IGNORECASE,
 )
 NAME = r'"(?:[^"]|"")+"|[A-Za-z_]\w*'
-# As DuckDB itself calls them: other spellings are for DuckDB to read.
+# DuckDB's own names of types; DuckDB itself reads other spellings.
 PLAIN_COLUMN = rf"\s*(?:{NAME})\s+(?:VARCHAR|BOOLEAN|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|DATE|TIMESTAMP)\s*"
 PLAIN_TABLE = re.compile(
     rf"\s*CREATE TABLE (?P<name>{NAME})\s*\((?P<columns>{PLAIN_COLUMN}(?:,{PLAIN_COLUMN})*)\)\s*", re.ASCII
@@ -48,8 +48,8 @@ class Ddl:
 
     Args:
         schema: its tables, with comments and keys.
-        left_out: what was not understood, each with its line.
-        guessed: what was read as something near to it, each with its line.
+        left_out: the parts that were not understood, each with its line.
+        guessed: the parts that were read as something similar, each with its line.
     """
 
     schema: Schema
@@ -58,7 +58,7 @@ class Ddl:
 
     @property
     def bindable(self) -> bool:
-        """Whether SQL can be bound to it: nothing of the text was left out or guessed."""
+        """Whether SQL can be bound to the schema: no part of the text was left out or guessed."""
         return not self.left_out and not self.guessed
 
 
@@ -71,9 +71,9 @@ def is_ddl(text: str) -> bool:
 def read_ddl(text: str) -> Ddl:
     """Return the schema of a DDL text.
 
-    DuckDB reads it where it can, in an empty instance of its own; else it is read leniently, whatever the database it
-    was written for and whatever is wrong in it. Keys are those of the constraints and of the lines
-    `-- primary key: a, b` and `-- foreign key: b -> other(c)` behind a table.
+    If possible, DuckDB reads it, in a new empty instance. Otherwise it is read leniently, whatever database it
+    was written for and whatever errors it has. Keys come from the constraints and from the lines
+    `-- primary key: a, b` and `-- foreign key: b -> other(c)` after a table.
     """
     if plain := _read_plain(text):
         return Ddl(add_inferred_keys(plain))
@@ -86,13 +86,13 @@ def read_ddl(text: str) -> Ddl:
 
 
 def _has_all_of(exact: Schema, lenient: Schema) -> bool:
-    """Whether DuckDB made every table that the text names: it leaves out what it does not run."""
+    """Whether DuckDB created every table in the text; it skips statements that it does not run."""
     made = {split_name(table.name)[-1].lower() for table in exact.tables}
     return all(split_name(table.name)[-1].lower() in made for table in lenient.tables)
 
 
 def _with_comments(schema: Schema, lenient: Schema) -> Schema:
-    """Give the columns the comments behind their lines, which DuckDB does not read."""
+    """Add the comments after the columns' lines, which DuckDB does not read."""
     comments = {(table.name.lower(), c.name.lower()): c.comment for table in lenient.tables for c in table.columns}
     tables = []
     for table in schema.tables:
@@ -103,7 +103,7 @@ def _with_comments(schema: Schema, lenient: Schema) -> Schema:
 
 
 def _read_plain(text: str) -> Schema | None:
-    """Return the schema of a text so plain that DuckDB would surely read the same; it takes 50 ms, and this none."""
+    """Return the schema of a text so simple that DuckDB would read the same: faster than DuckDB's 50 ms."""
     found = [PLAIN_TABLE.fullmatch(statement) for statement in text.split(";") if statement.strip()]
     read = [
         (_plain_name(one["name"]), [(_plain_name(name), kind) for name, kind in COLUMN.findall(one["columns"])])
@@ -118,7 +118,7 @@ def _read_plain(text: str) -> Schema | None:
 
 
 def _plain_name(name: str) -> str:
-    """Return the name that a text gives; '' for one that DuckDB reads as a word of its own."""
+    """Return the name in a text; '' if DuckDB would read it as a keyword."""
     if name.startswith('"'):
         return name[1:-1].replace('""', '"')
     return "" if name.lower() in _keywords() else name
@@ -131,7 +131,7 @@ def _keywords() -> frozenset[str]:
 
 
 def _read_by_duckdb(text: str, lenient: Schema) -> Schema | None:
-    """Return the schema as DuckDB reads it, or None where it does not."""
+    """Return the schema as DuckDB reads it, or None if DuckDB reports an error."""
     with sandboxed_duckdb() as connection:
         try:
             for path in dict.fromkeys(split_name(table.name)[:-1] for table in lenient.tables):

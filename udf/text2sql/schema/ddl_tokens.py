@@ -1,4 +1,4 @@
-"""DDL text as tokens and groups of brackets: one pass over the text, for the spelling of any database."""
+"""Splits DDL text into tokens and bracket groups, in one pass, for the syntax of any database."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ HASH_NAME = re.compile(r"##?\w+")
 APOSTROPHE = re.compile(r"'(?:(?:s|t|re|ll|ve|m|d)\b(?!')|\s)")
 STRING_PREFIX = re.compile(r"\A(?:n|e|b|x|r|q|u&|_\w+)\Z", re.IGNORECASE)
 FULL_WIDTH = str.maketrans("（），；：．＝［］｛｝＜＞、", "(),;:.=[]{}<>,")
+# After these, `#` begins a name (SQL Server's temporary tables); otherwise it begins a comment.
 BEFORE_NAME = {"table", "exists", "references", "only", "into", ".", "like"}
-"""Behind these `#` begins a name, as of SQL Server's temporary tables; elsewhere a comment."""
 NESTED_TYPES = {"array", "map", "struct", "row", "uniontype", "multiset", "range", "list", "tuple", "agg_state"}
 CLOSING = {"(": ")", "<": ">", "[": "]", "{": "}"}
 
 
 class Token(NamedTuple):
-    """A piece of the text.
+    """A token of the text.
 
     Args:
         kind: 'word', 'name' (in back-ticks, brackets or a template), 'double' (in double quotes: a name or a text),
             'string', 'mark' or 'comment'.
-        text: what it says: without its quotes, a mark in half width.
-        start: its place in the text.
-        line: its line, the first is 1.
+        text: its text without quotes; full-width marks are converted to half width.
+        start: its position in the text.
+        line: its line, from 1.
         closed: whether its closing quote is there.
     """
 
@@ -54,7 +54,7 @@ class Token(NamedTuple):
 
     @property
     def lower(self) -> str:
-        """The word in small letters; '' for what stands in quotes, which is never a keyword."""
+        """The word in lower case; '' for quoted text, which is never a keyword."""
         return self.text.lower() if self.kind in ("word", "mark") else ""
 
     @property
@@ -65,7 +65,7 @@ class Token(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """What stands in a pair of brackets; they end at `end`, None where the text ends before they do."""
+    """The contents of a pair of brackets, which end at `end`; None if the closing bracket is missing."""
 
     open: Token
     nodes: list[Node]
@@ -91,10 +91,10 @@ Node = Token | Group
 
 
 def read_tokens(text: str) -> list[Token]:
-    """Return the tokens of a text, comments included; the work is linear in its length.
+    """Return the tokens of a text, with comments, in linear time.
 
-    A backslash escapes a quote in MySQL, Hive and others, and in standard SQL it does not (`DEFAULT 'C:\\'`): the text
-    is read as in the first, unless that leaves a quote open that the other closes.
+    A backslash escapes a quote in MySQL, Hive and others, but not in standard SQL (`DEFAULT 'C:\\'`). The text
+    is read with escapes, unless that leaves a quote open that is closed without escapes.
     """
     tokens = list(_tokens(text, WITH_ESCAPES))
     if "\\" in text and not all(token.closed for token in tokens):
@@ -115,7 +115,7 @@ def _tokens(text: str, pattern: re.Pattern[str]) -> Iterator[Token]:
 
 
 def _token(text: str, at: int, line: int, before: Token, pattern: re.Pattern[str]) -> tuple[Token | None, int]:
-    """Read what stands at a place: a token, or None for space; and where it ends."""
+    """Read the token at a position, or None for whitespace; also return its end."""
     if text[at] == "#":
         name = HASH_NAME.match(text, at) if before.lower in BEFORE_NAME else None
         found = name or TO_LINE_END.match(text, at)
@@ -137,13 +137,13 @@ def _token(text: str, at: int, line: int, before: Token, pattern: re.Pattern[str
 
 
 def _is_apostrophe(text: str, at: int, before: Token) -> bool:
-    """Whether a quote is that of English prose: the owner's table."""
+    """Whether a quote is an apostrophe of English prose: the owner's table."""
     in_word = before.kind == "word" and before.start + len(before.text) == at and not STRING_PREFIX.match(before.text)
     return in_word and APOSTROPHE.match(text, at) is not None
 
 
 def _unquoted(text: str) -> tuple[str, bool]:
-    """Return what a quoted name or string says, and whether its closing quote is there."""
+    """Return the text of a quoted name or string, and whether its closing quote is there."""
     quote = text[0]
     if quote == "$" or text.startswith("{{"):
         return (text, True) if "{" in text else (text.strip("$_"), True)
@@ -169,7 +169,7 @@ def without_comments(text: str) -> str:
 
 
 def nest(tokens: Iterable[Token]) -> list[Node]:
-    """Return tokens with what stands in brackets as groups; a bracket that nothing opened stays a token."""
+    """Return the tokens with bracket contents as groups; a closing bracket without an opening one stays a token."""
     stack = [Group(Token("mark", "", 0, 1), [])]
     round_brackets = 0
     for token in tokens:
@@ -194,13 +194,13 @@ def nest(tokens: Iterable[Token]) -> list[Node]:
 
 
 def _is_range(stack: list[Group]) -> bool:
-    """Whether it is a range that Doris writes: VALUES [("2020-01-01"), ("2020-02-01"))."""
+    """Whether it is a range of Doris: VALUES [("2020-01-01"), ("2020-02-01"))."""
     nodes = stack[-2].nodes
     return len(nodes) > 1 and nodes[-2].lower == "values"
 
 
 def split(nodes: Iterable[Node]) -> Iterator[list[Node]]:
-    """Yield what stands between the commas."""
+    """Yield the parts between the commas."""
     item: list[Node] = []
     for node in nodes:
         if node.lower == ",":
@@ -212,7 +212,7 @@ def split(nodes: Iterable[Node]) -> Iterator[list[Node]]:
 
 
 def read_path(nodes: list[Node], at: int) -> tuple[tuple[str, ...], int]:
-    """Return the parts of the dotted name that stands at a place, and where it ends; no parts where none stands."""
+    """Return the parts of the dotted name at a position, and its end; no parts if there is no name."""
     parts: list[str] = []
     while at < len(nodes) and nodes[at].is_name:
         part, at = nodes[at].text, at + 1
@@ -228,7 +228,7 @@ def read_path(nodes: list[Node], at: int) -> tuple[tuple[str, ...], int]:
 
 
 def table_path(nodes: list[Node], at: int) -> tuple[tuple[str, ...], int]:
-    """Return the parts of a table's name and where it ends; BigQuery writes a whole path in one pair of back-ticks."""
+    """Return the parts of a table's name and its end; BigQuery writes a whole path in one pair of back-ticks."""
     parts, end = read_path(nodes, at)
     pieces = parts[0].split(".") if len(parts) == 1 and nodes[at].kind == "name" else []
     return (tuple(pieces) if 1 < len(pieces) < 4 and all(pieces) else parts), end

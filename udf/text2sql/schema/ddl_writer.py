@@ -1,4 +1,4 @@
-"""A schema written as CREATE TABLE statements, for the models that were trained on those."""
+"""Writes a schema as CREATE TABLE statements, for models that were trained on them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ....workers.sandbox.locked_duckdb import query
 
 
 def write_ddl(schema: Schema) -> str:
-    """Return the schema as Defog's metadata.sql has it: comments behind the columns, keys as joins in comments."""
+    """Return the schema in the style of Defog's metadata.sql: comments after the columns, keys as joins in comments."""
     statements = [_statement(table) for table in schema.tables]
     joins = [
         f"-- {key.table}.{key.column} can be joined with {key.other_table}.{key.other_column}"
@@ -20,7 +20,7 @@ def write_ddl(schema: Schema) -> str:
 
 
 def write_bare_ddl(schema: Schema) -> str:
-    """Return the schema as sql-create-context has it: one line a table, names and types only."""
+    """Return the schema in the style of sql-create-context: one line for each table, only names and types."""
     return "; ".join(
         f"CREATE TABLE {quote_path_if_needed(table.name)} ({', '.join(_column(column) for column in table.columns)})"
         for table in schema.tables
@@ -28,12 +28,12 @@ def write_bare_ddl(schema: Schema) -> str:
 
 
 def quote_path_if_needed(name: str) -> str:
-    """Return a table's name as SQL, in double quotes only where it must be."""
+    """Return a table's name as SQL, in double quotes only if needed."""
     return ".".join(quote_name_if_needed(part) for part in split_name(name))
 
 
 def quote_name_if_needed(name: str) -> str:
-    """Return a name as SQL, in double quotes only where it must be."""
+    """Return a name as SQL, in double quotes only if needed."""
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _reserved():
         return name
     return '"' + name.replace('"', '""') + '"'
@@ -63,7 +63,7 @@ def _statement(table: Table) -> str:
 
 
 def _note(column: Column) -> str:
-    """Return a column's comment and sample values behind its line."""
+    """Return a column's comment and sample values, to write after its line."""
     examples = f"e.g. {', '.join(column.examples)}" if column.examples else ""
     note = "; ".join(" ".join(part.split()) for part in (column.comment, examples) if part)
     return f" -- {note}" if note else ""

@@ -1,6 +1,6 @@
-"""Keys that no constraint declares: written in a comment, or told by the columns' names.
+"""Keys without a constraint: written in a comment, or inferred from the columns' names.
 
-A table's comment, or a comment behind its DDL, may say
+A table's comment, or a comment after its DDL, may contain
 
     primary key: order_id, line
     foreign key: customer_id -> customers(id)
@@ -24,7 +24,7 @@ REFERENCE = re.compile(r"(.+?)\s*->\s*(.+?)\s*\(([^()]*)\)")
 class Keys:
     """The keys of one table: its primary key, and the (columns, other table, its columns) of each foreign key.
 
-    The last are empty where a foreign key names the other table alone: they are its primary key.
+    The other table's columns are empty if a foreign key names only the table; then they are its primary key.
     """
 
     primary: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Keys:
 
 
 def read_key_lines(comment: str) -> tuple[str, Keys]:
-    """Return a comment without its key lines, and the keys that they say."""
+    """Return a comment without its key lines, and the keys in these lines."""
     primary: tuple[str, ...] = ()
     foreign = []
     for kind, text in KEY_LINE.findall(comment):
@@ -62,7 +62,7 @@ def _unquoted(name: str) -> str:
 
 
 def add_keys(schema: Schema, keys: dict[str, Keys]) -> Schema:
-    """Return the schema with these tables' keys, as the schema's own tables and columns are spelled."""
+    """Return the schema with these tables' keys, in the spelling of the schema's tables and columns."""
     tables = {table.name.lower(): table for table in schema.tables}
     foreign_keys = list(schema.foreign_keys)
     for name, found in keys.items():
@@ -96,7 +96,7 @@ def _with_primary_key(table: Table, names: Iterable[str]) -> Table:
 
 
 def _beside(name: str, other: str, known: Collection[str]) -> str:
-    """Return the other table's known name, looked for in the first table's own schema first."""
+    """Return the other table's full name, searched first in the first table's own schema."""
     beside = join_name([*split_name(name)[:-1], other]).lower()
     return beside if beside in known else other.lower()
 
@@ -106,14 +106,14 @@ def _spelled(table: Table, name: str) -> str:
 
 
 def add_inferred_keys(schema: Schema, repeated: Collection[tuple[str, str]] = ()) -> Schema:
-    """Return the schema with the keys that names tell, in tables of which nothing is declared.
+    """Return the schema with keys inferred from names, for tables that declare none.
 
     A column `id`, or `order_id` in a table `orders`, is the primary key unless its values repeat; a column
     `customer_id` refers to the one table whose primary key it names.
 
     Args:
         schema: with the declared keys.
-        repeated: the (table, column) whose sampled values are not distinct.
+        repeated: each (table, column) whose sampled values are not distinct.
     """
     referring = {key.table for key in schema.foreign_keys}
     silent = {
@@ -140,7 +140,7 @@ def _with_own_key(table: Table, repeated: Collection[tuple[str, str]]) -> Table:
 
 
 def _referring_name(table: Table, primary: Column) -> str:
-    """Return the name by which other tables' columns call this primary key: 'customer_id'."""
+    """Return the column name by which other tables refer to this primary key: 'customer_id'."""
     return f"{_singular(table)}_id" if primary.name.lower() == "id" else primary.name.lower()
 
 

@@ -1,4 +1,4 @@
-"""DDL read leniently, statement by statement: any database's, and with faults that none would take."""
+"""Reads DDL leniently, statement by statement: any database's, and faulty DDL that no database would accept."""
 
 from __future__ import annotations
 
@@ -16,24 +16,22 @@ from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split,
 from .inferred_keys import Keys, add_keys, read_key_lines
 from .table_items import Item, comment_of, forgotten_commas, primary_key, read_item
 
-MAX_WORDS = 8
-"""Between CREATE and TABLE: OR REPLACE GLOBAL TEMPORARY …"""
+MAX_WORDS = 8  # Words between CREATE and TABLE: OR REPLACE GLOBAL TEMPORARY …
 CREATES = ("create", "declare", "replace", "attach")
 MAX_NOTES = 20
-MAX_NEAR = 200
-"""Names that are looked for among as many others as nearly the same: comparing takes time."""
+MAX_NEAR = 200  # Limit for searching similar names, because comparing takes time.
 JOINED_WITH = re.compile(r"([\w.]+)\.(\w+) can be joined with ([\w.]+)\.(\w+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class LenientDdl:
-    """What a DDL text tells.
+    """The result of reading a DDL text.
 
     Args:
         schema: its tables, with their comments and keys.
-        keys: the keys of each table, those that stand in comments too.
-        left_out: what was not understood, each with its line; empty where the text has no faults.
-        guessed: what was read as something near to it, each with its line.
+        keys: the keys of each table, also those in comments.
+        left_out: the parts that were not understood, each with its line; empty if the text has no errors.
+        guessed: the parts that were read as something similar, each with its line.
     """
 
     schema: Schema
@@ -43,9 +41,9 @@ class LenientDdl:
 
 
 def parse_lenient(text: str) -> LenientDdl:
-    """Return the tables, columns, comments and keys that a DDL text tells, whatever else is in it.
+    """Return the tables, columns, comments and keys in a DDL text, whatever else is in it.
 
-    The work is linear in the length of the text.
+    It takes linear time.
     """
     reader = _Reader()
     for statement, comments in _statements(text):
@@ -57,7 +55,7 @@ def parse_lenient(text: str) -> LenientDdl:
 
 
 def _statements(text: str) -> Iterator[tuple[list[Token], list[Token]]]:
-    """Yield the tokens of each statement, and the comments in and behind it."""
+    """Yield the tokens of each statement, and the comments in and after it."""
     tokens: list[Token] = []
     comments: list[Token] = []
     for token in read_tokens(text):
@@ -76,7 +74,7 @@ def _statements(text: str) -> Iterator[tuple[list[Token], list[Token]]]:
 
 
 def _begins(tokens: list[Token], at: int) -> bool:
-    """Whether a statement that is read begins here, though nothing may end the one before."""
+    """Whether a supported statement begins here, even if nothing ends the previous one."""
     word = tokens[at].lower
     following = [token.lower for token in tokens[at + 1 : at + 3]]
     if word in CREATES and _table_word(tokens, at):
@@ -92,12 +90,12 @@ def _begins(tokens: list[Token], at: int) -> bool:
 
 @lru_cache(maxsize=256)
 def _is_comment(word: str) -> bool:
-    """Whether it is COMMENT, however it is spelled."""
+    """Whether it is COMMENT, also misspelled."""
     return word.startswith("co") and bool(difflib.get_close_matches(word[:20], ["comment"], 1, 0.8))
 
 
 def _table_word(tokens: list[Token], at: int) -> int:
-    """Return the place of TABLE in CREATE … TABLE, or of VIEW; 0 where it is another statement."""
+    """Return the position of TABLE in CREATE … TABLE, or of VIEW; 0 for any other statement."""
     for place in range(at + 1, min(at + MAX_WORDS, len(tokens) - 1)):
         if tokens[place].lower in ("table", "view"):
             return place if tokens[place + 1].is_name or tokens[place + 1].lower == "{" else 0
@@ -108,39 +106,39 @@ def _table_word(tokens: list[Token], at: int) -> int:
 
 @dataclass(slots=True)
 class _FoundTable:
-    """A table while statements still add to it; its columns by their names in small letters."""
+    """A table while statements still add to it; its columns by lower-case name."""
 
     name: str
     columns: dict[str, Column] = field(default_factory=dict)
     comment: str = ""
 
     def add(self, columns: Iterable[Column]) -> None:
-        """Add columns; one that is there stays as it is."""
+        """Add columns; existing ones are not changed."""
         for column in columns:
             self.columns.setdefault(column.name.lower(), column)
 
 
 @dataclass(slots=True)
 class _Reader:
-    """Gathers what the statements of one text say."""
+    """Collects the tables of one text, statement by statement."""
 
     tables: dict[str, _FoundTable] = field(default_factory=dict)
     keys: dict[str, Keys] = field(default_factory=dict)
     left_out: dict[str, None] = field(default_factory=dict)
     guessed: dict[str, None] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    # Tables that copy a table which no earlier statement creates.
     waiting: list[tuple[list[Token], list[Token]]] = field(default_factory=list)
-    """Tables that are made like one that no statement before them made."""
     near_names: int = 0
 
     def read_waiting(self) -> None:
-        """Read the tables that are made like another, now that all others are known."""
+        """Read the tables that copy another one, after all other tables were read."""
         waiting, self.waiting = self.waiting, []
         for statement, comments in waiting:
             self.read(statement, comments, last=True)
 
     def read(self, statement: list[Token], comments: list[Token], *, last: bool = False) -> None:
-        """Read one statement; the `last` time, no other will make the table that this one is like."""
+        """Read one statement; `last`: no later statement will create the table that it copies."""
         word = statement[0].lower
         table_word = _table_word(statement, 0) if word in CREATES else 0
         if table_word:
@@ -161,12 +159,12 @@ class _Reader:
                 self._add_keys(table, Keys(foreign=(((column,), other, (other_column,)),)))
 
     def _note(self, node: Node, what: str) -> None:
-        """Say that something is left out, and where."""
+        """Record that a part is left out, and its line."""
         if len(self.left_out) < MAX_NOTES:
             self.left_out[f"line {node.line}: {what}"] = None
 
     def _guess(self, node: Node, what: str) -> None:
-        """Say that something is read as what it nearly is, and where."""
+        """Record that a part is read as something similar, and its line."""
         if len(self.guessed) < MAX_NOTES:
             self.guessed[f"line {node.line}: {what}"] = None
 
@@ -203,12 +201,12 @@ class _Reader:
         self._add_keys(name, Keys(primary=primary_key([*body.head, *body.tail])) | read_key_lines(lines)[1])
 
     def _typed(self, item: Item) -> Iterator[Column]:
-        """Yield the item's column, with the ENUM that CREATE TYPE gave its type."""
+        """Yield the item's column; if its type is from CREATE TYPE, with that ENUM."""
         for column in item.columns:
             yield replace(column, type=self.types.get(column.type.rpartition(".")[2], column.type))
 
     def _items(self, body: Body, name: str, comments: list[Token]) -> Iterator[Item]:
-        """Yield the columns and constraints between a table's brackets, with the comments behind their lines."""
+        """Yield the columns and constraints in a table's brackets, with the comments after their lines."""
         if body.group is None:
             return
         if body.group.end is None:
@@ -224,7 +222,7 @@ class _Reader:
             yield item.with_comment(next((behind[line] for line in lines if line in behind and line != next_line), ""))
 
     def _pieces(self, part: list[Node], name: str) -> Iterator[list[Node]]:
-        """Yield an item, or several where commas were forgotten between them."""
+        """Yield an item, or several if commas between them are missing."""
         places = forgotten_commas(part)
         for at in places:
             self._guess(part[at], f"in {name} a comma is missing before {part[at].text}")
@@ -232,7 +230,7 @@ class _Reader:
             yield part[start:end]
 
     def _columns_like(self, other: str, node: Node, name: str) -> tuple[Column, ...]:
-        """Return the columns of the table that another is made like."""
+        """Return the columns of the table that another one copies."""
         table = self.tables.get(other.lower())
         if table is None or not table.columns:
             self._note(node, f"{name} has the columns of {other}, which the text does not create")
@@ -240,7 +238,7 @@ class _Reader:
         return tuple(table.columns.values())
 
     def _selected(self, body: Body, name: str) -> Iterator[Column]:
-        """Yield the columns of a table that is made of a query."""
+        """Yield the columns of a table that is created from a query."""
         for item, sources in columns_of_query(body):
             if item[-1].text == "*":
                 for source in sources:
@@ -268,7 +266,7 @@ class _Reader:
                 self._add_items(name, action)
 
     def _add_items(self, name: str, action: list[Node]) -> None:
-        """Add what ALTER TABLE … ADD says: a column, several in brackets, or a constraint."""
+        """Apply ALTER TABLE … ADD: a column, several in brackets, or a constraint."""
         while action and action[0].lower in ("column", "columns", "if", "not", "exists"):
             action = action[1:]
         if not action or action[0].lower in ("partition", "tag"):
@@ -280,14 +278,14 @@ class _Reader:
                 table.add(self._typed(item))
 
     def _create_type(self, nodes: list[Node]) -> None:
-        """Read CREATE TYPE mood AS ENUM ('sad', 'ok'), which columns may have."""
+        """Read CREATE TYPE mood AS ENUM ('sad', 'ok'), which may be a column's type."""
         path, at = table_path(nodes, 0)
         kind = duckdb_type(nodes[at + 1 :])[0] if nodes[at : at + 1] and nodes[at].lower == "as" else ""
         if path and kind.startswith("ENUM("):
             self.types[path[-1].upper()] = kind
 
     def _comment_on(self, statement: list[Token]) -> None:
-        """Read COMMENT ON TABLE or COLUMN; a name that is slightly wrong means the near one, and is noted."""
+        """Read COMMENT ON TABLE or COLUMN; a slightly wrong name is read as the similar one and noted."""
         nodes: list[Node] = [*statement]
         kind = statement[2].lower
         path, at = read_path(nodes, 3)
@@ -313,7 +311,7 @@ class _Reader:
             table.columns[column] = replace(table.columns[column], comment=comment.text)
 
     def _near(self, name: str, names: Collection[str], node: Node) -> str:
-        """Return the name itself, or the one that is nearly it; '' where none is."""
+        """Return the name itself, or a similar one; '' if there is none."""
         if name in names:
             return name
         self.near_names += 1
@@ -326,7 +324,7 @@ class _Reader:
         return ""
 
     def _extended_property(self, texts: list[str]) -> None:
-        """Read SQL Server's way to comment: a name, the text, and pairs of level and name."""
+        """Read a comment of SQL Server (sp_addextendedproperty): a name, the text, and pairs of level and name."""
         levels = dict(zip([text.lower() for text in texts[2::2]], texts[3::2], strict=False))
         if len(texts) < 6 or texts[0] != "MS_Description" or "table" not in levels:
             return
@@ -337,7 +335,7 @@ class _Reader:
 
 
 def _comments_inside(group: Group, comments: list[Token]) -> dict[int, str]:
-    """Return the comments between a table's brackets, by line."""
+    """Return the comments in a table's brackets, by line."""
     return {
         comment.line: text
         for comment in comments

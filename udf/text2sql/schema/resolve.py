@@ -1,4 +1,4 @@
-"""Which schema a question is asked of: DDL, M-Schema text, names of tables, or all of the caller's catalog."""
+"""Resolves the schema of a question: DDL, M-Schema text, table names, or the caller's whole catalog."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .bounded_ddl import read_ddl
 from .ddl import is_ddl
 from .select_tables import select_tables
 
+# These have no meaning in a schema, and regular expressions that search past them would be slow.
 LONG_GAP = re.compile(r"\s{40,}")
-"""Says nothing in a schema, and patterns that look for what stands behind it would look for long."""
 HINT = "create or attach a table, or say schema := 'CREATE TABLE singer (name VARCHAR, age INT)'"
 
 
@@ -23,8 +23,8 @@ class ResolvedSchema:
 
     Args:
         schema: its tables.
-        bindable: where not, SQL is checked by the guard alone.
-        left_out: what of a DDL text was not understood, each with its line.
+        bindable: whether SQL can be bound to it; if not, only the guard checks the SQL.
+        left_out: the parts of a DDL text that were not understood, each with its line.
     """
 
     schema: Schema
@@ -33,15 +33,15 @@ class ResolvedSchema:
 
 
 def resolve_schema(text: str | None, catalog: Schema) -> ResolvedSchema:
-    """Return the schema that the argument `schema` of text2sql means.
+    """Return the schema for the argument `schema` of text2sql.
 
     Args:
-        text: DDL, M-Schema text, or names of tables and databases with commas between them; None or '' means all of
+        text: DDL, M-Schema text, or comma-separated names of tables and databases; None or '' means all of
             the catalog.
-        catalog: what the caller's connection can reach.
+        catalog: the schema that the caller's connection can reach.
 
     Raises:
-        SchemaError: no table is there, the text describes none (and at which line it cannot be read), or a name is
+        SchemaError: there is no table, the text describes none (the error has the line), or a name is
             unknown.
     """
     text = text or ""
@@ -59,7 +59,7 @@ def resolve_schema(text: str | None, catalog: Schema) -> ResolvedSchema:
 
 
 def _names(text: str) -> list[str]:
-    """Return the names between the commas; one in double quotes may hold a comma."""
+    """Return the names between the commas; a name in double quotes may contain a comma."""
     return [name.strip() for name in re.findall(r'(?:"(?:[^"]|"")*"|[^,"])+', text) if name.strip()]
 
 

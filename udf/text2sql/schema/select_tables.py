@@ -1,4 +1,4 @@
-"""Some tables of a schema, by name."""
+"""Selects tables of a schema by name."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ....workers.errors import SchemaError, did_you_mean
 
 
 def select_tables(schema: Schema, names: Iterable[str]) -> Schema:
-    """Return the schema's part of these tables; a database's or schema's name stands for all its tables.
+    """Return the schema with only these tables; the name of a database or schema selects all its tables.
 
     Raises:
-        SchemaError: a name that the schema does not have, with the near ones.
+        SchemaError: the schema does not have a name; the error lists similar ones.
     """
     chosen: set[str] = set()
     for name in names:
@@ -27,14 +27,14 @@ def select_tables(schema: Schema, names: Iterable[str]) -> Schema:
 
 
 def _find(schema: Schema, name: str) -> set[str]:
-    """Return the tables that a name stands for: one so called, else all of a database or schema, else one anywhere."""
+    """Return the tables of a name: a table with that name, else all of a database or schema, else a table anywhere."""
     wanted = tuple(part.lower() for part in split_name(name))
     whole: set[str] = set()
     inside: set[str] = set()
     ending: set[str] = set()
     for table in schema.tables:
         parts = tuple(part.lower() for part in split_name(table.name))
-        # A name of two parts may begin with another database: only one of one part is surely in the current one.
+        # A name of two parts may begin with another database; only a name of one part is surely in the current one.
         here = (schema.name.lower(), *parts) if len(parts) == 1 else parts
         paths = (parts, here, (schema.name.lower(), "main", *parts))
         if wanted in paths:

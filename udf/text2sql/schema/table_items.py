@@ -1,4 +1,4 @@
-"""What stands between the commas of CREATE TABLE: a column with its options, or a constraint."""
+"""Reads the items between the commas of CREATE TABLE: a column with its options, or a constraint."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ OPTION_WORDS = """
     secondary_engine_attribute engine_attribute cs_int cs_string cs_fixed cs_fixedstring cs_decimal_float cs_double
     cs_seconddate cs_longdate cs_daydate cs_date cs_time unindexed
 """
-OPTIONS = frozenset(OPTION_WORDS.split())
-"""The words that end a column's type, in every database that we know of."""
+OPTIONS = frozenset(OPTION_WORDS.split())  # The words that end a column's type, in all supported databases.
 STILL_TYPE = {("with", "time"), ("with", "local"), ("without", "time"), ("for", "bit"), ("column", "set")}
 CHARACTER_SET = {("character", "set"), ("char", "set")}
+# Words that may precede KEY or INDEX.
 BEFORE_KEY = {
     "primary",
     "foreign",
@@ -38,9 +38,8 @@ BEFORE_KEY = {
     "vector",
     "inverted",
 }
-"""What may stand before KEY or INDEX."""
+# Words that may follow ClickHouse's PRIMARY KEY without brackets.
 BEHIND_KEY = {"order", "partition", "sample", "settings", "ttl", "comment", "distributed", "by", "as", ","}
-"""What may stand behind ClickHouse's PRIMARY KEY without brackets."""
 TYPE_WORDS = """
     unsigned signed zerofill precision varying binary byte ascii unicode array multiset time zone local large object to
     second day year month hour minute bit data set long national native double big character char
@@ -53,10 +52,10 @@ class Item:
     """One item of a table.
 
     Args:
-        columns: the column, where it is one.
-        keys: what it says of keys.
+        columns: the column, if the item is one.
+        keys: the keys that it declares.
         like: the table whose columns it copies: `LIKE other`.
-        left: what was not understood.
+        left: the parts that were not understood.
     """
 
     columns: tuple[Column, ...] = ()
@@ -65,12 +64,12 @@ class Item:
     left: tuple[Node, ...] = ()
 
     def with_comment(self, comment: str) -> Item:
-        """Return the item; a column that has no comment gets this one."""
+        """Return the item; a column without a comment gets this one."""
         return replace(self, columns=tuple(replace(c, comment=c.comment or comment) for c in self.columns))
 
 
 def read_item(nodes: list[Node]) -> Item:
-    """Return what one item says; at least one node."""
+    """Read one item, which has at least one node."""
     if nodes[0].lower == "like" and len(nodes) > 1 and nodes[1].is_name:
         return Item(like=join_name(table_path(nodes, 1)[0]))
     if is_constraint(nodes):
@@ -87,7 +86,7 @@ def read_item(nodes: list[Node]) -> Item:
 
 
 def is_constraint(nodes: list[Node]) -> bool:
-    """Whether an item is a constraint, an index or another clause, and no column: both may begin with KEY."""
+    """Whether an item is a constraint, an index or another clause, not a column; both may begin with KEY."""
     word, following = nodes[0].lower, nodes[1].lower if len(nodes) > 1 else ""
     group_follows = len(nodes) > 1 and isinstance(nodes[1], Group)
     if word in ("constraint", "unique", "supplemental"):
@@ -112,7 +111,7 @@ def is_constraint(nodes: list[Node]) -> bool:
 
 
 def _is_index(nodes: list[Node]) -> bool:
-    """Whether it is `KEY name (columns)`, `INDEX (columns)` or `INDEX name expression TYPE …`, and no column `key`."""
+    """Whether it is `KEY name (columns)`, `INDEX (columns)` or `INDEX name expression TYPE …`, not a column `key`."""
     group = next((node for node in nodes[1:4] if isinstance(node, Group)), None)
     if any(node.lower in ("type", "columnstore") for node in nodes[2:]):
         return True
@@ -122,7 +121,7 @@ def _is_index(nodes: list[Node]) -> bool:
 
 
 def _options_at(nodes: list[Node], start: int) -> int:
-    """Return where a column's type ends: at its first option."""
+    """Return the end of a column's type: the position of its first option."""
     for at in range(start, len(nodes)):
         word = nodes[at].lower
         pair = word, nodes[at + 1].lower if at + 1 < len(nodes) else ""
@@ -132,7 +131,7 @@ def _options_at(nodes: list[Node], start: int) -> int:
 
 
 def forgotten_commas(nodes: list[Node]) -> list[int]:
-    """Return the places in an item where another column begins, though no comma stands before it."""
+    """Return the positions in an item where another column begins without a comma."""
     places: list[int] = []
     complete = options = is_constraint(nodes)
     for at in range(1, len(nodes) - 1):
@@ -154,7 +153,7 @@ def _begins_column(nodes: list[Node], at: int) -> bool:
 
 
 def comment_of(nodes: list[Node]) -> str:
-    """Return the comment that options say: COMMENT 'x', COMMENT = 'x', OPTIONS (description = 'x'), TITLE 'x'."""
+    """Return the comment in a column's options: COMMENT 'x', COMMENT = 'x', OPTIONS (description = 'x'), TITLE 'x'."""
     for at, node in enumerate(nodes):
         if node.lower in ("comment", "title"):
             value = at + 1 + (at + 1 < len(nodes) and nodes[at + 1].lower == "=")
@@ -169,7 +168,7 @@ def comment_of(nodes: list[Node]) -> str:
 
 
 def _property(group: Group) -> str:
-    """Return the description or comment among the properties in brackets."""
+    """Return the description or comment in the properties in brackets."""
     for item in split(group.nodes):
         if len(item) == 3 and item[0].text.lower() in ("description", "comment") and item[1].lower == "=":
             return item[2].text
@@ -194,7 +193,7 @@ def primary_key(nodes: list[Node]) -> tuple[str, ...]:
 
 
 def references(columns: tuple[str, ...], nodes: list[Node]) -> Keys:
-    """Return the foreign key that `REFERENCES other (columns)` says; where it names none, its primary key."""
+    """Return the foreign key of `REFERENCES other (columns)`; without columns, it refers to the primary key."""
     for at, node in enumerate(nodes):
         if node.lower == "references":
             path, end = table_path(nodes, at + 1)

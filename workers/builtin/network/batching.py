@@ -1,4 +1,4 @@
-"""Training examples, and batches of them as the network in torch wants them."""
+"""Training examples, and batches of them for the torch network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NEGATIVE_INFINITY = -1e9
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question linked to its schema, and the symbols that answer it."""
+    """A question linked to its schema, and the symbols of its query."""
 
     linked: LinkedQuestion
     symbols: tuple[Symbol, ...]
@@ -63,8 +63,8 @@ def batches(
     """Yield batches of examples of about one length.
 
     Args:
-        shuffled: for training: in any order, and large schemas thinned.
-        wordless: how often an item loses its spelling, so that only its relations and mostly its word vector show what
+        shuffled: for training: in random order, with columns dropped from large schemas.
+        wordless: how often an item loses its spelling, so that only its relations and usually its word vector tell what
             it is.
     """
     order = list(range(len(examples)))
@@ -96,7 +96,7 @@ def _whole(example: Example) -> Subset:
 
 
 def drop_columns(example: Example, chance: random.Random) -> Subset:
-    """Leave out columns that the answer does not need where a schema has many: shorter, and never twice the same."""
+    """Drop columns that the answer does not need from a large schema: shorter input, different each time."""
     linked = example.linked
     start, count = linked.start(COLUMNS), linked.sizes[COLUMNS]
     used = {number for kind, number in example.symbols if kind == COLUMN}
@@ -131,9 +131,9 @@ def collate(thins: Sequence[Subset], wordless: float = 0.0, chance: random.Rando
     """Return the tensors of some examples, padded to the longest.
 
     Args:
-        thins: the examples, each with the items that it keeps.
+        thins: the examples, each with its selected items.
         wordless: how often an item loses its spelling, 0 to 1.
-        chance: draws which; None: no item loses it.
+        chance: the random generator that selects them; None: no item loses its spelling.
     """
     count, items = len(thins), max(len(thin.selected) for thin in thins)
     steps = max(len(thin.symbols) for thin in thins)

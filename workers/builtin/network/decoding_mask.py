@@ -1,4 +1,4 @@
-"""What may come next, beyond the grammar: types, repetitions, as many columns on both sides of a set operation."""
+"""Rules for the next symbol beyond the grammar: types, no repetitions, equally many columns in set operations."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class DecodingMask:
         return mask
 
     def _ends(self) -> list[int]:
-        """Return for each word where a run that begins there must end: no constant goes beyond a Chinese mark."""
+        """Return for each word where a run from there must end: no constant goes beyond a Chinese punctuation mark."""
         words = self.linked.words
         marks = [number for number, word in enumerate(words) if word.text in CJK_MARKS]
         return [min((mark for mark in marks if mark > number), default=len(words)) for number in range(len(words))]
@@ -147,7 +147,7 @@ class DecodingMask:
 
     @staticmethod
     def _counts(symbols: Sequence[Symbol], position: int) -> bool:
-        """Whether the term that ends at a symbol is a number whatever its column is: a count, a sum, a mean."""
+        """Whether the term that ends at a symbol is a number for any column: a count, a sum, a mean."""
         before = [symbols[one] for one in (position - 1, position - 2) if one >= 0]
         if symbols[position][0] == TABLE:
             return True
@@ -156,7 +156,7 @@ class DecodingMask:
         return bool(before) and is_keyword(before[0], "COUNT", "SUM", "AVG")
 
     def _no_repetition(self, mask: Mask, symbols: Sequence[Symbol]) -> None:
-        """Forbid plain columns that the same list has already."""
+        """Forbid plain columns that are already in the same list."""
         position = len(symbols) - 1
         while position >= 0 and symbols[position][0] in (COLUMN, TABLE):
             if symbols[position][0] == COLUMN:
@@ -164,7 +164,7 @@ class DecodingMask:
             position -= 1
 
     def _same_count(self, mask: Mask, symbols: Sequence[Symbol]) -> None:
-        """Require as many items right of a set operation as left of it."""
+        """Require the same number of items on both sides of a set operation."""
         indices = [position for position, symbol in enumerate(symbols) if is_keyword(symbol, *SET_OPERATORS)]
         if not indices or any(is_keyword(symbol, "WHERE") for symbol in symbols[indices[-1] :]):
             return
@@ -181,7 +181,7 @@ class DecodingMask:
 
 
 def _items(symbols: Sequence[Symbol]) -> int:
-    """Return how many items a query selects: the pointers before its first clause."""
+    """Return the number of items that a query selects: the pointers before its first clause."""
     count = 0
     for symbol in symbols:
         if symbol[0] in (COLUMN, TABLE):

@@ -1,4 +1,4 @@
-"""From a question and a schema to what the network reads: features, segments, and a relation for each two items.
+"""Converts a question and a schema to the network's input: features, segments, and a relation for each two items.
 
 Items stand in this order: the question's words, the earlier question's words, the earlier query's
 symbols, columns, tables, values.
@@ -82,7 +82,7 @@ RELATIONS = PARTS * PARTS + len(_SPECIAL)
 
 @dataclass(frozen=True, slots=True)
 class PreviousTurn:
-    """The turn before: its question, and its query where that could be read."""
+    """The previous turn: its question, and its query if that could be parsed."""
 
     question: str
     tree: Query | None = None
@@ -118,7 +118,7 @@ class LinkedQuestion:
 
 
 class SchemaLinks:
-    """What does not depend on the question: names as features, keys as relations, cells by their text."""
+    """The input that does not depend on the question: names as features, keys as relations, cells by text."""
 
     def __init__(self, names: SchemaIndex) -> None:
         self.names = names

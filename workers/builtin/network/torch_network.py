@@ -1,4 +1,4 @@
-"""The network in torch, for training only; `network.py` computes the same in numpy from the same named weights."""
+"""The network in torch, for training only; `numpy_network.py` computes the same from the same weights."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Layer(nn.Module):  # type: ignore[misc]
     def forward(
         self, x: Tensor, bias: Tensor, drop: float, memory: Tensor | None = None, seen: Tensor | None = None
     ) -> Tensor:
-        """Return x after the layer; `seen` is the bias that hides the memory's padding."""
+        """Return the layer's output; `seen` is the bias that masks the memory's padding."""
         normed = self.norm_self(x)
         x = x + functional.dropout(self.self_attention(normed, normed, bias), drop, self.training)
         if memory is not None and seen is not None:

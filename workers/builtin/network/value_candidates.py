@@ -1,4 +1,4 @@
-"""The constants a question may mean: numbers, quoted and capitalised runs, and runs of words that equal a cell."""
+"""The constants that a question may mean: numbers, quoted and capitalised runs, and runs of words that equal a cell."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class CellIndex:
 
 
 def find_candidates(question: str, cells: CellIndex, earlier: Sequence[LiteralValue] = ()) -> list[Candidate]:
-    """Return the constants that a question, its cells and the turns before it offer, each text once.
+    """Return the possible constants from a question, its cells and the earlier turns, each text once.
 
     Args:
         question: the user's.
@@ -154,7 +154,7 @@ def _tokens_inside(match: re.Match[str], words: list[Word]) -> list[int]:
 
 
 def _runs(words: list[Word], cells: CellIndex) -> Iterator[Candidate]:
-    """Yield the longest runs that equal a cell; a plain word alone only where it is capitalised inside a sentence."""
+    """Yield the longest runs that equal a cell; a single common word only if it is capitalised inside a sentence."""
     covered: list[tuple[int, int]] = []
     longest = MAX_CJK_RUN if any(is_cjk(word.text) for word in words) else MAX_RUN
     for length in range(min(longest, len(words)), 0, -1):
@@ -201,7 +201,7 @@ def _cjk_dates(question: str, words: list[Word]) -> Iterator[Candidate]:
 
 
 def _scaled(text: str, rest: Sequence[Word], units: Collection[str]) -> str:
-    """Return '100000000' for 100 before 'million': not where a column counts in millions."""
+    """Return '100000000' for 100 before 'million', unless a column counts in millions."""
     scale = rest[0].lower.removesuffix("s") if rest else ""
     if scale not in SCALES or scale in units:
         return text
@@ -209,7 +209,7 @@ def _scaled(text: str, rest: Sequence[Word], units: Collection[str]) -> str:
 
 
 def _capitalised(words: list[Word]) -> Iterator[Candidate]:
-    """Yield runs of capitalised words, small words inside them allowed; a question's first word alone is none."""
+    """Yield runs of capitalised words, which may contain small words; a question's first word alone does not count."""
     start = 0
     while start < len(words):
         if not words[start].text[0].isupper() or (start == 0 and words[0].lower in PLAIN_WORDS):
@@ -246,7 +246,7 @@ def cell_index_for(schema: Schema) -> CellIndex:
 
 
 def matching_cells(question: str, schema: Schema) -> list[tuple[str, str, str]]:
-    """Return the cells that a question's constants mean, as (table, column, cell): what training links them to."""
+    """Return the cells that a question's constants mean, as (table, column, cell), for linking in training."""
     cells = cell_index_for(schema)
     names = cells.names
     return [

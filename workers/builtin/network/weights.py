@@ -29,7 +29,7 @@ def save_weights(path: Path, state: Mapping[str, Any], shape: Any) -> None:
 
 
 def average_weights(path: Path, parts: Sequence[Path]) -> None:
-    """Write the mean of several files of one shape: of runs that began with the same weights it is often the better."""
+    """Write the mean of several files of one shape; it is often better if they started from the same weights."""
     loaded = [load_weights(part) for part in parts]
     names = loaded[0][0]
     means = {name: np.stack([arrays[name] for arrays, _ in loaded]).mean(0) for name in names}
@@ -53,5 +53,5 @@ def load_weights(path: Path = WEIGHTS) -> tuple[Arrays, dict[str, int]]:
 
 @lru_cache(maxsize=2)
 def release_name(path: Path = WEIGHTS) -> str:
-    """Return what names these weights: the beginning of the file's SHA-256."""
+    """Return the release name of these weights: the beginning of the file's SHA-256."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

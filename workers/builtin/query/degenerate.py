@@ -1,4 +1,4 @@
-"""What makes no sense in a query although it binds."""
+"""Finds queries that bind but make no sense."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .tree import Predicate, Query
 
 
 def is_degenerate(query: Query) -> bool:
-    """Whether a part cannot matter: a set operation of equal halves, (NOT) IN all of the same column, a test twice."""
+    """Whether a part has no effect: a set operation of equal halves, (NOT) IN all of the same column, a double test."""
     if query.right is not None and query.without_right() == query.right:
         return True
     predicates = [*query.where, *query.having]
@@ -22,6 +22,6 @@ def _is_empty(predicate: Predicate) -> bool:
 
 
 def _covers(query: Query, column: int | None) -> bool:
-    """Whether a query gives every value of a column."""
+    """Whether a query returns every value of a column."""
     bare = not (query.where or query.having or query.right or query.limit or query.using)
     return bare and query.items[0].column == column

@@ -29,14 +29,14 @@ SET_OPERATIONS: dict[type[exp.Expr], SetOperator] = {
 
 
 class UnsupportedSqlError(ValueError):
-    """The SQL has something that a query tree does not hold."""
+    """The SQL has something that a query tree cannot express."""
 
 
 def parse_sql(sql: str, names: SchemaIndex) -> Query:
-    """Return the query tree of a SELECT. Its `using` holds every table that only FROM names.
+    """Return the query tree of a SELECT. Its `using` has every table that only FROM names.
 
     Raises:
-        UnsupportedSqlError: the SQL does not parse, or has something that a tree does not hold.
+        UnsupportedSqlError: the SQL does not parse, or has something that a tree cannot express.
     """
     try:
         parsed = sqlglot.parse_one(sql, read="duckdb")
@@ -148,7 +148,7 @@ class _Scope:
         return Term(self._column(inner), aggregate=name)
 
     def _counted(self) -> int:
-        """Return the table whose rows COUNT(*) counts: one that nothing else names, else one that refers to others."""
+        """Return the table whose rows COUNT(*) counts: one named nowhere else, or else one that refers to others."""
         columns = self.select.find_all(exp.Column)
         own = {self._scope_column(column) for column in columns if column.find_ancestor(exp.Select) is self.select}
         in_join = {number for pair in self.pairs for number in pair}
@@ -221,7 +221,7 @@ class _Scope:
 
 
 def _short_group(grouped: list[int], items: tuple[Term, ...]) -> tuple[int, ...]:
-    """Leave out the columns that the writer adds itself: the selected ones, unless they are all that is grouped by."""
+    """Drop the columns that the writer adds itself: the selected ones, unless GROUP BY has no others."""
     plain = {item.column for item in items if not item.aggregate}
     return tuple(column for column in grouped if column not in plain) or tuple(grouped[:1])
 

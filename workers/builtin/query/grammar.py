@@ -1,7 +1,7 @@
-"""The grammar of a query as a sequence of symbols: what may follow what, for training and for decoding alike.
+"""The grammar of a query as a sequence of symbols: which symbol may follow which, for training and for decoding.
 
 A symbol is (kind, number): a keyword, or a pointer to a column, table, value or word. A value is one of the candidates,
-or the run of the question's words between two that are pointed at. The automaton keeps
+or the run of the question's words between two pointers. The automaton has
 a stack of states; the state on top says which keywords and kinds are legal, and each symbol replaces
 it by the states of one rule (an LL(1) grammar).
 """
@@ -123,7 +123,7 @@ def is_keyword(symbol: Symbol, *names: str) -> bool:
 
 
 def push(stack: Stack, symbol: Symbol) -> Stack:
-    """Return the stack after a symbol; empty when the sequence is whole.
+    """Return the stack after a symbol; empty when the sequence is complete.
 
     Raises:
         KeyError: the symbol is not legal here.
@@ -133,7 +133,7 @@ def push(stack: Stack, symbol: Symbol) -> Stack:
 
 
 def is_valid(symbols: Sequence[Symbol]) -> bool:
-    """Whether a sequence is a whole query, or a decline."""
+    """Whether a sequence is a complete query, or a decline."""
     stack = START_STACK
     try:
         for symbol in symbols:

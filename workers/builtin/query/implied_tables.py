@@ -1,4 +1,4 @@
-"""Leave out of a query's `using` what its other parts already imply."""
+"""Drops tables from a query's `using` that its other parts already imply."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .tree import Operand, Predicate, Query, Term, terms_in
 
 
 def drop_implied_tables(tree: Query, names: SchemaIndex) -> Query:
-    """Return the query with no more tables named than its joins need, in every scope."""
+    """Return the query with only the tables named that its joins need, in every scope."""
     return map_scopes(tree, lambda scope: _short_scope(scope, names))
 
 

@@ -21,7 +21,7 @@ SpellValue = Callable[[int, str], str]
 
 
 class NotWritableError(ValueError):
-    """The query names tables that no keys tie together, or compares what cannot be compared."""
+    """The query names tables that no keys join, or compares values that cannot be compared."""
 
 
 def format_sql(query: Query, names: SchemaIndex, spelling: SpellValue | None = None) -> str:
@@ -33,7 +33,7 @@ def format_sql(query: Query, names: SchemaIndex, spelling: SpellValue | None = N
         spelling: returns a text as the cells of a column spell it; None: as it is.
 
     Raises:
-        NotWritableError: no keys tie its tables together, or a value does not suit its column.
+        NotWritableError: no keys join its tables, or a value does not fit its column.
     """
     return _Writer(query, names, spelling or (lambda _, text: text)).whole()
 
@@ -230,5 +230,5 @@ def _boolean(value: LiteralValue) -> str:
 
 
 def _size(text: str) -> tuple[float, str]:
-    """What constants are ordered by: numbers by their size, texts (dates among them) as they are written."""
+    """Return the sort key of a constant: numbers by size, texts (also dates) alphabetically."""
     return (0.0, text) if text.startswith("'") else (float(text), "")

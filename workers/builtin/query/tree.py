@@ -1,4 +1,4 @@
-"""A query without FROM: what is selected, filtered, grouped and ordered. Tables and joins follow from the columns."""
+"""A query without FROM: selected columns, filters, groups and order. Tables and joins follow from the columns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """`term operator operands`; `joiner` ties it to the predicate before it, AND binding tighter than OR."""
+    """`term operator operands`; `joiner` connects it with the predicate before it; AND binds tighter than OR."""
 
     term: Term
     operator: str
@@ -50,10 +50,10 @@ class Query:
     """A SELECT.
 
     Args:
-        items: what is selected, at least one.
-        using: tables that no other part names, and key columns that say which key a join uses.
+        items: the selected items, at least one.
+        using: tables that no other part names, and key columns that decide which key a join uses.
         group: columns; plain selected columns are grouped by as well.
-        limit: None, or how many rows.
+        limit: the number of rows, or None.
         operator, right: a set operation with another query.
     """
 
@@ -77,7 +77,7 @@ Operand: TypeAlias = LiteralValue | Term | Query
 
 
 def terms_in(query: Query) -> list[Term]:
-    """Return every term of a query's own scope: none of its subqueries, nor of its set operation's other side."""
+    """Return every term of a query's own scope, without its subqueries and the other side of its set operation."""
     terms = [*query.items, *query.using, *(Term(column) for column in query.group)]
     for predicate in (*query.where, *query.having):
         terms.append(predicate.term)

@@ -10,7 +10,7 @@ ENDINGS = ("的id", "id", "编号", "代码", "号")  # Endings of the names of 
 
 
 def strip_id_suffix(name: str) -> str | None:
-    """Return a column's name without the ending of an identifier; None where it has none."""
+    """Return a column's name without its id suffix; None if it has none."""
     lower = name.lower()
     return next((lower[: -len(ending)] for ending in ENDINGS if lower.endswith(ending)), None)
 
@@ -45,7 +45,7 @@ def _is_key(column: str, tables: Sequence[tuple[str, Sequence[str]]]) -> bool:
 
 
 def _fit(column: str, table: str, key: str, own: bool) -> int:
-    """Return how surely a column means the key of a table: 0 not at all. `own`: it is a key itself."""
+    """Return a score for a column as a reference to a table's key; 0: none. `own`: the column is a key itself."""
     if column == key and column != "id":
         return 100
     if not any(is_cjk(character) for character in table) or (own and key != "id"):

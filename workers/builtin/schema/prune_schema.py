@@ -1,4 +1,4 @@
-"""Fewer tables and columns of a large schema: those that a question's words name, and the tables between them."""
+"""Prunes a large schema to the tables and columns that a question names, and the tables between them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MAX_TABLE_COLUMNS = 60
 
 
 def prune_schema(names: SchemaIndex, text: str, cells: Collection[int]) -> Schema:
-    """Return the schema, or what of a large one has to do with a text.
+    """Return the schema; of a large one, only the part that is relevant to a text.
 
     Args:
-        text: the question, with the turn before.
-        cells: columns that have a cell which the question names.
+        text: the question, with the previous turn.
+        cells: columns with a cell that the question mentions.
     """
     schema = names.schema
     if len(names.columns) <= MAX_COLUMNS:
@@ -49,7 +49,7 @@ def _is_named(name: str, stems: Collection[str]) -> bool:
 def _score(
     names: SchemaIndex, number: int, stems: Collection[str], named: Collection[int], cells: Collection[int]
 ) -> float:
-    """Return how much a table has to do with the question: its name counts most, then cells, then columns."""
+    """Return the relevance of a table to the question: its name counts most, then cells, then columns."""
     words = [stem(word) for word in name_words(split_name(names.tables[number].name)[-1])]
     own = names.columns_of[number]
     share = sum(word in stems for word in words) / len(words)
@@ -57,7 +57,7 @@ def _score(
 
 
 def _between(names: SchemaIndex, number: int, chosen: Collection[int]) -> list[int]:
-    """Return a table that ties a table to a chosen one, where no key ties them directly."""
+    """Return a table that connects a table to a chosen one, if no key joins them directly."""
     adjacent = {table for table, _ in names.neighbours[number]}
     if not chosen or adjacent & set(chosen):
         return []

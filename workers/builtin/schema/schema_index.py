@@ -14,10 +14,8 @@ from .chinese_keys import inferred_references
 
 NUMBER_TYPES = ("INT", "DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL", "HUGE", "BIGNUM", "NUMBER")
 DATE_TYPES = ("DATE", "TIME", "INTERVAL")
-MAX_IMPLIED = 20_000
-"""Where every table has the same key there are as many joins as pairs of tables."""
-MAX_CHINESE_PAIRS = 200_000
-"""Columns times tables: each column is compared to each table's key."""
+MAX_IMPLIED = 20_000  # Limit of implied joins: if all tables share a key, there is a join for each pair of tables.
+MAX_CHINESE_PAIRS = 200_000  # Limit of columns × tables, because each column is compared with each table's key.
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class ForeignKeyEdge:
 
 
 def column_kind(column: Column) -> str:
-    """Return 'number', 'date', 'boolean', 'text', or 'other' for a column's type; 'text' where it is unknown."""
+    """Return 'number', 'date', 'boolean', 'text', or 'other' for a column's type; 'text' if it is unknown."""
     name = column.type.upper()
     if name.endswith("]") or name.startswith(("STRUCT", "MAP", "UNION", "BLOB", "BIT", "UUID")):
         return "other"
@@ -69,7 +67,7 @@ class SchemaIndex:
 
     @cached_property
     def edges(self) -> list[ForeignKeyEdge]:
-        """The joins that keys allow: the declared ones, then those that equal names imply between other tables."""
+        """The possible joins: along declared keys, then, between other tables, along key columns with equal names."""
         edges = []
         for key in self.schema.foreign_keys:
             column = self.find_column(key.table, key.column)
@@ -108,7 +106,7 @@ class SchemaIndex:
 
     @cached_property
     def _keys(self) -> list[int]:
-        """The columns that another table can refer to: a whole declared key, or an `id` where none is declared."""
+        """The columns that another table can refer to: a whole declared key, or `id` if none is declared."""
         found = []
         for table, own in zip(self.tables, self.columns_of, strict=True):
             keys = [number for number in own if self.columns[number].primary_key]
@@ -139,11 +137,11 @@ class SchemaIndex:
 def join_tree(
     names: SchemaIndex, tables: Iterable[int], through: Iterable[int] = ()
 ) -> list[tuple[int, ForeignKeyEdge | None]] | None:
-    """Return the tables to read, each with the join that ties it to those before it; None where no keys do.
+    """Return the tables to read, each with its join to the tables before it; None if no keys join them.
 
     Args:
-        tables: the tables that must be there, the most wanted first.
-        through: key columns whose joins are taken first.
+        tables: the required tables, the most important first.
+        through: key columns whose joins are preferred.
     """
     wanted = list(dict.fromkeys(tables))
     forced = [edge for column in dict.fromkeys(through) for edge in names.edges if edge.column == column][:4]
@@ -168,7 +166,7 @@ def join_tree(
 
 
 def _outside(names: SchemaIndex, edge: ForeignKeyEdge, inside: set[int]) -> int | None:
-    """Return the end of an edge that is not inside, where the other end is."""
+    """Return the end of an edge that is outside, if the other end is inside."""
     one, two = names.table_of[edge.column], names.table_of[edge.other]
     if (one in inside) == (two in inside):
         return None

