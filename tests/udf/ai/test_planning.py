@@ -73,3 +73,15 @@ def test_each_gives_a_row_for_each_thing(connection: quackllm.Connection, servic
         "WHERE i < 2 ORDER BY i, dish"
     ).fetchall()
     assert rows == [(0, "soup", 4), (0, "tea", None), (1, "soup", 4), (1, "tea", None)]
+
+
+@pytest.mark.filterwarnings("ignore:20 requests got no whole answer")
+def test_a_repeat_is_planned_like_the_first_question(connection: quackllm.Connection, service: StandIn) -> None:
+    service.script([{"fault": "reply", "text": "well", "marker": "even"}, {"fault": "reply", "text": "yes"}])
+    connection.execute(
+        "CREATE TABLE mixed AS SELECT i, 'even odd'[1 + i % 2 * 5 : 4 + i % 2 * 5] || i AS body FROM range(40) t (i)"
+    )
+    statement = "SELECT i FROM mixed WHERE ai_filter(body, 'is praise') AND i < 1000 ORDER BY i"
+    rows = connection.execute(statement).fetchall()
+    assert rows == [(i,) for i in range(1, 40, 2)]
+    assert service.count() == 60  # Twenty rows are asked twice.
