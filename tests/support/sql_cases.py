@@ -52,8 +52,9 @@ class Cases(Queries):
     def _others(self) -> tuple[Any, ...]:
         return (
             self._relation, self._made_table, self._inserted, self._copied, self._viewed, self._prepared,
-            self._bound, self._script, self._in_transaction, self._explained, self._pivoted, self._changed_rows,
-            self._wrong, self._numbered, self._alike, self._sampled, self._fetched_bit_by_bit, self._executed_many,
+            self._bound, self._conversation, self._script, self._in_transaction, self._explained, self._pivoted,
+            self._changed_rows, self._wrong, self._numbered, self._alike, self._sampled, self._fetched_bit_by_bit,
+            self._executed_many,
         )  # fmt: skip
 
     def _steps(self, *steps: Step | str, **more: Any) -> Case:
@@ -113,7 +114,21 @@ class Cases(Queries):
         number = "$2" if marks == "$1" else "?"
         where = f"WHERE p.id < {number} AND {self.flag(scope[:3], 2)}"
         values = (self.pick(("x", "北京", "FAIL", None)), self.pick((5, 20, None)))
-        return self._steps(Step(f"{select} {where}", "fetchall", values))
+        whole = f"{select} {where} ORDER BY p.id"
+        limit = self.pick(("", f" LIMIT {'$3' if marks == '$1' else '?'}"))
+        return self._steps(Step(f"{whole}{limit}", "fetchall", (*values, self.pick((1, 4))) if limit else values))
+
+    def _conversation(self) -> Case:
+        """A second turn over the answers of a CTE, and what follows from no answer."""
+        first = f"SELECT p.id, p.name, orc('say: ' || {self.plain_text([Column('p.name', 'text')])}) AS r FROM people p"
+        where = self.flag([Column("p.name", "text"), Column("p.id", "int")], 1)
+        second = self.pick((
+            "llm_result(orc(llm_stack(a.r, 'cls: and ' || a.id % 3)))",
+            "coalesce(llm_result(a.r), llm_result(elf('cls: ' || a.name)))",
+            "CASE WHEN llm_result(a.r) LIKE '%a' THEN 'a' ELSE llm_result(elf('cls: ' || a.name)) END",
+            "llm_result(elf('cls: ' || len(concat('x', llm_result(a.r)))))",
+        ))  # fmt: skip
+        return self._steps(f"WITH a AS ({first} WHERE {where}) SELECT a.id, {second} FROM a")
 
     def _script(self) -> Case:
         one, two = self.top(), self.top()

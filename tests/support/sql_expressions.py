@@ -77,6 +77,7 @@ class Expressions:
             (1, lambda: f"CASE WHEN {self.flag(scope, inner)} THEN {self.text(scope, inner)} ELSE "
                         f"{self.text(scope, inner)} END"),
             (0.7, lambda: f"CAST({self.integer(scope, inner)} AS VARCHAR)"),
+            (0.5, lambda: f"if({self.flag(scope, inner)}, {self.text(scope, inner)}, {self.text(scope, inner)})"),
             (0.5, lambda: f"(SELECT max({self.text([Column('r.room', 'text')], inner)}) FROM rooms r "
                           f"WHERE r.team = {self.integer(scope, 0)})"),
             (0.5, lambda: f"({self.answer(scope, inner)}).{self.pick(('output', 'finish_reason', 'error.code'))}"),
@@ -91,7 +92,8 @@ class Expressions:
     def _changed(self, scope: Scope, depth: int) -> str:
         text = self.text(scope, depth)
         return self.pick((f"upper({text})", f"substr({text}, 1, 2)", f"({text} || '-')", f"trim({text})",
-                          f"nullif({text}, 'red')", f"clean({text})", f"replace({text}, 'e', '')"))  # fmt: skip
+                          f"nullif({text}, 'red')", f"clean({text})", f"replace({text}, 'e', '')",
+                          f"string_split({text}, ' ')[1]", f"len({text})::VARCHAR", f"{text}::TEXT"))  # fmt: skip
 
     # Model calls
 
@@ -169,6 +171,10 @@ class Expressions:
             f"{text} LIKE '%e%'", f"{text} NOT IN ('red', 'blue')", f"{text} IN ('Ann', '北京', '42')",
             f"{text} IS DISTINCT FROM 'Ann'", f"{number} % 2 = 0", f"length({text}) > 2",
             f"{self.column('date', scope) or 'current_date'} < DATE '2001-01-01'", f"{text} < 'm'",
+            f"{number}::VARCHAR <> '7'", f"len({text}) > 2", f"instr({text}, 'e') > 0", f"{text} ^@ 'A'",
+            f"{self.column('date', scope) or 'today()'} > DATE '1995-01-01' - INTERVAL 3 DAY",
+            f"date_trunc('year', {self.column('date', scope) or 'now()'}) < TIMESTAMP '2005-01-01'",
+            f"list_contains([1, 2, 3, 12], {number})", f"{number} ** 2 < 1_000", f"position('o' IN {text}) > 0",
         ))  # fmt: skip
 
     def judged(self, scope: Scope, depth: int) -> str:

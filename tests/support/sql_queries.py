@@ -55,7 +55,9 @@ class Queries(Expressions):
     def _ended(self, body: Query) -> Query:
         if self.chance(0.45):
             return body
-        order, ordered = self.pick((("", False), (" ORDER BY ALL", True), (" ORDER BY 1", False)))
+        order, ordered = self.pick(
+            (("", False), (" ORDER BY ALL", True), (" ORDER BY 1", False), (" ORDER BY 1 DESC NULLS LAST", False))
+        )
         limit = self.pick(("", " LIMIT 3", " LIMIT 7", " LIMIT 5 OFFSET 2", " LIMIT 20", " LIMIT 20%", " OFFSET 3"))
         if limit.endswith("%"):
             order, ordered = " ORDER BY ALL", True

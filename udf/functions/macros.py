@@ -13,9 +13,9 @@ STORE_MODE_SQL = "getvariable('llm_store')"
 SCALAR = {
     "llm_param": "(given) AS quackllm_param({prompt}(given), {number})",
     "llm_stack": "(response, request) AS quackllm_stack(response, {prompt}(request), {number})",
-    # The lambda uses the argument once: a macro that used it twice would bind and evaluate each nested call twice.
-    "llm_result": "(response) AS "
-    "list_transform([response], lambda each: CASE WHEN each.finish_reason = 'stop' THEN each.output END)[1]",
+    # A function, for it names its argument once: CASE would bind and evaluate each nested call twice, and DuckDB
+    # does not bind a lambda in HAVING.
+    "llm_result": "(response) AS quackllm_result(response, {number})",
     "llm_chat": "(request) AS quackllm_chat(NULL, {prompt}(request), {mode}, {number}), "
     "(model, request) AS quackllm_chat(model, {prompt}(request), {mode}, {number})",
     "llm_embed": "(model, text) AS quackllm_embed(model, {prompt}(text), {mode}, {number})",

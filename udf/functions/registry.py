@@ -12,7 +12,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ...workers.errors import QuackLLMError, RequestError
 from ...workers.messages import Message, Request, Response
-from ..planner.modes import CACHE_ONLY, CachedAnswers, MemoizedAnswers
+from ..planner.modes import CACHE_ONLY, SITE_MARK, CachedAnswers, MemoizedAnswers
 from ..raw_sql import execute_raw
 from ..session.answer_source import AnswerSource
 from ..session.session import Session, session_by_number
@@ -57,6 +57,19 @@ def llm_stack(_: Session, responses: Column, requests: Column) -> pa.Array:
     import pyarrow.compute as pc  # Imported late: it costs a tenth of connect(), and only conversations need it.
 
     return requests_to_arrow(map(_stacked, pc.struct_field(responses, "history").to_pylist(), new))
+
+
+def llm_result(_: Session, responses: Column) -> pa.Array:
+    """`llm_result(response)` → VARCHAR: the answer, if it is a whole one."""
+    if pa.types.is_null(responses.type):
+        return pa.nulls(len(responses), pa.string())
+    if not (pa.types.is_struct(responses.type) and responses.type.get_field_index("finish_reason") >= 0):
+        hint = "write llm_result(model('your prompt'))"
+        raise RequestError(f"llm_result reads a response, not {sql_type_name(responses.type)}", hint=hint)
+    import pyarrow.compute as pc  # As above.
+
+    whole = pc.equal(pc.struct_field(responses, "finish_reason"), "stop")
+    return pc.if_else(whole, pc.struct_field(responses, "output"), pa.scalar(None, pa.string()))
 
 
 def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> Request | None:
@@ -106,8 +119,11 @@ def _answer_distinct(
 
 
 def answer_source(session: Session, mode: Column) -> AnswerSource:
-    """Return where the statement gets its answers; the planner marks single calls that must use the cache only."""
-    return CachedAnswers(session) if mode[0].as_py() == CACHE_ONLY else session.answers
+    """Return how the requests of this call site become answers; a dry run may allow it no more than the cache."""
+    _, _, site = (mode[0].as_py() or "").partition(SITE_MARK)
+    if site == CACHE_ONLY:
+        return CachedAnswers(session)
+    return session.answers.at_site(int(site)) if site else session.answers
 
 
 def store_mode(column: Column) -> StoreMode:
@@ -116,9 +132,8 @@ def store_mode(column: Column) -> StoreMode:
     Raises:
         RequestError: the variable has another value.
     """
-    mode = column[0].as_py() or load_settings().llm_store
-    if mode == CACHE_ONLY:
-        return load_settings().llm_store
+    chosen, _, _ = (column[0].as_py() or "").partition(SITE_MARK)
+    mode = chosen or load_settings().llm_store
     if mode not in ("on", "off", "refresh"):
         raise RequestError(f"llm_store is {mode!r}", hint="type: SET VARIABLE llm_store = 'on'   ('off', 'refresh')")
     return cast(StoreMode, mode)
@@ -127,7 +142,10 @@ def store_mode(column: Column) -> StoreMode:
 def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
     """`text2sql_detail(question, schema, model)` → STRUCT with the SQL, or the error, attempts and cost."""
     return text2sql.text2sql_detail(
-        session, requests_from_arrow(questions), schemas.to_pylist(), models.to_pylist(), store_mode(mode)
+        session.statement,
+        answer_source(session, mode),
+        text2sql.question_keys(requests_from_arrow(questions), schemas.to_pylist(), models.to_pylist()),
+        store_mode(mode),
     )
 
 
@@ -144,6 +162,7 @@ def ask_sql(
 SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_param": (llm_param, REQUEST_SQL),
     "quackllm_stack": (llm_stack, REQUEST_SQL),
+    "quackllm_result": (llm_result, "VARCHAR"),
     "quackllm_chat": (llm_chat, RESPONSE_SQL),
     "quackllm_embed": (llm_embed, "FLOAT[]"),
     "quackllm_text2sql": (text2sql_detail, text2sql.DETAIL_SQL),

@@ -9,7 +9,9 @@ import pyarrow as pa
 from ...workers.errors import Text2SQLError
 from ...workers.messages import Request
 from ..planner.questions import bounded_query, resolve_questions
+from ..session.answer_source import AnswerSource
 from ..session.session import Session
+from ..session.statement import Statement
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
 from .arrow import (
@@ -37,34 +39,34 @@ DETAIL = pa.struct(
 )
 
 
+def question_keys(
+    questions: list[Request | None], schemas: list[str | None], models: list[str | None]
+) -> list[QuestionKey | None]:
+    """Return each row's question with its schema and model; None for a NULL question."""
+    rows = zip(questions, schemas, models, strict=True)
+    return [QuestionKey(question, schema, model) if question else None for question, schema, model in rows]
+
+
 def text2sql_detail(
-    session: Session,
-    questions: list[Request | None],
-    schemas: list[str | None],
-    models: list[str | None],
-    mode: StoreMode,
+    statement: Statement, source: AnswerSource, questions: list[QuestionKey | None], mode: StoreMode
 ) -> pa.Array:
-    """Return a column of `DETAIL_SQL`; each distinct question is answered once.
+    """Return a column of `DETAIL_SQL`: each distinct question answered once, NULL for a NULL question.
 
     Args:
-        session: the connection's session.
-        questions: one question for each row; None gives NULL.
-        schemas: DDL, M-Schema or names of tables for each row; None: the connection's catalog.
-        models: the model's name for each row; None: the default.
+        statement: the running one, which counts what failed.
+        source: how questions become answers.
+        questions: one for each row.
         mode: whether the call store is read and written.
     """
     distinct: dict[QuestionKey, int] = {}
-    positions: list[int | None] = []
-    for question, schema, model in zip(questions, schemas, models, strict=True):
-        position = distinct.setdefault(QuestionKey(question, schema, model), len(distinct)) if question else None
-        positions.append(position)
-    answers = session.answers.sql_results(list(distinct), mode)
+    places = [None if question is None else distinct.setdefault(question, len(distinct)) for question in questions]
+    answers = source.sql_results(list(distinct), mode)
     for asked, found in zip(distinct, answers, strict=True):
         if found is not None:
-            session.statement.note_failure(asked, found.error)
+            statement.note_failure(asked, found.error)
             if found.left_out:
-                session.statement.add_warning(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
-    return take_rows(pa.array([found and _row(found) for found in answers], DETAIL), positions)
+                statement.add_warning(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
+    return take_rows(pa.array([found and _row(found) for found in answers], DETAIL), places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A rehearsal: a statement runs without asking, to find out what it will ask."""
+"""A dry run: a statement runs without calling a model, to find out which calls it needs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import duckdb
 
 from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
 from ...workers.metrics import CACHE_HITS, series
+from ..session.answer_source import AnswerSource
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
+from .call_sites import CallSites
 from .modes import CachedAnswers
 from .questions import resolve_questions
 
@@ -23,72 +28,147 @@ MAX_PENDING = 65_536
 EARLY_BATCH = 4_096
 """The same where the first may be asked while the rehearsal goes on."""
 PendingRequests = dict[tuple[str, StoreMode], dict[Request, ModelSpec]]
+UNNUMBERED = 0
+"""Stands for the calls that carry no number."""
 
 
-class DryRun:
-    """Answers what is known and notes the rest, to be asked when the run is over or the window is full.
+@dataclass
+class Noted:
+    """What one call site asks in one run."""
+
+    requests: PendingRequests = field(default_factory=dict)
+    questions: dict[StoreMode, dict[QuestionKey, None]] = field(default_factory=dict)
+
+    def count(self) -> int:
+        """Return the number of requests."""
+        return _count(self.requests)
+
+
+class DryRun(AnswerSource):
+    """Answers from the cache and notes the missing requests, to be sent when the run is over or the window is full.
+
+    A request of a call site is sent only if no answer was missing upstream of it: else it is made of a NULL that
+    stands for an answer, and the next run says what it really is.
 
     Args:
         session: whose statement is run ahead.
-        early: ask while the run goes on. Only where no request depends on an answer: of a list of answers that
-            makes up another request there may be half.
+        sites: the statement's numbered call sites; what carries no number (in a view, in a macro of the user's) is
+            sent as it comes.
     """
 
-    def __init__(self, session: Session, *, early: bool = False) -> None:
-        self._session = session
+    def __init__(self, session: Session, sites: CallSites) -> None:
+        self._session, self._sites = session, sites
         self._cached = CachedAnswers(session)
-        self.missing_count = 0
-        self._early = early
-        self._requests: PendingRequests = {}
+        self._held: dict[int, Noted] = {}
+        self._missing: set[int] = set()
+        """The sites of which an answer was missing in this run."""
+        self._complete = {UNNUMBERED} | {site for site, upstream in sites.upstream.items() if not upstream}
+        """The sites upstream of which nothing can be missing any more: they may be sent during a run."""
+        self._settled: set[int] = set()
+        """The sites all of whose requests were noted in a run: none of them can be missing in another."""
+        self._full = False
+        self._runs = 0
         self._asked: deque[tuple[PendingRequests, Future[None]]] = deque()
-        self._questions: dict[StoreMode, dict[QuestionKey, None]] = {}
         self._noting = threading.Lock()
 
+    def at_site(self, site: int) -> AnswerSource:
+        """Return the answers for one numbered call site of the statement."""
+        return _Site(self, site)
+
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
-        """Return the known responses, and note the other requests."""
-        responses = self._cached.responses(spec, requests, mode)
-        with self._noting:
-            if not self.missing_count:  # What is found later was asked by this very statement.
-                series(CACHE_HITS, spec.name).inc(sum(response is not None for response in responses))
-            place = (spec.name, mode)
-            under_way = [noted.get(place, {}) for noted, _ in self._asked]
-            new = self._requests.setdefault(place, {})
-            for request, response in zip(requests, responses, strict=True):
-                if response is None and not any(request in asked for asked in under_way):
-                    new[request] = spec
-            if _count(self._requests) >= (EARLY_BATCH if self._early else MAX_PENDING):
-                self._ask()
-                self._land(MAX_PENDING if self._early else 0)
-        return responses
+        """Return the cached responses, and note the other requests."""
+        return self.responses_at(UNNUMBERED, spec, requests, mode)
 
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
         """Return the known SQL, and note the other questions."""
-        details = self._cached.sql_results(questions, mode)
-        with self._noting:
-            noted = self._questions.setdefault(mode, {})
-            noted |= {
-                question: None
-                for question, missing_count in zip(questions, details, strict=True)
-                if missing_count is None
-            }
-        return details
+        return self.sql_results_at(UNNUMBERED, questions, mode)
 
-    def send_pending(self) -> int:
-        """Ask what was noted; return how much was noted in all since the beginning."""
+    def responses_at(
+        self, site: int, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode
+    ) -> Sequence[Response | None]:
+        """Return the cached responses, and note the other requests of a call site."""
+        responses = self._cached.responses(spec, requests, mode)
         with self._noting:
-            self._ask()
+            if not self._runs:  # What is found later was sent by this very statement.
+                series(CACHE_HITS, spec.name).inc(sum(response is not None for response in responses))
+            place = (spec.name, mode)
+            in_flight = [sent.get(place, {}) for sent, _ in self._asked]
+            missing = [request for request, response in zip(requests, responses, strict=True) if response is None]
+            if missing and self._may_hold(site):
+                new = self._held.setdefault(site, Noted()).requests.setdefault(place, {})
+                new.update((each, spec) for each in missing if not any(each in sent for sent in in_flight))
+                self._send_if_full()
+            if missing:
+                self._missing.add(site)
+        return responses
+
+    def sql_results_at(
+        self, site: int, questions: Sequence[QuestionKey], mode: StoreMode
+    ) -> Sequence[Text2SqlResult | None]:
+        """Return the known SQL, and note the other questions of a call site."""
+        results = self._cached.sql_results(questions, mode)
+        missing = [question for question, found in zip(questions, results, strict=True) if found is None]
+        with self._noting:
+            if missing and self._may_hold(site):
+                noted = self._held.setdefault(site, Noted()).questions.setdefault(mode, {})
+                noted.update(dict.fromkeys(missing))
+            if missing:
+                self._missing.add(site)
+        return results
+
+    def finish_run(self) -> bool:
+        """Send what the run has shown to be needed, and wait for it; return whether another run is needed.
+
+        Raises:
+            duckdb.Error: the statement is not the same in each run.
+        """
+        with self._noting:
+            again, self._runs = bool(self._missing), self._runs + 1
+            if self._settled & self._missing:
+                raise duckdb.InvalidInputException("it calls models for other rows each time it runs")
+            self._settled |= self._complete - {UNNUMBERED} - self._sites.loops.keys()
+            ready = [site for site in self._held if not self._upstream(site) & self._missing]
+            ready = ready or list(self._held)  # Sites that name each other: nothing can be known of them.
+            self._complete |= {site for site in self._sites.upstream if not self._upstream(site) & self._missing}
+            sent = [self._held[site] for site in ready]
+            self._held, self._missing, self._full = {}, set(), False
+            self._send([noted.requests for noted in sent])
             self._land(0)
-            noted, self._questions = self._questions, {}
-        for mode, questions in noted.items():
-            self.missing_count += len(questions)
-            resolve_questions(self._session, list(questions), mode)
-        return self.missing_count
+        for noted in sent:
+            for mode, questions in noted.questions.items():
+                resolve_questions(self._session, list(questions), mode)
+        return again
 
-    def _ask(self) -> None:
-        noted, self._requests = self._requests, {}
-        self.missing_count += _count(noted)
-        self._session.statement.expect_calls(_count(noted))
-        self._asked.append((noted, event_loop.submit(_ask_all(self._session, noted))))
+    def _upstream(self, site: int) -> frozenset[int]:
+        """Return the sites that must have their answers before this one; what has no number may be any of them."""
+        return self._sites.upstream[site] | {UNNUMBERED} if site != UNNUMBERED else frozenset()
+
+    def _may_hold(self, site: int) -> bool:
+        """Whether what this site asks now may be what the statement needs."""
+        loop = self._sites.loops.get(site, frozenset())  # Of a loop's rounds only the first without its answers.
+        return not loop & self._missing and (not self._full or site in self._complete)
+
+    def _send_if_full(self) -> None:
+        if sum(noted.count() for noted in self._held.values()) < (EARLY_BATCH if self._early() else MAX_PENDING):
+            return
+        ready = [self._held.pop(site) for site in list(self._held) if site in self._complete]
+        if not ready:  # They are found again in the next run, when what they depend on is known.
+            self._full = True
+            self._held.clear()
+        self._send([noted.requests for noted in ready])
+        self._land(MAX_PENDING if self._early() else 0)
+
+    def _early(self) -> bool:
+        """Whether the first may be sent while the run goes on: of a list of answers in a request there may be half."""
+        return len(self._sites) == 1 and not self._sites.loops
+
+    def _send(self, noted: Sequence[PendingRequests]) -> None:
+        merged: PendingRequests = {}
+        for requests in noted:
+            for place, found in requests.items():
+                merged.setdefault(place, {}).update(found)
+        self._session.statement.expect_calls(_count(merged))
+        self._asked.append((merged, event_loop.submit(_ask_all(self._session, merged))))
 
     def _land(self, most: int) -> None:
         """Wait until no more than so many requests are under way; an error among those that have ended is raised."""
@@ -100,6 +180,21 @@ class DryRun:
         """Ask nothing more of what was noted: the run has failed, or was interrupted."""
         for _, asking in self._asked:
             asking.cancel()
+
+
+class _Site(AnswerSource):
+    """One call site's view of a dry run."""
+
+    def __init__(self, run: DryRun, site: int) -> None:
+        self._run, self._site = run, site
+
+    def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
+        """Return the cached responses, and note the other requests."""
+        return self._run.responses_at(self._site, spec, requests, mode)
+
+    def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
+        """Return the known SQL, and note the other questions."""
+        return self._run.sql_results_at(self._site, questions, mode)
 
 
 def _count(noted: PendingRequests) -> int:

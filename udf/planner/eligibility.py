@@ -1,4 +1,4 @@
-"""Doubts: reasons why a statement cannot be rehearsed, because a second run of it might see other rows."""
+"""Eligibility: why a statement may not be run ahead, because a second run of it might see other rows."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 import duckdb
 
 from ..raw_sql import execute_raw
-from .parse import ModelQuery
+from .builtin_functions import builtin_functions
+from .parse import OUR_PREFIXES, ModelQuery
 
-SELF_CHANGING = frozenset({"llm_calls", "llm_usage", "llm_models", "llm_forget"})
-"""Ours whose rows another run of the same statement would change."""
+SELF_CHANGING = frozenset({
+    "llm_calls", "llm_usage", "llm_models", "llm_forget", "current_query", "current_query_id", "error",
+})  # fmt: skip
+"""Those whose value another run of the same statement, or of a rewritten one, would change; and what only fails."""
 
-VOLATILE = (
-    "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability = 'VOLATILE' OR function_name = 'error'"
-)
-DEFINED = (
-    "SELECT lower(view_name), sql FROM duckdb_views() WHERE NOT internal UNION ALL "
-    "SELECT lower(function_name), macro_definition FROM duckdb_functions() "
-    "WHERE NOT internal AND macro_definition IS NOT NULL AND macro_definition NOT LIKE '%quackllm_%'"
+VIEWS = "SELECT lower(view_name), sql FROM duckdb_views() WHERE NOT internal"
+MACROS = (
+    "SELECT lower(function_name), macro_definition, stability FROM duckdb_functions() WHERE NOT internal "
+    "AND (macro_definition IS NULL OR macro_definition NOT LIKE '%quackllm_%')"
 )
 NAMED = (
     "SELECT 1 FROM (SELECT table_name AS name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views()) "
@@ -30,15 +30,15 @@ SAMPLED = re.compile(r"\b(using\s+sample|tablesample)\b")
 PIPES = ("/dev/stdin", "/dev/fd/")
 READ_ONCE = "ARROW"
 """In the names of DuckDB's operators: an Arrow reader's rows are gone when they were read."""
-WORD, CALLED = re.compile(r"\w+"), re.compile(r"(\w+)\s*\(")
+WORD, CALLED, QUOTED_CALL = re.compile(r"\w+"), re.compile(r"(\w+)\s*\("), re.compile(r'"\s*\(')
 
 
 def ineligible_reason(connection: duckdb.DuckDBPyConnection, reading: ModelQuery) -> str | None:
     """Return why the statement may not be run ahead; None where it may."""
-    text = _with_definitions(connection, reading.text.lower())
-    volatile = {name for (name,) in execute_raw(connection, VOLATILE)}
-    if found := volatile.union(SELF_CHANGING).intersection(CALLED.findall(text)):
-        return f"{min(found)} gives something else each time"
+    builtin = builtin_functions(connection)
+    text, volatile = _with_definitions(connection, reading.text.lower(), builtin.names | reading.names)
+    if found := (volatile | builtin.volatile | SELF_CHANGING).intersection(CALLED.findall(text)):
+        return f"{min(found)}() gives another value each time"
     if SAMPLED.search(text):
         return "a sample has other rows each time"
     if any(pipe in reading.text for pipe in PIPES):
@@ -48,21 +48,42 @@ def ineligible_reason(connection: duckdb.DuckDBPyConnection, reading: ModelQuery
     return None
 
 
-def has_single_pass_source(connection: duckdb.DuckDBPyConnection, sql: str, values: Any) -> bool:
-    """Whether the SELECT reads something whose rows can be read once only."""
+def unrepeatable_source(connection: duckdb.DuckDBPyConnection, sql: str, values: Any) -> str | None:
+    """Return what in DuckDB's plan of the SELECT gives other rows in a second run; None where nothing does."""
     plans = [json.loads(text) for _, text in execute_raw(connection, f"EXPLAIN (FORMAT json) {sql}", values)]
-    return any(READ_ONCE in name for operators in plans for plan in operators for name in _operators(plan))
+    operators = [operator for plan in plans for part in plan for operator in _operators(part)]
+    if any(READ_ONCE in operator["name"] for operator in operators):
+        return "it reads a source that can be read once only"
+    # A macro of the user's may have the name of a function of DuckDB's: the plan says what it is.
+    called = CALLED.findall(json.dumps([operator.get("extra_info") for operator in operators]))
+    found = builtin_functions(connection).volatile.intersection(called)
+    return f"{min(found)}() gives another value each time" if found else None
 
 
-def _operators(plan: dict[str, Any]) -> list[str]:
-    return [plan["name"], *(name for child in plan["children"] for name in _operators(child))]
+def _operators(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(operator for child in plan["children"] for operator in _operators(child))]
 
 
-def _with_definitions(connection: duckdb.DuckDBPyConnection, text: str) -> str:
-    """Return the statement with the SQL of the views and macros that it names, and that these name."""
-    defined = {name: sql.lower() for name, sql in execute_raw(connection, DEFINED)}
-    while named := defined.keys() & set(WORD.findall(text)):
-        text = "\n".join([text, *(defined.pop(name) for name in named)])
+def _with_definitions(
+    connection: duckdb.DuckDBPyConnection, text: str, known: frozenset[str]
+) -> tuple[str, frozenset[str]]:
+    """Return the statement with the SQL of the views and macros that it names, and that these name.
+
+    The user's own functions that give another value each time come with it. They and the macros are read only where
+    something is called that is neither DuckDB's nor ours.
+    """
+    text = _expanded(text, dict(execute_raw(connection, VIEWS)))
+    unknown = {name for name in CALLED.findall(text) if name not in known and not name.startswith(OUR_PREFIXES)}
+    if not unknown and not QUOTED_CALL.search(text):
+        return text, frozenset()
+    rows = execute_raw(connection, MACROS)
+    volatile = frozenset(name for name, _, stability in rows if stability == "VOLATILE")
+    return _expanded(text, dict(execute_raw(connection, VIEWS)) | {row[0]: row[1] for row in rows if row[1]}), volatile
+
+
+def _expanded(text: str, definitions: dict[str, str]) -> str:
+    while named := definitions.keys() & set(WORD.findall(text)):
+        text = "\n".join([text, *(definitions.pop(name).lower() for name in named)])
     return text
 
 

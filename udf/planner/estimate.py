@@ -19,21 +19,23 @@ from ..calls.model_estimate import ModelEstimate
 from ..calls.prices import price_of
 from ..calls.request_key import request_key
 from ..calls.store import CallStore
+from ..session.answer_source import AnswerSource
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
 from .eligibility import ineligible_reason
 from .modes import CachedAnswers, LiveAnswers
-from .parse import parse_statement
+from .parse import UnplannedError, parse_statement
 from .predicates import contains_call
 from .prefetch import Prefetch, in_transaction
 from .relax import relax_predicates
+from .tree import is_faithful, tree_sql
 
 ANSWER_TOKENS = 100
 """Taken for the length of an answer where the model has given none yet and the request says no `max_tokens`."""
 
 
-class CostEstimator:
+class CostEstimator(AnswerSource):
     """Answers what is not known by a text of its own, which is another for each request, and counts."""
 
     def __init__(self, session: Session, answer_tokens: dict[str, float]) -> None:
@@ -93,23 +95,27 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
         RequestError: nothing in the statement asks a model, or it cannot be run ahead; the message says why.
         duckdb.Error: the statement cannot be run.
     """
-    reading = parse_statement(sql, session.model_macros or (), rows_only=False)
-    reason = ineligible_reason(connection, reading) if reading else "no model is asked in it, or it is no SELECT"
+    try:
+        reading = parse_statement(connection, sql, session.model_macros or (), rows_only=False)
+        reason = ineligible_reason(connection, reading) if reading else "it calls no model"
+    except (UnplannedError, RecursionError) as error:
+        reading, reason = None, str(error)
     if reading is None or reason:
         raise RequestError(
             f"the statement cannot be estimated: {reason}", hint="write FROM llm_estimate('SELECT chat(…) FROM …')"
         )
-    rewritten = relax_predicates(reading.tree, reading.is_call)
+    rewritten = relax_predicates(reading) if is_faithful(connection, reading.tree) else reading.tree
     session.answers = estimator = CostEstimator(session, event_loop.run_sync(_answer_tokens(session)))
     own = session.own_transaction
     if not in_transaction(connection):
         own.begin(connection)
     try:
-        Prefetch(connection, session, reading, values).execute(rewritten.sql(dialect="duckdb"))
+        text = reading.text if rewritten is reading.tree else tree_sql(connection, rewritten)
+        Prefetch(connection, session, reading, values).execute(text)
     finally:
         own.rollback(connection)
         session.answers = LiveAnswers(session)
-    nested = any(contains_call(part, reading.is_call) for call in reading.calls() for part in call.expressions)
+    nested = any(contains_call(part, reading.is_call) for call in reading.calls() for part in call["arguments"])
     for found in estimator.models.values():
         found.rows = session.statement.rows[found.model]
         found.at_most = nested or rewritten != reading.tree

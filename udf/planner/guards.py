@@ -1,75 +1,90 @@
-"""Guards: a copy of a SELECT in which a model is asked only about rows that the native conditions leave.
+"""Guards: a copy of a SELECT in which a model is called only for rows that pass the predicates that call none.
 
-DuckDB keeps no order among conditions and pushes a model call below a join; out of `CASE WHEN native THEN asking END`
+DuckDB keeps no order among predicates and pushes a model call below a join; out of `CASE WHEN native THEN calling END`
 it moves nothing. A row whose guard is not true is dropped whatever the model would have said, so the copy
 gives the same rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
 
-from sqlglot import exp
-
-from .predicates import IsCall, conjunction, conjuncts, contains_call, has_positional_parameter, split_predicates
+from .parse import ModelQuery
+from .predicates import call_aliases, conjunction, conjuncts, contains_call, split_predicates
 from .pushdown import push_down
+from .tree import Node, case_when, column, comparison, constant, contains_query, is_function, selects, walk
 
 
-def add_guards(query: exp.Query, is_call: IsCall) -> exp.Query:
-    """Return the query with guards around the conditions that ask; equal to the one given where it needs none."""
-    rewritten = query.copy()
-    if has_positional_parameter(rewritten):
-        return rewritten
-    for select in list(rewritten.find_all(exp.Select)):
-        push_down(select, rewritten, is_call)
-        guard_where_and_joins(select, is_call)
-        _guard(select, "having", [], is_call)
+def add_guards(reading: ModelQuery) -> Node:
+    """Return the query with guards around the predicates that call models; equal to the one given if it needs none."""
+    rewritten = deepcopy(reading.tree)
+    names = call_aliases(rewritten, reading.is_call)
+    for select in selects(rewritten):
+        push_down(select, rewritten, reading)
+        guard_where_and_joins(select, names, reading)
+        _guard(select, "having", [], names, reading)
+    for node in list(walk(rewritten)):
+        if is_function(node) and node.get("filter"):
+            _guard(node, "filter", [], names, reading)
     return rewritten
 
 
-def guard_where_and_joins(select: exp.Select, is_call: IsCall) -> None:
-    """Guard the conditions of ON and WHERE; where all joins are inner, they are one list."""
-    joins = select.args.get("joins") or []
-    native: list[exp.Expr] = []
+def guard_where_and_joins(select: Node, names: frozenset[str], reading: ModelQuery) -> None:
+    """Guard the predicates of ON and WHERE; where all joins are inner, they are one list."""
+    joins = list(joins_of(select["from_table"]))
+    native: list[Node] = []
     if all(_is_inner(join) for join in joins):
         for join in joins:
-            native += [part for part in _join_predicates(select, join, joins) if not contains_call(part, is_call)]
-            _move_to_where(select, join, is_call)
-    _guard(select, "where", native, is_call)
+            native += [part for part in _join_predicates(join, joins) if not contains_call(part, reading.is_call)]
+            _move_to_where(select, join, reading)
+    _guard(select, "where_clause", native, names, reading)
 
 
-def _move_to_where(select: exp.Select, join: exp.Join, is_call: IsCall) -> None:
-    parts = conjuncts(join.args.get("on"))
-    if asking := [part for part in parts if contains_call(part, is_call)]:
-        join.set("on", conjunction([part for part in parts if part not in asking] or [exp.true()]))
-        select.where(*(part.copy() for part in asking), copy=False)
+def joins_of(source: Node) -> Iterator[Node]:
+    """Yield the joins of a FROM, without those of its subqueries."""
+    if source["type"] == "JOIN":
+        yield from joins_of(source["left"])
+        yield from joins_of(source["right"])
+        yield source
 
 
-def _guard(select: exp.Select, clause: str, before: Sequence[exp.Expr], is_call: IsCall) -> None:
-    """Let each condition that asks wait for the native ones, and for those that ask before it."""
-    if (found := select.args.get(clause)) is None:
+def source_name(source: Node) -> str:
+    """Return the name by which a SELECT knows a source of its rows; none of a join."""
+    return str(source["alias"] or source.get("table_name", ""))
+
+
+def _move_to_where(select: Node, join: Node, reading: ModelQuery) -> None:
+    parts = conjuncts(join["condition"])
+    if calling := [part for part in parts if contains_call(part, reading.is_call)]:
+        join["condition"] = conjunction([part for part in parts if part not in calling] or [constant(True)])
+        select["where_clause"] = conjunction([*conjuncts(select["where_clause"]), *calling])
+
+
+def _guard(holder: Node, clause: str, before: Sequence[Node], names: frozenset[str], reading: ModelQuery) -> None:
+    """Let each predicate that calls a model wait for the others, and for those that call one before it."""
+    if holder[clause] is None:
         return
-    native, asking = split_predicates(select, clause, is_call)
+    native, calling = split_predicates(holder[clause], names, reading.is_call)
     guard, done = [*before, *native], list(native)
-    for part in asking:
-        held = exp.Case().when(conjunction(guard), part.copy()) if guard and not part.find(exp.Query) else part
+    for part in calling:
+        held = case_when(conjunction(guard), part) if guard and not contains_query(part) else part
         done.append(held)
         guard.append(held)
-    found.set("this", conjunction(done))
+    if calling:
+        holder[clause] = conjunction(done)
 
 
-def _is_inner(join: exp.Join) -> bool:
+def _is_inner(join: Node) -> bool:
     """Whether a row of the join is a pair of rows that satisfies its condition, and nothing else."""
-    named = not join.args.get("side") and not join.args.get("method")
-    kind = (join.args.get("kind") or "").upper()
-    return named and kind in ("", "INNER", "CROSS") and isinstance(join.this, exp.Table | exp.Subquery)
+    return join["join_type"] == "INNER" and join["ref_type"] in ("REGULAR", "CROSS")
 
 
-def _join_predicates(select: exp.Select, join: exp.Join, joins: Sequence[exp.Join]) -> list[exp.Expr]:
-    """Return the conditions of a join; those of USING where it is plain whose columns they are."""
-    using = join.args.get("using") or []
-    left, right = select.args["from_"].this.alias_or_name, join.this.alias_or_name
-    if using and (len(joins) > 1 or not left or not right):
-        return []
-    same = [exp.column(name.copy(), table=left).eq(exp.column(name.copy(), table=right)) for name in using]
-    return conjuncts(join.args.get("on")) + same
+def _join_predicates(join: Node, joins: Sequence[Node]) -> list[Node]:
+    """Return the predicates of a join; those of USING where it is plain whose columns they are."""
+    left, right = source_name(join["left"]), source_name(join["right"])
+    plain = len(joins) == 1 and left and right
+    using = join["using_columns"] if plain else []
+    return conjuncts(join["condition"]) + [
+        comparison("EQUAL", column(left, name), column(right, name)) for name in using
+    ]

@@ -1,23 +1,33 @@
-"""Waves: a LIMIT over what a model decides asks about the first rows, then about more, never about the whole table."""
+"""LIMIT batches: a LIMIT over what a model decides asks about the first rows, then about more, never about all."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
-from sqlglot import exp
-
-from .guards import guard_where_and_joins
+from .guards import guard_where_and_joins, joins_of
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
+from .tree import Node, constant, is_function, modifier, walk
 
 FIRST = 16
-"""Rows of the smallest first wave."""
+"""Rows of the smallest first batch."""
 GROWTH = 4
-"""A wave is at most so many times as large as the one before it."""
+"""A batch is at most so many times as large as the one before it."""
 PASSED_COLUMN = "quackllm_passed"
-CHANGES_ROWS = ("distinct", "group", "having", "qualify", "windows", "sample", "into", "pivots")
-NULL_TOLERANT = (exp.Is, exp.Coalesce, exp.Case, exp.If, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Query)
-"""What may be true of a row that was not asked about."""
+CHANGES_ROWS = ("group_expressions", "group_sets", "having", "qualify", "sample")
+NULL_TOLERANT_TYPES = frozenset({
+    "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL", "OPERATOR_COALESCE", "CASE_EXPR", "COMPARE_DISTINCT_FROM",
+    "COMPARE_NOT_DISTINCT_FROM", "SUBQUERY", "ARRAY_CONSTRUCTOR",
+})  # fmt: skip
+NULL_TOLERANT_FUNCTIONS = frozenset({
+    "if", "ifnull", "nvl", "concat", "concat_ws", "list_value", "list_pack", "struct_pack", "row", "map", "hash",
+    "format", "printf", "greatest", "least", "array_value", "to_json", "json_object", "json_array", "llm_stack",
+    "quackllm_stack", "llm_param", "quackllm_param",
+})  # fmt: skip
+"""What may be true of a row whose answer is NULL because no model was called for it."""
 
 
 @dataclass
@@ -30,19 +40,18 @@ class LimitBatches:
     """
 
     wanted: int
-    asking: exp.Expr
-    native: exp.Select
+    asking: Node
+    native: Node
     size: int
 
-    def sql(self) -> str:
+    def batch(self) -> Node:
         """Return a SELECT of the first rows that asks about them."""
-        wave = self.native.copy().limit(self.size, copy=False)
-        wave.set("expressions", [*wave.expressions, self.asking.copy().as_(PASSED_COLUMN)])
-        return wave.sql(dialect="duckdb")
-
-    def counting(self) -> str:
-        """Return a SELECT of how many rows the wave has, and how many of them pass."""
-        return f"SELECT count(*), count(*) FILTER (WHERE {PASSED_COLUMN}) FROM ({self.sql()})"
+        batch = deepcopy(self.native)
+        batch["modifiers"] = [each for each in batch["modifiers"] if each["type"] != "LIMIT_MODIFIER"]
+        size = {"limit": constant(self.size), "offset": None, "limit_type": "ROW_COUNT"}
+        batch["modifiers"].append({"type": "LIMIT_MODIFIER", **size})
+        batch["select_list"].append({**deepcopy(self.asking), "alias": PASSED_COLUMN})
+        return batch
 
     def is_satisfied(self, rows: int, passed: int) -> bool:
         """Return whether the wave reached far enough; if not, the next is larger."""
@@ -53,47 +62,91 @@ class LimitBatches:
         return False
 
 
-def limit_batches(reading: ModelQuery) -> LimitBatches | None:
-    """Return the waves of `SELECT … WHERE asking ORDER BY native LIMIT n`; None for a statement of another form."""
+def limit_batches(reading: ModelQuery, arguments: Any) -> LimitBatches | None:
+    """Return the batches of `SELECT … WHERE asking ORDER BY native LIMIT n`; None for a statement of another form.
+
+    Args:
+        reading: the statement.
+        arguments: its parameters' values: LIMIT may be one.
+    """
     select = reading.tree
-    if not isinstance(select, exp.Select) or any(select.args.get(name) for name in CHANGES_ROWS):
+    if select["type"] != "SELECT_NODE" or any(select[name] for name in CHANGES_ROWS) or modifier(select, "DISTINCT"):
         return None
-    limit, offset = _number(select.args.get("limit")), _number(select.args.get("offset"))
+    wanted = _rows_wanted(modifier(select, "LIMIT"), arguments)
     named = call_aliases(select, reading.is_call)
-    if not limit or offset is None or not select.args.get("where") or not _in_native_order(select, reading, named):
+    if not wanted or not select["where_clause"] or not _in_native_order(select, reading, named):
         return None
-    if any(item.find(exp.AggFunc, exp.Window, exp.Unnest, exp.Explode) for item in select.expressions):
+    if not reading.is_row_by_row(select["select_list"]):
         return None
-    native = select.copy()
-    guard_where_and_joins(native, reading.is_call)
-    parts = conjuncts(native.args["where"].this)
+    native = deepcopy(select)
+    guard_where_and_joins(native, named, reading)
+    parts = conjuncts(native["where_clause"])
     asking = [part for part in parts if contains_call(part, reading.is_call)]
-    if not asking or references_any(select.args["where"], named) or _takes_null(select, reading):
+    if not asking or references_any(select["where_clause"], named) or _takes_null(select, reading):
         return None
     kept = [part for part in parts if part not in asking]
-    native.set("where", exp.Where(this=conjunction(kept)) if kept else None)
-    native.set("expressions", [item for item in native.expressions if not contains_call(item, reading.is_call)])
-    native.set("offset", None)
-    return LimitBatches(limit + offset, conjunction(asking), native, max(FIRST, 2 * (limit + offset)))
+    native["where_clause"] = conjunction(kept) if kept else None
+    native["select_list"] = [item for item in native["select_list"] if _is_native(item, reading, named)]
+    native["select_list"] += _parameters_left_out(select, [{**native, "modifiers": []}, asking])
+    return LimitBatches(wanted, conjunction(asking), native, max(FIRST, 2 * wanted))
 
 
-def _number(clause: exp.Expr | None) -> int | None:
-    """Return the number of LIMIT or OFFSET, 0 where there is none; None where it is no plain number."""
+def _parameters_left_out(select: Node, kept: Sequence[Any]) -> list[Node]:
+    """Return the parameters that only the parts left out name: DuckDB takes no value for one that is not there."""
+    names = {node["identifier"] for node in walk(kept) if node.get("class") == "PARAMETER"}
+    found = {node["identifier"]: node for node in walk(select) if node.get("class") == "PARAMETER"}
+    return [{**deepcopy(node), "alias": f"quackllm_{name}"} for name, node in found.items() if name not in names]
+
+
+def _is_native(part: Node, reading: ModelQuery, named: frozenset[str]) -> bool:
+    return not contains_call(part, reading.is_call) and not references_any(part, named)
+
+
+def _rows_wanted(limit: Node | None, arguments: Any) -> int | None:
+    """Return how many rows LIMIT and OFFSET reach; None where that is no plain number."""
+    if limit is None or limit["limit_type"] != "ROW_COUNT":
+        return None
+    count, offset = _number(limit["limit"], arguments), _number(limit["offset"], arguments)
+    return None if count is None or offset is None else count and count + offset
+
+
+def _number(clause: Node | None, arguments: Any) -> int | None:
     if clause is None:
         return 0
-    number = clause.expression
-    return int(number.name) if isinstance(number, exp.Literal) and number.is_int else None
+    if clause["class"] == "PARAMETER":
+        value = _argument(clause["identifier"], arguments)
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    is_number = clause["class"] == "CONSTANT" and clause["literal"]["kind"] == "INTEGER"
+    return int(clause["literal"]["text"]) if is_number else None
 
 
-def _in_native_order(select: exp.Select, reading: ModelQuery, named: frozenset[str]) -> bool:
-    terms = [term.this for order in [select.args.get("order")] if order for term in order.expressions]
-    return not any(
-        isinstance(term, exp.Literal) or contains_call(term, reading.is_call) or references_any(term, named)
-        for term in terms
-    )
+def _argument(name: str, arguments: Any) -> Any:
+    if isinstance(arguments, Mapping):
+        return arguments.get(name)
+    if isinstance(arguments, Sequence) and name.isdecimal() and 0 < int(name) <= len(arguments):
+        return arguments[int(name) - 1]
+    return None
 
 
-def _takes_null(select: exp.Select, reading: ModelQuery) -> bool:
-    clauses = [select.args["where"].this, *(join.args.get("on") for join in select.args.get("joins") or [])]
+def _in_native_order(select: Node, reading: ModelQuery, named: frozenset[str]) -> bool:
+    order = modifier(select, "ORDER")
+    terms = [each["expression"] for each in order["orders"]] if order else []
+    return all(term["class"] != "CONSTANT" and _is_native(term, reading, named) for term in terms)
+
+
+def _takes_null(select: Node, reading: ModelQuery) -> bool:
+    clauses = [select["where_clause"], *(join["condition"] for join in joins_of(select["from_table"]))]
     parts = [part for clause in clauses for part in conjuncts(clause) if contains_call(part, reading.is_call)]
-    return any(part.find(*NULL_TOLERANT) for part in parts)
+    return any(takes_null(node) and contains_call(node, reading.is_call) for part in parts for node in walk(part))
+
+
+def takes_null(node: Node) -> bool:
+    """Whether the node may be something else than NULL where an answer inside it is NULL."""
+    if is_function(node):
+        return node["function_name"].lower() in NULL_TOLERANT_FUNCTIONS
+    return node.get("type") in NULL_TOLERANT_TYPES
+
+
+def count_passed(batch_sql: str) -> str:
+    """Return a SELECT of how many rows a batch has, and how many of them pass."""
+    return f"SELECT count(*), count(*) FILTER (WHERE {PASSED_COLUMN}) FROM ({batch_sql})"

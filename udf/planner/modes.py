@@ -15,11 +15,12 @@ from .questions import resolve_questions
 
 # The functions that call models, beside the models' own names.
 MODEL_FUNCTIONS = frozenset({"llm_chat", "llm_embed", "text2sql", "text2sql_detail"})
-# In place of a store mode, in SQL that we write ourselves: this function never calls a model.
-CACHE_ONLY = "known"
+# Behind the store mode, in SQL that we write ourselves: the number of the call site, or that it never calls a model.
+SITE_MARK = "#"
+CACHE_ONLY = "cached"
 
 
-class LiveAnswers:
+class LiveAnswers(AnswerSource):
     """Sends what is not cached, and waits for it."""
 
     def __init__(self, session: Session) -> None:
@@ -35,7 +36,7 @@ class LiveAnswers:
         return resolve_questions(self._session, questions, mode)
 
 
-class CachedAnswers:
+class CachedAnswers(AnswerSource):
     """Answers from the cache and calls no model: for a statement whose other requests are in vain."""
 
     def __init__(self, session: Session) -> None:

@@ -1,21 +1,29 @@
-"""Reading a statement: its SELECT, the model calls in it, and what forbids to run it ahead."""
+"""Reading a statement: its SELECT as DuckDB's own tree, and the model calls in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-from sqlglot import exp, parse_one
+import duckdb
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from .builtin_functions import builtin_functions
 from .modes import MODEL_FUNCTIONS
+from .tree import Node, is_function, is_recursive, parse_tree, selects, walk
 
 OPENS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 CLOSES = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
+OUR_PREFIXES = ("llm_", "quackllm_")
 QUERY_KEYWORDS = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
+
+
+class UnplannedError(Exception):
+    """Why a statement that calls a model is not planned."""
 
 
 @dataclass(frozen=True)
@@ -24,39 +32,59 @@ class ModelQuery:
 
     Args:
         text: the SELECT as the user wrote it; of CREATE TABLE AS, INSERT and COPY the part that is one.
-        tree: the same, parsed.
+        tree: the same, as DuckDB read it.
         whole: whether the statement is nothing but the SELECT.
         target: the table that CREATE TABLE makes; None for other statements.
-        names: the models' names and those of our functions that ask.
+        names: the models' names and those of our functions that call one.
+        scalars: the functions of which each row's value needs no other row.
     """
 
     text: str
-    tree: exp.Query
+    tree: Node
     whole: bool
     target: str | None
     names: frozenset[str]
+    scalars: frozenset[str]
 
-    def calls(self) -> list[exp.Expr]:
+    def calls(self) -> list[Node]:
         """Return the model calls in the tree."""
-        return [node for node in self.tree.walk() if self.is_call(node)]
+        return [node for node in walk(self.tree) if self.is_call(node)]
 
     def has_single_call(self) -> bool:
         """Whether no request can hold what another one was answered."""
-        recursive = any(clause.recursive for clause in self.tree.find_all(exp.With))
-        return len(self.calls()) == 1 and not recursive
+        folds = any(is_function(node) and "reduce" in node["function_name"].lower() for node in walk(self.tree))
+        return len(self.calls()) == 1 and not folds and not is_recursive(self.tree)
 
-    def is_call(self, node: exp.Expr) -> bool:
+    def is_call(self, node: Node) -> bool:
         """Whether a node of the tree is a model call."""
-        return isinstance(node, exp.Anonymous) and node.name.lower() in self.names
+        return is_function(node) and node["function_name"].lower() in self.names
+
+    def is_row_by_row(self, items: Any) -> bool:
+        """Whether the items of a SELECT give one row for each, and need no other row for it."""
+        for node in walk(items):
+            if node.get("class") == "WINDOW" or (node.get("class") == "STAR" and node["columns"]):
+                return False
+            if is_function(node) and not (self.is_call(node) or self._is_scalar(node["function_name"].lower())):
+                return False
+        return True
+
+    def _is_scalar(self, name: str) -> bool:
+        return name in self.scalars or name.startswith(OUR_PREFIXES)
 
 
-def parse_statement(sql: str, models: Iterable[str], *, rows_only: bool = True) -> ModelQuery | None:
-    """Return the SELECT in a statement that asks models over rows; None where there is nothing to plan.
+def parse_statement(
+    connection: duckdb.DuckDBPyConnection, sql: str, models: Iterable[str], *, rows_only: bool = True
+) -> ModelQuery | None:
+    """Return the SELECT in a statement that calls models over rows; None where there is nothing to plan.
 
     Args:
+        connection: whose DuckDB reads it.
         sql: one statement.
         models: the models' names, each a function.
         rows_only: a SELECT without FROM is none: with its one row there is nothing to plan.
+
+    Raises:
+        UnplannedError: it calls a model, and it is of a form that cannot be planned.
     """
     names = MODEL_FUNCTIONS.union(models)
     try:
@@ -65,17 +93,21 @@ def parse_statement(sql: str, models: Iterable[str], *, rows_only: bool = True) 
         return None
     while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
         tokens.pop()
+    calls = _count_calls(tokens, names)
+    if not calls:
+        return None
     part = _query_part(tokens)
-    if not part or _asking(tokens, names) != _asking(part, names):
-        return None
+    if not part or calls != _count_calls(part, names):
+        raise UnplannedError(f"{tokens[0].text.upper()} statements of this form are not planned")
     text = sql[part[0].start : part[-1].end + 1]
-    try:
-        tree = parse_one(text, dialect="duckdb")
-    except (SqlglotError, RecursionError):
+    tree = parse_tree(connection, text)
+    if tree is None:
+        raise UnplannedError("DuckDB does not give the tree of this SELECT (it holds PIVOT, or an error)")
+    sources = any(node["from_table"]["type"] != "EMPTY" for node in selects(tree))
+    if rows_only and not sources:
         return None
-    if not isinstance(tree, exp.Query) or (rows_only and not tree.find(exp.From)):
-        return None
-    reading = ModelQuery(text, tree, len(part) == len(tokens), _target(tokens, part), names)
+    target = _target(tokens, part)
+    reading = ModelQuery(text, tree, len(part) == len(tokens), target, names, builtin_functions(connection).scalars)
     return reading if reading.calls() else None
 
 
@@ -120,5 +152,5 @@ def _end(tokens: list[Token], start: int) -> int:
     return start + next((place for place, token in _flat(tokens[start:]) if token.token_type in CLOSES), 0)
 
 
-def _asking(tokens: list[Token], names: frozenset[str]) -> int:
+def _count_calls(tokens: list[Token], names: frozenset[str]) -> int:
     return sum(one.text.lower() in names and two.token_type is TokenType.L_PAREN for one, two in pairwise(tokens))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from enum import Enum
 from typing import Any, Literal
 
 import duckdb
@@ -13,18 +14,27 @@ import pyarrow as pa
 
 from ..raw_sql import execute_raw
 from ..session.session import Session
-from ..value_text import PROMPT_VALUE
+from .call_sites import NUMBERED_FUNCTIONS, CallSites, number_call_sites, restrict_to_cache
 from .dry_run import DryRun
-from .eligibility import has_single_pass_source, ineligible_reason
-from .guards import add_guards
-from .limit_batches import NULL_TOLERANT, LimitBatches, limit_batches
-from .modes import CACHE_ONLY, CachedAnswers, LiveAnswers
-from .parse import ModelQuery, parse_statement
+from .eligibility import ineligible_reason, unrepeatable_source
+from .flatten import flatten
+from .guards import add_guards, joins_of
+from .limit_batches import LimitBatches, count_passed, limit_batches, takes_null
+from .modes import CachedAnswers, LiveAnswers
+from .parse import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
+from .tree import Node, is_faithful, selects, tree_sql, walk
 
-LOG = logging.getLogger("quackllm")
 FETCH_ROWS = 100_000
 """Rows of a rehearsal that are read, and dropped, at once."""
+
+
+class Outcome(Enum):
+    """What running a statement ahead came to: `PROVEN` that it needs nothing else, `ASKED` all the same, or FAILED."""
+
+    PROVEN = "proven"
+    ASKED = "asked"
+    FAILED = "failed"
 
 
 @contextmanager
@@ -36,11 +46,10 @@ def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: st
         text: the statement.
         arguments: its parameters' values, as DuckDB's `execute` takes them; None: it has none.
     """
-    reading = _read(connection, session, text)
-    if reading is None:
+    prefetch = _plan(connection, session, text, arguments)
+    if prefetch is None:
         yield
         return
-    prefetch = Prefetch(connection, session, reading, arguments)
     if in_transaction(connection):
         prefetch.run_unrewritten()
         yield
@@ -48,41 +57,47 @@ def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: st
     own = session.own_transaction
     own.begin(connection)
     try:
-        if not _ask_ahead(prefetch, session):
+        outcome = _ask_ahead(prefetch, session)
+        if outcome is not Outcome.PROVEN:
             session.answers = LiveAnswers(session)
+        if outcome is Outcome.FAILED:
             own.rollback(connection)
         yield
-        if not reading.whole:
+        if not prefetch.reading.whole:
             own.commit(connection)
     except BaseException:
         own.rollback(connection)
         raise
 
 
-def _ask_ahead(prefetch: Prefetch, session: Session) -> bool:
-    """Return whether the statement needs nothing that was not asked; a rehearsal that fails proves nothing."""
+def _ask_ahead(prefetch: Prefetch, session: Session) -> Outcome:
+    """Run the statement ahead; a dry run that fails proves nothing."""
     try:
         return prefetch.run()
-    except duckdb.Error as error:
+    except (duckdb.Error, RecursionError) as error:
         if session.statement.is_terminal:
             raise
-        LOG.debug("not planned: %s", error)
-        return False
+        session.statement.note_unplanned(f"it cannot run ahead: {str(error).splitlines()[0]}")
+        return Outcome.FAILED
 
 
-def _read(connection: duckdb.DuckDBPyConnection, session: Session, text: str) -> ModelQuery | None:
+def _plan(connection: duckdb.DuckDBPyConnection, session: Session, text: str, arguments: Any) -> Prefetch | None:
     if session.statement.scope.options.llm_prefetch == "off":
         return None
-    reading = parse_statement(text, session.model_macros or ())
-    if reading is None:
-        return None
     try:
-        reason = ineligible_reason(connection, reading)
+        reading = parse_statement(connection, text, session.model_macros or ())
+        reason = ineligible_reason(connection, reading) if reading else None
+        if reading and not reason:
+            return Prefetch(connection, session, reading, arguments)
+    except UnplannedError as error:
+        reason = str(error)
+    except RecursionError:
+        reason = "it is nested too deeply"
     except duckdb.Error:  # An aborted transaction: the statement itself will say so.
         return None
     if reason:
-        LOG.debug("not planned: %s", reason)
-    return None if reason else reading
+        session.statement.note_unplanned(reason)
+    return None
 
 
 def in_transaction(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -97,84 +112,69 @@ class Prefetch:
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, session: Session, reading: ModelQuery, arguments: Any
     ) -> None:
-        self._connection, self._session, self._reading, self._arguments = connection, session, reading, arguments
+        self._connection, self._session, self._arguments = connection, session, arguments
+        self.reading = reading
+        tree, self._sites = number_call_sites(reading, session.number)
+        self._numbered = replace(reading, tree=tree, names=NUMBERED_FUNCTIONS)
 
-    def run(self) -> bool:
-        """Ask what the statement will ask; return whether this proved that it needs nothing else.
+    def run(self) -> Outcome:
+        """Send what the statement will ask; return whether this proved that it needs nothing else.
 
-        Every rehearsal sees the data that the statement itself will see: they share a transaction.
+        Every dry run sees the data that the statement itself will see: they share a transaction.
 
         Raises:
-            duckdb.Error: a rehearsal failed, as the statement itself may.
+            duckdb.Error: a dry run failed, as the statement itself may.
         """
-        waves = limit_batches(self._reading)
-        sql = self._guarded_sql(waves)
-        self._session.answers = CachedAnswers(self._session)  # EXPLAIN folds constants: it would ask.
-        if has_single_pass_source(self._connection, self._reading.text, self._arguments):
-            return False
-        if sql is not None and waves is not None:
-            self._ask_in_waves(waves)
-            sql = self._behind_waves()
-        self._rehearse(self._reading.text if sql is None else sql)
-        return sql is not None
+        self._session.answers = CachedAnswers(self._session)  # EXPLAIN folds constants: it would call models.
+        if reason := unrepeatable_source(self._connection, self.reading.text, self._arguments):
+            self._session.statement.note_unplanned(reason)
+            return Outcome.FAILED
+        if not is_faithful(self._connection, self.reading.tree):
+            self._dry_run(self.reading.text, CallSites())
+            return Outcome.ASKED
+        guarded, flat = add_guards(self._numbered), flatten(self._numbered)
+        if (batches := limit_batches(flat, self._arguments)) is not None:
+            self._ask_in_batches(batches)
+            guarded = self._behind_batches(flat.tree)
+        self._dry_run(tree_sql(self._connection, guarded), self._sites)
+        return Outcome.ASKED if guarded == self._numbered.tree else Outcome.PROVEN
 
     def run_unrewritten(self) -> None:
-        """Ask what the statement will ask, by running it as it is; not where that could fail and it would not."""
-        parts = self._reading.tree.find_all(*NULL_TOLERANT)
-        if not any(contains_call(part, self._reading.is_call) for part in parts):
-            self._rehearse(self._reading.text)
+        """Ask what the statement will ask, without guards; not where that could fail and the statement would not."""
+        tree, reading = self.reading.tree, self.reading
+        if all(_only_loses_rows(select, reading) for select in selects(tree)) and not any(
+            takes_null(node) and contains_call(node, reading.is_call) for node in walk(tree)
+        ):
+            self._dry_run(reading.text, CallSites())
         self._session.answers = LiveAnswers(self._session)
 
-    def _ask_in_waves(self, waves: LimitBatches) -> None:
+    def _ask_in_batches(self, batches: LimitBatches) -> None:
         while True:
-            self._rehearse(waves.sql())
-            ((rows, passed),) = self._submit(waves.counting()).fetchall()
-            if waves.is_satisfied(rows, passed):
+            sql = tree_sql(self._connection, batches.batch())
+            self._dry_run(sql, self._sites)
+            ((rows, passed),) = self._submit(count_passed(sql)).fetchall()
+            if batches.is_satisfied(rows, passed):
                 return
 
-    def _behind_waves(self) -> str:
-        """Return the SELECT whose conditions ask nothing more, to find what its result asks."""
-        tree = self._reading.tree.copy()
-        clauses = [tree.args["where"], *(tree.args.get("joins") or [])]
-        for call in [node for clause in clauses for node in clause.walk() if self._reading.is_call(node)]:
-            name = [] if call.name.lower().startswith("llm_") else [f"'{call.name.lower()}'"]
-            given = [*name, *(value.sql(dialect="duckdb") for value in call.expressions)]
-            given[-1:] = [f"{PROMPT_VALUE}({request})" for request in given[-1:]]
-            function = "quackllm_embed" if call.name.lower() == "llm_embed" else "quackllm_chat"
-            given = ["NULL", *given] if len(given) == 1 else given
-            call.set("this", function)
-            call.set("expressions", [*given, f"'{CACHE_ONLY}'", str(self._session.number)])
-        return str(tree.sql(dialect="duckdb"))
+    def _behind_batches(self, select: Node) -> Node:
+        """Return the SELECT whose predicates call no model any more, to find what its result asks."""
+        tree = deepcopy(select)
+        conditions = [tree["where_clause"], *(join["condition"] for join in joins_of(tree["from_table"]))]
+        for call in [node for node in walk(conditions) if self._numbered.is_call(node)]:
+            restrict_to_cache(call)
+        return tree
 
-    def _rehearse(self, sql: str) -> None:
-        """Run until nothing new is asked."""
-        found, rehearsal = -1, DryRun(self._session, early=self._reading.has_single_call())
+    def _dry_run(self, sql: str, sites: CallSites) -> None:
+        """Run until nothing is missing."""
+        dry_run, again = DryRun(self._session, sites), True
         try:
-            while rehearsal.missing_count > found:
-                found = rehearsal.missing_count
-                self._session.answers = rehearsal
+            while again:
+                self._session.answers = dry_run
                 self.execute(sql)
                 self._session.answers = CachedAnswers(self._session)
-                rehearsal.send_pending()
+                again = dry_run.finish_run()
         finally:
-            rehearsal.cancel()
-
-    def _guarded_sql(self, waves: LimitBatches | None) -> str | None:
-        """Return the guarded SELECT; None where it needs no guards, or could mean something else than the user's.
-
-        That DuckDB reads what sqlglot writes as it reads the user's own text shows that sqlglot understood it.
-        """
-        written = self._reading.tree.sql(dialect="duckdb")
-        rewritten = add_guards(self._reading.tree, self._reading.is_call).sql(dialect="duckdb")
-        if rewritten == written and waves is None:
-            return None
-        tree = self._tree(written)
-        return rewritten if tree and tree == self._tree(self._reading.text) else None
-
-    def _tree(self, sql: str) -> Any:
-        ((text,),) = execute_raw(self._connection, "SELECT json_serialize_sql($1::VARCHAR)", [sql])
-        tree = json.loads(text)
-        return None if tree["error"] else _without_places(tree)
+            dry_run.cancel()
 
     def execute(self, sql: str) -> None:
         """Run a SELECT with the statement's values, to its last row, for what its functions see.
@@ -192,8 +192,6 @@ class Prefetch:
         return duckdb.DuckDBPyConnection._submit(self._connection, sql, self._arguments, form, FETCH_ROWS)
 
 
-def _without_places(tree: Any) -> Any:
-    """Return the tree without where in the text each part of it stands."""
-    if isinstance(tree, dict):
-        return {key: _without_places(value) for key, value in tree.items() if not key.startswith("query_location")}
-    return [_without_places(part) for part in tree] if isinstance(tree, list) else tree
+def _only_loses_rows(select: Node, reading: ModelQuery) -> bool:
+    """Whether a SELECT of which answers are missing gives fewer rows and NULLs, and no other values."""
+    return not (select["group_expressions"] or select["having"]) and reading.is_row_by_row(select["select_list"])

@@ -1,81 +1,94 @@
-"""Pushing down: a native condition on a subquery's rows becomes a condition inside the subquery."""
+"""Pushing down: a predicate on a subquery's rows that calls no model becomes a predicate inside the subquery."""
 
 from __future__ import annotations
 
-from sqlglot import exp
+from copy import deepcopy
+from typing import Any
 
-from .predicates import IsCall, conjuncts, contains_call
+from .parse import ModelQuery
+from .predicates import conjunction, conjuncts, contains_call
+from .tree import Node, column, contains_query, is_recursive, modifier, walk
 
-BLOCKS_PUSHDOWN = ("group", "having", "distinct", "limit", "offset", "qualify", "windows", "sample", "laterals", "into")
+BLOCKS_PUSHDOWN = ("group_expressions", "group_sets", "having", "qualify", "sample")
 """What a subquery may not have: with it, fewer rows inside would mean other rows outside."""
+PLAIN_STAR = {"relation_name": "", "exclude_list": [], "replace_list": [], "columns": False, "expr": None}
 
 
-def push_down(select: exp.Select, query: exp.Query, is_call: IsCall) -> None:
-    """Copy the native conditions of WHERE into the subquery or CTE that the SELECT reads, where they mean the same."""
-    source = select.args.get("from_")
-    where = select.args.get("where")
-    if source is None or where is None or select.args.get("joins") or select.args.get("laterals"):
+def push_down(select: Node, query: Node, reading: ModelQuery) -> None:
+    """Copy such predicates of WHERE into the subquery or CTE that the SELECT reads, where they mean the same."""
+    source = select["from_table"]
+    inner = only_reader(source, query)
+    if inner is None or not contains_call(inner, reading.is_call) or not keeps_rows(inner, reading):
         return
-    inner = _inner(source.this, query)
-    if inner is None or not contains_call(inner, is_call) or not _keeps_rows(inner):
-        return
-    for part in conjuncts(where.this):
-        if not contains_call(part, is_call) and not part.find(exp.Query):
-            moved = _rewrite_columns(part, source.this.alias_or_name, inner, is_call)
-            if moved is not None:
-                inner.where(moved, copy=False)
+    name = source["alias"] or source.get("table_name", "")
+    for part in conjuncts(select["where_clause"]):
+        if not contains_call(part, reading.is_call) and not contains_query(part):
+            moved = deepcopy(part)
+            if rewrite_columns(moved, name, inner) and not contains_call(moved, reading.is_call):
+                inner["where_clause"] = conjunction([*conjuncts(inner["where_clause"]), moved])
 
 
-def _inner(source: exp.Expr, query: exp.Query) -> exp.Select | None:
-    """Return the SELECT that is read, if nobody else reads it."""
-    if isinstance(source, exp.Subquery) and not source.args.get("pivots"):
-        return source.this if isinstance(source.this, exp.Select) and not _renames(source) else None
-    if not isinstance(source, exp.Table) or source.db or source.args.get("pivots"):
+def only_reader(source: Node, query: Node) -> Node | None:
+    """Return the SELECT that a source of the query is, if nobody else reads it."""
+    if source.get("sample") or source.get("column_name_alias"):
         return None
-    named = [cte for cte in query.find_all(exp.CTE) if cte.alias.lower() == source.name.lower()]
-    read = [table for table in query.find_all(exp.Table) if table.name.lower() == source.name.lower()]
-    recursive = any(clause.args.get("recursive") for clause in query.find_all(exp.With))
-    if len(named) != 1 or len(read) != 1 or recursive or _renames(named[0]) or _renames(source):
+    if source["type"] == "SUBQUERY":
+        return _select(source["subquery"]["node"])
+    if source["type"] != "BASE_TABLE" or source["schema_name"] or is_recursive(query):
         return None
-    return named[0].this if isinstance(named[0].this, exp.Select) else None
+    name = source["table_name"].lower()
+    ctes = [cte for node in walk(query) for cte in node.get("cte_map", {}).get("map", ()) if cte["key"].lower() == name]
+    readers = [node for node in walk(query) if node.get("type") == "BASE_TABLE" and node["table_name"].lower() == name]
+    if len(ctes) != 1 or len(readers) != 1 or ctes[0]["value"]["aliases"]:
+        return None
+    return _select(ctes[0]["value"]["query_node"])
 
 
-def _renames(source: exp.Expr) -> bool:
-    alias = source.args.get("alias")
-    return isinstance(alias, exp.TableAlias) and bool(alias.args.get("columns"))
+def _select(node: Node) -> Node | None:
+    return node if node["type"] == "SELECT_NODE" else None
 
 
-def _keeps_rows(inner: exp.Select) -> bool:
-    if any(inner.args.get(name) for name in BLOCKS_PUSHDOWN):
+def keeps_rows(inner: Node, reading: ModelQuery) -> bool:
+    """Whether the SELECT gives one row for each that it reads and that passes its WHERE."""
+    if any(inner[name] for name in BLOCKS_PUSHDOWN) or inner["aggregate_handling"] != "STANDARD_HANDLING":
         return False
-    shown = inner.expressions
-    return not any(item.find(exp.AggFunc, exp.Window, exp.Unnest, exp.Explode, exp.Columns) for item in shown)
+    if modifier(inner, "DISTINCT") or modifier(inner, "LIMIT"):
+        return False
+    return reading.is_row_by_row(inner["select_list"])
 
 
-def _rewrite_columns(part: exp.Expr, alias: str, inner: exp.Select, is_call: IsCall) -> exp.Expr | None:
-    """Return the condition in the subquery's own columns; None where one of them is not plainly its own."""
-    moved = exp.Paren(this=part.copy())
-    for column in list(moved.find_all(exp.Column)):
-        if column.table.lower() not in ("", alias.lower()) or isinstance(column.parent, exp.Dot):
-            return None
-        own = _own_column(column.name, inner)
-        if own is None or contains_call(own, is_call) or own.find(exp.Query):
-            return None
-        column.replace(own)
-    return moved
+def rewrite_columns(part: Any, alias: str, inner: Node) -> bool:
+    """Put the subquery's own columns in place of those outside; whether each of them is plainly its own."""
+    if isinstance(part, list):
+        return all(rewrite_columns(each, alias, inner) for each in part)
+    if not isinstance(part, dict):
+        return True
+    if part.get("class") in ("LAMBDA", "STAR", "POSITIONAL_REFERENCE"):
+        return False
+    if part.get("class") != "COLUMN_REF":
+        return all(rewrite_columns(value, alias, inner) for value in part.values())
+    *table, name = part["column_names"]
+    if len(table) > 1 or (table and table[0].lower() != alias.lower()):
+        return False
+    own = _own_column(name, inner)
+    if own is None or contains_query(own):
+        return False
+    shown_as = part["alias"]
+    part.clear()
+    part.update(own, alias=shown_as)
+    return True
 
 
-def _own_column(name: str, inner: exp.Select) -> exp.Expr | None:
-    shown = [item for item in inner.expressions if item.alias_or_name.lower() == name.lower() and not item.is_star]
-    stars = [item for item in inner.expressions if item.is_star]
+def _own_column(name: str, inner: Node) -> Node | None:
+    stars = [item for item in inner["select_list"] if item["class"] == "STAR"]
+    shown = [item for item in inner["select_list"] if item not in stars and _shown_name(item) == name.lower()]
     if shown and not stars and len(shown) == 1:
-        return exp.paren(shown[0].unalias().copy())
-    if stars and not shown and all(_is_plain(star) for star in stars) and len(stars) == 1:
-        return exp.column(name, quoted=True)
+        return {**deepcopy(shown[0]), "alias": ""}
+    if len(stars) == 1 and not shown and all(stars[0].get(key) == value for key, value in PLAIN_STAR.items()):
+        return column(name)
     return None
 
 
-def _is_plain(star: exp.Expr) -> bool:
-    return isinstance(star, exp.Star) and not any(
-        star.args.get(name) for name in ("except_", "except", "replace", "rename")
-    )
+def _shown_name(item: Node) -> str:
+    names = item.get("column_names") or [""]
+    return str(item["alias"] or names[-1]).lower()

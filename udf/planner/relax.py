@@ -1,41 +1,89 @@
-"""An opened SELECT: every row passes the conditions that ask, so that all that may be asked is seen."""
+"""A relaxed SELECT, for the estimate: every row passes what models decide, so that all that may be called is seen."""
 
 from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Sequence
+from copy import deepcopy
 
-from .predicates import IsCall, conjunction, conjuncts, contains_call, has_positional_parameter, split_predicates
+from .guards import joins_of
+from .parse import ModelQuery
+from .predicates import call_aliases, conjunction, contains_call, split_predicates
 from .pushdown import push_down
+from .tree import Node, case_when, comparison, constant, function, is_function, selects, walk
 
 IMPOSSIBLE_HASH = 1234567
-"""A hash that no condition's value has; DuckDB does not know that, and evaluates the condition."""
+"""A hash that no value has; DuckDB does not know that, and evaluates the value."""
 
 
-def relax_predicates(query: exp.Query, is_call: IsCall) -> exp.Query:
-    """Return the query in which what asks is evaluated on the rows that the native conditions leave, and passed."""
-    rewritten = query.copy()
-    repeated = not has_positional_parameter(rewritten)
-    for select in list(rewritten.find_all(exp.Select)):
-        if repeated:
-            push_down(select, rewritten, is_call)
-        for join in select.args.get("joins") or []:
-            native = [part for part in conjuncts(join.args.get("on")) if not contains_call(part, is_call)]
-            if len(native) < len(conjuncts(join.args.get("on"))):
-                _open(join, "on", native, [part for part in conjuncts(join.args["on"]) if part not in native], repeated)
-        for clause in ("where", "having"):
-            if found := select.args.get(clause):
-                _open(found, "this", *split_predicates(select, clause, is_call), repeated)
+def relax_predicates(reading: ModelQuery) -> Node:
+    """Return the query in which what calls a model is evaluated on the rows that the other predicates leave."""
+    rewritten = deepcopy(reading.tree)
+    names = call_aliases(rewritten, reading.is_call)
+    for node in reversed(list(walk(rewritten))):
+        if branches := [branch for branch in branches_of(node) if _hangs_on_answer(branch, reading)]:
+            whole = deepcopy(node)
+            node.clear()
+            node.update(case_when(conjunction([_evaluated(_reached(*branch, reading)) for branch in branches]), whole))
+            node["alias"], whole["alias"] = whole["alias"], ""
+    for select in selects(rewritten):
+        push_down(select, rewritten, reading)
+        for join in joins_of(select["from_table"]):
+            if contains_call(join["condition"], reading.is_call):
+                join["condition"] = _relaxed(*split_predicates(join["condition"], frozenset(), reading.is_call))
+        for clause in ("where_clause", "having"):
+            native, calling = split_predicates(select[clause], names, reading.is_call)
+            if calling:
+                select[clause] = _relaxed(native, calling)
     return rewritten
 
 
-def _open(holder: exp.Expr, place: str, native: list[exp.Expr], asking: list[exp.Expr], guard: bool) -> None:
-    passed = [
-        _passed(exp.Case().when(conjunction(native), part.copy()) if guard and native else part) for part in asking
-    ]
-    holder.set(place, conjunction([*native, *passed]))
+def branches_of(node: Node) -> list[tuple[list[Node], Node]]:
+    """Return what CASE, COALESCE, `if` and OR evaluate for some rows only, each with what must be true of the row."""
+    if node.get("type") == "OPERATOR_COALESCE":
+        absent = [{**node, "type": "OPERATOR_IS_NULL", "children": [child]} for child in node["children"]]
+        return [(absent[:place], child) for place, child in enumerate(node["children"])]
+    if node.get("type") == "CONJUNCTION_OR":
+        return [([_untrue(each) for each in node["children"][:place]], child)
+                for place, child in enumerate(node["children"])]  # fmt: skip
+    if node.get("class") == "CASE":
+        checks = [(check["when_expr"], check["then_expr"]) for check in node["case_checks"]]
+        return _cases(checks, node["else_expr"])
+    if is_function(node) and node["function_name"].lower() == "if" and len(node["arguments"]) == 3:
+        condition, yes, no = (argument["expression"] for argument in node["arguments"])
+        return _cases([(condition, yes)], no)
+    return []
 
 
-def _passed(part: exp.Expr) -> exp.Expr:
-    return exp.NEQ(
-        this=exp.Anonymous(this="hash", expressions=[part.copy()]), expression=exp.Literal.number(IMPOSSIBLE_HASH)
-    )
+def _cases(checks: Sequence[tuple[Node, Node]], last: Node) -> list[tuple[list[Node], Node]]:
+    branches: list[tuple[list[Node], Node]] = []
+    passed: list[Node] = []
+    for condition, result in checks:
+        branches += [(list(passed), condition), ([*passed, condition], result)]
+        passed.append(_untrue(condition))
+    return [*branches, (passed, last)]
+
+
+def _untrue(condition: Node) -> Node:
+    """Return whether the condition is false or NULL."""
+    return case_when(conjunction([condition]), constant(False)) | {"else_expr": constant(True)}
+
+
+def _hangs_on_answer(branch: tuple[list[Node], Node], reading: ModelQuery) -> bool:
+    conditions, part = branch
+    return contains_call(part, reading.is_call) and contains_call(conditions, reading.is_call)
+
+
+def _reached(conditions: Sequence[Node], part: Node, reading: ModelQuery) -> Node:
+    """Return the part, evaluated where the conditions that call no model are true."""
+    native = [condition for condition in conditions if not contains_call(condition, reading.is_call)]
+    return case_when(conjunction(native), part) if native else part
+
+
+def _relaxed(native: Sequence[Node], calling: Sequence[Node]) -> Node:
+    evaluated = [_evaluated(case_when(conjunction(native), part) if native else part) for part in calling]
+    return conjunction([*native, *evaluated])
+
+
+def _evaluated(part: Node) -> Node:
+    """Return a predicate that is true of every row, once DuckDB has evaluated the part."""
+    return comparison("NOTEQUAL", function("hash", deepcopy(part)), constant(IMPOSSIBLE_HASH))

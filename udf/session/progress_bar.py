@@ -106,6 +106,11 @@ class ProgressBar:
             else:
                 self._show_in_cell(Text("  ".join(parts)))
 
+    def show_note(self, text: str) -> None:
+        """Print a line about the statement."""
+        if self.shown:
+            self._text(Text(text))
+
     def show_sql(self, sql: str) -> None:
         """Print the SQL that `ask` runs."""
         if self.shown:

@@ -63,6 +63,10 @@ class ProgressLog:
             log_line("  ".join([asked, *usage_summary(self._usage)]))
         self._began = 0.0
 
+    def show_note(self, text: str) -> None:
+        """Write a line about the statement."""
+        log_line(text)
+
     def show_sql(self, sql: str) -> None:
         """Write the SQL that `ask` runs."""
         log_line(f"ask runs: {' '.join(sql.split())}")

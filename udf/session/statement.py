@@ -68,6 +68,7 @@ class Statement:
         self._watched = 0
         self._calling_since: float | None = None
         self._announced: set[str] = set()
+        self._unplanned: str | None = None
 
     def expect_calls(self, more: int) -> None:
         """Add to the total number of calls that the progress line shows."""
@@ -132,12 +133,20 @@ class Statement:
 
             wish = self.scope.options.llm_progress
             self._bar = ProgressLog(self.scope.usage) if wish == "log" else ProgressBar(self.scope.usage, wish)
+            if self._unplanned:
+                self._bar.show_note(self._unplanned)
         return self._bar
 
     @property
     def progress_shown(self) -> bool:
         """Whether any progress was shown."""
         return self._bar is not None
+
+    def note_unplanned(self, reason: str) -> None:
+        """Say, once, that the statement is not planned, and why: in the log, and where progress is shown."""
+        if self._unplanned is None:
+            self._unplanned = f"not planned: {reason}"
+            LOG.info("not planned: %s", reason)
 
     def announce_sql(self, sql: str) -> None:
         """Show the SQL that `ask` runs, once: in the log, and where progress is shown."""

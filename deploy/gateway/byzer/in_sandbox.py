@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ....udf.connection import register
 from ....udf.functions.macros import sync_model_macros
+from ....udf.session.answer_source import AnswerSource
 from ....udf.session.session import session_of
 from ....udf.settings import StatementOptions, StoreMode
 from ....udf.text2sql.result import QuestionKey, Text2SqlResult
@@ -96,7 +97,7 @@ class _Names:
         return self._specs
 
 
-class _Parent:
+class _Parent(AnswerSource):
     """An answer source that sends each request of the select list to the parent process."""
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:

@@ -28,7 +28,7 @@ UNREAD_SECONDS = 60.0  # Timeout for a client that does not read its answer.
 
 
 class TimeoutHttpProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with timeouts: by itself it waits forever for headers and idle readers."""
+    """uvicorn's HTTP protocol with timeouts: uvicorn itself waits forever for headers and for unread answers."""
 
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None

@@ -227,18 +227,24 @@ class HalfEngine(EchoEngine):
     concurrency = "many"
 
 
-@pytest.mark.parametrize(
-    ("engine", "error", "message"),
-    [(BrokenEngine, "ZeroDivisionError", "a mistake in the engine"), (HalfEngine, "TypeError", "'str'")],
-)
-def test_a_mistake_in_an_engine_stops_the_statement_and_leaves_nobody_waiting(
-    engine: type, error: str, message: str, install_engine
-):
-    install_engine("broken", engine)
+def test_what_an_engine_raises_is_the_rows_error_and_leaves_nobody_waiting(install_engine) -> None:
+    install_engine("broken", BrokenEngine)
     save_model(make_spec(name="chat", type="broken"))
-    with pytest.raises(Exception, match=message) as caught:
+    with pytest.warns(UserWarning, match="1 × engine_error"):
+        found = (
+            quackllm.connect().execute("SELECT r.error.code, r.error.message FROM (SELECT chat('x') AS r)").fetchone()
+        )
+    code, message = found or (None, "")
+    assert code == "engine_error"
+    assert "a mistake in the engine" in message
+
+
+def test_a_mistake_in_an_engines_class_stops_the_statement(install_engine) -> None:
+    install_engine("broken", HalfEngine)
+    save_model(make_spec(name="chat", type="broken"))
+    with pytest.raises(Exception, match="'str'") as caught:
         quackllm.connect().execute("SELECT chat('x')").fetchall()
-    assert error in type(caught.value).__name__ + str(caught.value)
+    assert "TypeError" in type(caught.value).__name__ + str(caught.value)
 
 
 def test_a_time_limit_in_an_engine_is_a_rows_error_and_no_endless_wait(install_engine):

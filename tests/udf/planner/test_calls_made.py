@@ -1,0 +1,237 @@
+"""How many calls everyday SQL makes: those that it needs, whatever idioms stand beside the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import quackllm
+from standin.fixtures import StandIn
+from support.sql_oracle import oracles
+
+TABLES = """
+CREATE TABLE t AS SELECT i AS id, 'row ' || i AS body, DATE '2020-01-01' + i::INTEGER AS day, [i, i + 1] AS l,
+    {'a': i::VARCHAR}::JSON AS j, TIMESTAMP '2020-01-01 10:00:00' AS ts FROM range(1000) t(i);
+CREATE TABLE u AS SELECT i AS id, CASE WHEN i < 7 THEN 'Korean' ELSE 'other' END AS language FROM range(1000) t(i);
+"""
+NATIVE = "u.language = 'Korean'"
+
+
+@pytest.fixture
+def asked() -> Iterator[list[str]]:
+    with oracles() as asked:
+        yield asked
+
+
+@pytest.fixture
+def connection(asked: list[str]) -> Iterator[quackllm.Connection]:
+    with quackllm.connect(model="orc") as connection:
+        connection.execute(TABLES)
+        yield connection
+
+
+IDIOMS = (
+    "t.body IS NOT NULL", "t.id::VARCHAR <> 'x'", "CAST(t.id AS VARCHAR) <> 'x'", "t.id::DOUBLE >= 0",
+    "t.ts::DATE < DATE '2030-01-01'", "t.day > DATE '2020-01-01' - INTERVAL 3 DAY", "t.day > current_date - 30000",
+    "t.day < today()", "date_trunc('year', t.day) < TIMESTAMP '2030-01-01'", "date_diff('day', t.day, today()) > 0",
+    "len(t.body) > 2", "substr(t.body, 1, 1) = 'r'", "instr(t.body, 'r') > 0", "string_split(t.body, ' ')[1] = 'row'",
+    "position('r' IN t.body) > 0", "t.body ^@ 'row'", "t.id ** 2 >= 0", "t.id ^ 2 >= 0", "if(t.id >= 0, true, false)",
+    "list_contains(t.l, t.id)", "t.j ->> 'a' <> 'x'", "json_extract(t.j, '$.a') IS NOT NULL", "t.id < 1_000",
+    "t.body SIMILAR TO 'row.*'", "t.body NOT ILIKE 'x%'",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("idiom", IDIOMS)
+def test_an_idiom_beside_a_model_keeps_the_guards(connection, asked: list[str], idiom: str) -> None:
+    connection.execute(
+        f"SELECT t.id::VARCHAR FROM t JOIN u ON t.id = u.id WHERE {NATIVE} AND {idiom} "
+        "AND llm_result(orc('yn: ' || t.body)) = 'yes'"
+    ).fetchall()
+    assert len(asked) <= 7
+
+
+@pytest.mark.parametrize(
+    ("sql", "values"),
+    [
+        ("SELECT id FROM t WHERE body IS NOT NULL AND {} LIMIT 3", ()),
+        ("SELECT id::VARCHAR FROM t WHERE {} LIMIT 3", ()),
+        ("SELECT id FROM t WHERE {} ORDER BY day DESC NULLS LAST LIMIT 3", ()),
+        ("SELECT id FROM t WHERE {} LIMIT ?", (3,)),
+        ("SELECT id FROM t WHERE id > ? AND {} LIMIT $2", (5, 3)),
+        ("SELECT id FROM t WHERE {} LIMIT ? OFFSET ?", (2, 1)),
+        ("WITH a AS (SELECT id, {} AS ok FROM t WHERE id > 3) SELECT id, ok FROM a WHERE ok LIMIT 3", ()),
+        ("SELECT x.id FROM (SELECT id, {} AS ok FROM (SELECT id, body FROM t)) x WHERE x.ok AND x.id > 3 LIMIT 3", ()),
+    ],
+)
+def test_a_limit_stops_early(connection, asked: list[str], sql: str, values: tuple[Any, ...]) -> None:
+    if "$2" in sql:
+        sql = sql.replace("?", "$1")
+    rows = connection.execute(sql.format("llm_result(orc('yn: ' || body)) = 'yes'"), list(values)).fetchall()
+    assert len(rows) in (2, 3)
+    assert len(asked) == 16
+
+
+@pytest.mark.parametrize("mark", ["?", "$1", "$language"])
+def test_parameters_keep_the_guards(connection, asked: list[str], mark: str) -> None:
+    values = {"language": "Korean"} if mark == "$language" else ["Korean"]
+    sql = f"SELECT t.id FROM t JOIN u USING (id) WHERE language = {mark} AND llm_result(orc('yn: ' || body)) = 'yes'"
+    connection.execute(sql, values).fetchall()
+    assert len(asked) == 7
+
+
+SHAPES = {
+    "a fallback": ("SELECT coalesce(orc('say: ' || body).output, elf(body).output) FROM t WHERE id < 10", 10),
+    "a default in a prompt": (
+        "SELECT elf('say: ' || coalesce(llm_result(orc('say: ' || body)), 'none')) FROM t WHERE id < 3",
+        6,
+    ),
+    "ELSE": (
+        "SELECT CASE WHEN llm_result(orc('say: x')) LIKE 'x%' THEN 1 ELSE length(llm_result(elf(body))) END FROM t",
+        1,
+    ),
+    "if": ("SELECT if(llm_result(orc('say: x')) LIKE 'x%', 1, length(llm_result(elf(body)))) FROM t", 1),
+    "OR": (
+        "SELECT id FROM t WHERE id < 9 AND (llm_result(orc('say: x')) LIKE 'x%' OR llm_result(elf(body)) = 'y')",
+        1,
+    ),
+    "a list": ("SELECT elf('say: ' || list(llm_result(orc('say: ' || body)))::VARCHAR) FROM t WHERE id < 5", 6),
+    "an aggregate": (
+        "SELECT elf('say: ' || string_agg(llm_result(orc('say: ' || body)), ',' ORDER BY id)) FROM t WHERE id < 5",
+        6,
+    ),
+    "a count in a prompt": (
+        "SELECT elf('say: ' || count(*)) FROM t WHERE id < 5 AND llm_result(orc('say: ' || body)) IS NOT NULL",
+        6,
+    ),
+    "concat": ("SELECT elf(concat('say: ', llm_result(orc('say: ' || body)))) FROM t WHERE id < 5", 10),
+    "NOT EXISTS": (
+        "SELECT elf('say: ' || id) FROM t WHERE id < 5 AND NOT EXISTS "
+        "(SELECT 1 FROM u WHERE u.id = 1 AND llm_result(orc('say: ' || language)) IS NOT NULL)",
+        1,
+    ),
+    "an anti join": (
+        "WITH a AS (SELECT id FROM u WHERE id < 3 AND llm_result(orc('say: ' || id)) IS NOT NULL) "
+        "SELECT elf('say: ' || t.id) FROM t ANTI JOIN a USING (id) WHERE t.id < 5",
+        5,
+    ),
+    "IS DISTINCT FROM": (
+        "WITH a AS (SELECT body, llm_result(orc('say: x')) AS r FROM t WHERE id < 5) "
+        "SELECT elf(body) FROM a WHERE left(r, 1) IS DISTINCT FROM 'x'",
+        1,
+    ),
+    "an alias": (
+        "SELECT llm_result(orc('say: ' || body)) AS a, elf(concat('say: ', a)) FROM t WHERE id < 5",
+        10,
+    ),
+    "a lambda": (
+        "SELECT list_transform([llm_result(orc('say: ' || body))], lambda x: elf(concat('say: ', x))) FROM t "
+        "WHERE id < 5",
+        10,
+    ),
+    "a recursive CTE": (
+        "WITH RECURSIVE r AS (SELECT 1 AS n, llm_result(orc('say: begin')) AS s UNION ALL "
+        "SELECT n + 1, llm_result(orc('say: ' || coalesce(s, 'nothing'))) FROM r WHERE n < 4) FROM r",
+        4,
+    ),
+    "FILTER": (
+        "SELECT count(*) FILTER (WHERE id < 5 AND llm_result(orc('yn: ' || body)) = 'yes') FROM t",
+        5,
+    ),
+    "groups by an answer": (
+        "SELECT llm_result(orc('cls: ' || body)) AS c, count(*) FROM t WHERE id < 9 "
+        "GROUP BY llm_result(orc('cls: ' || t.body))",
+        9,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nothing_is_sent_that_depends_on_a_missing_answer(connection, asked: list[str], shape: str) -> None:
+    sql, needed = SHAPES[shape]
+    rows = connection.execute(sql).fetchall()
+    assert len(asked) == needed
+    connection.execute("SET VARIABLE llm_prefetch = 'off'")
+    assert sorted(map(str, connection.execute(sql).fetchall())) == sorted(map(str, rows))
+
+
+@pytest.mark.parametrize("turns", [2, 3])
+def test_each_turn_of_a_conversation_carries_those_before_it(service: StandIn, turns: int) -> None:
+    quackllm.deploy("chat", "openai", infer_params=service.openai_params())
+    turn = "chat('Who am I, ' || name || '?')"
+    for number in range(2, turns + 1):
+        turn = f"chat(llm_stack({turn}, 'turn {number} of ' || name))"
+    with quackllm.connect() as connection:
+        connection.execute(f"SELECT {turn} FROM (SELECT 'P' || i AS name FROM range(10) t(i))").fetchall()
+    bodies = [request["body"] for request in service.requests()]
+    assert len(bodies) == 10 * turns
+    said = [[message["content"] for message in body["messages"]] for body in bodies]
+    for number in range(2, turns + 1):
+        later = [texts for texts in said if texts[-1].startswith(f"turn {number} of ")]
+        assert len(later) == 10
+        assert all(len(texts) == 2 * number - 1 and texts[0].startswith("Who am I") for texts in later)
+
+
+@pytest.mark.parametrize("value", ["now()", "current_timestamp", "txid_current()", "transaction_timestamp()"])
+def test_what_is_constant_within_a_query_is_so_for_its_dry_run(connection, asked: list[str], value: str) -> None:
+    connection.execute(f"SELECT orc(body || {value}).output FROM t WHERE id < 10").fetchall()
+    assert len(asked) == 10
+
+
+def test_the_estimate_names_a_model_that_only_a_failure_would_call(connection, asked: list[str]) -> None:
+    sql = "SELECT coalesce(orc('say: ' || body).output, elf(body).output) FROM t WHERE id < 10"
+    found = {each.model: each for each in quackllm.estimate(connection, sql)}
+    assert {name: (each.to_ask, each.at_most) for name, each in found.items()} == {"orc": (10, True), "elf": (10, True)}
+    assert not asked
+
+
+def test_a_model_in_having(connection, asked: list[str]) -> None:
+    connection.execute(
+        "SELECT body, count(*) FROM t WHERE id < 6 GROUP BY body HAVING llm_result(orc('yn: ' || body)) = 'yes'"
+    ).fetchall()
+    assert len(asked) == 6
+
+
+def test_the_store_mode_holds_for_each_call_site(connection, asked: list[str]) -> None:
+    connection.execute("SET VARIABLE llm_store = 'off'")
+    sql = "SELECT orc('say: ' || body) FROM t WHERE llm_result(orc('yn: ' || body)) = 'yes' LIMIT 3"
+    connection.execute(sql).fetchall()
+    first = len(asked)
+    connection.execute(sql).fetchall()
+    assert first == 19
+    assert len(asked) == 2 * first
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT orc(body || random()) FROM t WHERE id < 2", "random() gives another value each time"),
+        ("SELECT orc(body) FROM t USING SAMPLE 2 ROWS", "a sample has other rows each time"),
+        ("DELETE FROM t WHERE id < 2 AND llm_result(orc(body)) = 'no'", "DELETE statements of this form"),
+        ("SELECT orc(reader.body) FROM reader", "can be read once only"),
+    ],
+)
+def test_a_statement_that_is_not_planned_says_why_once(connection, caplog, sql: str, reason: str) -> None:
+    reader = pa.table({"body": ["a", "b"]}).to_reader()
+    if "reader" in sql:
+        connection.register("reader", reader)
+    with caplog.at_level("INFO", "quackllm"):
+        connection.execute(sql).fetchall()
+    told = [record.getMessage() for record in caplog.records if "not planned" in record.getMessage()]
+    assert len(told) == 1
+    assert reason in told[0]
+
+
+def test_the_estimate_says_why_there_is_none(connection) -> None:
+    with pytest.raises(quackllm.QuackLLMError, match="DELETE statements of this form are not planned"):
+        quackllm.estimate(connection, "DELETE FROM t WHERE llm_result(orc(body)) = 'no'")
+
+
+def test_a_macro_with_the_name_of_a_builtin_function_is_seen(connection, asked: list[str]) -> None:
+    connection.execute("CREATE TEMP MACRO lower(x) AS x || random()")
+    sql = "SELECT llm_result(orc('say: ' || lower(body))) FROM t WHERE id < 10 AND llm_result(orc('yn: x')) IS NOT NULL"
+    rows = connection.execute(sql).fetchall()
+    assert len(rows) == 10
+    assert all(row[0] for row in rows)

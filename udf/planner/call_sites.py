@@ -1,0 +1,232 @@
+"""Call sites: the model calls of a SELECT, numbered, and on which others each of them depends.
+
+While a statement runs ahead an answer that is missing is NULL. What SQL makes of that NULL (the second argument of
+COALESCE, the ELSE of a CASE, a conversation without its first turn) says nothing about what the statement needs. So
+no request of a call site is sent before every call site that it depends on has its answers. A site depends on another
+one that stands in its arguments, in what its SELECT reads, in an earlier clause of its SELECT, or before it in AND,
+OR, CASE, COALESCE. Too many dependencies cost a dry run more; a missing one costs calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from typing import Any
+
+from ..value_text import PROMPT_VALUE
+from .modes import CACHE_ONLY, SITE_MARK
+from .parse import ModelQuery
+from .tree import Node, constant, function, walk
+
+Sites = frozenset[int]
+NO_SITES: Sites = frozenset()
+MODE_VARIABLE = "llm_store"
+FUNCTIONS = {
+    "llm_chat": ("quackllm_chat", ("request",)),
+    "llm_embed": ("quackllm_embed", ("model", "text")),
+    "text2sql": ("quackllm_text2sql", ("question", "schema", "model")),
+    "text2sql_detail": ("quackllm_text2sql", ("question", "schema", "model")),
+}
+"""The function behind each of our macros that calls a model, and the macro's parameters."""
+NUMBERED_FUNCTIONS = frozenset(name for name, _ in FUNCTIONS.values())
+"""What a call is in the SELECT whose call sites are numbered."""
+
+
+class CallSites:
+    """The numbered call sites of one SELECT.
+
+    `upstream` are the sites on which each one depends; `loops` those that feed each other round by round (in a
+    recursive CTE, in `list_reduce`), with the sites of the same loop.
+    """
+
+    def __init__(self) -> None:
+        self.upstream: dict[int, Sites] = {}
+        self.loops: dict[int, Sites] = {}
+
+    def __len__(self) -> int:
+        return len(self.upstream)
+
+
+def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites]:
+    """Return the SELECT with each call carrying the number of its site, and the sites.
+
+    Calls that are written alike are one site: GROUP BY must find its expression in the list.
+
+    Args:
+        reading: the statement.
+        number: the session's, which the functions behind the macros take.
+    """
+    rewritten = deepcopy(reading.tree)
+    numbers: dict[str, int] = {}
+    for call in [node for node in walk(rewritten) if reading.is_call(node)]:
+        call["quackllm_site"] = numbers.setdefault(_likeness(call), len(numbers) + 1)
+    sites = _Reader().read(rewritten, numbers.values())
+    for call in reversed([node for node in walk(rewritten) if "quackllm_site" in node]):
+        _number_call(call, number)
+    return rewritten, sites
+
+
+def restrict_to_cache(call: Node) -> None:
+    """Let a numbered call answer from the cache only."""
+    mode = call["arguments"][-2]["expression"]
+    mode["arguments"][-1]["expression"] = constant(f"{SITE_MARK}{CACHE_ONLY}")
+
+
+def _likeness(call: Node) -> str:
+    """Return a text that calls with the same meaning share, whether or not they name the table of a column."""
+
+    def plain(tree: Any) -> Any:
+        if isinstance(tree, list):
+            return [plain(part) for part in tree]
+        if not isinstance(tree, dict):
+            return tree
+        kept = {key: plain(value) for key, value in tree.items() if not key.startswith("query_location")}
+        kept.pop("quackllm_site", None)
+        if "column_names" in kept:
+            kept["column_names"] = [str(kept["column_names"][-1]).lower()]
+        return kept
+
+    return json.dumps({**plain(call), "alias": ""})
+
+
+def _number_call(call: Node, number: int) -> None:
+    """Put the function behind the macro in its place, with the number of its site in the argument for the mode."""
+    name, site = call["function_name"].lower(), call.pop("quackllm_site")
+    if name in FUNCTIONS:
+        behind, parameters = FUNCTIONS[name]
+        given = _arguments(call, parameters)
+        given = [constant(None), *given] if name == "llm_chat" and len(given) == 1 else given
+    else:
+        behind, given = "quackllm_chat", [constant(name), *_arguments(call, ("request",))]
+    place = 0 if behind == "quackllm_text2sql" else -1
+    given[place] = function(PROMPT_VALUE, given[place])
+    mode = function("concat", function("getvariable", constant(MODE_VARIABLE)), constant(f"{SITE_MARK}{site}"))
+    numbered = function(behind, *given, mode, constant(number), alias=call["alias"])
+    if name == "text2sql":
+        numbered["alias"] = ""
+        numbered = function("struct_extract", numbered, constant("sql"), alias=call["alias"])
+    call.clear()
+    call.update(numbered)
+
+
+def _arguments(call: Node, parameters: tuple[str, ...]) -> list[Node]:
+    """Return the arguments in the macro's order; NULL for what text2sql is not given."""
+    plain = [each["expression"] for each in call["arguments"] if not each["name"]]
+    named = {each["name"].lower(): each["expression"] for each in call["arguments"] if each["name"]}
+    if len(parameters) < 3:
+        return [*plain, *named.values()]
+    rest = [named.get(name, constant(None)) for name in parameters[len(plain) :]]
+    return [{**argument, "alias": ""} for argument in [*plain, *rest]]
+
+
+class _Reader:
+    """Walks a SELECT in the order in which its parts feed each other."""
+
+    def __init__(self) -> None:
+        self.sites = CallSites()
+        self._upstream: defaultdict[int, set[int]] = defaultdict(set)
+        self._ctes: dict[str, Sites] = {}
+        self._aliases: dict[str, Sites] = {}
+        self._by_type: dict[str, Callable[[Node, Sites], Sites]] = {
+            **dict.fromkeys(("CONJUNCTION_AND", "CONJUNCTION_OR", "OPERATOR_COALESCE"), self._in_order),
+            **{"SELECT_NODE": self._select, "SET_OPERATION_NODE": self._set_operation},
+            **{"RECURSIVE_CTE_NODE": self._recursive, "JOIN": self._join, "CASE_EXPR": self._case},
+            **{"BASE_TABLE": self._table, "COLUMN_REF": self._column, "FUNCTION": self._function},
+        }
+
+    def read(self, query: Node, numbers: Iterable[int]) -> CallSites:
+        self._visit(query, NO_SITES)
+        for site in numbers:
+            self.sites.upstream[site] = frozenset(self._upstream[site] - self.sites.loops.get(site, {site}))
+        return self.sites
+
+    def _visit(self, tree: Any, before: Sites) -> Sites:
+        """Return the sites that the value of this part depends on."""
+        if isinstance(tree, list):
+            return NO_SITES.union(*(self._visit(part, before) for part in tree))
+        if not isinstance(tree, dict):
+            return NO_SITES
+        if "quackllm_site" in tree:
+            found = self._visit(tree["arguments"], before)
+            self._upstream[tree["quackllm_site"]] |= before | found
+            return found | {tree["quackllm_site"]}
+        visit = self._by_type.get(tree.get("type", ""))
+        return visit(tree, before) if visit else self._visit(list(tree.values()), before)
+
+    def _chain(self, parts: Iterable[Any], before: Sites) -> Sites:
+        """Visit parts each of which depends on those before it."""
+        found = NO_SITES
+        for part in parts:
+            found |= self._visit(part, before | found)
+        return found
+
+    def _in_order(self, node: Node, before: Sites) -> Sites:
+        return self._chain(node["children"], before)
+
+    def _case(self, node: Node, before: Sites) -> Sites:
+        conditions = self._chain([check["when_expr"] for check in node["case_checks"]], before)
+        results = [*(check["then_expr"] for check in node["case_checks"]), node["else_expr"]]
+        return conditions | self._visit(results, before | conditions)
+
+    def _function(self, node: Node, before: Sites) -> Sites:
+        arguments = [each["expression"] for each in node["arguments"]]
+        before = before | self._visit(node["filter"], before)
+        first, rest = self._visit(arguments[:1], before), arguments[1:]
+        over_elements = any(argument["type"] == "LAMBDA" for argument in arguments)
+        chosen = before | first if over_elements or node["function_name"].lower() in ("if", "ifnull") else before
+        found = first | self._visit(rest, chosen)
+        if over_elements and "reduce" in node["function_name"].lower():
+            self._loop(found - first)
+        return found | self._visit([node["order_bys"], node["filter"]], before)
+
+    def _loop(self, sites: Sites) -> None:
+        for site in sites:
+            self.sites.loops[site] = self.sites.loops.get(site, NO_SITES) | sites
+
+    def _column(self, node: Node, before: Sites) -> Sites:
+        return NO_SITES.union(*(self._aliases.get(name.lower(), NO_SITES) for name in node["column_names"]))
+
+    def _table(self, node: Node, before: Sites) -> Sites:
+        return self._ctes.get(node["table_name"].lower(), NO_SITES)
+
+    def _join(self, node: Node, before: Sites) -> Sites:
+        return self._chain([node["left"], node["right"], node["condition"]], before)
+
+    def _with(self, node: Node, before: Sites) -> None:
+        for cte in node["cte_map"]["map"]:
+            self._ctes[cte["key"].lower()] = self._visit(cte["value"]["query_node"], before)
+
+    def _set_operation(self, node: Node, before: Sites) -> Sites:
+        self._with(node, before)
+        found = self._visit([node["left"], node["right"], node.get("children")], before)
+        return found | self._visit(node["modifiers"], before | found)
+
+    def _recursive(self, node: Node, before: Sites) -> Sites:
+        self._with(node, before)
+        first = self._ctes[node["cte_name"].lower()] = self._visit(node["left"], before)
+        again = self._visit(node["right"], before | first)
+        self._loop(again - first - before)
+        return first | again
+
+    def _select(self, node: Node, before: Sites) -> Sites:
+        self._with(node, before)
+        outer, self._aliases = self._aliases, {}
+        found = self._visit(node["from_table"], before)
+        named = {item["alias"].lower(): _sites_in(item) for item in node["select_list"] if item["alias"]}
+        self._aliases = dict(named)
+        found |= self._chain([node["where_clause"], node["group_expressions"], node["having"]], before | found)
+        self._aliases = {}
+        shown = NO_SITES
+        for item in node["select_list"]:
+            shown |= self._visit(item, before | found)
+            self._aliases |= {item["alias"].lower(): _sites_in(item)} if item["alias"] else {}
+        self._aliases = named
+        found |= shown | self._visit([node["qualify"], node["modifiers"]], before | found)
+        self._aliases = outer
+        return found
+
+
+def _sites_in(tree: Any) -> Sites:
+    return frozenset(node["quackllm_site"] for node in walk(tree) if "quackllm_site" in node)

@@ -1,0 +1,120 @@
+"""DuckDB's own tree of a SELECT, as `json_serialize_sql` gives it, and the nodes that the planner adds to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import duckdb
+
+from ..raw_sql import execute_raw
+
+Node: TypeAlias = dict[str, Any]
+
+QUERY_TYPES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+
+
+def parse_tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Node | None:
+    """Return the query of a SELECT; None where the text is no SELECT, or one that DuckDB cannot serialize (PIVOT)."""
+    ((text,),) = execute_raw(connection, "SELECT json_serialize_sql($1::VARCHAR)", [sql])
+    tree = json.loads(text)
+    if tree["error"] or len(tree["statements"]) != 1:
+        return None
+    query: Node = tree["statements"][0]["node"]
+    return query
+
+
+def tree_sql(connection: duckdb.DuckDBPyConnection, query: Node) -> str:
+    """Return the tree as SQL; a `?` becomes `$1`, `$2` and so on.
+
+    Raises:
+        duckdb.Error: DuckDB cannot write it.
+    """
+    tree = {"error": False, "statements": [{"node": query, "named_param_map": []}]}
+    ((sql,),) = execute_raw(connection, "SELECT json_deserialize_sql($1::JSON)", [json.dumps(tree)])
+    return str(sql)
+
+
+def is_faithful(connection: duckdb.DuckDBPyConnection, query: Node) -> bool:
+    """Whether DuckDB reads the SQL that it writes for this tree as the same tree."""
+    again = parse_tree(connection, tree_sql(connection, query))
+    return bool(without_locations(again) == without_locations(query))
+
+
+def without_locations(tree: Any) -> Any:
+    """Return the tree without where in the text each part of it stands."""
+    if isinstance(tree, dict):
+        return {key: without_locations(value) for key, value in tree.items() if not key.startswith("query_location")}
+    return [without_locations(part) for part in tree] if isinstance(tree, list) else tree
+
+
+def walk(tree: Any) -> Iterator[Node]:
+    """Yield every node, each before those inside of it."""
+    stack = [tree]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, dict):
+            yield part
+            stack.extend([value for value in reversed(part.values()) if isinstance(value, (dict, list))])
+        elif isinstance(part, list):
+            stack.extend(reversed(part))
+
+
+def selects(tree: Any) -> list[Node]:
+    """Return every SELECT in the tree, the outermost first."""
+    return [node for node in walk(tree) if node.get("type") == "SELECT_NODE"]
+
+
+def contains_query(tree: Any) -> bool:
+    """Whether there is a subquery in it."""
+    return any(node.get("type") in QUERY_TYPES for node in walk(tree))
+
+
+def is_recursive(tree: Any) -> bool:
+    """Whether there is a recursive CTE in it."""
+    return any(node.get("type") == "RECURSIVE_CTE_NODE" for node in walk(tree))
+
+
+def is_function(node: Node) -> bool:
+    """Whether the node calls a function."""
+    return node.get("class") == "FUNCTION"
+
+
+def modifier(select: Node, kind: str) -> Node | None:
+    """Return the LIMIT, ORDER or DISTINCT of a query; None where it has none."""
+    return next((found for found in select["modifiers"] if found["type"] == f"{kind}_MODIFIER"), None)
+
+
+def column(*path: str) -> Node:
+    """Return a reference to a column."""
+    return {"class": "COLUMN_REF", "type": "COLUMN_REF", "alias": "", "column_names": list(path)}
+
+
+def constant(value: str | int | bool | None) -> Node:
+    """Return a literal."""
+    kinds = {str: "STRING", int: "INTEGER", bool: "BOOLEAN", type(None): "NULL_LITERAL"}
+    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    literal = {"kind": kinds[type(value)], "text": text}
+    return {"class": "CONSTANT", "type": "VALUE_CONSTANT", "alias": "", "literal": literal}
+
+
+def function(name: str, *arguments: Node, alias: str = "") -> Node:
+    """Return a call of a function."""
+    return {
+        **{"class": "FUNCTION", "type": "FUNCTION", "alias": alias, "function_name": name, "schema": "", "catalog": ""},
+        **{"filter": None, "order_bys": {"type": "ORDER_MODIFIER", "orders": []}, "distinct": False},
+        **{"is_operator": False, "export_state": False, "qualified_name": {"path": [name]}},
+        "arguments": [{"name": "", "expression": argument} for argument in arguments],
+    }
+
+
+def comparison(kind: str, left: Node, right: Node) -> Node:
+    """Return a comparison, `EQUAL` or `NOTEQUAL`."""
+    return {"class": "COMPARISON", "type": f"COMPARE_{kind}", "alias": "", "left": left, "right": right}
+
+
+def case_when(condition: Node, result: Node) -> Node:
+    """Return `CASE WHEN condition THEN result END`."""
+    checks = [{"when_expr": condition, "then_expr": result}]
+    return {"class": "CASE", "type": "CASE_EXPR", "alias": "", "case_checks": checks, "else_expr": constant(None)}
