@@ -150,7 +150,7 @@ def files(root: Path) -> dict[str, Path]:
 
 
 def dotted(path: Path) -> str:
-    """Return the name of a module below the package: `udf.calls.store` of `udf/calls/store.py`."""
+    """Return the name of a module below the package: `udf.calls.call_store` of `udf/calls/call_store.py`."""
     parts = path.with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

@@ -15,10 +15,10 @@ from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import RequestError
 from ...workers.messages import Request, Response, Usage
 from ...workers.serving.retry import estimate_tokens
+from ..calls.call_store import CallStore
 from ..calls.model_estimate import ModelEstimate
 from ..calls.prices import price_of
 from ..calls.request_key import request_key
-from ..calls.store import CallStore
 from ..session.answer_source import MADE_UP, AnswerSource
 from ..session.session import Session
 from ..settings import StoreMode
