@@ -69,12 +69,31 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.text2sql.evaluation": ("workers", "udf.text2sql", "udf.connection", "udf.open_errors"),
     "udf.text2sql.training_data": ("workers", "udf.text2sql"),
     "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
+    "udf.ai": ("workers",),
     "udf.session": ("udf.calls", "udf.settings", "udf.text2sql.result", "workers"),
     "udf.planner": (
-        *("udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.value_text", "udf.text2sql", "workers"),
+        *(
+            "udf.ai",
+            "udf.session",
+            "udf.calls",
+            "udf.settings",
+            "udf.raw_sql",
+            "udf.value_text",
+            "udf.text2sql",
+            "workers",
+        ),
     ),
     "udf.functions": (
-        *("udf.planner", "udf.session", "udf.calls", "udf.settings", "udf.raw_sql", "udf.value_text", "workers"),
+        *(
+            "udf.ai",
+            "udf.planner",
+            "udf.session",
+            "udf.calls",
+            "udf.settings",
+            "udf.raw_sql",
+            "udf.value_text",
+            "workers",
+        ),
         "udf.text2sql.result",
     ),
     "udf.statement_hooks": (
@@ -131,7 +150,7 @@ def files(root: Path) -> dict[str, Path]:
 
 
 def dotted(path: Path) -> str:
-    """Return the name of a module below the package: `udf.calls.store` of `udf/calls/store.py`."""
+    """Return the name of a module below the package: `udf.calls.call_store` of `udf/calls/call_store.py`."""
     parts = path.with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

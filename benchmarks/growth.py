@@ -22,7 +22,7 @@ from pathlib import Path
 
 from quackllm.udf.calls.async_store import close_store
 from quackllm.udf.calls.call_record import CallRecord
-from quackllm.udf.calls.store import CallStore
+from quackllm.udf.calls.call_store import CallStore
 from quackllm.workers.messages import Response, Usage
 from report import keep, tell
 

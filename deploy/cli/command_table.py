@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ...workers.errors import QuackLLMError
 from ..console import plain_warnings, show_error
-from .arguments import normalize_argv, without_secrets
+from .argv import normalize_argv, without_secrets
 from .hide_secrets import argv_without_secrets
 
 MODELS, QUERIES, TRAINING = "Models", "Questions and SQL", "Your own model"

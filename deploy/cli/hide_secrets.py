@@ -6,7 +6,7 @@ import json
 import os
 import sys
 
-from .arguments import secret_value
+from .argv import secret_value
 
 VARIABLE = "QUACKLLM_HIDDEN_WORDS"
 HIDDEN = "(hidden)"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from ...udf.calls.call_store import CallStore
 from ...udf.calls.prices import add_cost
-from ...udf.calls.store import CallStore
 from ...udf.settings import load_settings
 from ...workers.errors import QuackLLMError, SetupError, StoreError
 from ...workers.home import home_folder

@@ -23,34 +23,34 @@ CHINESE: dict[str, str] = {
     "Successful Response": "成功",
     "Refused; the reply says why": "被拒绝；回复说明原因",
     "The model, its service or the gateway failed; the reply says why": ("模型、其服务或网关出错；回复说明原因"),
-    "An error, as OpenAI's clients read it.": "错误，格式与 OpenAI 客户端一致。",
-    "What went wrong; `code` is the provider's own where it refused.": (
+    "An error in OpenAI's format.": "错误，格式与 OpenAI 客户端一致。",
+    "The error; `code` is the provider's own if the provider refused.": (
         "出了什么问题；若是服务商拒绝，`code` 是服务商自己的代码。"
     ),
     # OpenAI's routes
     "Answer a conversation": "回答一段对话",
-    "Answer the last message; the caller keeps the conversation and sends all of it.": (
+    "Answer the last message; the client sends the whole conversation each time.": (
         "回答最后一条消息；对话由调用方保存，每次全部发送。"
     ),
     "Answer a text": "回答一段文本",
-    "Answer a prompt, or each of several: a conversation of one turn.": "回答一个或多个提示词：每个都是一轮对话。",
+    "Answer one prompt or several; each is a conversation of one turn.": "回答一个或多个提示词：每个都是一轮对话。",
     "Turn texts into vectors": "把文本变成向量",
-    "Return one vector a text, in order; `usage` is a guess by the texts' lengths, since engines do not say.": (
+    "Return one vector for each text, in order; `usage` is estimated from the text length.": (
         "按顺序为每段文本返回一个向量；引擎不报告用量，`usage` 按文本长度估计。"
     ),
     "List the models": "列出模型",
-    "Return the models that the key may ask, by name.": "按名称返回该 key 可以调用的模型。",
+    "Return the models that the API key may call, by name.": "按名称返回该 key 可以调用的模型。",
     "Show one model": "查看一个模型",
     "Return one model.": "返回一个模型。",
     # operations
-    "Whether the process lives": "进程是否存活",
-    "Answer at once; asks nothing.": "立即回答，不做任何查询。",
+    "Whether the process runs": "进程是否存活",
+    "Answer at once, without any check.": "立即回答，不做任何查询。",
     "Whether requests can be answered": "是否可以处理请求",
-    "Answer 200 where the models and the keys can be read, else 503 with the reason.": (
+    "Answer 200 if the models and the keys can be read, else 503 with the reason.": (
         "能读取模型和 key 时返回 200，否则返回 503 和原因。"
     ),
-    "Numbers for Prometheus": "Prometheus 指标",
-    "Return what this process has counted of its requests and models; it takes a key where there are keys.": (
+    "Metrics for Prometheus": "Prometheus 指标",
+    "Return the metrics of this process; an API key is required if keys exist.": (
         "返回本进程对请求和模型的统计；配置了 key 时需要 key。"
     ),
     # bodies
@@ -65,22 +65,26 @@ CHINESE: dict[str, str] = {
     "read and left out": "接受，但不使用",
     "the newer name of max_tokens": "max_tokens 的新名称",
     "The body of `POST /v1/chat/completions`.": "`POST /v1/chat/completions` 的请求体。",
-    "One message; what a client's library adds to an answer that it sends back is read and left out.": (
+    "One message; fields that a client's library adds to an earlier answer are ignored.": (
         "一条消息；客户端库在回传答案时附加的字段会被接受但不使用。"
     ),
-    "The body of `POST /v1/completions`; token ids are not read.": "`POST /v1/completions` 的请求体；不接受 token id。",
+    "The body of `POST /v1/completions`; token ids are not supported.": (
+        "`POST /v1/completions` 的请求体；不接受 token id。"
+    ),
     "a deployed model that makes embeddings": "能生成向量的已部署模型",
     "must be what the model makes, or left out": "必须与模型的维数一致，或省略",
-    "The body of `POST /v1/embeddings`; token ids are not read.": "`POST /v1/embeddings` 的请求体；不接受 token id。",
+    "The body of `POST /v1/embeddings`; token ids are not supported.": (
+        "`POST /v1/embeddings` 的请求体；不接受 token id。"
+    ),
     "An image in a message.": "消息中的图片。",
     "an address, or `data:image/png;base64,…`": "网址，或 `data:image/png;base64,…`",
     "Where an image is.": "图片的位置。",
-    "How a stream is to look; what it does not know changes nothing.": "流式输出的格式；不认识的字段不起作用。",
+    "Options of a stream; unknown ones are ignored.": "流式输出的格式；不认识的字段不起作用。",
     "a text, or parts: texts, images, and what else the service takes": "文本，或由文本、图片等组成的列表",
     "A piece of text in a message.": "消息中的一段文字。",
     # text2sql
     "A question to SQL": "问题转 SQL",
-    "Return the SQL that answers a question, and whether the database took it; with `run`, its first rows.": (
+    "Return the SQL for a question, and whether the database accepts it; with `run`, its first rows.": (
         "返回回答问题的 SQL，以及数据库是否接受它；带 `run` 时同时返回前若干行。"
     ),
     "The body of `POST /text2sql`: the first two fields are those of XiYan's service.": (
@@ -98,16 +102,16 @@ CHINESE: dict[str, str] = {
     "the most rows that `run` returns": "`run` 最多返回的行数",
     # Chat2DB
     "Chat2DB's custom AI": "Chat2DB 的自定义 AI",
-    "Return a bare JSON string; a chat model gets the prompt as it is, others its question in their own form.": (
+    "Return a plain JSON string; a chat model gets the prompt unchanged, others the question in their own form.": (
         "返回单个 JSON 字符串；对话模型收到原样的提示词，其他模型按其自己的格式被提问。"
     ),
-    "What Chat2DB sends. Each of its versions sends other fields as well; those that are not known are left alone.": (
+    "The body that Chat2DB sends. Its versions send various other fields; unknown ones are ignored.": (
         "Chat2DB 发送的内容。各版本还会发送其他字段，未知字段会被忽略。"
     ),
     "a question with its tables, as Chat2DB writes it; some versions call it `question`": (
         "带表结构的问题，由 Chat2DB 生成；有的版本称之为 `question`"
     ),
-    "A message of the conversation before.": "之前对话中的一条消息。",
+    "An earlier message of the conversation.": "之前对话中的一条消息。",
     "earlier turns: [question, answer], or {role, content}": "之前的对话：[问, 答] 或 {role, content}",
     "the most tokens of the answer": "答案的最大 token 数",
     # Byzer
@@ -115,7 +119,7 @@ CHINESE: dict[str, str] = {
     'Return one object a row; an answer is a list of JSON texts: `json.loads(reply[0]["value"][0])["output"]`.': (
         '每行返回一个对象；答案是 JSON 文本的列表：`json.loads(reply[0]["value"][0])["output"]`。'
     ),
-    "The form fields of Byzer's endpoint; those about its sessions change nothing here.": (
+    "The form fields of Byzer's endpoint; those about its sessions are ignored.": (
         "Byzer 接口的表单字段；与会话有关的字段在这里不起作用。"
     ),
     "a select list, without FROM": "选择列表，不含 FROM",

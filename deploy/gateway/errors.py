@@ -29,7 +29,7 @@ BROKEN = frozenset({"broken_off", "cancelled"})
 
 
 class ErrorFields(BaseModel):
-    """What went wrong; `code` is the provider's own where it refused."""
+    """The error; `code` is the provider's own if the provider refused."""
 
     message: str
     type: str
@@ -38,7 +38,7 @@ class ErrorFields(BaseModel):
 
 
 class ErrorReply(BaseModel):
-    """An error, as OpenAI's clients read it."""
+    """An error in OpenAI's format."""
 
     error: ErrorFields
 

@@ -15,15 +15,15 @@ from .state import gateway_of
 router = APIRouter(tags=["operations"], responses=OPENAI_ERRORS)
 
 
-@router.get("/healthz", summary="Whether the process lives")
+@router.get("/healthz", summary="Whether the process runs")
 async def healthz() -> dict[str, str]:
-    """Answer at once; asks nothing."""
+    """Answer at once, without any check."""
     return {"status": "alive"}
 
 
 @router.get("/readyz", summary="Whether requests can be answered")
 async def readyz(request: HttpRequest) -> dict[str, str]:
-    """Answer 200 where the models and the keys can be read, else 503 with the reason."""
+    """Answer 200 if the models and the keys can be read, else 503 with the reason."""
     gateway = gateway_of(request)
     try:
         await gateway.models()
@@ -33,7 +33,7 @@ async def readyz(request: HttpRequest) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@router.get("/metrics", summary="Numbers for Prometheus", response_class=PlainTextResponse)
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
 async def metrics(context: Admitted) -> str:
-    """Return what this process has counted of its requests and models; it takes a key where there are keys."""
+    """Return the metrics of this process; an API key is required if keys exist."""
     return context.gateway.metrics.render()

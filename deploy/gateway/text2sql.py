@@ -66,7 +66,7 @@ class QuestionBody(RequestModel):
 
 @router.post("/text2sql", summary="A question to SQL")
 async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) -> Response:
-    """Return the SQL that answers a question, and whether the database took it; with `run`, its first rows."""
+    """Return the SQL for a question, and whether the database accepts it; with `run`, its first rows."""
     opened = choose_database(visit, body.database, body.db_schema)
     if body.run and opened is None:
         raise RequestError("there is nothing to run on", hint="name a `database` of databases.yaml")

@@ -14,7 +14,7 @@ from ...workers.errors import StoreError
 from ...workers.event_loop import after_fork
 from ...workers.home import home_folder
 from ...workers.serving.fleet import Fleet
-from .store import PAUSE_SECONDS, CallStore, Deletion
+from .call_store import PAUSE_SECONDS, CallStore, Deletion
 from .store_file import SCHEMA_VERSION
 
 AsyncCallStore: TypeAlias = SharedObject[CallStore]

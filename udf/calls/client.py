@@ -21,12 +21,12 @@ from ...workers.serving.worker import worker_concurrency
 from ..settings import StoreMode
 from .async_store import AsyncCallStore
 from .call_record import CallRecord
+from .call_store import CallStore
 from .in_flight import InFlightCall
 from .leases import Leases, owner
 from .prices import Price, price_of
 from .request_key import Key, request_key
 from .scope import CallScope
-from .store import CallStore
 from .write_ahead_log import WriteAheadLog
 
 LOG = logging.getLogger("quackllm")

@@ -13,9 +13,9 @@ from typing import Any
 
 from ...workers.errors import StoreError
 from .async_store import AsyncCallStore
+from .call_store import CallStore
 from .lease_table import LEASE_SECONDS
 from .request_key import Key
-from .store import CallStore
 
 Start = Callable[[Coroutine[Any, Any, None]], object]
 

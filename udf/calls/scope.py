@@ -8,9 +8,9 @@ from functools import cached_property
 
 from ...workers.messages import Response
 from ..settings import StatementOptions, load_settings
-from .answer_cache import AnswerCache
 from .budget import StatementUsage
 from .request_key import Key
+from .statement_cache import StatementCache
 
 
 class CallScope:
@@ -28,7 +28,7 @@ class CallScope:
     def __init__(self, load_options: Callable[[], StatementOptions] = load_settings) -> None:
         self.load_options = load_options
         self.usage = StatementUsage()
-        self.answers = AnswerCache()
+        self.answers = StatementCache()
         self.uncached_responses: dict[Key, Response] = {}
         self.stops_calls = False
         self.queue_slots: dict[str, asyncio.Semaphore] = {}

@@ -12,8 +12,8 @@ from ...workers import event_loop
 from ...workers.errors import RequestError
 from ...workers.serving.fleet import ModelStatus
 from ..calls.async_store import forget_answers
+from ..calls.call_store import CallStore
 from ..calls.prices import add_cost
-from ..calls.store import CallStore
 from ..session.session import Session
 
 MODELS_SQL = (

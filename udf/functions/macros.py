@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from ..ai import macros as ai
 from ..raw_sql import execute_raw
 from ..session.session import Session
 from ..value_text import PROMPT_VALUE, PROMPT_VALUE_SQL
@@ -24,6 +25,7 @@ SCALAR = {
     "text2sql": "(question, schema := NULL, model := NULL) AS "
     "(quackllm_text2sql({prompt}(question), schema, model, {mode}, {number})).sql",
     "llm_forget": "(model := NULL, older_than_seconds := 0) AS quackllm_forget(model, older_than_seconds, {number})",
+    **ai.SCALAR,
 }
 TABLE = {
     "ask": "(question, model := NULL, max_rows := 10000, seconds := 60, max_memory_mb := 1024) AS TABLE "
@@ -34,6 +36,7 @@ TABLE = {
     "SELECT row.* FROM (SELECT unnest(quackllm_estimate(statement, {number})) AS row)",
     "llm_calls": "(max_calls := 1000, before := NULL) AS TABLE "
     "SELECT row.* FROM (SELECT unnest(quackllm_calls(max_calls, before, {number})) AS row)",
+    **ai.TABLE,
 }
 MODEL_MACRO = "(request) AS quackllm_chat('{model}', {prompt}(request), {mode}, {number})"
 

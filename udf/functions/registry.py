@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, cast
+from collections.abc import Callable
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ...workers.errors import QuackLLMError, RequestError
-from ...workers.messages import Message, Request, Response
-from ..planner.modes import CACHE_ONLY, SITE_MARK, CachedAnswers, MemoizedAnswers
+from ...workers.messages import Message, Request
 from ..raw_sql import execute_raw
-from ..session.answer_source import AnswerSource
 from ..session.session import Session, session_by_number
-from ..settings import StoreMode, load_settings
-from . import introspection, text2sql
+from . import aggregates, introspection, text2sql, typed
 from .arrow import (
     REQUEST_SQL,
     RESPONSE_SQL,
@@ -30,9 +27,9 @@ from .arrow import (
     sql_type_name,
     take_rows,
 )
+from .distinct import Column, answer_distinct, answer_source, store_mode
 from .params import continue_conversation
 
-Column: TypeAlias = pa.ChunkedArray
 _REGISTERING = threading.Lock()
 
 
@@ -78,7 +75,7 @@ def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> R
 
 def llm_chat(session: Session, names: Column, requests: Column, mode: Column) -> pa.Array:
     """`llm_chat(model, request)` → Response."""
-    responses, positions = _answer_distinct(session, names, requests_from_arrow(requests), mode)
+    responses, positions = answer_distinct(session, names, requests_from_arrow(requests), mode)
     return take_rows(responses_to_arrow(responses), positions)
 
 
@@ -88,55 +85,9 @@ def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> p
         raise RequestError("llm_embed takes a text, not a request", hint="write llm_embed('model', 'your text')")
     wanted = prompt_texts(texts)
     requests = [None if text is None else Request((Message("user", text),), kind="embed") for text in wanted]
-    responses, positions = _answer_distinct(session, names, requests, mode)
+    responses, positions = answer_distinct(session, names, requests, mode)
     vectors = [response.embedding if response else None for response in responses]
     return take_rows(pa.array(vectors, pa.list_(pa.float32())), positions)
-
-
-def _answer_distinct(
-    session: Session, names: Column, requests: Sequence[Request | None], mode: Column
-) -> tuple[list[Response | None], list[int | None]]:
-    """Answer each distinct request of a chunk once; return the answers, and for each row the index of its answer.
-
-    In a dry run, None stands for an answer that is missing so far.
-    """
-    positions: list[int | None] = []
-    distinct: dict[tuple[str | None, Request], int] = {}
-    for name, request in zip(names.to_pylist(), requests, strict=True):
-        positions.append(distinct.setdefault((name, request), len(distinct)) if request else None)
-    answers: dict[int, Response | None] = {}
-    source = MemoizedAnswers(session, answer_source(session, mode))
-    for model in dict.fromkeys(name for name, _ in distinct):
-        chosen = {position: request for (name, request), position in distinct.items() if name == model}
-        spec = session.resolve_model(model)
-        session.statement.rows[spec.name] += sum(position in chosen for position in positions)
-        found = source.responses(spec, list(chosen.values()), store_mode(mode))
-        answers |= zip(chosen, found, strict=True)
-    for asked, position in distinct.items():
-        if (response := answers[position]) is not None:
-            session.statement.note_failure(asked, response.error)
-    return [answers[position] for position in range(len(distinct))], positions
-
-
-def answer_source(session: Session, mode: Column) -> AnswerSource:
-    """Return how the requests of this call site become answers; a dry run may allow it no more than the cache."""
-    _, _, site = (mode[0].as_py() or "").partition(SITE_MARK)
-    if site == CACHE_ONLY:
-        return CachedAnswers(session)
-    return session.answers.at_site(int(site)) if site else session.answers
-
-
-def store_mode(column: Column) -> StoreMode:
-    """Return the value of the SQL variable `llm_store`, or that in `settings.yaml` if it is not set.
-
-    Raises:
-        RequestError: the variable has another value.
-    """
-    chosen, _, _ = (column[0].as_py() or "").partition(SITE_MARK)
-    mode = chosen or load_settings().llm_store
-    if mode not in ("on", "off", "refresh"):
-        raise RequestError(f"llm_store is {mode!r}", hint="type: SET VARIABLE llm_store = 'on'   ('off', 'refresh')")
-    return cast(StoreMode, mode)
 
 
 def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
@@ -167,6 +118,9 @@ SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_embed": (llm_embed, "FLOAT[]"),
     "quackllm_text2sql": (text2sql_detail, text2sql.DETAIL_SQL),
     "quackllm_ask": (ask_sql, "VARCHAR"),
+    "quackllm_ai": (typed.answer, "VARCHAR"),
+    "quackllm_ai_agg": (aggregates.aggregate, "VARCHAR"),
+    "quackllm_ai_type": (typed.result_type, "VARCHAR"),
 }
 
 # The results of these change from one statement to the next.

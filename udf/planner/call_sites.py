@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
+from ..ai.macros import AI_FUNCTIONS
 from ..value_text import PROMPT_VALUE
 from .modes import CACHE_ONLY, SITE_MARK
 from .parse import ModelQuery
@@ -30,7 +31,7 @@ FUNCTIONS = {
     "text2sql_detail": ("quackllm_text2sql", ("question", "schema", "model")),
 }
 """The function behind each of our macros that calls a model, and the macro's parameters."""
-NUMBERED_FUNCTIONS = frozenset(name for name, _ in FUNCTIONS.values())
+NUMBERED_FUNCTIONS = frozenset({*(name for name, _ in FUNCTIONS.values()), *AI_FUNCTIONS})
 """What a call is in the SELECT whose call sites are numbered."""
 
 
@@ -63,6 +64,9 @@ def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites
     for call in [node for node in walk(rewritten) if reading.is_call(node)]:
         call["quackllm_site"] = numbers.setdefault(_likeness(call), len(numbers) + 1)
     sites = _Reader().read(rewritten, numbers.values())
+    for call in [node for node in walk(rewritten) if "quackllm_site" in node]:
+        if call["function_name"].lower() in AI_FUNCTIONS:  # It may ask once more, depending on its first answer.
+            sites.loops.setdefault(call["quackllm_site"], NO_SITES)
     for call in reversed([node for node in walk(rewritten) if "quackllm_site" in node]):
         _number_call(call, number)
     return rewritten, sites
@@ -70,7 +74,8 @@ def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites
 
 def restrict_to_cache(call: Node) -> None:
     """Let a numbered call answer from the cache only."""
-    mode = call["arguments"][-2]["expression"]
+    place = -1 if call["function_name"].lower() in AI_FUNCTIONS else -2
+    mode = call["arguments"][place]["expression"]
     mode["arguments"][-1]["expression"] = constant(f"{SITE_MARK}{CACHE_ONLY}")
 
 
@@ -94,6 +99,9 @@ def _likeness(call: Node) -> str:
 def _number_call(call: Node, number: int) -> None:
     """Put the function behind the macro in its place, with the number of its site in the argument for the mode."""
     name, site = call["function_name"].lower(), call.pop("quackllm_site")
+    if name in AI_FUNCTIONS:
+        _number_typed_call(call, site)
+        return
     if name in FUNCTIONS:
         behind, parameters = FUNCTIONS[name]
         given = _arguments(call, parameters)
@@ -109,6 +117,15 @@ def _number_call(call: Node, number: int) -> None:
         numbered = function("struct_extract", numbered, constant("sql"), alias=call["alias"])
     call.clear()
     call.update(numbered)
+
+
+def _number_typed_call(call: Node, site: int) -> None:
+    """Leave a typed function's macro in its place, which has the type, and give the number to its `store`."""
+    given = [each for each in call["arguments"] if each["name"].lower() == "store"]
+    mode = given[0]["expression"] if given else function("getvariable", constant(MODE_VARIABLE))
+    numbered = function("concat", mode, constant(f"{SITE_MARK}{site}"))
+    others = [each for each in call["arguments"] if each not in given]
+    call["arguments"] = [*others, {"name": "store", "expression": numbered}]
 
 
 def _arguments(call: Node, parameters: tuple[str, ...]) -> list[Node]:

@@ -15,11 +15,11 @@ from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import RequestError
 from ...workers.messages import Request, Response, Usage
 from ...workers.serving.retry import estimate_tokens
+from ..calls.call_store import CallStore
 from ..calls.model_estimate import ModelEstimate
 from ..calls.prices import price_of
 from ..calls.request_key import request_key
-from ..calls.store import CallStore
-from ..session.answer_source import AnswerSource
+from ..session.answer_source import MADE_UP, AnswerSource
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
@@ -55,7 +55,10 @@ class CostEstimator(AnswerSource):
                 if (spec.name, request) not in self._seen:
                     self._seen.add((spec.name, request))
                     self._count(found, spec, request, response)
-        made_up = (Response(request_key(spec.identity, request).hex(), model=spec.name) for request in requests)
+        made_up = (
+            Response(request_key(spec.identity, request).hex(), model=spec.name, request_id=MADE_UP)
+            for request in requests
+        )
         return [there or made for there, made in zip(known, made_up, strict=True)]
 
     def _count(self, found: ModelEstimate, spec: ModelSpec, request: Request, response: Response | None) -> None:

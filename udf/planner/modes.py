@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
+from ..ai.macros import AI_FUNCTIONS
 from ..session.answer_source import AnswerSource
 from ..session.session import Session
 from ..settings import StoreMode
@@ -14,7 +15,7 @@ from ..text2sql.result import QuestionKey, Text2SqlResult
 from .questions import resolve_questions
 
 # The functions that call models, beside the models' own names.
-MODEL_FUNCTIONS = frozenset({"llm_chat", "llm_embed", "text2sql", "text2sql_detail"})
+MODEL_FUNCTIONS = frozenset({"llm_chat", "llm_embed", "text2sql", "text2sql_detail", *AI_FUNCTIONS})
 # Behind the store mode, in SQL that we write ourselves: the number of the call site, or that it never calls a model.
 SITE_MARK = "#"
 CACHE_ONLY = "cached"

@@ -12,6 +12,9 @@ from ..settings import StoreMode
 if TYPE_CHECKING:
     from ..text2sql.result import QuestionKey, Text2SqlResult
 
+MADE_UP = "made-up"
+"""The `request_id` of a response that no model gave: an estimate answers with such, and nothing is read out of them."""
+
 
 class AnswerSource(Protocol):
     """Returns the answers to the distinct requests of one chunk of rows; None for an answer that is missing so far."""

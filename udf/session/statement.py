@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
-from ...workers.errors import CancelledError, QuackLLMError
+from ...workers.errors import CancelledError, QuackLLMError, RequestError
 from ...workers.messages import Failure
 from ..calls.scope import CallScope
 from .caller_warnings import warn_at_caller
@@ -31,6 +31,8 @@ Result = TypeVar("Result")
 
 POLL_SECONDS = 0.1  # How often a waiting function checks whether its statement was cancelled.
 PROGRESS_DELAY_SECONDS = 0.5  # Progress is shown only after this time.
+# DuckDB's message if the type of a typed function does not come from a constant.
+NOT_CONSTANT = 'The "structure" argument in function "json_transform" must be a constant'
 
 
 class FailedRowsWarning(UserWarning):
@@ -208,6 +210,11 @@ class Statement:
             return KeyboardInterrupt()
         if self._cancelled.is_set():
             return duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+        if NOT_CONSTANT in str(error) and "LINE" not in str(error):  # Inside of a macro of ours: it points nowhere.
+            return RequestError(
+                "the labels, fields and types of a typed function are constants",
+                hint="type them as they are; for labels that a query gives: ai_choose(input, labels)",
+            )
         return self.error or error
 
     def note_failure(self, asked: Hashable, failure: Failure | None) -> None:

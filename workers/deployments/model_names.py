@@ -8,8 +8,8 @@ import duckdb
 
 from ..errors import RequestError
 
-OWN_PREFIXES = ("llm_", "quackllm", "text2sql")
-OWN_NAMES = ("ask", "echo", "builtin_text2sql")
+OWN_PREFIXES = ("llm_", "ai_", "quackllm", "text2sql")
+OWN_NAMES = ("ask", "echo", "builtin_text2sql", "builtin_encoder")
 
 
 def check_model_name(name: str) -> None:

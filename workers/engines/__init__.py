@@ -71,6 +71,7 @@ ENGINES = {
     "vllm": "quackllm.workers.engines.vllm.engine:VllmEngine",
     "llama_cpp": "quackllm.workers.engines.llama_cpp.engine:LlamaCppEngine",
     "builtin": "quackllm.workers.engines.builtin:BuiltinEngine",
+    "encoder": "quackllm.workers.engines.encoder:EncoderEngine",
 }
 
 

@@ -15,7 +15,9 @@ from .router import Router
 BUILTIN_TEXT2SQL = ModelSpec(name="builtin_text2sql", type="builtin/text2sql")
 # Deployed in every process, for trying things out: it answers where no other model is deployed, and says so.
 ECHO = ModelSpec(name="echo", type="echo")
-BUILTIN_MODELS = {spec.name: spec for spec in (BUILTIN_TEXT2SQL, ECHO)}
+# Deployed in every process, for ai_embed: it needs no key and no download either.
+BUILTIN_ENCODER = ModelSpec(name="builtin_encoder", type="encoder")
+BUILTIN_MODELS = {spec.name: spec for spec in (BUILTIN_TEXT2SQL, ECHO, BUILTIN_ENCODER)}
 
 
 @dataclass(frozen=True, slots=True)

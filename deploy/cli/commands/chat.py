@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..arguments import parse_params
+from ..argv import parse_params
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json, deployed_names
 

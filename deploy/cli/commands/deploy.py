@@ -21,7 +21,7 @@ from ...console import (
     status_fields,
     stdout,
 )
-from ..arguments import parse_params
+from ..argv import parse_params
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json, Name, deployed_names
 

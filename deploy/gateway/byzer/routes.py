@@ -54,7 +54,7 @@ router = APIRouter(tags=["byzer"], route_class=route_class_with_errors(error_rep
 
 
 class PredictForm(BaseModel):
-    """The form fields of Byzer's endpoint; those about its sessions change nothing here."""
+    """The form fields of Byzer's endpoint; those about its sessions are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -35,14 +35,14 @@ router = APIRouter(tags=["chat2db"], route_class=route_class_with_errors(error_r
 
 
 class Turn(BaseModel):
-    """A message of the conversation before."""
+    """An earlier message of the conversation."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
 class PromptBody(BaseModel):
-    """What Chat2DB sends. Each of its versions sends other fields as well; those that are not known are left alone."""
+    """The body that Chat2DB sends. Its versions send various other fields; unknown ones are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -79,7 +79,7 @@ class PromptBody(BaseModel):
 async def chat2db(
     body: PromptBody, visit: Admitted, request: HttpRequest, model: str | None = None, database: str | None = None
 ) -> Any:
-    """Return a bare JSON string; a chat model gets the prompt as it is, others its question in their own form."""
+    """Return a plain JSON string; a chat model gets the prompt unchanged, others the question in their own form."""
     spec = await text2sql_model(visit, model)
     form, prompt = format_for_model(spec), parse_prompt(body.prompt)
     writes_sql_alone = form.name in SQL_ONLY_FORMATS or form.read is not None

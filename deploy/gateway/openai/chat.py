@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1", tags=["chat"], responses=OPENAI_ERRORS, route_c
 
 @router.post("/chat/completions", summary="Answer a conversation")
 async def chat(body: ChatBody, request: HttpRequest, context: Admitted) -> HttpResponse:
-    """Answer the last message; the caller keeps the conversation and sends all of it."""
+    """Answer the last message; the client sends the whole conversation each time."""
     spec = await context.model(body.model)
     formatter = ReplyFormatter(body.model, chat=True)
     return await _answered(CompletionReply(context, spec, body.requests(spec), formatter, store_mode(request)), body)
@@ -26,7 +26,7 @@ async def chat(body: ChatBody, request: HttpRequest, context: Admitted) -> HttpR
 
 @router.post("/completions", summary="Answer a text")
 async def complete(body: CompletionBody, request: HttpRequest, context: Admitted) -> HttpResponse:
-    """Answer a prompt, or each of several: a conversation of one turn."""
+    """Answer one prompt or several; each is a conversation of one turn."""
     spec = await context.model(body.model)
     formatter = ReplyFormatter(body.model, chat=False)
     return await _answered(CompletionReply(context, spec, body.requests(), formatter, store_mode(request)), body)

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["embeddings"], responses=OPENAI_ERRORS, r
 
 @router.post("/embeddings", summary="Turn texts into vectors")
 async def embed(body: EmbeddingBody, request: HttpRequest, context: Admitted) -> JSONResponse:
-    """Return one vector a text, in order; `usage` is a guess by the texts' lengths, since engines do not say."""
+    """Return one vector for each text, in order; `usage` is estimated from the text length."""
     spec = await context.model(body.model)
     if not isinstance(spec.plan().engine, EmbeddingEngine):
         message = f"{spec.name} ({spec.type}) makes no embeddings"

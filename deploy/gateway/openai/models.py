@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1", tags=["models"], responses=OPENAI_ERRORS, route
 
 @router.get("/models", summary="List the models")
 async def list_models(context: Admitted) -> dict[str, Any]:
-    """Return the models that the key may ask, by name."""
+    """Return the models that the API key may call, by name."""
     models = await context.gateway.models()
     return {"object": "list", "data": [_shown(models[name]) for name in sorted(models) if context.may_call(name)]}
 

@@ -53,7 +53,7 @@ def _shown(name: str, hint: str) -> dict[str, Any]:
 
 
 class ChatMessage(RequestModel):
-    """One message; what a client's library adds to an answer that it sends back is read and left out."""
+    """One message; fields that a client's library adds to an earlier answer are ignored."""
 
     model_config = ConfigDict(extra="allow")
     passes_on = True
@@ -102,7 +102,7 @@ class ChatMessage(RequestModel):
 
 
 class StreamOptions(BaseModel):
-    """How a stream is to look; what it does not know changes nothing."""
+    """Options of a stream; unknown ones are ignored."""
 
     include_usage: bool = False
     include_obfuscation: bool = False
@@ -204,7 +204,7 @@ class ChatBody(SamplingFields):
 
 
 class CompletionBody(SamplingFields):
-    """The body of `POST /v1/completions`; token ids are not read."""
+    """The body of `POST /v1/completions`; token ids are not supported."""
 
     prompt: Annotated[list[str], BeforeValidator(_texts)] = Field(min_length=1, max_length=256)
     echo: Literal[False] | None = None
@@ -221,7 +221,7 @@ class CompletionBody(SamplingFields):
 
 
 class EmbeddingBody(RequestModel):
-    """The body of `POST /v1/embeddings`; token ids are not read."""
+    """The body of `POST /v1/embeddings`; token ids are not supported."""
 
     model: str = Field(description="a deployed model that makes embeddings")
     input: Annotated[list[str], BeforeValidator(_texts)] = Field(min_length=1, max_length=2048)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from quackllm.deploy.cli.arguments import secret_value
+from quackllm.deploy.cli.argv import secret_value
 
 KEY = "sk-0123456789 with a space, (hidden) and ünicode"
 SCRIPT = Path(sys.executable).with_name("quackllm")

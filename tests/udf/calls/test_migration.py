@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from quackllm.udf.calls import migration
+from quackllm.udf.calls.call_store import CallStore
 from quackllm.udf.calls.migration import TABLE_V0
 from quackllm.udf.calls.request_key import request_key
-from quackllm.udf.calls.store import CallStore
 from quackllm.udf.calls.store_file import SCHEMA_VERSION
 from quackllm.workers.errors import StoreError
 from quackllm.workers.messages import Request

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from quackllm.udf.calls.store import CallStore
+from quackllm.udf.calls.call_store import CallStore
 
 import quackllm
 from standin.fixtures import StandIn

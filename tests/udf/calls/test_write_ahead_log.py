@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from quackllm.udf.calls.call_record import CallRecord
-from quackllm.udf.calls.store import CallStore
+from quackllm.udf.calls.call_store import CallStore
 from quackllm.udf.calls.write_ahead_log import PREFIX, WriteAheadLog, abandoned_calls
 from quackllm.workers.messages import Response, Usage
 

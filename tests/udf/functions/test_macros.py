@@ -9,6 +9,8 @@ from quackllm.udf.functions import macros
 
 import quackllm
 
+CONSTANTS = {"labels", "fields", "type", "quotes", "model", "store"}
+"""Arguments that name a type, which the bind reads once more, and the names of a model and of a mode."""
 DEPTH = 24  # A macro that named its argument twice would bind 16 million calls.
 
 
@@ -22,7 +24,9 @@ def test_nested_calls_are_bound_once() -> None:
 def test_no_macro_names_an_argument_twice(body: str) -> None:
     for parameters, expression in re.findall(r"\(([^()]*)\) AS (.*?)(?=, \([^()]*\) AS |$)", body):
         for name in re.findall(r"\w+(?=\s*(?::=|,|$))", re.sub(r":= \w+", ":=", parameters)):
-            assert len(re.findall(rf"\b{name}\b", expression)) == 1, (name, expression)
+            # What stands in quotes is a key or a text; `name IS NOT NULL` and the type come from a constant.
+            bare = re.sub(r"'[^']*'", "", expression)
+            assert len(re.findall(rf"\b{name}\b", bare)) == 1 or name in CONSTANTS, (name, expression)
 
 
 @pytest.mark.parametrize(("reason", "result"), [("stop", "fine"), ("length", None), ("error", None)])

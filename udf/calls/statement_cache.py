@@ -11,7 +11,7 @@ MAX_BYTES = 128_000_000
 OVERHEAD_BYTES = 1_000  # Approximate size of an answer without its texts.
 
 
-class AnswerCache:
+class StatementCache:
     """Complete answers by model, store mode and request, up to about `MAX_BYTES`."""
 
     def __init__(self) -> None:

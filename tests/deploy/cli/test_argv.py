@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from quackllm.deploy.cli.arguments import normalize_argv, parse_params, without_secrets
+from quackllm.deploy.cli.argv import normalize_argv, parse_params, without_secrets
 from quackllm.workers.errors import RequestError
 
 

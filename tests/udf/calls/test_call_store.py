@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.udf.calls import lease_table
 from quackllm.udf.calls.call_record import CallRecord
+from quackllm.udf.calls.call_store import CallStore, Deletion
 from quackllm.udf.calls.request_key import Key, request_key
-from quackllm.udf.calls.store import CallStore, Deletion
 from quackllm.workers.errors import StoreError
 from quackllm.workers.messages import Failure, Message, Request, Response, Usage
 from quackllm.workers.options import Options

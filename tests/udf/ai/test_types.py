@@ -1,0 +1,171 @@
+"""The types of the typed functions, at bind: in PREPARE, CREATE TABLE AS, a view and a relation; and their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import quackllm
+from standin.fixtures import StandIn
+
+LABELS = ['say "no"', "it's", "back\\slash", "表扬", "a, b) --"]
+ENUM = "ENUM('say \"no\"', 'it''s', 'back\\slash', '表扬', 'a, b) --')"
+LABELS_SQL = "['say \"no\"', 'it''s', 'back\\slash', '表扬', 'a, b) --']"
+TYPES = {
+    "ai_filter(body, 'is praise')": "BOOLEAN",
+    "ai_match(body, body, 'say the same')": "BOOLEAN",
+    f"ai_classify(body, {LABELS_SQL})": ENUM,
+    "ai_classify(body, MAP {'a': 'the first', 'b': 'the second'})": "ENUM('a', 'b')",
+    "ai_choose(body, ['a', 'b'])": "VARCHAR",
+    f"ai_labels(body, {LABELS_SQL})": f"{ENUM}[]",
+    "ai_extract(body, {'age': 'INTEGER', 'tags': ['VARCHAR'], 'home': {'since': 'DATE'}})": (
+        "STRUCT(age INTEGER, tags VARCHAR[], home STRUCT(since DATE))"
+    ),
+    "ai_extract(body, {'age': 'DECIMAL(10, 2)'}, quotes := true)": (
+        "STRUCT(age DECIMAL(10,2), quotes STRUCT(age VARCHAR))"
+    ),
+    "ai_value(body, 'TIMESTAMP')": "TIMESTAMP",
+    "ai_value(body, 'STRUCT(a INTEGER)[]')": "STRUCT(a INTEGER)[]",
+    "ai_score(body, 'praise')": "DOUBLE",
+    "ai_complete(body)": "VARCHAR",
+    "ai_translate(body, 'French')": "VARCHAR",
+    "ai_mask(body, ['names'])": "VARCHAR",
+    "ai_fix_grammar(body)": "VARCHAR",
+    "ai_sentiment(body)": "ENUM('positive', 'negative', 'neutral', 'mixed')",
+}
+
+
+@pytest.fixture
+def connection(service: StandIn) -> Iterator[quackllm.Connection]:
+    quackllm.deploy("judge", "openai", infer_params=service.openai_params())
+    with quackllm.connect() as connection:
+        connection.execute("CREATE TABLE review (body VARCHAR)")
+        yield connection
+
+
+@pytest.mark.parametrize("call", TYPES)
+def test_the_type_is_there_at_bind(call: str, connection: quackllm.Connection, service: StandIn) -> None:
+    expected = TYPES[call]
+    connection.execute(f"CREATE TABLE made AS SELECT {call} AS value FROM review")
+    connection.execute(f"CREATE TEMP VIEW seen AS SELECT {call} AS value FROM review")
+    connection.execute(f"PREPARE prepared AS SELECT {call} AS value FROM review")
+    connection.execute("EXECUTE prepared")
+    described = [
+        connection.execute("DESCRIBE made").fetchall()[0][1],
+        connection.execute("DESCRIBE seen").fetchall()[0][1],
+        str(connection.sql(f"SELECT {call} AS value FROM review").types[0]),
+    ]
+    assert described == [expected] * 3
+    assert service.count() == 0
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_of_any_text_comes_back(label: str, connection: quackllm.Connection, service: StandIn) -> None:
+    service.script([{"fault": "reply", "text": label}])
+    assert connection.execute(f"SELECT ai_classify('x', {LABELS_SQL})").fetchone() == (label,)
+    assert connection.execute("SELECT ai_choose('x', $1)", [LABELS]).fetchone() == (label,)
+
+
+def test_five_hundred_labels(connection: quackllm.Connection, service: StandIn) -> None:
+    service.script([{"fault": "reply", "text": "label 499"}])
+    labels = [f"label {number}" for number in range(500)]
+    assert connection.execute("SELECT ai_classify('x', $1)", [labels]).fetchone() == ("label 499",)
+    (request,) = service.requests()
+    assert all(label in request["body"]["messages"][0]["content"] for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("call", "message", "hint"),
+    [
+        ("ai_extract('x', {'a': 'INTEGR'})", "the type of a is 'INTEGR'", "type a SQL type"),
+        ("ai_extract('x', {'a': {'b': 'INTEGR'}})", "the type of a.b is 'INTEGR'", "type a SQL type"),
+        ("ai_extract('x', {'a': ['INTEGER', 'DATE']})", "the type of a cannot be read", "type fields like"),
+        ("ai_extract('x', ['a'])", "these are no fields", "type names and SQL types"),
+        ("ai_extract('x', {'quotes': 'DATE'}, quotes := true)", "no field can be called quotes", "another name"),
+        ("ai_extract('x', MAP {'a': 'DATE', 'A': 'DATE'})", "two fields have the name 'a'", "upper"),
+        ("ai_value('x', 'INTEGER); DROP TABLE review')", "the type of the answer is", "type a SQL type"),
+        ("ai_classify('x', [])", "these are no labels", "type a list of texts"),
+        ("ai_classify('x', ['a', 'a'])", "'a' is there twice", "type a list of texts"),
+        ("ai_classify('x', [''])", "these are no labels", "type a list of texts"),
+        ("ai_labels('x', 'a')", "these are no labels", "type a list of texts"),
+        ("ai_classify('x', labels) FROM (SELECT ['a'] AS labels)", "are constants", "ai_choose(input, labels)"),
+    ],
+)
+def test_a_wrong_type_or_label_list_is_an_error_at_bind(
+    call: str, message: str, hint: str, connection: quackllm.Connection, service: StandIn
+) -> None:
+    with pytest.raises(quackllm.QuackLLMError) as raised:
+        connection.execute(f"PREPARE prepared AS SELECT {call}")
+    assert message in str(raised.value)
+    assert hint in str(raised.value)
+    assert service.count() == 0
+
+
+def test_null_is_null_and_no_call(connection: quackllm.Connection, service: StandIn) -> None:
+    row = connection.execute("SELECT ai_filter(NULL, 'x'), ai_filter('x', NULL), ai_classify_detail(NULL, ['a'])")
+    assert row.fetchone() == (None, None, None)
+    assert service.count() == 0
+
+
+def test_a_row_a_list_and_an_image_are_shown_as_what_they_are(
+    connection: quackllm.Connection, service: StandIn
+) -> None:
+    service.script([{"fault": "reply", "text": "yes"}])
+    connection.execute("CREATE TABLE dish (name VARCHAR, price DECIMAL(4, 1), image VARCHAR)")
+    connection.execute("INSERT INTO dish VALUES ('soup', 4.5, 'https://example.com/soup.png'), ('tea', 2, NULL)")
+    assert connection.execute("SELECT count(*) FROM dish d WHERE ai_filter(d, 'is hot')").fetchone() == (2,)
+    shown = [request["body"]["messages"][-1]["content"] for request in service.requests()]
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/soup.png"}}
+    assert [{"type": "text", "text": '{"name": "soup", "price": 4.5}'}, image] in shown
+    assert len(shown) == 2
+
+
+def test_a_question_in_chinese_is_put_in_chinese(connection: quackllm.Connection, service: StandIn) -> None:
+    service.script([{"fault": "reply", "text": "是。"}])
+    assert connection.execute("SELECT ai_filter('汤很好喝', '在夸奖')").fetchone() == (True,)
+    (request,) = service.requests()
+    assert request["body"]["messages"][0]["content"].startswith("判断下面这句话")
+
+
+def test_an_answer_in_another_form_is_asked_once_more(connection: quackllm.Connection, service: StandIn) -> None:
+    service.script(
+        [
+            {"fault": "reply", "text": "It praises the soup.", "times": 1},
+            {"fault": "reply", "text": "<think>The soup…</think>\nyes", "times": 1},
+        ]
+    )
+    detail = connection.execute("SELECT ai_filter_detail('good soup', 'is praise')").fetchone()
+    assert detail is not None
+    assert (detail[0]["value"], detail[0]["error"]) == (True, None)
+    first, second = service.requests()
+    assert second["body"]["messages"][: len(first["body"]["messages"])] == first["body"]["messages"]
+    assert "neither yes nor no" in second["body"]["messages"][-1]["content"]
+
+
+def test_a_service_that_refuses_a_schema_is_asked_without(service: StandIn) -> None:
+    quackllm.deploy("held", "saas/openai", infer_params=service.openai_params())
+    service.script(
+        [
+            {"fault": "bad_request", "times": 1},
+            {"fault": "reply", "text": '{"age": 41}', "times": 1},
+        ]
+    )
+    with quackllm.connect() as connection:
+        assert connection.execute("SELECT ai_extract('41 years', {'age': 'INTEGER'})").fetchone() == ({"age": 41},)
+    first, second = (request["body"] for request in service.requests())
+    schema = {"type": "object", "properties": {"age": {"type": ["integer", "null"]}}, "required": ["age"]}
+    assert first["response_format"]["json_schema"]["schema"] == {**schema, "additionalProperties": False}
+    assert "response_format" not in second
+
+
+def test_examples_and_instructions_stand_before_the_input(connection: quackllm.Connection, service: StandIn) -> None:
+    service.script([{"fault": "reply", "text": "b"}])
+    connection.execute(
+        "SELECT ai_classify('x', ['a', 'b'], instructions := 'irony counts', "
+        "examples := [{'input': 'y', 'output': 'a'}])"
+    ).fetchall()
+    (request,) = service.requests()
+    system, *turns = request["body"]["messages"]
+    assert "irony counts" in system["content"]
+    assert [turn["content"] for turn in turns] == ["y", "a", "x"]

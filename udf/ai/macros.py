@@ -1,0 +1,128 @@
+"""The SQL face of the typed functions: macros that give each answer its type when a statement is bound.
+
+`json_transform` takes its type from a constant, so labels, fields and types are constants, and stand twice in a macro:
+once in the question, once in the type. The CASE keeps DuckDB from evaluating them while the macro is made.
+"""
+
+from __future__ import annotations
+
+import json
+
+from .prompts import SENTIMENTS
+from .shapes import OneLabel
+from .task import result_structure
+
+NAMED = "model := NULL, instructions := NULL, examples := NULL, draw := 0, store := NULL"
+DETAILS = "'instructions': instructions, 'examples': examples, 'draw': draw"
+
+
+def _call(function: str, given: str, question: str, more: str) -> str:
+    details = f"to_json({{{{{DETAILS}{more}}}}})"
+    asked = f"quackllm_ai('{function}', model, {{prompt}}({given}), to_json({question}), {details}, "
+    return asked + "coalesce(store, {mode}), {number})"
+
+
+def _fixed(structure: str) -> str:
+    """Return the SQL text of a detail's type that no argument changes."""
+    written = json.dumps({**result_structure(OneLabel(SENTIMENTS)), "value": structure}, ensure_ascii=False)
+    return "'" + written.replace("'", "''").replace("{", "{{").replace("}", "}}") + "'"
+
+
+def _by_arguments(function: str, question: str, more: str) -> str:
+    """Return the SQL of a detail's type that follows from the question."""
+    given = f"to_json({{{{{more.removeprefix(', ')}}}}})" if more else "NULL"
+    return (
+        f"CASE WHEN {question} IS NOT NULL "
+        f"THEN quackllm_ai_type('{function}', to_json({question}), {given}, {{number}}) END"
+    )
+
+
+def _pair(
+    name: str,
+    parameters: str,
+    given: str,
+    question: str,
+    structure: str | None,
+    *,
+    more: dict[str, str] | None = None,
+    function: str = "",
+) -> dict[str, str]:
+    """Return the macros of a function and of its detail.
+
+    Args:
+        name: what SQL calls the function, without `ai_`.
+        parameters: its own arguments, before those that all have.
+        given: the SQL of the input.
+        question: the SQL of what is asked.
+        structure: the SQL type of the value; None: it follows from the question.
+        more: further arguments that reach the task, with their defaults.
+        function: the task's name; left out, it is `name`.
+    """
+    named = "".join(f", {key} := {default}" for key, default in (more or {}).items())
+    details = "".join(f", '{key}': {key}" for key in more or {})
+    call = _call(function or name, given, question, details)
+    kind = _by_arguments(function or name, question, details) if structure is None else _fixed(structure)
+    body = f"({parameters}{named}, {NAMED}) AS json_transform({call}, {kind})"
+    return {f"ai_{name}": f"{body}.value", f"ai_{name}_detail": body}
+
+
+ENUM_OF_SENTIMENTS = str(OneLabel(SENTIMENTS).sql)
+SCALAR = {
+    **_pair("filter", "input, predicate", "input", "predicate", "BOOLEAN"),
+    **_pair(
+        "match",
+        "left_input, right_input, criteria",
+        "{{'left': left_input, 'right': right_input}}",
+        "criteria",
+        "BOOLEAN",
+    ),
+    **_pair("classify", "input, labels", "input", "labels", None),
+    **_pair("choose", "input, labels", "input", "labels", "VARCHAR"),
+    **_pair("labels", "input, labels", "input", "labels", None),
+    **_pair("extract", "input, fields", "input", "fields", None, more={"quotes": "false"}),
+    **_pair("value", "input, type", "input", "type", None),
+    **_pair("score", "input, criteria", "input", "criteria", "DOUBLE", more={"low": "0", "high": "1"}),
+    **_pair("complete", "input", "input", "NULL", "VARCHAR"),
+    **_pair("translate", "input, language", "input", "language", "VARCHAR"),
+    **_pair("mask", "input, kinds", "input", "kinds", "VARCHAR"),
+    **_pair("fix_grammar", "input", "input", "NULL", "VARCHAR"),
+    **_pair("sentiment", "input", "input", "NULL", ENUM_OF_SENTIMENTS),
+}
+ENCODER = "model := 'builtin_encoder', store := NULL"
+
+
+def _vector(text: str) -> str:
+    return f"quackllm_embed(model, {{prompt}}({text}), coalesce(store, {{mode}}), {{number}})"
+
+
+def _similarity(one: str, other: str) -> str:
+    return f"CAST(list_cosine_similarity({_vector(one)}, {_vector(other)}) AS DOUBLE)"
+
+
+def _aggregate(name: str, parameters: str, values: str, instruction: str) -> dict[str, str]:
+    """Return the macros of an aggregate and of its detail."""
+    body = (
+        f"({parameters}, part_tokens := 4000, {NAMED}) AS json_transform(quackllm_ai_agg(model, {{prompt}}({values}), "
+        f"to_json({instruction}), to_json({{{{{DETAILS}}}}}), part_tokens, coalesce(store, {{mode}}), {{number}}), "
+        f"{_fixed('VARCHAR')})"
+    )
+    return {f"ai_{name}": f"{body}.value", f"ai_{name}_detail": body}
+
+
+SUMMARIZE = "'Summarize the texts in a few sentences, in their own language.'"
+SCALAR |= {
+    **_aggregate("agg", "input, instruction", "list_sort(list(input))", "instruction"),
+    **_aggregate("agg_list", "input, instruction", "input", "instruction"),
+    **_aggregate("summarize", "input", "list_sort(list(input))", SUMMARIZE),
+    "ai_embed": f"(text, {ENCODER}) AS {_vector('text')}",
+    "ai_similarity": f"(text, other, {ENCODER}) AS {_similarity('text', 'other')}",
+}
+EACH = _pair("each", "input, fields", "input", "fields", None, more={"quotes": "false"})
+TABLE = {
+    "ai_each": EACH["ai_each"].replace(" AS ", " AS TABLE SELECT unnest(", 1) + ", max_depth := 2)",
+    "ai_near": f"(source, content, query, k := 10, {ENCODER}) AS TABLE "
+    f"SELECT *, {_similarity('content', 'query')} AS similarity FROM query_table(source) "
+    "ORDER BY similarity DESC NULLS LAST LIMIT k",
+}
+AI_FUNCTIONS = frozenset({*SCALAR, *TABLE})
+"""The functions that ask, as SQL calls them."""

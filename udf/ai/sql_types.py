@@ -1,0 +1,146 @@
+"""The SQL types that a user names: checked, held against values, and put as a JSON schema."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+from typing import Any
+
+import duckdb
+
+from ...workers.errors import RequestError
+
+Structure = str | list["Structure"] | dict[str, "Structure"]
+"""A type as DuckDB's `json_transform` takes it: `'INTEGER'`, `['VARCHAR']`, `{'name': 'VARCHAR'}`."""
+EXAMPLE = "{'name': 'VARCHAR', 'age': 'INTEGER', 'tags': ['VARCHAR']}"
+WHOLE = {
+    **{"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64, "hugeint": 128},
+    **{"utinyint": 8, "usmallint": 16, "uinteger": 32, "ubigint": 64, "uhugeint": 128},
+}
+FRACTIONS = frozenset({"float", "double", "decimal"})
+
+
+def check_structure(structure: Any, name: str) -> Structure:
+    """Return the structure if DuckDB knows every type in it.
+
+    Args:
+        structure: what the user wrote, read from JSON.
+        name: whose type it is, for the error.
+
+    Raises:
+        RequestError: it is none; the hint says what to type.
+    """
+    if isinstance(structure, str):
+        _sql_type(structure, name)
+    elif isinstance(structure, list) and len(structure) == 1:
+        check_structure(structure[0], name)
+    elif isinstance(structure, dict) and structure:
+        for key, inner in structure.items():
+            if not key:
+                raise RequestError(f"a field of {name} has no name", hint=f"type fields like {EXAMPLE}")
+            check_structure(inner, f"{name}.{key}")
+    else:
+        raise RequestError(f"the type of {name} cannot be read: {structure!r}", hint=f"type fields like {EXAMPLE}")
+    return structure  # type: ignore[no-any-return]
+
+
+def _sql_type(text: str, name: str) -> Any:
+    try:
+        return _type_of(text)
+    except duckdb.Error as error:
+        message = str(error).partition("\n")[0]
+        raise RequestError(
+            f"the type of {name} is {text!r}, which DuckDB does not know: {message}",
+            hint="type a SQL type: 'VARCHAR', 'INTEGER', 'DOUBLE', 'BOOLEAN', 'DATE', 'VARCHAR[]', …",
+        ) from None
+
+
+@functools.lru_cache(maxsize=1024)
+def _type_of(text: str) -> Any:
+    return _database(os.getpid()).type(text)
+
+
+@functools.cache
+def _database(_process: int) -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB of our own. One a process: a fork must not wait for a lock that its parent's thread held."""
+    return duckdb.connect(config={"threads": 1, "enable_external_access": False})
+
+
+def fits(structure: Structure, value: Any) -> bool:
+    """Whether DuckDB casts a JSON value to the type with nothing lost of it; null fits every type."""
+    if value is None:
+        return True
+    if isinstance(structure, list):
+        return isinstance(value, list) and all(fits(structure[0], item) for item in value)
+    if isinstance(structure, dict):
+        return isinstance(value, dict) and all(fits(inner, value.get(key)) for key, inner in structure.items())
+    kind = _type_of(structure).id
+    if isinstance(value, bool):
+        return kind in ("boolean", "varchar")
+    if isinstance(value, float) and (not math.isfinite(value) or (kind in WHOLE and not value.is_integer())):
+        return False
+    if isinstance(value, int | float) and kind == "boolean":
+        return False
+    if isinstance(value, int) and kind in WHOLE:  # Most numbers are: DuckDB would take a thousand times as long.
+        low, bits = (0, WHOLE[kind]) if kind.startswith("u") else (-1 << WHOLE[kind] - 1, WHOLE[kind] - 1)
+        return low <= value < 1 << bits
+    if isinstance(value, float) and kind == "double":
+        return True
+    if isinstance(value, str) and kind == "varchar":
+        return True
+    return _casts(structure, json.dumps(value, ensure_ascii=False))
+
+
+@functools.lru_cache(maxsize=65_536)
+def _casts(structure: str, value: str) -> bool:
+    written = json.dumps([structure], ensure_ascii=False).replace("'", "''")
+    with _database(os.getpid()).cursor() as cursor:
+        try:
+            cursor.execute(f"SELECT json_transform_strict($1::VARCHAR, '{written}')", [f"[{value}]"]).fetchall()
+        except duckdb.Error:
+            return False
+    return True
+
+
+def without_extra_keys(structure: Structure, value: Any) -> Any:
+    """Return a value with the keys of its type, each once; what is missing is null."""
+    if isinstance(structure, list) and isinstance(value, list):
+        return [without_extra_keys(structure[0], item) for item in value]
+    if isinstance(structure, dict) and isinstance(value, dict):
+        return {key: without_extra_keys(inner, value.get(key)) for key, inner in structure.items()}
+    return value
+
+
+def json_schema(structure: Structure) -> dict[str, Any]:
+    """Return the JSON schema of the type: every value may be null; objects are closed, as OpenAI's strict mode asks."""
+    if isinstance(structure, list):
+        return {"type": ["array", "null"], "items": json_schema(structure[0])}
+    if isinstance(structure, dict):
+        return closed_object({key: json_schema(inner) for key, inner in structure.items()}, null=True)
+    return _schema_of_type(_type_of(structure))
+
+
+def closed_object(properties: dict[str, Any], *, null: bool = False) -> dict[str, Any]:
+    """Return the schema of an object with exactly these properties."""
+    kind: Any = ["object", "null"] if null else "object"
+    return {"type": kind, "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _schema_of_type(kind: Any) -> dict[str, Any]:
+    if kind.id in ("list", "array"):
+        return {"type": ["array", "null"], "items": _schema_of_type(dict(kind.children)["child"])}
+    if kind.id == "struct":
+        return closed_object({name: _schema_of_type(inner) for name, inner in kind.children}, null=True)
+    if kind.id == "enum":
+        return {"enum": [*dict(kind.children)["values"], None]}
+    if kind.id == "boolean":
+        return {"type": ["boolean", "null"]}
+    number = "integer" if kind.id in WHOLE else "number" if kind.id in FRACTIONS else "string"
+    return {"type": [number, "null"]}
+
+
+def enum_type(labels: tuple[str, ...]) -> str:
+    """Return the SQL of the ENUM of these labels."""
+    return "ENUM(" + ", ".join("'" + label.replace("'", "''") + "'" for label in labels) + ")"
