@@ -59,9 +59,12 @@ def _cached_bytes(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> int:
     """Return how much DuckDB keeps of the user's files in memory; what a query itself takes is none of it."""
     if (alive := connection()) is None:
         return 0
-    with duckdb.DuckDBPyConnection.cursor(alive) as cursor:
-        ((held,),) = cursor.execute(CACHED_BYTES_SQL).fetchall()
-        return int(held or 0)
+    try:
+        with duckdb.DuckDBPyConnection.cursor(alive) as cursor:
+            ((held,),) = cursor.execute(CACHED_BYTES_SQL).fetchall()
+    except duckdb.Error:  # Closed meanwhile: its statement has ended.
+        return 0
+    return int(held or 0)
 
 
 @contextlib.contextmanager
@@ -73,6 +76,7 @@ def statement_scope(
     text = query if isinstance(query, str) else getattr(query, "query", "")
     with session.lock:
         session.statement.finish()
+        session.own_transaction.release_count(connection)
         this = weakref.ref(connection)
         session.statement = Statement(functools.partial(_interrupt, this), functools.partial(_cached_bytes, this))
         session.answers = LiveAnswers(session)

@@ -12,6 +12,7 @@ class ImplicitTransaction:
 
     def __init__(self) -> None:
         self._open = False
+        self._count_is_pending = False
 
     def begin(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Open the transaction."""
@@ -36,6 +37,13 @@ class ImplicitTransaction:
                 rows = ", ".join(["(" + ", ".join("?" * len(there)) + ")"] * len(result))
                 values = [value for row in result for value in row]
                 duckdb.DuckDBPyConnection.execute(connection, f"FROM (VALUES {rows}) AS t({names})", values)
+                self._count_is_pending = True
+
+    def release_count(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Drop a row count that nobody has fetched: to DuckDB it is an unfinished result, which would block `sql()`."""
+        if self._count_is_pending:
+            self._count_is_pending = False
+            duckdb.DuckDBPyConnection.complete(connection)
 
     def rollback(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Roll the transaction back, if it is open."""

@@ -109,8 +109,8 @@ def test_files_that_cannot_be_read(home: Path) -> None:
 def test_models_that_miss_something(home: Path) -> None:
     (home / "models.yaml").write_text(
         """
-keyless: {type: saas/kimi, infer_params: {saas.base_url: 'http://127.0.0.1:9/v1'}}
-example: {type: saas/qianwen, infer_params: {saas.base_url: 'http://127.0.0.1:9/v1'}}
+keyless: {type: saas/kimi}
+example: {type: saas/qianwen}
 elsewhere: {type: custom/auto, infer_params: {model_path: /nowhere/zephyr-7b}}
 on_gpus: {type: echo, gpus_per_worker: 1000}
 stopped: {type: openai, infer_params: {saas.base_url: 'http://127.0.0.1:9/v1', saas.model: m}}

@@ -170,7 +170,7 @@ def test_embeddings_as_numbers_and_in_base64(client: openai.OpenAI, model: str) 
 
 
 def test_models_are_listed_and_found_by_their_names(client: openai.OpenAI, service: StandIn) -> None:
-    assert [model.id for model in client.models.list()] == ["builtin_text2sql", "echo", "standin"]
+    assert [model.id for model in client.models.list()] == ["builtin_encoder", "builtin_text2sql", "echo", "standin"]
     assert client.models.retrieve("standin").owned_by == "saas/openai"
     quackllm.deploy("codellama_7b_hf", "echo")
     assert client.models.retrieve("CodeLlama-7b-hf").id == "codellama_7b_hf"

@@ -32,7 +32,7 @@ def test_the_command_prints_what_the_model_card_says(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = datasets.load_questions("spider")[::20]
-    monkeypatch.setattr(measure, "questions", lambda suite: asked)
+    monkeypatch.setattr(measure, "load_questions", lambda suite: asked)
     monkeypatch.setattr(sys, "argv", ["measure_builtin", "spider"])
     measure.main()
     printed = capsys.readouterr().out

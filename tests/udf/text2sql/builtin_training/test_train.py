@@ -178,7 +178,7 @@ def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: py
     out = folder / "weights.npz"
     monkeypatch.setattr(train, "WARM_UP", 5)
     small = NetworkConfig(width=32, heads=2, encoder_layers=1, decoder_layers=1, inner=32, features=16)
-    monkeypatch.setattr(train, "Shape", lambda: small)
+    monkeypatch.setattr(train, "NetworkConfig", lambda: small)
     arguments = ["--out", str(out), "--steps", "250", "--rate", "0.01", "--drop", "0", "--batch", "8", "--tables", "1"]
     monkeypatch.setattr(sys, "argv", ["train_builtin", *arguments])
     train.main()
