@@ -165,9 +165,8 @@ def imported(name: str, path: Path, modules: dict[str, Path]) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) + 1 - node.level] if node.level else []
             base = ".".join([*above, *(node.module or "").split(".")]).strip(".").removeprefix("quackllm.")
-            for alias in node.names:
-                submodule = f"{base}.{alias.name}".strip(".")
-                yield submodule if submodule in modules else base
+            yield base  # A package, even where the name is a module of it.
+            yield from (f"{base}.{alias.name}".strip(".") for alias in node.names)
 
 
 def libraries(path: Path) -> set[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from . import magic_options
+from .magic_options import ASK, QUACKLLM, SQL, TEXT2SQL, MagicCommand, chat_command
 from .notebook_connection import NotebookConnection
 
 if TYPE_CHECKING:
@@ -45,20 +45,20 @@ def completions(notebook: NotebookConnection, cell: str, line: str) -> list[str]
     return None
 
 
-def _command(cell: str, line: str) -> tuple[magic_options.MagicCommand | None, str]:
+def _command(cell: str, line: str) -> tuple[MagicCommand | None, str]:
     """Return the command of the line, and the dashes that its options begin with."""
     if "--%" in line and cell.lstrip().startswith("--%"):
-        return magic_options.chat_command(), "--%"
+        return chat_command(), "--%"
     magic = MAGIC.match(line)
     commands = {
-        "quackllm": magic_options.QUACKLLM,
-        "sql": magic_options.SQL,
-        "text2sql": magic_options.TEXT2SQL,
-        "ask": magic_options.ASK,
+        "quackllm": QUACKLLM,
+        "sql": SQL,
+        "text2sql": TEXT2SQL,
+        "ask": ASK,
     }
     if magic is None:
         return None, ""
-    return commands.get(magic[1]) or magic_options.chat_command(), "--"
+    return commands.get(magic[1]) or chat_command(), "--"
 
 
 def _values(notebook: NotebookConnection, option: str) -> Iterable[str] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from ..workers.errors import QuackLLMError, RequestError
-from . import magic_options
+from .magic_options import ASK, QUACKLLM, SQL, TEXT2SQL, MagicCommand, chat_command
 from .notebook_connection import NotebookConnection
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ class Magics:
     def all(self) -> dict[str, tuple[str, Magic]]:
         """Return every magic by name, with its kind: 'line', 'cell' or 'line_cell'."""
         return {
-            "quackllm": ("line", Magic(self, self.quackllm, lambda: magic_options.QUACKLLM.help)),
-            "chat": ("line_cell", Magic(self, self.chat, lambda: magic_options.chat_command().help)),
-            "sql": ("line_cell", Magic(self, self.sql, lambda: magic_options.SQL.help)),
-            "text2sql": ("line_cell", Magic(self, self.text2sql, lambda: magic_options.TEXT2SQL.help)),
-            "ask": ("line_cell", Magic(self, self.ask, lambda: magic_options.ASK.help)),
+            "quackllm": ("line", Magic(self, self.quackllm, lambda: QUACKLLM.help)),
+            "chat": ("line_cell", Magic(self, self.chat, lambda: chat_command().help)),
+            "sql": ("line_cell", Magic(self, self.sql, lambda: SQL.help)),
+            "text2sql": ("line_cell", Magic(self, self.text2sql, lambda: TEXT2SQL.help)),
+            "ask": ("line_cell", Magic(self, self.ask, lambda: ASK.help)),
             "byzer": ("cell", Magic(self, self.byzer, lambda: BYZER_HELP)),
         }
 
@@ -80,7 +80,7 @@ class Magics:
         """`%chat` and `%%chat`."""
         from .cells.chat import chat, fill_templates
 
-        given, text = magic_options.chat_command().read(line)
+        given, text = chat_command().read(line)
         question = "\n".join(part for part in (text, (cell or "").strip("\n")) if part)
         chat(self.shell, self.notebook, *fill_templates(self.notebook, given, question))
 
@@ -100,7 +100,7 @@ class Magics:
         from .cells.byzer_sql import byzer_hint
         from .cells.sql import sql
 
-        given, text = magic_options.SQL.read(line)
+        given, text = SQL.read(line)
         script = "\n".join(part for part in (text, cell or "") if part)
         try:
             return sql(self.notebook, given, script)
@@ -111,13 +111,13 @@ class Magics:
 
     def text2sql(self, line: str, cell: str | None) -> Any:
         """`%text2sql` and `%%text2sql`."""
-        return self._question(magic_options.TEXT2SQL, line, cell, edit=True)
+        return self._question(TEXT2SQL, line, cell, edit=True)
 
     def ask(self, line: str, cell: str | None) -> Any:
         """`%ask` and `%%ask`."""
-        return self._question(magic_options.ASK, line, cell, edit=False)
+        return self._question(ASK, line, cell, edit=False)
 
-    def _question(self, command: magic_options.MagicCommand, line: str, cell: str | None, *, edit: bool) -> Any:
+    def _question(self, command: MagicCommand, line: str, cell: str | None, *, edit: bool) -> Any:
         from .cells.text2sql import ask_question
 
         given, text = command.read(line)
@@ -147,7 +147,7 @@ class Magics:
 def _read_line(line: str) -> tuple[str, dict[str, str]]:
     """Return the database of a `%quackllm` line, before or behind its options, and the options."""
     before, dashes, _ = line.strip().partition("--")
-    given, after = magic_options.QUACKLLM.read(line.strip()[len(before) :] if dashes else "")
+    given, after = QUACKLLM.read(line.strip()[len(before) :] if dashes else "")
     if before and after:
         raise RequestError(f"{after!r} stands behind the options", hint=f"type: %quackllm {before.strip()} --model …")
     return (before.strip() or after).strip("\"'"), given

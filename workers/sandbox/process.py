@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any, cast
 
-from .. import errors
 from ..errors import QuackLLMError, SandboxLimitError, SetupError
 from .frames import MAX_RESULT_BYTES, plain_value, read_frame, write_frame
 from .watchdog import WATCHDOG, Watch
@@ -132,7 +131,8 @@ def _limit_error(limit: Any, *, stopped: bool = True) -> SandboxLimitError:
 
 def _rebuilt(module: str, name: str, words: str, fields: dict[str, Any]) -> Exception:
     """Return the error that a child tells of: one of ours as it was."""
-    kind = getattr(errors, name, None) if module == errors.__name__ else None
+    ours = QuackLLMError.__module__
+    kind = getattr(sys.modules[ours], name, None) if module == ours else None
     if not (isinstance(kind, type) and issubclass(kind, QuackLLMError)):
         return RuntimeError(f"{name} in the sandbox: {words}")
     error = kind.__new__(kind)

@@ -13,10 +13,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from .. import event_loop
 from ..deployments.models_yaml import delete_model, read_models, save_model
 from ..deployments.spec import ModelSpec
 from ..errors import DeployError, QuackLLMError, SetupError
+from ..event_loop import after_fork, run_sync, submit
 from ..home import home_folder
 from ..secret_refs import map_secrets, resolve_secret
 from .fleet import BUILTIN_MODELS, Fleet, ModelStatus, ReplicaStatus, unknown_model
@@ -72,7 +72,7 @@ class LocalFleet(Fleet):
             await old.worker.close()
 
         if running:
-            event_loop.submit(finish(running))
+            submit(finish(running))
 
     def _run(self, spec: ModelSpec, worker: Worker | None = None) -> _RunningModel:
         worker = worker or Worker(spec)
@@ -96,7 +96,7 @@ class LocalFleet(Fleet):
             self._running[spec.name] = self._run(spec, worker)
 
         try:
-            event_loop.run_sync(begin())
+            run_sync(begin())
         except QuackLLMError as error:
             raise DeployError(f"{spec.name} was not deployed: {error.message}", hint=error.hint) from error
         save_model(spec)
@@ -132,7 +132,7 @@ class LocalFleet(Fleet):
                 await running.worker.close()
 
         with contextlib.suppress(TimeoutError):
-            event_loop.submit(close_all()).result(timeout=CLOSING_SECONDS)
+            submit(close_all()).result(timeout=CLOSING_SECONDS)
 
     def reset_after_fork(self) -> None:
         """Begin without workers in a forked child: those that run are its parent's, and are not closed here."""
@@ -166,5 +166,5 @@ def local_fleet() -> LocalFleet:
     """Return this process's fleet."""
     fleet = LocalFleet()
     atexit.register(fleet.close)
-    event_loop.after_fork(fleet.reset_after_fork)
+    after_fork(fleet.reset_after_fork)
     return fleet

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ....workers import mschema
 from ....workers.database_schema import Schema
 from ....workers.errors import SchemaError
+from ....workers.mschema import parse_mschema
 from .bounded_ddl import read_ddl
 from .ddl import is_ddl
 from .select_tables import select_tables
@@ -52,7 +52,7 @@ def resolve_schema(text: str | None, catalog: Schema) -> ResolvedSchema:
         return ResolvedSchema(schema, ddl.bindable, ddl.left_out)
     text = LONG_GAP.sub(lambda gap: "\n" if "\n" in gap[0] else " ", text).strip()
     if re.search(r"^\s*#\s*Table\s*:", text, re.IGNORECASE | re.MULTILINE):
-        schema = _not_empty(mschema.parse_mschema(text), "the M-Schema text has no table")
+        schema = _not_empty(parse_mschema(text), "the M-Schema text has no table")
         return ResolvedSchema(schema, all(column.type for table in schema.tables for column in table.columns))
     catalog = _not_empty(catalog, "there is no table to ask about")
     return ResolvedSchema(select_tables(catalog, _names(text)) if text else catalog)
