@@ -15,6 +15,8 @@ from .duckdb_file import DuckDBFile
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+# The kinds of database that are a file.
+FILES = ("sqlite", "duckdb")
 EXAMPLE = "shop: postgresql://reader:env:SHOP_PASSWORD@db.example.org/shop"
 
 
@@ -34,7 +36,7 @@ def open_url(url: SecretStr, name: str) -> Database:
 
 
 def resolve_url(url: SecretStr, name: str) -> SecretStr:
-    """Return a URL with its references resolved.
+    """Return a URL with its references resolved, and the path of a file made absolute.
 
     Raises:
         SetupError: it is not a URL, or a reference cannot be resolved.
@@ -44,6 +46,9 @@ def resolve_url(url: SecretStr, name: str) -> SecretStr:
     if address.password is not None:
         password = resolve_secret(SecretStr(str(address.password)), f"the password of the database {name}")
         address = address.set(password=password)
+    if address.get_backend_name() in FILES and address.database not in (None, "", ":memory:"):
+        # The process that opens the file may have started in another folder.
+        address = address.set(database=str(Path(address.database or "").expanduser().absolute()))
     return SecretStr(address.render_as_string(hide_password=False))
 
 
