@@ -15,12 +15,14 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 from quackllm.deploy.gateway.databases.registry import open_database
+from quackllm.deploy.gateway.databases.urls import open_url, resolve_url
 from quackllm.udf.text2sql.checks.transpile import transpile
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
 from quackllm.udf.text2sql.evaluation.scoring import rows_of, same_rows
 from quackllm.udf.text2sql.evaluation.suites import load_suite
 from quackllm.workers.errors import DatabaseError
 from quackllm.workers.mschema import format_mschema
+from quackllm.workers.sandbox import Limits
 from sqlalchemy import create_engine, text
 
 from quackllm import deploy
@@ -152,7 +154,8 @@ def test_a_write_is_refused_by_the_guard_and_by_the_connection_itself(
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE singer (id INTEGER, age INTEGER)"))
         connection.execute(text("INSERT INTO singer VALUES (1, 30)"))
-    database: Any = open_database(SecretStr(url), "shop")
+    database = open_database(SecretStr(url), "shop")
+    itself: Any = open_url(resolve_url(SecretStr(url), "shop"), "shop")
     configure_urls(home, {"shop": url})
     deploy("chatty", "saas/openai", infer_params=service.openai_params())
     gateway = client()
@@ -160,7 +163,7 @@ def test_a_write_is_refused_by_the_guard_and_by_the_connection_itself(
         with pytest.raises(DatabaseError):
             database.run(statement, 10)
         with (
-            database._connected() as raw,
+            itself._connected() as raw,
             pytest.raises(Exception, match=r"(?i)read.?only|syntax|unsupported|undeclared"),
         ):
             raw.exec_driver_sql(statement)
@@ -170,7 +173,11 @@ def test_a_write_is_refused_by_the_guard_and_by_the_connection_itself(
     with engine.connect() as connection:
         assert connection.execute(text("SELECT id, age FROM singer")).fetchall() == [(1, 30)]
     engine.dispose()
+    itself.close()
     database.close()
+
+
+SLOW = "SELECT count(*) FROM n a CROSS JOIN n b CROSS JOIN n c CROSS JOIN n d"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -183,9 +190,13 @@ def test_a_statement_that_takes_too_long_is_stopped_by_the_server(
         connection.execute(text("CREATE TABLE n (i INTEGER)"))
         connection.execute(text("INSERT INTO n VALUES " + ", ".join(f"({i})" for i in range(1000))))
     engine.dispose()
-    database = open_database(SecretStr(url), "shop")
+    itself = open_url(resolve_url(SecretStr(url), "shop"), "shop")
     with pytest.raises(DatabaseError, match=r"(?i)timeout|interrupt|max_statement_time"):
-        database.run("SELECT count(*) FROM n a CROSS JOIN n b CROSS JOIN n c CROSS JOIN n d", 1)
+        itself.run(SLOW, 1)
+    itself.close()
+    database = open_database(SecretStr(url), "shop", Limits(seconds=1.0))
+    with pytest.raises(DatabaseError, match="takes longer than 1 s"):
+        database.run(SLOW, 1)
     assert database.run("SELECT 1 AS one", 1).rows == ("[1]",)
     database.close()
 
