@@ -52,7 +52,8 @@ def _call_pattern(names: frozenset[str]) -> re.Pattern[str]:
 
 def _interrupt(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> None:
     if (alive := connection()) is not None:
-        duckdb.DuckDBPyConnection.interrupt(alive)
+        with contextlib.suppress(duckdb.ConnectionException):  # Closed meanwhile: nothing runs on it.
+            duckdb.DuckDBPyConnection.interrupt(alive)
 
 
 def _cached_bytes(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> int:

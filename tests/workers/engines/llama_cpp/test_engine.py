@@ -64,21 +64,26 @@ def test_a_gguf_answers_many_at_once(tiny_gguf: Path, answers: Run) -> None:
 
 
 def test_a_short_answer_does_not_wait_for_a_long_one(tiny_gguf: Path, run: Run) -> None:
-    async def work(engine: LlamaCppEngine) -> list[str]:
+    """One after the other, the short one is never first; side by side, a busy machine may delay it now and then."""
+
+    async def work(engine: LlamaCppEngine) -> list[list[str]]:
+        return [await race(engine) for _ in range(10)]
+
+    async def race(engine: LlamaCppEngine) -> list[str]:
         done: list[str] = []
 
-        async def ask(name: str, one: Request) -> None:
+        async def call(name: str, one: Request) -> None:
             await engine.answer(one)
             done.append(name)
 
-        long = request(DUCK, max_tokens=200, extra={"ignore_eos": True})
-        first = asyncio.create_task(ask("long", long))
-        await asyncio.sleep(0.02)
-        await ask("short", request(POND))
+        long = request(DUCK, max_tokens=10**6, extra={"ignore_eos": True})
+        first = asyncio.create_task(call("long", long))
+        await asyncio.sleep(0.01)
+        await call("short", request(POND))
         await first
         return done
 
-    assert run(tiny_gguf, work, n_parallel=2) == ["short", "long"]
+    assert ["short", "long"] in run(tiny_gguf, work, n_parallel=2)
 
 
 @pytest.mark.parametrize("turns", [(Message("user", POND),), TURNS], ids=["one turn", "several"])
