@@ -16,6 +16,7 @@ import duckdb
 
 from .database_schema import Column, Schema, Table, join_name, quote_path, split_name
 from .sandbox.locked_duckdb import query, sandboxed_duckdb
+from .sql_text import quote_identifier
 
 MAX_BINDERS = 32
 # One or more words, then brackets around anything but a semicolon out of quotes: ENUM('a;b'), STRUCT(a INTEGER)[].
@@ -103,7 +104,9 @@ class ReusedBinder:
 
     def bind(self, sql: str, schema: Schema) -> BindError | None:
         """Return why a query does not fit the schema, or None where it does, as `bind` does."""
-        plain = _database(schema) == _quoted("memory") and all(len(split_name(t.name)) == 1 for t in schema.tables)
+        plain = _database(schema) == quote_identifier("memory") and all(
+            len(split_name(t.name)) == 1 for t in schema.tables
+        )
         if not plain:
             return bind(sql, schema)
         if schema != self._schema:
@@ -151,7 +154,7 @@ def _database(schema: Schema) -> str:
     """Return the name of the copy's database: the schema's own, so that names with it in front fit too."""
     taken = {split_name(table.name)[0].lower() for table in schema.tables if len(split_name(table.name)) > 1}
     plain = schema.name.lower() not in {"", "system", "temp", "main"} | taken
-    return _quoted(schema.name if plain else "memory")
+    return quote_identifier(schema.name if plain else "memory")
 
 
 def _placed(table: Table, databases: set[str]) -> Table:
@@ -178,7 +181,7 @@ def _create_all(instance: duckdb.DuckDBPyConnection, tables: list[Table]) -> Non
 
 def _place(path: tuple[str, ...]) -> str:
     """Return what makes a database and a schema."""
-    quoted = [_quoted(part) for part in path]
+    quoted = [quote_identifier(part) for part in path]
     attach = [f"ATTACH IF NOT EXISTS ':memory:' AS {quoted[0]}"] if len(path) > 1 else []
     create = [f"CREATE SCHEMA IF NOT EXISTS {'.'.join(quoted)}"] if path else []
     return "; ".join(attach + create)
@@ -189,7 +192,7 @@ def _statement(table: Table) -> str:
     columns: dict[str, Column] = {}
     for column in table.columns:
         columns.setdefault(column.name.lower(), column)
-    texts = [f"{_quoted(column.name)} {_type(column.type)}" for column in columns.values()]
+    texts = [f"{quote_identifier(column.name)} {_type(column.type)}" for column in columns.values()]
     return f"CREATE TABLE IF NOT EXISTS {quote_path(table.name)} ({', '.join(texts)})"
 
 
@@ -204,10 +207,6 @@ def _is_type(text: str) -> bool:
 def _type(text: str) -> str:
     """Return a type as it may stand in SQL; what does not look like one is text."""
     return text if TYPE.fullmatch(text) else "VARCHAR"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _kind(error: duckdb.Error) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from ...workers.sql_text import quote_literal
 from .prompts import SENTIMENTS
 from .shapes import OneLabel
 from .task import result_structure
@@ -25,7 +26,7 @@ def _call(function: str, given: str, question: str, more: str) -> str:
 def _fixed(structure: str) -> str:
     """Return the SQL text of a detail's type that no argument changes."""
     written = json.dumps({**result_structure(OneLabel(SENTIMENTS)), "value": structure}, ensure_ascii=False)
-    return "'" + written.replace("'", "''").replace("{", "{{").replace("}", "}}") + "'"
+    return quote_literal(written).replace("{", "{{").replace("}", "}}")
 
 
 def _by_arguments(function: str, question: str, more: str) -> str:

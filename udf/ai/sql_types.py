@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from ...workers.errors import RequestError
+from ...workers.sql_text import quote_literal
 
 Structure = str | list["Structure"] | dict[str, "Structure"]
 """A type as DuckDB's `json_transform` takes it: `'INTEGER'`, `['VARCHAR']`, `{'name': 'VARCHAR'}`."""
@@ -143,4 +144,4 @@ def _schema_of_type(kind: Any) -> dict[str, Any]:
 
 def enum_type(labels: tuple[str, ...]) -> str:
     """Return the SQL of the ENUM of these labels."""
-    return "ENUM(" + ", ".join("'" + label.replace("'", "''") + "'" for label in labels) + ")"
+    return "ENUM(" + ", ".join(map(quote_literal, labels)) + ")"

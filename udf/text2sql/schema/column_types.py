@@ -186,10 +186,6 @@ def _field(item: list[Node], at: int, depth: int) -> str:
     return f"{name if plain else chr(34) + escaped + chr(34)} {duckdb_type(kind, depth + 1)[0]}"
 
 
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _numbers(group: Group) -> list[int]:
     if group.nodes and group.nodes[0].lower == "*":
         return [38, *_numbers(Group(group.open, group.nodes[1:]))]  # Oracle's NUMBER(*, 0)
