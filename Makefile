@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help links demo notebook test coverage check format bench test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
+.PHONY: help links demo notebook test coverage check docs format bench test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -37,6 +37,9 @@ check: .venv/.dev links ## style, types, and which room may import which: ruff, 
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/python .ci/rooms.py
+
+docs: .venv/.docs links ## the documentation as a site, in .site/: open .site/index.html
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --quiet
 
 format: .venv/.dev ## let ruff write what it can
 	.venv/bin/ruff check --fix .
@@ -93,6 +96,10 @@ test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
 	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,databases,cluster,dev]'
 	@touch .venv/.core .venv/.notebook $@
+
+.venv/.docs: .venv/.core
+	$(PIP) --editable '.[docs]'
+	@touch $@
 
 # vLLM's CPU build wants another transformers than we do, and its torch by itself, first (`docs/engines.md`, vLLM on a CPU).
 # It asks for packages that there are for CUDA alone, and that break its imports where there is none.
