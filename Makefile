@@ -94,8 +94,8 @@ test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm, local models, and the tools of its tests"
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,databases,cluster,dev]'
-	@touch .venv/.core .venv/.notebook $@
+	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,databases,cluster,docs,dev]'
+	@touch .venv/.core .venv/.notebook .venv/.docs $@
 
 .venv/.docs: .venv/.core
 	$(PIP) --editable '.[docs]'
