@@ -17,8 +17,8 @@ help: ## this list
 demo: .venv/.core ## ten questions to a real database, a follow-up, and FROM ask(…); no key, no torch
 	@.venv/bin/quackllm demo
 
-notebook: .venv/.notebook ## JupyterLab with the example notebooks, on the built-in model; no key, no torch
-	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
+notebook: .venv/.notebook ## JupyterLab with your copies of the example notebooks; no key, no torch
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/quackllm notebook
 
 test: .venv/.dev ## all tests that need only Python
 	.venv/bin/python -m pytest

@@ -56,6 +56,9 @@ COMMANDS = {
     "doctor": LazyCommand(
         "doctor", "doctor", None, "Say what is missing, unreachable or misconfigured, and what to type."
     ),
+    "notebook": LazyCommand(
+        "notebook", "notebook", None, "Copy the example notebooks into a folder of yours, and open them in JupyterLab."
+    ),
     "deploy": LazyCommand("deploy", "deploy", MODELS, "Deploy a model under a name, or all the models of a file."),
     "undeploy": LazyCommand(
         "deploy", "undeploy", MODELS, "Undeploy models: they finish the requests that they have, then end."
