@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help links demo notebook test coverage check docs format bench test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
+.PHONY: help links demo notebook test coverage check docs format bench release test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -48,6 +48,9 @@ format: .venv/.dev ## let ruff write what it can
 bench: .venv/.dev ## the measurements that the documentation states
 	@for name in semantic throughput http_calls overhead memory startup growth quantised on_vllm gateway; do \
 		echo "== benchmarks/$$name.py"; .venv/bin/python benchmarks/$$name.py || exit 1; done
+
+release: .venv/.release ## build and check the wheel and the sdist of the version in pyproject.toml
+	@.ci/release
 
 test-wheel: .venv/.dev ## build the wheel, install it into an environment of its own, and ask it
 	@.ci/test-wheel
@@ -96,6 +99,10 @@ test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
 	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,databases,cluster,docs,dev]'
 	@touch .venv/.core .venv/.notebook .venv/.docs $@
+
+.venv/.release: .venv/.core
+	$(PIP) --editable '.[release]'
+	@touch $@
 
 .venv/.docs: .venv/.core
 	$(PIP) --editable '.[docs]'
