@@ -1,8 +1,14 @@
 # Everything that is needed is put into .venv beside this file; nothing else on the machine is changed.
 
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# pip's own bar is one of many, and silent in between: here each package is named when it comes, on one line.
+PIP_WITH_PROGRESS = $(subst --quiet,--progress-bar off,$(PIP))
+COUNT_PACKAGES = awk '/^ *(Downloading|Using cached) / { print "  " ++count ". " $$(NF - 2) " " $$(NF - 1) " " $$NF; fflush() } \
+	/^Installing collected/ { print "  installing " count " packages"; fflush() }'
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
 .PHONY: help links demo notebook test coverage check docs format bench release test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
@@ -14,7 +20,7 @@ help: ## this list
 	@echo
 	@echo "Another Python than the first one that fits (3.11 or newer): make demo PYTHON=/path/to/python"
 
-demo: .venv/.core ## ten questions to a real database, a follow-up, and FROM ask(…); no key, no torch
+demo: .venv/.core ## what the SQL functions do, on a real database, and an honest tally; no key, no torch
 	@.venv/bin/quackllm demo
 
 notebook: .venv/.notebook ## JupyterLab with your copies of the example notebooks; no key, no torch
@@ -85,12 +91,12 @@ test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of
 
 .venv/.core: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm and what it needs"
-	$(PIP) --editable .
+	@$(PIP_WITH_PROGRESS) --editable . | $(COUNT_PACKAGES)
 	@touch $@
 
 .venv/.notebook: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm and JupyterLab"
-	$(PIP) --editable '.[notebook]'
+	@$(PIP_WITH_PROGRESS) --editable '.[notebook]' | $(COUNT_PACKAGES)
 	@touch .venv/.core $@
 
 # torch comes first and by itself: its builds differ by machine, and the rest must not choose another.
