@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 # pip's own bar is one of many, and silent in between: here each package is named when it comes, on one line.
 PIP_WITH_PROGRESS = $(subst --quiet,--progress-bar off,$(PIP))
-COUNT_PACKAGES = awk '/^ *(Downloading|Using cached) / { print "  " ++count ". " $$(NF - 2) " " $$(NF - 1) " " $$NF; fflush() } \
+COUNT_PACKAGES = awk '/^ *(Downloading|Using cached) / { split($$(NF - 2), name, "-"); print "  " ++count ". " name[1] " " $$(NF - 1) " " $$NF; fflush() } \
 	/^Installing collected/ { print "  installing " count " packages"; fflush() }'
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
