@@ -52,7 +52,9 @@ class LazyCommand:
 
 
 COMMANDS = {
-    "demo": LazyCommand("demo", "demo", None, "Show what the SQL functions do, on a real database, with no key and no download."),
+    "demo": LazyCommand(
+        "demo", "demo", None, "Show what the SQL functions do, on a real database, with no key and no download."
+    ),
     "doctor": LazyCommand(
         "doctor", "doctor", None, "Say what is missing, unreachable or misconfigured, and what to type."
     ),

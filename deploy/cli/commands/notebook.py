@@ -33,7 +33,11 @@ def notebook(
     A copy that is there already stays as it is, with your changes.
     """
     copied = copy_examples(folder)
-    print_line(f"{folder}: {len(copied)} example notebooks copied" if copied else f"{folder}: the example notebooks are there already")
+    print_line(
+        f"{folder}: {len(copied)} example notebooks copied"
+        if copied
+        else f"{folder}: the example notebooks are there already"
+    )
     if start:
         _start_jupyterlab(folder / _first_example())
 
