@@ -39,8 +39,8 @@ class GatewayRoute(APIRoute):
 
 
 def route_class_with_errors(write_error: Callable[[GatewayError], Response]) -> type[GatewayRoute]:
-    """Return the class of routes whose errors have the form that `say` gives them: `APIRouter(route_class=…)`."""
-    return type("GatewayRoute", (GatewayRoute,), {"say": staticmethod(write_error)})
+    """Return the class of routes that write errors with `write_error`: `APIRouter(route_class=…)`."""
+    return type("GatewayRoute", (GatewayRoute,), {"write_error": staticmethod(write_error)})
 
 
 def reply_error(scope: Scope, error: GatewayError) -> Response:

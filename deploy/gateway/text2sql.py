@@ -119,11 +119,7 @@ async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
     if name:
         return await visit.model(name)
     models = await visit.gateway.models()
-    deployed = [
-        name_deployed
-        for name_deployed in models
-        if name_deployed not in BUILTIN_MODELS and visit.may_call(name_deployed)
-    ]
+    deployed = [model_name for model_name in models if model_name not in BUILTIN_MODELS and visit.may_call(model_name)]
     return await visit.model(deployed[0] if len(deployed) == 1 else BUILTIN_TEXT2SQL.name)
 
 
