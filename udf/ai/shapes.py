@@ -64,24 +64,28 @@ class Shape(Protocol):
 class YesOrNo:
     """BOOLEAN: a yes or a no, and nothing that only looks like one."""
 
-    words: tuple[str, str] = (YES[0], NO[0])
+    accepted_words: tuple[str, str] = (YES[0], NO[0])
     sql: Structure = "BOOLEAN"
     meanings: ClassVar[Mapping[str, bool]] = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
 
     @property
     def choices(self) -> tuple[str, ...]:
         """Yes and no, with a capital too: a model that prefers Yes would be less sure of yes than of no."""
-        return tuple(dict.fromkeys(spelling for word in self.words for spelling in (word, word.capitalize())))
+        return tuple(dict.fromkeys(spelling for word in self.accepted_words for spelling in (word, word.capitalize())))
 
     @property
     def schema(self) -> dict[str, Any]:
         """An object whose `answer` is one of the two words."""
-        return closed_object({"answer": {"enum": list(self.words)}})
+        return closed_object({"answer": {"enum": list(self.accepted_words)}})
 
     def read(self, text: str, passages: Sequence[str]) -> Answer:
         """Read the verdict."""
         value = first_reading(text, lambda word: self.meanings.get(word.lower()))
-        return Answer(value) if value is not None else unreadable(text, f"neither {self.words[0]} nor {self.words[1]}")
+        return (
+            Answer(value)
+            if value is not None
+            else unreadable(text, f"neither {self.accepted_words[0]} nor {self.accepted_words[1]}")
+        )
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,12 @@ class OneLabel:
     """One of the labels: an ENUM of them, or VARCHAR where they are not known at bind."""
 
     labels: tuple[str, ...]
-    known_at_bind: bool = True
+    fixed_at_bind: bool = True
 
     @property
     def sql(self) -> Structure:
         """The ENUM."""
-        return enum_type(self.labels) if self.known_at_bind else "VARCHAR"
+        return enum_type(self.labels) if self.fixed_at_bind else "VARCHAR"
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -284,7 +288,7 @@ class Records:
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             return unreadable(text, "no JSON object with a list of items")
         read = [self.record.checked(item, passages) for item in items]
-        problems = [f"item {place}: {one.problem}" for place, one in enumerate(read, 1) if one.code]
+        problems = [f"item {number}: {one.problem}" for number, one in enumerate(read, 1) if one.code]
         return Answer([one.value for one in read], "invalid_fields" if problems else None, "; ".join(problems))
 
 

@@ -19,7 +19,7 @@ from ..ai.tree import BYTES_PER_TOKEN, size
 from ..session.session import Session
 from .aggregates import input_lists
 from .distinct import Column
-from .typed import Asked, Asking, Row, ask_rows
+from .typed import RequestBuilder, Row, RowAnswer, answer_rows
 
 MAX_TOKENS = 4000
 """Of the texts in one call, about: with long texts fewer are ranked at once."""
@@ -57,18 +57,18 @@ class Selecting:
         except StopIteration as end:
             self.answer = Answer([self.places[item] for item in end.value], explanation=self._how())
 
-    def rows(self, asking: Asking) -> list[Row | None]:
+    def rows(self, builder: RequestBuilder) -> list[Row | None]:
         """Return what is asked about the windows."""
         given = [Input(_numbered([self.texts[item] for item in window])) for window in self.windows]
         return [
-            asking.row(f"top {len(window)}", self.question, self.details, self.name, one)
+            builder.row(f"top {len(window)}", self.question, self.details, self.name, one)
             for window, one in zip(self.windows, given, strict=True)
         ]
 
-    def take(self, asked: Sequence[Asked | None]) -> None:
+    def take(self, answers: Sequence[RowAnswer | None]) -> None:
         """Take what was answered; a ranking that failed is the end, and one that is not known yet a pause."""
-        found = [one for one in asked if one is not None]
-        self.is_pending = len(found) < len(asked)
+        found = [one for one in answers if one is not None]
+        self.is_pending = len(found) < len(answers)
         if self.is_pending:
             return
         self.rounds += 1
@@ -110,9 +110,9 @@ def top(
     """
     columns = (column.to_pylist() for column in (names, counts, questions, details, per_call))
     rows = [_selecting(*one) for one in zip(*columns, input_lists(given), strict=True)]
-    asking = Asking(session)
+    builder = RequestBuilder(session)
     while active := [row for row in rows if row and row.answer is None and not row.is_pending]:
-        _rank(session, asking, active, mode)
+        _rank(session, builder, active, mode)
     return pa.array([_result(session, row) for row in rows], pa.string())
 
 
@@ -150,14 +150,14 @@ def _as_json(text: str) -> str:
     return text if is_json else json.dumps(text, ensure_ascii=False)
 
 
-def _rank(session: Session, asking: Asking, rows: Sequence[Selecting], mode: Column) -> None:
+def _rank(session: Session, builder: RequestBuilder, rows: Sequence[Selecting], mode: Column) -> None:
     """Ask about the windows of all rows at once."""
-    wanted = [row.rows(asking) for row in rows]
+    wanted = [row.rows(builder) for row in rows]
     names = [row.name for row, windows in zip(rows, wanted, strict=True) for _ in windows]
     flat = [one for windows in wanted for one in windows]
-    asked = iter(ask_rows(session, asking, pa.chunked_array([pa.array(names, pa.string())]), flat, mode))
+    answers = iter(answer_rows(session, builder, pa.chunked_array([pa.array(names, pa.string())]), flat, mode))
     for row, windows in zip(rows, wanted, strict=True):
-        row.take([next(asked) for _ in windows])
+        row.take([next(answers) for _ in windows])
 
 
 def _result(session: Session, row: Selecting | None) -> str | None:

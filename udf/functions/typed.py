@@ -24,7 +24,7 @@ Row = tuple[Task, Input]
 
 
 @dataclass(frozen=True)
-class Asked:
+class RowAnswer:
     """What came of a row: the first request, the answer, and the responses that it took."""
 
     request: Request
@@ -32,7 +32,7 @@ class Asked:
     responses: list[Response]
 
 
-class Asking:
+class RequestBuilder:
     """Makes the requests of one chunk of rows, the same options for all rows with the same task and model."""
 
     def __init__(self, session: Session) -> None:
@@ -89,26 +89,26 @@ def answer(
         questions, details: as `read_task` takes them.
         mode: the store mode of this very call, else the statement's.
     """
-    asking = Asking(session)
+    builder = RequestBuilder(session)
     arguments = zip(
         *(column.to_pylist() for column in (functions, questions, details, names)), inputs(given), strict=True
     )
-    rows = [asking.row(*one) for one in arguments]
-    answers = ask_rows(session, asking, names, rows, mode)
-    for asked in answers:
-        if asked and asked.answer.code is not None:
-            session.statement.note_failure(asked.request, Failure(asked.answer.code, asked.answer.problem))
-    return pa.array([asked and result_json(asked.answer, asked.responses) for asked in answers], pa.string())
+    rows = [builder.row(*one) for one in arguments]
+    answers = answer_rows(session, builder, names, rows, mode)
+    for one in answers:
+        if one and one.answer.code is not None:
+            session.statement.note_failure(one.request, Failure(one.answer.code, one.answer.problem))
+    return pa.array([one and result_json(one.answer, one.responses) for one in answers], pa.string())
 
 
-def ask_rows(
-    session: Session, asking: Asking, names: Column, rows: Sequence[Row | None], mode: Column
-) -> list[Asked | None]:
+def answer_rows(
+    session: Session, builder: RequestBuilder, names: Column, rows: Sequence[Row | None], mode: Column
+) -> list[RowAnswer | None]:
     """Ask about all rows at once, and once more about those whose answer cannot be read.
 
     Args:
         session: the connection's.
-        asking: makes the requests.
+        builder: makes the requests.
         names: the models; NULL for the default.
         rows: tasks and inputs; None is not asked about.
         mode: the store mode.
@@ -116,7 +116,7 @@ def ask_rows(
     Returns:
         for each row what came of it; None where nothing is asked, or nothing is known yet.
     """
-    firsts = [asking.request(name, row) for name, row in zip(names.to_pylist(), rows, strict=True)]
+    firsts = [builder.request(name, row) for name, row in zip(names.to_pylist(), rows, strict=True)]
     first = _responses(session, names, firsts, mode)
     repeats = [_repeat(*one) for one in zip(rows, firsts, first, strict=True)]
     second = _responses(session, names, repeats, mode) if any(repeats) else [None] * len(rows)
@@ -125,8 +125,8 @@ def ask_rows(
 
 def inputs(column: Column) -> list[Input | None]:
     """Return what each row shows to the model; None for NULL."""
-    kind = column.type
-    if not (pa.types.is_nested(kind) or pa.types.is_map(kind)):
+    data_type = column.type
+    if not (pa.types.is_nested(data_type) or pa.types.is_map(data_type)):
         return [None if text is None else Input(text) for text in prompt_texts(column)]
     there = column.is_valid().to_pylist()
     texts = [text for (text,) in json_rows(pa.table([column], names=["c"]))]
@@ -136,8 +136,8 @@ def inputs(column: Column) -> list[Input | None]:
 def _responses(
     session: Session, names: Column, requests: Sequence[Request | None], mode: Column
 ) -> list[Response | None]:
-    answers, places = answer_distinct(session, names, requests, mode, note_failures=False)
-    return [None if place is None else answers[place] for place in places]
+    answers, indices = answer_distinct(session, names, requests, mode, note_failures=False)
+    return [None if index is None else answers[index] for index in indices]
 
 
 def _repeat(row: Row | None, request: Request | None, response: Response | None) -> Request | None:
@@ -150,14 +150,14 @@ def _repeat(row: Row | None, request: Request | None, response: Response | None)
 
 def _read(
     row: Row | None, request: Request | None, first: Response | None, repeat: Request | None, second: Response | None
-) -> Asked | None:
+) -> RowAnswer | None:
     if row is None or request is None or first is None or (repeat is not None and second is None):
         return None
     task, given = row
     if first.request_id == MADE_UP:
-        return Asked(request, task.made_up(first), [first])
+        return RowAnswer(request, task.made_up(first), [first])
     responses = [first] if second is None else [first, second]
-    return Asked(request, _better([task.read(response, given) for response in responses]), responses)
+    return RowAnswer(request, _better([task.read(response, given) for response in responses]), responses)
 
 
 def _better(answers: Sequence[Answer]) -> Answer:
