@@ -30,12 +30,14 @@ def check_turn_name(connection: Connection, name: str) -> None:
         RequestError: it is no name, or one of a table that holds something else, or nothing can be written here.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise RequestError(f"{name!r} cannot name a table and a variable", hint="write a name like q1")
+        raise RequestError(f"{name!r} is not a name for a table and a variable", hint="write a name like q1")
     for table, comment in execute_raw(connection, TABLES_AND_VIEWS):
         if table.lower() == name.lower() and comment != TURN_COMMENT:
             before = quote_identifier(f"{name}_before")
             hint = f"write another name, or type: ALTER TABLE {quote_identifier(name)} RENAME TO {before}"
-            raise RequestError(f"there is a table {table} already, and it holds no turn of a conversation", hint=hint)
+            raise RequestError(
+                f"there is a table {table} already, and it does not contain a turn of a conversation", hint=hint
+            )
     if execute_raw(connection, READ_ONLY)[0][0]:
         raise RequestError(
             f"the table {name} cannot be written: the database is open for reading only", hint="leave out the output"

@@ -137,7 +137,7 @@ def _labels(argument: Any) -> tuple[str, ...]:
     labels = list(argument) if isinstance(argument, list | dict) else []
     hint = "type a list of texts: ['praise', 'complaint'], or MAP {'praise': 'what it means', …}"
     if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
-        raise RequestError(f"these are no labels: {json.dumps(argument, ensure_ascii=False)}", hint=hint)
+        raise RequestError(f"these are not labels: {json.dumps(argument, ensure_ascii=False)}", hint=hint)
     if double := next((label for label in labels if labels.count(label) > 1), None):
         raise RequestError(f"the label {double!r} is there twice", hint=hint)
     return tuple(labels)
@@ -146,14 +146,14 @@ def _labels(argument: Any) -> tuple[str, ...]:
 def _structures(argument: Any) -> dict[str, Any]:
     if not isinstance(argument, dict) or not argument:
         raise RequestError(
-            f"these are no fields: {json.dumps(argument, ensure_ascii=False)}",
+            f"these are not fields: {json.dumps(argument, ensure_ascii=False)}",
             hint=f"type names and SQL types: {EXAMPLE}",
         )
     for name, structure in argument.items():
         check_structure(structure, name)
     double = [name for name in argument if [other.lower() for other in argument].count(name.lower()) > 1]
     if double:
-        raise RequestError(f"two fields have the name {double[0]!r}", hint="SQL does not tell upper from lower case")
+        raise RequestError(f"two fields have the name {double[0]!r}", hint="SQL ignores upper and lower case in names")
     return argument
 
 
@@ -169,7 +169,7 @@ def _score(argument: Any, given: dict[str, Any], _: bool) -> Score:
         raise RequestError("there is no criterion", hint="type ai_score(body, 'how angry the writer is')")
     low, high = given.get("low"), given.get("high")
     if not (isinstance(low, int | float) and isinstance(high, int | float) and low < high):
-        raise RequestError(f"no score lies from {low} to {high}", hint="type low := 0, high := 10")
+        raise RequestError(f"no score fits between {low} and {high}", hint="type low := 0, high := 10")
     return Score(float(low), float(high))
 
 
@@ -201,7 +201,7 @@ def _examples(given: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         isinstance(one, dict) and one.keys() == {"input", "output"} for one in examples
     ):
         raise RequestError(
-            "these are no examples", hint="type examples := [{'input': 'the soup was cold', 'output': 'complaint'}]"
+            "these are not examples", hint="type examples := [{'input': 'the soup was cold', 'output': 'complaint'}]"
         )
     return tuple((_shown(one["input"]), _shown(one["output"])) for one in examples)
 

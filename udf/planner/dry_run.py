@@ -125,7 +125,7 @@ class DryRun(AnswerSource):
         with self._lock:
             again, self._runs = bool(self._missing), self._runs + 1
             if self._settled & self._missing:
-                raise duckdb.InvalidInputException("it calls models for other rows each time it runs")
+                raise duckdb.InvalidInputException("it calls models for different rows each time it runs")
             self._settled |= self._complete - {UNNUMBERED} - self._sites.loops.keys()
             ready = [site for site in self._pending if not self._upstream(site) & self._missing]
             ready = ready or list(self._pending)  # Sites that name each other: nothing can be known of them.

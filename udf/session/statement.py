@@ -235,4 +235,6 @@ class Statement:
         if counts:
             codes = ", ".join(f"{count} × {code}" for code, count in counts.most_common())
             requests = "1 request" if counts.total() == 1 else f"{counts.total()} requests"
-            warn_at_caller(f"{requests} got no whole answer: {codes}. Each row's `error` says why.", FailedRowsWarning)
+            warn_at_caller(
+                f"{requests} got no complete answer: {codes}. Each row's `error` says why.", FailedRowsWarning
+            )

@@ -57,7 +57,7 @@ class EncoderEngine:
             ProviderError: always.
         """
         hint = "ask a chat model, or type ai_embed(text)"
-        raise ProviderError("the built-in encoder answers no chat", code="no_chat", hint=hint)
+        raise ProviderError("the built-in encoder does not answer chat requests", code="no_chat", hint=hint)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector of length 1 a text, in order."""

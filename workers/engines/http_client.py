@@ -203,7 +203,7 @@ def encoded(fields: Mapping[str, Any]) -> bytes:
         # Where there is a null, it may have been NaN, which msgspec writes so.
         return body if b"null" not in body else json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
-        message = f"the request holds half a surrogate pair at character {error.start}, which no service can read"
+        message = f"the request contains half a surrogate pair at character {error.start}, which is not valid text"
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         message = f"the request cannot be written as JSON: {error}"
     raise ProviderError(message, code="invalid_request")
@@ -216,7 +216,7 @@ def checked_address(address: str) -> str:
         SetupError: it is none.
     """
     if url_origin(address) is None:
-        raise SetupError("saas.base_url is no address", hint="write e.g. saas.base_url=https://api.openai.com/v1")
+        raise SetupError("saas.base_url is not a URL", hint="write e.g. saas.base_url=https://api.openai.com/v1")
     return address
 
 
@@ -229,7 +229,8 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not f"{name}{value}".isprintable() or not name.isascii():
             raise SetupError(
-                f"the header {name!a} holds a character that no header can", hint="was the key copied whole?"
+                f"the header {name!a} contains a character that an HTTP header cannot contain",
+                hint="was the whole key copied?",
             )
     return dict(headers)
 

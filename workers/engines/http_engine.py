@@ -28,9 +28,10 @@ class HttpSettings(BaseModel):
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="sent with every request")
     query: dict[str, SecretStr] = Field(default_factory=dict, description="parameters of the address, e.g. a key")
     extra: dict[str, Any] = Field(
-        default_factory=dict, description="body fields sent with every request; null leaves one out that is sent else"
+        default_factory=dict,
+        description="body fields sent with every request; null removes a field that is sent by default",
     )
-    default_temperature: float | None = Field(0.0, description="sent where a request gives none; null: none is sent")
+    default_temperature: float | None = Field(0.0, description="used if a request has none; null: none is sent")
 
 
 class HttpEngine(ABC):

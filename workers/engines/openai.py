@@ -28,7 +28,9 @@ class OpenAISettings(HttpSettings):
 
     base_url: str = Field("https://api.openai.com/v1", description="the service's address, up to and with its version")
     organization: str | None = Field(None, description="OpenAI's organization id")
-    max_tokens_field: str = Field("max_tokens", description="how the service calls the most tokens of an answer")
+    max_tokens_field: str = Field(
+        "max_tokens", description="the service's field for the maximum number of tokens of an answer"
+    )
 
 
 class OpenAIEngine(HttpEngine):

@@ -272,7 +272,7 @@ class Decompressor:
             zlib_header = start[0] & 15 == 8 and int.from_bytes(start[:2], "big") % 31 == 0
             self._zlib = zlib.decompressobj(GZIP_OR_ZLIB if zlib_header else RAW_DEFLATE)
         elif self._encoding in ("br", "zstd", "compress"):
-            raise FramingError(f"it is compressed as {self._encoding}, which was not asked for")
+            raise FramingError(f"it is compressed as {self._encoding}, which the request does not accept")
 
     def _next(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the next step of what the bytes stand for, and the bytes that are left."""
@@ -281,7 +281,7 @@ class Decompressor:
         try:
             piece = self._zlib.decompress(data, UNCOMPRESSED_STEP)
         except zlib.error as error:
-            raise FramingError(f"its compression cannot be undone: {error}") from None
+            raise FramingError(f"it cannot be decompressed: {error}") from None
         if not self._zlib.eof:
             return piece, self._zlib.unconsumed_tail
         self._has_member, self._start = True, b""

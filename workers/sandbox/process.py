@@ -123,10 +123,10 @@ def _answered(answer: Callable[[Any], Any], question: Any) -> tuple[bool, Any]:
 
 def _limit_error(limit: Any, *, stopped: bool = True) -> SandboxLimitError:
     if limit == "size":
-        return SandboxLimitError("the result is too large to be handed on", limit="size", hint=ON_SIZE)
+        return SandboxLimitError("the result is too large to be returned", limit="size", hint=ON_SIZE)
     if limit == "time":
-        return SandboxLimitError("it takes longer to compute than it may", limit="time", stopped=stopped)
-    return SandboxLimitError("it takes more memory to compute than it may", limit="memory", stopped=stopped)
+        return SandboxLimitError("it takes longer than its time limit", limit="time", stopped=stopped)
+    return SandboxLimitError("it takes more memory than its limit", limit="memory", stopped=stopped)
 
 
 def _rebuilt(module: str, name: str, message: str, fields: dict[str, Any]) -> Exception:

@@ -188,7 +188,8 @@ class Worker:
     async def _embed(self, requests: list[Request]) -> list[Response]:
         if not isinstance(self.engine, EmbeddingEngine):
             raise SetupError(
-                f"{self.spec.name} ({self.spec.type}) makes no embeddings", hint="deploy an embedding model and name it"
+                f"{self.spec.name} ({self.spec.type}) does not return embeddings",
+                hint="deploy an embedding model and name it",
             )
         engine, started = self.engine, perf_counter()
         texts = [request.messages[0].content for request in requests]

@@ -23,8 +23,8 @@ def evaluate(
     history: Annotated[
         Literal["own", "gold"], typer.Option(help="The SQL of earlier turns: the model's own, or the reference.")
     ] = "own",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions or conversations.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Draw them at random. Left out: evenly spread.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of questions or conversations.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed for drawing them at random. Left out: evenly spread.")] = None,
     store: Annotated[
         Literal["on", "off", "refresh"] | None, typer.Option(help="The call store: refresh ignores cached answers.")
     ] = None,
