@@ -97,7 +97,7 @@ def load_turn(connection: Connection, name: str) -> dict[str, Any] | None:
     turns = [row] if "history" in row else [value for value in row.values() if is_turn(value)]
     if len(turns) != 1 and not (len(row) == 1 and None in row.values()):
         hint = "a turn is a response: SELECT llm_chat('…') AS response"
-        raise RequestError(f"the table {name} holds {'several turns' if turns else 'no turn'}", hint=hint)
+        raise RequestError(f"the table {name} contains {'several turns' if turns else 'no turn'}", hint=hint)
     return turns[0] if turns else None
 
 

@@ -26,7 +26,7 @@ NASTY = """it's "quoted" '''thrice''' \"\"\"and\"\"\" \\n $HOME {x} {{ }} %d ðŸ¦
         ("%chat", "there is no question"),
         ("%%chat --model kimi_chat\n\n", "there is no question"),
         ("%chat --input nowhere hello", "there is no table nowhere to continue"),
-        ("%chat --input numbers hello", "does not contain a turn"),
+        ("%chat --input numbers hello", "contains no turn"),
         ("%chat --input several hello", "has several rows"),
         ("%chat --input nobody hello", "has no row"),
         ("%chat --output numbers hello", "there is a table numbers already"),
