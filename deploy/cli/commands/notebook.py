@@ -29,7 +29,7 @@ def notebook(
         quackllm notebook
         quackllm notebook ~/duck --copy-only
 
-    A copy that exists already stays as it is, with your changes.
+    A copy that is there already stays as it is, with your changes.
     """
     copied = copy_examples(folder)
     print_line(

@@ -30,4 +30,4 @@ def test_a_changed_copy_stays_and_a_deleted_one_comes_back(tmp_path: Path) -> No
     copy(tmp_path)
     assert changed.read_text("utf-8") == "changed"
     assert deleted.exists()
-    assert "exists already" in copy(tmp_path)
+    assert "there already" in copy(tmp_path)
