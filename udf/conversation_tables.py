@@ -1,4 +1,4 @@
-"""Turns kept as tables: one row, the answer with its history, which SQL and another process continue by its name."""
+"""Turns stored as tables: one row, the answer with its history; SQL and other processes continue it by its name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READ_ONLY = "SELECT readonly FROM duckdb_databases() WHERE database_name = curre
 
 
 def check_turn_name(connection: Connection, name: str) -> None:
-    """Make sure that a turn can be kept under this name, before it is paid for.
+    """Make sure that a turn can be stored under this name, before the call is paid for.
 
     Raises:
         RequestError: it is no name, or one of a table that holds something else, or nothing can be written here.
@@ -59,19 +59,19 @@ def save_response(connection: Connection, name: str, response: Response, column:
 def save_turn(
     connection: Connection, name: str, row: Mapping[str, Any], sql_type: str, column: str | None = None
 ) -> None:
-    """Keep a STRUCT of this SQL type that has a `history`; else as `keep_response`."""
+    """Store a STRUCT of this SQL type that has a `history`; else as `keep_response`."""
     value = f"$1::{sql_type} AS {quote_identifier(column)}" if column else f"unnest($1::{sql_type})"
     connection.execute(f"CREATE OR REPLACE TABLE {quote_identifier(name)} AS SELECT {value}", [dict(row)])
     connection.execute(f"COMMENT ON TABLE {quote_identifier(name)} IS '{TURN_COMMENT}'")
 
 
 def list_turns(connection: Connection) -> list[str]:
-    """Return the names of the turns that are kept here."""
+    """Return the names of the turns that the database stores."""
     return sorted(table for table, comment in execute_raw(connection, TABLES_AND_VIEWS) if comment == TURN_COMMENT)
 
 
 def has_table(connection: Connection, name: str) -> bool:
-    """Whether there is a table or view of that name, kept turn or not."""
+    """Whether there is a table or view of that name, stored turn or not."""
     return name.lower() in {table.lower() for table, _ in execute_raw(connection, TABLES_AND_VIEWS)}
 
 

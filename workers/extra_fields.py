@@ -1,4 +1,4 @@
-"""What the option `extra` may hold: any field of a service but those that decide who is asked, how often, for how much.
+"""What the option `extra` may contain: a service's fields, except those that decide the model, the count and the cost.
 
 A key, a price and a budget speak of a model, of calls and of tokens. A field of `extra` overrides the one of that name
 in the body that is sent, so that `extra: {"model": "dear"}` would ask another model than the one that is paid for.

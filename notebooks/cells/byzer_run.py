@@ -78,7 +78,7 @@ def _connect(connection: Connection, options: dict[str, str]) -> str:
     """Say that the model of `run command as LLM` answers.
 
     Raises:
-        RequestError: it is not deployed, or something else than answering is asked for.
+        RequestError: it is not deployed, or the statement wants something other than answers.
     """
     name, action = options.get("udfName", ""), options.get("action", "infer")
     if action != "infer":

@@ -52,7 +52,7 @@ class Statement:
         self.failed: dict[Hashable, str] = {}
         self.warnings: dict[str, None] = {}
         self.sql_results: dict[QuestionKey, Text2SqlResult] = {}
-        # Model by name: the same from the first row to the last, even if somebody deploys another meanwhile.
+        # Model by name: the same from the first row to the last, even if another is deployed meanwhile.
         self.models: dict[str | None, ModelSpec] = {}
         self.rows: Counter[str] = Counter()
         self.expected: int | None = None

@@ -34,7 +34,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Limits(BaseModel):
-    """What one model may ask of its service, over all its workers: `infer_params` keys that begin with `limits.`."""
+    """The limits of one model at its service, over all its workers: `infer_params` keys that begin with `limits.`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -108,7 +108,7 @@ class ModelSpec(BaseModel):
 
     @property
     def prompt_form(self) -> str | None:
-        """The text-to-SQL prompt form that the model was trained on, where the user said so."""
+        """The text-to-SQL prompt form that the model was trained on, if the user set one."""
         form: str | None = self.infer_params.get("prompt_form")
         return form
 

@@ -65,7 +65,7 @@ class EncoderEngine:
             return await asyncio.to_thread(_encode, list(texts))
 
     async def close(self) -> None:
-        """Nothing to free: the weights stay for the next who asks."""
+        """Nothing to free: the weights stay for the next request."""
 
 
 def _encode(texts: list[str]) -> list[list[float]]:

@@ -30,7 +30,7 @@ DEFAULT_TIMEOUT_SECONDS = 600.0
 CONNECT_SECONDS = 10.0
 """How long a connection may take, TLS and proxy included."""
 KEEP_ALIVE_SECONDS = 4.0
-"""An idle connection is kept for less than uvicorn's 5 s, so that none is used while the server closes it."""
+"""An idle connection is reused for less than uvicorn's 5 s, so that none is used while the server closes it."""
 MAX_REPLY_BYTES = 8 * 2**20
 """The most bytes of a reply: an answer of a million tokens has about 4 million."""
 MAX_REDIRECTS = 5
@@ -210,7 +210,7 @@ def encoded(fields: Mapping[str, Any]) -> bytes:
 
 
 def checked_address(address: str) -> str:
-    """Return an address that can be asked.
+    """Return an address that requests can be sent to.
 
     Raises:
         SetupError: it is none.

@@ -57,6 +57,7 @@ class OpenAIEngine(HttpEngine):
         fields = option_fields(options, given.default_temperature)
         if options.max_tokens is not None:
             fields[given.max_tokens_field] = fields.pop("max_tokens")
+        fields |= logprobs_fields(request)
         fields["model"] = given.model
         fields["messages"] = [_message(message) for message in request.messages]
         if options.top_k is not None:
@@ -74,7 +75,7 @@ class OpenAIEngine(HttpEngine):
         return Call("/embeddings", without_nulls(fields))
 
     async def events(self, request: Request) -> AsyncIterator[tuple[ReplyEvent, Mapping[str, str]]]:
-        """Yield the values of a stream; a service that refuses `stream_options` is asked without it from then on."""
+        """Yield the values of a stream; if a service refuses `stream_options`, later requests leave it out."""
         try:
             async for event in super().events(request):
                 yield event
@@ -97,9 +98,16 @@ def option_fields(options: Options, default_temperature: float | None) -> dict[s
             fields[name] = value
     if options.stop:
         fields["stop"] = list(options.stop)
-    if options.response_format is not None:
+    if options.response_format is not None and options.response_format.keys() == {"choice"}:
+        fields["structured_outputs"] = dict(options.response_format)  # vLLM's own field.
+    elif options.response_format is not None:
         fields["response_format"] = response_format_field(options.response_format)
     return fields
+
+
+def logprobs_fields(request: Request) -> dict[str, Any]:
+    """Return what asks for the likeliest tokens; DashScope names it the same."""
+    return {"logprobs": True, "top_logprobs": request.top_logprobs} if request.top_logprobs else {}
 
 
 def response_format_field(given: dict[str, Any]) -> dict[str, Any]:

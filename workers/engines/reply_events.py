@@ -1,4 +1,4 @@
-"""The framing of a reply, read from what came and not from what was asked for: JSON, lines of JSON, or events.
+"""The framing of a reply, read from what arrived and not from what was requested: JSON, lines of JSON, or events.
 
 A service that was asked for one JSON object may send server-sent events, and the other way round; with a byte order
 mark, with CR LF, compressed, in another encoding, or without the blank lines that should end an event.
@@ -236,7 +236,7 @@ class Decompressor:
         self._max_bytes = self._left = max_bytes
         self._encoding = (encoding or "").lower()
         self._start: bytes | None = b""
-        """What came of a beginning that is too short to tell; None within the body."""
+        """The reply whose beginning is too short to tell its format; None within the body."""
         self._zlib: Any = None
         self._has_member = False
 

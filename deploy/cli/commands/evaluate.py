@@ -33,7 +33,7 @@ def evaluate(
     cluster: Cluster = None,
     json: Json = False,
 ) -> None:
-    """Count how many questions of a suite are answered right, asked through the function text2sql.
+    """Count how many questions of a suite the function text2sql answers right.
 
     SQL is right if it returns the rows of the reference SQL or, if neither can run, is equivalent to it.
     The suites are the sample's, or those of the folder in QUACKLLM_DATA:

@@ -29,7 +29,7 @@ MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
 
 class RequestModel(BaseModel):
-    """Something that a client sends; a field that nobody knows is an error which names the near ones."""
+    """Something that a client sends; an unknown field is an error that names similar fields."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
     passes_on: ClassVar[bool] = False  # Whether unknown fields are passed on to the service.
