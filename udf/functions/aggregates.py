@@ -97,7 +97,7 @@ def aggregate(
 
 def text_lists(column: Column) -> list[list[str] | None]:
     """Return the texts of each row's list, without NULLs; None for a NULL."""
-    return [given and [one.text for one in given if one is not None] for given in input_lists(column)]
+    return [None if items is None else [one.text for one in items if one is not None] for items in input_lists(column)]
 
 
 def input_lists(column: Column) -> list[list[Input | None] | None]:
