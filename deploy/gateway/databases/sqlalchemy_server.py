@@ -126,7 +126,7 @@ class SqlAlchemyDatabase:
         family = FAMILIES.get(url.get_backend_name())
         if family is None:
             hint = f"supported are: duckdb, {', '.join(FAMILIES)}"
-            raise SetupError(f"databases with a {url.drivername}:// URL are not supported", hint=hint)
+            raise SetupError(f"databases with the URL scheme {url.drivername} are not supported", hint=hint)
         self._family, self.product, self.dialect = family, family.product, family.dialect
         self._engine = _engine(url, family)
 

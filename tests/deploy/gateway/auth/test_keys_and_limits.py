@@ -100,7 +100,7 @@ def test_a_budget_of_calls_ends_and_what_is_known_is_free(gateway: str, home: Pa
     with client_with(gateway, key) as client:
         for text in ("one", "one", "two"):
             ask(client, text, "standin")
-        with pytest.raises(openai.RateLimitError, match="spent 2 calls of the 2") as caught:
+        with pytest.raises(openai.RateLimitError, match="used its budget: 2 of 2 calls") as caught:
             ask(client, "three", "standin")
         assert (caught.value.code, caught.value.response.headers["X-Should-Retry"]) == ("insufficient_quota", "false")
         assert service.count() == 2

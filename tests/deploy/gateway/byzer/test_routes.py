@@ -176,7 +176,7 @@ def test_where_every_row_fails_the_status_says_so_in_the_provider_s_words(servic
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        ({"data": "nonsense"}, "no JSON"),
+        ({"data": "nonsense"}, "not JSON"),
         ({"data": "{}"}, "JSON array"),
         ({"data": "[1]", "dataType": "row"}, "array of objects"),
         ({"data": "[]", "dataType": "vector"}, "dataType"),

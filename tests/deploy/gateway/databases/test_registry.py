@@ -206,7 +206,7 @@ def test_urls_and_passwords_are_references_and_a_missing_one_says_what_to_set(
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("oracle://scott@127.0.0.1/orcl", "no database is read through oracle"),
+        ("oracle://scott@127.0.0.1/orcl", "URL scheme oracle"),
         ("nonsense", "cannot be read"),
         ("sqlite://", "names no SQLite file"),
     ],
