@@ -130,7 +130,7 @@ def test_a_query_that_takes_too_much_memory_is_ended_and_the_next_one_is_answere
         "DuckDB": "SELECT len(list_transform(range(1000000), lambda x: repeat('x', 1000000))) AS n",
     }
     with pytest.raises(DatabaseError, match=r"(?i)memory|too big"):
-        narrow.run(sql[database.kind], 1)
+        narrow.run(sql[database.product], 1)
     assert database.run("SELECT 1 AS one", 1).columns == ("one",)
 
 
