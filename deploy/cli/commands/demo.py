@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from itertools import groupby
 from time import perf_counter
 from typing import Annotated
@@ -20,8 +21,10 @@ from rich.table import Table
 from .... import workers
 from ....udf.connection import Connection, connect
 from ....udf.session.statement import FailedRowsWarning
+from ....udf.text2sql.evaluation.databases import QuestionDatabases
 from ....udf.text2sql.evaluation.datasets import Question, load_questions, open_database
-from ....udf.text2sql.evaluation.runner import RIGHT, judge
+from ....udf.text2sql.evaluation.gold import GoldAnswers
+from ....udf.text2sql.evaluation.scoring import RIGHT, ModelAnswer, Outcome
 from ....workers.sql_text import quote_literal
 from ...console import print_line, stdout
 
@@ -105,9 +108,19 @@ def _answers(connection: Connection, drawn: Sequence[Question]) -> list[tuple[Qu
     return [(question, sql_of[question.question]) for question in drawn]
 
 
+@lru_cache(maxsize=1)
+def _gold() -> GoldAnswers:
+    return GoldAnswers(QuestionDatabases())
+
+
+def _outcome(question: Question, sql: str | None) -> Outcome:
+    (scored,) = _gold().score([(question, ModelAnswer(sql, "" if sql else "declined"))])
+    return scored.outcome
+
+
 def _show(connection: Connection, question: Question, sql: str | None, number: int) -> bool:
     """Print a question with its SQL and rows; return whether they are right."""
-    outcome = judge(connection, question, sql).outcome
+    outcome = _outcome(question, sql)
     stdout.print(f"[bold]{number}. {question.question}[/bold]", highlight=False)
     if sql is not None:
         stdout.print(Syntax(sql, "sql", word_wrap=True, background_color="default"))
@@ -144,7 +157,7 @@ def _on_ray(database: str, drawn: Sequence[Question]) -> int:
         started = perf_counter()
         answers = _answers(connection, drawn)
         seconds = perf_counter() - started
-        right = sum(judge(connection, question, sql).outcome == RIGHT for question, sql in answers)
+        right = sum(_outcome(question, sql) == RIGHT for question, sql in answers)
     replicas = workers.status(MODEL, cluster="local").replicas
     shares = ", ".join(f"process {replica.pid} answered {replica.answered}" for replica in replicas)
     print_line(f"{len(drawn)} questions in {seconds:.1f} s: {right} right; {shares}\n")
