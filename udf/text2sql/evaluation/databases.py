@@ -55,7 +55,7 @@ def open_source(name: str) -> duckdb.DuckDBPyConnection:
 def schema_text(question: Question) -> str | None:
     """Return the argument `schema :=` for a question with its own schema; None if it has a database."""
     if question.columns:
-        columns = tuple(Column(name, kind) for name, kind in question.columns)
+        columns = tuple(Column(name, type_name) for name, type_name in question.columns)
         return format_mschema(Schema(tables=(Table("t", columns),)))
     return question.schema or None
 
@@ -72,7 +72,7 @@ class QuestionDatabases:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for connection in self._connections.values():
             if isinstance(connection, duckdb.DuckDBPyConnection):

@@ -15,7 +15,7 @@ from . import child_queries
 from .databases import QuestionDatabases, schema_text, source_path
 from .datasets import Question
 from .question_rows import SkippedRow, reads_several_tables
-from .scoring import FAILED, SECONDS, Difference, ModelAnswer, ScoredAnswer, outcome_of
+from .scoring import FAILED, SECONDS, Difference, ModelAnswer, ScoredAnswer, find_outcome
 
 Job = tuple[Callable[..., Any], tuple[Any, ...]]  # A function of `child_queries` and its arguments.
 MEGABYTES = 1024  # For a query, its rows and the reference rows.
@@ -106,7 +106,7 @@ class GoldAnswers:
 
 def _scored(question: Question, answered: ModelAnswer, judgement: Any) -> ScoredAnswer:
     if answered.sql is None:
-        judgement = outcome_of(answered.code), "", None
+        judgement = find_outcome(answered.code), "", None
     outcome, why, fields = (FAILED, str(judgement), None) if isinstance(judgement, Exception) else judgement
     joins = reads_several_tables(question.sql)
     return ScoredAnswer(question, answered.sql, outcome, joins, answered, fields and Difference(*fields), why)

@@ -100,13 +100,15 @@ def judge_rows(
     return EMPTY if right and not given else WRONG, "", difference(right or [], given)
 
 
-def outcome_of(code: str) -> Outcome:
+def find_outcome(code: str) -> Outcome:
     """Return the outcome for an error code: DuckDB's error types, ours, or else a service's."""
     return OUTCOME_OF_CODE.get(code, UNBOUND if code in DUCKDB_WORDS else SERVICE)
 
 
-def _message(kind: type[BaseException]) -> set[str]:
-    return {kind.__name__.removesuffix("Exception").lower()}.union(*(_message(sub) for sub in kind.__subclasses__()))
+def _message(error_type: type[BaseException]) -> set[str]:
+    return {error_type.__name__.removesuffix("Exception").lower()}.union(
+        *(_message(sub) for sub in error_type.__subclasses__())
+    )
 
 
 DUCKDB_WORDS = frozenset(_message(duckdb.Error))
@@ -127,7 +129,7 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECOND
         timer.cancel()
 
 
-def rows_of(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECONDS) -> Rows | None:
+def fetch_rows(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECONDS) -> Rows | None:
     """Return the rows of a query; None if it fails or exceeds the time limit."""
     return run(connection, sql, seconds)[0]
 
