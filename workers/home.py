@@ -14,7 +14,7 @@ from .errors import SetupError
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # What we write into the folder, and what users write there for us: prompts, answers, keys, passwords of databases.
-PRIVATE_FILES = ("*.sqlite", "*.sqlite-*", "*.sqlite.*", "*.yaml", "*_history", "keys", "keys/*")
+PRIVATE_FILES = ("*.lock", "*.sqlite", "*.sqlite-*", "*.sqlite.*", "*.yaml", "*_history", "keys", "keys/*")
 
 
 def home_folder() -> Path:
