@@ -154,6 +154,8 @@ def piece(text: Any = None, reason: Any = None) -> dict[str, Any]:
         (42, "42", None),
         ("<think>hm</think>\n\nFour", "Four", "hm"),
         ("<thinking>\nhm\n</thinking>Four", "Four", "hm"),
+        ("<seed:think>hm</seed:think>Four", "Four", "hm"),
+        ("```\n<think>hm</think>\n```", "```\n<think>hm</think>\n```", None),
         ("<think>\n\n</think>\n\nFour", "Four", None),
         ("a\ud83d", "a\ufffd", None),
         ("\ud83d\ude00", "😀", None),
@@ -211,7 +213,7 @@ def test_the_framing_is_read_from_what_came(raw: RawService, stream: bool) -> No
         *[(reason, "stop") for reason in (None, "", 7, ["stop"], {"type": "stop"})],
         *[
             (reason, "length")
-            for reason in ("MAX_TOKENS", "max_length", "model_length", "model-context-window-exceeded")
+            for reason in ("MAX_TOKENS", "max_length", "length_limit", "model_length", "model-context-window-exceeded")
         ],
         *[(reason, "filter") for reason in ("SAFETY", "content_filter", "RECITATION", "sensitive")],
     ],
