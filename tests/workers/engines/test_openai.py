@@ -167,6 +167,11 @@ def test_the_content_is_made_text(raw: RawService, stream: bool, text: Any, outp
     assert (response.output, response.reasoning, response.finish_reason) == (output, reasoning, "stop")
 
 
+def test_a_null_that_keeps_a_stream_alive_is_no_part_of_the_answer(raw: RawService) -> None:
+    response = said(RawReply.events(None, piece("Hi"), None, piece(None, "stop")), raw, True)
+    assert (response.output, response.error) == ("Hi", None)
+
+
 def test_thinking_that_ends_in_another_piece_is_not_shown(raw: RawService) -> None:
     pieces = [piece(text) for text in ("<th", "ink>one", " two</thi", "nk>", "\n\nFour", " five")]
     response = said(RawReply.events(*pieces, piece(None, "stop")), raw, stream=True)
