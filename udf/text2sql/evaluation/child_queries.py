@@ -77,8 +77,8 @@ def check_example(path: str | None, sql: str, schema: Schema, bindable: bool, se
         return "", ("guard", error.message)
     if path is not None:
         return _run_example(path, sql, seconds)
-    error = unbound(sql, schema) if bindable else None
-    return ("", error) if error else (sql, None)
+    refused = unbound(sql, schema) if bindable else None
+    return ("", refused) if refused else (sql, None)
 
 
 def _run_example(path: str, sql: str, seconds: float) -> tuple[str, Any]:

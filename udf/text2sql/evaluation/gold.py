@@ -54,8 +54,8 @@ class GoldAnswers:
                         jobs[key] = self._reference_job(question)
                     except SetupError as error:
                         self._bad[key] = SkippedRow(question.line, "schema", str(error).replace("\n", "; "))
-            for key, error in zip(jobs, self._run([*jobs.values()]), strict=True):
-                failed = ("run", str(error)) if isinstance(error, Exception) else error
+            for key, outcome in zip(jobs, self._run([*jobs.values()]), strict=True):
+                failed = ("run", str(outcome)) if isinstance(outcome, Exception) else outcome
                 self._bad[key] = SkippedRow(key[1], *failed) if failed else None
             return [self._bad[question, question.line] for question in questions]
 
