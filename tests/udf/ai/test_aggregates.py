@@ -10,7 +10,7 @@ from quackllm.udf.ai import tree
 
 import quackllm
 from standin.fixtures import StandIn
-from standin.standin_answers import judgement
+from standin.standin_answers import answer_to
 
 ROWS = 10_000
 TEXT = "'[0-99] How good is it? ‹dish ' || i || '›'"
@@ -22,9 +22,10 @@ def expected_calls(texts: list[str]) -> int:
     parts = tree.cut(tree.pieces(sorted(texts), limit), limit)
     calls = len(parts)
     while len(parts) > 1:
-        answers = [judgement(tree.written(part)) or "" if len(part) > 1 else part[0] for part in parts]
+        answers = [answer_to([{"role": "user", "content": tree.written(part)}]).strip() for part in parts]
         parts = tree.cut(answers, limit, least=2)
-        calls += sum(len(part) > 1 for part in parts)
+        assert all(len(part) > 1 for part in parts)
+        calls += len(parts)
     return calls
 
 
