@@ -70,6 +70,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.text2sql.training_data": ("workers", "udf.text2sql"),
     "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
     "udf.ai": ("workers",),
+    "udf.accuracy": LEAVES,
     "udf.session": ("udf.calls", "udf.settings", "udf.text2sql.result", "workers"),
     "udf.planner": (
         *(
