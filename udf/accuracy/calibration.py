@@ -42,6 +42,12 @@ class Proposal:
     answers: Sequence[Any]
     scores: np.ndarray
 
+    def confidence(self) -> np.ndarray:
+        """Return how sure each answer is."""
+        if not any(isinstance(answer, bool) for answer in self.answers):
+            return self.scores
+        return np.where([answer is True for answer in self.answers], self.scores, 1.0 - self.scores)
+
 
 @dataclass
 class Decision:
@@ -50,10 +56,14 @@ class Decision:
     Args:
         taken: the answers that are taken over, by row; the model answers all other rows.
         sampled: how many rows were drawn at random.
+        wrong: how many of the answers taken over are likely wrong, by the sample.
+        wrongly_true: how many of these are TRUE.
     """
 
     taken: dict[int, Any] = field(default_factory=dict)
     sampled: int = 0
+    wrong: float = 0.0
+    wrongly_true: float = 0.0
 
 
 @dataclass
@@ -138,7 +148,7 @@ class Calibration:
             yield self._sequence(rows, passing, True, allowed, self._share)
         if wanted.recall is None and wanted.precision is None:
             wrong = (1.0 - (wanted.accuracy or 1.0)) * total
-            rows = np.argsort(-self._confidence()[self._start :], kind="stable")
+            rows = np.argsort(-self.proposal.confidence()[self._start :], kind="stable")
             yield self._sequence(rows, sizes, None, lambda true: np.full(len(sizes), wrong), 1.0)
 
     def _sequence(
@@ -159,11 +169,6 @@ class Calibration:
             return list(range(self._start, self._size))
         (only,) = self._sequences
         return sorted(only.rows[: only.test.sizes[-1]].tolist())
-
-    def _confidence(self) -> np.ndarray:
-        if not isinstance(self.proposal.answers[0], bool):
-            return self.proposal.scores
-        return np.where(np.asarray(self.proposal.answers), self.proposal.scores, 1.0 - self.proposal.scores)
 
     def _unlabelled(self, rows: Sequence[int]) -> list[int]:
         return [row for row in rows if row not in self.labels]
@@ -216,12 +221,16 @@ class Calibration:
         return min(max(math.ceil(wanted), LEAST_SAMPLE), most, len(self._drawable) - self._drawn) if wanted > 0.0 else 0
 
     def _decide(self) -> Decision:
-        decision, true = Decision(sampled=self._drawn), self._true()
+        true, given = self._true(), dict[int, Any]()
         for each in self._sequences:
             for row in each.rows[: each.test.safe_size(each.allowed(true))].tolist():
-                if row not in self.labels:
-                    decision.taken.setdefault(row, each.answers[row])
-        return decision
+                if each.answers[row] is not None:
+                    given.setdefault(row, each.answers[row])
+        drawn = [row for row in self._drawable[: self._drawn] if row in self.labels and row in given]
+        wrong = [given[row] for row in drawn if given[row] != self.labels[row]]
+        taken = {row: answer for row, answer in given.items() if row not in self.labels}
+        weight = len(taken) / max(1, len(drawn))
+        return Decision(taken, self._drawn, weight * len(wrong), weight * sum(answer is True for answer in wrong))
 
 
 def _wrong_among_passing(wanted: Guarantee, sizes: np.ndarray) -> Callable[[float], np.ndarray]:

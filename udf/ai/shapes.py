@@ -29,6 +29,7 @@ class Answer:
     value: Any
     code: str | None = None
     problem: str = ""
+    probability: float | None = None
 
 
 class Shape(Protocol):

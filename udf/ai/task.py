@@ -11,6 +11,7 @@ from typing import Any
 from ...workers.errors import RequestError
 from ...workers.messages import Message, Request, Response
 from ...workers.options import Options
+from ..accuracy.stand_in import StandIn
 from .inputs import Input
 from .prompts import INSTRUCTIONS, NO, QUOTES, REPEAT, SENTIMENTS, TASKS, YES, is_chinese
 from .shapes import Answer, FreeText, OneLabel, OneValue, Record, Records, Score, Shape, SomeLabels, YesOrNo
@@ -231,3 +232,8 @@ def result_json(answer: Answer, responses: Sequence[Response]) -> str:
     error = {"code": answer.code, "message": answer.problem} if answer.code else None
     detail = {"value": answer.value, "error": error, "explanation": last.reasoning, "by": "model", "usage": usage}
     return json.dumps(detail, ensure_ascii=False)
+
+
+def stand_in_json(given: StandIn) -> str:
+    """Return the detail of an answer that the model did not give, as JSON."""
+    return json.dumps({"value": given.value, "probability": given.probability, "by": given.by}, ensure_ascii=False)

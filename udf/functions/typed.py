@@ -8,15 +8,18 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from ...workers.messages import Failure, Request, Response
+from ..accuracy.stand_in import StandIn
 from ..ai.constraints import constraint_for
 from ..ai.inputs import Input, input_of_json
 from ..ai.shapes import Answer
-from ..ai.task import Task, read_task, result_json, result_structure
+from ..ai.task import Task, read_task, result_json, result_structure, stand_in_json
+from ..planner.cascade.rows import StatedCall
 from ..session.answer_source import MADE_UP
 from ..session.session import Session
 from ..value_text import json_rows
 from .arrow import prompt_texts
 from .distinct import Column, answer_distinct
+from .stated_calls import answer_stated, stated_calls
 
 Row = tuple[Task, Input]
 
@@ -48,11 +51,12 @@ def answer(
         questions, details: as `read_task` takes them.
         mode: the store mode of this very call, else the statement's.
     """
-    arguments = zip(functions.to_pylist(), questions.to_pylist(), details.to_pylist(), strict=True)
-    tasks = [read_task(*one) for one in arguments]
+    arguments = list(zip(*(each.to_pylist() for each in (functions, questions, details, names)), strict=True))
+    tasks = [read_task(*one[:3]) for one in arguments]
     rows = [(task, one) if task and one else None for task, one in zip(tasks, inputs(given), strict=True)]
     firsts = [_first_request(session, name, row) for name, row in zip(names.to_pylist(), rows, strict=True)]
-    first = _responses(session, names, firsts, mode)
+    calls = stated_calls(session, arguments, rows, mode)
+    first = _first_answers(session, names, calls, rows, firsts, mode)
     repeats = [_repeat(*one) for one in zip(rows, firsts, first, strict=True)]
     second = _responses(session, names, repeats, mode) if any(repeats) else [None] * len(rows)
     results = [_result(session, *one) for one in zip(rows, firsts, first, repeats, second, strict=True)]
@@ -83,9 +87,24 @@ def _responses(
     return [None if place is None else answers[place] for place in places]
 
 
-def _repeat(row: Row | None, request: Request | None, response: Response | None) -> Request | None:
+def _first_answers(
+    session: Session,
+    names: Column,
+    calls: Sequence[StatedCall | None],
+    rows: Sequence[Row | None],
+    requests: Sequence[Request | None],
+    mode: Column,
+) -> list[Response | StandIn | None]:
+    """Return the answers to the first requests; a helper or a proxy may stand in where an accuracy is stated."""
+    stated = answer_stated(session, calls, rows, requests, mode) if any(calls) else {}
+    others = [None if place in stated else request for place, request in enumerate(requests)]
+    answers = _responses(session, names, others, mode)
+    return [stated.get(place, answer) for place, answer in enumerate(answers)]
+
+
+def _repeat(row: Row | None, request: Request | None, response: Response | StandIn | None) -> Request | None:
     """Return what a row is asked once more."""
-    if row is None or request is None or response is None or response.request_id == MADE_UP:
+    if row is None or request is None or not isinstance(response, Response) or response.request_id == MADE_UP:
         return None
     task, given = row
     return task.repeat(request, response, task.read(response, given))
@@ -95,13 +114,15 @@ def _result(
     session: Session,
     row: Row | None,
     request: Request | None,
-    first: Response | None,
+    first: Response | StandIn | None,
     repeat: Request | None,
     second: Response | None,
 ) -> str | None:
     if row is None or first is None or (repeat is not None and second is None):
         return None
     task, given = row
+    if isinstance(first, StandIn):
+        return stand_in_json(first)
     if first.request_id == MADE_UP:
         return result_json(task.made_up(first), [first])
     responses = [first] if second is None else [first, second]
