@@ -51,12 +51,21 @@ class StatedCall:
 
 @dataclass
 class Population:
-    """The rows of one call: distinct requests, with what each shows to the model; `site` numbers it."""
+    """All that one call asks in one dry run.
+
+    Args:
+        site: the number of its call site.
+        spec: the model.
+        call: the call.
+        requests: the distinct requests, with what each shows to the model.
+        is_missing: whether an answer was missing.
+    """
 
     site: int
     spec: ModelSpec
     call: StatedCall
-    rows: dict[Request, Input] = field(default_factory=dict)
+    requests: dict[Request, Input] = field(default_factory=dict)
+    is_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,8 @@ class Rows:
     def __init__(self, session: Session, population: Population) -> None:
         self.session, self.spec, self.call = session, population.spec, population.call
         identity = population.spec.identity
-        self.requests = sorted(population.rows, key=lambda request: request_key(identity, request))
-        self.inputs = [population.rows[request] for request in self.requests]
+        self.requests = sorted(population.requests, key=lambda request: request_key(identity, request))
+        self.inputs = [population.requests[request] for request in self.requests]
         self.labels: dict[int, Any] = {}
         self._asked: set[int] = set()
 
