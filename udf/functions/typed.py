@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from ...workers.messages import Failure, Request, Response
-from ..accuracy.stand_in import StandIn
-from ..ai.constraints import constraint_for
+from ...workers.options import Options
+from ..accuracy.stand_in import By, StandIn
+from ..ai.constraints import constraint_for, holds_choices
 from ..ai.inputs import Input, input_of_json
 from ..ai.shapes import Answer
-from ..ai.task import Task, read_task, result_json, result_structure, stand_in_json
+from ..ai.task import Task, read_task, result_json, result_structure
 from ..planner.cascade.rows import StatedCall
 from ..session.answer_source import MADE_UP
 from ..session.session import Session
@@ -22,6 +24,46 @@ from .distinct import Column, answer_distinct
 from .stated_calls import answer_stated, stated_calls
 
 Row = tuple[Task, Input]
+
+
+@dataclass(frozen=True)
+class RowAnswer:
+    """What came of a row: the first request, the answer, the responses that it took, and who stood in for the model."""
+
+    request: Request
+    answer: Answer
+    responses: list[Response]
+    by: By | None = None
+
+
+class RequestBuilder:
+    """Makes the requests of one chunk of rows, the same options for all rows with the same task and model."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._holds_choices: dict[str | None, bool] = {}
+        self._options: dict[tuple[int, str | None], tuple[Options, int]] = {}
+
+    def row(
+        self, function: str, question: str | None, details: str | None, name: str | None, given: Input | None
+    ) -> Row | None:
+        """Return the task of a row, in the form that its model can answer in one token, and its input."""
+        if given is None:
+            return None
+        if name not in self._holds_choices:
+            self._holds_choices[name] = holds_choices(self._session.resolve_model(name))
+        task = read_task(function, question, details, self._holds_choices[name] and function == "score")
+        return (task, given) if task else None
+
+    def request(self, name: str | None, row: Row | None) -> Request | None:
+        """Return the request of a row."""
+        if row is None:
+            return None
+        task, given = row
+        if (id(task), name) not in self._options:
+            constraint = constraint_for(self._session.resolve_model(name), task.shape)
+            self._options[id(task), name] = task.options(constraint), constraint.top_logprobs
+        return task.request(given, *self._options[id(task), name])
 
 
 def result_type(_: Session, functions: Column, questions: Column, details: Column) -> pa.Array:
@@ -51,16 +93,43 @@ def answer(
         questions, details: as `read_task` takes them.
         mode: the store mode of this very call, else the statement's.
     """
-    arguments = list(zip(*(each.to_pylist() for each in (functions, questions, details, names)), strict=True))
-    tasks = [read_task(*one[:3]) for one in arguments]
-    rows = [(task, one) if task and one else None for task, one in zip(tasks, inputs(given), strict=True)]
-    firsts = [_first_request(session, name, row) for name, row in zip(names.to_pylist(), rows, strict=True)]
+    builder = RequestBuilder(session)
+    arguments = list(zip(*(column.to_pylist() for column in (functions, questions, details, names)), strict=True))
+    rows = [builder.row(*one, value) for one, value in zip(arguments, inputs(given), strict=True)]
     calls = stated_calls(session, arguments, rows, mode)
+    answers = answer_rows(session, builder, names, rows, mode, calls)
+    for one in answers:
+        if one and one.answer.code is not None:
+            session.statement.note_failure(one.request, Failure(one.answer.code, one.answer.problem))
+    return pa.array([one and result_json(one.answer, one.responses, one.by) for one in answers], pa.string())
+
+
+def answer_rows(
+    session: Session,
+    builder: RequestBuilder,
+    names: Column,
+    rows: Sequence[Row | None],
+    mode: Column,
+    calls: Sequence[StatedCall | None] = (),
+) -> list[RowAnswer | None]:
+    """Ask about all rows at once, and once more about those whose answer cannot be read.
+
+    Args:
+        session: the connection's.
+        builder: makes the requests.
+        names: the models; NULL for the default.
+        rows: tasks and inputs; None is not asked about.
+        mode: the store mode.
+        calls: for each row the call with a stated accuracy that it belongs to; empty where there is none.
+
+    Returns:
+        for each row what came of it; None where nothing is asked, or nothing is known yet.
+    """
+    firsts = [builder.request(name, row) for name, row in zip(names.to_pylist(), rows, strict=True)]
     first = _first_answers(session, names, calls, rows, firsts, mode)
     repeats = [_repeat(*one) for one in zip(rows, firsts, first, strict=True)]
     second = _responses(session, names, repeats, mode) if any(repeats) else [None] * len(rows)
-    results = [_result(session, *one) for one in zip(rows, firsts, first, repeats, second, strict=True)]
-    return pa.array(results, pa.string())
+    return [_read(*one) for one in zip(rows, firsts, first, repeats, second, strict=True)]
 
 
 def inputs(column: Column) -> list[Input | None]:
@@ -73,20 +142,6 @@ def inputs(column: Column) -> list[Input | None]:
     return [input_of_json(text) if valid else None for text, valid in zip(texts, there, strict=True)]
 
 
-def _first_request(session: Session, name: str | None, row: Row | None) -> Request | None:
-    if row is None:
-        return None
-    task, given = row
-    return task.request(given, constraint_for(session.resolve_model(name), task.shape))
-
-
-def _responses(
-    session: Session, names: Column, requests: Sequence[Request | None], mode: Column
-) -> list[Response | None]:
-    answers, indices = answer_distinct(session, names, requests, mode, note_failures=False)
-    return [None if index is None else answers[index] for index in indices]
-
-
 def _first_answers(
     session: Session,
     names: Column,
@@ -95,11 +150,17 @@ def _first_answers(
     requests: Sequence[Request | None],
     mode: Column,
 ) -> list[Response | StandIn | None]:
-    """Return the answers to the first requests; a helper or a proxy may stand in where an accuracy is stated."""
+    """Return the answers to the first requests; where an accuracy is stated, a helper or a proxy may stand in."""
     stated = answer_stated(session, calls, rows, requests, mode) if any(calls) else {}
-    others = [None if place in stated else request for place, request in enumerate(requests)]
-    answers = _responses(session, names, others, mode)
-    return [stated.get(place, answer) for place, answer in enumerate(answers)]
+    others = [None if row in stated else request for row, request in enumerate(requests)]
+    return [stated.get(row, answer) for row, answer in enumerate(_responses(session, names, others, mode))]
+
+
+def _responses(
+    session: Session, names: Column, requests: Sequence[Request | None], mode: Column
+) -> list[Response | None]:
+    answers, indices = answer_distinct(session, names, requests, mode, note_failures=False)
+    return [None if index is None else answers[index] for index in indices]
 
 
 def _repeat(row: Row | None, request: Request | None, response: Response | StandIn | None) -> Request | None:
@@ -110,26 +171,22 @@ def _repeat(row: Row | None, request: Request | None, response: Response | Stand
     return task.repeat(request, response, task.read(response, given))
 
 
-def _result(
-    session: Session,
+def _read(
     row: Row | None,
     request: Request | None,
     first: Response | StandIn | None,
     repeat: Request | None,
     second: Response | None,
-) -> str | None:
-    if row is None or first is None or (repeat is not None and second is None):
+) -> RowAnswer | None:
+    if row is None or request is None or first is None or (repeat is not None and second is None):
         return None
     task, given = row
     if isinstance(first, StandIn):
-        return stand_in_json(first)
+        return RowAnswer(request, Answer(first.value, probability=first.probability), [], first.by)
     if first.request_id == MADE_UP:
-        return result_json(task.made_up(first), [first])
+        return RowAnswer(request, task.made_up(first), [first])
     responses = [first] if second is None else [first, second]
-    found = _better([task.read(response, given) for response in responses])
-    if found.code is not None:
-        session.statement.note_failure(request, Failure(found.code, found.problem))
-    return result_json(found, responses)
+    return RowAnswer(request, _better([task.read(response, given) for response in responses]), responses)
 
 
 def _better(answers: Sequence[Answer]) -> Answer:

@@ -36,9 +36,7 @@ class AnswerSource(Protocol):
             SetupError, StoreError, BudgetError: no further request can succeed.
         """
 
-    def stated(
-        self, call: Any, spec: ModelSpec, rows: Mapping[Request, Any]
-    ) -> Sequence[Response | StandIn | None]:
+    def stated(self, call: Any, spec: ModelSpec, rows: Mapping[Request, Any]) -> Sequence[Response | StandIn | None]:
         """Return one answer for each request of a call with a stated accuracy, in order: the model's, if need be.
 
         Args:

@@ -62,7 +62,9 @@ def _answers(rows: Rows, spec: ModelSpec, places: Sequence[int]) -> tuple[list[A
         return [answer.value for answer in answers], np.array([answer.probability or 0.0 for answer in answers])
     draws = [answers, *(_read(rows, spec, rows.call.task, inputs, draw) for draw in range(1, DRAWS))]
     found = [Counter(answer.value for answer in each).most_common(1)[0] for each in zip(*draws, strict=True)]
-    return [value for value, _ in found], np.array([votes / DRAWS if value is not None else 0.0 for value, votes in found])
+    return [value for value, _ in found], np.array(
+        [votes / DRAWS if value is not None else 0.0 for value, votes in found]
+    )
 
 
 def _read(rows: Rows, spec: ModelSpec, task: Task, inputs: Sequence[Input], draw: int = 0) -> list[Any]:
@@ -73,8 +75,9 @@ def _read(rows: Rows, spec: ModelSpec, task: Task, inputs: Sequence[Input], draw
 
 
 def typed_request(spec: ModelSpec, task: Task, given: Input, temperature: float | None = None) -> Request:
-    """Return what a deployment is asked for a task."""
-    request = task.request(given, constraint_for(spec, task.shape))
-    if temperature is None:
-        return request
-    return Request(request.messages, request.options.model_copy(update={"temperature": temperature}))
+    """Return what a deployment is sent for a task."""
+    constraint = constraint_for(spec, task.shape)
+    options = task.options(constraint)
+    if temperature is not None:
+        options = options.model_copy(update={"temperature": temperature})
+    return task.request(given, options, constraint.top_logprobs)

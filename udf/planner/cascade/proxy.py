@@ -47,7 +47,9 @@ def by_proxy(rows: Rows, name: str) -> Method | str:
 def _constant(rows: Rows, label: Any) -> Proposal:
     """Return the proposal of a proxy that has seen one answer only."""
     confidence = np.ones(len(rows))
-    return Proposal([label] * len(rows), true_scores([label] * len(rows), confidence) if rows.call.is_filter else confidence)
+    return Proposal(
+        [label] * len(rows), true_scores([label] * len(rows), confidence) if rows.call.is_filter else confidence
+    )
 
 
 def _scored(rows: Rows, features: Features, proxy: Proxy) -> Proposal:
