@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-
 from quackllm.udf.accuracy.calibration import Calibration, Proposal
 from quackllm.udf.accuracy.guarantee import Guarantee
 from quackllm.udf.accuracy.proxy import train_proxy

@@ -1,1 +1,1 @@
-"""A stated accuracy and how it is kept: tests by sampling, and a proxy that learns from a model's answers. Pure numpy."""
+"""A stated accuracy and how it is kept: tests by sampling, and a proxy that learns from the model's answers."""

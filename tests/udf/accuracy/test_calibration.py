@@ -1,9 +1,10 @@
-"""A stated accuracy, recall or precision is kept, whatever the proxy is worth; the full run is benchmarks/accuracy.py."""
+"""A stated accuracy, recall or precision is kept, whatever the proxy is worth. In full: benchmarks/accuracy.py."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,20 +16,32 @@ from quackllm.workers.errors import RequestError
 ROWS, KNOWN, TRIALS = 1500, 60, 40
 
 
+def finish(
+    running: Generator[list[int], Mapping[int, Any], Decision], answer: Callable[[list[int]], dict[int, Any]]
+) -> Decision:
+    """Return the decision of a calibration, whose rows are answered by the function."""
+    try:
+        rows = next(running)
+        while True:
+            rows = running.send(answer(rows))
+    except StopIteration as ended:
+        decision: Decision = ended.value
+        return decision
+
+
 def decide(wanted: Guarantee, true: np.ndarray, scores: np.ndarray) -> tuple[Decision, int]:
     """Return the decision, and how many rows the model was asked about for it."""
     labels = {row: bool(true[row]) for row in range(KNOWN)}
     proposal = Proposal([bool(score > 0.5) for score in scores], scores)
-    running = Calibration(wanted, proposal, labels, KNOWN, float(true[:KNOWN].mean())).run()
-    asked = KNOWN
-    try:
-        rows = next(running)
-        while True:
-            assert len(set(rows)) == len(rows)
-            asked += len(rows)
-            rows = running.send({row: bool(true[row]) for row in rows})
-    except StopIteration as ended:
-        return ended.value, asked
+    sent = [KNOWN]
+
+    def answer(rows: list[int]) -> dict[int, bool]:
+        assert len(set(rows)) == len(rows)
+        sent.append(len(rows))
+        return {row: bool(true[row]) for row in rows}
+
+    calibration = Calibration(wanted, proposal, labels, KNOWN, float(true[:KNOWN].mean()))
+    return finish(calibration.run(), answer), sum(sent)
 
 
 def good(true: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -97,13 +110,8 @@ def test_few_rows_are_left_to_the_model() -> None:
 
 
 def test_rows_whose_answer_failed_are_no_evidence() -> None:
-    true = np.random.default_rng(5).random(4_000) < 0.5
-    running = Calibration(PROMISES["accuracy"], Proposal([True] * 4_000, np.ones(4_000)), {}, 0, 0.5).run()
-    next(running)
-    with pytest.raises(StopIteration) as ended:
-        for _ in true:
-            running.send({})
-    assert len(ended.value.value.taken) <= 400
+    running = Calibration(PROMISES["accuracy"], Proposal([True] * 4_000, np.ones(4_000)), {}, start=0, share=0.5).run()
+    assert len(finish(running, lambda rows: {}).taken) <= 400
 
 
 def test_several_classes() -> None:
@@ -117,12 +125,7 @@ def test_several_classes() -> None:
     calibration = Calibration(
         PROMISES["accuracy"], Proposal(answers, likely.max(axis=1)), dict(enumerate(true[:100].tolist())), 100, 0.0
     )
-    running = calibration.run()
-    rows = next(running)
-    with pytest.raises(StopIteration) as ended:
-        while True:
-            rows = running.send({row: int(true[row]) for row in rows})
-    taken = ended.value.value.taken
+    taken = finish(calibration.run(), lambda rows: {row: int(true[row]) for row in rows}).taken
     assert len(taken) > 4_000
     assert sum(true[row] != answer for row, answer in taken.items()) <= 500
 

@@ -10,7 +10,7 @@ from quackllm.workers.errors import BudgetError, QuackLLMError, RequestError, Un
 import quackllm
 from standin.fixtures import StandIn
 
-ROWS = 600
+ROWS = 300
 FILTER = "SELECT count(*) FROM review WHERE ai_filter(body, 'is praise')"
 TRUTH = [{"fault": "reply", "text": "yes", "marker": "wonderful"}, {"fault": "reply", "text": "no"}]
 
@@ -18,6 +18,7 @@ TRUTH = [{"fault": "reply", "text": "yes", "marker": "wonderful"}, {"fault": "re
 @pytest.fixture
 def connection(service: StandIn) -> Iterator[quackllm.Connection]:
     quackllm.deploy("judge", "openai", infer_params=service.openai_params())
+    quackllm.deploy("small", "openai", infer_params=service.openai_params(saas__model="small"))
     service.script(TRUTH)
     with quackllm.connect(model="judge") as connection:
         connection.execute(
@@ -27,97 +28,104 @@ def connection(service: StandIn) -> Iterator[quackllm.Connection]:
         yield connection
 
 
+def calls_of(service: StandIn, model: str = "standin") -> int:
+    return [request["body"]["model"] for request in service.requests()].count(model)
+
+
 def test_without_a_stated_accuracy_the_model_answers_every_row(
     connection: quackllm.Connection, service: StandIn
 ) -> None:
-    connection.execute("SET VARIABLE llm_helper = 'judge'")
+    connection.execute("SET VARIABLE llm_helper = 'small'")
     assert connection.execute(FILTER).fetchall() == [(ROWS // 2,)]
-    assert service.count() == ROWS
+    assert (calls_of(service), calls_of(service, "small")) == (ROWS, 0)
 
 
-def test_a_proxy_answers_most_rows_and_the_next_run_asks_nothing(
+def test_a_proxy_answers_most_rows_and_the_next_run_sends_nothing(
     connection: quackllm.Connection, service: StandIn
 ) -> None:
-    connection.execute("SET VARIABLE llm_accuracy = 0.9")
-    found = connection.execute(FILTER).fetchall()
-    assert abs(found[0][0] - ROWS // 2) <= ROWS * 0.1
-    asked = service.count()
-    assert asked < ROWS / 3
-    ((inputs, by_model, by_proxy, sampled, accuracy),) = connection.execute(
-        "SELECT inputs, by_model, by_proxy, sampled, estimated_accuracy FROM ai_accuracy()"
-    ).fetchall()
-    assert (inputs, by_model + by_proxy, by_model) == (ROWS, ROWS, asked)
-    assert 0 < sampled < asked
-    assert accuracy >= 0.9
-    assert connection.execute(FILTER).fetchall() == found
-    assert service.count() == asked
-
-
-def test_the_detail_says_who_answered(connection: quackllm.Connection) -> None:
-    rows = connection.execute(
+    statement = (
         "SELECT d.value, i % 2 = 0, d.by, d.probability FROM "
-        "(SELECT i, ai_filter_detail(body, 'is praise', accuracy := 0.9) AS d FROM review)"
-    ).fetchall()
-    assert {by for _, _, by, _ in rows} >= {"proxy"}
+        "(SELECT i, ai_filter_detail(body, 'is praise', accuracy := 0.9) AS d FROM review) ORDER BY i"
+    )
+    rows = connection.execute(statement).fetchall()
     assert sum(value == truth for value, truth, _, _ in rows) >= 0.9 * ROWS
     assert all(value == truth for value, truth, by, _ in rows if by != "proxy")
     assert all(0.5 <= sure <= 1 for _, _, by, sure in rows if by == "proxy")
+    sent = calls_of(service)
+    assert sent < ROWS / 2
+    report = "SELECT inputs, by_model, by_proxy, sampled, estimated_accuracy FROM ai_accuracy()"
+    ((inputs, by_model, by_proxy, sampled, accuracy),) = connection.execute(report).fetchall()
+    assert (inputs, by_model, by_proxy) == (ROWS, sent, sum(by == "proxy" for _, _, by, _ in rows))
+    assert 0 < sampled < sent
+    assert accuracy >= 0.9
+    again = connection.execute(statement).fetchall()
+    assert [value for value, *_ in again] == [value for value, *_ in rows]
+    assert calls_of(service) == sent
+
+
+def test_a_proxy_learns_from_vectors_of_a_deployed_model(connection: quackllm.Connection, service: StandIn) -> None:
+    quackllm.deploy("vectors", "openai", infer_params=service.openai_params(saas__model="vectors"))
+    connection.execute("SET VARIABLE llm_accuracy = 0.95; SET VARIABLE llm_proxy = 'vectors'")
+    ((passed,),) = connection.execute(FILTER).fetchall()
+    assert abs(passed - ROWS // 2) <= 0.05 * ROWS  # These vectors say nothing: nearly all rows are the model's.
+    assert calls_of(service) >= 0.9 * ROWS
+    assert connection.execute("SELECT reason FROM ai_accuracy()").fetchone() is not None
 
 
 def test_a_helper_answers_where_it_agrees(connection: quackllm.Connection, service: StandIn) -> None:
-    quackllm.deploy("small", "openai", infer_params=service.openai_params(saas__model="small"))
     rows = connection.execute(
         "SELECT i % 2 = 0, d.value, d.by FROM "
         "(SELECT i, ai_filter_detail(body, 'is praise', accuracy := 0.9, helper := 'small') AS d FROM review)"
     ).fetchall()
     assert sum(value == truth for truth, value, _ in rows) >= 0.9 * ROWS
     assert sum(by == "helper" for _, _, by in rows) > ROWS / 2
-    models = [request["body"]["model"] for request in service.requests()]
-    assert models.count("standin") < ROWS / 3
+    assert calls_of(service) < ROWS / 3
 
 
 def test_a_useless_helper_costs_its_pilot(connection: quackllm.Connection, service: StandIn) -> None:
-    quackllm.deploy("small", "echo")
-    connection.execute("SET VARIABLE llm_accuracy = 0.95; SET VARIABLE llm_helper = 'small'")
+    quackllm.deploy("parrot", "echo")
+    connection.execute("SET VARIABLE llm_accuracy = 0.95; SET VARIABLE llm_helper = 'parrot'")
     assert connection.execute(FILTER).fetchall() == [(ROWS // 2,)]
-    assert service.count() == ROWS
+    assert calls_of(service) == ROWS
     assert "agrees too seldom" in str(connection.execute("SELECT reason FROM ai_accuracy()").fetchone())
-    ((calls,),) = connection.execute("SELECT calls FROM llm_usage() WHERE model = 'small'").fetchall()
+    ((calls,),) = connection.execute("SELECT calls FROM llm_usage() WHERE model = 'parrot'").fetchall()
     assert calls <= 120  # Three draws of 40 rows.
 
 
-def test_recall_loses_few_and_passes_nothing_wrong(connection: quackllm.Connection, service: StandIn) -> None:
+def test_recall_loses_few_and_lets_nothing_wrong_pass(connection: quackllm.Connection, service: StandIn) -> None:
     rows = connection.execute(
-        "SELECT i FROM review WHERE ai_filter(body, 'is praise', recall := 0.9, confidence := 0.9)"
+        "SELECT i FROM review WHERE ai_filter(body, 'is praise', recall := 0.9, confidence := 0.9, helper := 'small')"
     ).fetchall()
     assert all(i % 2 == 0 for (i,) in rows)
     assert len(rows) >= 0.9 * ROWS / 2
-    assert service.count() < ROWS
+    assert calls_of(service) < ROWS
 
 
 def test_classes(connection: quackllm.Connection, service: StandIn) -> None:
     service.script([{"fault": "reply", "text": "good", "marker": "wonderful"}, {"fault": "reply", "text": "bad"}])
     rows = connection.execute(
-        "SELECT i % 2 = 0, ai_classify(body, ['good', 'bad'], accuracy := 0.9) FROM review"
+        "SELECT i % 2 = 0, ai_classify(body, ['good', 'bad'], accuracy := 0.9, helper := 'small') FROM review"
     ).fetchall()
     assert sum((value == "good") == truth for truth, value in rows) >= 0.9 * ROWS
-    assert service.count() < ROWS / 3
+    assert calls_of(service) < ROWS / 3
 
 
 def test_a_budget_stops_and_the_next_run_goes_on(connection: quackllm.Connection, service: StandIn) -> None:
-    connection.execute("SET VARIABLE llm_accuracy = 0.9; SET VARIABLE llm_max_calls = 30")
+    connection.execute(
+        "SET VARIABLE llm_accuracy = 0.9; SET VARIABLE llm_helper = 'small'; SET VARIABLE llm_max_calls = 30"
+    )
     with pytest.raises(BudgetError):
         connection.execute(FILTER).fetchall()
     assert service.count() == 30
     connection.execute("RESET VARIABLE llm_max_calls")
     connection.execute(FILTER).fetchall()
-    once = service.count()
-    assert once < ROWS / 3
+    sent = service.count()
+    assert calls_of(service) < ROWS / 3
     connection.execute(FILTER).fetchall()
-    assert service.count() == once
+    assert service.count() == sent
 
 
-def test_few_rows_are_all_the_models(connection: quackllm.Connection, service: StandIn) -> None:
+def test_the_model_answers_few_rows(connection: quackllm.Connection, service: StandIn) -> None:
     connection.execute("SET VARIABLE llm_accuracy = 0.9")
     connection.execute(f"{FILTER} AND i < 50").fetchall()
     assert service.count() == 50
@@ -126,8 +134,8 @@ def test_few_rows_are_all_the_models(connection: quackllm.Connection, service: S
     ]
 
 
-def test_two_conditions_are_two_promises(connection: quackllm.Connection, service: StandIn) -> None:
-    connection.execute("SET VARIABLE llm_accuracy = 0.9")
+def test_two_conditions_are_two_promises(connection: quackllm.Connection) -> None:
+    connection.execute("SET VARIABLE llm_accuracy = 0.9; SET VARIABLE llm_helper = 'small'")
     connection.execute(f"{FILTER} AND ai_filter(body, 'mentions a meal')").fetchall()
     reports = connection.execute("SELECT question, inputs FROM ai_accuracy()").fetchall()
     assert [question for question, _ in reports] == ['"is praise"', '"mentions a meal"']
