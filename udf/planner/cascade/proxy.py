@@ -31,10 +31,10 @@ def by_proxy(rows: Rows, name: str) -> Method | str:
     Raises:
         UnknownModelError: the deployment whose vectors it learns from is not there.
     """
-    if any(given.images or not given.text for given in rows.inputs):
+    if rows.has_images:
         return "a proxy reads texts, and there are images"
     start = min(MOST_EXAMPLES, max(LEAST_EXAMPLES, round(EXAMPLE_SHARE * len(rows))))
-    labels = rows.ask(range(start))
+    labels = rows.label(range(start))
     if not labels:
         return "none of the model's answers can be read"
     features = Features(rows, rows.session.resolve_model(name))
@@ -66,13 +66,13 @@ class Features:
     def __init__(self, rows: Rows, spec: ModelSpec) -> None:
         self._texts = [texts(given, is_pair=rows.call.function == "match") for given in rows.inputs]
         distinct = list(dict.fromkeys(text for row in self._texts for text in row))
-        self._places = {text: place for place, text in enumerate(distinct)}
+        self._positions = {text: position for position, text in enumerate(distinct)}
         self._vectors = vectors(rows, spec, distinct)
 
-    def of(self, places: Sequence[int]) -> np.ndarray:
+    def of(self, selected: Sequence[int]) -> np.ndarray:
         """Return the features of some rows."""
         sides = [
-            self._vectors[[self._places[self._texts[place][side]] for place in places]]
+            self._vectors[[self._positions[self._texts[row][side]] for row in selected]]
             for side in range(len(self._texts[0]))
         ]
         if len(sides) == 1:

@@ -32,7 +32,7 @@ class StatedCall:
         mode: whether the call store is read and written.
         function: a key of `SHAPES`.
         question: the predicate, labels or criteria, as JSON.
-        task: what is asked.
+        task: what the model is to do.
         stated: the accuracy, and by whom answers may be given.
     """
 
@@ -51,7 +51,7 @@ class StatedCall:
 
 @dataclass
 class Population:
-    """All that one call asks in one dry run.
+    """All that one call needs in one dry run.
 
     Args:
         site: the number of its call site.
@@ -100,25 +100,30 @@ class Rows:
         self.requests = sorted(population.requests, key=lambda request: request_key(identity, request))
         self.inputs = [population.requests[request] for request in self.requests]
         self.labels: dict[int, Any] = {}
-        self._asked: set[int] = set()
+        self._sent: set[int] = set()
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the model is shown more than texts."""
+        return any(given.images or not given.text for given in self.inputs)
 
     def __len__(self) -> int:
         return len(self.requests)
 
-    def ask(self, places: Iterable[int]) -> dict[int, Any]:
+    def label(self, rows: Iterable[int]) -> dict[int, Any]:
         """Let the model answer some rows; return the answers that can be read, by row."""
-        places = list(places)
-        new = [place for place in places if place not in self._asked]
-        responses = ask_all(self.session, self.spec, [self.requests[place] for place in new], self.call.mode)
-        for place, response in zip(new, responses, strict=True):
-            value = self.call.task.read(response, self.inputs[place]).value
+        rows = list(rows)
+        new = [row for row in rows if row not in self._sent]
+        responses = send_all(self.session, self.spec, [self.requests[row] for row in new], self.call.mode)
+        for row, response in zip(new, responses, strict=True):
+            value = self.call.task.read(response, self.inputs[row]).value
             if value is not None:
-                self.labels[place] = value
-        self._asked |= set(new)
-        return {place: self.labels[place] for place in places if place in self.labels}
+                self.labels[row] = value
+        self._sent |= set(new)
+        return {row: self.labels[row] for row in rows if row in self.labels}
 
 
-def ask_all(session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> list[Response]:
+def send_all(session: Session, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> list[Response]:
     """Return a deployment's responses to any number of requests, for the running statement.
 
     Raises:

@@ -7,6 +7,7 @@ from ...accuracy.calibration import Calibration, Decision
 from ...accuracy.stand_in import AccuracyReport, StandIn
 from ...session.session import Session
 from .helper import by_helper
+from .pairs import by_labels
 from .proxy import by_proxy
 from .rows import Method, Population, Rows
 
@@ -17,7 +18,7 @@ FEWEST = 100
 def settle(session: Session, population: Population) -> None:
     """Answer the rows of a population: some by a helper or a proxy, the rest by the model.
 
-    A promise holds for one population. Of rows that the statement asks about later the model answers all.
+    A promise holds for one population. Rows that the statement needs later are all answered by the model.
 
     Args:
         session: whose statement is planned.
@@ -26,19 +27,19 @@ def settle(session: Session, population: Population) -> None:
     Raises:
         SetupError, StoreError, BudgetError: as `CachingClient.complete`.
     """
-    statement, place = session.statement, (population.site, population.call)
+    statement, key = session.statement, (population.site, population.call)
     rows, stand_ins = Rows(session, population), statement.stand_ins.setdefault(population.call, {})
-    if place in statement.settled:
-        rows.ask(each for each, request in enumerate(rows.requests) if request not in stand_ins)
+    if key in statement.settled:
+        rows.label(row for row, request in enumerate(rows.requests) if request not in stand_ins)
         return
     method, decision = _method(rows), Decision()
     if isinstance(method, Method):
         decision = _calibrate(rows, method)
-    rows.ask(each for each in range(len(rows)) if each not in decision.taken)
+    rows.label(row for row in range(len(rows)) if row not in decision.taken)
     if isinstance(method, Method):
         stand_ins |= _stand_ins(rows, decision, method)
     if len(rows) >= FEWEST:
-        statement.settled.add(place)
+        statement.settled.add(key)
     if not statement.accuracy_reports:
         session.accuracy_reports = statement.accuracy_reports
     statement.accuracy_reports.append(_report(rows, decision, method))
@@ -47,8 +48,8 @@ def settle(session: Session, population: Population) -> None:
 def _stand_ins(rows: Rows, decision: Decision, method: Method) -> dict[Request, StandIn]:
     confidence = method.proposal.confidence()
     return {
-        rows.requests[place]: StandIn(value, method.by, round(float(confidence[place]), 4))
-        for place, value in decision.taken.items()
+        rows.requests[row]: StandIn(value, method.by, round(float(confidence[row]), 4))
+        for row, value in decision.taken.items()
     }
 
 
@@ -57,6 +58,8 @@ def _method(rows: Rows) -> Method | str:
     stated = rows.call.stated
     if len(rows) < FEWEST:
         return f"there are fewer than {FEWEST} distinct inputs"
+    if rows.call.function == "match" and (method := by_labels(rows)) is not None:
+        return method
     if stated.helper is not None:
         return by_helper(rows, stated.helper)
     if stated.proxy is not None:
@@ -66,13 +69,13 @@ def _method(rows: Rows) -> Method | str:
 
 def _calibrate(rows: Rows, method: Method) -> Decision:
     """Let the model answer a sample; return which of the method's answers can be taken over."""
-    learned = {place: label for place, label in rows.labels.items() if place < method.start}
+    learned = {row: label for row, label in rows.labels.items() if row < method.start}
     calibration = Calibration(rows.call.stated.guarantee, method.proposal, learned, method.start, method.share)
     running = calibration.run()
     try:
         wanted = next(running)
         while True:
-            wanted = running.send(rows.ask(wanted))
+            wanted = running.send(rows.label(wanted))
     except StopIteration as ended:
         decision: Decision = ended.value
         return decision
