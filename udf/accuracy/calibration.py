@@ -84,9 +84,9 @@ class _Sequence:
     allowed: Callable[[float], np.ndarray]
     likely: int
 
-    def place(self) -> dict[int, int]:
+    def positions(self) -> dict[int, int]:
         """Return where each row stands."""
-        return {int(row): place for place, row in enumerate(self.rows)}
+        return {int(row): position for position, row in enumerate(self.rows)}
 
 
 class Calibration:
@@ -110,7 +110,7 @@ class Calibration:
         both = guarantee.recall is not None and guarantee.precision is not None
         self._risk = guarantee.risk / (3 if both else 1)
         self._sequences = list(self._make_sequences())
-        self._places = [each.place() for each in self._sequences]
+        self._positions = [each.positions() for each in self._sequences]
         self._drawable = self._rows_to_draw()
         self._truth = NestedTest([self._size - start] * len(SHARES), self._risk) if both else None
 
@@ -178,19 +178,19 @@ class Calibration:
         self._drawn += len(rows)
         allowed = [each.allowed(true) for each in self._sequences]
         for row in (row for row in rows if row in self.labels):
-            for each, places, most in zip(self._sequences, self._places, allowed, strict=True):
-                each.test.add(places[row], self.labels[row] != each.answers[row], most)
+            for each, positions, most in zip(self._sequences, self._positions, allowed, strict=True):
+                each.test.add(positions[row], self.labels[row] != each.answers[row], most)
             if self._truth:  # Were it true of fewer rows than a share, it would be false of more than of the others.
                 self._truth.add(0, not self.labels[row], (1.0 - SHARES) * (self._size - self._start))
 
     def _true(self) -> float:
         """Return of how many rows the filter is true at least."""
-        known = sum(label is True for label in self.labels.values())
+        labelled = sum(label is True for label in self.labels.values())
         if not self._truth:
-            return known
+            return labelled
         size = self._size - self._start
         sets = self._truth.safe_sets((1.0 - SHARES) * size)
-        return max(known, math.floor(SHARES[sets - 1] * size) if sets else 0)
+        return max(labelled, math.floor(SHARES[sets - 1] * size) if sets else 0)
 
     def _first_sample(self) -> int:
         """Return how many rows show that the likely answers can be taken over, if the model agrees with all of them."""

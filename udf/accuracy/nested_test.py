@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 FRACTIONS = np.array([0.0, 0.1, 0.25, 0.5, 0.75])
-"""What a gambler holds the share of bad rows to be, as a fraction of the share allowed."""
+"""What a gambler takes for the share of bad rows, as a fraction of the share allowed."""
 WEIGHTS = np.array([0.4, 0.15, 0.15, 0.15, 0.15])
 """Of the wealth on each fraction: most rows of a safe set are good, hence the first."""
 
@@ -40,25 +40,25 @@ class NestedTest:
         self._wealth = np.tile(WEIGHTS, (len(sizes), 1))
         self._safe = np.zeros(len(sizes), dtype=bool)
 
-    def add(self, place: int, is_bad: bool, allowed: np.ndarray) -> None:
+    def add(self, position: int, is_bad: bool, allowed: np.ndarray) -> None:
         """Add one row of the sample.
 
         Args:
-            place: the row's in the sequence; only sets with more rows hold it.
+            position: the row's in the sequence; only larger sets contain it.
             is_bad: whether the row is bad.
-            allowed: for each set how many of its rows may be bad, from what was known before this row.
+            allowed: for each set how many of its rows may be bad, from what was seen before this row.
         """
         share = self._least_share(allowed)
-        held = (self.sizes > place)[:, None]
+        contains = (self.sizes > position)[:, None]
         if is_bad:
             factor = np.broadcast_to(FRACTIONS, self._wealth.shape)
         else:
             capped = np.minimum(share, 1.0 - 1e-12)[:, None]
             factor = (1.0 - FRACTIONS * capped) / (1.0 - capped)
-        change = np.where(held, np.where((share <= 0.0)[:, None], 0.0, factor), 1.0)
+        change = np.where(contains, np.where((share <= 0.0)[:, None], 0.0, factor), 1.0)
         self._wealth = np.minimum(self._wealth * change, MOST_WEALTH)
-        self.seen += held[:, 0]
-        self.bad += held[:, 0] & is_bad
+        self.seen += contains[:, 0]
+        self.bad += contains[:, 0] & is_bad
         self._safe |= self._wealth.sum(axis=1) * self.risk >= 1.0
 
     def safe_sets(self, allowed: np.ndarray) -> int:

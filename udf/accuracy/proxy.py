@@ -46,11 +46,11 @@ def train_proxy(vectors: np.ndarray, answers: Sequence[Hashable]) -> Proxy | Non
         float
     )
     weights = ahead = np.zeros((features.shape[1], len(classes)))
-    kept = np.full((features.shape[1], 1), PENALTY / len(features) / 10.0)
-    kept[-1] = 0.0
-    rate = 1.0 / (0.5 * np.linalg.norm(features, 2) ** 2 / len(features) + kept.max())
+    penalty = np.full((features.shape[1], 1), PENALTY / len(features) / 10.0)
+    penalty[-1] = 0.0
+    rate = 1.0 / (0.5 * np.linalg.norm(features, 2) ** 2 / len(features) + penalty.max())
     for step in range(STEPS):
-        gradient = features.T @ (_softmax(features @ ahead) - wanted) / len(features) + kept * ahead
+        gradient = features.T @ (_softmax(features @ ahead) - wanted) / len(features) + penalty * ahead
         later = ahead - rate * gradient
         ahead, weights = later + step / (step + 3) * (later - weights), later
     return Proxy(classes, weights, center, scale)

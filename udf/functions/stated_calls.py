@@ -56,6 +56,8 @@ def stated_calls(
     for given, row in zip(arguments, rows, strict=True):
         if row is not None and given not in found:
             found[given] = _stated_call(session, given, row[0], mode)
+    if any(found.values()):
+        session.accuracy_reports = session.statement.accuracy_reports
     return [found[given] if row is not None else None for given, row in zip(arguments, rows, strict=True)]
 
 
@@ -87,19 +89,19 @@ def answer_stated(
         if call is not None and row is not None and request is not None:
             given.setdefault(call, {})[request] = row[1]
     found: dict[StatedCall, dict[Request, Response | StandIn | None]] = {}
-    for call, asked in given.items():
+    for call, inputs in given.items():
         spec = session.resolve_model(call.model)
-        answers = answer_source(session, mode).stated(call, spec, asked)
-        found[call] = dict(zip(asked, answers, strict=True))
+        answers = answer_source(session, mode).stated(call, spec, inputs)
+        found[call] = dict(zip(inputs, answers, strict=True))
     for call in (call for call in calls if call is not None):
         session.statement.rows[call.model] += 1
     return {
-        place: found[call][request]
-        for place, (call, request) in enumerate(zip(calls, requests, strict=True))
+        row: found[call][request]
+        for row, (call, request) in enumerate(zip(calls, requests, strict=True))
         if call is not None and request is not None
     }
 
 
 def accuracy_reports(session: Session) -> pa.Array:
     """Return what was promised for the calls of the last statement with a stated accuracy, and what came of it."""
-    return pa.array([[asdict(report) for report in session.accuracy_reports]], pa.list_(REPORT))
+    return pa.array([[asdict(report) for report in session.accuracy_reports.values()]], pa.list_(REPORT))

@@ -59,8 +59,7 @@ class Statement:
         self.rows: Counter[str] = Counter()
         # Of calls with a stated accuracy: what stands in for the model's answers, by call and request.
         self.stand_ins: dict[Hashable, dict[Request, StandIn]] = {}
-        self.settled: set[Hashable] = set()
-        self.accuracy_reports: list[AccuracyReport] = []
+        self.accuracy_reports: dict[Hashable, AccuracyReport] = {}
         self.expected: int | None = None
         # False if the statement is only bound: a relation is executed later, by other statements.
         self.is_execution = True

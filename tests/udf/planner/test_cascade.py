@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from quackllm.workers.engines import ENGINES
 from quackllm.workers.errors import BudgetError, QuackLLMError, RequestError, UnknownModelError
 
 import quackllm
 from standin.fixtures import StandIn
+from support.judge import NO_PLAN, JudgeEngine
 
 ROWS = 300
 FILTER = "SELECT count(*) FROM review WHERE ai_filter(body, 'is praise')"
@@ -28,6 +30,14 @@ def connection(service: StandIn) -> Iterator[quackllm.Connection]:
         yield connection
 
 
+@pytest.fixture
+def judge(connection: quackllm.Connection, monkeypatch: pytest.MonkeyPatch) -> type[JudgeEngine]:
+    monkeypatch.setitem(ENGINES, "judge", "support.judge:JudgeEngine")
+    monkeypatch.setattr(JudgeEngine, "tasks", [])
+    quackllm.deploy("judging", "judge")
+    return JudgeEngine
+
+
 def calls_of(service: StandIn, model: str = "standin") -> int:
     return [request["body"]["model"] for request in service.requests()].count(model)
 
@@ -41,8 +51,9 @@ def test_without_a_stated_accuracy_the_model_answers_every_row(
 
 
 def test_a_proxy_answers_most_rows_and_the_next_run_sends_nothing(
-    connection: quackllm.Connection, service: StandIn
+    connection: quackllm.Connection, service: StandIn, judge: type[JudgeEngine]
 ) -> None:
+    connection.execute("SET VARIABLE llm_proxy = 'judging'")
     statement = (
         "SELECT d.value, i % 2 = 0, d.by, d.probability FROM "
         "(SELECT i, ai_filter_detail(body, 'is praise', accuracy := 0.9) AS d FROM review) ORDER BY i"
@@ -61,6 +72,14 @@ def test_a_proxy_answers_most_rows_and_the_next_run_sends_nothing(
     again = connection.execute(statement).fetchall()
     assert [value for value, *_ in again] == [value for value, *_ in rows]
     assert calls_of(service) == sent
+
+
+def test_a_proxy_on_vectors_of_the_built_in_encoder(connection: quackllm.Connection, service: StandIn) -> None:
+    connection.execute("SET VARIABLE llm_accuracy = 0.9; SET VARIABLE llm_max_calls = 150")
+    ((passed,),) = connection.execute(f"{FILTER} AND i < 150").fetchall()
+    assert abs(passed - 75) <= 15
+    assert "builtin_encoder" in str(connection.execute("SELECT reason FROM ai_accuracy()").fetchone())
+    assert calls_of(service) < 150  # The encoder's own calls are free: they count for no budget.
 
 
 def test_a_proxy_learns_from_vectors_of_a_deployed_model(connection: quackllm.Connection, service: StandIn) -> None:
@@ -134,6 +153,31 @@ def test_the_model_answers_few_rows(connection: quackllm.Connection, service: St
     ]
 
 
+def test_cached_answers_are_the_models(connection: quackllm.Connection) -> None:
+    connection.execute(FILTER).fetchall()
+    connection.execute("SET VARIABLE llm_accuracy = 0.9")
+    assert connection.execute(FILTER).fetchall() == [(ROWS // 2,)]
+    assert connection.execute("SELECT inputs, by_model, reason FROM ai_accuracy()").fetchall() == [
+        (ROWS, ROWS, "every answer was cached")
+    ]
+
+
+def test_an_estimate_is_an_upper_limit(connection: quackllm.Connection, service: StandIn) -> None:
+    connection.execute("SET VARIABLE llm_accuracy = 0.9")
+    (found,) = quackllm.estimate(connection, "SELECT ai_filter(body, 'is praise') FROM review")
+    assert (found.calls, found.at_most) == (ROWS, True)
+    assert service.count() == 0
+
+
+def test_a_statement_that_is_not_planned_gets_the_models_answers(
+    connection: quackllm.Connection, service: StandIn
+) -> None:
+    connection.execute("SET VARIABLE llm_accuracy = 0.9; SET VARIABLE llm_prefetch = 'off'")
+    assert connection.execute(FILTER).fetchall() == [(ROWS // 2,)]
+    assert service.count() == ROWS
+    assert connection.execute("FROM ai_accuracy()").fetchall() == []
+
+
 def test_two_conditions_are_two_promises(connection: quackllm.Connection) -> None:
     connection.execute("SET VARIABLE llm_accuracy = 0.9; SET VARIABLE llm_helper = 'small'")
     connection.execute(f"{FILTER} AND ai_filter(body, 'mentions a meal')").fetchall()
@@ -157,3 +201,44 @@ def test_what_is_wrong_is_said(
 ) -> None:
     with pytest.raises(error, match=says):
         connection.execute(statement).fetchall()
+
+
+CRITERIA = "'are of opposite sentiment', accuracy := 0.9, model := 'judging'"
+PAIRS = (
+    f"SELECT l.i, r.i FROM review l JOIN review r ON l.i < r.i AND ai_match(l.body, r.body, {CRITERIA}) WHERE r.i < 60"
+)
+
+
+def test_a_join_is_labels_of_both_sides(connection: quackllm.Connection, judge: type[JudgeEngine]) -> None:
+    rows = connection.execute(PAIRS).fetchall()
+    right = {(left, other) for left in range(60) for other in range(left + 1, 60) if (left + other) % 2}
+    assert set(rows) == right
+    assert len(judge.tasks) < 60 + 60  # A plan, 60 values, and a sample of the 1,770 pairs.
+    assert "labels of both sides: good, bad" in str(connection.execute("SELECT reason FROM ai_accuracy()").fetchone())
+    sent = len(judge.tasks)
+    assert set(connection.execute(PAIRS).fetchall()) == right
+    assert len(judge.tasks) == sent
+
+
+def test_a_join_is_a_choice_where_one_side_has_few_values(
+    connection: quackllm.Connection, judge: type[JudgeEngine]
+) -> None:
+    rows = connection.execute(
+        "SELECT i, day FROM review JOIN (VALUES ('a wonderful day'), ('a terrible day'), ('a day'), ('no day')) t (day) "
+        f"ON ai_match(body, day, {CRITERIA})"
+    ).fetchall()
+    opposite = {(i, "a terrible day" if i % 2 == 0 else "a wonderful day") for i in range(ROWS)}
+    neutral = {(i, day) for i in range(0, ROWS, 2) for day in ("a day", "no day")}
+    errors = len(set(rows) ^ (opposite | neutral))
+    assert errors <= 0.1 * 4 * ROWS or len(judge.tasks) >= 4 * ROWS
+    assert any("Choose every" in task for task in judge.tasks)
+
+
+def test_a_join_that_no_labels_decide_is_no_guess(
+    connection: quackllm.Connection, judge: type[JudgeEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge, "plan", NO_PLAN)
+    connection.execute("SET VARIABLE llm_proxy = 'off'")
+    rows = connection.execute(PAIRS.replace("< 60", "< 30")).fetchall()
+    assert set(rows) == {(left, other) for left in range(30) for other in range(left + 1, 30) if (left + other) % 2}
+    assert len(judge.tasks) == 1 + 30 * 29 // 2

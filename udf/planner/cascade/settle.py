@@ -28,21 +28,23 @@ def settle(session: Session, population: Population) -> None:
         SetupError, StoreError, BudgetError: as `CachingClient.complete`.
     """
     statement, key = session.statement, (population.site, population.call)
-    rows, stand_ins = Rows(session, population), statement.stand_ins.setdefault(population.call, {})
-    if key in statement.settled:
-        rows.label(row for row, request in enumerate(rows.requests) if request not in stand_ins)
+    report, rows = statement.accuracy_reports.get(key), Rows(session, population)
+    if report is not None and report.inputs >= FEWEST:
+        _settle_later_rows(rows, report)
         return
-    method, decision = _method(rows), Decision()
-    if isinstance(method, Method):
-        decision = _calibrate(rows, method)
+    method = _method(rows) if population.is_missing else "every answer was cached"
+    decision = _calibrate(rows, method) if isinstance(method, Method) else Decision()
     rows.label(row for row in range(len(rows)) if row not in decision.taken)
     if isinstance(method, Method):
-        stand_ins |= _stand_ins(rows, decision, method)
-    if len(rows) >= FEWEST:
-        statement.settled.add(key)
-    if not statement.accuracy_reports:
-        session.accuracy_reports = statement.accuracy_reports
-    statement.accuracy_reports.append(_report(rows, decision, method))
+        statement.stand_ins.setdefault(population.call, {}).update(_stand_ins(rows, decision, method))
+    statement.accuracy_reports[key] = _report(rows, decision, method)
+
+
+def _settle_later_rows(rows: Rows, report: AccuracyReport) -> None:
+    stand_ins = rows.session.statement.stand_ins.get(rows.call, {})
+    rows.label(row for row, request in enumerate(rows.requests) if request not in stand_ins)
+    report.inputs = max(report.inputs, len(rows))
+    report.by_model = report.inputs - report.by_helper - report.by_proxy
 
 
 def _stand_ins(rows: Rows, decision: Decision, method: Method) -> dict[Request, StandIn]:
