@@ -71,7 +71,7 @@ def bind(sql: str, schema: Schema) -> BindError | None:
 
 
 def binder_for(schema: Schema) -> Binder:
-    """Return the copy of a schema; the last ones are kept."""
+    """Return the copy of a schema; the most recent copies are cached."""
     return BINDERS.of(schema)
 
 

@@ -22,5 +22,5 @@ def home_folder() -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         hint = "type: export QUACKLLM_HOME=/a/folder/of/yours"
-        raise SetupError(f"the folder for models and answers cannot be made: {error}", hint=hint) from error
+        raise SetupError(f"the folder for models and answers cannot be created: {error}", hint=hint) from error
     return path

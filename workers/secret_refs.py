@@ -1,4 +1,4 @@
-"""Secrets are references: `env:NAME` is read on the worker, and no secret is ever printed, kept or sent elsewhere."""
+"""Secrets are references: `env:NAME` is read on the worker, and no secret is ever printed, stored or sent elsewhere."""
 
 from __future__ import annotations
 

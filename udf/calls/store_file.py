@@ -114,7 +114,7 @@ class StoreFile:
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"the call store {self.path} was written by a newer quackllm: its tables are version {version}, "
-                f"this release knows {SCHEMA_VERSION}",
+                f"this release reads versions up to {SCHEMA_VERSION}",
                 hint="install that quackllm, set QUACKLLM_HOME to another folder, or SET VARIABLE llm_store = 'off'",
             )
         return int(version)
@@ -136,7 +136,11 @@ class StoreFile:
                 reason = error
         else:
             raise reason
-        LOG.warning("the call store %s cannot be written (%s): it is read, and new answers are lost", self.path, reason)
+        LOG.warning(
+            "the call store %s cannot be written (%s): stored answers are used, but new answers are not stored",
+            self.path,
+            reason,
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -193,6 +197,6 @@ def refuse_shared_disk(path: Path) -> None:
     nearest = max(mounts, key=lambda disk: len(disk.mountpoint), default=None)
     if nearest and nearest.fstype in SHARED_FILE_SYSTEMS:
         raise StoreError(
-            f"the call store cannot lie on a network file system ({nearest.fstype} at {nearest.mountpoint})",
+            f"the call store cannot be on a network file system ({nearest.fstype} at {nearest.mountpoint})",
             hint="set QUACKLLM_HOME to a folder on a disk of this machine",
         )

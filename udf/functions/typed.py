@@ -164,7 +164,7 @@ def _responses(
 
 
 def _repeat(row: Row | None, request: Request | None, response: Response | StandIn | None) -> Request | None:
-    """Return what a row is asked once more."""
+    """Return the second request for a row."""
     if row is None or request is None or not isinstance(response, Response) or response.request_id == MADE_UP:
         return None
     task, given = row

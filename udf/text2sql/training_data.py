@@ -175,7 +175,7 @@ class _ExampleBuilder:
         if why := self.tested.holds(question):
             raise _Refused("tested", why)
         if self.languages and detect_language(question) not in self.languages:
-            raise _Refused("language", f"it is asked in {detect_language(question)!r}")
+            raise _Refused("language", f"its question is in {detect_language(question)!r}")
         try:
             schema = self.sources.schema(question)
         except SetupError as error:
@@ -186,7 +186,7 @@ class _ExampleBuilder:
         values = match_values(question.question, schema.schema)
         told = question.sql if self.form.write is None else self.form.write(question.sql, turns, schema.schema, values)
         if told is None:
-            raise _Refused("form", f"the form {self.form.name!r} cannot say its SQL")
+            raise _Refused("form", f"the form {self.form.name!r} cannot write its SQL")
         answer = Message("assistant", self.form.answer.replace("{sql}", told))
         return ChatExample(question, (*self.form.build_messages(turns, schema.schema, values), answer))
 
@@ -214,7 +214,7 @@ class _ExampleBuilder:
             if rows is None:
                 raise _Refused("run", why)
             if self.drop_empty and not rows:
-                raise _Refused("empty", "it gives no rows")
+                raise _Refused("empty", "it returns no rows")
 
     def _with_earlier(self, question: Question) -> Sequence[Message]:
         """Return the conversation up to the question, and store it with its answer for the next turn."""

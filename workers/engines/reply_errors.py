@@ -17,7 +17,7 @@ from .reply_events import FramingError, read_events
 from .reply_fields import MAX_DEPTH, parse_ending, valid_text
 
 MAX_MESSAGE, MAX_CODE = 2000, 100
-"""Characters of a service's words that are kept."""
+"""Maximum number of characters of a service's message."""
 
 ERROR_KEYS = ("error", "errors", "Error", "err", "exception", "fault")
 """Where these hold something, the reply is an error, whatever else it holds."""

@@ -71,7 +71,7 @@ text-generation-inference, vLLM, llama.cpp, Ollama and Bedrock, as public in Nov
 
 
 def parse_ending(reason: str, *, has_text: bool) -> Ending:
-    """Return what a finish reason means. One that nobody knows, beside a text, is no reason to pay again."""
+    """Return what a finish reason means. An unknown reason beside a text is no reason to pay again."""
     name = re.sub(r"[\s./-]+", "_", reason.strip().lower())
     return FINISH_REASONS.get(name) or ("stop" if has_text else "failed")
 

@@ -64,7 +64,7 @@ class Sandbox:
             function: of a module that the child can import.
             arguments: whatever pickle takes.
             limits: of memory and time.
-            answer: answers what the function asks by `call_parent`.
+            answer: answers the function's calls of `call_parent`.
 
         Raises:
             SandboxLimitError: it took more memory or time than it may, or its result is too large.

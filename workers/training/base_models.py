@@ -169,7 +169,9 @@ def new_model(config: str, tokenizer: Any, seed: int) -> Any:
     try:
         shape = AutoConfig.from_pretrained(config)
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{config} is no config.json: {first_line(error)}", hint="it names a model_type") from error
+        raise TrainingError(
+            f"{config} is not a config.json: {first_line(error)}", hint="it names a model_type"
+        ) from error
     shape.vocab_size = len(tokenizer)
     shape.bos_token_id, shape.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
     shape.pad_token_id = tokenizer.pad_token_id

@@ -224,7 +224,8 @@ def test_a_join_is_a_choice_where_one_side_has_few_values(
     connection: quackllm.Connection, judge: type[JudgeEngine]
 ) -> None:
     rows = connection.execute(
-        "SELECT i, day FROM review JOIN (VALUES ('a wonderful day'), ('a terrible day'), ('a day'), ('no day')) t (day) "
+        "SELECT i, day FROM review "
+        "JOIN (VALUES ('a wonderful day'), ('a terrible day'), ('a day'), ('no day')) t (day) "
         f"ON ai_match(body, day, {CRITERIA})"
     ).fetchall()
     opposite = {(i, "a terrible day" if i % 2 == 0 else "a wonderful day") for i in range(ROWS)}

@@ -55,7 +55,7 @@ def parse_question(row: Row | BadRow, database: str = "") -> Question | SkippedR
         return SkippedRow(row.line, "json", row.reason)
     line, fields = row
     if not isinstance(fields, dict):
-        return SkippedRow(line, "json", f"it is no object: {fields!r:.80}")
+        return SkippedRow(line, "json", f"it is not an object: {fields!r:.80}")
     try:
         question = QuestionRow.model_validate(fields)
     except ValidationError as error:

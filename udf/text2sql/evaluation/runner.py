@@ -1,4 +1,4 @@
-"""Runs an evaluation: asks the questions of a suite, and compares the results with those of the reference SQL."""
+"""Runs an evaluation: sends the questions of a suite, and compares the results with those of the reference SQL."""
 
 from __future__ import annotations
 
