@@ -5,8 +5,8 @@
 
 A service on loopback answers by the data's own labels. Therefore this measures calls, tokens and money, and neither
 seconds nor a model's quality. Money is at the price of gemini-2.5-flash, which the stored results were bought at: 0.30
-dollars a million tokens read, 2.50 written. Tokens are counted as a text's characters by four, and four a message. Each
-query starts with an empty call store.
+dollars a million tokens read, 2.50 written. A token is 4.33 characters: by BigQuery's stored bill for Q3 its prompts have
+45.3 tokens and 196 characters on average. Each query starts with an empty call store.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from quackllm.workers.serving.local_fleet import local_fleet
 import quackllm
 
 PRICE_READ, PRICE_WRITTEN = 0.30e-6, 2.50e-6
+CHARACTERS = 4.33
+"""Of a token."""
 RESULTS = "across_system_2.5flash_sf2000"
 SYSTEMS = ("bigquery", "lotus", "palimpzest", "thalamusdb")
 POSITIVE = "'This movie review is clearly positive'"
@@ -90,7 +92,7 @@ class GoldService:
         body = await request.json()
         texts = [message["content"] for message in body["messages"]]
         answer = self.answer(texts[0], texts[-1])
-        read, written = sum(len(text) // 4 + 4 for text in texts), max(1, len(answer) // 4)
+        read, written = round(sum(map(len, texts)) / CHARACTERS), max(1, round(len(answer) / CHARACTERS))
         self.spent.calls += 1
         self.spent.read += read
         self.spent.written += written

@@ -95,7 +95,10 @@ def answer(
     """
     builder = RequestBuilder(session)
     arguments = list(zip(*(column.to_pylist() for column in (functions, questions, details, names)), strict=True))
-    rows = [builder.row(*one, value) for one, value in zip(arguments, inputs(given), strict=True)]
+    rows = [
+        builder.row(function, question, more, name, value)
+        for (function, question, more, name), value in zip(arguments, inputs(given), strict=True)
+    ]
     calls = stated_calls(session, arguments, rows, mode)
     answers = answer_rows(session, builder, names, rows, mode, calls)
     for one in answers:

@@ -101,19 +101,16 @@ def _plan(rows: Rows) -> tuple[dict[str, str], set[tuple[str, str]]] | None:
     )
     (response,) = send_all(rows.session, rows.spec, [Request(messages, Options(draw=task.draw))], rows.call.mode)
     for found in json_objects(response.output or ""):
-        labels, pairs = found.get("labels"), found.get("pairs")
-        if _are_labels(labels) and isinstance(pairs, list):
-            true_pairs = {(pair[0], pair[1]) for pair in pairs if _is_pair(pair, labels)}
-            return (labels, true_pairs) if true_pairs and len(true_pairs) == len(pairs) else None
+        labels, pairs = _read_labels(found.get("labels")), found.get("pairs")
+        if labels and isinstance(pairs, list) and pairs and all(_is_pair(pair, labels) for pair in pairs):
+            return labels, {(left, right) for left, right in pairs}
     return None
 
 
-def _are_labels(given: Any) -> bool:
-    return (
-        isinstance(given, dict)
-        and 2 <= len(given) <= MOST_LABELS
-        and all(isinstance(one, str) for one in given.values())
-    )
+def _read_labels(given: Any) -> dict[str, str] | None:
+    """Return labels with their meanings; None where these are none, or too many."""
+    is_map = isinstance(given, dict) and all(isinstance(meaning, str) for meaning in given.values())
+    return given if is_map and 2 <= len(given) <= MOST_LABELS else None
 
 
 def _is_pair(given: Any, labels: dict[str, str]) -> bool:

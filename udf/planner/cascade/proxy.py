@@ -16,6 +16,7 @@ from ...accuracy.calibration import Proposal
 from ...accuracy.proxy import Proxy, train_proxy
 from ...ai.inputs import Input
 from ...calls.scope import CallScope
+from ...settings import StatementOptions
 from .rows import Method, Rows, true_scores
 
 LEAST_EXAMPLES, MOST_EXAMPLES = 50, 300
@@ -99,7 +100,7 @@ def vectors(rows: Rows, spec: ModelSpec, distinct: Sequence[str]) -> np.ndarray:
     The built-in encoder costs nothing, so that its calls count for no budget.
     """
     statement, client = rows.session.statement, rows.session.client
-    scope = CallScope() if spec is BUILTIN_ENCODER else statement.scope
+    scope = CallScope(StatementOptions) if spec is BUILTIN_ENCODER else statement.scope
     found = []
     for part in _parts(distinct):
         requests = [Request((Message("user", text),), kind="embed") for text in part]
@@ -107,7 +108,7 @@ def vectors(rows: Rows, spec: ModelSpec, distinct: Sequence[str]) -> np.ndarray:
         found += [response.embedding for response in statement.wait(event_loop.submit(asking))]
     width = max((len(vector) for vector in found if vector), default=1)
     table = np.array([vector or (0.0,) * width for vector in found], dtype=np.float32)
-    return table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9)
+    return np.asarray(table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9))
 
 
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
