@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from ...workers.errors import StoreError
+from ...workers.home import touch_private
 
 LOG = logging.getLogger("quackllm")
 SCHEMA_VERSION = 1  # `PRAGMA user_version` of the file. Earlier releases did not set it, so it is 0 there.
@@ -77,6 +78,7 @@ class StoreFile:
             ) from error
 
     def _open(self) -> None:
+        touch_private(self.path)
         try:
             self.connection = _connect(str(self.path))
             self.version = self._prepare()

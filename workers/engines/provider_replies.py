@@ -100,6 +100,8 @@ class ReplyReader:
         if event.ends:
             self._ended = True
             return ""
+        if event.value is None:
+            return ""  # Some proxies keep a stream alive with them.
         if isinstance(event.value, list):
             return "".join(self.add(ReplyEvent(value, event.is_error, event.status)) for value in event.value)
         if event.is_error:

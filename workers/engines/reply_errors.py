@@ -25,7 +25,17 @@ ENVELOPE_KEYS = ("base_resp", "Response", "response", "header", "detail", "detai
 """Where services put an error that their reply does not call one."""
 WORD_KEYS = (
     *("message", "msg", "Message", "error_msg", "errorMessage", "error_message", "status_msg", "errmsg", "err_msg"),
-    *("faultstring", "error_description", "detail", "title", "reason", "description"),
+    *(
+        "statusText",
+        "statusMessage",
+        "errMsg",
+        "faultstring",
+        "error_description",
+        "detail",
+        "title",
+        "reason",
+        "description",
+    ),
 )
 CODE_KEYS = (
     *("code", "Code", "error_code", "errorCode", "status_code", "errcode", "err_code", "errno", "ret"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -50,6 +51,8 @@ def _hushed() -> Iterator[None]:
         for category in (FutureWarning, DeprecationWarning):
             warnings.simplefilter("ignore", category)
         warnings.filterwarnings("ignore", "MatMul8bitLt: inputs will be cast")
+        # bitsandbytes looks for a faster kernel on the hub, and works without it.
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         import huggingface_hub
         import transformers
 

@@ -106,7 +106,7 @@ def remove_key(path: Path, name: str) -> None:
 
 def _locked(path: Path) -> FileLock:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path.with_name(path.name + ".lock"))
+    return FileLock(path.with_name(path.name + ".lock"), mode=0o600)
 
 
 def _write(path: Path, keys: dict[str, Key]) -> None:

@@ -14,6 +14,7 @@ from time import monotonic
 
 import psutil
 
+from ....workers.home import touch_private
 from .api_keys import Key, find_key, read_keys
 
 SCHEMA = """
@@ -111,6 +112,7 @@ class Ledger:
 
     def __init__(self, keys: Path, file: Path) -> None:
         self.path = keys
+        touch_private(file)
         self._file = sqlite3.connect(file, timeout=30, isolation_level=None, check_same_thread=False)
         self._file.executescript(SCHEMA)
         self._buckets: dict[tuple[str, str, float], TokenBucket] = {}

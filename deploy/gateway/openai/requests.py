@@ -11,12 +11,13 @@ from pydantic_core import PydanticCustomError
 
 from ....workers.deployments.spec import ModelSpec
 from ....workers.engines import ToolEngine
-from ....workers.errors import did_you_mean
+from ....workers.errors import RequestError, did_you_mean
 from ....workers.extra_fields import normalize_field
 from ....workers.messages import Message, Request
 from ....workers.options import Options, read_options
 from ..errors import GatewayError
 from .content import read_content
+from .token_ids import text_from_token_ids
 
 # Fields that have the same names as our options.
 OPTIONS = frozenset(Options.model_fields) - {"extra", "timeout_seconds"}
@@ -109,11 +110,24 @@ class StreamOptions(BaseModel):
 
 
 def _texts(value: Any) -> Any:
-    if isinstance(value, list) and any(isinstance(each, int | list) for each in value):
-        # LangChain's embeddings send them by default.
-        hint = "send texts; LangChain: OpenAIEmbeddings(…, check_embedding_ctx_length=False)"
-        raise PydanticCustomError("token_ids", "token ids are not accepted here: {hint}", {"hint": hint})
     return [value] if isinstance(value, str) else value
+
+
+def _texts_or_token_ids(value: Any) -> Any:
+    """Return texts; token ids, of one text or of several, are decoded."""
+    if not isinstance(value, list) or not value or isinstance(value[0], str):
+        return _texts(value)
+    texts = [value] if all(isinstance(each, int) for each in value) else value
+    if not all(_are_token_ids(each) for each in texts):
+        return value
+    try:
+        return [text_from_token_ids(each) for each in texts]
+    except RequestError as error:
+        raise PydanticCustomError("token_ids", "{message}: {hint}", error.__dict__) from error
+
+
+def _are_token_ids(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, int) and not isinstance(each, bool) for each in value)
 
 
 class SamplingFields(RequestModel):
@@ -224,10 +238,10 @@ class CompletionBody(SamplingFields):
 
 
 class EmbeddingBody(RequestModel):
-    """The body of `POST /v1/embeddings`; token ids are not supported."""
+    """The body of `POST /v1/embeddings`."""
 
-    model: str = Field(description="a deployed embedding model")
-    input: Annotated[list[str], BeforeValidator(_texts)] = Field(min_length=1, max_length=2048)
+    model: str = Field(description="a deployed model that makes embeddings")
+    input: Annotated[list[str], BeforeValidator(_texts_or_token_ids)] = Field(min_length=1, max_length=2048)
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(None, ge=1, description="must be the length of the model's vectors, or left out")
     user: Any = Field(None, description="accepted and ignored")
