@@ -5,8 +5,8 @@
 
 A service on loopback answers by the data's own labels. Therefore this measures calls, tokens and money, and neither
 seconds nor a model's quality. Money is at the price of gemini-2.5-flash, which the stored results were bought at: 0.30
-dollars a million tokens read, 2.50 written. A token is 4.33 characters: by BigQuery's stored bill for Q3 its prompts have
-45.3 tokens and 196 characters on average. Each query starts with an empty call store.
+dollars a million tokens read, 2.50 written. A token is 4.33 characters: BigQuery's prompts for Q3 have 45.3 tokens by
+its stored bill, and 196 characters on average. Each query starts with an empty call store.
 """
 
 from __future__ import annotations
