@@ -71,11 +71,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.text2sql.evaluation": ("workers", "udf.text2sql", "udf.connection", "udf.open_errors"),
     "udf.text2sql.training_data": ("workers", "udf.text2sql"),
     "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
-    "udf.ai": ("workers",),
-    "udf.session": ("udf.calls", "udf.settings", "udf.text2sql.result", "workers"),
+    "udf.ai": ("workers", "udf.accuracy"),
+    "udf.accuracy": LEAVES,
+    "udf.session": ("udf.accuracy", "udf.calls", "udf.settings", "udf.text2sql.result", "workers"),
     "udf.planner": (
         *(
             "udf.ai",
+            "udf.accuracy",
             "udf.session",
             "udf.calls",
             "udf.settings",
@@ -88,6 +90,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.functions": (
         *(
             "udf.ai",
+            "udf.accuracy",
             "udf.planner",
             "udf.session",
             "udf.calls",

@@ -38,6 +38,7 @@ TABLE = {
     "SELECT row.* FROM (SELECT unnest(quackllm_estimate(statement, {number})) AS row)",
     "llm_calls": "(max_calls := 1000, before := NULL) AS TABLE "
     "SELECT row.* FROM (SELECT unnest(quackllm_calls(max_calls, before, {number})) AS row)",
+    "ai_accuracy": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_ai_accuracy({number})) AS row)",
     **ai.TABLE,
 }
 MODEL_MACRO = "(request) AS quackllm_chat('{model}', {prompt}(request), {mode}, {number})"

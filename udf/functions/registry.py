@@ -14,7 +14,7 @@ from ...workers.errors import QuackLLMError, RequestError
 from ...workers.messages import Message, Request
 from ..raw_sql import execute_raw
 from ..session.session import Session, session_by_number
-from . import aggregates, introspection, rankings, text2sql, typed
+from . import aggregates, introspection, rankings, stated_calls, text2sql, typed
 from .arrow import (
     REQUEST_SQL,
     RESPONSE_SQL,
@@ -142,6 +142,7 @@ VOLATILE: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_usage": (introspection.usage, introspection.USAGE_SQL),
     "quackllm_calls": (introspection.calls, introspection.CALLS_SQL),
     "quackllm_estimate": (introspection.estimate, introspection.ESTIMATE_SQL),
+    "quackllm_ai_accuracy": (stated_calls.accuracy_reports, stated_calls.REPORT_SQL),
     "quackllm_forget": (introspection.forget, "BIGINT"),
 }
 

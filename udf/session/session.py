@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from .transaction import ImplicitTransaction
 
 if TYPE_CHECKING:
     from ...workers.database_schema import Schema
+    from ..accuracy.stand_in import AccuracyReport
 
 _NUMBERS = itertools.count(1)
 _SESSIONS: dict[int, Session] = {}
@@ -47,6 +49,8 @@ class Session:
     catalog: Schema | None = None
     # The estimates of the statements in `llm_estimate('…')`, by the text of the statement.
     estimates: dict[str, list[ModelEstimate]] = field(default_factory=dict)
+    # What was promised for the calls of the last statement with a stated accuracy, and what came of it.
+    accuracy_reports: dict[Hashable, AccuracyReport] = field(default_factory=dict)
     # The connection's SQL variables that configure quackllm; None: they must be read again.
     variables: dict[str, str] | None = None
     # Whether DuckDB shows its own progress bar on this connection; None: unknown.
