@@ -115,6 +115,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.connection": ("udf", "workers"),
     "udf.conversation_tables": ("udf", "workers"),
     "udf.streaming": ("udf", "workers"),
+    "udf.frames": ("udf.connection", "workers"),
     "notebooks.display": ("udf", "workers.errors", "workers.messages"),
     "notebooks.cells": ("udf", "workers.errors", "workers.messages", "workers.sql_text", "notebooks"),
     "notebooks": ("udf", "workers.errors", "workers.messages", "notebooks"),

@@ -20,8 +20,10 @@ from .session.session import Session, find_session
 from .session.statement import Statement
 from .variables import options_from_variables, read_variables
 
-READS_CATALOG_PATTERN = re.compile(r"\b(text2sql|text2sql_detail|ask|guarded_query|llm_estimate)\s*\(", re.IGNORECASE)
-ESTIMATE_PATTERN = re.compile(r"\bllm_estimate\s*\(", re.IGNORECASE)
+READS_CATALOG_PATTERN = re.compile(
+    r"\b(text2sql|text2sql_detail|ask|guarded_query|llm_estimate|ai_explain)\s*\(", re.IGNORECASE
+)
+ESTIMATE_PATTERN = re.compile(r"\b(llm_estimate|ai_explain)\s*\(", re.IGNORECASE)
 SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
 ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
 
@@ -129,9 +131,9 @@ def _before_statement(connection: duckdb.DuckDBPyConnection, session: Session, t
 
         session.catalog = read_catalog(connection)
     if ESTIMATE_PATTERN.search(text):
-        from .planner.estimate import estimates_for_statement
+        from .planner.explain import explanations_for_statement
 
-        session.estimates = estimates_for_statement(connection, session, text, parameters)
+        explanations_for_statement(connection, session, text, parameters)
 
 
 @contextlib.contextmanager

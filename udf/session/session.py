@@ -18,7 +18,7 @@ from ...workers.event_loop import after_fork
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, ECHO, Fleet, find_model
 from ..calls.async_store import AsyncCallStore, open_store
 from ..calls.client import CachingClient
-from ..calls.model_estimate import ModelEstimate
+from ..calls.model_estimate import CallStep, ModelEstimate
 from .answer_source import AnswerSource
 from .statement import Statement
 from .transaction import ImplicitTransaction
@@ -51,6 +51,8 @@ class Session:
     estimates: dict[str, list[ModelEstimate]] = field(default_factory=dict)
     # What was promised for the calls of the last statement with a stated accuracy, and what came of it.
     accuracy_reports: dict[Hashable, AccuracyReport] = field(default_factory=dict)
+    # The steps of the statements in `ai_explain('…')`, likewise.
+    explanations: dict[str, list[CallStep]] = field(default_factory=dict)
     # The connection's SQL variables that configure quackllm; None: they must be read again.
     variables: dict[str, str] | None = None
     # Whether DuckDB shows its own progress bar on this connection; None: unknown.
