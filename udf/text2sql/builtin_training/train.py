@@ -151,6 +151,7 @@ class Trainer:
         drawn += self._draw(found.chinese_augmented, chinese // 3)
         drawn += found.english.declined(english // 22, self.chance)
         drawn += found.chinese.declined(chinese // 22, self.chance)
+        drawn += self._draw(found.renamed, english // 8) + self._draw(found.crossed, chinese * 2 // 3)
         return [*found.train, *found.wide, *drawn]
 
     def _draw(self, examples: list[Example], most: int) -> list[Example]:
@@ -173,10 +174,12 @@ class Trainer:
     def report(self, out: Path, losses: list[float], batch_size: int) -> None:
         """Write the weights and one line of the log."""
         save_weights(out, self.mean.state_dict(), self.mean.shape)
-        held_out = [exact_match(self.mean, kept) for kept in (self.examples.held_out, self.examples.chinese_held_out)]
+        found = self.examples
+        sets = (found.held_out, found.chinese_held_out, found.crossed_held_out)
+        held_out = [exact_match(self.mean, kept) for kept in sets]
         seconds = time.monotonic() - self.began
         log.info(
-            "%5.0f s, step %d, %.0f examples/s, loss %.3f, held out exact: English %.3f, Chinese %.3f",
+            "%5.0f s, step %d, %.0f examples/s, loss %.3f, held out exact: English %.3f, Chinese %.3f, crossed %.3f",
             *(seconds, self.steps, self.steps * batch_size / seconds, sum(losses) / len(losses), *held_out),
         )
 
