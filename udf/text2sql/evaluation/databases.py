@@ -14,7 +14,7 @@ from ....workers.mschema import format_mschema
 from ...open_errors import open_error
 from ..schema.catalog import read_catalog
 from ..schema.resolve import ResolvedSchema, resolve_schema
-from .datasets import Question, data_folder, list_databases, open_database
+from .datasets import Question, business_script, data_folder, list_databases, open_database
 
 
 def open_source(name: str) -> duckdb.DuckDBPyConnection:
@@ -34,6 +34,10 @@ def open_source(name: str) -> duckdb.DuckDBPyConnection:
         if known or (path / "schema.sql").is_file():
             connection = duckdb.connect()
             open_database(connection, name if known else str(path.resolve()))
+            return connection
+        if script := business_script(name):
+            connection = duckdb.connect()
+            connection.execute(script.read_text())
             return connection
     except duckdb.Error as error:
         raise open_error(name, error) from error
