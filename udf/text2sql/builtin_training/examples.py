@@ -87,7 +87,8 @@ class Examples:
         train, tables, wide: of English databases, of one table each (WikiSQL), and of Chinese databases.
         crossed: the Chinese questions over the same databases with English names.
         renamed: the English questions over the same databases with cryptic names, whose comments tell what they mean.
-        generated, wide_generated: the same questions' templates, filled with other tables.
+        generated, chinese_augmented: the same questions' templates, filled with other tables.
+        business: business questions from templates of our own.
         held_out, wide_held_out: examples of the databases for validation.
         dropped: the number of questions whose values do not appear in the question.
     """
@@ -99,6 +100,7 @@ class Examples:
     crossed_held_out: list[Example] = field(default_factory=list)
     renamed: list[Example] = field(default_factory=list)
     generated: list[Example] = field(default_factory=list)
+    business: list[Example] = field(default_factory=list)
     chinese_augmented: list[Example] = field(default_factory=list)
     held_out: list[Example] = field(default_factory=list)
     chinese_held_out: list[Example] = field(default_factory=list)

@@ -22,9 +22,10 @@ from torch.nn import functional
 
 from ....workers.builtin.network.batching import Batch, Example, batches
 from ....workers.builtin.network.torch_network import NetworkConfig, TorchNetwork
-from ....workers.builtin.network.weights import average_weights, load_weights, save_weights
+from ....workers.builtin.network.weights import average_weights, extend_keywords, load_weights, save_weights
 from ..evaluation.datasets import load_questions
 from .augment import generated_examples
+from .business_questions import business_examples, spoken_schemas
 from .examples import (
     CHINESE_UNANSWERABLE,
     UNANSWERABLE,
@@ -37,7 +38,9 @@ from .examples import (
 
 log = logging.getLogger("train_builtin")
 WARM_UP = 200
+BUSINESS = 30_000  # How many business questions are made, of which each epoch draws a share.
 EMA_DECAY = 0.999
+MAX_HELD_OUT = 350  # Examples of each language that a report measures.
 
 
 def prepare(cache: Path | None, tables: int) -> Examples:
@@ -56,6 +59,7 @@ def prepare(cache: Path | None, tables: int) -> Examples:
     chance, links = random.Random(0), table_links(asked, 4000)
     found.generated = generated_examples(found.english, links, min(16000, len(found.train)), chance)
     found.chinese_augmented = generated_examples(found.chinese, [], min(3000, len(found.wide)), chance)
+    found.business = business_examples(spoken_schemas(found.english.links, found.chinese.links), BUSINESS, chance)
     if cache:
         cache.write_bytes(pickle.dumps(found))
     return found
@@ -113,7 +117,7 @@ class Trainer:
 
     def resume(self, path: Path) -> None:
         """Start from the weights of a file; rows that are not in the file keep their initial values."""
-        arrays, _ = load_weights(path)
+        arrays = extend_keywords(load_weights(path)[0])
         for network in (self.network, self.mean):
             own = self.network.state_dict()
             for name, array in arrays.items():
@@ -147,11 +151,11 @@ class Trainer:
         """Return one epoch's examples: every question, a share of the one-table and generated ones, and declines."""
         found = self.examples
         english, chinese = len(found.train), len(found.wide)
-        drawn = self._draw(found.tables, english // 3) + self._draw(found.generated, english // 3)
-        drawn += self._draw(found.chinese_augmented, chinese // 3)
+        drawn = self._draw(found.tables, english // 3) + self._draw(found.generated, english // 6)
+        drawn += self._draw(found.chinese_augmented, chinese // 6) + self._draw(found.crossed, chinese * 2 // 3)
+        drawn += self._draw(found.business, english * 2 // 3) + self._draw(found.renamed, english // 8)
         drawn += found.english.declined(english // 22, self.chance)
         drawn += found.chinese.declined(chinese // 22, self.chance)
-        drawn += self._draw(found.renamed, english // 8) + self._draw(found.crossed, chinese * 2 // 3)
         return [*found.train, *found.wide, *drawn]
 
     def _draw(self, examples: list[Example], most: int) -> list[Example]:
@@ -176,7 +180,7 @@ class Trainer:
         save_weights(out, self.mean.state_dict(), self.mean.shape)
         found = self.examples
         sets = (found.held_out, found.chinese_held_out, found.crossed_held_out)
-        held_out = [exact_match(self.mean, kept) for kept in sets]
+        held_out = [exact_match(self.mean, kept[:: len(kept) // MAX_HELD_OUT + 1]) for kept in sets]
         seconds = time.monotonic() - self.began
         log.info(
             "%5.0f s, step %d, %.0f examples/s, loss %.3f, held out exact: English %.3f, Chinese %.3f, crossed %.3f",
