@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from ....workers.builtin.network.batching import Batch, Example, batches
 from ....workers.builtin.network.torch_network import NetworkConfig, TorchNetwork
-from ....workers.builtin.network.weights import average_weights, extend_keywords, load_weights, save_weights
+from ....workers.builtin.network.weights import average_weights, load_weights, save_weights
 from ..evaluation.datasets import load_questions
 from .augment import generated_examples
 from .business_questions import business_examples, spoken_schemas
@@ -117,7 +117,7 @@ class Trainer:
 
     def resume(self, path: Path) -> None:
         """Start from the weights of a file; rows that are not in the file keep their initial values."""
-        arrays = extend_keywords(load_weights(path)[0])
+        arrays = load_weights(path)[0]
         for network in (self.network, self.mean):
             own = self.network.state_dict()
             for name, array in arrays.items():

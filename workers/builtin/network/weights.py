@@ -76,7 +76,7 @@ def load_weights(path: Path = WEIGHTS) -> tuple[Arrays, dict[str, int]]:
     """Return the arrays as float32, and the shape's fields."""
     with np.load(path) as file:
         arrays = {name: file[name].astype(np.float32) for name in file.files if name != "header"}
-        return arrays, json.loads(file["header"].tobytes())
+        return extend_keywords(arrays), json.loads(file["header"].tobytes())
 
 
 @lru_cache(maxsize=2)
