@@ -19,8 +19,8 @@ DETAILS = "'instructions': instructions, 'examples': examples, 'draw': draw"
 
 def _call(function: str, given: str, question: str, more: str) -> str:
     details = f"to_json({{{{{DETAILS}{more}}}}})"
-    asked = f"quackllm_ai('{function}', model, {{prompt}}({given}), to_json({question}), {details}, "
-    return asked + "coalesce(store, {mode}), {number})"
+    call = f"quackllm_ai('{function}', model, {{prompt}}({given}), to_json({question}), {details}, "
+    return call + "coalesce(store, {mode}), {number})"
 
 
 def _fixed(structure: str) -> str:
@@ -62,8 +62,8 @@ def _pair(
     named = "".join(f", {key} := {default}" for key, default in (more or {}).items())
     details = "".join(f", '{key}': {key}" for key in more or {})
     call = _call(function or name, given, question, details)
-    kind = _by_arguments(function or name, question, details) if structure is None else _fixed(structure)
-    body = f"({parameters}{named}, {NAMED}) AS json_transform({call}, {kind})"
+    structure_sql = _by_arguments(function or name, question, details) if structure is None else _fixed(structure)
+    body = f"({parameters}{named}, {NAMED}) AS json_transform({call}, {structure_sql})"
     return {f"ai_{name}": f"{body}.value", f"ai_{name}_detail": body}
 
 
@@ -110,11 +110,28 @@ def _aggregate(name: str, parameters: str, values: str, instruction: str) -> dic
     return {f"ai_{name}": f"{body}.value", f"ai_{name}_detail": body}
 
 
+def _ranking(name: str, count: str, *, one: bool) -> dict[str, str]:
+    """Return the macros of a function that chooses elements of a list, and of its detail.
+
+    The function behind it chooses places, so that the elements may be of any type.
+    """
+    parameters = "input, criteria" if one else "input, k, criteria"
+    call = (
+        f"json_transform(quackllm_ai_top(model, {{prompt}}(input), {count}, to_json(criteria), "
+        f"to_json({{{{{DETAILS}}}}}), per_call, coalesce(store, {{mode}}), {{number}}), {_fixed('INTEGER[]')})"
+    )
+    value = f"list_select(input, {call}.value)" + ("[1]" if one else "")
+    head = f"({parameters}, per_call := 10, {NAMED}) AS "
+    return {f"ai_{name}": head + value, f"ai_{name}_detail": f"{head}struct_update({call}, value := {value})"}
+
+
 SUMMARIZE = "'Summarize the texts in a few sentences, in their own language.'"
 SCALAR |= {
     **_aggregate("agg", "input, instruction", "list_sort(list(input))", "instruction"),
     **_aggregate("agg_list", "input, instruction", "input", "instruction"),
     **_aggregate("summarize", "input", "list_sort(list(input))", SUMMARIZE),
+    **_ranking("top", "k", one=False),
+    **_ranking("best", "1", one=True),
     "ai_embed": f"(text, {ENCODER}) AS {_vector('text')}",
     "ai_similarity": f"(text, other, {ENCODER}) AS {_similarity('text', 'other')}",
 }

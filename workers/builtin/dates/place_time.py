@@ -9,7 +9,7 @@ from dataclasses import replace
 from ...database_schema import Column
 from ..network.name_matching import NEAR, Levels
 from ..network.schema_linking import SchemaLinks
-from ..query.implied_tables import table_of
+from ..query.implied_tables import table_for
 from ..query.tree import Period, Predicate, Query, Term, terms_in
 from ..schema.schema_index import SchemaIndex, column_kind, join_tree
 from ..text.tokens import name_words, read_words
@@ -18,7 +18,7 @@ from .time_phrases import UNITS, TimePhrases, TimeSpan, find_time_phrases
 # Words of names of dates that are rarely meant unless the question names them, and words that say nothing.
 RARE = frozenset(
     "birth born due expiry expires valid until end ended closed cancelled canceled updated modified last leave left delivered paid discontinued 出生 生日 到期 截止 结束 更新 离职".split()
-)  # noqa: E501
+)
 PLAIN = frozenset("date time day on at when timestamp 日 期 时 间".split())
 ABSENT = re.compile(r"\b(without|no|never|not|nobody|none|didn't|did not)\b|没|未|无", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -106,7 +106,7 @@ def date_column(tree: Query, links: SchemaLinks, question: str, years: bool = Fa
         years: whether a number column that is a year will do.
     """
     names = links.names
-    own = [table_of(term, names) for term in terms_in(tree)]
+    own = [table_for(term, names) for term in terms_in(tree)]
     read = [table for table, _ in join_tree(names, own) or ()]
     near = [table for one in read for table, _ in names.neighbours[one] if table not in read]
     levels = links.matcher.levels([word.lower for word in read_words(question)])
@@ -148,4 +148,4 @@ def _counted(item: Term, names: SchemaIndex) -> Term:
     )
     if item.column is not None and column_kind(names.columns[item.column]) == "number" and not key:
         return Term(item.column, aggregate="SUM")
-    return Term(table=table_of(item, names), aggregate="COUNT")
+    return Term(table=table_for(item, names), aggregate="COUNT")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..network.name_matching import LIKE, NEAR, PARTLY
 from ..network.schema_linking import LinkedQuestion, SchemaLinks, literals_in
-from ..query.implied_tables import map_scopes, table_of
+from ..query.implied_tables import map_scopes, table_for
 from ..query.tree import Query, terms_in
 from ..schema.schema_index import SchemaIndex, join_tree
 from ..text.lexicon import IGNORED, NUMBER_WORDS, PLAIN_WORDS, SCALES
@@ -95,7 +95,7 @@ def used_items(tree: Query, names: SchemaIndex) -> set[int]:
     def visit(scope: Query) -> Query:
         terms = terms_in(scope)
         columns.update(term.column for term in terms if term.column is not None)
-        own = [table_of(term, names) for term in terms]
+        own = [table_for(term, names) for term in terms]
         tables.update(own, (table for table, _ in join_tree(names, own) or ()))
         return scope
 
