@@ -11,7 +11,7 @@ import argparse
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ from ....workers.builtin.network.numpy_network import Network, load_network
 from ....workers.builtin.network.weights import WEIGHTS
 from ....workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
 from ....workers.builtin.query.implied_tables import drop_implied_tables
-from ....workers.builtin.query.tree import terms_in
 from ....workers.builtin.schema.schema_index import SchemaIndex
 from ....workers.builtin.semantic_parser import DeclinedError, Parsed, parse
 from ....workers.database_schema import Schema
@@ -34,6 +33,7 @@ from ..evaluation.scoring import RIGHT, ModelAnswer
 from ..prompts.formats import FORMS
 from ..prompts.value_matching import match_values
 from .examples import HELD_OUT
+from .unanswerable import without_column
 
 RIDGE = 0.5
 WEIGHT = {"own": 1.0, "no column": 0.35, "other": 0.2}
@@ -54,7 +54,7 @@ class Asked:
 
 def ask(network: Network, schema: Schema, question: str) -> Parsed | None:
     """Return the model's answer, whatever its confidence; None if it declines."""
-    messages = FORMS["builtin"].ask([Message("user", question)], schema, match_values(question, schema))
+    messages = FORMS["builtin"].build_messages([Message("user", question)], schema, match_values(question, schema))
     try:
         return parse(network, messages[0].content, [], question)
     except DeclinedError:
@@ -68,18 +68,8 @@ def without_needed_column(schema: Schema, sql: str, chance: random.Random) -> Sc
         tree = drop_implied_tables(parse_sql(sql, names), names)
     except (UnsupportedSqlError, KeyError):
         return None
-    keys = {end for edge in names.edges for end in (edge.column, edge.other)}
-    keys |= {number for number, column in enumerate(names.columns) if column.primary_key}
-    needed = sorted({term.column for term in terms_in(tree) if term.column is not None} - keys)
-    if not needed:
-        return None
-    dropped = chance.choice(needed)
-    owner, gone = names.table_of[dropped], names.columns[dropped]
-    tables = [
-        replace(table, columns=tuple(one for one in table.columns if one is not gone)) if number == owner else table
-        for number, table in enumerate(names.tables)
-    ]
-    return replace(schema, tables=tuple(tables))
+    found = without_column(schema, tree, chance)
+    return found[0] if found else None
 
 
 def ask_all(

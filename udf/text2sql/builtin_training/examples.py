@@ -89,6 +89,7 @@ class Examples:
         renamed: the English questions over the same databases with cryptic names, whose comments tell what they mean.
         generated, chinese_augmented: the same questions' templates, filled with other tables.
         business: business questions from templates of our own.
+        unanswerable: questions that name a column which their schema has no longer.
         held_out, wide_held_out: examples of the databases for validation.
         dropped: the number of questions whose values do not appear in the question.
     """
@@ -101,6 +102,7 @@ class Examples:
     renamed: list[Example] = field(default_factory=list)
     generated: list[Example] = field(default_factory=list)
     business: list[Example] = field(default_factory=list)
+    unanswerable: list[Example] = field(default_factory=list)
     chinese_augmented: list[Example] = field(default_factory=list)
     held_out: list[Example] = field(default_factory=list)
     chinese_held_out: list[Example] = field(default_factory=list)

@@ -35,10 +35,12 @@ from .examples import (
     table_examples,
     table_links,
 )
+from .unanswerable import unanswerable_examples
 
 log = logging.getLogger("train_builtin")
 WARM_UP = 200
 BUSINESS = 30_000  # How many business questions are made, of which each epoch draws a share.
+UNANSWERABLE_COUNT = 3_000
 EMA_DECAY = 0.999
 MAX_HELD_OUT = 350  # Examples of each language that a report measures.
 
@@ -60,6 +62,13 @@ def prepare(cache: Path | None, tables: int) -> Examples:
     found.generated = generated_examples(found.english, links, min(16000, len(found.train)), chance)
     found.chinese_augmented = generated_examples(found.chinese, [], min(3000, len(found.wide)), chance)
     found.business = business_examples(spoken_schemas(found.english.links, found.chinese.links), BUSINESS, chance)
+    turns = [
+        (turn, pool.links[name])
+        for pool in (found.english, found.chinese)
+        for name in pool.links
+        for turn in pool.turns[name]
+    ]
+    found.unanswerable = unanswerable_examples(turns, UNANSWERABLE_COUNT, chance) if turns else []
     if cache:
         cache.write_bytes(pickle.dumps(found))
     return found
@@ -154,8 +163,9 @@ class Trainer:
         drawn = self._draw(found.tables, english // 3) + self._draw(found.generated, english // 6)
         drawn += self._draw(found.chinese_augmented, chinese // 6) + self._draw(found.crossed, chinese * 2 // 3)
         drawn += self._draw(found.business, english * 2 // 3) + self._draw(found.renamed, english // 8)
-        drawn += found.english.declined(english // 22, self.chance)
-        drawn += found.chinese.declined(chinese // 22, self.chance)
+        drawn += self._draw(found.unanswerable, english // 9)
+        drawn += found.english.declined(english // 11, self.chance)
+        drawn += found.chinese.declined(chinese // 11, self.chance)
         return [*found.train, *found.wide, *drawn]
 
     def _draw(self, examples: list[Example], limit: int) -> list[Example]:

@@ -24,7 +24,7 @@ _NUMBER = r"\d{1,4}|" + "|".join(word for word in NUMBER_WORDS if word.isascii()
 _CJK_NUMBER = r"\d{1,4}|[一二三四五六七八九十两]"
 _UNIT = "days?|weeks?|months?|quarters?|years?"
 _CJK_UNIT = "天|日|周|星期|礼拜|月|季度|季|年"
-MONTHS = ("january february march april may june july august september october november december").split()
+MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
 _MONTH = "|".join(f"{month}|{month[:3]}" if len(month) > 3 else month for month in MONTHS)
 _ISO = r"\d{4}-\d{1,2}-\d{1,2}"
 _CJK_DATE = r"\d{4}年\d{1,2}月\d{1,2}[日号]"
@@ -206,7 +206,7 @@ def _spans() -> Iterator[tuple[str, Callable[[re.Match[str]], TimeSpan]]]:
         _between,
     )
     yield rf"(?:在)?(?P<first>{_CJK_DATE}|{_ISO})(?:到|至|和)(?P<last>{_CJK_DATE}|{_ISO})(?:之间|期间)?", _between
-    yield rf"(?:在)?(?P<first>[12]\d{{3}})年?(?:到|至)(?P<last>[12]\d{{3}})年(?:之间|期间)?", _between
+    yield r"(?:在)?(?P<first>[12]\d{3})年?(?:到|至)(?P<last>[12]\d{3})年(?:之间|期间)?", _between
     yield (
         rf"\b(?P<sign>before|until|after|since|starting)\s+(?:(?P<today>today)|(?P<date>{_ISO}|[12]\d{{3}}))\b",
         _before_or_after,
@@ -215,7 +215,7 @@ def _spans() -> Iterator[tuple[str, Callable[[re.Match[str]], TimeSpan]]]:
         rf"(?:在)?(?:(?P<today>今天)|(?P<date>{_CJK_DATE}|{_ISO}|[12]\d{{3}}年))(?P<sign>以前|之前|前|以后|之后|后|以来|起)",
         _before_or_after,
     )
-    yield rf"(?:早于|在)(?P<today>今天)(?P<sign>以前|之前|前)?", lambda match: TimeSpan("", TODAY, match.group())
+    yield r"(?:早于|在)(?P<today>今天)(?P<sign>以前|之前|前)?", lambda match: TimeSpan("", TODAY, match.group())
     past = r"\b(?:in|over|during|within|for|of)?\s*(?:the\s+)?(?:last|past|previous|recent)"
     yield (
         rf"{past}\s+(?P<count>{_NUMBER})\s+(?P<unit>{_UNIT})\b",
@@ -226,7 +226,7 @@ def _spans() -> Iterator[tuple[str, Callable[[re.Match[str]], TimeSpan]]]:
         lambda match: _past(_count(match["count"]), _unit(match["unit"]), match.group()),
     )
     yield (
-        rf"\b(?:in|during|for|of|from)?\s*(?:the\s+)?\b(?P<which>last|this|previous|past|current)\s+(?P<unit>day|week|month|quarter|year)\b(?:'s)?",
+        r"\b(?:in|during|for|of|from)?\s*(?:the\s+)?\b(?P<which>last|this|previous|past|current)\s+(?P<unit>day|week|month|quarter|year)\b(?:'s)?",
         _this_or_last,
     )
     yield r"(?:在)?(?P<which>上|本|这|当)个?(?P<unit>周|星期|月|季度|季|年)(?!\w*均)", _this_or_last

@@ -50,14 +50,7 @@ _CJK_TALK = (
 SMALL_TALK = re.compile("|".join((f"{_START}{_SOCIAL}{_SOCIAL_REST}", _CJK_SOCIAL, _TALK, _CJK_TALK)), re.IGNORECASE)
 ORDERS = re.compile(f"{_START}(?:{_ORDERS}{_OBJECT}|{_CJK_ORDERS}|{_CJK_OBJECT})", re.IGNORECASE)
 # Words that only other languages have, and letters of other scripts.
-OTHER_WORDS = frozenset("""
-wie viele gibt welche welcher welches durchschnittliche haben sind ist und oder nicht für von dem der das ein eine zeige alle mit jeder
-combien quel quelle quels quelles sont les dans avec moyenne nombre donnez chaque pour et une du quelle moyen tous
-cuántos cuantos cuál cual cuáles cuales qué dónde cuántas muestra todos las una para tienen hay es está promedio número cuál
-quanti quante quale quali sono gli della delle degli elenca ogni numero che mostra tutti
-quantos quantas qual quais são dos das uma média mostre cada não os
-hoeveel welke zijn het een voor gemiddelde toon alle
-""".split())  # fmt: skip
+OTHER_WORDS = frozenset(["wie", "viele", "gibt", "welche", "welcher", "welches", "durchschnittliche", "haben", "sind", "ist", "und", "oder", "nicht", "für", "von", "dem", "der", "das", "ein", "eine", "zeige", "alle", "mit", "jeder", "combien", "quel", "quelle", "quels", "quelles", "sont", "les", "dans", "avec", "moyenne", "nombre", "donnez", "chaque", "pour", "et", "une", "du", "quelle", "moyen", "tous", "cuántos", "cuantos", "cuál", "cual", "cuáles", "cuales", "qué", "dónde", "cuántas", "muestra", "todos", "las", "una", "para", "tienen", "hay", "es", "está", "promedio", "número", "cuál", "quanti", "quante", "quale", "quali", "sono", "gli", "della", "delle", "degli", "elenca", "ogni", "numero", "che", "mostra", "tutti", "quantos", "quantas", "qual", "quais", "são", "dos", "das", "uma", "média", "mostre", "cada", "não", "os", "hoeveel", "welke", "zijn", "het", "een", "voor", "gemiddelde", "toon", "alle"])  # fmt: skip
 SCRIPTS = re.compile(r"[\u0400-\u04ff\u0600-\u06ff\u0590-\u05ff\u0e00-\u0e7f\u3040-\u30ff\uac00-\ud7af\u0900-\u097f]")
 
 

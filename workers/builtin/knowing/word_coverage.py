@@ -18,7 +18,8 @@ from ..text.tokens import is_cjk, stem
 from ..text.word_meanings import meaning_words
 
 GENERAL = Path(__file__).parents[1] / "general_words.txt"
-MAX_CELLS = 12
+# Words that are no constants by themselves but name columns.
+NAMING_WORDS = frozenset({"name", "names", "type", "code", "date", "year", "age", "id", "ids"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ def content_words(linked: LinkedQuestion, general: bool = False) -> Iterator[tup
 
 
 def _is_function_word(word: str) -> bool:
+    if word in NAMING_WORDS:
+        return False
     return word in IGNORED or word in PLAIN_WORDS or word in NUMBER_WORDS or word in SCALES or not re.match(r"\w", word)
 
 
