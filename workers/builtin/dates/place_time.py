@@ -16,10 +16,12 @@ from ..text.tokens import name_words, read_words
 from .time_phrases import UNITS, TimePhrases, TimeSpan, find_time_phrases
 
 # Words of names of dates that are rarely meant unless the question names them, and words that say nothing.
-RARE = frozenset(
-    ["birth", "born", "due", "expiry", "expires", "valid", "until", "end", "ended", "closed", "cancelled", "canceled", "updated", "modified", "last", "leave", "left", "delivered", "paid", "discontinued", "出生", "生日", "到期", "截止", "结束", "更新", "离职"]
-)
-PLAIN = frozenset(["date", "time", "day", "on", "at", "when", "timestamp", "日", "期", "时", "间"])
+_RARE_WORDS = """
+birth born due expiry expires valid until end ended closed cancelled canceled updated modified last leave left delivered
+paid discontinued 出生 生日 到期 截止 结束 更新 离职
+"""
+_PLAIN_WORDS = "date time day on at when timestamp 日 期 时 间"
+RARE, PLAIN = frozenset(_RARE_WORDS.split()), frozenset(_PLAIN_WORDS.split())
 ABSENT = re.compile(r"\b(without|no|never|not|nobody|none|didn't|did not)\b|没|未|无", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 

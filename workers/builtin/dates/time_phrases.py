@@ -24,7 +24,8 @@ _NUMBER = r"\d{1,4}|" + "|".join(word for word in NUMBER_WORDS if word.isascii()
 _CJK_NUMBER = r"\d{1,4}|[一二三四五六七八九十两]"
 _UNIT = "days?|weeks?|months?|quarters?|years?"
 _CJK_UNIT = "天|日|周|星期|礼拜|月|季度|季|年"
-MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
+_MONTH_NAMES = "january february march april may june july august september october november december"
+MONTHS = _MONTH_NAMES.split()
 _MONTH = "|".join(f"{month}|{month[:3]}" if len(month) > 3 else month for month in MONTHS)
 _ISO = r"\d{4}-\d{1,2}-\d{1,2}"
 _CJK_DATE = r"\d{4}年\d{1,2}月\d{1,2}[日号]"
@@ -244,11 +245,11 @@ def _spans() -> Iterator[tuple[str, Callable[[re.Match[str]], TimeSpan]]]:
 
 
 SPANS: Spans = tuple((re.compile(pattern, re.IGNORECASE), make) for pattern, make in _spans())
-_EACH = r"by|per|for each|in each|each|every|for every|in every"
+_EACH = "grouped by|by|per|for each|in each|each|every|for every|in every"
 GROUPINGS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"\b(?:by|per|for each|in each|each|every|for every|in every|grouped by)\s+(?:calendar\s+)?(day|week|month|quarter|year)\b",
+        rf"\b(?:{_EACH})\s+(?:calendar\s+)?(day|week|month|quarter|year)\b",
         r"\b(daily|weekly|monthly|quarterly|yearly)\b",
         r"(?:按|每个?|各)(天|日|周|星期|月|季度|季|年)(?:度|份)?(?:统计)?(?!龄|级|薪|均|纪)",
     )

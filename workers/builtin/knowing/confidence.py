@@ -1,7 +1,6 @@
 """How probable it is that an answer is right: a logistic regression on what the model saw of its own beams.
 
-`udf/text2sql/builtin_training/calibrate.py` fits the coefficients on training databases that the network was not trained
-on.
+`udf/text2sql/builtin_training/calibrate.py` fits the coefficients on databases that the network was not trained on.
 """
 
 from __future__ import annotations
