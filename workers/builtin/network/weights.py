@@ -32,7 +32,7 @@ def save_weights(path: Path, state: Mapping[str, Any], shape: Any) -> None:
         state: arrays by name.
         shape: the NetworkConfig.
     """
-    _write(path, {name: tensor.detach().numpy() for name, tensor in state.items()}, asdict(shape))
+    _write(path, {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}, asdict(shape))
 
 
 def average_weights(path: Path, parts: Sequence[Path]) -> None:
