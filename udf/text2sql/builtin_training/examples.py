@@ -90,7 +90,8 @@ class Examples:
         generated, chinese_augmented: the same questions' templates, filled with other tables.
         business: business questions from templates of our own.
         unanswerable: questions that name a column which their schema has no longer.
-        held_out, wide_held_out: examples of the databases for validation.
+        held_out, chinese_held_out, crossed_held_out: examples of the databases for validation.
+        english, chinese: questions for the examples to decline.
         dropped: the number of questions whose values do not appear in the question.
     """
 

@@ -19,6 +19,11 @@ from ..evaluation.datasets import Question, load_questions, load_schema
 from ..schema.resolve import resolve_schema
 
 MANY, MANY_CHINESE = 6, 5  # In so many databases a word is left out of the SQL.
+_NEVER = """
+recent recently popular report 今年 最近 现在 目前 上海 北京 杭州 中国 我国 世界 腾讯 公司 学生 同学 互联网 历史 市场 工作 阿 尔 丽 玛 特 斯
+李 罗 顾 火 猫 红 明 钱
+"""
+NEVER = frozenset(_NEVER.split())  # Words of time, places and things, whatever the counts say.
 
 
 def general_words(asked: list[Question]) -> list[str]:
@@ -39,7 +44,9 @@ def general_words(asked: list[Question]) -> list[str]:
             for word, _ in content_words(linked):
                 if word in left_out:
                     databases[stem(word)].add(database)
-    return sorted(w for w, found in databases.items() if len(found) >= (MANY_CHINESE if is_cjk(w) else MANY))
+    return sorted(
+        w for w, found in databases.items() if w not in NEVER and len(found) >= (MANY_CHINESE if is_cjk(w) else MANY)
+    )
 
 
 def main() -> None:
