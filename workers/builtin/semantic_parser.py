@@ -12,7 +12,7 @@ from ..binder import Binder
 from ..database_schema import split_name
 from ..mschema import parse_mschema
 from .dates.place_time import cut_time_phrases, place_time
-from .knowing.confidence import Draft, confidence, features
+from .knowing.confidence import MIN_ANSWERABLE, Draft, answerable, confidence, features
 from .knowing.small_talk import reason_to_refuse
 from .knowing.typos import mend_typos
 from .knowing.word_coverage import Coverage, content_words, word_coverage
@@ -127,7 +127,12 @@ def schema_context(text: str) -> SchemaContext:
 
 
 def parse(
-    network: Network, schema: str, turns: Sequence[tuple[str, str]], question: str, min_confidence: float = 0.0
+    network: Network,
+    schema: str,
+    turns: Sequence[tuple[str, str]],
+    question: str,
+    min_confidence: float = 0.0,
+    min_answerable: float = MIN_ANSWERABLE,
 ) -> Parsed:
     """Answer a question with SQL.
 
@@ -135,6 +140,7 @@ def parse(
         schema: M-Schema text, which may have a section 【Values】 with cells that the question mentions.
         turns: the earlier questions, each with its SQL ('' if there was none), the oldest first.
         min_confidence: the model declines below this confidence, 0 to 1.
+        min_answerable: likewise for how much the question looks like one of this database's own.
 
     Raises:
         NoSchemaError: the text describes no table.
@@ -146,7 +152,7 @@ def parse(
         raise DeclinedError(reason)
     about = " ".join((question, *(part for turn in turns[-1:] for part in turn)))
     links = grounds.links_for(about, grounds.cells(cells[0]) if cells else [])
-    return _Answer(network, grounds, links, turns, question).parsed(min_confidence)
+    return _Answer(network, grounds, links, turns, question).parsed(min_confidence, min_answerable)
 
 
 class _Answer:
@@ -167,7 +173,7 @@ class _Answer:
         self.undated = False
         self.declined = 0.0
 
-    def parsed(self, min_confidence: float) -> Parsed:
+    def parsed(self, min_confidence: float, min_answerable: float) -> Parsed:
         drafts = self.drafts()
         if not drafts:
             raise DeclinedError(self._reason())
@@ -175,7 +181,7 @@ class _Answer:
         coverage = word_coverage(self.linked, self.links, best.tree)
         seen = features(drafts, self.linked, self.links, coverage, self.declined, bool(self.phrases.words))
         sure = confidence(seen)
-        if sure < min_confidence:
+        if sure < min_confidence or answerable(seen) < min_answerable:
             raise DeclinedError(unsure_reason(coverage))
         warnings = [f'nothing in the SQL stands for "{word}"' for word in coverage.unplaced]
         others = tuple(dict.fromkeys(draft.sql for draft in drafts[1:] if draft.sql != best.sql))

@@ -18,7 +18,6 @@ from ..messages import Message, Request, Response, Usage
 
 # One BLAS thread: the matrices are small, and on busy cores several threads wait for each other (15 times slower).
 _LIBRARIES = ThreadpoolController()
-DEFAULT_CONFIDENCE = 0.08  # Chosen on training databases: few of their own questions are declined.
 _ALONE = threading.Lock()  # The thread limit holds for the whole process: one thread at a time sets it and restores it.
 
 
@@ -29,7 +28,7 @@ class BuiltinSettings(BaseModel):
 
     release: str = Field(default_factory=release_name, description="which weights: the beginning of their SHA-256")
     min_confidence: float = Field(
-        default=DEFAULT_CONFIDENCE, ge=0, le=1, description="the model declines a question if it is less sure than this"
+        default=0.0, ge=0, le=1, description="the model declines a question if it is less sure than this"
     )
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ....workers.builtin.knowing.confidence import COEFFICIENTS, FEATURES
+from ....workers.builtin.knowing.confidence import COEFFICIENTS, FEATURES, MIN_ANSWERABLE
 from ....workers.builtin.network.numpy_network import Network, load_network
 from ....workers.builtin.network.weights import WEIGHTS
 from ....workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
@@ -37,6 +37,7 @@ from .unanswerable import without_column
 
 RIDGE = 0.5
 WEIGHT = {"own": 1.0, "no column": 0.35, "other": 0.2}
+ANSWERABLE_WEIGHT = {"own": 1.0, "no column": 1.0, "other": 0.7}
 CHINESE_STEP = 10  # Every tenth Chinese database is held out, as in training.
 Rows = NDArray[np.float64]
 
@@ -56,7 +57,7 @@ def ask(network: Network, schema: Schema, question: str) -> Parsed | None:
     """Return the model's answer, whatever its confidence; None if it declines."""
     messages = FORMS["builtin"].build_messages([Message("user", question)], schema, match_values(question, schema))
     try:
-        return parse(network, messages[0].content, [], question)
+        return parse(network, messages[0].content, [], question, min_answerable=0.0)
     except DeclinedError:
         return None
 
@@ -76,31 +77,32 @@ def ask_all(
     network: Network, asked: Sequence[Question], chance: random.Random
 ) -> tuple[list[Asked], dict[str, list[int]]]:
     """Return the answers, and for each kind the numbers of questions and of declines."""
-    found, counts = [], {kind: [0, 0] for kind in WEIGHT}
+    found: list[tuple[str, Question, Parsed]] = []
+    counts = {kind: [0, 0] for kind in WEIGHT}
     with QuestionDatabases() as sources:
-        gold = GoldAnswers(sources)
         schemas = {question.db: sources.schema(question).schema for question in asked}
-        like_schema = {text: {one.db for one in asked if bool(one.schema) is text} for text in (False, True)}
+        like = {text: sorted({one.db for one in asked if bool(one.schema) is text}) for text in (False, True)}
         for question in asked:
-            others = [name for name in schemas if name != question.db and name in like_schema[bool(question.schema)]]
+            others = [name for name in like[bool(question.schema)] if name != question.db]
             dropped = without_needed_column(schemas[question.db], question.sql, chance)
             variants = {"own": schemas[question.db], "no column": dropped, "other": schemas[chance.choice(others)]}
             for kind, schema in variants.items():
-                if schema is None:
-                    continue
-                answer = ask(network, schema, question.question)
-                counts[kind][0] += 1
-                counts[kind][1] += answer is None
-                if answer is not None:
-                    right = kind == "own" and _is_right(gold, sources, question, answer.sql)
-                    found.append(Asked(kind, question.db, answer.seen, right, question.question))
-    return found, counts
+                if schema is not None:
+                    answer = ask(network, schema, question.question)
+                    counts[kind][0] += 1
+                    counts[kind][1] += answer is None
+                    found += [(kind, question, answer)] if answer else []
+        right = right_answers(GoldAnswers(sources), [(one, answer) for kind, one, answer in found if kind == "own"])
+    answers = [Asked(kind, one.db, answer.seen, id(answer) in right, one.question) for kind, one, answer in found]
+    return answers, counts
 
 
-def _is_right(gold: GoldAnswers, sources: QuestionDatabases, question: Question, sql: str) -> bool:
-    if gold.invalid_reason(question):
-        return False
-    return gold.score(question, ModelAnswer(sql), sources.connection(question)).outcome == RIGHT
+def right_answers(gold: GoldAnswers, answers: Sequence[tuple[Question, Parsed]]) -> set[int]:
+    """Return the ids of the answers whose rows or SQL are those of the reference."""
+    faults = gold.invalid_reasons([question for question, _ in answers])
+    valid = [pair for pair, fault in zip(answers, faults, strict=True) if fault is None]
+    scored = gold.score([(question, ModelAnswer(answer.sql)) for question, answer in valid])
+    return {id(answer) for (_, answer), one in zip(valid, scored, strict=True) if one.outcome == RIGHT}
 
 
 def fit(asked: Sequence[Asked]) -> Rows:
@@ -115,6 +117,13 @@ def fit(asked: Sequence[Asked]) -> Rows:
     coefficients = slope * plain
     coefficients[0] += shift
     return coefficients
+
+
+def fit_answerable(asked: Sequence[Asked]) -> Rows:
+    """Return the coefficients that tell the databases' own questions from the others, the model's declines aside."""
+    own = np.array([one.kind == "own" for one in asked], dtype=float)
+    weights = np.array([ANSWERABLE_WEIGHT[one.kind] for one in asked])
+    return _logistic(np.array([one.seen for one in asked]), own, weights, RIDGE)
 
 
 def _logistic(seen: Rows, right: Rows, weights: Rows, ridge: float) -> Rows:
@@ -135,8 +144,8 @@ def probabilities(seen: Rows, coefficients: Rows) -> Rows:
     return chances
 
 
-def crossed(asked: Sequence[Asked]) -> Rows:
-    """Return each answer's confidence by coefficients that were fitted without its database."""
+def crossed(asked: Sequence[Asked], fit: Callable[[Sequence[Asked]], Rows]) -> Rows:
+    """Return each answer's probability by coefficients that were fitted without its database."""
     found = np.zeros(len(asked))
     for database in {one.database for one in asked}:
         inside = np.array([one.database == database for one in asked])
@@ -146,10 +155,12 @@ def crossed(asked: Sequence[Asked]) -> Rows:
     return found
 
 
-def show(asked: Sequence[Asked], chances: Rows, counts: dict[str, list[int]]) -> None:
-    """Print the reliability, what a bound keeps and declines, and how well right and wrong are told apart."""
-    own = np.array([one.kind == "own" for one in asked])
+def show(asked: Sequence[Asked], chances: Rows, answerable: Rows, counts: dict[str, list[int]]) -> None:
+    """Print the reliability, what each bound keeps and declines, and how well right and wrong are told apart."""
+    kinds = np.array([one.kind for one in asked])
     right = np.array([one.right for one in asked])
+    kept = answerable >= MIN_ANSWERABLE
+    own = (kinds == "own") & kept
     for low in np.arange(0, 1, 0.2):
         inside = own & (chances >= low) & (chances < low + 0.2 + (low > 0.7))
         if inside.any():
@@ -157,14 +168,14 @@ def show(asked: Sequence[Asked], chances: Rows, counts: dict[str, list[int]]) ->
     ranks = np.argsort(np.argsort(chances[own]))
     positive = right[own].sum()
     area = (ranks[right[own]].sum() - positive * (positive - 1) / 2) / max(positive * (own.sum() - positive), 1)
-    print(f"AUC {area:.3f}")
-    for bound in (0.0, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 0.6, 0.7):
-        kept = own & (chances >= bound)
-        parts = [f"bound {bound:.2f}: answered {kept.sum() / counts['own'][0]:.1%}, {right[kept].mean():.1%} right"]
-        for kind, (total, declined) in counts.items():
-            below = sum(one.kind == kind and chance < bound for one, chance in zip(asked, chances, strict=True))
-            parts.append(f"declined {kind} {(declined + below) / max(total, 1):.1%}")
-        print("; ".join(parts))
+    print(f"AUC {area:.3f}; lost by declining: {(right & ~kept & (kinds == 'own')).sum()} right answers")
+    for kind, (total, declined) in counts.items():
+        print(f"declined, {kind}: {(declined + ((kinds == kind) & ~kept).sum()) / max(total, 1):.1%} of {total}")
+    for bound in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
+        above = own & (chances >= bound)
+        print(
+            f"above {bound:.1f}: {above.sum() / counts['own'][0]:.1%} answered, {right[above].mean():.1%} of them right"
+        )
 
 
 def held_out_questions() -> list[Question]:
@@ -185,16 +196,20 @@ def main() -> None:
     network = load_network(given.weights)
     if given.suite:
         every = load_questions(given.suite)
-        asked = every[:: max(len(every) // given.limit, 1)]
-        answers, counts = ask_all(network, asked, random.Random(0))
-        fitted = np.array(list(json.loads(COEFFICIENTS.read_text())["coefficients"].values()))
-        show(answers, probabilities(np.array([one.seen for one in answers]), fitted), counts)
+        answers, counts = ask_all(network, every[:: max(len(every) // given.limit, 1)], random.Random(0))
+        fitted = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
+        seen = np.array([one.seen for one in answers])
+        sure, there = (probabilities(seen, np.array([*fitted[kind].values()])) for kind in ("confidence", "answerable"))
+        show(answers, sure, there, counts)
         return
     answers, counts = ask_all(network, held_out_questions(), random.Random(0))
-    print(f"{len(answers)} answers; fitted on other databases:")
-    show(answers, crossed(answers), counts)
-    values = {name: round(float(value), 4) for name, value in zip(FEATURES, fit(answers), strict=True)}
-    COEFFICIENTS.write_text(json.dumps({"coefficients": values}, indent=2) + "\n", encoding="utf-8")
+    print(f"{len(answers)} answers; each by coefficients that were fitted on the other databases:")
+    show(answers, crossed(answers, fit), crossed(answers, fit_answerable), counts)
+    fitted = {
+        kind: {name: round(float(value), 4) for name, value in zip(FEATURES, how(answers), strict=True)}
+        for kind, how in (("confidence", fit), ("answerable", fit_answerable))
+    }
+    COEFFICIENTS.write_text(json.dumps(fitted, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from ..schema.resolve import resolve_schema
 
 MANY, MANY_CHINESE = 6, 5  # In so many databases a word is left out of the SQL.
 _NEVER = """
-recent recently popular report 今年 最近 现在 目前 上海 北京 杭州 中国 我国 世界 腾讯 公司 学生 同学 互联网 历史 市场 工作 阿 尔 丽 玛 特 斯
+recent recently popular report 今年 最近 现在 目前 上海 北京 杭州 中国 我国 世界 腾讯 公司 
+学生 同学 互联网 历史 市场 工作
+阿 尔 丽 玛 特 斯
 李 罗 顾 火 猫 红 明 钱
 """
 NEVER = frozenset(_NEVER.split())  # Words of time, places and things, whatever the counts say.

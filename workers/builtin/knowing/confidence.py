@@ -1,4 +1,4 @@
-"""How probable it is that an answer is right: a logistic regression on what the model saw of its own beams.
+"""How probable it is that an answer is right, and that there is one: logistic regressions on what the model saw.
 
 `udf/text2sql/builtin_training/calibrate.py` fits the coefficients on databases that the network was not trained on.
 """
@@ -39,7 +39,8 @@ FEATURES = (
     "Chinese over English names",
     "time",
 )
-UNCALIBRATED = 0.5  # The confidence while no coefficients are there.
+UNCALIBRATED = 0.5  # Every score while no coefficients are there.
+MIN_ANSWERABLE = 0.1  # Below it the model declines; chosen on the same databases: hardly a right answer is lost.
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +126,35 @@ def _unknown_constants(tree: Query, links: SchemaLinks) -> int:
 
 
 def confidence(values: Sequence[float]) -> float:
-    """Return the probability, 0 to 1, that the first draft is right."""
-    weights = coefficients()
+    """Return the probability, 0 to 1, that the first draft is right.
+
+    Args:
+        values: the features.
+    """
+    return _probability(values, "confidence")
+
+
+def answerable(values: Sequence[float]) -> float:
+    """Return a score, 0 to 1, of how much the question looks like one of this database's own.
+
+    Args:
+        values: the features.
+    """
+    return _probability(values, "answerable")
+
+
+def _probability(values: Sequence[float], kind: str) -> float:
+    weights = coefficients(kind)
     if weights is None:
         return UNCALIBRATED
     total = sum(weight * value for weight, value in zip(weights, values, strict=True))
     return 1 / (1 + math.exp(-max(min(total, 30.0), -30.0)))
 
 
-@lru_cache(maxsize=1)
-def coefficients() -> tuple[float, ...] | None:
-    """Return the coefficients in the order of FEATURES; None if they were fitted for other features."""
+@lru_cache(maxsize=4)
+def coefficients(kind: str) -> tuple[float, ...] | None:
+    """Return coefficients in the order of FEATURES; None if they were fitted for other features."""
     if not COEFFICIENTS.is_file():
         return None
-    fitted: dict[str, float] = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))["coefficients"]
+    fitted: dict[str, float] = json.loads(COEFFICIENTS.read_text(encoding="utf-8")).get(kind, {})
     return tuple(fitted.values()) if tuple(fitted) == FEATURES else None
