@@ -29,6 +29,7 @@ class Key(BaseModel):
 
     hash: str = Field(pattern=r"^sha256:[0-9a-f]{64}$", description="of the key itself, which is kept nowhere")
     made: date = Field(default_factory=date.today, description="the day it was made")
+    admin: bool = Field(False, description="whether the console shows it all keys and the cost of all calls")
     models: tuple[str, ...] | None = Field(None, description="the models that it may ask; left out: all")
     requests_per_minute: float | None = Field(None, gt=0, description="requests a minute; more get 429")
     tokens_per_minute: float | None = Field(None, gt=0, description="tokens a minute, read and written")
