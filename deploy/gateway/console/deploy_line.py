@@ -8,6 +8,7 @@ import shlex
 from pydantic import SecretStr
 
 from ....workers.deployments.spec import ModelSpec
+from ....workers.home import home_folder
 from ....workers.secret_refs import REFERENCES, map_secrets
 
 FLAGS = ("num_workers", "worker_concurrency", "gpus_per_worker")
@@ -30,5 +31,7 @@ def deploy_line(spec: ModelSpec, cluster: str | None) -> str:
 
 
 def _reference(name: str, secret: SecretStr) -> str:
+    """Return a reference as it is; for a key that was typed, which is kept in a file of ours, a variable."""
     held = secret.get_secret_value()
-    return held if held.startswith(REFERENCES) else f"env:{name.rpartition('.')[2].upper()}"
+    is_typed = not held.startswith(REFERENCES) or held.startswith(f"file:{home_folder()}")
+    return f"env:{name.rpartition('.')[2].upper()}" if is_typed else held

@@ -88,9 +88,8 @@ def guarded(sql: str, schema: Schema, dialect: str) -> str:
 
 def _plain_date(node: exp.Expr) -> exp.Expr:
     """Return SQLite's `date(d, '-30 days')`, whose name DuckDB's parser keeps for itself, under another name."""
-    if isinstance(node, exp.Date | exp.Datetime | exp.Time):
-        return exp.Anonymous(this="datetime", expressions=list(node.iter_expressions()))
-    return node
+    is_date = isinstance(node, exp.Anonymous) and node.name.lower() in ("date", "time")
+    return exp.Anonymous(this="datetime", expressions=node.expressions) if is_date else node
 
 
 def run(path: str | None, sql: str, schema: Schema, models: AskedModels, most_rows: int) -> Any:

@@ -30,6 +30,7 @@ from .statements import start_sandbox
 router = APIRouter(prefix="/console", include_in_schema=False, route_class=GatewayRoute)
 
 RANGES = {"day": (86_400, 3_600), "week": (7 * 86_400, 86_400), "month": (30 * 86_400, 86_400)}
+FREE_ENGINES = frozenset(spec.type for spec in BUILTIN_MODELS.values())
 WRITES_NO_TEXT = (BUILTIN_ENCODER.name,)  # Answers with vectors.
 
 
@@ -142,6 +143,9 @@ async def show_usage(
         visit.gateway.client.store.call(CallStore.usage_over_time, since, period, offset)
     )
     add_cost(rows)
+    for row in rows:
+        if row["engine"] in FREE_ENGINES:
+            row["money"] = 0.0
     return {"since": since, "period": period, "periods": length // period, "rows": rows}
 
 

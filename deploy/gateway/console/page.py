@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import mimetypes
+from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
@@ -48,34 +50,45 @@ router = APIRouter(include_in_schema=False)
 async def root(request: HttpRequest) -> Response:
     """Return the page to a browser, and the addresses of the API to any other client."""
     if "text/html" in request.headers.get("Accept", ""):
-        return _file("index.html", "no-cache", request)
+        return _file("index.html", request)
     return JSONResponse({"name": "quackllm", "version": __version__, **ADDRESSES}, headers={"Vary": "Accept"})
 
 
 @router.get(ASSETS + "/{name}")
 async def asset(name: str, request: HttpRequest) -> Response:
     """Return one file of the page."""
-    return _file(name, "no-cache", request)
+    return _file(name, request)
+
+
+@dataclass(frozen=True)
+class _PageFile:
+    """A file of the page, plain and compressed, and its ETag."""
+
+    content: bytes
+    zipped: bytes
+    tag: str
 
 
 @cache
-def _read(name: str) -> tuple[bytes, str] | None:
-    """Return a file of the page and its ETag; None if it has no file of that name."""
+def _read(name: str) -> _PageFile | None:
+    """Return a file of the page; None if it has no file of that name."""
     folder = files(__package__) / "assets"
     found = next((file for file in folder.iterdir() if file.name == name), None)
     if found is None:
         return None
     content = found.read_bytes()
-    return content, f'"{blake2b(content, digest_size=12).hexdigest()}"'
+    tag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
+    return _PageFile(content, gzip.compress(content, mtime=0), tag)
 
 
-def _file(name: str, caching: str, request: HttpRequest) -> Response:
+def _file(name: str, request: HttpRequest) -> Response:
     found = _read(name)
     if found is None:
         raise GatewayError(404, f"the console has no file {name!r}", code="not_found")
-    content, tag = found
-    headers = {**SAFE_HEADERS, "Cache-Control": caching, "ETag": tag, "Vary": "Accept"}
-    if request.headers.get("If-None-Match") == tag:
+    headers = {**SAFE_HEADERS, "Cache-Control": "no-cache", "ETag": found.tag, "Vary": "Accept, Accept-Encoding"}
+    if request.headers.get("If-None-Match") == found.tag:
         return Response(status_code=304, headers=headers)
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return Response(content, media_type=f"{kind}; charset=utf-8" if kind != "image/png" else kind, headers=headers)
+    kind = f"{mimetypes.guess_type(name)[0] or 'application/octet-stream'}; charset=utf-8"
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        return Response(found.zipped, media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(found.content, media_type=kind, headers=headers)

@@ -7,6 +7,7 @@ import functools
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -31,7 +32,7 @@ from ..error_styles import GatewayRoute
 from ..errors import GatewayError, as_gateway_error
 from ..openai.requests import RequestModel
 from .cells import json_cells
-from .in_sandbox import SANDBOX, AskedModels, guarded, run
+from .in_sandbox import SANDBOX, AskedModels, guarded, ready, run
 from .sql_functions import calls_models
 
 # A statement blocks a thread until all its answers are there; the event loop's few threads must stay free.
@@ -193,9 +194,14 @@ def _too_much(error: SandboxLimitError, limits: Limits) -> RequestError:
     if error.limit == "size":
         return RequestError("the rows are larger than 8 MB", hint="ask for fewer rows, or for shorter values")
     most = {"time": f"{limits.seconds:g} s", "memory": f"{limits.megabytes} MB"}[error.limit]
-    return RequestError(
-        f"the statement takes more than {most}", hint="read fewer rows; waiting for models does not count"
-    )
+    hint = "read fewer rows; waiting for models does not count"
+    return RequestError(f"the statement takes more than {most}", hint=hint)
+
+
+@cache
+def start_sandbox() -> None:
+    """Start the sandbox's first child, once, so that the first statement does not wait for it."""
+    THREADS.submit(SANDBOX.call, ready)
 
 
 async def _lines(statement: ConsoleStatement, body: StatementBody) -> AsyncIterator[bytes]:

@@ -48,6 +48,8 @@ export function AskPage() {
     field.current?.focus();
   };
   const canWrite = session.models.filter((each) => each.name === "builtin_text2sql" || (each.chats && each.type !== "echo"));
+  const deployed = session.models.filter((each) => !each.builtin);
+  const automatic = deployed.length === 1 ? deployed[0]!.name : "builtin_text2sql";
   return (
     <div class="page ask-page">
       <div class="column">
@@ -74,12 +76,11 @@ export function AskPage() {
           <div class="question-foot">
             <Select label={say("database")} value={chosen} onChange={setDatabase} options={session.databases.map((name) => ({ value: name, label: name }))} />
             <Select label={say("model")} value={model} onChange={setModel}
-              options={[{ value: "", label: say("automatic") }, ...canWrite.map((each) => ({ value: each.name, label: each.name }))]} />
+              options={[{ value: "", label: `${say("automatic")}: ${automatic}` }, ...canWrite.map((each) => ({ value: each.name, label: each.name }))]} />
             <button type="button" class="button quiet" aria-expanded={notesOpen} onClick={() => setNotesOpen(!notesOpen)}>
               <Icon name="plus" />
-              {say("notes")}
+              {say("notesShort")}
             </button>
-            <span class="grow" />
             <Button kind="primary" type="submit">{say("askButton")}</Button>
           </div>
         </form>
@@ -125,7 +126,7 @@ function NoDatabases() {
         <Empty icon="table" title={say("noDatabases")}>
           <p>{say("noDatabasesHelp")}</p>
           <p class="mono path">{session.databases_file}</p>
-          <div class="copy-line"><code>{line}</code><CopyButton text={line} /></div>
+          <div class="copy-line"><code tabIndex={0}>{line}</code><CopyButton text={line} /></div>
           <Button onClick={reload}>{say("checkAgain")}</Button>
         </Empty>
       </div>
@@ -186,7 +187,6 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
       {answer && <Warnings answer={answer} />}
       {answer && answer.sql !== null && (
         <>
-          <StatementOutcome statement={statement} />
           <div class="sql-block">
             <SqlEditor sql={sql} onInput={setSql} onRun={() => runSql(sql)} />
             <div class="sql-actions">
@@ -196,6 +196,7 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
               {sql !== answer.sql && <span class="tag">{say("edited")}</span>}
             </div>
           </div>
+          <StatementOutcome statement={statement} />
           <Alternatives answer={answer} onUse={(text) => { setSql(text); void runSql(text); }} />
         </>
       )}

@@ -42,7 +42,7 @@ export function ChatPage() {
     if (!busy) sessionStorage.setItem(SAVED, JSON.stringify({ said, system }));
   }, [said, system, busy]);
   useEffect(() => {
-    const nearEnd = window.innerHeight + window.scrollY > document.body.scrollHeight - 240;
+    const nearEnd = said.at(-2)?.role === "user" && !said.at(-1)?.content || window.innerHeight + window.scrollY > document.body.scrollHeight - 240;
     if (nearEnd && said.length) end.current?.scrollIntoView({ block: "end" });
   }, [said]);
   useEffect(() => () => stopper.current?.abort(), []);
@@ -106,12 +106,12 @@ export function ChatPage() {
       </header>
       {!real.length && <p class="notice">{say("onlyEcho")}</p>}
       <div class="messages" role="log" aria-label={say("chatTitle")}>
-        {!said.length && <Empty icon="chat" title={say("chatHint")}><p>{say("chatLead")}</p></Empty>}
+        {!said.length && <Empty icon="chat" title={say("chatEmpty", model?.name ?? "")}><p>{say("chatEmptyHelp")}</p></Empty>}
         {said.map((one, place) => (
           <Message key={place} said={one} waiting={busy && place === said.length - 1} />
         ))}
         {error !== null && <ErrorBox error={error} onRetry={() => send(asked)} />}
-        <div ref={end} />
+        <div ref={end} class="end" />
       </div>
       <form class="composer card" onSubmit={(event) => { event.preventDefault(); submit(); }}>
         <textarea ref={field} rows={1} value={text} placeholder={say("chatHint")} aria-label={say("chatHint")} onInput={(event) => setText(event.currentTarget.value)} onKeyDown={onKeyDown} />
@@ -121,7 +121,6 @@ export function ChatPage() {
             <summary>{say("systemMessage")}{system && " •"}</summary>
             <textarea rows={2} value={system} aria-label={say("systemMessage")} placeholder={say("systemHint")} onInput={(event) => setSystem(event.currentTarget.value)} />
           </details>
-          <span class="grow" />
           {busy ? (
             <Button kind="danger" icon="stop" onClick={() => stopper.current?.abort()}>{say("stop")}</Button>
           ) : (

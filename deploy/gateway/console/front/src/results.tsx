@@ -8,11 +8,11 @@ import { count } from "./text";
 const ROW_PIXELS = 36;
 const SPARE_ROWS = 12;
 
-export function Results({ rows }: { rows: Rows }) {
+export function Results({ rows, cost }: { rows: Rows; cost: string }) {
   const { say } = useShell();
   const [view, setView] = useState<"table" | "chart">("table");
   useEffect(() => setView("table"), [rows]);
-  if (!rows.rows.length) return <p class="no-rows">{say("noRows")}</p>;
+  if (!rows.rows.length) return <><p class="no-rows">{say("noRows")}</p>{cost && <p class="muted">{cost}</p>}</>;
   const single = rows.rows.length === 1 && rows.columns.length === 1 && (rows.rows[0]![0] ?? "").length < 40;
   const number = rows.rows.length === 1 ? say("oneRow") : say("rows", count(rows.rows.length));
   return (
@@ -28,7 +28,7 @@ export function Results({ rows }: { rows: Rows }) {
         <ResultChart rows={rows} />
       )}
       <div class="results-foot">
-        <span class="muted">{rows.truncated ? say("firstRows", count(rows.rows.length)) : number}</span>
+        <span class="muted">{rows.truncated ? say("firstRows", count(rows.rows.length)) : number}{cost && ` · ${cost}`}</span>
         {!single && (
           <>
             {chartable(rows) && (
@@ -93,12 +93,13 @@ function ResultTable({ rows }: { rows: Rows }) {
   return (
     <>
       <div class="table-frame" ref={frame} onScroll={(event) => setTop(event.currentTarget.scrollTop)} tabIndex={0} role="region" aria-label={say("table")}>
-        <table class="rows-table" aria-rowcount={rows.rows.length + 1}>
+        <table class="rows-table" style={{ width: `max(100%, ${widths.reduce((sum, width) => sum + width, 0)}ch + 58px)` }} aria-rowcount={rows.rows.length + 1}>
           <colgroup>
             <col class="row-number-column" />
             {widths.map((width, place) => (
               <col key={place} style={{ width: `${width}ch` }} />
             ))}
+            <col />
           </colgroup>
           <thead>
             <tr>
@@ -111,6 +112,7 @@ function ResultTable({ rows }: { rows: Rows }) {
                   </button>
                 </th>
               ))}
+              <td class="filler" aria-hidden="true" />
             </tr>
           </thead>
           <tbody>
@@ -125,6 +127,7 @@ function ResultTable({ rows }: { rows: Rows }) {
                 {rows.rows[place]!.map((cell, column) => (
                   <td key={column} class={rows.columns[column]!.kind}>{cell === null ? <span class="null">NULL</span> : cell.slice(0, 300)}</td>
                 ))}
+                <td class="filler" aria-hidden="true" />
               </tr>
             ))}
             <Spacer rows={order.length - first - shown.length} columns={rows.columns.length} />
@@ -141,7 +144,7 @@ function Spacer({ rows, columns }: { rows: number; columns: number }) {
   if (rows <= 0) return null;
   return (
     <tr class="spacer" aria-hidden="true">
-      <td colSpan={columns + 1} style={{ height: `${rows * ROW_PIXELS}px` }} />
+      <td colSpan={columns + 2} style={{ height: `${rows * ROW_PIXELS}px` }} />
     </tr>
   );
 }

@@ -52,10 +52,11 @@ export function SqlEditor({ sql, onInput, onRun, tall, fieldRef }: EditorProps) 
       <div class="sql-layers">
         <pre aria-hidden="true">
           <ColouredSql sql={sql} />
-          {"\n"}
+          {sql.endsWith("\n") || !sql ? "\n" : ""}
         </pre>
         <textarea
           ref={field}
+          rows={1}
           value={sql}
           aria-label={say("statement")}
           spellcheck={false}

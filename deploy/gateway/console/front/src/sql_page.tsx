@@ -28,7 +28,8 @@ export function SqlPage() {
   const { say, session } = useShell();
   const [sql, setSql] = useState(() => sessionStorage.getItem(SAVED) ?? "");
   const [database, setDatabase] = useState(session.databases[0] ?? "");
-  const [model, setModel] = useState("");
+  const models = session.models.filter((each) => each.chats);
+  const [model, setModel] = useState(() => (models.find((each) => !each.builtin) ?? models[0])?.name ?? "");
   const [calls, setCalls] = useState(100);
   const field = useRef<HTMLTextAreaElement | null>(null);
   const statement = useStatement();
@@ -49,7 +50,6 @@ export function SqlPage() {
       field.current?.setSelectionRange(start + text.length, start + text.length);
     });
   };
-  const models = session.models.filter((each) => each.chats);
   return (
     <div class="page sql-page">
       <div class="column">
@@ -64,7 +64,7 @@ export function SqlPage() {
               options={[...session.databases.map((name) => ({ value: name, label: name })), { value: "", label: say("noDatabase") }]} />
             {withModels && (
               <>
-                <Select label={say("model")} value={model} onChange={setModel} options={[{ value: "", label: say("automatic") }, ...models.map((each) => ({ value: each.name, label: each.name }))]} />
+                <Select label={say("model")} value={model} onChange={setModel} options={models.map((each) => ({ value: each.name, label: each.name }))} />
                 <label class="select budget" title={say("budgetLabel")}>
                   <span class="select-label">{say("budget")}</span>
                   <input type="number" min={0} step={1} value={calls} aria-label={say("budgetLabel")} onInput={(event) => setCalls(Math.max(0, Math.floor(event.currentTarget.valueAsNumber || 0)))} />
@@ -72,7 +72,6 @@ export function SqlPage() {
                 </label>
               </>
             )}
-            <span class="grow" />
             {sql && <CopyButton text={sql} />}
             {statement.busy ? (
               <Button kind="danger" icon="stop" onClick={statement.stop}>{say("stop")}</Button>

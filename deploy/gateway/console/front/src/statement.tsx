@@ -44,7 +44,7 @@ export type Statement = ReturnType<typeof useStatement>;
 export function costLine(say: Say, progress: { calls: number; tokens: number; money: number | null; failed?: number; seconds: number }): string {
   const parts = [];
   if (progress.calls) {
-    parts.push(say("callsMade", count(progress.calls)), say("tokens", count(progress.tokens)));
+    parts.push(progress.calls === 1 ? say("oneCall") : say("callsMade", count(progress.calls)), say("tokens", count(progress.tokens)));
     parts.push(progress.money === null ? say("noPrice") : say("cost", money(progress.money)));
   }
   if (progress.failed) parts.push(say("failedCalls", count(progress.failed)));
@@ -65,8 +65,7 @@ export function StatementOutcome({ statement }: { statement: Statement }) {
   }
   return (
     <>
-      <Results rows={ended.rows} />
-      {progress && <p class="muted cost-line">{costLine(say, progress)}</p>}
+      <Results rows={ended.rows} cost={progress ? costLine(say, progress) : ""} />
       {ended.rows.truncated && wish && wish.max_rows < 10_000 && !progress?.calls && (
         <Button onClick={() => statement.run({ ...wish, max_rows: 10_000 })}>{say("mostRows")} {say("rows", "10,000")}</Button>
       )}

@@ -51,6 +51,7 @@ const WORDS = {
   writing: ["Writing SQL …", "正在写 SQL …"],
   running: ["Running …", "运行中 …"],
   notes: ["Notes for the model", "给模型的说明"],
+  notesShort: ["Notes", "说明"],
   notesHint: [
     "What the names and numbers mean, e.g. “revenue is price times quantity; status 3 is cancelled”",
     "名称和数字的含义，例如“收入是单价乘数量；状态 3 表示已取消”",
@@ -107,6 +108,7 @@ const WORDS = {
   cost: ["cost {0}", "费用 {0}"],
   noPrice: ["no price known", "价格未知"],
   callsOf: ["{0} of {1} calls", "{0} / {1} 次调用"],
+  oneCall: ["1 call", "1 次调用"],
   callsMade: ["{0} calls", "{0} 次调用"],
   failedCalls: ["{0} failed", "{0} 次失败"],
   confidence: ["Confidence {0}", "置信度 {0}"],
@@ -143,6 +145,8 @@ const WORDS = {
   chatTitle: ["Chat", "聊天"],
   chatLead: ["Choose a model and say something. Nothing is stored on the gateway.", "选择模型，然后开始聊天。网关不保存对话。"],
   chatHint: ["Message", "消息"],
+  chatEmpty: ["Say something to {0}", "对 {0} 说点什么"],
+  chatEmptyHelp: ["Enter sends, Shift+Enter begins a new line.", "按 Enter 发送，按 Shift+Enter 换行。"],
   send: ["Send", "发送"],
   newChat: ["New chat", "新对话"],
   asSql: ["Copy as SQL", "复制为 SQL"],
@@ -173,6 +177,7 @@ const WORDS = {
   failed: ["Failed", "失败"],
   restarts: ["restarts {0}", "重启 {0} 次"],
   runsIn: ["runs in {0}", "运行于 {0}"],
+  thisProcess: ["this process", "网关进程"],
   deployLine: ["The line that deploys it", "部署它的命令"],
   deployFirst: ["Deploy your first model", "部署第一个模型"],
   deployFirstHelp: [
