@@ -199,7 +199,7 @@ async def identify_request(
     Raises:
         GatewayError: 401.
     """
-    gateway = gateway_of(request)
+    gateway = find_gateway(request)
     found = await gateway.ledger.call(Ledger.identify, key_digest(shown.credentials.strip()) if shown else None)
     if isinstance(found, Refusal):
         raise refused(found)

@@ -12,7 +12,7 @@ from ....udf.value_text import plain_arrow, plain_column, text_rows
 from ..databases.database import Rows
 
 Cells = list[list[str | None]]
-# A column: its name, and what it holds: 'number', 'time' or 'text'.
+# A column: its name, and its type: 'number', 'time' or 'text'.
 Columns = list[dict[str, str]]
 
 
@@ -23,12 +23,12 @@ class _Number(str):
 def json_cells(found: Rows) -> tuple[Columns, Cells]:
     """Return the columns and the cells of rows that a driver has read."""
     rows = [json.loads(row, parse_int=_Number, parse_float=_Number) for row in found.rows]
-    kinds = (_kind([row[place] for row in rows]) for place in range(len(found.columns)))
-    columns = [{"name": name, "kind": kind} for name, kind in zip(found.columns, kinds, strict=True)]
+    types = (_column_type([row[place] for row in rows]) for place in range(len(found.columns)))
+    columns = [{"name": name, "type": type_name} for name, type_name in zip(found.columns, types, strict=True)]
     return columns, [[None if cell is None else _text(cell) for cell in row] for row in rows]
 
 
-def _kind(values: Sequence[Any]) -> str:
+def _column_type(values: Sequence[Any]) -> str:
     given = [value for value in values if value is not None]
     return "number" if given and all(isinstance(value, _Number) for value in given) else "text"
 
@@ -45,8 +45,8 @@ def _text(value: Any, inside: bool = False) -> str:
 
 def arrow_cells(table: pa.Table) -> tuple[Columns, Cells]:
     """Return the columns and the cells of DuckDB's rows, each value as DuckDB writes it; of an answer, its text."""
-    kinds = map(_arrow_kind, plain_arrow(table.slice(0, 0)).schema.types)
-    columns = [{"name": name, "kind": kind} for name, kind in zip(table.column_names, kinds, strict=True)]
+    types = map(_arrow_type, plain_arrow(table.slice(0, 0)).schema.types)
+    columns = [{"name": name, "type": type_name} for name, type_name in zip(table.column_names, types, strict=True)]
     if not table.num_rows:
         return columns, []
     texts = [list(column) for column in zip(*text_rows(table), strict=True)]
@@ -56,18 +56,20 @@ def arrow_cells(table: pa.Table) -> tuple[Columns, Cells]:
     return columns, [list(row) for row in zip(*texts, strict=True)]
 
 
-def _arrow_kind(kind: pa.DataType) -> str:
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+def _arrow_type(arrow_type: pa.DataType) -> str:
+    if pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type):
         return "number"
-    return "time" if pa.types.is_date(kind) or pa.types.is_timestamp(kind) else "text"
+    return "time" if pa.types.is_date(arrow_type) or pa.types.is_timestamp(arrow_type) else "text"
 
 
-def _holds_answers(kind: pa.DataType) -> bool:
-    names = {field.name for field in kind} if pa.types.is_struct(kind) else set()
+def _holds_answers(arrow_type: pa.DataType) -> bool:
+    names = {field.name for field in arrow_type} if pa.types.is_struct(arrow_type) else set()
     return {"output", "error", "history", "finish_reason"} <= names
 
 
 def _answer(value: dict[str, Any] | None) -> str | None:
-    if value is None or not value["error"]:
-        return value and value["output"]
+    if value is None:
+        return None
+    if not value["error"]:
+        return str(value["output"])
     return f"{value['output'] or ''} [{value['error']['code']}: {value['error']['message']}]".strip()

@@ -17,7 +17,7 @@ from ....udf.calls.client import CachingClient
 from ....udf.calls.scope import CallScope
 from ....udf.connection import Connection, register
 from ....udf.functions.macros import sync_model_macros
-from ....udf.session.session import session_of
+from ....udf.session.session import find_session
 from ....udf.settings import StoreMode
 from ....udf.text2sql.checks.guard import check_sql
 from ....udf.value_text import run_query
@@ -45,18 +45,18 @@ OTHER_FUNCTIONS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class AskedModels:
+class StatementModels:
     """What the child knows of the models that a statement may call.
 
     Args:
         deployed: their names and types; each is a function.
         default: the one that functions ask which name none; None: the only one.
-        asked: whether the statement seems to call any.
+        called: whether the statement seems to call any.
     """
 
     deployed: tuple[tuple[str, str], ...] = ()
     default: str | None = None
-    asked: bool = False
+    called: bool = False
 
 
 def guarded(sql: str, schema: Schema, dialect: str) -> str:
@@ -92,7 +92,7 @@ def _plain_date(node: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this="datetime", expressions=node.expressions) if is_date else node
 
 
-def run(path: str | None, sql: str, schema: Schema, models: AskedModels, most_rows: int) -> Any:
+def run(path: str | None, sql: str, schema: Schema, models: StatementModels, max_rows: int) -> Any:
     """Return a statement's columns, rows, whether there are more, and its warnings, as plain values.
 
     Args:
@@ -100,7 +100,7 @@ def run(path: str | None, sql: str, schema: Schema, models: AskedModels, most_ro
         sql: one SELECT, which is checked here.
         schema: the tables that it may read.
         models: that it may call.
-        most_rows: the most rows to return.
+        max_rows: the most rows to return.
 
     Raises:
         GuardError: it is not a single SELECT, or uses something that is not allowed.
@@ -108,7 +108,7 @@ def run(path: str | None, sql: str, schema: Schema, models: AskedModels, most_ro
         QuackLLMError: no row can succeed.
     """
     functions = {*SQL_FUNCTIONS, *(name for name, _ in models.deployed)}
-    limit = most_rows if models.asked else most_rows + 1  # A row that only shows that there are more is not paid for.
+    limit = max_rows if models.called else max_rows + 1  # A row that only shows that there are more is not paid for.
     checked = check_sql(sql, schema, strict=True, functions=functions)
     try:
         with closing(_connected(path, models)) as connection, interruptible(connection.interrupt):
@@ -116,18 +116,20 @@ def run(path: str | None, sql: str, schema: Schema, models: AskedModels, most_ro
                 warnings.simplefilter("always")
                 found = run_query(connection, f"SELECT * FROM ({checked}\n) LIMIT {limit}")
             assert found is not None, "a SELECT has a result"
-            columns, rows = arrow_cells(found.slice(0, most_rows))
+            columns, rows = arrow_cells(found.slice(0, max_rows))
             return columns, rows, found.num_rows >= limit, [str(warning.message) for warning in caught]
     except duckdb.Error as error:
         raise DatabaseError(str(error)) from error
 
 
-def _connected(path: str | None, models: AskedModels) -> Connection:
+def _connected(path: str | None, models: StatementModels) -> Connection:
     instance = duckdb.connect(path or ":memory:", read_only=path is not None, config=CONFIG)
     instance.execute("SET python_enable_replacements = false")
     connection = register(instance)
-    session = session_of(connection)
-    session.fleet = cast(Fleet, _Names({name: ModelSpec(name=name, type=kind) for name, kind in models.deployed}))
+    session = find_session(connection)
+    session.fleet = cast(
+        Fleet, _Names({name: ModelSpec(name=name, type=type_name) for name, type_name in models.deployed})
+    )
     session.model = models.default
     session.client = cast(CachingClient, _Parent())
     session.variables = {"llm_progress": "off"}
@@ -181,7 +183,7 @@ def _ask(action: str, spec: ModelSpec, requests: Sequence[Request], mode: StoreM
 
 def warm_up() -> None:
     """Import and prepare what the first statement would otherwise wait for."""
-    run(None, "SELECT 1", Schema(), AskedModels(), 1)
+    run(None, "SELECT 1", Schema(), StatementModels(), 1)
 
 
 def ready() -> bool:

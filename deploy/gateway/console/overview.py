@@ -11,7 +11,7 @@ from fastapi import APIRouter
 
 from .... import __version__
 from ....udf.calls.call_store import CallStore
-from ....udf.calls.prices import add_cost, price_of
+from ....udf.calls.prices import add_cost, find_price
 from ....udf.functions.macros import SCALAR
 from ....workers import event_loop
 from ....workers.database_schema import Schema
@@ -35,28 +35,28 @@ WRITES_NO_TEXT = (BUILTIN_ENCODER.name,)  # Answers with vectors.
 
 
 @router.get("/session")
-async def show_session(visit: Identified) -> dict[str, Any]:
+async def show_session(context: Identified) -> dict[str, Any]:
     """Return whose key it is, the models that it may call, and the databases."""
     start_sandbox()
-    models = await visit.gateway.models()
+    models = await context.gateway.models()
     return {
         "version": __version__,
-        "key": visit.admitted and key_fields(visit.admitted.name, *await _key_and_cost(visit)),
-        "admin": visit.is_admin,
-        "models": [_model(models[name]) for name in sorted(models) if visit.may_call(name)],
-        "databases": visit.gateway.databases.names(),
-        "databases_file": str(visit.gateway.settings.databases_path) if visit.is_admin else "databases.yaml",
+        "key": context.admitted and key_fields(context.admitted.name, *await _key_and_cost(context)),
+        "admin": context.is_admin,
+        "models": [_model(models[name]) for name in sorted(models) if context.may_call(name)],
+        "databases": context.gateway.databases.names(),
+        "databases_file": str(context.gateway.settings.databases_path) if context.is_admin else "databases.yaml",
         "functions": [name for name in SCALAR if name in SQL_FUNCTIONS],
     }
 
 
-async def _key_and_cost(visit: RequestContext) -> tuple[Key, Cost]:
-    assert visit.admitted
-    return visit.admitted.key, await visit.gateway.ledger.call(Ledger.usage_of_key, visit.admitted.name)
+async def _key_and_cost(context: RequestContext) -> tuple[Key, Cost]:
+    assert context.admitted
+    return context.admitted.key, await context.gateway.ledger.call(Ledger.usage_of_key, context.admitted.name)
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:
-    price = price_of(spec)
+    price = find_price(spec)
     return {
         "name": spec.name,
         "type": spec.type,
@@ -72,10 +72,10 @@ def key_fields(name: str, key: Key, spent: Cost) -> dict[str, Any]:
 
 
 @router.get("/databases/{name}")
-async def show_database(name: str, visit: Identified) -> dict[str, Any]:
+async def show_database(name: str, context: Identified) -> dict[str, Any]:
     """Return the tables of a database and their columns."""
-    opened = visit.gateway.databases.open(name)
-    return {"name": name, "kind": opened.database.kind, "tables": _tables(await opened.schema())}
+    opened = context.gateway.databases.open(name)
+    return {"name": name, "product": opened.database.product, "tables": _tables(await opened.schema())}
 
 
 def _tables(schema: Schema) -> list[dict[str, Any]]:
@@ -90,16 +90,16 @@ def _tables(schema: Schema) -> list[dict[str, Any]]:
 
 
 @router.get("/models")
-async def show_models(visit: Identified) -> list[dict[str, Any]]:
+async def show_models(context: Identified) -> list[dict[str, Any]]:
     """Return the models that the key may call, with their replicas, queues, tokens, and the line that deploys each."""
-    models = await visit.gateway.models(fresh=True)
+    models = await context.gateway.models(fresh=True)
     queued = await event_loop.run_inside_loop(_queued())
     return list(
         await asyncio.gather(
             *(
-                asyncio.to_thread(_state, visit, models[name], queued.get(name, 0))
+                asyncio.to_thread(_state, context, models[name], queued.get(name, 0))
                 for name in sorted(models)
-                if visit.may_call(name)
+                if context.may_call(name)
             )
         )
     )
@@ -113,8 +113,8 @@ async def _queued() -> dict[str, int]:
     return waiting
 
 
-def _state(visit: RequestContext, spec: ModelSpec, queued: int) -> dict[str, Any]:
-    gateway = visit.gateway
+def _state(context: RequestContext, spec: ModelSpec, queued: int) -> dict[str, Any]:
+    gateway = context.gateway
     is_builtin = spec.name in BUILTIN_MODELS
     replicas = () if is_builtin else gateway.fleet.status(spec.name).replicas
     return {
@@ -125,22 +125,22 @@ def _state(visit: RequestContext, spec: ModelSpec, queued: int) -> dict[str, Any
         "queued": queued,
         "output_tokens": REGISTRY.get_sample_value("quackllm_tokens_total", {"model": spec.name, "direction": "output"})
         or 0,
-        "deploy": deploy_line(spec, gateway.settings.cluster) if visit.is_admin and not is_builtin else None,
+        "deploy": deploy_line(spec, gateway.settings.cluster) if context.is_admin and not is_builtin else None,
     }
 
 
 @router.get("/usage")
 async def show_usage(
-    visit: Identified, span: Literal["day", "week", "month"] = "week", utc_offset_minutes: int = 0
+    context: Identified, span: Literal["day", "week", "month"] = "week", utc_offset_minutes: int = 0
 ) -> dict[str, Any]:
     """Return calls, tokens and cost by period and model; those of all keys together, and so for an admin alone."""
-    _require_admin(visit)
+    _require_admin(context)
     length, period = RANGES[span]
     offset = max(-840, min(840, utc_offset_minutes)) * 60
     now = time()
     since = (now + offset) // period * period - offset - length + period
     rows = await event_loop.run_inside_loop(
-        visit.gateway.client.store.call(CallStore.usage_over_time, since, period, offset)
+        context.gateway.client.store.call(CallStore.usage_over_time, since, period, offset)
     )
     add_cost(rows)
     for row in rows:
@@ -150,14 +150,14 @@ async def show_usage(
 
 
 @router.get("/keys")
-async def show_keys(visit: Identified) -> list[dict[str, Any]]:
+async def show_keys(context: Identified) -> list[dict[str, Any]]:
     """Return every key with its limits and what it has spent."""
-    _require_admin(visit)
-    keys = await visit.gateway.ledger.call(Ledger.keys)
+    _require_admin(context)
+    keys = await context.gateway.ledger.call(Ledger.keys)
     return [key_fields(name, key, spent) for name, (key, spent) in keys.items()]
 
 
-def _require_admin(visit: RequestContext) -> None:
-    if not visit.is_admin:
+def _require_admin(context: RequestContext) -> None:
+    if not context.is_admin:
         message = "only an admin key may see this; make one: quackllm keys add NAME --admin"
         raise GatewayError(403, message, code="admin_only")

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel, Field
 
-from ....udf.calls.prices import price_of
+from ....udf.calls.prices import find_price
 from ....workers.messages import Message, Request
 from ..admission import Admitted
 from ..error_styles import GatewayRoute
@@ -36,10 +36,10 @@ class QuestionBody(RequestModel):
 
 
 @router.post("/question")
-async def answer_question(body: QuestionBody, visit: Admitted, request: HttpRequest) -> dict[str, Any]:
+async def answer_question(body: QuestionBody, context: Admitted, request: HttpRequest) -> dict[str, Any]:
     """Return the SQL for a question, or why there is none; the rows come from `POST /console/sql`."""
-    opened = choose_database(visit, body.database, None)
-    target = QuestionTarget(visit, await text2sql_model(visit, body.model), opened, "", None)
+    opened = choose_database(context, body.database, None)
+    target = QuestionTarget(context, await text2sql_model(context, body.model), opened, "", None)
     messages = [Message("system", body.notes)] if body.notes.strip() else []
     messages += [Message(turn.role, turn.content) for turn in body.history]
     detail = await target.answer(Request((*messages, Message("user", body.question))), request)
@@ -65,7 +65,7 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
 def _cost(target: QuestionTarget) -> dict[str, Any]:
     """Return what the question's calls cost; answers from the call store cost nothing."""
     paid = [exchange for exchange in target.exchanges if exchange.calls]
-    price = price_of(target.spec)
+    price = find_price(target.spec)
     return {
         "calls": sum(exchange.calls for exchange in paid),
         "input_tokens": sum(exchange.answer.usage.input_tokens for exchange in paid),

@@ -16,7 +16,7 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from ....udf.settings import StatementOptions
+from ....udf.settings import StatementOptions, StoreMode
 from ....workers import event_loop
 from ....workers.database_schema import Schema
 from ....workers.deployments.spec import ModelSpec
@@ -32,7 +32,7 @@ from ..error_styles import GatewayRoute
 from ..errors import GatewayError, as_gateway_error
 from ..openai.requests import RequestModel
 from .cells import json_cells
-from .in_sandbox import SANDBOX, AskedModels, guarded, ready, run
+from .in_sandbox import SANDBOX, StatementModels, guarded, ready, run
 from .sql_functions import calls_models
 
 # A statement blocks a thread until all its answers are there; the event loop's few threads must stay free.
@@ -58,22 +58,22 @@ class StatementBody(RequestModel):
 
 
 @router.post("/sql")
-async def run_statement(body: StatementBody, visit: Admitted) -> StreamingResponse:
+async def run_statement(body: StatementBody, context: Admitted) -> StreamingResponse:
     """Run a SELECT. Each line is JSON: `progress` while models answer, and at the end `rows`, or `error`."""
-    opened = visit.gateway.databases.open(body.database) if body.database else None
+    opened = context.gateway.databases.open(body.database) if body.database else None
     schema = await opened.schema() if opened else Schema()
-    models = await visit.gateway.models()
+    models = await context.gateway.models()
     if body.model:
-        await visit.model(body.model)
-    allowed = {name: spec for name, spec in models.items() if visit.may_call(name)}
-    spending = await visit.reserve(_wanted(body, allowed))
+        await context.model(body.model)
+    allowed = {name: spec for name, spec in models.items() if context.may_call(name)}
+    spending = await context.reserve(_estimated_cost(body, allowed))
     spending.scope.load_options = functools.partial(_limited, spending.scope.load_options, body)
-    statement = ConsoleStatement(visit, spending, allowed, opened, schema, body.model)
+    statement = ConsoleStatement(context, spending, allowed, opened, schema, body.model)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
     return StreamingResponse(_lines(statement, body), media_type="application/x-ndjson", headers=headers)
 
 
-def _wanted(body: StatementBody, models: Mapping[str, ModelSpec]) -> Cost:
+def _estimated_cost(body: StatementBody, models: Mapping[str, ModelSpec]) -> Cost:
     """Return the estimated cost of the calls that it may make: with the dearest of the models, if it names any."""
     if not calls_models(body.sql, models):
         return NOTHING
@@ -84,7 +84,7 @@ def _wanted(body: StatementBody, models: Mapping[str, ModelSpec]) -> Cost:
 def _limited(load_options: Any, body: StatementBody) -> StatementOptions:
     """Return the statement's budgets: what the reader of the page allows, or the key's if that is less."""
     options = load_options()
-    given = {"llm_progress": "off"}
+    given: dict[str, Any] = {"llm_progress": "off"}
     for name in ("calls", "tokens", "money"):
         limits = [getattr(body, f"max_{name}"), getattr(options, f"llm_max_{name}")]
         given[f"llm_max_{name}"] = min((limit for limit in limits if limit is not None), default=None)
@@ -95,7 +95,7 @@ class ConsoleStatement:
     """One statement; its methods may be called in any thread.
 
     Args:
-        visit: the admitted request.
+        context: the admitted request.
         spending: what it may spend; counts what it spends.
         models: the models that it may call, by name.
         opened: the database; None: an empty DuckDB.
@@ -105,17 +105,17 @@ class ConsoleStatement:
 
     def __init__(
         self,
-        visit: RequestContext,
+        context: RequestContext,
         spending: Spending,
         models: Mapping[str, ModelSpec],
         opened: Opened | None,
         schema: Schema,
         model: str | None,
     ) -> None:
-        self._gateway, self._spending, self._models = visit.gateway, spending, models
+        self._gateway, self._spending, self._models = context.gateway, spending, models
         self._opened, self._schema, self._model = opened, schema, model
-        self._limits = visit.gateway.settings.statement_limits
-        self._deadline = monotonic() + visit.gateway.settings.request_seconds
+        self._limits = context.gateway.settings.statement_limits
+        self._deadline = monotonic() + context.gateway.settings.request_seconds
         self._began = monotonic()
         self._expected = 0
         self._stopped = Event()
@@ -143,7 +143,7 @@ class ConsoleStatement:
             "seconds": round(monotonic() - self._began, 2),
         }
 
-    def result(self, sql: str, most_rows: int) -> dict[str, Any]:
+    def result(self, sql: str, max_rows: int) -> dict[str, Any]:
         """Return the columns and rows as JSON values.
 
         Raises:
@@ -151,20 +151,20 @@ class ConsoleStatement:
         """
         opened = self._opened
         if opened is None or opened.database.dialect == "duckdb":
-            columns, rows, truncated, warnings = self._run_with_models(sql, most_rows)
+            columns, rows, truncated, warnings = self._run_with_models(sql, max_rows)
             return {"columns": columns, "rows": rows, "truncated": truncated, "warnings": warnings}
         checked = SANDBOX.call(guarded, sql, self._schema, opened.database.dialect, limits=self._limits)
-        found = opened.database.run(checked, most_rows)
+        found = opened.database.run(checked, max_rows)
         columns, rows = json_cells(found)
         return {"columns": columns, "rows": rows, "truncated": found.truncated, "warnings": []}
 
-    def _run_with_models(self, sql: str, most_rows: int) -> Any:
+    def _run_with_models(self, sql: str, max_rows: int) -> Any:
         path = self._opened and self._opened.database.path
         deployed = tuple((name, spec.type) for name, spec in self._models.items() if name not in BUILTIN_MODELS)
-        asked = AskedModels(deployed, self._model, calls_models(sql, self._models))
+        statement_models = StatementModels(deployed, self._model, calls_models(sql, self._models))
         try:
             return SANDBOX.call(
-                *(run, path, sql, self._schema, asked, most_rows),
+                *(run, path, sql, self._schema, statement_models, max_rows),
                 limits=self._limits,
                 answer=self._answer,
                 started=self._started,
@@ -172,17 +172,17 @@ class ConsoleStatement:
         except SandboxLimitError as error:
             raise _too_much(error, self._limits) from error
 
-    def _answer(self, question: tuple[str, str, Any, str]) -> Any:
+    def _answer(self, question: tuple[str, str, Any, StoreMode]) -> Any:
         """Call a model for the child, which is trusted with nothing but the models' names."""
         action, name, given, mode = question
         if name not in self._models:
             raise RequestError(f"the model {name} is not deployed, or this key may not ask it")
         client, scope, requests = self._gateway.client, self._spending.scope, read_requests(given)
-        stored = scope.options.llm_store if mode == "on" else mode
+        store_mode = scope.options.llm_store if mode == "on" else mode
         if action == "prefetch":
             self._expected += len(requests)
         asked = {"complete": client.complete, "cached": client.cached, "prefetch": client.prefetch}[action]
-        future = event_loop.submit(asked(self._models[name], requests, scope, stored))
+        future = event_loop.submit(asked(self._models[name], requests, scope, store_mode))
         while not wait([future], POLL_SECONDS).done:
             if self._stopped.is_set() or monotonic() > self._deadline:
                 future.cancel()

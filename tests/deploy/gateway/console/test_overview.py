@@ -98,7 +98,7 @@ def test_a_database_s_tables_and_comments() -> None:
     make_shop(home_folder())
     shop = read(client(), "databases/shop")
     orders = next(table for table in shop["tables"] if table["name"] == "orders")
-    assert (shop["kind"], orders["columns"][-1]["comment"]) == ("DuckDB", "open, shipped, delivered or cancelled")
+    assert (shop["product"], orders["columns"][-1]["comment"]) == ("DuckDB", "open, shipped, delivered or cancelled")
     assert read(client(), "databases/shpo", status=400)["error"]["message"].endswith("did you mean 'shop'?")
 
 
@@ -119,7 +119,7 @@ def test_a_model_s_state_and_the_line_that_deploys_it_again(service: StandIn) ->
     quackllm.undeploy("chat")
     CliRunner().invoke(app, words[1:], catch_exceptions=False, env={"API_KEY": params["saas.api_key"]})
     (deployed,) = quackllm.models()
-    assert (deployed.name, deployed.infer_params["limits.max_attempts"]) == ("chat", 2)
+    assert (deployed.spec.name, deployed.spec.infer_params["limits.max_attempts"]) == ("chat", 2)
 
 
 def test_the_line_names_flags_and_quotes_values() -> None:

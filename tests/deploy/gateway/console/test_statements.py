@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from quackllm.deploy.gateway.auth.api_keys import add_key
 from quackllm.deploy.gateway.console.cells import json_cells
-from quackllm.deploy.gateway.console.in_sandbox import AskedModels, guarded, run
+from quackllm.deploy.gateway.console.in_sandbox import StatementModels, guarded, ready, run
 from quackllm.deploy.gateway.console.sql_functions import calls_models
 from quackllm.deploy.gateway.databases.database import Rows
 from quackllm.workers.database_schema import Column, Schema, Table
@@ -97,19 +97,19 @@ def test_rows_keep_all_their_digits_and_are_text() -> None:
         ("n", "m", "x", "v"), ('[9007199254740993, 1.50, null, "<b>"]', '[2, 3, [1, {"a": 1.0}], true]'), False
     )
     columns, rows = json_cells(found)
-    assert [column["kind"] for column in columns] == ["number", "number", "text", "text"]
+    assert [column["type"] for column in columns] == ["number", "number", "text", "text"]
     assert rows == [["9007199254740993", "1.50", None, "<b>"], ["2", "3", '[1, {"a": 1.0}]', "true"]]
 
 
 def test_duckdb_s_own_words_say_what_is_wrong() -> None:
     schema = Schema("x", (Table("t", (Column("a", "INTEGER"),)),))
     with pytest.raises(DatabaseError, match="Table with name t does not exist"):
-        run(None, "SELECT * FROM t", schema, AskedModels(), 10)
+        run(None, "SELECT * FROM t", schema, StatementModels(), 10)
 
 
 def test_a_row_that_would_only_show_that_there_are_more_is_not_paid_for() -> None:
-    asked = run(None, "SELECT i FROM range(5) t(i)", Schema(), AskedModels(asked=True), 3)
-    plain = run(None, "SELECT i FROM range(3) t(i)", Schema(), AskedModels(), 3)
+    asked = run(None, "SELECT i FROM range(5) t(i)", Schema(), StatementModels(called=True), 3)
+    plain = run(None, "SELECT i FROM range(3) t(i)", Schema(), StatementModels(), 3)
     assert ([row[0] for row in asked[1]], asked[2], plain[2]) == (["0", "1", "2"], True, False)
 
 
@@ -132,7 +132,7 @@ def test_a_statement_on_each_kind_of_database(gateway: TestClient) -> None:
         gateway, "SELECT city, count(*) AS n FROM customers GROUP BY ALL ORDER BY 1 LIMIT 1", database="shop"
     )
     assert (shop["columns"], shop["rows"]) == (
-        [{"name": "city", "kind": "text"}, {"name": "n", "kind": "number"}],
+        [{"name": "city", "type": "text"}, {"name": "n", "type": "number"}],
         [["Lima", "30"]],
     )
     singers = outcome(gateway, "SELECT id, name FROM singer ORDER BY id DESC", database="singers", max_rows=1)
@@ -191,11 +191,12 @@ def test_a_call_in_a_sandbox_can_be_ended_from_outside() -> None:
     from quackllm.workers.errors import SandboxLimitError
 
     sandbox = Sandbox(processes=1)
+    sandbox.call(ready)
 
     def started(end: Any) -> None:
         Timer(0.3, end).start()
 
     with pytest.raises(SandboxLimitError):
-        sandbox.call(run, None, "SELECT count(*) FROM range(10000000000)", Schema(), AskedModels(), 1,
+        sandbox.call(run, None, "SELECT count(*) FROM range(10000000000)", Schema(), StatementModels(), 1,
                      limits=Limits(512, 30), started=started)  # fmt: skip
     sandbox.close()

@@ -27,7 +27,7 @@ export interface Session {
 }
 export interface Column { name: string; type: string; comment: string }
 export interface Table { name: string; comment: string; columns: Column[] }
-export interface Database { name: string; kind: string; tables: Table[] }
+export interface Database { name: string; product: string; tables: Table[] }
 export interface Turn { role: "system" | "user" | "assistant"; content: string }
 export interface Exchange { messages: { role: string; content: string }[]; answer: string | null; calls: number }
 export interface Failure { code: string; message: string }
@@ -47,7 +47,7 @@ export interface Answer {
   warnings?: string[];
   alternatives?: Alternative[];
 }
-export interface ResultColumn { name: string; kind: "number" | "time" | "text" }
+export interface ResultColumn { name: string; type: "number" | "time" | "text" }
 export interface Rows { columns: ResultColumn[]; rows: (string | null)[][]; truncated: boolean; warnings: string[] }
 export interface Progress {
   calls: number;
@@ -154,16 +154,16 @@ export async function* lines(path: string, body: unknown, signal: AbortSignal): 
   if (rest.trim()) yield rest;
 }
 
-export interface StatementWish { sql: string; database: string | null; model: string | null; max_rows: number; max_calls: number }
+export interface StatementRequest { sql: string; database: string | null; model: string | null; max_rows: number; max_calls: number }
 
 /** Runs a SELECT; calls `onProgress` while it runs, and returns the last line. */
 export async function runStatement(
-  wish: StatementWish,
+  request: StatementRequest,
   signal: AbortSignal,
   onProgress: (progress: Progress) => void,
 ): Promise<StatementLine> {
   let last: StatementLine | null = null;
-  for await (const line of lines("/console/sql", wish, signal)) {
+  for await (const line of lines("/console/sql", request, signal)) {
     last = JSON.parse(line) as StatementLine;
     onProgress(last.progress);
   }

@@ -13,17 +13,17 @@ const MOST_POINTS = 2000;
 type Kind = "bar" | "line" | "scatter";
 
 export function chartable(rows: Rows): boolean {
-  return rows.rows.length > 1 && rows.columns.length > 1 && rows.columns.some((column) => column.kind === "number");
+  return rows.rows.length > 1 && rows.columns.length > 1 && rows.columns.some((column) => column.type === "number");
 }
 
 /** Returns the columns that a reader most likely wants: names or times across, and a number that is no id upward. */
 function likely(rows: Rows): { across: number; up: number; kind: Kind } {
   const columns = rows.columns.map((column, place) => ({ ...column, place, isId: /(^|_)(id|no|code|编号)$/i.test(column.name) }));
-  const numbers = columns.filter((column) => column.kind === "number");
+  const numbers = columns.filter((column) => column.type === "number");
   const up = (numbers.filter((column) => !column.isId).at(-1) ?? numbers.at(-1))!;
   const others = columns.filter((column) => column.place !== up.place);
-  const across = others.find((column) => column.kind === "time") ?? others.find((column) => column.kind === "text") ?? others[0]!;
-  const isTime = across.kind === "time" || /^(year|month|week|day|date|年|月|日)/i.test(across.name);
+  const across = others.find((column) => column.type === "time") ?? others.find((column) => column.type === "text") ?? others[0]!;
+  const isTime = across.type === "time" || /^(year|month|week|day|date|年|月|日)/i.test(across.name);
   return { across: across.place, up: up.place, kind: isTime && rows.rows.length > 2 ? "line" : "bar" };
 }
 
@@ -32,7 +32,7 @@ export function ResultChart({ rows }: { rows: Rows }) {
   const [choice, setChoice] = useState(() => likely(rows));
   const most = choice.kind === "bar" ? MOST_BARS : MOST_POINTS;
   const names = rows.columns.map((column, place) => ({ value: String(place), label: column.name }));
-  const numbers = names.filter((_, place) => rows.columns[place]!.kind === "number");
+  const numbers = names.filter((_, place) => rows.columns[place]!.type === "number");
   const config = useMemo(() => rowsConfig(rows, choice, most), [rows, choice]);
   const title = `${rows.columns[choice.up]!.name} / ${rows.columns[choice.across]!.name}`;
   return (

@@ -47,7 +47,7 @@ export function Results({ rows, cost }: { rows: Rows; cost: string }) {
 function BigValue({ column, value }: { column: ResultColumn; value: string | null }) {
   return (
     <p class="big-value">
-      <span class="big-number">{value === null ? "NULL" : column.kind === "number" ? grouped(value) : value}</span>
+      <span class="big-number">{value === null ? "NULL" : column.type === "number" ? grouped(value) : value}</span>
       <span class="muted">{column.name}</span>
     </p>
   );
@@ -82,7 +82,7 @@ function ResultTable({ rows }: { rows: Rows }) {
   const order = useMemo(() => {
     const places = rows.rows.map((_, place) => place);
     if (!sort) return places;
-    const kind = rows.columns[sort.column]!.kind;
+    const kind = rows.columns[sort.column]!.type;
     const sign = sort.down ? -1 : 1;
     return places.sort((a, b) => sign * compare(rows.rows[a]![sort.column]!, rows.rows[b]![sort.column]!, kind) || a - b);
   }, [rows, sort]);
@@ -105,7 +105,7 @@ function ResultTable({ rows }: { rows: Rows }) {
             <tr>
               <th class="row-number" scope="col"><span class="hidden-text">#</span></th>
               {rows.columns.map((column, place) => (
-                <th key={place} scope="col" class={column.kind} aria-sort={sort?.column === place ? (sort.down ? "descending" : "ascending") : "none"}>
+                <th key={place} scope="col" class={column.type} aria-sort={sort?.column === place ? (sort.down ? "descending" : "ascending") : "none"}>
                   <button type="button" onClick={() => sortBy(place)} title={say("sortBy", column.name)}>
                     {column.name}
                     <span aria-hidden="true">{sort?.column === place ? (sort.down ? " ↓" : " ↑") : ""}</span>
@@ -125,7 +125,7 @@ function ResultTable({ rows }: { rows: Rows }) {
                   </button>
                 </td>
                 {rows.rows[place]!.map((cell, column) => (
-                  <td key={column} class={rows.columns[column]!.kind}>{cell === null ? <span class="null">NULL</span> : cell.slice(0, 300)}</td>
+                  <td key={column} class={rows.columns[column]!.type}>{cell === null ? <span class="null">NULL</span> : cell.slice(0, 300)}</td>
                 ))}
                 <td class="filler" aria-hidden="true" />
               </tr>

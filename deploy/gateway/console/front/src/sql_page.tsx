@@ -39,7 +39,7 @@ export function SqlPage() {
     [chosen],
   );
   useEffect(() => sessionStorage.setItem(SAVED, sql), [sql]);
-  const withModels = !schema.value || schema.value.kind === "DuckDB";
+  const withModels = !schema.value || schema.value.product === "DuckDB";
   const run = () => sql.trim() && statement.run({ sql, database: chosen || null, model: model || null, max_calls: calls });
   const insert = (text: string) => {
     const start = field.current?.selectionStart ?? sql.length;

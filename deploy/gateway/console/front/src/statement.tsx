@@ -1,13 +1,13 @@
 // A statement that runs: its progress, stop, budget, rows and errors; the same on every page.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { GatewayError, runStatement } from "./api";
-import type { Failure, Progress, Rows, StatementWish } from "./api";
+import type { Failure, Progress, Rows, StatementRequest } from "./api";
 import { Button, ErrorBox, Spinner, useShell, wasStopped } from "./parts";
 import { Results } from "./results";
 import { count, money } from "./text";
 import type { Say } from "./text";
 
-export type Wish = Omit<StatementWish, "max_rows" | "max_calls"> & { max_rows?: number; max_calls?: number };
+export type Wanted = Omit<StatementRequest, "max_rows" | "max_calls"> & { max_rows?: number; max_calls?: number };
 type Ended = { rows: Rows } | { error: unknown } | { stopped: true };
 const MOST_ROWS = 1000;
 const MOST_CALLS = 100;
@@ -16,16 +16,16 @@ export function useStatement() {
   const { needKey } = useShell();
   const [progress, setProgress] = useState<Progress | null>(null);
   const [ended, setEnded] = useState<Ended | null>(null);
-  const [wish, setWish] = useState<StatementWish | null>(null);
+  const [request, setWanted] = useState<StatementRequest | null>(null);
   const [busy, setBusy] = useState(false);
   const stopper = useRef<AbortController | null>(null);
   useEffect(() => () => stopper.current?.abort(), []);
 
-  const run = async (given: Wish) => {
+  const run = async (given: Wanted) => {
     stopper.current?.abort();
     const own = (stopper.current = new AbortController());
     const whole = { max_rows: MOST_ROWS, max_calls: MOST_CALLS, ...given };
-    setWish(whole);
+    setWanted(whole);
     setBusy(true);
     setProgress(null);
     const outcome = await runStatement(whole, own.signal, (seen) => !own.signal.aborted && setProgress(seen)).then(
@@ -37,7 +37,7 @@ export function useStatement() {
     setEnded(outcome);
     setBusy(false);
   };
-  return { run, stop: () => stopper.current?.abort(), busy, progress, ended, wish, clear: () => setEnded(null) };
+  return { run, stop: () => stopper.current?.abort(), busy, progress, ended, request, clear: () => setEnded(null) };
 }
 export type Statement = ReturnType<typeof useStatement>;
 
@@ -54,20 +54,20 @@ export function costLine(say: Say, progress: { calls: number; tokens: number; mo
 
 export function StatementOutcome({ statement }: { statement: Statement }) {
   const { say } = useShell();
-  const { progress, ended, busy, wish } = statement;
+  const { progress, ended, busy, request } = statement;
   if (busy) return <Running progress={progress} onStop={statement.stop} />;
   if (!ended) return null;
   if ("stopped" in ended) return <p class="muted" role="status">{say("stopped")}</p>;
   if ("error" in ended) {
     const failure = ended.error as Failure;
-    if (failure.code === "budget" && wish) return <BudgetReached statement={statement} />;
+    if (failure.code === "budget" && request) return <BudgetReached statement={statement} />;
     return <ErrorBox error={ended.error} />;
   }
   return (
     <>
       <Results rows={ended.rows} cost={progress ? costLine(say, progress) : ""} />
-      {ended.rows.truncated && wish && wish.max_rows < 10_000 && !progress?.calls && (
-        <Button onClick={() => statement.run({ ...wish, max_rows: 10_000 })}>{say("mostRows")} {say("rows", "10,000")}</Button>
+      {ended.rows.truncated && request && request.max_rows < 10_000 && !progress?.calls && (
+        <Button onClick={() => statement.run({ ...request, max_rows: 10_000 })}>{say("mostRows")} {say("rows", "10,000")}</Button>
       )}
     </>
   );
@@ -88,13 +88,13 @@ function Running({ progress, onStop }: { progress: Progress | null; onStop: () =
 
 function BudgetReached({ statement }: { statement: Statement }) {
   const { say } = useShell();
-  const { wish, ended } = statement;
-  const more = Math.max(1, wish!.max_calls) * 10;
+  const { request, ended } = statement;
+  const more = Math.max(1, request!.max_calls) * 10;
   const failure = (ended as { error: Failure }).error;
   return (
     <div class="notice" role="status">
-      <p>{/llm_max_calls/.test(failure.message) ? say("budgetReached", count(wish!.max_calls)) : failure.message}</p>
-      <Button kind="primary" onClick={() => statement.run({ ...wish!, max_calls: more })}>{say("budgetMore", count(more))}</Button>
+      <p>{/llm_max_calls/.test(failure.message) ? say("budgetReached", count(request!.max_calls)) : failure.message}</p>
+      <Button kind="primary" onClick={() => statement.run({ ...request!, max_calls: more })}>{say("budgetMore", count(more))}</Button>
     </div>
   );
 }
