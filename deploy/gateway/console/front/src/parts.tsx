@@ -90,7 +90,7 @@ export function Select({ label, value, options, onChange, hideLabel }: SelectPro
   return (
     <label class="select">
       <span class={hideLabel ? "hidden-text" : "select-label"}>{label}</span>
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+      <select value={value} aria-label={label} onChange={(event) => onChange(event.currentTarget.value)}>
         {options.map((option) => (
           <option key={option.value} value={option.value} selected={option.value === value}>
             {option.label}

@@ -89,7 +89,10 @@ function ResultTable({ rows }: { rows: Rows }) {
   const widths = useMemo(() => rows.columns.map((column, place) => columnWidth(column.name, rows.rows, place)), [rows]);
   const first = Math.max(0, Math.floor(top / ROW_PIXELS) - SPARE_ROWS);
   const shown = order.slice(first, first + Math.ceil(height / ROW_PIXELS) + 2 * SPARE_ROWS);
-  const sortBy = (column: number) => setSort(sort?.column !== column ? { column, down: false } : sort.down ? null : { column, down: true });
+  const sortBy = (column: number) => {
+    setSort(sort?.column !== column ? { column, down: false } : sort.down ? null : { column, down: true });
+    frame.current?.scrollTo(0, 0);
+  };
   return (
     <>
       <div class="table-frame" ref={frame} onScroll={(event) => setTop(event.currentTarget.scrollTop)} tabIndex={0} role="region" aria-label={say("table")}>
