@@ -14,10 +14,8 @@ from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 import quackllm
 from standin.fixtures import StandIn
-from support.console_browser import Console, NewConsole, new_console, running_console
+from support.console_browser import Console, NewConsole, chromium_program, new_console, running_console
 from support.jupyter_lab import RUN_SECONDS, Lab, Notebook, Open, running_lab
-
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,10 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[BrowserContext]:
     """Chromium without a window; its pages share one cache."""
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert program, "there is no Chromium: apt install chromium fonts-noto-cjk"
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=chromium_program(), args=["--no-sandbox"])
         context = running.new_context(viewport={"width": 1100, "height": 900})
         context.set_default_timeout(RUN_SECONDS * 1000)
         expect.set_options(timeout=RUN_SECONDS * 1000)

@@ -132,13 +132,13 @@ def test_a_whole_row_and_the_file_of_all_rows(console: Console) -> None:
 
 
 def test_models_answer_for_each_row_with_progress_a_budget_and_stop(console: Console, service: StandIn) -> None:
-    service.script([{"fault": "slow", "seconds": 0.4}])
     section = console.open("sql")
     expect(section.get_by_label("Model", exact=True)).to_have_value("chat")
     section.get_by_label("The most calls of models").fill("5")
     statement = "SELECT id, ai_complete('Say: ' || body) AS answer FROM reviews ORDER BY id LIMIT 12"
     outcome = console.run(statement)
     expect(outcome).to_contain_text("The statement stopped at 5 calls.")
+    service.script([{"fault": "slow", "seconds": 1.5}])
     outcome.get_by_role("button", name="Allow 50 calls and go on").click()
     expect(outcome.locator("progress")).to_be_visible()
     expect(outcome.locator(".results-foot")).to_contain_text("7 calls")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,15 @@ from .console_shop import make_shop
 FRONT = Path(__file__).parents[2] / "deploy/gateway/console/front"
 AXE = FRONT / "node_modules/axe-core/axe.min.js"
 PAGES = ("ask", "sql", "chat", "models", "usage")
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PRICES = "chat: {input: 2.4, output: 9.6}\n"
+
+
+def chromium_program() -> str:
+    """Return the path of the browser."""
+    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    assert program, "there is no Chromium: apt install chromium fonts-noto-cjk"
+    return program
 
 
 class Console:
