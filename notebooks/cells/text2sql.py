@@ -90,7 +90,7 @@ def ask_question(
     detail = _detail(connection, given, text)
     if detail["sql"] is None:
         error = detail["error"]
-        hint = "ask in other words, or name the tables: --schema 'singer, concert'"
+        hint = "rephrase the question, or name the tables: --schema 'singer, concert'"
         raise ProviderError(error["message"], code=error["code"], hint=hint)
     if output_turn is not None:
         save_turn(connection, output_turn, detail, DETAIL_SQL)

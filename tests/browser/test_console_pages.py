@@ -310,5 +310,5 @@ def test_a_chinese_reader_asks_in_chinese(consoles: NewConsole, language: str) -
     card = section.locator(".answer")
     card.locator(".results-foot, .notice").first.wait_for()
     expect(card).to_contain_text("builtin_text2sql")
-    console.page.get_by_role("button", name="切换到英文").click()
+    console.page.get_by_role("button", name="English").click()
     expect(section.locator("h1")).to_have_text("Ask your data")

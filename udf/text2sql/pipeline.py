@@ -49,7 +49,7 @@ async def generate_sql(
     """
     request = Request.of(question) if isinstance(question, str) else question
     if not request.messages or request.messages[-1].role != "user":
-        raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
+        raise RequestError("the last message is not a question", hint="llm_stack(previous, 'the next question')")
     values = await asyncio.to_thread(match_values, request.messages[-1].content, schema.schema)
     messages: tuple[Message, ...] | None = await asyncio.to_thread(
         form.build_messages, request.messages, schema.schema, values

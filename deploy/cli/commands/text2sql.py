@@ -107,7 +107,7 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
             show_with_rows(fields, rows)
     elif detail["sql"] is None:
         code, message = detail["error"]["code"], detail["error"]["message"]
-        hint = "ask in other words, or another --model, as builtin_text2sql"
+        hint = "rephrase the question, or try another --model, e.g. builtin_text2sql"
         show_error(f"{detail['model']} found no SQL ({code}): {message}", hint)
     elif stdout.is_terminal:
         from rich.syntax import Syntax

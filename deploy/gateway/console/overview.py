@@ -24,10 +24,13 @@ from ..auth.usage_ledger import Cost, Ledger
 from ..error_styles import GatewayRoute
 from ..errors import GatewayError
 from .deploy_line import deploy_line
+from .local_reader import KEY_OR_THIS_MACHINE
 from .sql_functions import SQL_FUNCTIONS
 from .statements import start_sandbox
 
-router = APIRouter(prefix="/console", include_in_schema=False, route_class=GatewayRoute)
+router = APIRouter(
+    prefix="/console", include_in_schema=False, route_class=GatewayRoute, dependencies=[KEY_OR_THIS_MACHINE]
+)
 
 RANGES = {"day": (86_400, 3_600), "week": (7 * 86_400, 86_400), "month": (30 * 86_400, 86_400)}
 FREE_ENGINES = frozenset(spec.type for spec in BUILTIN_MODELS.values())

@@ -14,8 +14,11 @@ from ..admission import Admitted
 from ..error_styles import GatewayRoute
 from ..openai.requests import RequestModel
 from ..text2sql import MAX_QUESTION_CHARACTERS, Exchange, QuestionTarget, choose_database, text2sql_model
+from .local_reader import KEY_OR_THIS_MACHINE
 
-router = APIRouter(prefix="/console", include_in_schema=False, route_class=GatewayRoute)
+router = APIRouter(
+    prefix="/console", include_in_schema=False, route_class=GatewayRoute, dependencies=[KEY_OR_THIS_MACHINE]
+)
 
 
 class Turn(BaseModel):

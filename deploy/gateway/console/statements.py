@@ -33,6 +33,7 @@ from ..errors import GatewayError, as_gateway_error
 from ..openai.requests import RequestModel
 from .cells import json_cells
 from .in_sandbox import SANDBOX, StatementModels, guarded, ready, run
+from .local_reader import KEY_OR_THIS_MACHINE
 from .sql_functions import calls_models
 
 # A statement blocks a thread until all its answers are there; the event loop's few threads must stay free.
@@ -42,7 +43,9 @@ PROGRESS_SECONDS = 0.25
 # Stands in for a row's prompt in the cost estimate, before DuckDB has computed the prompt.
 PROMPT = Request.of("x" * 1000)
 
-router = APIRouter(prefix="/console", include_in_schema=False, route_class=GatewayRoute)
+router = APIRouter(
+    prefix="/console", include_in_schema=False, route_class=GatewayRoute, dependencies=[KEY_OR_THIS_MACHINE]
+)
 
 
 class StatementBody(RequestModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -10,12 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 import duckdb
-import sqlglot
-from sqlglot import expressions as exp
 
-from ....workers.database_schema import Schema
+from ....workers.sandbox import interruptible
 from .datasets import Question
-from .sql_equivalence import equivalent_sql
 
 Outcome = str
 OUTCOMES = (
@@ -84,45 +80,24 @@ class ScoredAnswer:
     why: str = ""
 
 
-def judge(connection: duckdb.DuckDBPyConnection, question: Question, sql: str | None) -> ScoredAnswer:
-    """Compare the rows of SQL with those of the reference SQL: as multisets, in order only if it is ordered."""
-    answered = ModelAnswer(sql, "" if sql else "declined")
-    if sql and (why := _refusal(connection, sql)):
-        answered = ModelAnswer(None, "binder", why)
-    judged = judge_rows(connection, question, fetch_rows(connection, question.sql), answered)
-    return ScoredAnswer(question, sql, judged.outcome, judged.joins, answered, judged.difference, judged.why)
-
-
 def judge_rows(
-    connection: duckdb.DuckDBPyConnection, question: Question, right: Rows | None, answered: ModelAnswer
-) -> ScoredAnswer:
-    """Score an answer by its rows.
+    connection: duckdb.DuckDBPyConnection, right: Rows | None, sql: str, ordered: bool, seconds: float = SECONDS
+) -> tuple[Outcome, str, Difference | None]:
+    """Run the SQL of an answer; return the outcome, DuckDB's error if it failed, and the difference of wrong rows.
 
     Args:
-        connection: where to run it.
-        question: the question.
-        right: the rows of the reference SQL.
-        answered: the answer; its SQL was bound before.
+        connection: the question's database.
+        right: the reference rows.
+        sql: the answer.
+        ordered: whether the order of the rows matters.
+        seconds: how long it may run.
     """
-    joins = reads_several_tables(question.sql)
-    if answered.sql is None:
-        return ScoredAnswer(question, None, find_outcome(answered.code), joins, answered)
-    given, why = run(connection, answered.sql)
+    given, why = run(connection, sql, seconds)
     if given is None:
-        return ScoredAnswer(question, answered.sql, FAILED, joins, answered, why=why)
-    if same_rows(right, given, question.ordered):
-        return ScoredAnswer(question, answered.sql, RIGHT, joins, answered)
-    outcome = EMPTY if right and not given else WRONG
-    return ScoredAnswer(question, answered.sql, outcome, joins, answered, difference(right or [], given))
-
-
-def judge_text(question: Question, schema: Schema, answered: ModelAnswer) -> ScoredAnswer:
-    """Score an answer by its SQL, if there are no rows."""
-    joins = reads_several_tables(question.sql)
-    if answered.sql is None:
-        return ScoredAnswer(question, None, find_outcome(answered.code), joins, answered)
-    outcome = RIGHT if equivalent_sql(question.sql, answered.sql, schema) else WRONG
-    return ScoredAnswer(question, answered.sql, outcome, joins, answered)
+        return FAILED, why, None
+    if same_rows(right, given, ordered):
+        return RIGHT, "", None
+    return EMPTY if right and not given else WRONG, "", difference(right or [], given)
 
 
 def find_outcome(code: str) -> Outcome:
@@ -139,28 +114,13 @@ def _message(error_type: type[BaseException]) -> set[str]:
 DUCKDB_WORDS = frozenset(_message(duckdb.Error))
 
 
-def reads_several_tables(sql: str) -> bool:
-    """Whether SQL names more than one table, or the same one twice."""
-    try:
-        return len(list(sqlglot.parse_one(sql, read="duckdb").find_all(exp.Table))) > 1
-    except sqlglot.errors.SqlglotError:
-        return bool(re.search(r"\bJOIN\b", sql))
-
-
-def _refusal(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
-    try:
-        connection.execute(f"EXPLAIN {sql}")
-    except duckdb.Error as error:
-        return str(error)
-    return ""
-
-
 def run(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECONDS) -> tuple[Rows | None, str]:
     """Return the rows of a query, or None and the reason: DuckDB's message, or that it takes too long."""
     timer = threading.Timer(seconds, connection.interrupt)
     timer.start()
     try:
-        return connection.execute(sql).fetchmany(MAX_ROWS), ""
+        with interruptible(connection.interrupt):
+            return connection.execute(sql).fetchmany(MAX_ROWS), ""
     except duckdb.InterruptException:
         return None, f"it takes longer than {seconds:g} s"
     except duckdb.Error as error:

@@ -1,9 +1,13 @@
-// Writes the page's files into ../assets; the same sources and lock file give the same bytes.
+// Writes the page's files into ../assets, or another folder: node build.mjs FOLDER
+// The same sources and the same package-lock.json give the same bytes.
 import { build } from "esbuild";
 import { copyFileSync } from "node:fs";
+import { join } from "node:path";
 
-const assets = new URL("../assets/", import.meta.url).pathname;
+const front = new URL(".", import.meta.url).pathname;
+const assets = process.argv[2] ?? join(front, "../assets");
 await build({
+  absWorkingDir: front,
   entryPoints: { console: "src/main.tsx", style: "src/style.css" },
   outdir: assets,
   bundle: true,
@@ -15,4 +19,4 @@ await build({
   charset: "utf8",
   legalComments: "inline",
 });
-for (const name of ["index.html", "icon.svg"]) copyFileSync(`src/${name}`, `${assets}${name}`);
+for (const name of ["index.html", "icon.svg"]) copyFileSync(join(front, "src", name), join(assets, name));

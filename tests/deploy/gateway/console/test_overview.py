@@ -84,6 +84,15 @@ def test_every_route_refuses_strangers_where_there_are_keys() -> None:
         assert gateway.post(f"/console/{path}", json=body).status_code == 401
 
 
+def test_behind_a_proxy_s_name_the_console_needs_keys() -> None:
+    gateway = client(host_names=("llm.example.com",))
+    reply = gateway.get("/console/session", headers={"Host": "llm.example.com"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (403, "keys_needed")
+    key = {"Host": "llm.example.com", "Authorization": f"Bearer {new_key('alice')}"}
+    assert gateway.get("/console/session", headers=key).status_code == 200
+    assert gateway.get("/console/session", headers={"Host": "localhost:8000", **key}).status_code == 200
+
+
 def test_reading_takes_nothing_from_a_key_that_has_nothing_left(tmp_path: Path) -> None:
     key = add_key(tmp_path / "keys.yaml", "alice", max_calls=0, requests_per_minute=1)
     ledger = Ledger(tmp_path / "keys.yaml", tmp_path / "spent.sqlite")

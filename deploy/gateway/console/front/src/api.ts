@@ -31,7 +31,6 @@ export interface Database { name: string; product: string; tables: Table[] }
 export interface Turn { role: "system" | "user" | "assistant"; content: string }
 export interface Exchange { messages: { role: string; content: string }[]; answer: string | null; calls: number }
 export interface Failure { code: string; message: string }
-export interface Alternative { sql: string; confidence?: number | null }
 export interface Answer {
   sql: string | null;
   error: Failure | null;
@@ -45,7 +44,7 @@ export interface Answer {
   money: number | null;
   confidence?: number | null;
   warnings?: string[];
-  alternatives?: Alternative[];
+  alternatives?: string[];
 }
 export interface ResultColumn { name: string; type: "number" | "time" | "text" }
 export interface Rows { columns: ResultColumn[]; rows: (string | null)[][]; truncated: boolean; warnings: string[] }

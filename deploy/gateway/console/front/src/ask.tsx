@@ -4,7 +4,7 @@ import { GatewayError, get, post } from "./api";
 import type { Answer, Database, Turn } from "./api";
 import { Button, CopyButton, Empty, ErrorBox, Icon, Select, Spinner, useGrowing, useLoaded, useShell, wasStopped } from "./parts";
 import { SchemaBrowser, exampleQuestions } from "./schema";
-import { SqlEditor } from "./sql_editor";
+import { ColouredSql, SqlEditor } from "./sql_editor";
 import { StatementOutcome, costLine, useStatement } from "./statement";
 
 interface Asked { number: number; question: string; database: string; model: string | null; notes: string; history: Turn[]; text: string }
@@ -143,6 +143,7 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
   const [turn, setTurn] = useState(0);
   const statement = useStatement();
   const stopper = useRef<AbortController | null>(null);
+  const unclear = answer?.error?.code === "unclear";
   const runSql = (text: string) => statement.run({ sql: text, database: asked.database, model: asked.model });
 
   useEffect(() => {
@@ -179,9 +180,9 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
       ) : null}
       {answer && answer.sql === null && (
         <div class="notice" role="status">
-          <strong>{say("noSql")}</strong>
+          <strong>{say(unclear ? "unclear" : "noSql")}</strong>
           {answer.error && <p class="reason">{answer.error.message}</p>}
-          <p>{say("noSqlHelp")}</p>
+          <p>{say(unclear ? "unclearHelp" : "noSqlHelp")}</p>
         </div>
       )}
       {answer && <Warnings answer={answer} />}
@@ -223,9 +224,9 @@ function Alternatives({ answer, onUse }: { answer: Answer; onUse: (sql: string) 
     <details class="more">
       <summary>{say("alternatives")}</summary>
       {answer.alternatives.map((one) => (
-        <div key={one.sql} class="alternative">
-          <pre class="mono">{one.sql}</pre>
-          <Button kind="quiet" icon="run" onClick={() => onUse(one.sql)}>{say("useThis")}</Button>
+        <div key={one} class="alternative">
+          <pre class="mono" tabIndex={0}><ColouredSql sql={one} /></pre>
+          <Button kind="quiet" icon="run" onClick={() => onUse(one)}>{say("useThis")}</Button>
         </div>
       ))}
     </details>
@@ -256,13 +257,13 @@ function AnswerFoot({ answer }: { answer: Answer }) {
             {exchange.messages.map((message, number) => (
               <div key={number} class="sent-message">
                 <span class="role">{say(message.role === "system" ? "system" : message.role === "user" ? "user" : "assistant")}</span>
-                <pre>{message.content}</pre>
+                <pre tabIndex={0}>{message.content}</pre>
               </div>
             ))}
             {exchange.answer && (
               <div class="sent-message">
                 <span class="role">{say("answer")}</span>
-                <pre>{exchange.answer}</pre>
+                <pre tabIndex={0}>{exchange.answer}</pre>
               </div>
             )}
           </section>

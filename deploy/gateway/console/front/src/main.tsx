@@ -129,7 +129,7 @@ function Frame({ say, page, theme, setTheme, language, setLanguage, onForget, ke
             </button>
           ))}
         </div>
-        <button type="button" class="button quiet language" lang={language === "zh" ? "en" : "zh-CN"} aria-label={say("languageLabel")} onClick={() => setLanguage(language === "zh" ? "en" : "zh")}>
+        <button type="button" class="button quiet language" lang={language === "zh" ? "en" : "zh-CN"} title={say("languageLabel")} onClick={() => setLanguage(language === "zh" ? "en" : "zh")}>
           {say("language")}
         </button>
         <a class="docs-link" href={language === "zh" ? "/docs/zh" : "/docs"}>{say("docs")}</a>

@@ -68,6 +68,8 @@ const WORDS = {
   newQuestion: ["New question", "新问题"],
   answer: ["Answer", "回答"],
   noSql: ["The model found no SQL for this question", "模型没有为这个问题找到 SQL"],
+  unclear: ["The model asks back", "模型需要您说明"],
+  unclearHelp: ["Ask again with the answer in the question, or write it into the notes.", "请在问题或说明中补充答案，再问一次。"],
   noSqlHelp: [
     "Use the words of your tables and columns, add a note, or choose another model.",
     "请使用表名和列名中的词，补充说明，或换一个模型。",
