@@ -147,6 +147,7 @@ def draw(area: Locator | Console, name: str, folder: Path) -> None:
 def test_the_pictures_of_the_documentation(consoles: NewConsole, tmp_path: Path) -> None:
     folder = Path(os.environ.get("QUACKLLM_PICTURES", tmp_path)).absolute()
     light = consoles(color_scheme="light", width=1200)
+    light.page.set_viewport_size({"width": 1200, "height": 1040})
     light.open()
     card = light.ask(QUESTION)
     card.get_by_role("button", name="Chart").click()
@@ -161,7 +162,9 @@ def test_the_pictures_of_the_documentation(consoles: NewConsole, tmp_path: Path)
 
 
 def test_the_committed_page_is_built_from_its_sources(tmp_path: Path) -> None:
-    subprocess.run(["node", "build.mjs", str(tmp_path)], cwd=FRONT, check=True, timeout=120)
+    folder = tmp_path / "page"
+    folder.mkdir()
+    subprocess.run(["node", "build.mjs", str(folder)], cwd=FRONT, check=True, timeout=120)
     subprocess.run(["npx", "tsc", "--noEmit"], cwd=FRONT, check=True, timeout=120)
-    built = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    built = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert built == {path.name: path.read_bytes() for path in (FRONT.parent / "assets").iterdir()}

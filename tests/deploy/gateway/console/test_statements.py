@@ -140,7 +140,7 @@ def test_a_statement_on_each_kind_of_database(gateway: TestClient) -> None:
     nothing = outcome(gateway, "SELECT 1 AS one")
     assert (nothing["rows"], nothing["truncated"]) == ([["1"]], False)
     refused = outcome(gateway, "DROP TABLE customers", database="shop")
-    assert refused["error"] == {"code": "guard", "message": "this cannot run here: it is no SELECT: DROP"}
+    assert refused["error"] == {"code": "guard", "message": "this cannot run here: it is not a SELECT: DROP"}
     with duckdb.connect(str(home_folder() / "shop.duckdb")) as shop_file:  # Nothing holds the file between statements.
         shop_file.execute("CREATE TABLE new AS SELECT 1")
 

@@ -48,8 +48,6 @@ export function AskPage() {
     field.current?.focus();
   };
   const canWrite = session.models.filter((each) => each.name === "builtin_text2sql" || (each.chats && each.type !== "echo"));
-  const deployed = session.models.filter((each) => !each.builtin);
-  const automatic = deployed.length === 1 ? deployed[0]!.name : "builtin_text2sql";
   return (
     <div class="page ask-page">
       <div class="column">
@@ -76,7 +74,7 @@ export function AskPage() {
           <div class="question-foot">
             <Select label={say("database")} value={chosen} onChange={setDatabase} options={session.databases.map((name) => ({ value: name, label: name }))} />
             <Select label={say("model")} value={model} onChange={setModel}
-              options={[{ value: "", label: `${say("automatic")}: ${automatic}` }, ...canWrite.map((each) => ({ value: each.name, label: each.name }))]} />
+              options={[{ value: "", label: say("automatic") }, ...canWrite.map((each) => ({ value: each.name, label: each.name }))]} />
             <button type="button" class="button quiet" aria-expanded={notesOpen} onClick={() => setNotesOpen(!notesOpen)}>
               <Icon name="plus" />
               {say("notesShort")}
@@ -143,6 +141,10 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
   const [turn, setTurn] = useState(0);
   const statement = useStatement();
   const stopper = useRef<AbortController | null>(null);
+  const card = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (innerWidth < 760) card.current?.scrollIntoView({ block: "start", behavior: "smooth" });
+  }, []);
   const unclear = answer?.error?.code === "unclear";
   const runSql = (text: string) => statement.run({ sql: text, database: asked.database, model: asked.model });
 
@@ -168,7 +170,7 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
   }, [turn]);
 
   return (
-    <article class="answer card">
+    <article class="answer card" ref={card}>
       <h2>{asked.question}</h2>
       {error ? <ErrorBox error={error} onRetry={() => setTurn(turn + 1)} /> : stopped ? (
         <div class="running"><span class="muted" role="status">{say("stopped")}</span><Button onClick={() => setTurn(turn + 1)}>{say("retry")}</Button></div>
@@ -249,6 +251,7 @@ function AnswerFoot({ answer }: { answer: Answer }) {
         )}
         <span class="mono">{answer.model}</span> · {cost}
       </p>
+      {answer.model === "builtin_text2sql" && <p class="muted">{say("smallModel")} <a href="#/models">{say("models")}</a></p>}
       <details class="more">
         <summary>{say("sent")}</summary>
         {answer.sent.map((exchange, place) => (

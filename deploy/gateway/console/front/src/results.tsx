@@ -45,10 +45,12 @@ export function Results({ rows, cost }: { rows: Rows; cost: string }) {
 }
 
 function BigValue({ column, value }: { column: ResultColumn; value: string | null }) {
+  const exact = value === null ? "NULL" : column.type === "number" ? grouped(value) : value;
+  const long = column.type === "number" && /\.\d{5,}$/.test(exact);
   return (
     <p class="big-value">
-      <span class="big-number">{value === null ? "NULL" : column.type === "number" ? grouped(value) : value}</span>
-      <span class="muted">{column.name}</span>
+      <span class="big-number">{long ? grouped(Number(value).toFixed(2)) : exact}</span>
+      <span class="muted">{column.name}{long && ` = ${exact}`}</span>
     </p>
   );
 }

@@ -1,7 +1,8 @@
 // The tables of a database, to look up a name.
 import { useState } from "preact/hooks";
-import type { Database, Table } from "./api";
+import type { Column, Database, Table } from "./api";
 import { useShell } from "./parts";
+import type { Say } from "./text";
 
 export function SchemaBrowser({ database, onPick }: { database: Database; onPick: (text: string) => void }) {
   const { say } = useShell();
@@ -45,19 +46,22 @@ function TableEntry({ table, onPick, open }: { table: Table; onPick: (text: stri
   );
 }
 
+const NAMES = /name|title|mail|phone|address|comment|note|text|body|名|标题/i;
+const IDS = /(^|_)(id|no|code|year)$|编号/i;
+
 /** Returns questions that a newcomer may start from, made of the names in the database. */
-export function exampleQuestions(database: Database, say: (word: "exampleCount" | "exampleRows" | "exampleGroup", ...values: string[]) => string): string[] {
+export function exampleQuestions(database: Database, say: Say): string[] {
   const named = (text: string) => text.replaceAll("_", " ").replace(/^.*\./, "");
   const [first, second] = database.tables;
   if (!first) return [];
-  const questions = [say("exampleCount", named(first.name))];
-  for (const table of database.tables) {
-    const column = table.columns.find((each) => /VARCHAR|ENUM/i.test(each.type) && !/name|title|mail|phone|address|comment|note|text|body/i.test(each.name));
-    if (column) {
-      questions.push(say("exampleGroup", named(table.name), named(column.name)));
-      break;
-    }
-  }
-  questions.push(say("exampleRows", named((second ?? first).name)));
-  return questions;
+  const find = (fits: (column: Column) => boolean): [Table, Column][] =>
+    database.tables.flatMap((table) => table.columns.filter(fits).slice(0, 1).map((column): [Table, Column] => [table, column]));
+  const [group] = find((column) => /VARCHAR|ENUM/i.test(column.type) && !NAMES.test(column.name));
+  const [measure] = find((column) => /DECIMAL|DOUBLE|FLOAT|INTEGER|BIGINT/i.test(column.type) && !IDS.test(column.name));
+  return [
+    say("exampleCount", named(first.name)),
+    ...(group ? [say("exampleGroup", named(group[0].name), named(group[1].name))] : []),
+    ...(measure ? [say("exampleAverage", named(measure[0].name), named(measure[1].name))] : []),
+    say("exampleAll", named((second ?? first).name)),
+  ];
 }
