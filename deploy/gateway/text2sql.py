@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -124,8 +124,23 @@ async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """One request to a model for a question, and what came back.
+
+    Args:
+        request: everything that was sent.
+        answer: the model's.
+        calls: how many calls it needed; 0: the answer came from the call store.
+    """
+
+    request: Request
+    answer: Answer
+    calls: int
+
+
+@dataclass(frozen=True)
 class QuestionTarget:
-    """The model and the schema for a question.
+    """The model and the schema for a question; `exchanges` holds what was sent for it so far.
 
     Args:
         visit: the admitted request.
@@ -140,6 +155,7 @@ class QuestionTarget:
     opened: Opened | None
     db_schema: str
     dialect: str | None
+    exchanges: list[Exchange] = field(default_factory=list)
 
     async def answer(self, question: Request, request: HttpRequest) -> Text2SqlResult:
         """Return the SQL in the database's dialect, checked by its EXPLAIN; or the reason why there is none.
@@ -161,7 +177,8 @@ class QuestionTarget:
             raise timeout_error(seconds) from error
 
     async def _complete(self, mode: StoreMode, wanted: Request) -> Answer:
-        (answer,), _ = await complete_in_parts(self.visit, self.spec, [wanted], mode)
+        (answer,), calls = await complete_in_parts(self.visit, self.spec, [wanted], mode)
+        self.exchanges.append(Exchange(wanted, answer, calls))
         if answer.error and (answer.error.status or answer.error.retryable):
             raise_for_failure(answer)  # The service failed. (If the model declines the question, that is an answer.)
         return answer

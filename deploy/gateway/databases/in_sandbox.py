@@ -13,6 +13,7 @@ from ....workers.errors import DatabaseError, SandboxLimitError
 from ....workers.messages import Failure
 from ....workers.sandbox import Limits, Sandbox
 from .database import Database, Rows, fitted
+from .duckdb_file import DuckDBFile
 from .urls import open_url
 
 Result = TypeVar("Result")
@@ -32,6 +33,11 @@ class SandboxedDatabase:
         self._database = database
         self.url = url
         self._limits = limits
+
+    @property
+    def path(self) -> str | None:
+        """The DuckDB file that it is; None: it is something else."""
+        return str(self._database.path) if isinstance(self._database, DuckDBFile) else None
 
     def read_schema(self) -> Schema:
         """See `Database`."""
