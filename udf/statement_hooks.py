@@ -20,7 +20,7 @@ from .session.session import Session, find_session
 from .session.statement import Statement
 from .variables import options_from_variables, read_variables
 
-READS_CATALOG_PATTERN = re.compile(r"\b(text2sql|text2sql_detail|ask|llm_estimate)\s*\(", re.IGNORECASE)
+READS_CATALOG_PATTERN = re.compile(r"\b(text2sql|text2sql_detail|ask|guarded_query|llm_estimate)\s*\(", re.IGNORECASE)
 ESTIMATE_PATTERN = re.compile(r"\bllm_estimate\s*\(", re.IGNORECASE)
 SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
 ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)

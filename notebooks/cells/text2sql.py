@@ -10,6 +10,7 @@ from ...udf.conversation_tables import check_turn_name, load_history, save_turn
 from ...udf.functions.text2sql import DETAIL_SQL
 from ...udf.text2sql.schema.ddl import is_ddl
 from ...workers.errors import ProviderError, RequestError
+from ...workers.sql_text import quote_literal
 from ..display.answers import format_tokens
 from ..display.charts import chart_for
 from ..display.html import FAINT, MONO, WRAP, Bundle, div, mime_bundle, muted
@@ -98,7 +99,7 @@ def ask_question(
         notebook.suggested_sql.add(detail["sql"])
         shell.set_next_input(f"%%sql\n{detail['sql']}", replace=False)
     can_run = detail["bound"] and not _is_description(given.get("schema", ""))
-    query = f"SELECT * FROM ({detail['sql']}\n) AS answer LIMIT {max_rows}"
+    query = f"FROM guarded_query({quote_literal(detail['sql'])}, max_rows := {max_rows})"
     answer = QuestionAnswer(detail, run(connection, query) if can_run else None)
     if output_turn is not None:
         notebook.variables[output_turn] = answer

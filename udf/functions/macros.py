@@ -30,6 +30,8 @@ SCALAR = {
 TABLE = {
     "ask": "(question, model := NULL, max_rows := 10000, seconds := 60, max_memory_mb := 1024) AS TABLE "
     "SELECT * FROM query(quackllm_ask({prompt}(question), model, max_rows, seconds, max_memory_mb, {mode}, {number}))",
+    "guarded_query": "(sql, max_rows := 10000, seconds := 60, max_memory_mb := 1024) AS TABLE "
+    "SELECT * FROM query(quackllm_guarded(sql, max_rows, seconds, max_memory_mb, {mode}, {number}))",
     "llm_models": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_models({number})) AS row)",
     "llm_usage": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_usage({number})) AS row)",
     "llm_estimate": "(statement) AS TABLE "

@@ -109,6 +109,17 @@ def ask_sql(
     return pa.array([text2sql.ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
 
 
+def guarded_query(
+    session: Session, statements: Column, rows: Column, seconds: Column, megabytes: Column, _: Column
+) -> pa.Array:
+    """`FROM guarded_query(sql)` → the SQL that `query()` then runs."""
+    sql = statements[0].as_py()
+    if sql is None:
+        raise RequestError("the SQL is NULL", hint="write FROM guarded_query('SELECT …')")
+    limits = text2sql.AskLimits(int(rows[0].as_py()), float(seconds[0].as_py()), int(megabytes[0].as_py()))
+    return pa.array([text2sql.guarded_query(session, sql, limits)])
+
+
 # DuckDB may treat these as pure functions: a repeated evaluation gets its answer from the store.
 SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_param": (llm_param, REQUEST_SQL),
@@ -118,6 +129,7 @@ SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_embed": (llm_embed, "FLOAT[]"),
     "quackllm_text2sql": (text2sql_detail, text2sql.DETAIL_SQL),
     "quackllm_ask": (ask_sql, "VARCHAR"),
+    "quackllm_guarded": (guarded_query, "VARCHAR"),
     "quackllm_ai": (typed.answer, "VARCHAR"),
     "quackllm_ai_agg": (aggregates.aggregate, "VARCHAR"),
     "quackllm_ai_top": (rankings.top, "VARCHAR"),
