@@ -14,7 +14,8 @@ SHOP = """
     CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers (id), ordered_on DATE,
         amount DECIMAL(10, 2), status VARCHAR);
     INSERT INTO orders SELECT i, i % 120 + 1, DATE '2025-01-01' + (i % 300)::INTEGER, (i * 7 % 500) + 0.50,
-        ['open', 'shipped', 'delivered', 'delivered', 'shipped', 'delivered', 'cancelled'][i % 7 + 1] FROM range(1, 601) t(i);
+        ['open', 'shipped', 'delivered', 'delivered', 'shipped', 'delivered', 'cancelled'][i % 7 + 1]
+        FROM range(1, 601) t(i);
     COMMENT ON COLUMN orders.status IS 'open, shipped, delivered or cancelled';
     CREATE TABLE reviews AS SELECT i AS id, 'Review number ' || i || ': the cup is lovely' AS body
         FROM range(1, 61) t(i);
