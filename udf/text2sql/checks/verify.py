@@ -33,6 +33,11 @@ def verify(output: str, schema: Schema, bindable: bool) -> Verified:
         reason = decline_reason(output)
         return "", NO_SQL if reason is None else ("declined", reason)
     call_parent(sql)  # Sent before the constants are computed, in case this process does not survive that.
+    return verify_sql(sql, schema, bindable)
+
+
+def verify_sql(sql: str, schema: Schema, bindable: bool) -> Verified:
+    """Return SQL that may run; or the SQL as written and its error."""
     if message := parser_error(sql):
         return sql, ("parser", message)
     try:
