@@ -44,7 +44,7 @@ def repair_sql(sql: str, code: str, message: str, schema: Schema) -> tuple[str, 
     if code not in REPAIRABLE:
         return None
     try:
-        return SANDBOX.call(repair_in_child, sql, code, message, _names_and_keys(schema), limits=LIMITS)
+        return SANDBOX.call(repair_in_child, sql, code, message, names_and_keys(schema), limits=LIMITS)
     except SandboxLimitError:
         return None
 
@@ -73,9 +73,11 @@ def _steps(faulty: FaultySql, code: str, schema: Schema, seen: set[tuple[str, st
     """Yield the SQL of each rule that changes the error; a rule that leads back to an error is no step."""
     for sql, note in _candidates(faulty):
         written, failure = verify_sql(sql, schema, True)
-        if failure is None or (failure not in seen and failure[0] in REPAIRABLE and code != "parser"):
-            yield written, note, failure
-        elif failure not in seen and code == "parser" and failure[0] != "parser":
+        if (
+            failure is None
+            or (failure not in seen and failure[0] in REPAIRABLE and code != "parser")
+            or (failure not in seen and code == "parser" and failure[0] != "parser")
+        ):
             yield written, note, failure
 
 
@@ -87,7 +89,7 @@ def _candidates(faulty: FaultySql) -> Iterator[tuple[str, str]]:
     yield from other_dialects(faulty)
 
 
-def _names_and_keys(schema: Schema) -> Schema:
+def names_and_keys(schema: Schema) -> Schema:
     """Return the schema without comments and values, small enough to send to the child."""
     tables = (Table(t.name, tuple(Column(c.name, c.type, c.primary_key) for c in t.columns)) for t in schema.tables)
     return Schema(schema.name, tuple(tables), schema.foreign_keys)
