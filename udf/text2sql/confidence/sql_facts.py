@@ -9,9 +9,10 @@ from sqlglot import expressions as exp
 
 from ....workers.database_schema import Schema, split_name
 from ....workers.errors import SandboxLimitError
-from ..checks.check_answer import SANDBOX
+from ..checks.check_answer import SANDBOX, bare_schema
 from ..repair.faulty_sql import FaultySql, Source, has_column
 from ..repair.repair_sql import LIMITS, names_and_keys
+from .sql_equivalence import equivalent_sql
 
 MAX_LITERALS = 20
 MULTIPLIED = (exp.Sum, exp.Avg)  # Aggregates that a row which is joined several times falsifies.
@@ -43,6 +44,14 @@ def replace_literal(sql: str, literal: tuple[str, str, str], cell: str, schema: 
         return SANDBOX.call(replaced_in_child, sql, literal, cell, names_and_keys(schema), limits=LIMITS)
     except SandboxLimitError:
         return None
+
+
+def same_query(one: str, other: str, schema: Schema) -> bool:
+    """Whether two queries that bind are equivalent apart from notation; False if that is not clear in time."""
+    try:
+        return SANDBOX.call(equivalent_sql, one, other, bare_schema(schema), limits=LIMITS)
+    except SandboxLimitError:
+        return False
 
 
 def facts_in_child(sql: str, schema: Schema) -> SqlFacts:

@@ -14,8 +14,8 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from ....workers.database_schema import Schema
+from ..confidence.sql_equivalence import equivalent_sql
 from .datasets import Question
-from .sql_equivalence import equivalent_sql
 
 Outcome = str
 OUTCOMES = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from functools import lru_cache
+from functools import cache
 from math import comb
 
 import pytest
@@ -48,7 +48,7 @@ def test_a_shared_error_is_the_binomial(p: float, votes: int) -> None:
 def expected_calls(p: float, votes: int) -> float:
     """Return the mean number of draws with early stop, computed exactly."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def after(right: int, wrong: int) -> float:
         left = votes - right - wrong
         lead = abs(right - wrong)
