@@ -63,14 +63,26 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.calls": ("udf.settings", "workers"),
     "udf.text2sql.checks": LEAVES,
     "udf.text2sql.schema": (*LEAVES, "udf.text2sql.checks"),
-    "udf.text2sql.prompts": ("workers", "udf.text2sql.checks", "udf.text2sql.schema"),
+    "udf.text2sql.notes": LEAVES,
+    "udf.text2sql.repair": (*LEAVES, "udf.text2sql.checks"),
+    "udf.text2sql.prompts": ("workers", *(f"udf.text2sql.{room}" for room in ("checks", "schema", "notes"))),
+    "udf.text2sql.confidence": (*LEAVES, *(f"udf.text2sql.{room}" for room in ("checks", "repair", "prompts"))),
+    "udf.text2sql.examples": ("workers", *(f"udf.text2sql.{room}" for room in ("checks", "schema", "prompts"))),
     "udf.text2sql.result": LEAVES,
-    "udf.text2sql.pipeline": (*LEAVES, *(f"udf.text2sql.{room}" for room in ("checks", "schema", "prompts", "result"))),
+    "udf.text2sql.draw": (
+        *(*LEAVES, *(f"udf.text2sql.{room}" for room in ("checks", "confidence", "repair", "schema", "prompts"))),
+    ),
+    "udf.text2sql.pipeline": (
+        *LEAVES,
+        *(f"udf.text2sql.{room}" for room in ("checks", "confidence", "schema", "prompts", "result", "draw")),
+    ),
     "udf.text2sql.evaluation": ("workers", "udf.text2sql", "udf.connection", "udf.open_errors"),
     "udf.text2sql.training_data": ("workers", "udf.text2sql"),
     "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
     "udf.ai": ("workers",),
-    "udf.session": ("udf.calls", "udf.settings", "udf.text2sql.result", "workers"),
+    "udf.session": (
+        *("udf.calls", "udf.settings", "udf.text2sql.result", "udf.text2sql.confidence.query_rows", "workers"),
+    ),
     "udf.planner": (
         *(
             "udf.ai",

@@ -128,10 +128,26 @@ def _before_statement(connection: duckdb.DuckDBPyConnection, session: Session, t
         from .text2sql.schema.catalog import read_catalog
 
         session.catalog = read_catalog(connection)
+        _open_database(connection, session)
     if ESTIMATE_PATTERN.search(text):
         from .planner.estimate import estimates_for_statement
 
         session.estimates = estimates_for_statement(connection, session, text, parameters)
+
+
+def _open_database(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
+    """Find the files of the database, and let generated SQL be tried on a second connection where it sees the same."""
+    from .planner.prefetch import in_transaction
+    from .planner.run_query import QueryRunner, database_files
+
+    assert session.catalog is not None, "the caller has read it"
+    session.database_files = database_files(connection)
+    opened = functools.partial(_second_connection, weakref.ref(connection))
+    session.run_query = None if in_transaction(connection) else QueryRunner(opened, session.catalog)
+
+
+def _second_connection(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection | None:
+    return None if (alive := connection()) is None else duckdb.DuckDBPyConnection.cursor(alive)
 
 
 @contextlib.contextmanager

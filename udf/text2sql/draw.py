@@ -12,7 +12,7 @@ from ...workers.database_schema import Schema
 from ...workers.messages import Failure, Message, Request, Response, Usage
 from ...workers.options import Options
 from .checks.check_answer import check_answer
-from .checks.model_remarks import ModelRemarks, read_remarks
+from .checks.model_remarks import NO_REMARKS, ModelRemarks, read_remarks
 from .checks.verify import NO_SQL
 from .confidence.doubts import SERIOUS, Doubt, find_doubts, known_cells, same_text
 from .confidence.query_rows import QueryRows, RunQuery
@@ -90,7 +90,7 @@ class Candidate:
     changes: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     rows: QueryRows | None = None
-    remarks: ModelRemarks = ModelRemarks()
+    remarks: ModelRemarks = NO_REMARKS
     attempts: int = 1
 
     @property
@@ -115,7 +115,7 @@ class Draw:
     candidates: list[Candidate] = field(default_factory=list)
     failure: Failure = field(default_factory=lambda: Failure(*NO_SQL))
     attempts: int = 0
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     model_name: str = ""
     prompt: tuple[Message, ...] = ()
@@ -237,7 +237,7 @@ def judged(candidate: Candidate, prepared: PreparedQuestion) -> Candidate:
 
 def _rows(sql: str, facts: SqlFacts, prepared: PreparedQuestion) -> QueryRows | None:
     """Return the rows of a query; None if nothing may run, or if its tables have no rows to find."""
-    if prepared.run is None or facts is NO_FACTS or not facts["tables"]:
+    if prepared.run is None or facts is NO_FACTS or facts["others"] or not facts["tables"]:
         return None
     used = [table for table in prepared.schema.schema.tables if table.name in facts["tables"]]
     if not all(any(column.examples for column in table.columns) for table in used):

@@ -15,7 +15,7 @@ from .confidence.score import calibrated, score
 from .confidence.sql_facts import same_query
 from .confidence.votes import Ballot
 from .draw import Candidate, Complete, Draw, PreparedQuestion, SqlModel, TargetCheck
-from .prompts.background import ASKED_BACK, Background, join_clarifications
+from .prompts.background import ASKED_BACK, NO_BACKGROUND, Background, join_clarifications
 from .prompts.formats import PromptFormat
 from .prompts.value_matching import match_values
 from .result import Text2SqlResult
@@ -37,10 +37,13 @@ class Effort:
         others: further models; the draws go round all of them.
     """
 
-    background: Background = Background()
+    background: Background = NO_BACKGROUND
     votes: int = 1
     run: RunQuery | None = None
     others: tuple[SqlModel, ...] = ()
+
+
+PLAIN = Effort()
 
 
 async def generate_sql(
@@ -51,7 +54,7 @@ async def generate_sql(
     *,
     max_repairs: int = 3,
     fit: TargetCheck | None = None,
-    effort: Effort = Effort(),
+    effort: Effort = PLAIN,
 ) -> Text2SqlResult:
     """Return the SQL that answers a question.
 

@@ -35,8 +35,8 @@ class Text2SqlResult:
     Args:
         sql: the query, or None.
         error: why there is none: a service's own code, or 'parser', 'binder', 'catalog' (or another error of DuckDB's),
-            'guard', 'no_sql', 'declined', 'unclear' (the message is a question to the user), 'memory' or 'time' (planning
-            it takes more than it may). None if there is a query.
+            'guard', 'no_sql', 'declined', 'unclear' (the message is a question to the user), 'memory' or 'time'
+            (planning it takes more than it may). None if there is a query.
         attempts: how often models were called.
         bound: whether DuckDB itself bound the query; False if the schema cannot be bound.
         model: the name of the model.

@@ -18,9 +18,10 @@ MAX_LITERALS = 20
 MULTIPLIED = (exp.Sum, exp.Avg)  # Aggregates that a row which is joined several times falsifies.
 
 # `literals`: each [table, column, text] of a comparison with text; `texts`: every constant; `names`: every name;
-# `tables`: the schema's tables; `multiplied`: a sentence for each aggregate over rows that a join multiplies.
+# `tables`: the schema's tables; `others`: what else it reads; `multiplied`: a sentence for each aggregate over rows
+# that a join multiplies.
 SqlFacts = dict[str, list[Any]]
-NO_FACTS: SqlFacts = {"literals": [], "texts": [], "names": [], "tables": [], "multiplied": []}
+NO_FACTS: SqlFacts = {"literals": [], "texts": [], "names": [], "tables": [], "others": [], "multiplied": []}
 
 
 def sql_facts(sql: str, schema: Schema) -> SqlFacts:
@@ -65,6 +66,7 @@ def facts_in_child(sql: str, schema: Schema) -> SqlFacts:
         "texts": [node.name for node in faulty.tree.find_all(exp.Literal)],
         "names": [node.name for node in faulty.tree.find_all(exp.Identifier)],
         "tables": list(dict.fromkeys(source.table.name for source in sources if source.table)),
+        "others": list(_others(faulty)),
         "multiplied": list(dict.fromkeys(_multiplied(faulty))),
     }
 
@@ -76,6 +78,16 @@ def replaced_in_child(sql: str, literal: tuple[str, str, str], cell: str, schema
         if (*place, node.name) == tuple(literal):
             node.replace(exp.Literal.string(cell))
     return faulty.tree.sql(dialect="duckdb") if faulty.tree is not None else None
+
+
+def _others(faulty: FaultySql) -> Iterator[str]:
+    """Yield each item of a FROM that is neither a table of the schema nor a query of WITH."""
+    assert faulty.tree is not None, "the caller has looked"
+    queries = {cte.alias.lower() for cte in faulty.tree.find_all(exp.CTE)}
+    for node in faulty.tree.find_all(exp.Table):
+        path = ".".join(part.name for part in node.parts)
+        if faulty.table_named(path) is None and path.lower() not in queries:
+            yield node.sql(dialect="duckdb")
 
 
 def _literals(faulty: FaultySql) -> Iterator[tuple[tuple[str, str], exp.Literal]]:
@@ -117,8 +129,8 @@ def _multiplied(faulty: FaultySql) -> Iterator[str]:
             owner = _place(column, sources)
             for other in sources:
                 if owner and other.table and _refers(faulty, select, other, owner[0]):
-                    short = split_name(owner[0])[-1]
-                    yield f"{aggregate.sql(dialect='duckdb')} counts a row of {short} once for each of {other.table.name}"
+                    written, short = aggregate.sql(dialect="duckdb"), split_name(owner[0])[-1]
+                    yield f"{written} counts a row of {short} once for each of {other.table.name}"
 
 
 def _refers(faulty: FaultySql, select: exp.Select, other: Source, table: str) -> bool:

@@ -38,6 +38,9 @@ class Notes:
         return Notes(text, tuple(dict.fromkeys((*self.warnings, *other.warnings))))
 
 
+NO_NOTES = Notes()
+
+
 def read_notes(given: str | None, databases: Iterable[Path] = (), *, files_allowed: bool = True) -> Notes:
     """Return the notes that the caller gives and those beside the databases; the caller's own come last.
 

@@ -70,7 +70,7 @@ def _section(heading: str, lines: list[str]) -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text in lower case, without a plural's s; of scripts without spaces the pairs of letters."""
+    """Return the words of a text in lower case, without a plural's s; of Chinese and Japanese the pairs of letters."""
     found = []
     for word in WORD.findall(text.replace("_", " ").lower()):
         if CJK.search(word):

@@ -10,7 +10,7 @@ from datetime import date
 from msgspec import structs
 
 from ....workers.messages import Message
-from ..notes.read_notes import Notes
+from ..notes.read_notes import NO_NOTES, Notes
 from ..notes.select_notes import select_notes
 
 # Words by which a question depends on the day it is asked. Other questions are not told the date: their prompt, and so
@@ -45,7 +45,7 @@ class Background:
         today: the date; it is told only where the question depends on it.
     """
 
-    notes: Notes = Notes()
+    notes: Notes = NO_NOTES
     examples: tuple[Example, ...] = ()
     today: date | None = None
 
@@ -68,6 +68,9 @@ class Background:
         turns = [message for message in messages if message.role != "system"]
         told = "\n\n".join(filter(None, [*system, text]))
         return (*([Message("system", told)] if told else []), *turns)
+
+
+NO_BACKGROUND = Background()
 
 
 def join_clarifications(messages: Sequence[Message]) -> tuple[Message, ...]:

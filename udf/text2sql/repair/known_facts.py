@@ -1,4 +1,4 @@
-"""What the schema says about an error: which tables have the missing column, how they join, what an alias stands for."""
+"""What the schema says about an error: which tables have a missing column, how they join, what an alias stands for."""
 
 from __future__ import annotations
 

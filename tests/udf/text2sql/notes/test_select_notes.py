@@ -5,7 +5,8 @@ from __future__ import annotations
 from quackllm.udf.text2sql.notes.select_notes import MAX_CHARACTERS, select_notes
 
 FILLER = "".join(f"\n## Topic {number}\nthe warehouse of part {number} is counted by hand" for number in range(2_000))
-NOTES = f"# Conventions\namounts are in cents{FILLER}\n## Churn\na customer has churned after 90 days without an order\n## 毛利\n毛利 = 收入 - 成本"
+CHURN = "## Churn\na customer has churned after 90 days without an order"
+NOTES = f"# Conventions\namounts are in cents{FILLER}\n{CHURN}\n## 毛利\n毛利 = 收入 - 成本"
 
 
 def test_short_notes_are_shown_whole() -> None:
