@@ -12,7 +12,7 @@ from ...workers.database_schema import Schema
 from ...workers.errors import GuardError
 from ..raw_sql import execute_raw
 from ..session.watchdog import Watchdog
-from ..text2sql.checks.own_process import query_for_ask
+from ..text2sql.checks.own_process import bounded_ask_query
 from ..text2sql.confidence.query_rows import QueryRows, rows_of
 
 MAX_ROWS, SECONDS, MEGABYTES = 1_000, 2.0, 512
@@ -34,7 +34,7 @@ class QueryRunner:
     def __call__(self, sql: str) -> QueryRows | None:
         """Return the first rows; None if it may not run here, or takes too long to say anything."""
         try:
-            query = query_for_ask(sql, self.schema, MAX_ROWS + 1)
+            query = bounded_ask_query(sql, self.schema, MAX_ROWS + 1)
             cursor = self.open_cursor()
         except (GuardError, duckdb.Error):
             return None

@@ -147,7 +147,7 @@ class Draw:
         return min(self.candidates, key=lambda candidate: candidate.serious, default=None)
 
     async def _first_messages(self, shown: Schema) -> tuple[Message, ...]:
-        return await asyncio.to_thread(self.model.form.ask, self.prepared.told, shown, self.prepared.values)
+        return await asyncio.to_thread(self.model.form.build_messages, self.prepared.told, shown, self.prepared.values)
 
     def _options(self) -> Options:
         given = self.prepared.request.options

@@ -50,7 +50,7 @@ async def generate_sql(
     question: str | Request,
     schema: ResolvedSchema,
     form: PromptFormat,
-    ask: Complete,
+    complete: Complete,
     *,
     max_repairs: int = 3,
     fit: TargetCheck | None = None,
@@ -63,7 +63,7 @@ async def generate_sql(
             Its options go along with every attempt.
         schema: the schema to query.
         form: the model's prompt form.
-        ask: sends one request to the model.
+        complete: sends one request to the model.
         max_repairs: how often an error of the guard or DuckDB is sent back to the model.
         fit: SQL that passed → its translation for the database where it will run, or that database's error.
         effort: notes, votes, and whether SQL is run.
@@ -76,7 +76,7 @@ async def generate_sql(
         raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
     prepared = await asyncio.to_thread(_prepared, request, schema, effort)
     prepared = replace(prepared, fit=fit, max_repairs=max_repairs)
-    models = [SqlModel(form, ask), *effort.others]
+    models = [SqlModel(form, complete), *effort.others]
     ballot, draws = await _vote(prepared, models, effort.votes)
     result = await asyncio.to_thread(_result, prepared, draws, ballot)
     return replace(result, warnings=(*result.warnings, *effort.background.notes.warnings))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from quackllm.deploy.cli.commands.demo import QUESTIONS, SCENES
 
 RUN = "from quackllm.deploy.cli.main import app; app()"
 
@@ -14,13 +15,15 @@ def demo(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.ray
-def test_the_demo_shows_each_way_to_ask(home: Path) -> None:
-    done = demo("--seed", "2", "--database", "pets_1")
+def test_the_demo_shows_each_scene_and_counts_what_is_right(home: Path) -> None:
+    done = demo("--seed", "2", "--database", "pets_1", "--ray")
     assert (done.returncode, done.stderr) == (0, "")
-    for heading in ("In this process", "through Ray: two replicas", "Follow-up questions", "The answer itself"):
-        assert heading in done.stdout
-    assert all(f"\n{number}. " in done.stdout for number in range(1, 11))
-    assert "of 10 in this process" in done.stdout
+    assert all(scene.title in done.stdout for scene in SCENES)
+    assert "finds nothing in the schema" in " ".join(done.stdout.split())
+    marks = [line.split()[0] for line in done.stdout.splitlines() if line.strip().startswith(("✓", "✗"))]
+    assert len(marks) == QUESTIONS
+    tally = f"Right: {marks.count('✓')} of 10, through Ray {marks.count('✓')} of 10."
+    assert tally in done.stdout
     assert not list(home.iterdir()), "the user's own folder is left alone"
 
 
