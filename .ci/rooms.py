@@ -121,6 +121,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "udf.connection": ("udf", "workers"),
     "udf.conversation_tables": ("udf", "workers"),
+    "udf.kept_examples": ("udf", "workers"),
     "udf.streaming": ("udf", "workers"),
     "notebooks.display": ("udf", "workers.errors", "workers.messages"),
     "notebooks.cells": ("udf", "workers.errors", "workers.messages", "workers.sql_text", "notebooks"),

@@ -14,7 +14,7 @@ from ..session.answer_source import AnswerSource
 from ..session.session import Session
 from ..session.statement import Statement
 from ..settings import StoreMode
-from ..text2sql.result import QuestionKey, Text2SqlResult
+from ..text2sql.result import MAX_EXAMPLES, MAX_VOTES, QuestionKey, Text2SqlResult
 from .arrow import (
     ERROR,
     ERROR_SQL,
@@ -41,7 +41,6 @@ DETAIL = pa.struct(
 )
 
 
-MAX_VOTES, MAX_EXAMPLES = 25, 20
 UNSURE = 0.5  # Below this confidence `ask` warns.
 
 

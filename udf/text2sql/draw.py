@@ -221,18 +221,34 @@ def judged(candidate: Candidate, prepared: PreparedQuestion) -> Candidate:
         return candidate
     facts = sql_facts(candidate.sql, schema)
     rows = _rows(candidate.fitted, facts, prepared)
-    if rows is not None and rows.is_empty and not prepared.fit:
-        for table, column, text in facts["literals"]:
-            cells = known_cells(schema, table, column)
-            cell = None if text in cells else same_text(text, cells)
-            written = replace_literal(candidate.sql, (table, column, text), cell, schema) if cell else None
-            found = prepared.run(written) if written and prepared.run else None
-            if written and found is not None and not found.is_empty and not found.error:
-                change = f"'{text}' is written '{cell}' in {table}.{column}"
-                candidate = replace(candidate, sql=written, fitted=written, changes=(*candidate.changes, change))
-                facts, rows = sql_facts(written, schema), found
+    if rows is not None and rows.is_empty and (better := _with_cells(candidate, facts, prepared)):
+        candidate, rows = better
+        facts = sql_facts(candidate.sql, schema)
     doubts = find_doubts(prepared.question, facts, schema, prepared.values, rows)
     return replace(candidate, rows=rows, doubts=tuple(doubts))
+
+
+def _with_cells(
+    candidate: Candidate, facts: SqlFacts, prepared: PreparedQuestion
+) -> tuple[Candidate, QueryRows] | None:
+    """Return the candidate, with its rows, where texts that differ from a cell in case alone are that cell.
+
+    None if there are none, or if it gives no row either.
+    """
+    schema, changes, sql = prepared.schema.schema, list(candidate.changes), candidate.sql
+    for table, column, text in facts["literals"]:
+        cells = known_cells(schema, table, column)
+        cell = None if text in cells else same_text(text, cells)
+        if cell and (written := replace_literal(sql, (table, column, text), cell, schema)):
+            sql = written
+            changes.append(f"'{text}' is written '{cell}' in {table}.{column}")
+    if sql == candidate.sql or prepared.run is None:
+        return None
+    fitted, failure = prepared.fit(sql) if prepared.fit else (sql, None)
+    rows = None if failure else prepared.run(fitted)
+    if rows is None or rows.is_empty or rows.error:
+        return None
+    return replace(candidate, sql=sql, fitted=fitted, changes=tuple(changes)), rows
 
 
 def _rows(sql: str, facts: SqlFacts, prepared: PreparedQuestion) -> QueryRows | None:

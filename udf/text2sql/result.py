@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ...workers.messages import Failure, Message, Request, Usage
 
+MAX_VOTES, MAX_EXAMPLES = 25, 20
+
 
 @dataclass(frozen=True, slots=True)
 class QuestionKey:

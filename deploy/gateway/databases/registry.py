@@ -16,7 +16,7 @@ from ....workers.errors import RequestError, did_you_mean
 from ....workers.sandbox import Limits
 from .database import STATEMENT_SECONDS
 from .in_sandbox import SandboxedDatabase
-from .urls import EXAMPLE, open_url, resolve_url
+from .urls import EXAMPLE, database_file, open_url, resolve_url
 
 URLS = TypeAdapter(dict[str, SecretStr])
 LIMITS = Limits(megabytes=512, seconds=STATEMENT_SECONDS)
@@ -28,6 +28,8 @@ class Opened:
     """A database, and the cached schema."""
 
     database: SandboxedDatabase
+    # Paths beside which the notes and examples of the database are.
+    files: tuple[Path, ...] = ()
     lock: Lock = field(default_factory=Lock)
     _schema: Schema | None = None
     _read_at: float = 0.0
@@ -85,7 +87,9 @@ class Databases:
             if opened is None or url != urls[name]:
                 if opened:
                     opened.database.close()
-                opened = Opened(open_database(urls[name], name, self._limits))
+                database = open_database(urls[name], name, self._limits)
+                files = (self._path.parent / name, *([path] if (path := database_file(database.url)) else []))
+                opened = Opened(database, files)
                 self._opened[name] = urls[name], opened
             return opened
 

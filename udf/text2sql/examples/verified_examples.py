@@ -53,9 +53,14 @@ def add_example(path: Path, example: Example, schema: ResolvedSchema) -> int:
     known = {each.question: each for each in read_examples(path)[0]}
     known.pop(example.question, None)
     known[example.question] = Example(example.question.strip(), sql)
-    lines = (json.dumps({"question": e.question, "sql": e.sql}, ensure_ascii=False) for e in known.values())
-    atomic_write_text(path, "".join(f"{line}\n" for line in lines))
+    write_examples(path, list(known.values()))
     return len(known)
+
+
+def write_examples(path: Path, examples: Sequence[Example]) -> None:
+    """Write all examples of a database."""
+    lines = (json.dumps({"question": e.question, "sql": e.sql}, ensure_ascii=False) for e in examples)
+    atomic_write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def nearest_examples(
