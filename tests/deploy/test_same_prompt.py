@@ -47,7 +47,7 @@ def test_the_same_prompt_and_the_same_answer(shop, service) -> None:
 
     taken: list[str] = []
     with quackllm.connect(shop) as connection:
-        detail = connection.sql(f"SELECT text2sql_detail('{QUESTION}', {OPTIONS})").fetchone()[0]
+        detail = connection.sql(f"SELECT text2sql_detail('{QUESTION}', {OPTIONS})").fetchall()[0][0]
         answers.append((detail["sql"], detail["confidence"], detail["prompt"]))
         sent()
         assert connection.sql(f"FROM ask('{QUESTION}', {OPTIONS})").fetchall() == [(1,)]

@@ -154,8 +154,8 @@ class Draw:
         draw = self.number + SECOND_TRY_DRAW * self._repeats
         if not draw:
             return given
-        changed = {"draw": given.draw + draw, "temperature": max(given.temperature, VOTE_TEMPERATURE)}
-        return given.model_copy(update=changed)
+        temperature = max(given.temperature, VOTE_TEMPERATURE)
+        return given.with_changes(draw=given.draw + draw, temperature=temperature)
 
     def _count(self, response: Response) -> None:
         self.attempts += 1
