@@ -81,7 +81,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
     "udf.ai": ("workers",),
     "udf.session": (
-        *("udf.calls", "udf.settings", "udf.text2sql.result", "udf.text2sql.confidence.query_rows", "workers"),
+        *("udf.calls", "udf.settings", "udf.text2sql.result", "udf.text2sql.confidence.query_rows"),
+        *("udf.text2sql.prompts.find_cells", "workers"),
     ),
     "udf.planner": (
         *(
@@ -116,6 +117,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
             "udf.raw_sql",
             "udf.variables",
             "udf.text2sql.schema",
+            "udf.text2sql.prompts.find_cells",
             "workers",
         ),
     ),

@@ -139,11 +139,14 @@ def _open_database(connection: duckdb.DuckDBPyConnection, session: Session) -> N
     """Find the files of the database, and let generated SQL be tried on a second connection where it sees the same."""
     from .planner.prefetch import in_transaction
     from .planner.run_query import QueryRunner, database_files
+    from .text2sql.prompts.find_cells import CellScan
 
     assert session.catalog is not None, "the caller has read it"
     session.database_files = database_files(connection)
     opened = functools.partial(_second_connection, weakref.ref(connection))
-    session.run_query = None if in_transaction(connection) else QueryRunner(opened, session.catalog)
+    alone = in_transaction(connection)
+    session.run_query = None if alone else QueryRunner(opened, session.catalog)
+    session.find_cells = None if alone else CellScan(opened)
 
 
 def _second_connection(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection | None:

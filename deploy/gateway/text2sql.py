@@ -181,7 +181,8 @@ class QuestionTarget:
         )
         files = self.opened.files if self.opened and schema.from_catalog else ()
         background = await asyncio.to_thread(read_background, question, schema, files, files_allowed=False)
-        effort = Effort(background, question.votes, self._run_query(schema, question.votes), tuple(others))
+        run, find = self._run_query(schema, question.votes), self.opened.find_cells if files else None
+        effort = Effort(background, question.votes, run, find, tuple(others))
         try:
             async with asyncio.timeout(seconds):
                 fit = self._fit(schema.schema)

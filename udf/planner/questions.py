@@ -73,8 +73,8 @@ async def _resolve(session: Session, question: QuestionKey, mode: StoreMode) -> 
     schema = await asyncio.to_thread(resolve_schema, question.schema, session.require_catalog())
     files = session.database_files if schema.from_catalog else ()
     background = await asyncio.to_thread(read_background, question, schema, files)
-    run = session.run_query if schema.from_catalog else None
-    effort = Effort(background, question.votes, run, tuple(others))
+    run, find = (session.run_query, session.find_cells) if schema.from_catalog else (None, None)
+    effort = Effort(background, question.votes, run, find, tuple(others))
     return await generate_sql(question.request, schema, first.form, first.complete, effort=effort)
 
 

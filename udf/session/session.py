@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ...workers.database_schema import Schema
     from ..text2sql.confidence.query_rows import RunQuery
+    from ..text2sql.prompts.find_cells import FindCells
 
 _NUMBERS = itertools.count(1)
 _SESSIONS: dict[int, Session] = {}
@@ -50,6 +51,8 @@ class Session:
     catalog: Schema | None = None
     # Runs generated SQL on a second connection, to check its rows; None: in the user's own transaction nothing is run.
     run_query: RunQuery | None = None
+    # Finds the cells of a question in all rows; None: in the user's own transaction the samples must do.
+    find_cells: FindCells | None = None
     # The files of the connection's databases; notes and examples stand beside them.
     database_files: tuple[Path, ...] = ()
     # The estimates of the statements in `llm_estimate('…')`, by the text of the statement.

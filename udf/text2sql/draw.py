@@ -29,6 +29,8 @@ TargetCheck = Callable[[str], tuple[str, Failure | None]]
 # Errors that another attempt cannot fix: the model declines or asks back, or the time or memory is used up.
 FINAL = ("declined", "unclear", "memory", "time")
 VOTE_TEMPERATURE = 0.8  # Of all draws but the first, so that they differ.
+# The built-in model: it answers the same at each draw, so that it has one vote, and it matches values by itself.
+ONE_VOTE_FORMATS = ("builtin",)
 SECOND_TRY_DRAW = 1_000  # Added to `draw` where a model repeats itself.
 DOUBT_TEXT = "{doubts}. If the data has nothing else, answer with the same query again."
 
@@ -47,20 +49,22 @@ class PreparedQuestion:
 
     Args:
         request: the question with the turns before it, and its options.
-        told: the same, with the notes and examples in its system message.
+        turns: the same, with the notes and examples in its system message.
         schema: that SQL is checked against.
         shown: the part of the schema that the model sees.
         values: the cells that the question mentions.
+        near: cells that it mentions with an error, for language models.
         fit: SQL that passed → its translation for the database where it will run, or that database's error.
         run: runs SQL under caps; None: nothing is run.
         max_repairs: how often an error goes back to the model.
     """
 
     request: Request
-    told: tuple[Message, ...]
+    turns: tuple[Message, ...]
     schema: ResolvedSchema
     shown: Schema
     values: tuple[CellMatch, ...] = ()
+    near: tuple[CellMatch, ...] = ()
     fit: TargetCheck | None = None
     run: RunQuery | None = None
     max_repairs: int = 3
@@ -68,7 +72,7 @@ class PreparedQuestion:
     @property
     def question(self) -> str:
         """The newest turn."""
-        return self.told[-1].content
+        return self.turns[-1].content
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,10 @@ class Draw:
         return min(self.candidates, key=lambda candidate: candidate.serious, default=None)
 
     async def _first_messages(self, shown: Schema) -> tuple[Message, ...]:
-        return await asyncio.to_thread(self.model.form.build_messages, self.prepared.told, shown, self.prepared.values)
+        values = self.prepared.values
+        if self.model.form.name not in ONE_VOTE_FORMATS:
+            values = (*values, *self.prepared.near)
+        return await asyncio.to_thread(self.model.form.build_messages, self.prepared.turns, shown, values)
 
     def _options(self) -> Options:
         given = self.prepared.request.options
@@ -170,7 +177,7 @@ class Draw:
         """Return the SQL of an answer, its error, and what was repaired without the model."""
         schema, prepared, read = self.prepared.schema, self.prepared, self.model.form.read
         if read is not None:
-            output = await asyncio.to_thread(read, output, prepared.told, prepared.shown, prepared.values)
+            output = await asyncio.to_thread(read, output, prepared.turns, prepared.shown, prepared.values)
         sql, failure = await asyncio.to_thread(check_answer, output, schema.schema, schema.bindable)
         if failure is None or not schema.bindable:
             return sql, failure, []

@@ -14,16 +14,17 @@ from .confidence.query_rows import RunQuery
 from .confidence.score import calibrated, score
 from .confidence.sql_facts import same_query
 from .confidence.votes import Ballot
-from .draw import Candidate, Complete, Draw, PreparedQuestion, SqlModel, TargetCheck
+from .draw import ONE_VOTE_FORMATS, Candidate, Complete, Draw, PreparedQuestion, SqlModel, TargetCheck
 from .prompts.background import ASKED_BACK, NO_BACKGROUND, Background, join_clarifications
+from .prompts.find_cells import FindCells, with_cells
 from .prompts.formats import PromptFormat
-from .prompts.value_matching import match_values
+from .prompts.select_schema import select_schema
+from .prompts.value_matching import match_values, near_cells
 from .result import Text2SqlResult
 from .schema.resolve import ResolvedSchema
 
 MAX_ALTERNATIVES = 5
-# The built-in model answers the same at each draw, so that it has one vote.
-ONE_VOTE_FORMATS = ("builtin",)
+MAX_VALUES = 20  # Cells that a prompt shows.
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,14 @@ class Effort:
         background: notes, examples, today's date.
         votes: how many draws there may be; they end as soon as the result is decided.
         run: runs SQL under caps, to check its rows and to group votes; None: nothing is run.
+        find_cells: finds cells in all rows of the database; None: the sampled values must do.
         others: further models; the draws go round all of them.
     """
 
     background: Background = NO_BACKGROUND
     votes: int = 1
     run: RunQuery | None = None
+    find_cells: FindCells | None = None
     others: tuple[SqlModel, ...] = ()
 
 
@@ -74,7 +77,7 @@ async def generate_sql(
     request = Request.of(question) if isinstance(question, str) else question
     if not request.messages or request.messages[-1].role != "user":
         raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
-    prepared = await asyncio.to_thread(_prepared, request, schema, effort)
+    prepared = await asyncio.to_thread(prepare, request, schema, effort)
     prepared = replace(prepared, fit=fit, max_repairs=max_repairs)
     models = [SqlModel(form, complete), *effort.others]
     ballot, draws = await _vote(prepared, models, effort.votes)
@@ -82,12 +85,18 @@ async def generate_sql(
     return replace(result, warnings=(*result.warnings, *effort.background.notes.warnings))
 
 
-def _prepared(request: Request, schema: ResolvedSchema, effort: Effort) -> PreparedQuestion:
-    told = join_clarifications(request.messages)
-    values = match_values(told[-1].content, schema.schema)
-    names = [f"{table} {column}" for table, column, _ in values]
-    told = effort.background.added_to(told, names)
-    return PreparedQuestion(request, told, schema, schema.schema, values, run=effort.run)
+def prepare(request: Request, schema: ResolvedSchema, effort: Effort = PLAIN) -> PreparedQuestion:
+    """Return a question with all that its prompt needs: the cells that it mentions, and its part of the schema."""
+    turns = join_clarifications(request.messages)
+    question = turns[-1].content
+    if effort.find_cells:
+        schema = replace(schema, schema=with_cells(schema.schema, effort.find_cells(question, schema.schema)))
+    values = match_values(question, schema.schema)
+    more = (match for match in near_cells(question, schema.schema) if match not in values)
+    near = tuple(islice(dict.fromkeys(more), MAX_VALUES - len(values)))
+    shown = select_schema(schema.schema, " ".join(m.content for m in turns if m.role == "user"), (*values, *near))
+    turns = effort.background.added_to(turns, [f"{table} {column}" for table, column, _ in values])
+    return PreparedQuestion(request, turns, schema, shown, values, near, run=effort.run)
 
 
 async def _vote(prepared: PreparedQuestion, models: Sequence[SqlModel], votes: int) -> tuple[Ballot, list[Draw]]:

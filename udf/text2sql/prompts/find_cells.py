@@ -1,0 +1,102 @@
+"""Finds the cells that a question mentions in all rows of a database, where the samples are not all of a column."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from ....workers.database_schema import Column, Schema, Table, quote_path
+from ....workers.sql_text import quote_identifier, quote_literal
+from .value_matching import CellMatch, NearPhrase, phrases_in
+
+SECONDS = 1.0  # For all columns together; what was found until then is used.
+MAX_FOUND = 20  # Cells of one column.
+FOLDED = "lower(strip_accents(trim({column})))"
+FindCells = Callable[[str, Schema], list[CellMatch]]
+
+
+@dataclass(frozen=True, slots=True)
+class CellScan:
+    """Searches columns by DuckDB itself, on a connection of its own.
+
+    Args:
+        open_cursor: opens the connection; None: it is closed.
+    """
+
+    open_cursor: Callable[[], duckdb.DuckDBPyConnection | None]
+
+    def __call__(self, question: str, schema: Schema) -> list[CellMatch]:
+        """Return the cells that a question mentions, of columns whose values are not all known."""
+        wanted = [(t, c) for t in schema.tables for c in t.columns if c.examples and is_text(c) and not c.complete]
+        phrases, near = phrases_in(question, schema)
+        if not wanted or not (phrases or near):
+            return []
+        try:
+            cursor = self.open_cursor()
+        except duckdb.Error:
+            return []
+        if cursor is None:
+            return []
+        deadline = time.monotonic() + SECONDS
+        try:
+            found: list[CellMatch] = []
+            for table, column in wanted:
+                if time.monotonic() > deadline:
+                    break
+                found += _search(cursor, table, column, phrases, near)
+            return found
+        finally:
+            cursor.close()
+
+
+def _search(
+    cursor: duckdb.DuckDBPyConnection, table: Table, column: Column, phrases: Sequence[str], near: Sequence[NearPhrase]
+) -> list[CellMatch]:
+    name = quote_identifier(column.name)
+    folded = FOLDED.format(column=f"{name}::VARCHAR")
+    conditions = [f"folded IN ({', '.join(map(quote_literal, phrases))})"] if phrases else []
+    conditions += map(_similar, near)
+    query = (
+        f"SELECT cell FROM (SELECT DISTINCT {name}::VARCHAR AS cell, {folded} AS folded FROM {quote_path(table.name)}) "
+        f"WHERE {' OR '.join(conditions)} LIMIT {MAX_FOUND}"
+    )
+    try:
+        rows = duckdb.DuckDBPyConnection.execute(cursor, query).fetchall()
+    except duckdb.Error:
+        return []  # A temporary table, or one that was dropped since: its samples must do.
+    return [(table.name, column.name, str(cell)) for (cell,) in rows]
+
+
+def _similar(phrase: NearPhrase) -> str:
+    """Return the condition for a cell that differs from a phrase in a letter or two."""
+    text, lengths = quote_literal(phrase.text), (len(phrase.text) - phrase.edits, len(phrase.text) + phrase.edits)
+    halves = f"starts_with(folded, {quote_literal(phrase.start)}) OR ends_with(folded, {quote_literal(phrase.end)})"
+    near = f"damerau_levenshtein(folded, {text}) <= {phrase.edits}"
+    return f"(length(folded) BETWEEN {lengths[0]} AND {lengths[1]} AND ({halves}) AND {near})"
+
+
+def is_text(column: Column) -> bool:
+    """Whether the values of a column are searched for a question's words."""
+    return column.type == "VARCHAR" or column.type.startswith("ENUM")
+
+
+def with_cells(schema: Schema, found: Sequence[CellMatch]) -> Schema:
+    """Return the schema with further known values of its columns."""
+    if not found:
+        return schema
+    more: dict[tuple[str, str], list[str]] = {}
+    for table, column, cell in found:
+        more.setdefault((table, column), []).append(cell)
+    tables = []
+    for table in schema.tables:
+        columns = (
+            replace(c, values=tuple(dict.fromkeys((*c.values, *more[table.name, c.name]))))
+            if (table.name, c.name) in more
+            else c
+            for c in table.columns
+        )
+        tables.append(replace(table, columns=tuple(columns)))
+    return replace(schema, tables=tuple(tables))
