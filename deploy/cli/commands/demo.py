@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.rule import Rule
@@ -130,7 +130,7 @@ def _temporary_home() -> Iterator[None]:
 
 
 @contextmanager
-def _open(database: str, **settings: str) -> Iterator[Connection]:
+def _open(database: str, **settings: Any) -> Iterator[Connection]:
     with closing(connect(**settings)) as connection:
         connection.execute("SET enable_progress_bar = false")
         open_database(connection, database)

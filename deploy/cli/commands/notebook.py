@@ -12,11 +12,10 @@ from typing import Annotated
 
 import typer
 
-from .... import notebooks
 from ....workers.errors import MissingExtraError
 from ...console import print_line
 
-EXAMPLES = Path(notebooks.__file__).parent / "examples"
+EXAMPLES = Path(__file__).parents[3] / "notebooks" / "examples"
 
 
 def notebook(
