@@ -14,7 +14,10 @@ from .value_matching import CellMatch, NearPhrase, phrases_in
 
 SECONDS = 1.0  # For all columns together; what was found until then is used.
 MAX_FOUND = 20  # Cells of one column.
-FOLDED = "lower(strip_accents(trim({column})))"
+# What `fold` does, as far as DuckDB can: full-width letters become narrow, accents and case go.
+NARROW = "".join(map(chr, range(0x21, 0x7F)))
+WIDE = "".join(chr(ord(letter) + 0xFEE0) for letter in NARROW)
+FOLDED = f"lower(strip_accents(translate(trim({{column}}), {quote_literal(WIDE)}, {quote_literal(NARROW)})))"
 FindCells = Callable[[str, Schema], list[CellMatch]]
 
 
@@ -56,7 +59,7 @@ def _search(
     cursor: duckdb.DuckDBPyConnection, table: Table, column: Column, phrases: Sequence[str], near: Sequence[NearPhrase]
 ) -> list[CellMatch]:
     name = quote_identifier(column.name)
-    folded = FOLDED.format(column=f"{name}::VARCHAR")
+    folded = FOLDED.replace("{column}", f"{name}::VARCHAR")
     conditions = [f"folded IN ({', '.join(map(quote_literal, phrases))})"] if phrases else []
     conditions += map(_similar, near)
     query = (
