@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +13,15 @@ from ....workers.database_schema import Column, Schema, Table, quote_path
 from ....workers.sql_text import quote_identifier, quote_literal
 from .value_matching import CellMatch, NearPhrase, phrases_in
 
-SECONDS = 1.0  # For all columns together; what was found until then is used.
+SECONDS = 3.0  # For all columns together; what was found until then is used.
 MAX_FOUND = 20  # Cells of one column.
 # What `fold` does, as far as DuckDB can: full-width letters become narrow, accents and case go.
 NARROW = "".join(map(chr, range(0x21, 0x7F)))
 WIDE = "".join(chr(ord(letter) + 0xFEE0) for letter in NARROW)
-FOLDED = f"lower(strip_accents(translate(trim({{column}}), {quote_literal(WIDE)}, {quote_literal(NARROW)})))"
+FOLDED = (
+    "CASE WHEN strlen(cell) = length(cell) THEN lower(trim(cell)) "
+    f"ELSE lower(strip_accents(translate(trim(cell), {quote_literal(WIDE)}, {quote_literal(NARROW)}))) END"
+)
 FindCells = Callable[[str, Schema], list[CellMatch]]
 
 
@@ -43,15 +47,17 @@ class CellScan:
             return []
         if cursor is None:
             return []
+        timer = threading.Timer(SECONDS, cursor.interrupt)
         deadline = time.monotonic() + SECONDS
+        timer.start()
+        found: list[CellMatch] = []
         try:
-            found: list[CellMatch] = []
             for table, column in wanted:
-                if time.monotonic() > deadline:
-                    break
-                found += _search(cursor, table, column, phrases, near)
+                if time.monotonic() < deadline:
+                    found += _search(cursor, table, column, phrases, near)
             return found
         finally:
+            timer.cancel()
             cursor.close()
 
 
@@ -59,17 +65,17 @@ def _search(
     cursor: duckdb.DuckDBPyConnection, table: Table, column: Column, phrases: Sequence[str], near: Sequence[NearPhrase]
 ) -> list[CellMatch]:
     name = quote_identifier(column.name)
-    folded = FOLDED.replace("{column}", f"{name}::VARCHAR")
     conditions = [f"folded IN ({', '.join(map(quote_literal, phrases))})"] if phrases else []
     conditions += map(_similar, near)
-    query = (
-        f"SELECT cell FROM (SELECT DISTINCT {name}::VARCHAR AS cell, {folded} AS folded FROM {quote_path(table.name)}) "
+    query = (  # Materialized, for DuckDB would compute `folded` again for each condition.
+        f"WITH cells AS MATERIALIZED (SELECT DISTINCT {name}::VARCHAR AS cell FROM {quote_path(table.name)}), "
+        f"folded_cells AS MATERIALIZED (SELECT cell, {FOLDED} AS folded FROM cells) SELECT cell FROM folded_cells "
         f"WHERE {' OR '.join(conditions)} LIMIT {MAX_FOUND}"
     )
     try:
         rows = duckdb.DuckDBPyConnection.execute(cursor, query).fetchall()
     except duckdb.Error:
-        return []  # A temporary table, or one that was dropped since: its samples must do.
+        return []  # A temporary table, one that was dropped since, or a slow one: its samples must do.
     return [(table.name, column.name, str(cell)) for (cell,) in rows]
 
 
