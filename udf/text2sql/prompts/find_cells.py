@@ -11,7 +11,7 @@ import duckdb
 
 from ....workers.database_schema import Column, Schema, Table, quote_path
 from ....workers.sql_text import quote_identifier, quote_literal
-from .value_matching import CellMatch, NearPhrase, phrases_in
+from .value_matching import CellMatch, NearPhrase, fold, phrases_in
 
 SECONDS = 3.0  # For all columns together; what was found until then is used.
 MAX_FOUND = 20  # Cells of one column.
@@ -21,6 +21,13 @@ WIDE = "".join(chr(ord(letter) + 0xFEE0) for letter in NARROW)
 FOLDED = (
     "CASE WHEN strlen(cell) = length(cell) THEN lower(trim(cell)) "
     f"ELSE lower(strip_accents(translate(trim(cell), {quote_literal(WIDE)}, {quote_literal(NARROW)}))) END"
+)
+EXACT = "SELECT DISTINCT cell FROM ({cells}) WHERE {condition} LIMIT {limit}"
+# Materialized, for DuckDB would compute `folded` again for each condition.
+SIMILAR_CELLS = (
+    "WITH cells AS MATERIALIZED (SELECT DISTINCT cell FROM ({cells})), "
+    f"folded_cells AS MATERIALIZED (SELECT cell, {FOLDED} AS folded FROM cells) "
+    "SELECT cell FROM folded_cells WHERE {condition} LIMIT {limit}"
 )
 FindCells = Callable[[str, Schema], list[CellMatch]]
 
@@ -48,32 +55,41 @@ class CellScan:
         if cursor is None:
             return []
         timer = threading.Timer(SECONDS, cursor.interrupt)
-        deadline = time.monotonic() + SECONDS
         timer.start()
-        found: list[CellMatch] = []
         try:
-            for table, column in wanted:
-                if time.monotonic() < deadline:
-                    found += _search(cursor, table, column, phrases, near)
-            return found
+            return _search_all(cursor, wanted, phrases, near)
         finally:
             timer.cancel()
             cursor.close()
 
 
-def _search(
-    cursor: duckdb.DuckDBPyConnection, table: Table, column: Column, phrases: Sequence[str], near: Sequence[NearPhrase]
+def _search_all(
+    cursor: duckdb.DuckDBPyConnection,
+    wanted: Sequence[tuple[Table, Column]],
+    phrases: Sequence[str],
+    near: Sequence[NearPhrase],
 ) -> list[CellMatch]:
-    name = quote_identifier(column.name)
-    conditions = [f"folded IN ({', '.join(map(quote_literal, phrases))})"] if phrases else []
-    conditions += map(_similar, near)
-    query = (  # Materialized, for DuckDB would compute `folded` again for each condition.
-        f"WITH cells AS MATERIALIZED (SELECT DISTINCT {name}::VARCHAR AS cell FROM {quote_path(table.name)}), "
-        f"folded_cells AS MATERIALIZED (SELECT cell, {FOLDED} AS folded FROM cells) SELECT cell FROM folded_cells "
-        f"WHERE {' OR '.join(conditions)} LIMIT {MAX_FOUND}"
-    )
+    """Return the cells of all columns: first those that are as the question writes them, then those with an error."""
+    deadline = time.monotonic() + SECONDS
+    exact = f"{FOLDED} IN ({', '.join(map(quote_literal, phrases))})" if phrases else "false"
+    found = [match for table, column in wanted for match in _search(cursor, table, column, EXACT, exact, deadline)]
+    taken = {fold(cell) for _, _, cell in found}
+    left = [phrase for phrase in near if not any(phrase.text in text for text in taken)]
+    similar = " OR ".join(map(_similar, left))
+    for table, column in wanted if similar else ():
+        found += _search(cursor, table, column, SIMILAR_CELLS, similar, deadline)
+    return found
+
+
+def _search(
+    cursor: duckdb.DuckDBPyConnection, table: Table, column: Column, query: str, condition: str, deadline: float
+) -> list[CellMatch]:
+    if time.monotonic() > deadline:
+        return []
+    cells = f"SELECT {quote_identifier(column.name)}::VARCHAR AS cell FROM {quote_path(table.name)}"
+    written = query.format(cells=cells, condition=condition, limit=MAX_FOUND)
     try:
-        rows = duckdb.DuckDBPyConnection.execute(cursor, query).fetchall()
+        rows = duckdb.DuckDBPyConnection.execute(cursor, written).fetchall()
     except duckdb.Error:
         return []  # A temporary table, one that was dropped since, or a slow one: its samples must do.
     return [(table.name, column.name, str(cell)) for (cell,) in rows]
