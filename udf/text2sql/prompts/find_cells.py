@@ -22,12 +22,12 @@ FOLDED = (
     "CASE WHEN strlen(cell) = length(cell) THEN lower(trim(cell)) "
     f"ELSE lower(strip_accents(translate(trim(cell), {quote_literal(WIDE)}, {quote_literal(NARROW)}))) END"
 )
-EXACT = "SELECT DISTINCT cell FROM ({cells}) WHERE {condition} LIMIT {limit}"
+EXACT = "SELECT DISTINCT cell FROM ({cells}) WHERE {condition}"
 # Materialized, for DuckDB would compute `folded` again for each condition.
 SIMILAR_CELLS = (
     "WITH cells AS MATERIALIZED (SELECT DISTINCT cell FROM ({cells})), "
     f"folded_cells AS MATERIALIZED (SELECT cell, {FOLDED} AS folded FROM cells) "
-    "SELECT cell FROM folded_cells WHERE {condition} LIMIT {limit}"
+    "SELECT cell FROM folded_cells WHERE {condition}"
 )
 FindCells = Callable[[str, Schema], list[CellMatch]]
 
@@ -87,7 +87,7 @@ def _search(
     if time.monotonic() > deadline:
         return []
     cells = f"SELECT {quote_identifier(column.name)}::VARCHAR AS cell FROM {quote_path(table.name)}"
-    written = query.format(cells=cells, condition=condition, limit=MAX_FOUND)
+    written = query.replace("{cells}", cells).replace("{condition}", condition) + f" LIMIT {MAX_FOUND}"
     try:
         rows = duckdb.DuckDBPyConnection.execute(cursor, written).fetchall()
     except duckdb.Error:
