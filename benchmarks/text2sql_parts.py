@@ -3,9 +3,9 @@
     QUACKLLM_DATA=FOLDER python benchmarks/text2sql_parts.py MODEL.gguf [--questions 150] [--suite spider business]
 
 Two suites: questions of Spider's dev part drawn by the seed 17, and 40 questions to a made-up firm
-(`benchmarks/business/`), whose rules only the notes tell. Each row of the table adds one part to the row before: the
-plain way (schema, sampled values, DuckDB's message back, three repairs), values, repairs, notes, checks of rows, votes of
-3 and of 5. Answers are kept in the call store of QUACKLLM_HOME: started again, it asks only what is missing.
+(`benchmarks/business/`), whose rules only the notes tell. Each row adds one part to the row before: the
+plain way (schema, sampled values, DuckDB's message back, three repairs), values, repairs, notes, checks of rows, votes
+of 3 and 5. Answers are kept in the call store of QUACKLLM_HOME: started again, it asks only what is missing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from quackllm.udf.text2sql.draw import PARTS
 from quackllm.udf.text2sql.evaluation.datasets import Question, open_database
 from quackllm.udf.text2sql.evaluation.question_rows import is_ordered
 from quackllm.udf.text2sql.evaluation.report import mcnemar
-from quackllm.udf.text2sql.evaluation.scoring import rows_of, same_rows
+from quackllm.udf.text2sql.evaluation.scoring import fetch_rows, same_rows
 from quackllm.udf.text2sql.evaluation.suites import load_suite
 from quackllm.udf.text2sql.notes.read_notes import Notes, read_notes
 from quackllm.udf.text2sql.pipeline import Effort, generate_sql
@@ -124,8 +124,8 @@ def _measure(suite: str, step: Step, questions: list[Question]) -> Result:
         resolved = ResolvedSchema(schema, from_catalog=True)
         found = event_loop.run_sync(generate_sql(question.question, resolved, form, complete, effort=effort))
         result.seconds += time.perf_counter() - began
-        gold = rows_of(connection, question.sql)
-        right = found.sql is not None and same_rows(gold, rows_of(connection, found.sql), question.ordered)
+        gold = fetch_rows(connection, question.sql)
+        right = found.sql is not None and same_rows(gold, fetch_rows(connection, found.sql), question.ordered)
         result.right.append(right)
         result.without_sql += found.sql is None
         result.tokens += found.usage.input_tokens + found.usage.output_tokens

@@ -11,7 +11,7 @@ import duckdb
 
 from ....workers.database_schema import Column, Schema, Table, quote_path
 from ....workers.sql_text import quote_identifier, quote_literal
-from .value_matching import CellMatch, NearPhrase, fold, phrases_in
+from .value_matching import ENDS, CellMatch, NearPhrase, fold, phrases_in
 
 SECONDS = 3.0  # For all columns together; what was found until then is used.
 MAX_FOUND = 20  # Cells of one column.
@@ -19,8 +19,8 @@ MAX_FOUND = 20  # Cells of one column.
 NARROW = "".join(map(chr, range(0x21, 0x7F)))
 WIDE = "".join(chr(ord(letter) + 0xFEE0) for letter in NARROW)
 FOLDED = (
-    "CASE WHEN strlen(cell) = length(cell) THEN lower(trim(cell)) "
-    f"ELSE lower(strip_accents(translate(trim(cell), {quote_literal(WIDE)}, {quote_literal(NARROW)}))) END"
+    f"CASE WHEN strlen(cell) = length(cell) THEN lower(trim(cell, ' {ENDS}')) "
+    f"ELSE lower(strip_accents(trim(translate(cell, {quote_literal(WIDE)}, {quote_literal(NARROW)}), ' {ENDS}'))) END"
 )
 EXACT = "SELECT DISTINCT cell FROM ({cells}) WHERE {condition}"
 # Materialized, for DuckDB would compute `folded` again for each condition.
