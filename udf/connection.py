@@ -22,7 +22,7 @@ FETCH_METHODS = (
     "fetchone", "fetchmany", "fetchall", "fetchnumpy", "fetchdf", "fetch_df", "fetch_df_chunk", "df", "torch", "tf",
     "to_arrow_table", "to_arrow_reader", "complete",
 )  # fmt: skip
-"""Methods of a connection that read on in a result: rows are computed, and models asked, while they run."""
+"""Methods of a connection that read a result: while they run, rows are computed and models called."""
 PARTIAL_FETCH_METHODS = {"fetchone", "fetchmany", "fetch_df_chunk", "to_arrow_reader"}
 """Those of them after which there may be more to read."""
 
@@ -96,7 +96,7 @@ class Connection(duckdb.DuckDBPyConnection):
     def _submit(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         with statement_scope(self, query, args[0] if args else kwargs.get("values")):
             result = duckdb.DuckDBPyConnection._submit(self, query, *args, **kwargs)
-        if "stream" not in args:  # Whatever else is asked for has been read whole by now.
+        if "stream" not in args:  # Any other result has been read to its end by now.
             _finish_result(self)
         return result
 
@@ -139,7 +139,7 @@ for _name in FETCH_METHODS:
 def connect(
     path: str | Path = ":memory:", *, model: str | None = None, cluster: str | None = None, read_only: bool = False
 ) -> Connection:
-    """Open a DuckDB database whose SQL can ask language models.
+    """Open a DuckDB database whose SQL can call language models.
 
     Args:
         path: a database file, or ':memory:'.
@@ -170,7 +170,7 @@ def register(
 
 
 def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[ModelEstimate]:
-    """Return what a statement would ask of each model and what that would cost; nothing is asked.
+    """Return the calls that a statement would make of each model, and their cost; no model is called.
 
     Args:
         connection: where it would run.
@@ -178,7 +178,7 @@ def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[M
         parameters: the values of its parameters.
 
     Raises:
-        RequestError: nothing in it asks a model, or it cannot be run ahead; the message says why.
+        RequestError: nothing in it calls a model, or it cannot be run ahead; the message says why.
         duckdb.Error: it cannot be run.
     """
     from .planner.estimate import estimate as estimated

@@ -32,7 +32,7 @@ CACHED_BYTES_SQL = """
 
 
 def split_script(connection: duckdb.DuckDBPyConnection, query: Any) -> list[Any]:
-    """Split a script that asks: each of its statements is planned, and sees what the ones before it made."""
+    """Split a script that calls models: each statement is planned, and sees what the earlier ones created."""
     if isinstance(query, str) and (
         SET_VARIABLE_PATTERN.search(query) or _model_call_pattern(find_session(connection)).search(query)
     ):
@@ -72,7 +72,7 @@ def _cached_bytes(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> int:
 def statement_scope(
     connection: duckdb.DuckDBPyConnection, query: Any, parameters: Any = None, *, planned: bool = True
 ) -> Iterator[None]:
-    """Prepare for a statement, ask what it will ask, and watch it run."""
+    """Prepare for a statement, make its calls ahead, and watch it run."""
     session = find_session(connection)
     text = query if isinstance(query, str) else getattr(query, "query", "")
     with session.lock:

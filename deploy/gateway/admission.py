@@ -66,7 +66,7 @@ class RequestContext:
         spec = await self.gateway.model(name)
         if not self.may_call(spec.name):
             assert self.admitted
-            message = f"the key {self.admitted.name} may not ask the model {spec.name}"
+            message = f"the key {self.admitted.name} may not call the model {spec.name}"
             raise GatewayError(403, message, code="model_not_allowed", param="model")
         return spec
 

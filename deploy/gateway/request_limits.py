@@ -53,11 +53,11 @@ class RequestLimitsMiddleware:
         host = headers.get("host", "")
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         if self._hosts is not None and name.lower() not in self._hosts:
-            hint = "quackllm serve --host-name NAME lets another one in"
+            hint = "quackllm serve --host-name NAME allows another name"
             raise GatewayError(421, f"this gateway is not called {name!r}; {hint}", code="unknown_host")
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:
-            raise GatewayError(403, "a web page of another site may not ask", code="cross_origin")
+            raise GatewayError(403, "a web page of another site may not send requests", code="cross_origin")
         length = headers.get("content-length", "")
         self.check_size(int(length) if length.isdigit() else 0)
 
@@ -75,7 +75,9 @@ class RequestLimitsMiddleware:
             message = f"the body is larger than {self.settings.most_body_bytes:,} bytes"
             raise GatewayError(413, message, code="body_too_large")
         if self.held_bytes + more > self.settings.most_held_bytes:
-            raise GatewayError(503, "too much is under way", code="overloaded", retry_after_seconds=1)
+            raise GatewayError(
+                503, "the requests in flight are too large in total", code="overloaded", retry_after_seconds=1
+            )
 
 
 class LimitedExchange:

@@ -58,9 +58,9 @@ class QuestionBody(RequestModel):
         description="DDL or M-Schema text; of a database also names of its tables; left out: all of it",
     )
     database: str | None = Field(None, description="one of `databases.yaml`; left out: the only one there")
-    dialect: str | None = Field(None, description="the SQL to write, for a `db_schema`; left out: DuckDB's")
+    dialect: str | None = Field(None, description="the SQL dialect, with `db_schema`; left out: DuckDB's")
     evidence: str | None = Field(
-        None, max_length=MAX_QUESTION_CHARACTERS, description="what else the model should know"
+        None, max_length=MAX_QUESTION_CHARACTERS, description="additional information for the model"
     )
     notes: str | None = Field(
         None,
@@ -74,7 +74,7 @@ class QuestionBody(RequestModel):
     )
     detail: bool = Field(False, description="return `confidence`, `alternatives`, `warnings` and `prompt` too")
     run: bool = Field(False, description="run the SQL on the database, which it cannot change")
-    max_rows: int = Field(100, ge=1, le=10_000, description="the most rows that `run` returns")
+    max_rows: int = Field(100, ge=1, le=10_000, description="maximum number of rows that `run` returns")
 
 
 @router.post("/text2sql", summary="A question to SQL")
@@ -82,7 +82,7 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     """Return the SQL for a question, and whether the database accepts it; with `run`, its first rows."""
     opened = choose_database(visit, body.database, body.db_schema)
     if body.run and opened is None:
-        raise RequestError("there is nothing to run on", hint="name a `database` of databases.yaml")
+        raise RequestError("`run` needs a database", hint="name a `database` of databases.yaml")
     names = [name.strip() for name in (body.model or "").split(",") if name.strip()]
     spec, *others = [await text2sql_model(visit, name) for name in names or [None]]
     target = QuestionTarget(visit, spec, opened, body.db_schema or "", body.dialect, tuple(others))
@@ -125,7 +125,7 @@ def choose_database(visit: RequestContext, name: str | None, db_schema: str | No
     if not names:
         raise SchemaError("there is no schema to ask about", hint="send `db_schema`, or fill databases.yaml")
     if len(names) > 1:
-        raise RequestError(f"there are several databases: {', '.join(names)}", hint="say which: `database`")
+        raise RequestError(f"there are several databases: {', '.join(names)}", hint="name one of them in `database`")
     return databases.open(names[0])
 
 
@@ -214,7 +214,9 @@ class QuestionTarget:
             return _translating(schema, wanted) if wanted else None
         database = self.opened.database
         if wanted not in (None, database.dialect):
-            raise RequestError(f"{database.product} does not speak {self.dialect}", hint="leave out `dialect`")
+            raise RequestError(
+                f"{database.product} does not use the dialect {self.dialect}", hint="leave out `dialect`"
+            )
         return lambda sql: database.fit(sql, schema)
 
 
@@ -223,7 +225,7 @@ def _translating(schema: Schema, dialect: str) -> TargetCheck:
         try:
             return transpile(sql, schema, dialect), None
         except SqlglotError as error:
-            return sql, Failure("dialect", f"it cannot be said in the dialect {dialect}: {error}")
+            return sql, Failure("dialect", f"it cannot be written in the dialect {dialect}: {error}")
 
     return fit
 

@@ -102,7 +102,7 @@ def ask_question(
     detail = _detail(connection, given, text)
     if detail["sql"] is None:
         error = detail["error"]
-        hint = "ask in other words, or name the tables: --schema 'singer, concert'"
+        hint = "rephrase the question, or name the tables: --schema 'singer, concert'"
         if error["code"] == "unclear":
             hint = "put the answer into the question; with --output, continue it: --input"
         raise ProviderError(error["message"], code=error["code"], hint=hint)

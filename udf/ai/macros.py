@@ -54,7 +54,7 @@ def _pair(
         name: what SQL calls the function, without `ai_`.
         parameters: its own arguments, before those that all have.
         given: the SQL of the input.
-        question: the SQL of what is asked.
+        question: the SQL of the question.
         structure: the SQL type of the value; None: it follows from the question.
         more: further arguments that reach the task, with their defaults.
         function: the task's name; left out, it is `name`.
@@ -143,4 +143,4 @@ TABLE = {
     "ORDER BY similarity DESC NULLS LAST LIMIT k",
 }
 AI_FUNCTIONS = frozenset({*SCALAR, *TABLE})
-"""The functions that ask, as SQL calls them."""
+"""The functions that call a model, by their SQL names."""

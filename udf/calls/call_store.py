@@ -108,7 +108,8 @@ class CallStore:
                 found[key] = response
         if damaged:
             self._warn_once(
-                "damaged", f"{damaged} answers in the call store {self.path} are damaged: they are asked again"
+                "damaged",
+                f"{damaged} answers in the call store {self.path} are damaged: quackllm calls the model again for them",
             )
         return found
 

@@ -147,7 +147,7 @@ def ask_sql(session: Session, question: QuestionKey | None, limits: AskLimits, m
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
         raise Text2SQLError(
             f"{found.model} found no SQL for this question ({code}): {message}",
-            hint="ask in other words, or see SELECT text2sql_detail('…')",
+            hint="rephrase the question, or see SELECT text2sql_detail('…')",
         )
     if not found.bound:
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")

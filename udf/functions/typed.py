@@ -141,7 +141,7 @@ def _responses(
 
 
 def _repeat(row: Row | None, request: Request | None, response: Response | None) -> Request | None:
-    """Return what a row is asked once more."""
+    """Return the second request for a row."""
     if row is None or request is None or response is None or response.request_id == MADE_UP:
         return None
     task, given = row

@@ -24,9 +24,9 @@ from .modes import CachedAnswers
 from .questions import resolve_questions
 
 MAX_PENDING = 65_536
-"""Requests that are noted before the first are asked: what is held in memory, and sorted so that prefixes meet."""
+"""Requests collected before the first are sent: they are in memory, sorted so that equal prefixes meet."""
 EARLY_BATCH = 4_096
-"""The same where the first may be asked while the rehearsal goes on."""
+"""The same limit if the first requests may be sent during the dry run."""
 PendingRequests = dict[tuple[str, StoreMode], dict[Request, ModelSpec]]
 UNNUMBERED = 0
 """Stands for the calls that carry no number."""
@@ -34,7 +34,7 @@ UNNUMBERED = 0
 
 @dataclass
 class PendingCalls:
-    """What one call site asks in one run."""
+    """The requests and questions of one call site in one run."""
 
     requests: PendingRequests = field(default_factory=dict)
     questions: dict[StoreMode, dict[QuestionKey, None]] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class DryRun(AnswerSource):
         return self.responses_at(UNNUMBERED, spec, requests, mode)
 
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
-        """Return the known SQL, and note the other questions."""
+        """Return the cached SQL, and note the other questions."""
         return self.sql_results_at(UNNUMBERED, questions, mode)
 
     def responses_at(
@@ -105,7 +105,7 @@ class DryRun(AnswerSource):
     def sql_results_at(
         self, site: int, questions: Sequence[QuestionKey], mode: StoreMode
     ) -> Sequence[Text2SqlResult | None]:
-        """Return the known SQL, and note the other questions of a call site."""
+        """Return the cached SQL, and note the other questions of a call site."""
         results = self._cached.sql_results(questions, mode)
         missing = [question for question, found in zip(questions, results, strict=True) if found is None]
         with self._lock:
@@ -125,7 +125,7 @@ class DryRun(AnswerSource):
         with self._lock:
             again, self._runs = bool(self._missing), self._runs + 1
             if self._settled & self._missing:
-                raise duckdb.InvalidInputException("it calls models for other rows each time it runs")
+                raise duckdb.InvalidInputException("it calls models for different rows each time it runs")
             self._settled |= self._complete - {UNNUMBERED} - self._sites.loops.keys()
             ready = [site for site in self._pending if not self._upstream(site) & self._missing]
             ready = ready or list(self._pending)  # Sites that name each other: nothing can be known of them.
@@ -144,7 +144,7 @@ class DryRun(AnswerSource):
         return self._sites.upstream[site] | {UNNUMBERED} if site != UNNUMBERED else frozenset()
 
     def _may_collect(self, site: int) -> bool:
-        """Whether what this site asks now may be what the statement needs."""
+        """Whether the statement may need the requests that this site makes now."""
         loop = self._sites.loops.get(site, frozenset())  # Of a loop's rounds only the first without its answers.
         return not loop & self._missing and (not self._full or site in self._complete)
 
@@ -171,7 +171,7 @@ class DryRun(AnswerSource):
         self._in_flight.append((merged, event_loop.submit(_send_all(self._session, merged))))
 
     def _wait_for_in_flight(self, max_in_flight: int) -> None:
-        """Wait until no more than so many requests are under way; an error among those that have ended is raised."""
+        """Wait until at most so many requests are in flight; raise an error of those that have ended."""
         while self._in_flight and (
             self._in_flight[0][1].done() or sum(_count(pending) for pending, _ in self._in_flight) > max_in_flight
         ):
@@ -179,7 +179,7 @@ class DryRun(AnswerSource):
             self._in_flight.popleft()
 
     def cancel(self) -> None:
-        """Ask nothing more of what was noted: the run has failed, or was interrupted."""
+        """Send no more requests: the run has failed, or was interrupted."""
         for _, future in self._in_flight:
             future.cancel()
 
@@ -195,7 +195,7 @@ class _Site(AnswerSource):
         return self._run.responses_at(self._site, spec, requests, mode)
 
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
-        """Return the known SQL, and note the other questions."""
+        """Return the cached SQL, and note the other questions."""
         return self._run.sql_results_at(self._site, questions, mode)
 
 
@@ -204,7 +204,7 @@ def _count(pending: PendingRequests) -> int:
 
 
 async def _send_all(session: Session, pending: PendingRequests) -> None:
-    """Ask, those that begin alike next to each other: a service that keeps prefixes reads them once."""
+    """Send the requests, those with equal beginnings together: a service with a prefix cache reads them once."""
     prefetches = []
     for (_, mode), requests in pending.items():
         for spec in list(requests.values())[:1]:  # All of one name are of one spec; there may be none.

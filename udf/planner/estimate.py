@@ -1,4 +1,4 @@
-"""The estimate: what a statement would ask, and what that would cost, before anything is asked."""
+"""The estimate: the calls that a statement would make and their cost, before any call is made."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ANSWER_TOKENS = 100
 
 
 class CostEstimator(AnswerSource):
-    """Answers what is not known by a text of its own, which is another for each request, and counts."""
+    """Answers a request that is not cached with a made-up text, different for each request, and counts."""
 
     def __init__(self, session: Session, answer_tokens: dict[str, float]) -> None:
         self._session = session
@@ -47,7 +47,7 @@ class CostEstimator(AnswerSource):
         self._counting = threading.Lock()
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
-        """Return the known answers, and for the others the request's hash."""
+        """Return the cached answers, and for the others the request's hash."""
         cached = self._cached.responses(spec, requests, mode)
         with self._counting:
             found = self.models.setdefault(spec.name, ModelEstimate(spec.name))
@@ -89,13 +89,13 @@ class CostEstimator(AnswerSource):
 
 
 def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, values: Any) -> list[ModelEstimate]:
-    """Return what a statement would ask, by model; nothing is asked.
+    """Return the calls that a statement would make, by model; no model is called.
 
-    Conditions that ask are taken to be true, and answers that are not known to be all different: such counts are
+    Conditions that call a model count as true, and answers that are not cached as all different: such counts are
     `at_most`.
 
     Raises:
-        RequestError: nothing in the statement asks a model, or it cannot be run ahead; the message says why.
+        RequestError: nothing in the statement calls a model, or it cannot be run ahead; the message says why.
         duckdb.Error: the statement cannot be run.
     """
     try:

@@ -1,4 +1,4 @@
-"""LIMIT batches: a LIMIT over what a model decides asks about the first rows, then about more, never about all."""
+"""LIMIT batches: under a LIMIT, a condition that calls a model is evaluated for the first rows, then for more."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LimitBatches:
     size: int
 
     def batch(self) -> Node:
-        """Return a SELECT of the first rows that asks about them."""
+        """Return a SELECT that calls the model for the first rows."""
         batch = deepcopy(self.native)
         batch["modifiers"] = [each for each in batch["modifiers"] if each["type"] != "LIMIT_MODIFIER"]
         size = {"limit": constant(self.size), "offset": None, "limit_type": "ROW_COUNT"}
@@ -63,7 +63,7 @@ class LimitBatches:
 
 
 def limit_batches(reading: ModelQuery, arguments: Any) -> LimitBatches | None:
-    """Return the batches of `SELECT … WHERE asking ORDER BY native LIMIT n`; None for a statement of another form.
+    """Return the batches of `SELECT … WHERE model(…) ORDER BY native LIMIT n`; None for a statement of another form.
 
     Args:
         reading: the statement.

@@ -28,7 +28,7 @@ class UnplannedError(Exception):
 
 @dataclass(frozen=True)
 class ModelQuery:
-    """The SELECT of a statement that asks models.
+    """The SELECT of a statement that calls models.
 
     Args:
         text: the SELECT as the user wrote it; of CREATE TABLE AS, INSERT and COPY the part that is one.

@@ -20,7 +20,7 @@ class AnswerSource(Protocol):
     """Returns the answers to the distinct requests of one chunk of rows; None for an answer that is missing so far."""
 
     def at_site(self, site: int) -> AnswerSource:
-        """Return the answers for one numbered call site: the same for each, if nothing else is said."""
+        """Return the answers for one numbered call site; by default the same object for each site."""
         return self
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:

@@ -73,7 +73,7 @@ class Session:
         """
         if self.catalog is None:
             raise SetupError(
-                "the catalog was not read", hint="name text2sql or ask in the statement itself, not in a view"
+                "the catalog was not read", hint="call text2sql or ask in the statement itself, not in a view"
             )
         return self.catalog
 

@@ -52,7 +52,7 @@ class Statement:
         self.failed: dict[Hashable, str] = {}
         self.warnings: dict[str, None] = {}
         self.sql_results: dict[QuestionKey, Text2SqlResult] = {}
-        # Model by name: the same from the first row to the last, even if somebody deploys another meanwhile.
+        # Model by name: the same from the first row to the last, even if another is deployed meanwhile.
         self.models: dict[str | None, ModelSpec] = {}
         self.rows: Counter[str] = Counter()
         self.expected: int | None = None
@@ -235,4 +235,6 @@ class Statement:
         if counts:
             codes = ", ".join(f"{count} × {code}" for code, count in counts.most_common())
             requests = "1 request" if counts.total() == 1 else f"{counts.total()} requests"
-            warn_at_caller(f"{requests} got no whole answer: {codes}. Each row's `error` says why.", FailedRowsWarning)
+            warn_at_caller(
+                f"{requests} got no complete answer: {codes}. Each row's `error` says why.", FailedRowsWarning
+            )

@@ -78,7 +78,7 @@ async def generate_sql(
     """
     request = Request.of(question) if isinstance(question, str) else question
     if not request.messages or request.messages[-1].role != "user":
-        raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
+        raise RequestError("the last message is not a question", hint="llm_stack(previous, 'the next question')")
     prepared = await asyncio.to_thread(prepare, request, schema, effort)
     prepared = replace(prepared, fit=fit, max_repairs=max_repairs)
     models = [SqlModel(form, complete), *effort.others]

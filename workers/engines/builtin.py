@@ -79,7 +79,7 @@ class BuiltinEngine:
 
 
 def split_turns(messages: Sequence[Message]) -> tuple[list[tuple[str, str]], str]:
-    """Return the earlier turns, each a question and its SQL ('' where there was none), and the question asked now."""
+    """Return the earlier turns, each a question and its SQL ('' where there was none), and the current question."""
     turns: list[tuple[str, str]] = []
     for message in messages:
         if message.role == "user":

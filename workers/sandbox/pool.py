@@ -48,7 +48,7 @@ class Sandbox:
     def _begin(self) -> None:
         self._lock = Lock()
         self._idle: list[ChildProcess] = []
-        self._busy = 0
+        self._busy: set[ChildProcess] = set()
         self._slots = Semaphore(self._processes)
 
     def call(
@@ -64,7 +64,7 @@ class Sandbox:
             function: of a module that the child can import.
             arguments: whatever pickle takes.
             limits: of memory and time.
-            answer: answers what the function asks by `call_parent`.
+            answer: answers the function's calls of `call_parent`.
 
         Raises:
             SandboxLimitError: it took more memory or time than it may, or its result is too large.
@@ -82,6 +82,13 @@ class Sandbox:
         for child in children:
             child.end()
 
+    def abort(self) -> None:
+        """End every child; the calls under way fail, and the next call starts new ones."""
+        with self._lock:
+            children = [*self._idle, *self._busy]
+        for child in children:
+            child.abort()
+
     def after_fork(self) -> None:
         """Leave the children to the process that started them."""
         for child in self._idle:
@@ -98,7 +105,7 @@ class Sandbox:
                 if child.busy:
                     child.end()
                 with self._lock:
-                    self._busy -= 1
+                    self._busy.discard(child)
                     self._idle.append(child if child.alive() else ChildProcess(self._start))
 
     def _take(self) -> ChildProcess:
@@ -109,8 +116,8 @@ class Sandbox:
         with self._lock:
             self._idle = sorted(filter(ChildProcess.alive, self._idle), key=lambda child: child.ready)
             child = self._idle.pop() if self._idle else ChildProcess(self._start)
-            self._busy += 1
-            if not self._idle and self._busy < self._processes:
+            self._busy.add(child)
+            if not self._idle and len(self._busy) < self._processes:
                 self._idle.append(ChildProcess(self._start))
             return child
 

@@ -19,7 +19,7 @@ from ...gateway.auth.usage_ledger import Ledger
 
 def keys(
     action: Annotated[Literal["add", "list", "remove", "reset"], typer.Argument(help="What to do.")],
-    name: Annotated[str | None, typer.Argument(help="Whose key it is.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The key's name.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="add: a model that it may use. Left out: all.")] = None,
     requests_per_minute: Annotated[float | None, typer.Option(help="add: more get status 429.")] = None,
     tokens_per_minute: Annotated[float | None, typer.Option(help="add: input and output tokens.")] = None,

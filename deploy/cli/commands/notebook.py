@@ -16,6 +16,8 @@ from ....workers.errors import MissingExtraError
 from ...console import print_line
 
 EXAMPLES = Path(__file__).parents[3] / "notebooks" / "examples"
+STORY = "story"
+"""What the notebook about a model of one's own imports."""
 
 
 def notebook(
@@ -42,8 +44,9 @@ def notebook(
 
 
 def copy_examples(folder: Path) -> list[Path]:
-    """Copy the examples that the folder lacks; return the copies."""
+    """Copy the notebooks that the folder lacks, and what they import; return the copied notebooks."""
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(EXAMPLES / STORY, folder / STORY, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     missing = [path for path in sorted(EXAMPLES.glob("*.ipynb")) if not (folder / path.name).exists()]
     return [Path(shutil.copyfile(path, folder / path.name)) for path in missing]
 

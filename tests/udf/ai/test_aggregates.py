@@ -53,7 +53,7 @@ def test_it_is_an_aggregate_a_window_and_a_function_of_lists(connection: quackll
     assert connection.execute("SELECT typeof(ai_summarize(body)) FROM review").fetchone() == ("VARCHAR",)
 
 
-@pytest.mark.filterwarnings("ignore:1 request got no whole answer")
+@pytest.mark.filterwarnings("ignore:1 request got no complete answer")
 def test_a_part_that_fails_makes_the_answer_null(connection: quackllm.Connection, service: StandIn) -> None:
     service.script([{"fault": "bad_request", "marker": "poison"}, {"fault": "reply", "text": "fine"}])
     connection.execute("CREATE TABLE review AS SELECT 'dish ' || i AS body FROM range(30) t (i)")

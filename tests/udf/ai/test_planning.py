@@ -63,7 +63,7 @@ def test_a_table_and_a_join_ask_about_distinct_pairs(connection: quackllm.Connec
     assert service.count() == 3
 
 
-@pytest.mark.filterwarnings("ignore:2 requests got no whole answer")
+@pytest.mark.filterwarnings("ignore:2 requests got no complete answer")
 def test_each_gives_a_row_for_each_thing(connection: quackllm.Connection, service: StandIn) -> None:
     service.script(
         [{"fault": "reply", "text": '{"items": [{"dish": "soup", "price": 4}, {"dish": "tea", "price": "?"}]}'}]
@@ -75,7 +75,7 @@ def test_each_gives_a_row_for_each_thing(connection: quackllm.Connection, servic
     assert rows == [(0, "soup", 4), (0, "tea", None), (1, "soup", 4), (1, "tea", None)]
 
 
-@pytest.mark.filterwarnings("ignore:20 requests got no whole answer")
+@pytest.mark.filterwarnings("ignore:20 requests got no complete answer")
 def test_a_repeat_is_planned_like_the_first_question(connection: quackllm.Connection, service: StandIn) -> None:
     service.script([{"fault": "reply", "text": "well", "marker": "even"}, {"fault": "reply", "text": "yes"}])
     connection.execute(

@@ -84,8 +84,8 @@ def test_a_size_that_a_row_says_is_bounded(service: StandIn, sql: str, words: st
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
-        (BY_COLUMN[8], "nothing bounds the width"),
-        (BY_COLUMN[15], "nothing bounds what list_reduce collects"),
+        (BY_COLUMN[8], "no limit on the width"),
+        (BY_COLUMN[15], "no limit on what list_reduce collects"),
         ("SELECT repeat('x', 1000000) FROM t", "repeats a constant of 1,000,000 bytes"),
         ("PIVOT t ON name USING count(*)", "names no values"),
     ],

@@ -83,8 +83,9 @@ class Examples:
 
     Args:
         train, tables, wide: of English databases, of one table each (WikiSQL), and of Chinese databases.
-        generated, wide_generated: the same questions' templates, filled with other tables.
-        held_out, wide_held_out: examples of the databases for validation.
+        generated, chinese_augmented: the same questions' templates, filled with other tables.
+        held_out, chinese_held_out: examples of the databases for validation.
+        english, chinese: questions for the examples to decline.
         dropped: the number of questions whose values do not appear in the question.
     """
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.parquet
 
 from ....workers.database_schema import Column, ForeignKey, Schema, Table
 from ....workers.errors import SetupError
@@ -168,6 +167,8 @@ def load_schema(name: str) -> Schema:
 
 def _distinct(path: Path) -> dict[str, tuple[str, ...]]:
     """Return the distinct texts of each text column and some values of the other columns, in the order of the rows."""
+    import pyarrow.parquet  # Imported late: the children of the evaluation's sandbox do not need it.
+
     found = {}
     data = pyarrow.parquet.read_table(path)
     for name in data.column_names:

@@ -252,7 +252,7 @@ def _own_format(prompt_form: str) -> PromptFormat:
         hint = f"is the folder that holds {module or 'the module'} on PYTHONPATH?"
         raise SetupError(f"the prompt form {prompt_form!r} cannot be imported: {error}", hint=hint) from error
     if not isinstance(found, PromptFormat):
-        raise SetupError(f"{prompt_form} is no PromptFormat", hint="see docs/text2sql.md, Prompt forms")
+        raise SetupError(f"{prompt_form} is not a PromptFormat", hint="see docs/text2sql.md, Prompt forms")
     return found
 
 

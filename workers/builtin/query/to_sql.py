@@ -199,7 +199,7 @@ class _Writer:
 
     def _whole_number(self, value: LiteralValue) -> str:
         if not re.fullmatch(r"\d{1,9}", value.text):
-            raise NotWritableError("LIMIT wants a whole number")
+            raise NotWritableError("LIMIT needs a whole number")
         return value.text
 
 

@@ -19,12 +19,13 @@ def test_a_new_folder_gets_all_examples(tmp_path: Path) -> None:
     copy(tmp_path / "mine")
     names = sorted(path.name for path in EXAMPLES.glob("*.ipynb"))
     assert len(names) >= 7
-    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == names
+    assert sorted(path.name for path in (tmp_path / "mine").glob("*.ipynb")) == names
+    assert (tmp_path / "mine" / "story" / "linked" / "prompt.py").exists()
 
 
 def test_a_changed_copy_stays_and_a_deleted_one_comes_back(tmp_path: Path) -> None:
     copy(tmp_path)
-    changed, deleted = sorted(tmp_path.iterdir())[:2]
+    changed, deleted = sorted(tmp_path.glob("*.ipynb"))[:2]
     changed.write_text("changed", "utf-8")
     deleted.unlink()
     copy(tmp_path)
