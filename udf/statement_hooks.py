@@ -126,8 +126,9 @@ def _before_statement(connection: duckdb.DuckDBPyConnection, session: Session, t
         session.variables = None
     if READS_CATALOG_PATTERN.search(text):
         from .text2sql.schema.catalog import read_catalog
+        from .text2sql.schema.data_frames import caller_frame, with_data_frames
 
-        session.catalog = read_catalog(connection)
+        session.catalog = with_data_frames(connection, read_catalog(connection), caller_frame())
         _open_database(connection, session)
     if ESTIMATE_PATTERN.search(text):
         from .planner.estimate import estimates_for_statement
