@@ -83,7 +83,7 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     opened = choose_database(visit, body.database, body.db_schema)
     if body.run and opened is None:
         raise RequestError("`run` needs a database", hint="name a `database` of databases.yaml")
-    names = [name.strip() for name in (body.model or "").split(",") if name.strip()]
+    names: list[str | None] = [name.strip() for name in (body.model or "").split(",") if name.strip()]
     spec, *others = [await text2sql_model(visit, name) for name in names or [None]]
     target = QuestionTarget(visit, spec, opened, body.db_schema or "", body.dialect, tuple(others))
     messages = [Message("system", body.evidence)] if body.evidence else []
@@ -197,7 +197,7 @@ class QuestionTarget:
         )
         files = self.opened.files if self.opened and schema.from_catalog else ()
         background = await asyncio.to_thread(read_background, question, schema, files, files_allowed=False)
-        run, find = self._run_query(schema, question.votes), self.opened.find_cells if files else None
+        run, find = self._run_query(schema, question.votes), self.opened.find_cells if self.opened and files else None
         effort = Effort(background, question.votes, run, find, tuple(others))
         try:
             async with asyncio.timeout(seconds):

@@ -122,7 +122,7 @@ class Session:
         Raises:
             UnknownModelError: as `model_for`.
         """
-        parts = [name.strip() for name in (names or "").split(",") if name.strip()]
+        parts: list[str | None] = [name.strip() for name in (names or "").split(",") if name.strip()]
         return [self.text2sql_model_for(name) for name in parts or [None]]
 
     def text2sql_model_for(self, name: str | None) -> ModelSpec:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ..binder import Binder
-from ..database_schema import split_name
+from ..database_schema import Column, Table, split_name
 from ..mschema import parse_mschema
 from .dates.place_time import cut_time_phrases, place_time
 from .knowing.confidence import MIN_ANSWERABLE, Draft, answerable, confidence, features
@@ -86,7 +86,7 @@ class SchemaContext:
     @cached_property
     def words(self) -> frozenset[str]:
         """The words of all names and comments, in lower case."""
-        items = [*self.names.columns, *self.names.tables]
+        items: list[Column | Table] = [*self.names.columns, *self.names.tables]
         texts = [text for item in items for text in (split_name(item.name)[-1], item.comment) if text]
         return frozenset(word for text in texts for word in name_words(text))
 

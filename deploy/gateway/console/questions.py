@@ -9,6 +9,7 @@ from fastapi import Request as HttpRequest
 from pydantic import BaseModel, Field
 
 from ....udf.calls.prices import find_price
+from ....udf.text2sql.result import QuestionKey
 from ....workers.messages import Message, Request
 from ..admission import Admitted
 from ..error_styles import GatewayRoute
@@ -43,9 +44,9 @@ async def answer_question(body: QuestionBody, context: Admitted, request: HttpRe
     """Return the SQL for a question, or why there is none; the rows come from `POST /console/sql`."""
     opened = choose_database(context, body.database, None)
     target = QuestionTarget(context, await text2sql_model(context, body.model), opened, "", None)
-    messages = [Message("system", body.notes)] if body.notes.strip() else []
-    messages += [Message(turn.role, turn.content) for turn in body.history]
-    detail = await target.answer(Request((*messages, Message("user", body.question))), request)
+    messages = [Message(turn.role, turn.content) for turn in body.history]
+    question = Request((*messages, Message("user", body.question)))
+    detail = await target.answer(QuestionKey(question, notes=body.notes.strip() or None), request)
     return {
         "sql": detail.sql,
         "error": detail.error and {"code": detail.error.code, "message": detail.error.message},
