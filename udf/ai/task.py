@@ -257,8 +257,8 @@ def result_structure(shape: Shape) -> dict[str, Any]:
     }
 
 
-def result_json(answer: Answer, responses: Sequence[Response]) -> str:
-    """Return a function's detail as JSON: the answer, and what it took."""
+def result_json(answer: Answer, responses: Sequence[Response], by: str | None = None) -> str:
+    """Return a function's detail as JSON: the answer, what it took, and who gave it if it was not the model."""
     last = responses[-1] if responses else Response(None)
     from_store = [response.from_store for response in responses]
     usage = {
@@ -271,7 +271,7 @@ def result_json(answer: Answer, responses: Sequence[Response]) -> str:
         "error": error,
         "probability": answer.probability,
         "explanation": last.reasoning or answer.explanation,
-        "by": ("store" if all(from_store) else "model") if from_store else None,
+        "by": ("store" if all(from_store) else "model") if from_store else by,
         "usage": usage,
     }
     return json.dumps(detail, ensure_ascii=False)

@@ -16,7 +16,7 @@ from ...workers.messages import Message, Request
 from ..ai.tokens import count_tokens
 from ..raw_sql import execute_raw
 from ..session.session import Session, session_by_number
-from . import aggregates, introspection, rankings, text2sql, typed
+from . import aggregates, introspection, rankings, stated_calls, text2sql, typed
 from .arrow import (
     REQUEST_SQL,
     RESPONSE_SQL,
@@ -109,23 +109,23 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
-    """`text2sql_detail(question, schema, model)` → STRUCT with the SQL, or the error, attempts and cost."""
+def text2sql_detail(session: Session, questions: Column, *columns: Column) -> pa.Array:
+    """`text2sql_detail(question, schema, model, …)` → STRUCT with the SQL, or the error, attempts and cost."""
+    *options, mode = columns
     return text2sql.text2sql_detail(
         session.statement,
         answer_source(session, mode),
-        text2sql.question_keys(requests_from_arrow(questions), schemas.to_pylist(), models.to_pylist()),
+        text2sql.question_keys(requests_from_arrow(questions), *(option.to_pylist() for option in options)),
         store_mode(mode),
     )
 
 
-def ask_sql(
-    session: Session, questions: Column, models: Column, rows: Column, seconds: Column, megabytes: Column, mode: Column
-) -> pa.Array:
+def ask_sql(session: Session, questions: Column, *columns: Column) -> pa.Array:
     """`FROM ask(question)` → the SQL that `query()` then runs. No row could hold an error, so it is raised."""
+    *options, rows, seconds, megabytes, mode = columns
     limits = text2sql.AskLimits(int(rows[0].as_py()), float(seconds[0].as_py()), int(megabytes[0].as_py()))
-    request = requests_from_arrow(questions)[0]
-    return pa.array([text2sql.ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
+    (question,) = text2sql.question_keys(requests_from_arrow(questions)[:1], *([o[0].as_py()] for o in options))
+    return pa.array([text2sql.ask_sql(session, question, limits, store_mode(mode))])
 
 
 def guarded_query(
@@ -163,6 +163,7 @@ VOLATILE: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_usage": (introspection.usage, introspection.USAGE_SQL),
     "quackllm_calls": (introspection.calls, introspection.CALLS_SQL),
     "quackllm_estimate": (introspection.estimate, introspection.ESTIMATE_SQL),
+    "quackllm_ai_accuracy": (stated_calls.accuracy_reports, stated_calls.REPORT_SQL),
     "quackllm_explain": (introspection.explain, introspection.EXPLAIN_SQL),
     "quackllm_forget": (introspection.forget, "BIGINT"),
 }

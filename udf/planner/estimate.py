@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -42,6 +42,7 @@ class CostEstimator(AnswerSource):
         self._session = session
         self._cached = CachedAnswers(session)
         self.models: dict[str, ModelEstimate] = {}
+        self.has_stated_accuracy = False
         self._answer_tokens = answer_tokens
         self._seen: set[tuple[str, Request | QuestionKey]] = set()
         self._counting = threading.Lock()
@@ -60,6 +61,11 @@ class CostEstimator(AnswerSource):
             for request in requests
         )
         return [there or made for there, made in zip(cached, made_up, strict=True)]
+
+    def stated(self, call: Any, spec: ModelSpec, rows: Mapping[Request, Any]) -> Sequence[Response | None]:
+        """Count all requests: how many of them a helper or a proxy would save is not known before."""
+        self.has_stated_accuracy = True
+        return self.responses(spec, list(rows), call.mode)
 
     def _count(self, found: ModelEstimate, spec: ModelSpec, request: Request, response: Response | None) -> None:
         found.calls += 1
@@ -103,7 +109,7 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
     estimator = CostEstimator(session, event_loop.run_sync(answer_tokens(session)))
     text = reading.text if rewritten is reading.tree else tree_sql(connection, rewritten)
     run_without_calls(connection, session, reading, text, values, estimator)
-    at_most = is_nested(reading) or rewritten != reading.tree
+    at_most = is_nested(reading) or rewritten != reading.tree or estimator.has_stated_accuracy
     for found in estimator.models.values():
         found.rows = session.statement.rows[found.model]
         found.at_most = at_most
