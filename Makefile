@@ -11,7 +11,7 @@ COUNT_PACKAGES = awk '/^ *(Downloading|Using cached) / { split($$(NF - 2), name,
 	/^Installing collected/ { print "  installing " count " packages"; fflush() }'
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help links demo notebook test coverage check docs format bench release test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
+.PHONY: help links demo notebook test coverage check docs format bench release console test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -65,7 +65,16 @@ test-vllm: .venv-vllm/.done ## the vLLM engine's tests, with vLLM's CPU build, i
 	OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind .venv-vllm/bin/python -m pytest -W default --timeout 600 \
 		tests/workers/engines/vllm/test_engine.py tests/workers/engines/vllm/test_settings.py
 
-test-browser: .venv/.dev ## the notebooks in a real JupyterLab, in Chromium (apt install chromium)
+FRONT := deploy/gateway/console/front
+
+console: $(FRONT)/node_modules/.done ## the console's page, built from TypeScript (needs Node); its files are committed
+	cd $(FRONT) && npm run --silent check && npm run --silent build
+
+$(FRONT)/node_modules/.done: $(FRONT)/package-lock.json
+	cd $(FRONT) && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+test-browser: .venv/.dev $(FRONT)/node_modules/.done ## notebooks and the console in Chromium (apt install chromium npm)
 	.venv/bin/python -m pytest -m browser --timeout 600
 
 test-cluster: .venv/.dev ## clusters of several Ray nodes, Ray jobs, and what happens when parts of them die

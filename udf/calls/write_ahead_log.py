@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from .call_record import PROMPT_CHARACTERS, CallRecord
+from .call_record import CallRecord
 from .request_key import Key
 from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
 
@@ -31,6 +31,8 @@ class LoggedAnswer(msgspec.Struct, array_like=True, gc=False):
     engine: str
     prompt: str
     answer: bytes
+    context: str = ""
+    function: str = ""
 
 
 ENCODER = msgspec.msgpack.Encoder()
@@ -93,8 +95,9 @@ def _new_file(store: Path, owner: str) -> int:
 
 
 def _logged_answer(call: CallRecord) -> LoggedAnswer:
-    prompt = call.prompt[:PROMPT_CHARACTERS].encode("utf-8", "replace").decode()
-    return LoggedAnswer(call.key, call.model, call.engine, prompt, encode_answer(call.key, call.response))
+    prompt, context = (text.encode("utf-8", "replace").decode() for text in (call.prompt, call.context))
+    answer = encode_answer(call.key, call.response)
+    return LoggedAnswer(call.key, call.model, call.engine, prompt, answer, context, call.function)
 
 
 def _call(arrival: LoggedAnswer) -> CallRecord | None:
@@ -102,7 +105,8 @@ def _call(arrival: LoggedAnswer) -> CallRecord | None:
         response = decode_answer(arrival.key, arrival.answer)
     except DamagedAnswerError:
         return None
-    return CallRecord(arrival.key, arrival.model, arrival.engine, arrival.prompt, response)
+    request = (arrival.key, arrival.model, arrival.engine, arrival.prompt)
+    return CallRecord(*request, response, arrival.context, arrival.function)
 
 
 @contextlib.contextmanager

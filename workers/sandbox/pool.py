@@ -57,6 +57,7 @@ class Sandbox:
         *arguments: Any,
         limits: Limits = Limits(),
         answer: Callable[[Any], Any] | None = None,
+        started: Callable[[Callable[[], object]], None] | None = None,
     ) -> Result:
         """Run a function in a child process and return what it returns: plain values, no objects.
 
@@ -65,6 +66,7 @@ class Sandbox:
             arguments: whatever pickle takes.
             limits: of memory and time.
             answer: answers the function's calls of `call_parent`.
+            started: takes what ends the child at once, for a caller that another thread may stop.
 
         Raises:
             SandboxLimitError: it took more memory or time than it may, or its result is too large.
@@ -73,6 +75,8 @@ class Sandbox:
         """
         call = dotted_path(function), arguments, limits.megabytes, limits.seconds
         with self._child() as child:
+            if started:
+                started(child.end)
             return cast(Result, child.call(call, answer))
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ class DuckDBFile:
     dialect = "duckdb"
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def read_schema(self) -> Schema:
         """See `Database`."""
@@ -57,7 +57,7 @@ class DuckDBFile:
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
-            with duckdb.connect(self._path, read_only=True, config=CONFIG) as connection:
+            with duckdb.connect(self.path, read_only=True, config=CONFIG) as connection:
                 connection.execute("SET python_enable_replacements = false; SET lock_configuration = true")
                 timer = Timer(STATEMENT_SECONDS, connection.interrupt)
                 timer.start()

@@ -59,7 +59,9 @@ def _by_one_side(rows: Rows, pairs: Sequence[Pair], values: Sequence[str], left_
     names = "\n".join(json.dumps(value, ensure_ascii=False) for value in values)
     prompt = SIDE_LABELS.text(rows.call.task.chinese)
     system = prompt.format(criteria=criteria, long=sides[0], short=sides[1], values=names)
-    task = Task(system, SomeLabels(tuple(values)), (), rows.call.task.chinese, rows.call.task.draw)
+    task = Task(
+        rows.call.task.function, system, SomeLabels(tuple(values)), (), rows.call.task.chinese, rows.call.task.draw
+    )
     found = _labels(rows, task, [pair.left if left_is_long else pair.right for pair in pairs])
     matches = []
     for pair in pairs:
