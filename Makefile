@@ -87,7 +87,7 @@ test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm, local models, and the tools of its tests"
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,databases,cluster,dev]'
+	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,mcp,databases,cluster,dev]'
 	@touch .venv/.core .venv/.notebook $@
 
 # vLLM's CPU build wants another transformers than we do, and its torch by itself, first (`docs/engines.md`, vLLM on a CPU).

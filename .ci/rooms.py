@@ -124,7 +124,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "deploy.gateway.databases": ("udf", "workers"),
     "deploy.gateway.serving": ("udf", "workers", "deploy"),
     "deploy.gateway": ("udf", "workers", "deploy.gateway", "deploy.models_file"),
-    **{f"deploy.gateway.{room}": ("udf", "workers", "deploy.gateway") for room in ("openai", "byzer", "chat2db")},
+    **{
+        f"deploy.gateway.{room}": ("udf", "workers", "deploy.gateway") for room in ("openai", "byzer", "chat2db", "mcp")
+    },
     "deploy.cli": ("udf", "workers", "deploy"),
     "deploy.cli.commands": ("udf", "workers", "deploy"),
     "deploy": ("workers",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import APIRouter, FastAPI
 
@@ -23,8 +23,14 @@ from .settings import GatewaySettings
 from .state import Gateway
 from .text2sql import router as questions
 
+try:
+    from .mcp.routes import router as mcp
+    from .mcp.routes import serving_mcp
+except ModuleNotFoundError:  # The extra `mcp` is not installed.
+    mcp, serving_mcp = APIRouter(), None  # type: ignore[assignment]
+
 # Each router has its own file; a route that calls models takes `context: Admitted`.
-ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer)
+ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer, mcp)
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -37,7 +43,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with serving_mcp(app, gateway) if serving_mcp else nullcontext():
+            yield
         gateway.close()
 
     app = FastAPI(

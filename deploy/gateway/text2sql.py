@@ -72,14 +72,14 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
         raise RequestError("there is nothing to run on", hint="name a `database` of databases.yaml")
     asked = QuestionTarget(visit, await text2sql_model(visit, body.model), opened, body.db_schema or "", body.dialect)
     messages = [Message("system", body.evidence)] if body.evidence else []
-    detail = await asked.answer(Request((*messages, Message("user", body.question))), request)
+    detail = await asked.answer(Request((*messages, Message("user", body.question))), store_mode(request))
     reply: dict[str, Any] = {"sql": detail.sql, "error": _told(detail.error), "bound": detail.bound}
     if detail.left_out:
         reply["left_out"] = list(detail.left_out)
     if not (body.run and opened and detail.sql is not None):
         return JSONResponse(reply)
     try:
-        rows = await asyncio.to_thread(opened.database.run, detail.sql, body.max_rows)
+        rows = await opened.database.run_async(detail.sql, body.max_rows)
     except DatabaseError as error:
         return JSONResponse(reply | {"error": {"code": "database", "message": error.message, "retryable": False}})
     text = json.dumps({**reply, "columns": rows.columns}, ensure_ascii=False).removesuffix("}")
@@ -141,7 +141,7 @@ class QuestionTarget:
     db_schema: str
     dialect: str | None
 
-    async def answer(self, question: Request, request: HttpRequest) -> Text2SqlResult:
+    async def answer(self, question: Request, mode: StoreMode) -> Text2SqlResult:
         """Return the SQL in the database's dialect, checked by its EXPLAIN; or the reason why there is none.
 
         Raises:
@@ -152,7 +152,7 @@ class QuestionTarget:
         """
         schema = await self._schema()
         seconds = self.visit.gateway.settings.request_seconds
-        ask = functools.partial(self._ask, store_mode(request))
+        ask = functools.partial(self._ask, mode)
         try:
             async with asyncio.timeout(seconds):
                 fit = self._fit(schema.schema)

@@ -78,6 +78,11 @@ class ChildProcess:
             raise cast(QuackLLMError, answered)  # As it was: the child knows its words only.
         raise _limit_error(value) if kind == "limit" else _rebuilt(*value)
 
+    def kill(self) -> None:
+        """End the child's process; whoever waits for its call hears that it is gone."""
+        with suppress(OSError):
+            self._process.kill()
+
     def let_go(self) -> None:
         """Close this process's ends of the pipes, and leave the child to the process that started it."""
         self.end.detach()

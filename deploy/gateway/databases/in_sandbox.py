@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import astuple
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError, SandboxLimitError
 from ....workers.messages import Failure
-from ....workers.sandbox import Limits, Sandbox
+from ....workers.sandbox import Cancellation, Limits, Sandbox
 from .database import Database, Rows, fitted
 from .urls import open_url
 
@@ -51,14 +52,27 @@ class SandboxedDatabase:
         """See `Database`."""
         return Rows(*self._call(_run, sql, most_rows))
 
+    async def run_async(self, sql: str, most_rows: int) -> Rows:
+        """Return the rows of a query; the query ends when the task that waits for it is cancelled.
+
+        Raises:
+            DatabaseError: as `run`.
+        """
+        cancellation = Cancellation()
+        try:
+            return Rows(*await asyncio.to_thread(self._call, _run, sql, most_rows, cancellation=cancellation))
+        except asyncio.CancelledError:
+            cancellation.cancel()
+            raise
+
     def close(self) -> None:
         """See `Database`."""
         self._database.close()
 
-    def _call(self, function: Any, *arguments: Any) -> Any:
+    def _call(self, function: Any, *arguments: Any, cancellation: Cancellation | None = None) -> Any:
         url = self.url.get_secret_value()
         try:
-            return SANDBOX.call(function, url, *arguments, limits=self._limits)
+            return SANDBOX.call(function, url, *arguments, limits=self._limits, cancellation=cancellation)
         except SandboxLimitError as error:
             raise DatabaseError(_limit_message(error, self._limits)) from error
 

@@ -33,6 +33,17 @@ def verify(output: str, schema: Schema, bindable: bool) -> Verified:
         reason = decline_reason(output)
         return "", NO_SQL if reason is None else ("declined", reason)
     call_parent(sql)  # Sent before the constants are computed, in case this process does not survive that.
+    return verify_sql(sql, schema, bindable)
+
+
+def verify_sql(sql: str, schema: Schema, bindable: bool) -> Verified:
+    """Return a query that may run, or the SQL as it is and its error: the whole text is the query, nothing is cut off.
+
+    Args:
+        sql: the query.
+        schema: names and types of the tables that it may read.
+        bindable: whether an empty copy of the schema can be made.
+    """
     if message := parser_error(sql):
         return sql, ("parser", message)
     try:
