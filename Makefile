@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help links demo notebook test check format bench test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
+.PHONY: help links demo notebook test coverage check format bench test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -20,7 +20,11 @@ demo: .venv/.core ## ten questions to a real database, a follow-up, and FROM ask
 notebook: .venv/.notebook ## JupyterLab with the example notebooks, on the built-in model; no key, no torch
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
 
-test: .venv/.dev ## all tests that need only Python, with branch coverage
+test: .venv/.dev ## all tests that need only Python
+	.venv/bin/python -m pytest
+
+# Counting branches takes the same tests 1.75 times the processor time (Python 3.11).
+coverage: .venv/.dev ## the same tests, and which branches they took
 	.venv/bin/python -m pytest --cov --cov-branch --cov-report=term
 
 # For mypy and editors alone: one package of the folders, which git does not know.

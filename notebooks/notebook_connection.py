@@ -103,13 +103,13 @@ class NotebookConnection:
             UnknownModelError: the model is not deployed there.
         """
         from .. import register
-        from ..udf.session.session import session_of
+        from ..udf.session.session import find_session
 
         connection = self.connection()
         if cluster is not None:
             register(connection, model=model, cluster=None if cluster == "none" else cluster)
         elif model is not None:
-            session = session_of(connection)
+            session = find_session(connection)
             session.model_for(model)
             session.model = model
 

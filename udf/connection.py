@@ -15,7 +15,7 @@ from .functions.macros import create_macros, sync_model_macros
 from .functions.registry import register_functions
 from .planner.modes import LiveAnswers
 from .raw_sql import execute_raw
-from .session.session import Session, attach_session, close_session, open_session, session_of
+from .session.session import Session, attach_session, close_session, find_session, open_session
 from .statement_hooks import split_script, statement_scope, translated_errors
 
 FETCH_METHODS = (
@@ -34,7 +34,7 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
         """Run a statement, as DuckDB does."""
-        session = session_of(self)
+        session = find_session(self)
         with session.lock:
             for statement in split_script(self, query):
                 with statement_scope(self, statement, _parameters(args, kwargs)):
@@ -51,7 +51,7 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def cursor(self) -> Connection:
         """Return another connection to the same database, with the same models and default model."""
-        session = session_of(self)
+        session = find_session(self)
         return _wrap(duckdb.DuckDBPyConnection.cursor(self), open_session(session.fleet, session.model))
 
     def duplicate(self) -> Connection:
@@ -60,30 +60,30 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def begin(self) -> Connection:
         """Open a transaction."""
-        session_of(self).own_transaction.rollback(self)
+        find_session(self).own_transaction.rollback(self)
         duckdb.DuckDBPyConnection.begin(self)
         return self
 
     def commit(self) -> Connection:
         """Keep what the open transaction has written."""
-        session_of(self).own_transaction.rollback(self)
+        find_session(self).own_transaction.rollback(self)
         duckdb.DuckDBPyConnection.commit(self)
         return self
 
     def rollback(self) -> Connection:
         """Undo the open transaction, and with it macros that were made in it."""
-        session_of(self).own_transaction.rollback(self)
+        find_session(self).own_transaction.rollback(self)
         duckdb.DuckDBPyConnection.rollback(self)
-        session_of(self).model_macros = None
+        find_session(self).model_macros = None
         return self
 
     def interrupt(self) -> None:
         """Stop the running statement; requests that were not sent yet are not sent."""
-        session_of(self).statement.cancel()
+        find_session(self).statement.cancel()
 
     def close(self) -> None:
         """Close the connection."""
-        session = session_of(self)
+        session = find_session(self)
         session.statement.finish()
         close_session(session.number)
         duckdb.DuckDBPyConnection.close(self)
@@ -102,7 +102,7 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         with statement_scope(self, query, planned=False):
-            statement = session_of(self).statement
+            statement = find_session(self).statement
             statement.is_execution = False
             try:
                 return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)
@@ -112,7 +112,7 @@ class Connection(duckdb.DuckDBPyConnection):
 
 def _finish_result(connection: Connection) -> None:
     """Stop the clock and close the transaction of a statement that has been read to its end."""
-    session = session_of(connection)
+    session = find_session(connection)
     session.statement.finish()
     session.own_transaction.rollback(connection)
 
@@ -121,7 +121,7 @@ def _wrap_fetch(name: str) -> Callable[..., Any]:
     original = getattr(duckdb.DuckDBPyConnection, name)
 
     def read(self: Connection, *args: Any, **kwargs: Any) -> Any:
-        session = session_of(self)
+        session = find_session(self)
         with translated_errors(session):
             result = original(self, *args, **kwargs)
         if name not in PARTIAL_FETCH_METHODS:
@@ -184,7 +184,7 @@ def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[M
     from .planner.estimate import estimate as estimated
 
     with statement_scope(connection, sql, planned=False):
-        session = session_of(connection)
+        session = find_session(connection)
         session.own_transaction.rollback(connection)
         return estimated(connection, session, sql, parameters)
 
@@ -204,7 +204,7 @@ def _wrap(connection: duckdb.DuckDBPyConnection, session: Session) -> Connection
 
 
 def _release(connection: Connection) -> None:
-    close_session(session_of(connection).number)
+    close_session(find_session(connection).number)
 
 
 def _parameters(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

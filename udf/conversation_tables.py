@@ -54,9 +54,11 @@ def save_response(connection: Connection, name: str, response: Response, column:
     save_turn(connection, name, responses_to_arrow([response])[0].as_py(), RESPONSE_SQL, column)
 
 
-def save_turn(connection: Connection, name: str, row: Mapping[str, Any], kind: str, column: str | None = None) -> None:
+def save_turn(
+    connection: Connection, name: str, row: Mapping[str, Any], sql_type: str, column: str | None = None
+) -> None:
     """Keep a STRUCT of this SQL type that has a `history`; else as `keep_response`."""
-    value = f"$1::{kind} AS {quote_identifier(column)}" if column else f"unnest($1::{kind})"
+    value = f"$1::{sql_type} AS {quote_identifier(column)}" if column else f"unnest($1::{sql_type})"
     connection.execute(f"CREATE OR REPLACE TABLE {quote_identifier(name)} AS SELECT {value}", [dict(row)])
     connection.execute(f"COMMENT ON TABLE {quote_identifier(name)} IS '{TURN_COMMENT}'")
 
@@ -90,11 +92,11 @@ def load_turn(connection: Connection, name: str) -> dict[str, Any] | None:
         hint = f"type: CREATE TABLE one AS SELECT * FROM {quote_identifier(name)} WHERE …"
         raise RequestError(f"the table {name} has {count}; a conversation continues one", hint=hint)
     row = dict(zip((column[0] for column in connection.description), rows[0], strict=True))
-    held = [row] if "history" in row else [value for value in row.values() if is_turn(value)]
-    if len(held) != 1 and not (len(row) == 1 and None in row.values()):
+    turns = [row] if "history" in row else [value for value in row.values() if is_turn(value)]
+    if len(turns) != 1 and not (len(row) == 1 and None in row.values()):
         hint = "a turn is a response: SELECT llm_chat('…') AS response"
-        raise RequestError(f"the table {name} holds {'several turns' if held else 'no turn'}", hint=hint)
-    return held[0] if held else None
+        raise RequestError(f"the table {name} holds {'several turns' if turns else 'no turn'}", hint=hint)
+    return turns[0] if turns else None
 
 
 def load_history(connection: Connection, name: str) -> tuple[Message, ...]:

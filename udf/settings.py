@@ -55,21 +55,21 @@ def load_settings() -> Settings:
     return load_yaml(home_folder() / "settings.yaml", SETTINGS, "llm_store: 'off'")
 
 
-def load_yaml(path: Path, kind: TypeAdapter[Content], example: str) -> Content:
+def load_yaml(path: Path, adapter: TypeAdapter[Content], example: str) -> Content:
     """Return a YAML file's content as that type; a file that is not there is read as an empty one.
 
     Raises:
         SetupError: it cannot be read as that.
     """
-    content: Content = _read(path, path.stat().st_mtime_ns if path.is_file() else 0, kind, example)
+    content: Content = _read(path, path.stat().st_mtime_ns if path.is_file() else 0, adapter, example)
     return content
 
 
 @lru_cache(maxsize=16)
-def _read(path: Path, changed_at: int, kind: TypeAdapter[Content], example: str) -> Content:
+def _read(path: Path, changed_at: int, adapter: TypeAdapter[Content], example: str) -> Content:
     import yaml  # Only those who wrote such a file wait for it.
 
     try:
-        return kind.validate_python((yaml.safe_load(path.read_text("utf-8")) if changed_at else None) or {})
+        return adapter.validate_python((yaml.safe_load(path.read_text("utf-8")) if changed_at else None) or {})
     except (ValidationError, yaml.YAMLError) as error:
         raise SetupError(f"{path} cannot be read: {error}", hint=f"write e.g. {example}") from error

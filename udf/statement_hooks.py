@@ -16,7 +16,7 @@ from .functions.macros import sync_model_macros
 from .planner.modes import MODEL_FUNCTIONS, LiveAnswers
 from .raw_sql import execute_raw
 from .session.interrupts import on_interrupt
-from .session.session import Session, session_of
+from .session.session import Session, find_session
 from .session.statement import Statement
 from .variables import options_from_variables, read_variables
 
@@ -34,7 +34,7 @@ CACHED_BYTES_SQL = """
 def split_script(connection: duckdb.DuckDBPyConnection, query: Any) -> list[Any]:
     """Split a script that asks: each of its statements is planned, and sees what the ones before it made."""
     if isinstance(query, str) and (
-        SET_VARIABLE_PATTERN.search(query) or _model_call_pattern(session_of(connection)).search(query)
+        SET_VARIABLE_PATTERN.search(query) or _model_call_pattern(find_session(connection)).search(query)
     ):
         return connection.extract_statements(query)
     return [query]
@@ -62,10 +62,10 @@ def _cached_bytes(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> int:
         return 0
     try:
         with duckdb.DuckDBPyConnection.cursor(alive) as cursor:
-            ((held,),) = cursor.execute(CACHED_BYTES_SQL).fetchall()
+            ((bytes_used,),) = cursor.execute(CACHED_BYTES_SQL).fetchall()
     except duckdb.Error:  # Closed meanwhile: its statement has ended.
         return 0
-    return int(held or 0)
+    return int(bytes_used or 0)
 
 
 @contextlib.contextmanager
@@ -73,7 +73,7 @@ def statement_scope(
     connection: duckdb.DuckDBPyConnection, query: Any, parameters: Any = None, *, planned: bool = True
 ) -> Iterator[None]:
     """Prepare for a statement, ask what it will ask, and watch it run."""
-    session = session_of(connection)
+    session = find_session(connection)
     text = query if isinstance(query, str) else getattr(query, "query", "")
     with session.lock:
         session.statement.finish()

@@ -13,7 +13,7 @@ from ..workers.messages import Failure, Request, Response
 from ..workers.serving.worker import FAILURE_TEXTS
 from .calls.scope import CallScope
 from .connection import Connection
-from .session.session import session_of
+from .session.session import find_session
 from .settings import StoreMode
 from .variables import options_from_variables, read_variables
 
@@ -38,7 +38,7 @@ class StreamedAnswer:
     def __init__(
         self, connection: Connection, request: Request, model: str | None = None, store: StoreMode = "on"
     ) -> None:
-        session = session_of(connection)
+        session = find_session(connection)
         self.spec = session.model_for(model)
         self.request = request
         self.output = ""
@@ -55,8 +55,8 @@ class StreamedAnswer:
             async for chunk in answer:
                 self._chunks.put(chunk)
 
-    def _report_error(self, asking: Future[None]) -> None:
-        if not asking.cancelled() and (error := asking.exception()):
+    def _report_error(self, future: Future[None]) -> None:
+        if not future.cancelled() and (error := future.exception()):
             self._chunks.put(error)
 
     def __iter__(self) -> Iterator[str | Response]:

@@ -25,7 +25,9 @@ NOT_IN_ARROW = (
     "get_type(1)",
 )  # fmt: skip
 """Values of the types that a function would not get whole; TYPE it would not get at all."""
-PROMPT_VALUE_SQL = functools.reduce(lambda sql, kind: f"replace_type({sql}, {kind}, '')", NOT_IN_ARROW, "given")
+PROMPT_VALUE_SQL = functools.reduce(
+    lambda sql, type_name: f"replace_type({sql}, {type_name}, '')", NOT_IN_ARROW, "given"
+)
 """They are made texts, however deep inside; what is given is named once, and other values are left alone."""
 LOSSLESS = "arrow_lossless_conversion"
 SETTINGS = f"SELECT current_setting('{LOSSLESS}'), current_setting('lock_configuration')"
@@ -81,14 +83,14 @@ def lossless_arrow(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def plain_arrow(table: pa.Table) -> pa.Table:
     """Return rows of `run_query` with the types that other libraries know: HUGEINT as DECIMAL, BIT as bytes."""
-    lossless = [place for place, kind in enumerate(table.schema.types) if "extension<" in str(kind)]
+    lossless = [index for index, type_name in enumerate(table.schema.types) if "extension<" in str(type_name)]
     if not lossless:
         return table
     columns, fields = list(table.columns), list(table.schema)
     with written(table.select(lossless), "{}") as relation:
         converted = relation.to_arrow_table()
-    for place, column, field in zip(lossless, converted.columns, converted.schema, strict=True):
-        columns[place], fields[place] = column, field.with_name(fields[place].name)
+    for index, column, field in zip(lossless, converted.columns, converted.schema, strict=True):
+        columns[index], fields[index] = column, field.with_name(fields[index].name)
     return pa.table(columns, schema=pa.schema(fields))
 
 
@@ -121,10 +123,10 @@ def column_texts(column: pa.ChunkedArray) -> list[str | None]:
     return list(cast_column(column, "VARCHAR").to_pylist())
 
 
-def cast_column(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:
+def cast_column(column: pa.ChunkedArray, type_name: str) -> pa.ChunkedArray:
     """Return a column of another type, given by its SQL name."""
     field = pa.field("c", column.type, metadata=VARIANT_METADATA if column.type == VARIANT else None)
-    with written(pa.table([column], schema=pa.schema([field])), f"CAST({{}} AS {kind})") as relation:
+    with written(pa.table([column], schema=pa.schema([field])), f"CAST({{}} AS {type_name})") as relation:
         return relation.to_arrow_table().column(0)
 
 
@@ -146,15 +148,15 @@ def _select(cursor: duckdb.DuckDBPyConnection, table: pa.Table, function: str) -
         cursor.execute(f"SET TimeZone = '{zone[1]}'").complete()
     columns = [_without_enums(column) for column in table.columns]
     fields = [
-        field.with_type(column.type).with_name(f"c{place}")
-        for place, (field, column) in enumerate(zip(table.schema, columns, strict=True))
+        field.with_type(column.type).with_name(f"c{index}")
+        for index, (field, column) in enumerate(zip(table.schema, columns, strict=True))
     ]
     cursor.register("numbered", pa.table(columns, schema=pa.schema(fields)))
     types = [str(column[1]) for column in cursor.execute("FROM numbered LIMIT 0").description or ()]
     cursor.complete()
     selected = [
-        f"""{function.format(_typed(cursor, f"c{place}", kind))} AS "{name.replace('"', '""')}" """
-        for place, (name, kind) in enumerate(zip(table.column_names, types, strict=True))
+        f"""{function.format(_typed(cursor, f"c{index}", type_name))} AS "{name.replace('"', '""')}" """
+        for index, (name, type_name) in enumerate(zip(table.column_names, types, strict=True))
     ]
     return f"SELECT {', '.join(selected)} FROM numbered"
 
@@ -169,24 +171,24 @@ def _without_enums(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column
 
 
-def _decoded(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(kind):
-        return kind.value_type
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_decoded(field.type)) for field in kind])
-    if pa.types.is_map(kind):
-        return pa.map_(_decoded(kind.key_type), kind.item_field.with_type(_decoded(kind.item_type)))
-    if pa.types.is_fixed_size_list(kind):
-        return pa.list_(kind.value_field.with_type(_decoded(kind.value_type)), kind.list_size)
-    if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_decoded(kind.value_type)))
-    return kind
+def _decoded(type_name: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(type_name):
+        return type_name.value_type
+    if pa.types.is_struct(type_name):
+        return pa.struct([field.with_type(_decoded(field.type)) for field in type_name])
+    if pa.types.is_map(type_name):
+        return pa.map_(_decoded(type_name.key_type), type_name.item_field.with_type(_decoded(type_name.item_type)))
+    if pa.types.is_fixed_size_list(type_name):
+        return pa.list_(type_name.value_field.with_type(_decoded(type_name.value_type)), type_name.list_size)
+    if pa.types.is_list(type_name):
+        return pa.list_(type_name.value_field.with_type(_decoded(type_name.value_type)))
+    return type_name
 
 
-def _typed(cursor: duckdb.DuckDBPyConnection, column: str, kind: str) -> str:
+def _typed(cursor: duckdb.DuckDBPyConnection, column: str, type_name: str) -> str:
     """Return a column, as a TUPLE where it was one: Arrow has but the names that DuckDB gives to its elements."""
-    named = NEXT_OF_TUPLE.sub("", FIRST_OF_TUPLE.sub("TUPLE(", kind))
-    if named == kind:
+    named = NEXT_OF_TUPLE.sub("", FIRST_OF_TUPLE.sub("TUPLE(", type_name))
+    if named == type_name:
         return column
     try:
         cursor.execute(f"SELECT CAST(NULL AS {named})").complete()

@@ -55,10 +55,10 @@ def options_from_variables(variables: Mapping[str, str]) -> StatementOptions:
                 f"there is no variable {name}",
                 hint=f"type: RESET VARIABLE {name}; SET VARIABLE {near[0]} = {EXAMPLES[near[0]]}",
             )
-    known = load_settings().model_dump(include=set(StatementOptions.model_fields))
-    known |= {name: _read(value) for name, value in variables.items() if name in EXAMPLES}
+    options = load_settings().model_dump(include=set(StatementOptions.model_fields))
+    options |= {name: _read(value) for name, value in variables.items() if name in EXAMPLES}
     try:
-        return StatementOptions.model_validate(known)
+        return StatementOptions.model_validate(options)
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
         hint = f"type: SET VARIABLE {name} = {EXAMPLES[name]}"

@@ -87,7 +87,7 @@ def bind_error(cursor: duckdb.DuckDBPyConnection, sql: str) -> BindError | None:
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise  # It says nothing about the schema.
     except duckdb.Error as error:
-        return BindError(_kind(error), str(error))
+        return BindError(_error_class(error), str(error))
     return None
 
 
@@ -167,19 +167,19 @@ def _placed(table: Table, databases: set[str]) -> Table:
 
 def _create_all(instance: duckdb.DuckDBPyConnection, tables: list[Table]) -> None:
     """Create the tables in one go, or one by one where a type is not DuckDB's own."""
-    places = {split_name(table.name)[:-1] for table in tables}
+    schemas = {split_name(table.name)[:-1] for table in tables}
     try:
-        instance.execute("; ".join(filter(None, [*map(_place, sorted(places)), *map(_statement, tables)])))
+        instance.execute("; ".join(filter(None, [*map(_create_schema, sorted(schemas)), *map(_create_table, tables)])))
     except duckdb.Error:
         for table in tables:
             columns = (c if _is_type(c.type) else replace(c, type="") for c in table.columns)
             # What DuckDB cannot hold at all, such as a schema called `temp`, is left out.
             with suppress(duckdb.Error):
-                instance.execute(_place(split_name(table.name)[:-1]))
-                instance.execute(_statement(replace(table, columns=tuple(columns))))
+                instance.execute(_create_schema(split_name(table.name)[:-1]))
+                instance.execute(_create_table(replace(table, columns=tuple(columns))))
 
 
-def _place(path: tuple[str, ...]) -> str:
+def _create_schema(path: tuple[str, ...]) -> str:
     """Return what makes a database and a schema."""
     quoted = [quote_identifier(part) for part in path]
     attach = [f"ATTACH IF NOT EXISTS ':memory:' AS {quoted[0]}"] if len(path) > 1 else []
@@ -187,7 +187,7 @@ def _place(path: tuple[str, ...]) -> str:
     return "; ".join(attach + create)
 
 
-def _statement(table: Table) -> str:
+def _create_table(table: Table) -> str:
     """Return the table's CREATE; a column of unknown type is text, one that is named twice is made once."""
     columns: dict[str, Column] = {}
     for column in table.columns:
@@ -209,5 +209,5 @@ def _type(text: str) -> str:
     return text if TYPE.fullmatch(text) else "VARCHAR"
 
 
-def _kind(error: duckdb.Error) -> str:
+def _error_class(error: duckdb.Error) -> str:
     return type(error).__name__.removesuffix("Exception").lower()

@@ -46,8 +46,8 @@ class QuackLLMError(Exception):
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
-def _rebuild(kind: type[QuackLLMError], args: tuple[Any, ...], fields: dict[str, Any]) -> QuackLLMError:
-    error = kind.__new__(kind, *args)
+def _rebuild(error_type: type[QuackLLMError], args: tuple[Any, ...], fields: dict[str, Any]) -> QuackLLMError:
+    error = error_type.__new__(error_type, *args)
     Exception.__init__(error, *args)
     error.__dict__.update(fields)
     return error

@@ -72,18 +72,18 @@ async def iterate_inside_loop(values: AsyncGenerator[Result, None]) -> AsyncGene
             async for value in values:
                 yield value
         return
-    here, heard = asyncio.get_running_loop(), asyncio.Queue[tuple[Result] | None]()
+    loop, results = asyncio.get_running_loop(), asyncio.Queue[tuple[Result] | None]()
 
     async def listen() -> None:
         async with aclosing(values):
             async for value in values:
-                here.call_soon_threadsafe(heard.put_nowait, (value,))
+                loop.call_soon_threadsafe(results.put_nowait, (value,))
 
     listening = submit(listen())
-    listening.add_done_callback(lambda _: here.call_soon_threadsafe(heard.put_nowait, None))
+    listening.add_done_callback(lambda _: loop.call_soon_threadsafe(results.put_nowait, None))
     try:
-        while told := await heard.get():
-            yield told[0]
+        while item := await results.get():
+            yield item[0]
         listening.result()
     finally:
         listening.cancel()

@@ -124,14 +124,14 @@ def _read_table(head: str, columns: list[str]) -> Table:
 def _read_column(text: str) -> Column:
     text = text[1:].removesuffix(")")
     name, rest = read_name_part(text, ":,")
-    kind, rest = _read_type(rest[1:]) if rest.startswith(":") else ("", rest)
+    type_name, rest = _read_type(rest[1:]) if rest.startswith(":") else ("", rest)
     rest = rest.removeprefix(",").strip(" ")
     quoted, rest = _read_json(rest)
     body, examples = _read_examples(rest)
     body = re.sub(r"^,\s*", "", body)
     plain = re.sub(r"(^|,\s*)Primary Key$|^Primary Key(,\s*|$)", "", body, count=1, flags=re.IGNORECASE)
     comment = quoted if quoted is not None else plain
-    return Column(name, kind, plain != body, comment, examples)
+    return Column(name, type_name, plain != body, comment, examples)
 
 
 def _read_type(text: str) -> tuple[str, str]:

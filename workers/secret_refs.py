@@ -43,12 +43,12 @@ def resolve_secret(secret: SecretStr, purpose: str) -> str:
     Raises:
         SetupError: the variable or the file is not there, or is empty.
     """
-    kind, _, name = secret.get_secret_value().partition(":")
-    if kind == "env":
+    scheme, _, name = secret.get_secret_value().partition(":")
+    if scheme == "env":
         value = os.environ.get(name, "").strip()
         where = f"the environment variable {name} is not set where the model runs"
         hint = f"type: export {name}=…   (then start quackllm again)"
-    elif kind == "file":
+    elif scheme == "file":
         value = _read(Path(name).expanduser())
         where, hint = f"the file {name} is not there, or empty", "deploy the model again with its key"
     else:
@@ -118,7 +118,7 @@ def map_secrets(value: Any, replace: Callable[[str, SecretStr], Any], name: str 
     if isinstance(value, Mapping):
         return {key: map_secrets(inner, replace, f"{name}.{key}" if name else str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [map_secrets(inner, replace, f"{name}.{place}") for place, inner in enumerate(value)]
+        return [map_secrets(inner, replace, f"{name}.{index}") for index, inner in enumerate(value)]
     return value
 
 
@@ -178,7 +178,7 @@ def basic_auth(parts: SplitResult) -> str:
     return f"Basic {base64.b64encode(plain.encode()).decode()}"
 
 
-def origin_of(address: str) -> str | None:
+def url_origin(address: str) -> str | None:
     """Return `scheme://host:port` of an address; None where it has none."""
     try:
         parts = urlsplit(address)
@@ -198,8 +198,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets for form in _forms(secret)}
-        words = [_pattern(form) for form in sorted(forms, key=len, reverse=True)]
-        self._pattern = re.compile("|".join(words)) if words else None
+        patterns = [_pattern(form) for form in sorted(forms, key=len, reverse=True)]
+        self._pattern = re.compile("|".join(patterns)) if patterns else None
 
     def text(self, text: str) -> str:
         """Return the text with every secret hidden."""

@@ -57,7 +57,7 @@ def _reasons(tree: exp.Query, sql: str) -> Iterator[str]:
     source = reads[0].parent
     if not isinstance(source, exp.From | exp.Join) or source.parent is not tree or "input" in _names_of_ctes(tree):
         yield "it reads `input` in a subquery or WITH"
-    yield from (words for part, words in NEEDS_ALL_ROWS.items() if tree.args.get(part) or reads[0].args.get(part))
+    yield from (reason for part, reason in NEEDS_ALL_ROWS.items() if tree.args.get(part) or reads[0].args.get(part))
     yield from _functions(tree)
     yield from _joins(tree, source)
 
@@ -105,8 +105,10 @@ def _aggregates() -> frozenset[str]:
             "SELECT function_name, function_type, macro_definition FROM duckdb_functions() "
             "WHERE function_type IN ('aggregate', 'macro')"
         ).fetchall()
-    names = {name for name, kind, _ in rows if kind == "aggregate"}
-    macros = {name for name, kind, body in rows if kind == "macro" and body and _calls_any(body, names)}
+    names = {name for name, function_type, _ in rows if function_type == "aggregate"}
+    macros = {
+        name for name, function_type, body in rows if function_type == "macro" and body and _calls_any(body, names)
+    }
     return frozenset(names | macros)
 
 

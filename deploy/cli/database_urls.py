@@ -51,5 +51,5 @@ def _file_url(path: Path) -> str:
     if not path.is_file():
         raise RequestError(f"there is no file {path}", hint="name a DuckDB or SQLite file, or a URL")
     with path.open("rb") as file:
-        kind = "sqlite" if file.read(len(SQLITE_HEADER)) == SQLITE_HEADER else "duckdb"
-    return f"{kind}:///{path}"
+        backend = "sqlite" if file.read(len(SQLITE_HEADER)) == SQLITE_HEADER else "duckdb"
+    return f"{backend}:///{path}"

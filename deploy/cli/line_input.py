@@ -14,7 +14,7 @@ from ...workers.home import home_folder
 
 
 def read_inputs(
-    name: str, prompt: str, continuation: str, is_complete: Callable[[str], bool], words: Sequence[str] = ()
+    name: str, prompt: str, continuation: str, is_complete: Callable[[str], bool], completions: Sequence[str] = ()
 ) -> Iterator[str]:
     """Yield each input until Ctrl-D; Ctrl-C discards the lines typed so far.
 
@@ -23,7 +23,7 @@ def read_inputs(
         prompt: printed before the first line.
         continuation: printed before the other lines.
         is_complete: whether Enter ends the input; otherwise it begins another line.
-        words: what Tab completes.
+        completions: what Tab completes.
     """
 
     def is_finished(text: str) -> bool:
@@ -36,7 +36,7 @@ def read_inputs(
         prompt_continuation=continuation,
         multiline=Condition(lambda: not is_finished(session.default_buffer.text)),
         history=FileHistory(history),
-        completer=WordCompleter(words, ignore_case=True),
+        completer=WordCompleter(completions, ignore_case=True),
         complete_while_typing=False,
         complete_style=CompleteStyle.READLINE_LIKE,
     )

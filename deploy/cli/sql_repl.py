@@ -31,9 +31,9 @@ COMPLETIONS = """
 
 def run_repl(connection: Connection, output_format: OutputFormat) -> None:
     """Read statements and run them, until Ctrl-D or `.quit`; an error ends its statement only."""
-    words = [word for (word,) in connection.execute(COMPLETIONS).fetchall()]
+    completions = [word for (word,) in connection.execute(COMPLETIONS).fetchall()]
     print_line("DuckDB with LLM functions. Type .help for help, .quit to leave.")
-    for text in read_inputs("sql", "quackllm> ", "     ...> ", _is_complete, words):
+    for text in read_inputs("sql", "quackllm> ", "     ...> ", _is_complete, completions):
         command = text.strip()
         if command in (".quit", ".exit", ".q"):
             return

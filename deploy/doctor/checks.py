@@ -9,13 +9,13 @@ from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import QuackLLMError, SetupError
 from ...workers.home import home_folder
 from ..models_file import read_models_file
-from .ask_models import ask_models
 from .cluster import check_cluster, check_replicas, check_token_mode
 from .finding import Finding
 from .home_folder import check_home
 from .machine import list_gpus
 from .models import TargetMachine, check_models, required_extras
 from .packages import check_packages
+from .probe_models import probe_models
 
 
 def run_checks(default: str | None, cluster: str | None, ask: bool) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def run_checks(default: str | None, cluster: str | None, ask: bool) -> Iterator[
     if ask and (invalid or _broken(home)):
         yield Finding("models", "broken", "no model was asked, because of the above", "quackllm doctor --ask")
     elif ask:
-        yield from ask_models([spec for name, spec in specs.items() if name not in _broken(findings)], cluster)
+        yield from probe_models([spec for name, spec in specs.items() if name not in _broken(findings)], cluster)
 
 
 def _broken(findings: Sequence[Finding]) -> set[str]:

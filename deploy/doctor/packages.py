@@ -29,11 +29,11 @@ def check_packages(extras: Collection[str]) -> Iterator[Finding]:
     findings = [*_check_extras(extras), *_check_torch()]
     yield from findings
     if not any(finding.state == "broken" for finding in findings):
-        versions = ", ".join(f"{name} {version}" for name in REPORTED if (version := version_of(name)))
+        versions = ", ".join(f"{name} {version}" for name in REPORTED if (version := find_version(name)))
         yield Finding("packages", "ok", f"Python {platform.python_version()}, {versions}")
 
 
-def version_of(package: str) -> str | None:
+def find_version(package: str) -> str | None:
     """Return the installed version of a package; None if it is not installed."""
     try:
         return metadata.version(package)
@@ -56,7 +56,7 @@ def _check_extras(needed: Collection[str]) -> Iterator[Finding]:
     seen = {requirement.name for requirement in _requirements("")}
     for extra in sorted(_all_extras() - {DEVELOPMENT}, key=lambda name: name not in needed):
         for requirement in _requirements(extra):
-            missing = version_of(requirement.name) is None
+            missing = find_version(requirement.name) is None
             if requirement.name in seen or (missing and extra not in needed):
                 continue
             seen.add(requirement.name)
@@ -79,7 +79,7 @@ def _requirements(extra: str) -> list[Requirement]:
 
 
 def _version_problem(requirement: Requirement, needed_by: str) -> str:
-    version = version_of(requirement.name)
+    version = find_version(requirement.name)
     if version is None:
         return f"{requirement.name} is not installed"
     if requirement.specifier.contains(version, prereleases=True):
@@ -98,7 +98,7 @@ def _pip() -> str:
 
 def _check_torch() -> Iterator[Finding]:
     """Check that torch's build fits the machine, and that its companions are of the same build."""
-    torch = version_of("torch")
+    torch = find_version("torch")
     if torch is None:
         return
     build = Version(torch).local
@@ -106,7 +106,7 @@ def _check_torch() -> Iterator[Finding]:
         text = f"torch {torch} is a build without GPU support, and this machine has {list_gpus()[0]}"
         yield Finding("torch", "warning", text, f'{_pip()} install --force-reinstall "torch<2.14"')
     for name in TORCH_COMPANIONS:
-        version = version_of(name)
+        version = find_version(name)
         if build == "cpu" and version and Version(version).local != "cpu":
             text = f"{name} {version} belongs to another build than torch {torch}: importing transformers fails"
             yield Finding(name, "broken", text, f"{_pip()} uninstall {name}")

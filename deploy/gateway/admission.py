@@ -12,7 +12,7 @@ from fastapi import Depends
 from fastapi import Request as HttpRequest
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from ...udf.calls.prices import Price, price_of
+from ...udf.calls.prices import Price, find_price
 from ...udf.calls.scope import CallScope
 from ...udf.settings import StatementOptions, StoreMode, load_settings
 from ...workers.deployments.spec import ModelSpec
@@ -21,7 +21,7 @@ from ...workers.serving.retry import estimate_tokens
 from .auth.api_keys import Key, key_digest
 from .auth.usage_ledger import NOTHING, Admission, Allowance, Cost, Ledger, Refusal
 from .errors import GatewayError
-from .state import Gateway, gateway_of
+from .state import Gateway, find_gateway
 
 ANSWER_TOKENS = 256  # Estimated tokens of an answer whose request gives no limit; only used to reserve costs.
 
@@ -93,12 +93,14 @@ class RequestContext:
         if self.admitted and self.admitted.key.has_budget:
             cached = await self.gateway.cached(spec, requests, CallScope(), mode)
             unknown = [answer is None for answer in cached]
-        wanted = cost_ahead(spec, [request for request, asked in zip(requests, unknown, strict=True) if asked])
+        wanted = cost_ahead(
+            spec, [request for request, is_missing in zip(requests, unknown, strict=True) if is_missing]
+        )
         spending = await self.reserve(wanted)
         numbered = zip(accumulate(unknown), requests, strict=True)
         calls = spending.reserved.calls if spending.reserved != NOTHING else wanted.calls
         part = [request for number, request in takewhile(lambda pair: pair[0] <= calls, numbered)]
-        spending.price, spending.input_tokens = price_of(spec), sum(map(estimate_tokens, part)) // max(1, len(part))
+        spending.price, spending.input_tokens = find_price(spec), sum(map(estimate_tokens, part)) // max(1, len(part))
         return spending, part
 
     async def reserve(self, wanted: Cost) -> Spending:
@@ -135,7 +137,7 @@ def cost_ahead(spec: ModelSpec, requests: Sequence[Request]) -> Cost:
     """Return the estimated cost of requests: their texts, plus the longest answers that they allow."""
     read = sum(map(estimate_tokens, requests))
     written = sum(each.options.max_tokens or ANSWER_TOKENS for each in requests if each.kind == "chat")
-    price = price_of(spec)
+    price = find_price(spec)
     return Cost(len(requests), read + written, price.cost(Usage(read, written)) if price else 0.0)
 
 
@@ -169,7 +171,7 @@ async def admit_request(
     Raises:
         GatewayError: 401, or 429 with the time to wait.
     """
-    gateway = gateway_of(request)
+    gateway = find_gateway(request)
     admitted = await gateway.ledger.call(Ledger.admit, key_digest(shown.credentials.strip()) if shown else None)
     if isinstance(admitted, Refusal):
         raise refused(admitted)

@@ -62,9 +62,9 @@ def in_chinese(document: dict[str, Any]) -> dict[str, Any]:
 
     def translated(name: str, value: Any) -> Any:
         if isinstance(value, dict):
-            return {inner: translated(inner, held) for inner, held in value.items()}
+            return {inner: translated(inner, inner_value) for inner, inner_value in value.items()}
         if isinstance(value, list):
-            return [translated(name, held) for held in value]
+            return [translated(name, inner_value) for inner_value in value]
         return CHINESE.get(value, value) if name in TRANSLATED and isinstance(value, str) else value
 
     found: dict[str, Any] = translated("", document)

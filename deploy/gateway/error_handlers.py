@@ -19,8 +19,8 @@ def add_error_handlers(app: FastAPI) -> None:
     async def handle(request: Request, error: Exception) -> Response:
         return reply_error(request.scope, _read(error))
 
-    for kind in (Exception, QuackLLMError, GatewayError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, handle)
+    for error_class in (Exception, QuackLLMError, GatewayError, RequestValidationError, HTTPException):
+        app.add_exception_handler(error_class, handle)
 
 
 def _read(error: Exception) -> GatewayError:

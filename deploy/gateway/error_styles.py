@@ -24,7 +24,7 @@ def openai_error(error: GatewayError) -> Response:
 class GatewayRoute(APIRoute):
     """A route of OpenAI's protocol; it stops when the client disconnects."""
 
-    say: Callable[[GatewayError], Response] = staticmethod(openai_error)
+    write_error: Callable[[GatewayError], Response] = staticmethod(openai_error)
 
     def get_route_handler(self) -> Handle:
         """Return the handler of a request."""
@@ -38,9 +38,9 @@ class GatewayRoute(APIRoute):
         return answered
 
 
-def route_class_with_errors(say: Callable[[GatewayError], Response]) -> type[GatewayRoute]:
-    """Return the class of routes whose errors have the form that `say` gives them: `APIRouter(route_class=…)`."""
-    return type("GatewayRoute", (GatewayRoute,), {"say": staticmethod(say)})
+def route_class_with_errors(write_error: Callable[[GatewayError], Response]) -> type[GatewayRoute]:
+    """Return the class of routes that write errors with `write_error`: `APIRouter(route_class=…)`."""
+    return type("GatewayRoute", (GatewayRoute,), {"write_error": staticmethod(write_error)})
 
 
 def reply_error(scope: Scope, error: GatewayError) -> Response:
@@ -52,8 +52,8 @@ def reply_error(scope: Scope, error: GatewayError) -> Response:
         scope: the request's.
         error: what went wrong.
     """
-    say = scope["app"].state.error_styles.get(scope["path"], openai_error)
-    response: Response = say(error)
+    write_error = scope["app"].state.error_styles.get(scope["path"], openai_error)
+    response: Response = write_error(error)
     for name in ("Retry-After", "WWW-Authenticate"):
         if name in (given := error.response().headers):
             response.headers[name] = given[name]
@@ -62,4 +62,4 @@ def reply_error(scope: Scope, error: GatewayError) -> Response:
 
 def error_styles(routes: list[Any]) -> dict[str, Callable[[GatewayError], Response]]:
     """Return the error form of each of these routes, by path."""
-    return {route.path: route.say for route in routes if isinstance(route, GatewayRoute)}
+    return {route.path: route.write_error for route in routes if isinstance(route, GatewayRoute)}

@@ -83,10 +83,10 @@ class GatewayError(HTTPException):
 
     def body(self) -> dict[str, Any]:
         """Return OpenAI's error object."""
-        kind = OPENAI_ERROR_TYPES.get(self.status_code) or (
+        error_type = OPENAI_ERROR_TYPES.get(self.status_code) or (
             "invalid_request_error" if self.status_code < 500 else "server_error"
         )
-        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+        return {"error": {"message": self.message, "type": error_type, "param": self.param, "code": self.code}}
 
     def response(self) -> JSONResponse:
         """Return the reply; OpenAI's client decides by `X-Should-Retry` whether to retry."""
@@ -144,7 +144,7 @@ def _status(failure: Failure) -> int:
 def unreadable_body(error: RequestValidationError) -> GatewayError:
     """Return the error for the first invalid field."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"][1:])
-    message = f"{place}: {first['msg']}" if place else str(first["msg"])
+    field = ".".join(str(part) for part in first["loc"][1:])
+    message = f"{field}: {first['msg']}" if field else str(first["msg"])
     code = "unknown_field" if first["type"] == "extra_forbidden" else "invalid_request"
-    return GatewayError(400, message, code=code, param=place or None)
+    return GatewayError(400, message, code=code, param=field or None)

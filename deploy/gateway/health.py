@@ -10,7 +10,7 @@ from ...workers.errors import QuackLLMError
 from .admission import Admitted
 from .auth.usage_ledger import Ledger
 from .errors import OPENAI_ERRORS, GatewayError
-from .state import gateway_of
+from .state import find_gateway
 
 router = APIRouter(tags=["operations"], responses=OPENAI_ERRORS)
 
@@ -24,7 +24,7 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz", summary="Whether requests can be answered")
 async def readyz(request: HttpRequest) -> dict[str, str]:
     """Answer 200 if the models and the keys can be read, else 503 with the reason."""
-    gateway = gateway_of(request)
+    gateway = find_gateway(request)
     try:
         await gateway.models()
         await gateway.ledger.call(Ledger.admit, None)

@@ -65,7 +65,7 @@ class Gateway:
                 return found
         raise unknown_model(name, models)
 
-    def acquire_slot(self, key: str | None, most: int | None) -> None:
+    def acquire_slot(self, key: str | None, limit: int | None) -> None:
         """Count a request as in flight.
 
         Raises:
@@ -73,8 +73,8 @@ class Gateway:
         """
         if self.in_flight.total() >= self.settings.most_at_once:
             raise GatewayError(503, "too many requests are under way", code="overloaded", retry_after_seconds=1)
-        if most is not None and self.in_flight[key] >= most:
-            message = f"the key {key} may have {most} requests under way at once"
+        if limit is not None and self.in_flight[key] >= limit:
+            message = f"the key {key} may have {limit} requests under way at once"
             raise GatewayError(429, message, code="too_many_at_once", retry_after_seconds=1)
         self.in_flight[key] += 1
 
@@ -106,7 +106,7 @@ def normalize_model_name(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name.lower())
 
 
-def gateway_of(request: HttpRequest) -> Gateway:
+def find_gateway(request: HttpRequest) -> Gateway:
     """Return the gateway of a request: a dependency of the routes."""
     gateway: Gateway = request.app.state.gateway
     return gateway

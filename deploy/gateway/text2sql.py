@@ -38,8 +38,8 @@ MAX_QUESTION_CHARACTERS, MAX_SCHEMA_CHARACTERS = 4_000, 200_000
 
 def error_reply(error: GatewayError) -> Response:
     """Return an error in the form of this route's reply."""
-    told = {"code": error.code, "message": error.message, "retryable": error.retryable}
-    return JSONResponse({"sql": None, "error": told, "bound": False}, error.status_code)
+    fields = {"code": error.code, "message": error.message, "retryable": error.retryable}
+    return JSONResponse({"sql": None, "error": fields, "bound": False}, error.status_code)
 
 
 router = APIRouter(tags=["text2sql"], route_class=route_class_with_errors(error_reply))
@@ -70,10 +70,10 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     opened = choose_database(visit, body.database, body.db_schema)
     if body.run and opened is None:
         raise RequestError("there is nothing to run on", hint="name a `database` of databases.yaml")
-    asked = QuestionTarget(visit, await text2sql_model(visit, body.model), opened, body.db_schema or "", body.dialect)
+    target = QuestionTarget(visit, await text2sql_model(visit, body.model), opened, body.db_schema or "", body.dialect)
     messages = [Message("system", body.evidence)] if body.evidence else []
-    detail = await asked.answer(Request((*messages, Message("user", body.question))), store_mode(request))
-    reply: dict[str, Any] = {"sql": detail.sql, "error": _told(detail.error), "bound": detail.bound}
+    detail = await target.answer(Request((*messages, Message("user", body.question))), store_mode(request))
+    reply: dict[str, Any] = {"sql": detail.sql, "error": _failure_fields(detail.error), "bound": detail.bound}
     if detail.left_out:
         reply["left_out"] = list(detail.left_out)
     if not (body.run and opened and detail.sql is not None):
@@ -119,7 +119,7 @@ async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
     if name:
         return await visit.model(name)
     models = await visit.gateway.models()
-    deployed = [known for known in models if known not in BUILTIN_MODELS and visit.may_call(known)]
+    deployed = [model_name for model_name in models if model_name not in BUILTIN_MODELS and visit.may_call(model_name)]
     return await visit.model(deployed[0] if len(deployed) == 1 else BUILTIN_TEXT2SQL.name)
 
 
@@ -152,15 +152,15 @@ class QuestionTarget:
         """
         schema = await self._schema()
         seconds = self.visit.gateway.settings.request_seconds
-        ask = functools.partial(self._ask, mode)
+        complete = functools.partial(self._complete, mode)
         try:
             async with asyncio.timeout(seconds):
                 fit = self._fit(schema.schema)
-                return await generate_sql(question, schema, format_for_model(self.spec), ask, fit=fit)
+                return await generate_sql(question, schema, format_for_model(self.spec), complete, fit=fit)
         except TimeoutError as error:
             raise timeout_error(seconds) from error
 
-    async def _ask(self, mode: StoreMode, wanted: Request) -> Answer:
+    async def _complete(self, mode: StoreMode, wanted: Request) -> Answer:
         (answer,), _ = await complete_in_parts(self.visit, self.spec, [wanted], mode)
         if answer.error and (answer.error.status or answer.error.retryable):
             raise_for_failure(answer)  # The service failed. (If the model declines the question, that is an answer.)
@@ -177,7 +177,7 @@ class QuestionTarget:
             return _translating(schema, wanted) if wanted else None
         database = self.opened.database
         if wanted not in (None, database.dialect):
-            raise RequestError(f"{database.kind} does not speak {self.dialect}", hint="leave out `dialect`")
+            raise RequestError(f"{database.product} does not speak {self.dialect}", hint="leave out `dialect`")
         return lambda sql: database.fit(sql, schema)
 
 
@@ -191,5 +191,5 @@ def _translating(schema: Schema, dialect: str) -> TargetCheck:
     return fit
 
 
-def _told(failure: Failure | None) -> dict[str, Any] | None:
+def _failure_fields(failure: Failure | None) -> dict[str, Any] | None:
     return {"code": failure.code, "message": failure.message, "retryable": failure.retryable} if failure else None

@@ -42,9 +42,9 @@ def parse_cell(cell: str) -> tuple[dict[str, str], str]:
     """
     given: dict[str, str] = {}
     lines = cell.splitlines(keepends=True)
-    place = 0
-    while place < len(lines) and (not lines[place].strip() or HEADER.match(lines[place].rstrip())):
-        if (header := HEADER.match(lines[place].rstrip())) and header["key"] != "chat":
+    index = 0
+    while index < len(lines) and (not lines[index].strip() or HEADER.match(lines[index].rstrip())):
+        if (header := HEADER.match(lines[index].rstrip())) and header["key"] != "chat":
             given[chat_command().option(header["key"])] = (header["value"] or "").strip()
-        place += 1
-    return {name: value for name, value in given.items() if value}, "".join(lines[place:]).strip()
+        index += 1
+    return {name: value for name, value in given.items() if value}, "".join(lines[index:]).strip()

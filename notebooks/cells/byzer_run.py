@@ -28,7 +28,7 @@ HINTS = {
 }
 
 
-def run_byzer_sql(place: NotebookConnection, text: str) -> Result | None:
+def run_byzer_sql(notebook: NotebookConnection, text: str) -> Result | None:
     """Run the statements of a cell; return what the last one gave.
 
     Raises:
@@ -36,7 +36,7 @@ def run_byzer_sql(place: NotebookConnection, text: str) -> Result | None:
         QuackLLMError, duckdb.Error: what the connection raises.
     """
     result = None
-    connection = place.connection()
+    connection = notebook.connection()
     for statement in split_statements(text):
         first = first_word(statement)
         if first in SELECTS:
@@ -86,27 +86,27 @@ def _connect(connection: Connection, options: dict[str, str]) -> str:
     models = _models(connection)
     if name in models:
         return f"{name} is deployed: SELECT llm_result({name}('…')), or --%chat and --%model={name}"
-    hint = f"type: !quackllm deploy {name or 'NAME'} {_type_of(options)}"
+    hint = f"type: !quackllm deploy {name or 'NAME'} {_model_type(options)}"
     near = did_you_mean(name, models) if models else ""
     raise RequestError(f"no model is called {name!r}; {near}".rstrip("; "), hint=hint)
 
 
-def _type_of(options: dict[str, str]) -> str:
+def _model_type(options: dict[str, str]) -> str:
     """Return a model's type and place, as `quackllm deploy` takes them; a key is not repeated."""
-    kind = options.get("pretrainedModelType", "custom/auto" if "localModelDir" in options else "saas/*")
-    kind = kind.replace("*", "qianwen") if kind.startswith("saas/") else "custom/auto"
+    model_type = options.get("pretrainedModelType", "custom/auto" if "localModelDir" in options else "saas/*")
+    model_type = model_type.replace("*", "qianwen") if model_type.startswith("saas/") else "custom/auto"
     path = f" --model_path {options['localModelDir']}" if "localModelDir" in options else ""
     model = f" -p saas.model={options['saas.model']}" if "saas.model" in options else ""
-    return f"{kind}{path}{model}"
+    return f"{model_type}{path}{model}"
 
 
-def _command(connection: Connection, words: list[str]) -> None:
+def _command(connection: Connection, arguments: list[str]) -> None:
     """Do what a `!byzerllm` command means here.
 
     Raises:
         RequestError: it is another program's; the hint says what to type.
     """
-    match [word.strip("\"'") for word in words]:
+    match [word.strip("\"'") for word in arguments]:
         case ["setup", *_]:
             return  # How the next model is deployed; here `quackllm deploy` says it.
         case ["model", "exists", name]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ... import Connection, Message, Request, Response
 from ...udf.conversation_tables import check_turn_name, has_table, load_history, save_response
 from ...udf.functions.params import continue_conversation, read_params
-from ...udf.session.session import session_of
+from ...udf.session.session import find_session
 from ...udf.streaming import StreamedAnswer
 from ...udf.variables import read_statement_options
 from ...workers.errors import ProviderError, RequestError, did_you_mean
@@ -88,7 +88,7 @@ def _stream_to_output(
 
 def _take_warnings(connection: Connection) -> list[str]:
     """Return the warnings from choosing the model, so that the next statement does not show them."""
-    notes = session_of(connection).statement.warnings
+    notes = find_session(connection).statement.warnings
     taken = [*notes]
     notes.clear()
     return taken

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from ...udf.raw_sql import execute_raw
-from ...udf.session.session import session_of
+from ...udf.session.session import find_session
 from ..display.html import Bundle, div, mime_bundle
 from ..display.result_table import Result
 from ..notebook_connection import NotebookConnection
@@ -27,7 +27,7 @@ class Status:
         self.lines = {
             "connection": f"the variable {notebook.name}",
             "database": path or f"{database}, in memory",
-            "default model": session_of(connection).model or "none: the only one deployed, or --model",
+            "default model": find_session(connection).model or "none: the only one deployed, or --model",
         }
         self.models = run(connection, "FROM llm_models()") or Result(pa.table({}))
 
@@ -42,4 +42,4 @@ class Status:
         models = self.models.bundle() if len(self.models) else mime_bundle(div(NO_MODELS), NO_MODELS)
         html = "".join(div(f"<b>{name}</b> {escape(text)}") for name, text in self.lines.items())
         text = "\n".join(f"{name}: {value}" for name, value in self.lines.items())
-        return mime_bundle(div(html + models["text/html"], kind="about"), f"{text}\n{models['text/plain']}")
+        return mime_bundle(div(html + models["text/html"], css_class="about"), f"{text}\n{models['text/plain']}")

@@ -50,10 +50,10 @@ class QuestionAnswer:
         code = div(highlight_sql(self.sql), f"background: {FAINT}; padding: .5em .9em; {WRAP}; {MONO}", "sql")
         if self.rows is None:
             note = "not run: the SQL is for another schema than this database's"
-            return mime_bundle(div(code + muted(note), kind="question"), f"{self.sql}\n{note}")
+            return mime_bundle(div(code + muted(note), css_class="question"), f"{self.sql}\n{note}")
         rows = self.rows.bundle()
         chart = chart_for(self.rows.arrow) or ""
-        html = div(code + rows["text/html"] + chart + muted(self._usage_line()), kind="question")
+        html = div(code + rows["text/html"] + chart + muted(self._usage_line()), css_class="question")
         return mime_bundle(html, "\n".join([self.sql, rows["text/plain"], self._usage_line()]))
 
     def _usage_line(self) -> str:

@@ -43,7 +43,7 @@ def format_answer(response: Response, footer: str, answer_format: str = "markdow
     if note:
         html += div(escape(note), f"color: {AMBER}; font-size: 85%", "mark")
     lines = [response.output or "", *([f"[{note}]"] if note else []), footer]
-    return mime_bundle(div(html + muted(footer, "footer"), kind="answer"), "\n".join(lines))
+    return mime_bundle(div(html + muted(footer, "footer"), css_class="answer"), "\n".join(lines))
 
 
 def format_body(text: str, answer_format: str) -> str:
@@ -94,7 +94,7 @@ def format_conversation(response: Response) -> Bundle:
         html += div(escape(FINISH_NOTES[response.finish_reason]), f"color: {AMBER}; font-size: 85%", "mark")
         text += [f"{'assistant:':<11}{response.output or ''}", f"[{FINISH_NOTES[response.finish_reason]}]"]
     footer = usage_line(response)
-    return mime_bundle(div(html + muted(footer, "footer"), kind="chat"), "\n".join([*text, footer]))
+    return mime_bundle(div(html + muted(footer, "footer"), css_class="chat"), "\n".join([*text, footer]))
 
 
 def _format_turn(message: Message) -> str:

@@ -27,9 +27,9 @@ def mime_bundle(html: str, text: str) -> Bundle:
     return {"text/html": html, "text/plain": text}
 
 
-def div(content: str, style: str = "", kind: str = "") -> str:
+def div(content: str, style: str = "", css_class: str = "") -> str:
     """Return HTML in a block; `kind` becomes a class name, for styles and tests."""
-    attribute = f' class="quackllm-{kind}"' if kind else ""
+    attribute = f' class="quackllm-{css_class}"' if css_class else ""
     return f'<div{attribute} style="{style}">{content}</div>'
 
 
@@ -38,9 +38,9 @@ def preformatted(text: str, style: str = "") -> str:
     return f'<span style="{WRAP}; {style}">{escape(text)}</span>'
 
 
-def muted(text: str, kind: str = "") -> str:
+def muted(text: str, css_class: str = "") -> str:
     """Return a line in small, pale letters."""
-    return div(escape(text), f"opacity: .7; font-size: 85%; margin-top: .3em; {WRAP}", kind)
+    return div(escape(text), f"opacity: .7; font-size: 85%; margin-top: .3em; {WRAP}", css_class)
 
 
 def markdown(text: str) -> str:

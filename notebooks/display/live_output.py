@@ -57,7 +57,7 @@ class CellOutput:
         started = monotonic()
         if started >= self._next_redraw:
             answer_format = "text" if self._format == "html" else self._format
-            self._show(mime_bundle(div(format_body(self._text, answer_format), kind="growing"), self._text))
+            self._show(mime_bundle(div(format_body(self._text, answer_format), css_class="growing"), self._text))
             took_seconds = monotonic() - started
             self._next_redraw = started + max(
                 MIN_REDRAW_SECONDS, REDRAW_BACKOFF * took_seconds, len(self._text) / CHARACTERS_PER_SECOND

@@ -18,9 +18,9 @@ from .html import AMBER, LINE, WRAP, Bundle, div, mime_bundle, muted
 if TYPE_CHECKING:
     import pandas
 
-MOST_ROWS = 50
+MAX_ROWS = 50
 """How many rows a notebook shows; all of them are there."""
-MOST_CHARACTERS = 2000
+MAX_CHARACTERS = 2000
 """How much of one value."""
 CELL = f"padding: .25em .7em; border-bottom: 1px solid {LINE}; vertical-align: top; max-width: 36em; {WRAP}"
 
@@ -59,12 +59,12 @@ class Result:
         """Return how it looks: a single turn as its conversation, what was spent with a picture, else a table."""
         names = set(self.arrow.column_names)
         if names == {field.name for field in RESPONSE} and len(self) == 1:
-            return _noted(format_conversation(response_of(self.arrow.to_pylist()[0])), self.notes)
-        picture = _spent(self.arrow) if names == {field.name for field in USAGE} and len(self) else ""
-        return _noted(mime_bundle(picture + table_html(self._rows), table_text(self._rows)), self.notes)
+            return _with_notes(format_conversation(read_response(self.arrow.to_pylist()[0])), self.notes)
+        picture = _usage_note(self.arrow) if names == {field.name for field in USAGE} and len(self) else ""
+        return _with_notes(mime_bundle(picture + table_html(self._rows), table_text(self._rows)), self.notes)
 
 
-def response_of(row: dict[str, Any]) -> Response:
+def read_response(row: dict[str, Any]) -> Response:
     """Return the Response that a STRUCT of one holds."""
     usage, error = row["usage"] or {}, row["error"]
     return Response(
@@ -79,7 +79,7 @@ def response_of(row: dict[str, Any]) -> Response:
     )
 
 
-def _noted(what: Bundle, notes: list[str]) -> Bundle:
+def _with_notes(what: Bundle, notes: list[str]) -> Bundle:
     html = "".join(div(escape(note), f"color: {AMBER}; {WRAP}", "note") for note in notes)
     text = "".join(f"\nwarning: {note}" for note in notes)
     return mime_bundle(what["text/html"] + html, what["text/plain"] + text)
@@ -94,10 +94,10 @@ def table_text(table: pa.Table) -> str:
 def table_html(table: pa.Table) -> str:
     """Return a table's first rows as HTML, and how many there are."""
     head = "".join(f'<th style="{CELL}; text-align: left">{escape(name)}</th>' for name in table.column_names)
-    shown = table.slice(0, MOST_ROWS)
+    shown = table.slice(0, MAX_ROWS)
     numeric = [
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-        for kind in plain_arrow(table.slice(0, 0)).schema.types
+        pa.types.is_integer(data_type) or pa.types.is_floating(data_type) or pa.types.is_decimal(data_type)
+        for data_type in plain_arrow(table.slice(0, 0)).schema.types
     ]
     texts = zip(*text_rows(shown), strict=True)
     cells = [
@@ -106,9 +106,9 @@ def table_html(table: pa.Table) -> str:
     ]
     rows = "".join(f"<tr>{''.join(map(_cell, row, numeric))}</tr>" for row in zip(*cells, strict=True))
     count = "1 row" if table.num_rows == 1 else f"{table.num_rows:,} rows"
-    said = f"{count}, the first {MOST_ROWS} of them" if table.num_rows > MOST_ROWS else count
+    text = f"{count}, the first {MAX_ROWS} of them" if table.num_rows > MAX_ROWS else count
     framed = f'<table style="border-collapse: collapse"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    return div(div(framed, "overflow-x: auto") + muted(said), kind="table")
+    return div(div(framed, "overflow-x: auto") + muted(text), css_class="table")
 
 
 def _cell(html: str, is_number: bool) -> str:
@@ -119,24 +119,24 @@ def _text(text: str | None) -> str:
     return '<span style="opacity: .5">NULL</span>' if text is None else _clipped(text)
 
 
-def _holds_answers(kind: pa.DataType) -> bool:
-    names = {field.name for field in kind} if pa.types.is_struct(kind) else set()
+def _holds_answers(data_type: pa.DataType) -> bool:
+    names = {field.name for field in data_type} if pa.types.is_struct(data_type) else set()
     return {"output", "error", "history", "finish_reason"} <= names
 
 
 def _answers(column: pa.ChunkedArray) -> Iterator[str]:
     for value in plain_column(column).to_pylist():
         mark = FINISH_NOTES.get(value["finish_reason"], "") if value else ""
-        said = value["error"]["message"] if value and value["error"] else mark
-        why = f'<div style="color: {AMBER}">{escape(said)}</div>' if mark else ""
+        text = value["error"]["message"] if value and value["error"] else mark
+        why = f'<div style="color: {AMBER}">{escape(text)}</div>' if mark else ""
         yield _clipped(value["output"] or "") + why if value else _text(None)
 
 
 def _clipped(text: str) -> str:
-    return escape(text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + " …")
+    return escape(text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS] + " …")
 
 
-def _spent(table: pa.Table) -> str:
+def _usage_note(table: pa.Table) -> str:
     """Return a picture of the tokens of each model."""
     from .charts import bars
 

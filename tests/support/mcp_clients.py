@@ -65,7 +65,7 @@ def over_http(session: Session, address: str, key: str | None = None) -> None:
     anyio.run(main)
 
 
-def ask_many(session: Callable[[Client], Awaitable[int]], address: str, clients: int) -> list[int]:
+def run_many(session: Callable[[Client], Awaitable[int]], address: str, clients: int) -> list[int]:
     """Run a session for each of many clients of a gateway at once; return what each returned."""
     found: list[int] = []
 

@@ -15,7 +15,7 @@ from quackllm.workers.deployments.spec import ModelSpec, make_spec
 from quackllm.workers.errors import ProviderError
 from quackllm.workers.home import home_folder
 from quackllm.workers.messages import Request
-from quackllm.workers.secret_refs import Redactor, holds_secret, origin_of, resolve_all, secrets_in_address
+from quackllm.workers.secret_refs import Redactor, holds_secret, resolve_all, secrets_in_address, url_origin
 from quackllm.workers.serving.worker import Worker
 
 import quackllm
@@ -175,9 +175,9 @@ def test_a_keyless_local_server_deploys_and_gets_no_key(monkeypatch: pytest.Monk
 
 
 def test_origins() -> None:
-    assert origin_of("HTTPS://Example.org/x") == origin_of("https://example.org:443") == "https://example.org:443"
-    assert origin_of("https://a@b.c:1/x") == "https://b.c:1"
-    assert origin_of("no address") is None
+    assert url_origin("HTTPS://Example.org/x") == url_origin("https://example.org:443") == "https://example.org:443"
+    assert url_origin("https://a@b.c:1/x") == "https://b.c:1"
+    assert url_origin("no address") is None
 
 
 def test_what_holds_a_secret() -> None:

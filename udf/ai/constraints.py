@@ -11,7 +11,7 @@ SCHEMA = frozenset({"saas/openai", "saas/gemini", "saas/openrouter", "saas/vllm"
 """Services whose `response_format` takes a JSON schema."""
 ANY_JSON = frozenset({"saas/deepseek", "saas/qianwen", "saas/qianwen_compatible", "saas/zhipu", "saas/zai"})
 """Services whose `response_format` takes no more than `json_object`."""
-HELD = {"vllm": "choice", "llama_cpp": "enum"}
+CONSTRAINT_KEYS = {"vllm": "choice", "llama_cpp": "enum"}
 """Engines of our own that generate nothing else, and what they call a list of choices."""
 
 
@@ -24,8 +24,8 @@ def constraint_for(spec: ModelSpec, shape: Shape) -> dict[str, Any] | None:
     backend = spec.infer_params.get("backend") if spec.type.startswith("custom/") else spec.type
     if shape.schema is None:
         return None
-    if backend in HELD:
-        return _held(HELD[backend], shape)
+    if backend in CONSTRAINT_KEYS:
+        return _choice_constraint(CONSTRAINT_KEYS[backend], shape)
     if shape.choices or isinstance(shape, Score):
         return None
     if spec.type in SCHEMA:
@@ -33,7 +33,7 @@ def constraint_for(spec: ModelSpec, shape: Shape) -> dict[str, Any] | None:
     return {"type": "json_object"} if spec.type in ANY_JSON else None
 
 
-def _held(choice: str, shape: Shape) -> dict[str, Any] | None:
+def _choice_constraint(choice: str, shape: Shape) -> dict[str, Any] | None:
     """Return what an engine of our own takes: it needs no object around a word or a number."""
     if shape.choices:
         return {choice: list(shape.choices)}

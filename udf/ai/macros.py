@@ -19,8 +19,8 @@ DETAILS = "'instructions': instructions, 'examples': examples, 'draw': draw"
 
 def _call(function: str, given: str, question: str, more: str) -> str:
     details = f"to_json({{{{{DETAILS}{more}}}}})"
-    asked = f"quackllm_ai('{function}', model, {{prompt}}({given}), to_json({question}), {details}, "
-    return asked + "coalesce(store, {mode}), {number})"
+    call = f"quackllm_ai('{function}', model, {{prompt}}({given}), to_json({question}), {details}, "
+    return call + "coalesce(store, {mode}), {number})"
 
 
 def _fixed(structure: str) -> str:
@@ -62,8 +62,8 @@ def _pair(
     named = "".join(f", {key} := {default}" for key, default in (more or {}).items())
     details = "".join(f", '{key}': {key}" for key in more or {})
     call = _call(function or name, given, question, details)
-    kind = _by_arguments(function or name, question, details) if structure is None else _fixed(structure)
-    body = f"({parameters}{named}, {NAMED}) AS json_transform({call}, {kind})"
+    structure_sql = _by_arguments(function or name, question, details) if structure is None else _fixed(structure)
+    body = f"({parameters}{named}, {NAMED}) AS json_transform({call}, {structure_sql})"
     return {f"ai_{name}": f"{body}.value", f"ai_{name}_detail": body}
 
 

@@ -51,15 +51,15 @@ def first_reading(text: str, read: Callable[[str], T | None]) -> T | None:
 def json_objects(text: str) -> list[dict[str, Any]]:
     """Return the JSON objects in an answer, in order: the whole text, or those in fences or between prose."""
     text = visible(text)
-    decoder, found, place = json.JSONDecoder(parse_constant=_refuse), [], text.find("{")
-    while place >= 0:
+    decoder, found, position = json.JSONDecoder(parse_constant=_refuse), [], text.find("{")
+    while position >= 0:
         try:
-            value, end = decoder.raw_decode(text, place)
+            value, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
-            end = place + 1
+            end = position + 1
         else:
             found.append(value)
-        place = text.find("{", end)
+        position = text.find("{", end)
     return found
 
 

@@ -59,13 +59,13 @@ class Shape(Protocol):
 class YesOrNo:
     """BOOLEAN: a yes or a no, and nothing that only looks like one."""
 
-    words: tuple[str, str] = (YES[0], NO[0])
+    accepted_words: tuple[str, str] = (YES[0], NO[0])
     sql: Structure = "BOOLEAN"
 
     @property
     def choices(self) -> tuple[str, ...]:
         """Yes and no, in the language of the question."""
-        return self.words
+        return self.accepted_words
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -77,7 +77,11 @@ class YesOrNo:
         value = first_reading(
             text, lambda word: {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}.get(word.lower())
         )
-        return Answer(value) if value is not None else unreadable(text, f"neither {self.words[0]} nor {self.words[1]}")
+        return (
+            Answer(value)
+            if value is not None
+            else unreadable(text, f"neither {self.accepted_words[0]} nor {self.accepted_words[1]}")
+        )
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,12 @@ class OneLabel:
     """One of the labels: an ENUM of them, or VARCHAR where they are not known at bind."""
 
     labels: tuple[str, ...]
-    known_at_bind: bool = True
+    fixed_at_bind: bool = True
 
     @property
     def sql(self) -> Structure:
         """The ENUM."""
-        return enum_type(self.labels) if self.known_at_bind else "VARCHAR"
+        return enum_type(self.labels) if self.fixed_at_bind else "VARCHAR"
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -251,7 +255,7 @@ class Records:
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             return unreadable(text, "no JSON object with a list of items")
         read = [self.record.checked(item, passages) for item in items]
-        problems = [f"item {place}: {one.problem}" for place, one in enumerate(read, 1) if one.code]
+        problems = [f"item {number}: {one.problem}" for number, one in enumerate(read, 1) if one.code]
         return Answer([one.value for one in read], "invalid_fields" if problems else None, "; ".join(problems))
 
 

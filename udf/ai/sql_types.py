@@ -16,7 +16,7 @@ from ...workers.sql_text import quote_literal
 Structure = str | list["Structure"] | dict[str, "Structure"]
 """A type as DuckDB's `json_transform` takes it: `'INTEGER'`, `['VARCHAR']`, `{'name': 'VARCHAR'}`."""
 EXAMPLE = "{'name': 'VARCHAR', 'age': 'INTEGER', 'tags': ['VARCHAR']}"
-WHOLE = {
+INTEGER_TYPES = {
     **{"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64, "hugeint": 128},
     **{"utinyint": 8, "usmallint": 16, "uinteger": 32, "ubigint": 64, "uhugeint": 128},
 }
@@ -49,7 +49,7 @@ def check_structure(structure: Any, name: str) -> Structure:
 
 def _sql_type(text: str, name: str) -> Any:
     try:
-        return _type_of(text)
+        return _parse_type(text)
     except duckdb.Error as error:
         message = str(error).partition("\n")[0]
         raise RequestError(
@@ -59,7 +59,7 @@ def _sql_type(text: str, name: str) -> Any:
 
 
 @functools.lru_cache(maxsize=1024)
-def _type_of(text: str) -> Any:
+def _parse_type(text: str) -> Any:
     return _database(os.getpid()).type(text)
 
 
@@ -77,19 +77,25 @@ def fits(structure: Structure, value: Any) -> bool:
         return isinstance(value, list) and all(fits(structure[0], item) for item in value)
     if isinstance(structure, dict):
         return isinstance(value, dict) and all(fits(inner, value.get(key)) for key, inner in structure.items())
-    kind = _type_of(structure).id
+    type_id = _parse_type(structure).id
     if isinstance(value, bool):
-        return kind in ("boolean", "varchar")
-    if isinstance(value, float) and (not math.isfinite(value) or (kind in WHOLE and not value.is_integer())):
+        return type_id in ("boolean", "varchar")
+    if isinstance(value, float) and (not math.isfinite(value) or (type_id in INTEGER_TYPES and not value.is_integer())):
         return False
-    if isinstance(value, int | float) and kind == "boolean":
+    if isinstance(value, int | float) and type_id == "boolean":
         return False
-    if isinstance(value, int) and kind in WHOLE:  # Most numbers are: DuckDB would take a thousand times as long.
-        low, bits = (0, WHOLE[kind]) if kind.startswith("u") else (-1 << WHOLE[kind] - 1, WHOLE[kind] - 1)
+    if (
+        isinstance(value, int) and type_id in INTEGER_TYPES
+    ):  # Most numbers are: DuckDB would take a thousand times as long.
+        low, bits = (
+            (0, INTEGER_TYPES[type_id])
+            if type_id.startswith("u")
+            else (-1 << INTEGER_TYPES[type_id] - 1, INTEGER_TYPES[type_id] - 1)
+        )
         return low <= value < 1 << bits
-    if isinstance(value, float) and kind == "double":
+    if isinstance(value, float) and type_id == "double":
         return True
-    if isinstance(value, str) and kind == "varchar":
+    if isinstance(value, str) and type_id == "varchar":
         return True
     return _casts(structure, json.dumps(value, ensure_ascii=False))
 
@@ -120,25 +126,25 @@ def json_schema(structure: Structure) -> dict[str, Any]:
         return {"type": ["array", "null"], "items": json_schema(structure[0])}
     if isinstance(structure, dict):
         return closed_object({key: json_schema(inner) for key, inner in structure.items()}, null=True)
-    return _schema_of_type(_type_of(structure))
+    return _type_schema(_parse_type(structure))
 
 
 def closed_object(properties: dict[str, Any], *, null: bool = False) -> dict[str, Any]:
     """Return the schema of an object with exactly these properties."""
-    kind: Any = ["object", "null"] if null else "object"
-    return {"type": kind, "properties": properties, "required": list(properties), "additionalProperties": False}
+    json_type: Any = ["object", "null"] if null else "object"
+    return {"type": json_type, "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def _schema_of_type(kind: Any) -> dict[str, Any]:
-    if kind.id in ("list", "array"):
-        return {"type": ["array", "null"], "items": _schema_of_type(dict(kind.children)["child"])}
-    if kind.id == "struct":
-        return closed_object({name: _schema_of_type(inner) for name, inner in kind.children}, null=True)
-    if kind.id == "enum":
-        return {"enum": [*dict(kind.children)["values"], None]}
-    if kind.id == "boolean":
+def _type_schema(sql_type: Any) -> dict[str, Any]:
+    if sql_type.id in ("list", "array"):
+        return {"type": ["array", "null"], "items": _type_schema(dict(sql_type.children)["child"])}
+    if sql_type.id == "struct":
+        return closed_object({name: _type_schema(inner) for name, inner in sql_type.children}, null=True)
+    if sql_type.id == "enum":
+        return {"enum": [*dict(sql_type.children)["values"], None]}
+    if sql_type.id == "boolean":
         return {"type": ["boolean", "null"]}
-    number = "integer" if kind.id in WHOLE else "number" if kind.id in FRACTIONS else "string"
+    number = "integer" if sql_type.id in INTEGER_TYPES else "number" if sql_type.id in FRACTIONS else "string"
     return {"type": [number, "null"]}
 
 

@@ -96,14 +96,14 @@ def read_task(function: str, question: str | None, details: str | None) -> Task 
     Raises:
         RequestError: a wrong type, label list, bound or example; the hint says what to type.
     """
-    asked = json.loads(question) if question else None
-    if asked is None and function not in WITHOUT_QUESTION:
+    argument = json.loads(question) if question else None
+    if argument is None and function not in WITHOUT_QUESTION:
         return None
     given = json.loads(details) if details else {}
     chinese = is_chinese(f"{question}{given.get('instructions')}")
-    shape = SHAPES[function](asked, given, chinese)
-    prompt = TASKS[PROMPT_OF.get(function, function)].text(chinese)
-    parts = [prompt.format(question=_in_words(asked, shape, given), low=given.get("low"), high=given.get("high"))]
+    shape = SHAPES[function](argument, given, chinese)
+    prompt = TASKS[PROMPT_ALIASES.get(function, function)].text(chinese)
+    parts = [prompt.format(question=_instruction(argument, shape, given), low=given.get("low"), high=given.get("high"))]
     if given.get("quotes"):
         parts.append(QUOTES.text(chinese))
     if given.get("instructions"):
@@ -111,15 +111,15 @@ def read_task(function: str, question: str | None, details: str | None) -> Task 
     return Task("\n".join(filter(None, parts)), shape, _examples(given), chinese, int(given.get("draw") or 0))
 
 
-def _in_words(asked: Any, shape: Shape, given: dict[str, Any]) -> str:
+def _instruction(argument: Any, shape: Shape, given: dict[str, Any]) -> str:
     """Return what the user asks as the prompt shows it."""
-    if isinstance(asked, dict) and isinstance(shape, OneLabel | SomeLabels):
-        return "\n".join(f"{_line(label)}: {meaning}" for label, meaning in asked.items())
+    if isinstance(argument, dict) and isinstance(shape, OneLabel | SomeLabels):
+        return "\n".join(f"{_line(label)}: {meaning}" for label, meaning in argument.items())
     if isinstance(shape, OneLabel | SomeLabels):
         return "\n".join(_line(label) for label in shape.labels)
-    if isinstance(asked, dict):
-        return "\n".join(f"{_line(name)}: {_line(structure)}" for name, structure in asked.items())
-    return ", ".join(map(str, asked)) if isinstance(asked, list) else str(asked or "")
+    if isinstance(argument, dict):
+        return "\n".join(f"{_line(name)}: {_line(structure)}" for name, structure in argument.items())
+    return ", ".join(map(str, argument)) if isinstance(argument, list) else str(argument or "")
 
 
 def _line(value: Any) -> str:
@@ -127,44 +127,45 @@ def _line(value: Any) -> str:
     return value if isinstance(value, str) and "\n" not in value else json.dumps(value, ensure_ascii=False)
 
 
-def _yes_or_no(asked: Any, given: dict[str, Any], chinese: bool) -> Shape:
-    if not isinstance(asked, str) or not asked.strip():
+def _yes_or_no(argument: Any, given: dict[str, Any], chinese: bool) -> Shape:
+    if not isinstance(argument, str) or not argument.strip():
         raise RequestError("there is no question", hint="type ai_filter(body, 'complains about food')")
     return YesOrNo((YES[2], NO[2]) if chinese else (YES[0], NO[0]))
 
 
-def _labels(asked: Any) -> tuple[str, ...]:
-    labels = list(asked) if isinstance(asked, list | dict) else []
+def _labels(argument: Any) -> tuple[str, ...]:
+    labels = list(argument) if isinstance(argument, list | dict) else []
     hint = "type a list of texts: ['praise', 'complaint'], or MAP {'praise': 'what it means', …}"
     if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
-        raise RequestError(f"these are no labels: {json.dumps(asked, ensure_ascii=False)}", hint=hint)
+        raise RequestError(f"these are no labels: {json.dumps(argument, ensure_ascii=False)}", hint=hint)
     if double := next((label for label in labels if labels.count(label) > 1), None):
         raise RequestError(f"the label {double!r} is there twice", hint=hint)
     return tuple(labels)
 
 
-def _structures(asked: Any) -> dict[str, Any]:
-    if not isinstance(asked, dict) or not asked:
+def _structures(argument: Any) -> dict[str, Any]:
+    if not isinstance(argument, dict) or not argument:
         raise RequestError(
-            f"these are no fields: {json.dumps(asked, ensure_ascii=False)}", hint=f"type names and SQL types: {EXAMPLE}"
+            f"these are no fields: {json.dumps(argument, ensure_ascii=False)}",
+            hint=f"type names and SQL types: {EXAMPLE}",
         )
-    for name, structure in asked.items():
+    for name, structure in argument.items():
         check_structure(structure, name)
-    double = [name for name in asked if [other.lower() for other in asked].count(name.lower()) > 1]
+    double = [name for name in argument if [other.lower() for other in argument].count(name.lower()) > 1]
     if double:
         raise RequestError(f"two fields have the name {double[0]!r}", hint="SQL does not tell upper from lower case")
-    return asked
+    return argument
 
 
-def _record(asked: Any, given: dict[str, Any], _: bool) -> Record:
-    fields, quotes = _structures(asked), bool(given.get("quotes"))
+def _record(argument: Any, given: dict[str, Any], _: bool) -> Record:
+    fields, quotes = _structures(argument), bool(given.get("quotes"))
     if quotes and any(name.lower() == "quotes" for name in fields):
         raise RequestError("with quotes := true no field can be called quotes", hint="type another name for the field")
     return Record(fields, quotes)
 
 
-def _score(asked: Any, given: dict[str, Any], _: bool) -> Score:
-    if not isinstance(asked, str) or not asked.strip():
+def _score(argument: Any, given: dict[str, Any], _: bool) -> Score:
+    if not isinstance(argument, str) or not argument.strip():
         raise RequestError("there is no criterion", hint="type ai_score(body, 'how angry the writer is')")
     low, high = given.get("low"), given.get("high")
     if not (isinstance(low, int | float) and isinstance(high, int | float) and low < high):
@@ -172,17 +173,17 @@ def _score(asked: Any, given: dict[str, Any], _: bool) -> Score:
     return Score(float(low), float(high))
 
 
-def _one_value(asked: Any, _: dict[str, Any], __: bool) -> OneValue:
-    return OneValue(check_structure(asked, "the answer"))
+def _one_value(argument: Any, _: dict[str, Any], __: bool) -> OneValue:
+    return OneValue(check_structure(argument, "the answer"))
 
 
 SHAPES: dict[str, Callable[[Any, dict[str, Any], bool], Shape]] = {
     "filter": _yes_or_no,
     "match": _yes_or_no,
-    "classify": lambda asked, *_: OneLabel(_labels(asked)),
-    "choose": lambda asked, *_: OneLabel(_labels(asked), known_at_bind=False),
+    "classify": lambda argument, *_: OneLabel(_labels(argument)),
+    "choose": lambda argument, *_: OneLabel(_labels(argument), fixed_at_bind=False),
     "sentiment": lambda *_: OneLabel(SENTIMENTS),
-    "labels": lambda asked, *_: SomeLabels(_labels(asked)),
+    "labels": lambda argument, *_: SomeLabels(_labels(argument)),
     "score": _score,
     "extract": _record,
     "each": lambda *given: Records(_record(*given)),
@@ -190,7 +191,7 @@ SHAPES: dict[str, Callable[[Any, dict[str, Any], bool], Shape]] = {
     **dict.fromkeys(("complete", "translate", "mask", "fix_grammar", "agg", "agg_answers"), lambda *_: FreeText()),
 }
 """The shape of each function's answer."""
-PROMPT_OF = {"choose": "classify", "sentiment": "classify"}
+PROMPT_ALIASES = {"choose": "classify", "sentiment": "classify"}
 """Functions that are asked in the words of another."""
 
 

@@ -42,25 +42,25 @@ class StatementUsage:
         if price:
             self.money = (self.money or 0.0) + price.cost(response.usage)
 
-    def budget_error(self, wishes: StatementOptions) -> BudgetError | None:
+    def budget_error(self, options: StatementOptions) -> BudgetError | None:
         """Return the error that stops the statement, if one of its limits is reached."""
         tokens = self.input_tokens + self.output_tokens
-        if (limit := wishes.llm_max_calls) is not None and self.sent >= limit:
+        if (limit := options.llm_max_calls) is not None and self.sent >= limit:
             return _reached("llm_max_calls", limit, self.sent, "calls")
-        if (limit := wishes.llm_max_tokens) is not None and tokens >= limit:
+        if (limit := options.llm_max_tokens) is not None and tokens >= limit:
             return _reached("llm_max_tokens", limit, tokens, "tokens")
-        if (most := wishes.llm_max_money) is not None and (self.money or 0.0) >= most:
+        if (most := options.llm_max_money) is not None and (self.money or 0.0) >= most:
             return _reached("llm_max_money", most, self.money or 0.0, "of money")
         return None
 
 
-def _reached(variable: str, limit: float, spent: float, unit: str) -> BudgetError:
+def _reached(variable: str, limit: float, used: float, unit: str) -> BudgetError:
     raised = limit * 2 or 1000
     return BudgetError(
-        f"the statement stopped at its budget {variable} = {limit:.12g}: it spent {spent:,.12g} {unit}; "
+        f"the statement stopped at its budget {variable} = {limit:.12g}: it spent {used:,.12g} {unit}; "
         "the answers so far are stored",
         variable=variable,
         limit=limit,
-        spent=spent,
+        spent=used,
         hint=f"type: SET VARIABLE {variable} = {raised:.12g}   and run it again: it goes on where it stopped",
     )

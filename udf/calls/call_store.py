@@ -303,6 +303,6 @@ def _record(call: CallRecord, now: float) -> tuple[Any, ...]:
     response, usage = call.response, call.response.usage
     code = response.error.code if response.error else None
     prompt = call.prompt[:PROMPT_CHARACTERS].encode("utf-8", "replace").decode()
-    asked = (now, call.model, call.engine, prompt)
+    parameters = (now, call.model, call.engine, prompt)
     tokens = (usage.input_tokens, usage.output_tokens)
-    return (*asked, response.finish_reason, code, *tokens, response.seconds, response.request_id)
+    return (*parameters, response.finish_reason, code, *tokens, response.seconds, response.request_id)

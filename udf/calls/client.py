@@ -24,7 +24,7 @@ from .call_record import CallRecord
 from .call_store import CallStore
 from .in_flight import InFlightCall
 from .leases import Leases, owner
-from .prices import Price, price_of
+from .prices import Price, find_price
 from .request_key import Key, request_key
 from .scope import CallScope
 from .write_ahead_log import WriteAheadLog
@@ -136,18 +136,18 @@ class CachingClient:
         cached = (await self._cached([key], scope, mode)).get(key)
         scope.usage.cached += cached is not None
         series(CACHE_HITS, spec.name).inc(cached is not None)
-        said = ""
+        received = ""
         if cached is None:
             with contextlib.ExitStack() as leaving:
                 (call,) = self._attach_all(spec, {key: replace(request, streamed=True)}, scope, mode)
                 leaving.callback(self._detach, call, scope)
                 async for piece in call.stream():
-                    said += piece
+                    received += piece
                     yield piece
                 cached = await asyncio.shield(call.result)
-        if cached.output and not said:
+        if cached.output and not received:
             yield cached.output
-        yield _with_history(replace(cached, output=cached.output or said or None), request, spec)
+        yield _with_history(replace(cached, output=cached.output or received or None), request, spec)
 
     async def _cached(self, keys: Iterable[Key], scope: CallScope, mode: StoreMode) -> dict[Key, Response]:
         answers = {key: scope.uncached_responses[key] for key in keys if key in scope.uncached_responses}
@@ -158,14 +158,14 @@ class CachingClient:
     async def _send_missing(
         self, spec: ModelSpec, unknown: dict[Key, Request], scope: CallScope, mode: StoreMode
     ) -> dict[Key, Response]:
-        asked = self._attach_all(spec, unknown, scope, mode)
+        calls = self._attach_all(spec, unknown, scope, mode)
         try:
-            responses = await _results([call.result for call in asked])
+            responses = await _results([call.result for call in calls])
         except BudgetError as error:
             await self._drain(scope)
             raise scope.usage.budget_error(scope.options) or error from None
         finally:
-            for call in asked:
+            for call in calls:
                 self._detach(call, scope)
         return dict(zip(unknown, responses, strict=True))
 
@@ -175,19 +175,19 @@ class CachingClient:
         """Let the scope wait for the calls in flight, and start the missing ones."""
         new: list[InFlightCall] = []
         price = _price(spec, scope)
-        asked = [self._attach(spec, key, request, price, mode, new) for key, request in unknown.items()]
+        calls = [self._attach(spec, key, request, price, mode, new) for key, request in unknown.items()]
         for call in new:
             call.stoppable |= scope.stops_calls
-        for call in asked:
+        for call in calls:
             call.waiting.append(scope)
         if new:
             self._start(self._dispatch(new, leased=mode == "on"), new)
-        return asked
+        return calls
 
     async def _drain(self, scope: CallScope) -> None:
         """Wait for all calls in flight of the scope: the process may end after it, and the calls are paid for."""
-        if under_way := [call.result for call in self._in_flight.values() if call.payer is scope]:
-            await asyncio.wait(under_way)
+        if in_flight := [call.result for call in self._in_flight.values() if call.payer is scope]:
+            await asyncio.wait(in_flight)
 
     def _attach(
         self, spec: ModelSpec, key: Key, request: Request, price: Price | None, mode: StoreMode, new: list[InFlightCall]
@@ -340,7 +340,7 @@ def _price(spec: ModelSpec, scope: CallScope) -> Price | None:
     Raises:
         SetupError: the scope has a limit of money, and `prices.yaml` has no price for the model.
     """
-    price = price_of(spec)
+    price = find_price(spec)
     if scope.options.llm_max_money is not None and price is None:
         raise SetupError(
             f"llm_max_money cannot be kept: no price of {spec.name} is known",

@@ -31,7 +31,7 @@ class Leases:
     def __init__(self, store: AsyncCallStore, start: Start) -> None:
         self._store = store
         self._start = start
-        self._held: set[Key] = set()
+        self._leased: set[Key] = set()
         self._unused: list[Key] = []
         self._beating = False
 
@@ -42,7 +42,7 @@ class Leases:
             StoreError: the store cannot be opened, or is locked.
         """
         granted = await self._store.call(CallStore.claim, keys, owner())
-        self._held |= granted
+        self._leased |= granted
         if granted and not self._beating:
             self._beating = True
             self._start(self._heartbeat())
@@ -51,7 +51,7 @@ class Leases:
     async def _heartbeat(self) -> None:
         """Renew the leases as long as there are any."""
         await asyncio.sleep(LEASE_SECONDS / 3)
-        while self._held:
+        while self._leased:
             with contextlib.suppress(StoreError):  # The disk may have space again before the leases expire.
                 await self._store.call(CallStore.heartbeat, owner())
             await asyncio.sleep(LEASE_SECONDS / 3)
@@ -59,12 +59,12 @@ class Leases:
 
     def settled(self, keys: Iterable[Key]) -> None:
         """Drop these leases here: `CallStore.record` releases them together with the answers."""
-        self._held.difference_update(keys)
+        self._leased.difference_update(keys)
 
     def release(self, key: Key) -> None:
         """Return a lease without an answer; all that are returned in one turn of the event loop share a transaction."""
-        if key in self._held:
-            self._held.discard(key)
+        if key in self._leased:
+            self._leased.discard(key)
             self._unused.append(key)
             if len(self._unused) == 1:
                 self._start(self._release_unused())

@@ -29,7 +29,7 @@ class Price(BaseModel):
 PRICES = TypeAdapter(dict[str, Price])
 
 
-def price_of(spec: ModelSpec) -> Price | None:
+def find_price(spec: ModelSpec) -> Price | None:
     """Return the model's price; None if it is unknown. Built-in models cost nothing.
 
     Raises:
@@ -49,10 +49,10 @@ def add_cost(rows: list[dict[str, Any]]) -> None:
     """
     prices = _prices()
     for row in rows:
-        row["money"] = _money(row, prices.get(row["model"]) or prices.get(row["engine"]))
+        row["money"] = _cost_of_row(row, prices.get(row["model"]) or prices.get(row["engine"]))
 
 
-def _money(row: dict[str, Any], price: Price | None) -> float | None:
+def _cost_of_row(row: dict[str, Any], price: Price | None) -> float | None:
     if price is None:
         return None
     return price.cost(Usage(row["input_tokens"] or 0, row["output_tokens"] or 0))

@@ -18,13 +18,13 @@ class StatementCache:
         self._answers: dict[tuple[str, StoreMode, Request], Response] = {}
         self._room = MAX_BYTES
 
-    def get(self, asked: tuple[str, StoreMode, Request]) -> Response | None:
+    def get(self, key: tuple[str, StoreMode, Request]) -> Response | None:
         """Return the answer; None if it is not in memory."""
-        return self._answers.get(asked)
+        return self._answers.get(key)
 
-    def put(self, asked: tuple[str, StoreMode, Request], response: Response | None) -> None:
+    def put(self, key: tuple[str, StoreMode, Request], response: Response | None) -> None:
         """Add the answer, if it is new and complete and the limit is not reached."""
-        if response is not None and response.is_complete and self._room > 0 and asked not in self._answers:
-            self._answers[asked] = response
+        if response is not None and response.is_complete and self._room > 0 and key not in self._answers:
+            self._answers[key] = response
             texts = sum(len(message.content) for message in response.history)
             self._room -= OVERHEAD_BYTES + texts + 8 * len(response.embedding or ())

@@ -87,7 +87,7 @@ def aggregate(
         )
     ]
     while active := [row for row in rows if row and row.answer is None and not row.is_pending]:
-        _ask_level(session, active, mode)
+        _request_level(session, active, mode)
     return pa.array([_result(session, row) for row in rows], pa.string())
 
 
@@ -113,19 +113,21 @@ def _aggregate(
     return Aggregate(name, texts, first, later, max(1, tokens) * tree.BYTES_PER_TOKEN)
 
 
-def _ask_level(session: Session, rows: Sequence[Aggregate], mode: Column) -> None:
+def _request_level(session: Session, rows: Sequence[Aggregate], mode: Column) -> None:
     """Ask the present level of all rows at once."""
     parts = [row.parts() for row in rows]
     requests = [[row.request(part) for part in cut] for row, cut in zip(rows, parts, strict=True)]
     names = pa.chunked_array(
         [pa.array([row.name for row, cut in zip(rows, parts, strict=True) for _ in cut], pa.string())]
     )
-    flat = [request for asked in requests for request in asked]
-    answers, places = answer_distinct(session, names, flat, mode, note_failures=False)
-    rest = iter(places)
-    for row, cut, asked in zip(rows, parts, requests, strict=True):
-        found = [None if place is None else answers[place] for place in (next(rest) for _ in asked)]
-        row.is_pending = any(one is None and request is not None for one, request in zip(found, asked, strict=True))
+    flat = [request for row_requests in requests for request in row_requests]
+    answers, indices = answer_distinct(session, names, flat, mode, note_failures=False)
+    rest = iter(indices)
+    for row, cut, row_requests in zip(rows, parts, requests, strict=True):
+        found = [None if index is None else answers[index] for index in (next(rest) for _ in row_requests)]
+        row.is_pending = any(
+            one is None and request is not None for one, request in zip(found, row_requests, strict=True)
+        )
         if not row.is_pending:
             row.climb(cut, found)
 

@@ -52,15 +52,15 @@ def requests_from_arrow(column: pa.ChunkedArray) -> list[Request | None]:
     Raises:
         RequestError: a request cannot be read.
     """
-    kind = column.type
-    names = {field.name for field in kind} if pa.types.is_struct(kind) else set()
+    data_type = column.type
+    names = {field.name for field in data_type} if pa.types.is_struct(data_type) else set()
     if {"messages", "options"} <= names:
         return [None if row is None else _request(row) for row in column.to_pylist()]
     if names & set(INSTRUCTION):
         return params_requests(column)
     texts = prompt_texts(column)
     requests = [None if text is None else Request.of(text) for text in texts]
-    if not pa.types.is_map(kind):
+    if not pa.types.is_map(data_type):
         return requests
     return [
         read_params(row, typed=False) if row and row.keys() & set(INSTRUCTION) else request
@@ -111,8 +111,8 @@ def _struct_rows(column: pa.ChunkedArray) -> list[dict[str, Any] | None]:
     return [{**row, **cells} if valid else None for row, cells, valid in zip(rows, named, there, strict=True)]
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+def _is_text(data_type: pa.DataType) -> bool:
+    return bool(pa.types.is_string(data_type) or pa.types.is_large_string(data_type))
 
 
 def _request(row: dict[str, Any]) -> Request | None:
@@ -173,14 +173,14 @@ def _lists(rows: Sequence[Sequence[object]], values: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(accumulate(map(len, rows), initial=0), pa.int32()), values)
 
 
-def _structs(kind: pa.StructType, columns: Sequence[Any], rows: Sequence[object] | None = None) -> pa.Array:
+def _structs(data_type: pa.StructType, columns: Sequence[Any], rows: Sequence[object] | None = None) -> pa.Array:
     """Return a column of STRUCTs from one column for each field; a row that is None becomes NULL."""
     arrays = [
         column if isinstance(column, pa.Array) else pa.array(column, field.type)
-        for column, field in zip(columns, kind, strict=True)
+        for column, field in zip(columns, data_type, strict=True)
     ]
     absent = None if rows is None else pa.array([row is None for row in rows], pa.bool_())
-    return pa.StructArray.from_arrays(arrays, fields=list(kind), mask=absent)
+    return pa.StructArray.from_arrays(arrays, fields=list(data_type), mask=absent)
 
 
 def messages_to_rows(messages: Iterable[Message]) -> list[dict[str, Any]]:
@@ -193,14 +193,14 @@ def failure_to_row(failure: Failure | None) -> dict[str, Any] | None:
     return {"code": failure.code, "message": failure.message, "retryable": failure.retryable} if failure else None
 
 
-def take_rows(distinct: pa.Array, places: list[int | None]) -> pa.Array:
+def take_rows(distinct: pa.Array, indices: list[int | None]) -> pa.Array:
     """Return a column whose row i is `distinct[places[i]]`, or NULL."""
-    return distinct.take(pa.array(places, pa.int32()))
+    return distinct.take(pa.array(indices, pa.int32()))
 
 
-def sql_type_name(kind: pa.DataType) -> str:
+def sql_type_name(data_type: pa.DataType) -> str:
     """Return the SQL name of an Arrow type, close enough for an error message."""
     names = {pa.int32(): "INTEGER", pa.int64(): "BIGINT", pa.binary(): "BLOB", pa.bool_(): "BOOLEAN"}
-    if pa.types.is_list(kind):
-        return f"{sql_type_name(kind.value_type)}[]"
-    return names.get(kind, str(kind).upper())
+    if pa.types.is_list(data_type):
+        return f"{sql_type_name(data_type.value_type)}[]"
+    return names.get(data_type, str(data_type).upper())

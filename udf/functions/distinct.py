@@ -37,9 +37,9 @@ def answer_distinct(
         session.statement.rows[spec.name] += sum(position in chosen for position in positions)
         found = source.responses(spec, list(chosen.values()), store_mode(mode))
         answers |= zip(chosen, found, strict=True)
-    for asked, position in distinct.items():
+    for row, position in distinct.items():
         if note_failures and (response := answers[position]) is not None:
-            session.statement.note_failure(asked, response.error)
+            session.statement.note_failure(row, response.error)
     return [answers[position] for position in range(len(distinct))], positions
 
 

@@ -44,16 +44,16 @@ def read_params(given: dict[str, Any], *, typed: bool = True) -> Request | None:
     """
     if not any(key in given for key in INSTRUCTION):
         raise RequestError("llm_param has no instruction", hint="write llm_param({'instruction': 'your prompt'})")
-    known = {key: value for key, value in given.items() if value is not None}
-    instruction = _first(known, INSTRUCTION)
+    params = {key: value for key, value in given.items() if value is not None}
+    instruction = _first(params, INSTRUCTION)
     if instruction is None:
         return None
-    _refuse_unknown(known)
+    _refuse_unknown(params)
     options = read_options(
-        {key: value if typed else _untyped(key, value) for key, value in known.items() if key not in TURN_KEYS}
+        {key: value if typed else _untyped(key, value) for key, value in params.items() if key not in TURN_KEYS}
     )
-    turn = Message("user", _text("instruction", instruction), _images(_first(known, IMAGES)))
-    return Request(build_messages(_history(known.get("history")), turn, _first(known, SYSTEM)), options)
+    turn = Message("user", _text("instruction", instruction), _images(_first(params, IMAGES)))
+    return Request(build_messages(_history(params.get("history")), turn, _first(params, SYSTEM)), options)
 
 
 def continue_conversation(earlier: tuple[Message, ...], request: Request) -> Request:
@@ -83,13 +83,13 @@ def _untyped(key: str, text: Any) -> Any:
         return text
 
 
-def _first(known: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((known[key] for key in keys if key in known), None)
+def _first(params: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((params[key] for key in keys if key in params), None)
 
 
-def _refuse_unknown(known: dict[str, Any]) -> None:
+def _refuse_unknown(params: dict[str, Any]) -> None:
     everything = OPTION_NAMES | ALIASES.keys() | set(TURN_KEYS)
-    for key in known:
+    for key in params:
         if key not in everything and key.partition(".")[0] not in PASSTHROUGH_PREFIXES:
             raise RequestError(f"llm_param has no key {key!r}", hint=did_you_mean(key, everything))
 

@@ -59,14 +59,14 @@ def text2sql_detail(
         mode: whether the call store is read and written.
     """
     distinct: dict[QuestionKey, int] = {}
-    places = [None if question is None else distinct.setdefault(question, len(distinct)) for question in questions]
+    indices = [None if question is None else distinct.setdefault(question, len(distinct)) for question in questions]
     answers = source.sql_results(list(distinct), mode)
-    for asked, found in zip(distinct, answers, strict=True):
+    for key, found in zip(distinct, answers, strict=True):
         if found is not None:
-            statement.note_failure(asked, found.error)
+            statement.note_failure(key, found.error)
             if found.left_out:
                 statement.add_warning(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
-    return take_rows(pa.array([found and _row(found) for found in answers], DETAIL), places)
+    return take_rows(pa.array([found and _row(found) for found in answers], DETAIL), indices)
 
 
 @dataclass(frozen=True, slots=True)

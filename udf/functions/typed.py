@@ -61,8 +61,8 @@ def answer(
 
 def inputs(column: Column) -> list[Input | None]:
     """Return what each row shows to the model; None for NULL."""
-    kind = column.type
-    if not (pa.types.is_nested(kind) or pa.types.is_map(kind)):
+    data_type = column.type
+    if not (pa.types.is_nested(data_type) or pa.types.is_map(data_type)):
         return [None if text is None else Input(text) for text in prompt_texts(column)]
     there = column.is_valid().to_pylist()
     texts = [text for (text,) in json_rows(pa.table([column], names=["c"]))]
@@ -79,8 +79,8 @@ def _first_request(session: Session, name: str | None, row: Row | None) -> Reque
 def _responses(
     session: Session, names: Column, requests: Sequence[Request | None], mode: Column
 ) -> list[Response | None]:
-    answers, places = answer_distinct(session, names, requests, mode, note_failures=False)
-    return [None if place is None else answers[place] for place in places]
+    answers, indices = answer_distinct(session, names, requests, mode, note_failures=False)
+    return [None if index is None else answers[index] for index in indices]
 
 
 def _repeat(row: Row | None, request: Request | None, response: Response | None) -> Request | None:

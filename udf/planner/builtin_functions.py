@@ -11,7 +11,7 @@ from ..raw_sql import execute_raw
 
 FUNCTIONS = "SELECT DISTINCT function_name, function_type, stability FROM duckdb_functions() WHERE internal"
 KEYWORDS = "SELECT keyword_name FROM duckdb_keywords()"
-MANY_ROWS = frozenset({"unnest"})
+SET_RETURNING = frozenset({"unnest"})
 """Written like a function of a row; it makes several rows of one."""
 
 
@@ -39,10 +39,12 @@ def builtin_functions(connection: duckdb.DuckDBPyConnection) -> BuiltinFunctions
     with _READING:
         if not _FOUND:
             rows = execute_raw(connection, FUNCTIONS)
-            words = {name for (name,) in execute_raw(connection, KEYWORDS)}
+            keywords = {name for (name,) in execute_raw(connection, KEYWORDS)}
             volatile = frozenset(name for name, _, stability in rows if stability == "VOLATILE")
-            aggregates = {name for name, kind, _ in rows if kind == "aggregate"}
-            scalars = {name for name, kind, _ in rows if kind == "scalar"} - aggregates - MANY_ROWS
-            names = frozenset(words.union(name for name, _, _ in rows))
+            aggregates = {name for name, function_type, _ in rows if function_type == "aggregate"}
+            scalars = (
+                {name for name, function_type, _ in rows if function_type == "scalar"} - aggregates - SET_RETURNING
+            )
+            names = frozenset(keywords.union(name for name, _, _ in rows))
             _FOUND.append(BuiltinFunctions(names, volatile, frozenset(scalars)))
         return _FOUND[0]

@@ -74,8 +74,8 @@ def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites
 
 def restrict_to_cache(call: Node) -> None:
     """Let a numbered call answer from the cache only."""
-    place = -1 if call["function_name"].lower() in AI_FUNCTIONS else -2
-    mode = call["arguments"][place]["expression"]
+    index = -1 if call["function_name"].lower() in AI_FUNCTIONS else -2
+    mode = call["arguments"][index]["expression"]
     mode["arguments"][-1]["expression"] = constant(f"{SITE_MARK}{CACHE_ONLY}")
 
 
@@ -87,11 +87,11 @@ def _likeness(call: Node) -> str:
             return [plain(part) for part in tree]
         if not isinstance(tree, dict):
             return tree
-        kept = {key: plain(value) for key, value in tree.items() if not key.startswith("query_location")}
-        kept.pop("quackllm_site", None)
-        if "column_names" in kept:
-            kept["column_names"] = [str(kept["column_names"][-1]).lower()]
-        return kept
+        normalized = {key: plain(value) for key, value in tree.items() if not key.startswith("query_location")}
+        normalized.pop("quackllm_site", None)
+        if "column_names" in normalized:
+            normalized["column_names"] = [str(normalized["column_names"][-1]).lower()]
+        return normalized
 
     return json.dumps({**plain(call), "alias": ""})
 
@@ -108,8 +108,8 @@ def _number_call(call: Node, number: int) -> None:
         given = [constant(None), *given] if name == "llm_chat" and len(given) == 1 else given
     else:
         behind, given = "quackllm_chat", [constant(name), *_arguments(call, ("request",))]
-    place = 0 if behind == "quackllm_text2sql" else -1
-    given[place] = function(PROMPT_VALUE, given[place])
+    index = 0 if behind == "quackllm_text2sql" else -1
+    given[index] = function(PROMPT_VALUE, given[index])
     mode = function("concat", function("getvariable", constant(MODE_VARIABLE)), constant(f"{SITE_MARK}{site}"))
     numbered = function(behind, *given, mode, constant(number), alias=call["alias"])
     if name == "text2sql":

@@ -33,7 +33,7 @@ UNNUMBERED = 0
 
 
 @dataclass
-class Noted:
+class PendingCalls:
     """What one call site asks in one run."""
 
     requests: PendingRequests = field(default_factory=dict)
@@ -59,7 +59,7 @@ class DryRun(AnswerSource):
     def __init__(self, session: Session, sites: CallSites) -> None:
         self._session, self._sites = session, sites
         self._cached = CachedAnswers(session)
-        self._held: dict[int, Noted] = {}
+        self._pending: dict[int, PendingCalls] = {}
         self._missing: set[int] = set()
         """The sites of which an answer was missing in this run."""
         self._complete = {UNNUMBERED} | {site for site, upstream in sites.upstream.items() if not upstream}
@@ -68,8 +68,8 @@ class DryRun(AnswerSource):
         """The sites all of whose requests were noted in a run: none of them can be missing in another."""
         self._full = False
         self._runs = 0
-        self._asked: deque[tuple[PendingRequests, Future[None]]] = deque()
-        self._noting = threading.Lock()
+        self._in_flight: deque[tuple[PendingRequests, Future[None]]] = deque()
+        self._lock = threading.Lock()
 
     def at_site(self, site: int) -> AnswerSource:
         """Return the answers for one numbered call site of the statement."""
@@ -88,14 +88,14 @@ class DryRun(AnswerSource):
     ) -> Sequence[Response | None]:
         """Return the cached responses, and note the other requests of a call site."""
         responses = self._cached.responses(spec, requests, mode)
-        with self._noting:
+        with self._lock:
             if not self._runs:  # What is found later was sent by this very statement.
                 series(CACHE_HITS, spec.name).inc(sum(response is not None for response in responses))
-            place = (spec.name, mode)
-            in_flight = [sent.get(place, {}) for sent, _ in self._asked]
+            model = (spec.name, mode)
+            in_flight = [sent.get(model, {}) for sent, _ in self._in_flight]
             missing = [request for request, response in zip(requests, responses, strict=True) if response is None]
-            if missing and self._may_hold(site):
-                new = self._held.setdefault(site, Noted()).requests.setdefault(place, {})
+            if missing and self._may_collect(site):
+                new = self._pending.setdefault(site, PendingCalls()).requests.setdefault(model, {})
                 new.update((each, spec) for each in missing if not any(each in sent for sent in in_flight))
                 self._send_if_full()
             if missing:
@@ -108,10 +108,10 @@ class DryRun(AnswerSource):
         """Return the known SQL, and note the other questions of a call site."""
         results = self._cached.sql_results(questions, mode)
         missing = [question for question, found in zip(questions, results, strict=True) if found is None]
-        with self._noting:
-            if missing and self._may_hold(site):
-                noted = self._held.setdefault(site, Noted()).questions.setdefault(mode, {})
-                noted.update(dict.fromkeys(missing))
+        with self._lock:
+            if missing and self._may_collect(site):
+                pending = self._pending.setdefault(site, PendingCalls()).questions.setdefault(mode, {})
+                pending.update(dict.fromkeys(missing))
             if missing:
                 self._missing.add(site)
         return results
@@ -122,20 +122,20 @@ class DryRun(AnswerSource):
         Raises:
             duckdb.Error: the statement is not the same in each run.
         """
-        with self._noting:
+        with self._lock:
             again, self._runs = bool(self._missing), self._runs + 1
             if self._settled & self._missing:
                 raise duckdb.InvalidInputException("it calls models for other rows each time it runs")
             self._settled |= self._complete - {UNNUMBERED} - self._sites.loops.keys()
-            ready = [site for site in self._held if not self._upstream(site) & self._missing]
-            ready = ready or list(self._held)  # Sites that name each other: nothing can be known of them.
+            ready = [site for site in self._pending if not self._upstream(site) & self._missing]
+            ready = ready or list(self._pending)  # Sites that name each other: nothing can be known of them.
             self._complete |= {site for site in self._sites.upstream if not self._upstream(site) & self._missing}
-            sent = [self._held[site] for site in ready]
-            self._held, self._missing, self._full = {}, set(), False
-            self._send([noted.requests for noted in sent])
-            self._land(0)
-        for noted in sent:
-            for mode, questions in noted.questions.items():
+            sent = [self._pending[site] for site in ready]
+            self._pending, self._missing, self._full = {}, set(), False
+            self._send([pending.requests for pending in sent])
+            self._wait_for_in_flight(0)
+        for pending in sent:
+            for mode, questions in pending.questions.items():
                 resolve_questions(self._session, list(questions), mode)
         return again
 
@@ -143,43 +143,45 @@ class DryRun(AnswerSource):
         """Return the sites that must have their answers before this one; what has no number may be any of them."""
         return self._sites.upstream[site] | {UNNUMBERED} if site != UNNUMBERED else frozenset()
 
-    def _may_hold(self, site: int) -> bool:
+    def _may_collect(self, site: int) -> bool:
         """Whether what this site asks now may be what the statement needs."""
         loop = self._sites.loops.get(site, frozenset())  # Of a loop's rounds only the first without its answers.
         return not loop & self._missing and (not self._full or site in self._complete)
 
     def _send_if_full(self) -> None:
-        if sum(noted.count() for noted in self._held.values()) < (EARLY_BATCH if self._early() else MAX_PENDING):
+        if sum(pending.count() for pending in self._pending.values()) < (EARLY_BATCH if self._early() else MAX_PENDING):
             return
-        ready = [self._held.pop(site) for site in list(self._held) if site in self._complete]
+        ready = [self._pending.pop(site) for site in list(self._pending) if site in self._complete]
         if not ready:  # They are found again in the next run, when what they depend on is known.
             self._full = True
-            self._held.clear()
-        self._send([noted.requests for noted in ready])
-        self._land(MAX_PENDING if self._early() else 0)
+            self._pending.clear()
+        self._send([pending.requests for pending in ready])
+        self._wait_for_in_flight(MAX_PENDING if self._early() else 0)
 
     def _early(self) -> bool:
         """Whether the first may be sent while the run goes on: of a list of answers in a request there may be half."""
         return len(self._sites) == 1 and not self._sites.loops
 
-    def _send(self, noted: Sequence[PendingRequests]) -> None:
+    def _send(self, batches: Sequence[PendingRequests]) -> None:
         merged: PendingRequests = {}
-        for requests in noted:
-            for place, found in requests.items():
-                merged.setdefault(place, {}).update(found)
+        for requests in batches:
+            for model, found in requests.items():
+                merged.setdefault(model, {}).update(found)
         self._session.statement.expect_calls(_count(merged))
-        self._asked.append((merged, event_loop.submit(_ask_all(self._session, merged))))
+        self._in_flight.append((merged, event_loop.submit(_send_all(self._session, merged))))
 
-    def _land(self, most: int) -> None:
+    def _wait_for_in_flight(self, max_in_flight: int) -> None:
         """Wait until no more than so many requests are under way; an error among those that have ended is raised."""
-        while self._asked and (self._asked[0][1].done() or sum(_count(noted) for noted, _ in self._asked) > most):
-            self._session.statement.wait(self._asked[0][1])
-            self._asked.popleft()
+        while self._in_flight and (
+            self._in_flight[0][1].done() or sum(_count(pending) for pending, _ in self._in_flight) > max_in_flight
+        ):
+            self._session.statement.wait(self._in_flight[0][1])
+            self._in_flight.popleft()
 
     def cancel(self) -> None:
         """Ask nothing more of what was noted: the run has failed, or was interrupted."""
-        for _, asking in self._asked:
-            asking.cancel()
+        for _, future in self._in_flight:
+            future.cancel()
 
 
 class _Site(AnswerSource):
@@ -197,19 +199,19 @@ class _Site(AnswerSource):
         return self._run.sql_results_at(self._site, questions, mode)
 
 
-def _count(noted: PendingRequests) -> int:
-    return sum(map(len, noted.values()))
+def _count(pending: PendingRequests) -> int:
+    return sum(map(len, pending.values()))
 
 
-async def _ask_all(session: Session, noted: PendingRequests) -> None:
+async def _send_all(session: Session, pending: PendingRequests) -> None:
     """Ask, those that begin alike next to each other: a service that keeps prefixes reads them once."""
-    asking = []
-    for (_, mode), requests in noted.items():
+    prefetches = []
+    for (_, mode), requests in pending.items():
         for spec in list(requests.values())[:1]:  # All of one name are of one spec; there may be none.
-            ordered = sorted(requests, key=_words)
-            asking.append(session.client.prefetch(spec, ordered, session.statement.scope, mode))
-    await asyncio.gather(*asking)
+            ordered = sorted(requests, key=_message_texts)
+            prefetches.append(session.client.prefetch(spec, ordered, session.statement.scope, mode))
+    await asyncio.gather(*prefetches)
 
 
-def _words(request: Request) -> list[str]:
+def _message_texts(request: Request) -> list[str]:
     return [message.content for message in request.messages]

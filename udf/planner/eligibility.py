@@ -65,7 +65,7 @@ def _operators(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _with_definitions(
-    connection: duckdb.DuckDBPyConnection, text: str, known: frozenset[str]
+    connection: duckdb.DuckDBPyConnection, text: str, function_names: frozenset[str]
 ) -> tuple[str, frozenset[str]]:
     """Return the statement with the SQL of the views and macros that it names, and that these name.
 
@@ -73,7 +73,9 @@ def _with_definitions(
     something is called that is neither DuckDB's nor ours.
     """
     text = _expanded(text, dict(execute_raw(connection, VIEWS)))
-    unknown = {name for name in CALLED.findall(text) if name not in known and not name.startswith(OUR_PREFIXES)}
+    unknown = {
+        name for name in CALLED.findall(text) if name not in function_names and not name.startswith(OUR_PREFIXES)
+    }
     if not unknown and not QUOTED_CALL.search(text):
         return text, frozenset()
     rows = execute_raw(connection, MACROS)

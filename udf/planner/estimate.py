@@ -17,7 +17,7 @@ from ...workers.messages import Request, Response, Usage
 from ...workers.serving.retry import estimate_tokens
 from ..calls.call_store import CallStore
 from ..calls.model_estimate import ModelEstimate
-from ..calls.prices import price_of
+from ..calls.prices import find_price
 from ..calls.request_key import request_key
 from ..session.answer_source import MADE_UP, AnswerSource
 from ..session.session import Session
@@ -48,10 +48,10 @@ class CostEstimator(AnswerSource):
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return the known answers, and for the others the request's hash."""
-        known = self._cached.responses(spec, requests, mode)
+        cached = self._cached.responses(spec, requests, mode)
         with self._counting:
             found = self.models.setdefault(spec.name, ModelEstimate(spec.name))
-            for request, response in zip(requests, known, strict=True):
+            for request, response in zip(requests, cached, strict=True):
                 if (spec.name, request) not in self._seen:
                     self._seen.add((spec.name, request))
                     self._count(found, spec, request, response)
@@ -59,7 +59,7 @@ class CostEstimator(AnswerSource):
             Response(request_key(spec.identity, request).hex(), model=spec.name, request_id=MADE_UP)
             for request in requests
         )
-        return [there or made for there, made in zip(known, made_up, strict=True)]
+        return [there or made for there, made in zip(cached, made_up, strict=True)]
 
     def _count(self, found: ModelEstimate, spec: ModelSpec, request: Request, response: Response | None) -> None:
         found.calls += 1
@@ -71,7 +71,7 @@ class CostEstimator(AnswerSource):
         usage = Usage(estimate_tokens(request), 0 if request.kind == "embed" else round(length))
         found.input_tokens = (found.input_tokens or 0) + usage.input_tokens
         found.output_tokens = (found.output_tokens or 0) + usage.output_tokens
-        if price := price_of(spec):
+        if price := find_price(spec):
             found.money = (found.money or 0.0) + price.cost(usage)
 
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
@@ -138,19 +138,19 @@ def estimates_for_statement(
     except SqlglotError:
         return {}
     calls = (node for node in tree.find_all(exp.Anonymous) if node.name.lower() == "llm_estimate")
-    asked = [_text_of(call.expressions[0], values) for call in calls if call.expressions]
-    return {sql: estimate(connection, session, sql, None) for sql in asked if sql is not None}
+    questions = [_literal_text(call.expressions[0], values) for call in calls if call.expressions]
+    return {sql: estimate(connection, session, sql, None) for sql in questions if sql is not None}
 
 
-def _text_of(argument: exp.Expr, values: Any) -> str | None:
+def _literal_text(argument: exp.Expr, values: Any) -> str | None:
     """Return the text that a literal or a parameter stands for."""
     if isinstance(argument, exp.Literal):
         return str(argument.this)
     name = argument.name
     if isinstance(values, dict):
         return values.get(name)
-    place = int(name) - 1 if name.isdigit() else 0
-    return values[place] if values and place < len(values) else None
+    index = int(name) - 1 if name.isdigit() else 0
+    return values[index] if values and index < len(values) else None
 
 
 async def _answer_tokens(session: Session) -> dict[str, float]:

@@ -32,7 +32,7 @@ def add_guards(reading: ModelQuery) -> Node:
 
 def guard_where_and_joins(select: Node, names: frozenset[str], reading: ModelQuery) -> None:
     """Guard the predicates of ON and WHERE; where all joins are inner, they are one list."""
-    joins = list(joins_of(select["from_table"]))
+    joins = list(find_joins(select["from_table"]))
     native: list[Node] = []
     if all(_is_inner(join) for join in joins):
         for join in joins:
@@ -41,11 +41,11 @@ def guard_where_and_joins(select: Node, names: frozenset[str], reading: ModelQue
     _guard(select, "where_clause", native, names, reading)
 
 
-def joins_of(source: Node) -> Iterator[Node]:
+def find_joins(source: Node) -> Iterator[Node]:
     """Yield the joins of a FROM, without those of its subqueries."""
     if source["type"] == "JOIN":
-        yield from joins_of(source["left"])
-        yield from joins_of(source["right"])
+        yield from find_joins(source["left"])
+        yield from find_joins(source["right"])
         yield source
 
 
@@ -68,9 +68,9 @@ def _guard(holder: Node, clause: str, before: Sequence[Node], names: frozenset[s
     native, calling = split_predicates(holder[clause], names, reading.is_call)
     guard, done = [*before, *native], list(native)
     for part in calling:
-        held = case_when(conjunction(guard), part) if guard and not contains_query(part) else part
-        done.append(held)
-        guard.append(held)
+        guarded = case_when(conjunction(guard), part) if guard and not contains_query(part) else part
+        done.append(guarded)
+        guard.append(guarded)
     if calling:
         holder[clause] = conjunction(done)
 

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from .guards import guard_where_and_joins, joins_of
+from .guards import find_joins, guard_where_and_joins
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
 from .tree import Node, constant, is_function, modifier, walk
@@ -35,12 +35,12 @@ class LimitBatches:
     """The waves of one statement. `passed` rows of the first `size` satisfy its conditions, as far as is known.
 
     Args:
-        wanted: how many rows its LIMIT and OFFSET reach.
-        asking, native: the conditions that ask, and the SELECT with only the others.
+        row_limit: how many rows its LIMIT and OFFSET reach.
+        model_condition, native: the conditions that call a model, and the SELECT with only the others.
     """
 
-    wanted: int
-    asking: Node
+    row_limit: int
+    model_condition: Node
     native: Node
     size: int
 
@@ -50,14 +50,14 @@ class LimitBatches:
         batch["modifiers"] = [each for each in batch["modifiers"] if each["type"] != "LIMIT_MODIFIER"]
         size = {"limit": constant(self.size), "offset": None, "limit_type": "ROW_COUNT"}
         batch["modifiers"].append({"type": "LIMIT_MODIFIER", **size})
-        batch["select_list"].append({**deepcopy(self.asking), "alias": PASSED_COLUMN})
+        batch["select_list"].append({**deepcopy(self.model_condition), "alias": PASSED_COLUMN})
         return batch
 
     def is_satisfied(self, rows: int, passed: int) -> bool:
         """Return whether the wave reached far enough; if not, the next is larger."""
-        if passed >= self.wanted or rows < self.size:
+        if passed >= self.row_limit or rows < self.size:
             return True
-        needed = self.size * self.wanted // max(passed, 1) * 5 // 4
+        needed = self.size * self.row_limit // max(passed, 1) * 5 // 4
         self.size = max(2 * self.size, min(needed, GROWTH * self.size))
         return False
 
@@ -72,28 +72,28 @@ def limit_batches(reading: ModelQuery, arguments: Any) -> LimitBatches | None:
     select = reading.tree
     if select["type"] != "SELECT_NODE" or any(select[name] for name in CHANGES_ROWS) or modifier(select, "DISTINCT"):
         return None
-    wanted = _rows_wanted(modifier(select, "LIMIT"), arguments)
+    row_limit = _row_limit(modifier(select, "LIMIT"), arguments)
     named = call_aliases(select, reading.is_call)
-    if not wanted or not select["where_clause"] or not _in_native_order(select, reading, named):
+    if not row_limit or not select["where_clause"] or not _in_native_order(select, reading, named):
         return None
     if not reading.is_row_by_row(select["select_list"]):
         return None
     native = deepcopy(select)
     guard_where_and_joins(native, named, reading)
     parts = conjuncts(native["where_clause"])
-    asking = [part for part in parts if contains_call(part, reading.is_call)]
-    if not asking or references_any(select["where_clause"], named) or _takes_null(select, reading):
+    model_conditions = [part for part in parts if contains_call(part, reading.is_call)]
+    if not model_conditions or references_any(select["where_clause"], named) or _takes_null(select, reading):
         return None
-    kept = [part for part in parts if part not in asking]
-    native["where_clause"] = conjunction(kept) if kept else None
+    native_conditions = [part for part in parts if part not in model_conditions]
+    native["where_clause"] = conjunction(native_conditions) if native_conditions else None
     native["select_list"] = [item for item in native["select_list"] if _is_native(item, reading, named)]
-    native["select_list"] += _parameters_left_out(select, [{**native, "modifiers": []}, asking])
-    return LimitBatches(wanted, conjunction(asking), native, max(FIRST, 2 * wanted))
+    native["select_list"] += _dropped_parameters(select, [{**native, "modifiers": []}, model_conditions])
+    return LimitBatches(row_limit, conjunction(model_conditions), native, max(FIRST, 2 * row_limit))
 
 
-def _parameters_left_out(select: Node, kept: Sequence[Any]) -> list[Node]:
+def _dropped_parameters(select: Node, remaining: Sequence[Any]) -> list[Node]:
     """Return the parameters that only the parts left out name: DuckDB takes no value for one that is not there."""
-    names = {node["identifier"] for node in walk(kept) if node.get("class") == "PARAMETER"}
+    names = {node["identifier"] for node in walk(remaining) if node.get("class") == "PARAMETER"}
     found = {node["identifier"]: node for node in walk(select) if node.get("class") == "PARAMETER"}
     return [{**deepcopy(node), "alias": f"quackllm_{name}"} for name, node in found.items() if name not in names]
 
@@ -102,7 +102,7 @@ def _is_native(part: Node, reading: ModelQuery, named: frozenset[str]) -> bool:
     return not contains_call(part, reading.is_call) and not references_any(part, named)
 
 
-def _rows_wanted(limit: Node | None, arguments: Any) -> int | None:
+def _row_limit(limit: Node | None, arguments: Any) -> int | None:
     """Return how many rows LIMIT and OFFSET reach; None where that is no plain number."""
     if limit is None or limit["limit_type"] != "ROW_COUNT":
         return None
@@ -135,7 +135,7 @@ def _in_native_order(select: Node, reading: ModelQuery, named: frozenset[str]) -
 
 
 def _takes_null(select: Node, reading: ModelQuery) -> bool:
-    clauses = [select["where_clause"], *(join["condition"] for join in joins_of(select["from_table"]))]
+    clauses = [select["where_clause"], *(join["condition"] for join in find_joins(select["from_table"]))]
     parts = [part for clause in clauses for part in conjuncts(clause) if contains_call(part, reading.is_call)]
     return any(takes_null(node) and contains_call(node, reading.is_call) for part in parts for node in walk(part))
 

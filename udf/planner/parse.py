@@ -33,7 +33,7 @@ class ModelQuery:
     Args:
         text: the SELECT as the user wrote it; of CREATE TABLE AS, INSERT and COPY the part that is one.
         tree: the same, as DuckDB read it.
-        whole: whether the statement is nothing but the SELECT.
+        is_whole_statement: whether the statement is nothing but the SELECT.
         target: the table that CREATE TABLE makes; None for other statements.
         names: the models' names and those of our functions that call one.
         scalars: the functions of which each row's value needs no other row.
@@ -41,7 +41,7 @@ class ModelQuery:
 
     text: str
     tree: Node
-    whole: bool
+    is_whole_statement: bool
     target: str | None
     names: frozenset[str]
     scalars: frozenset[str]
@@ -121,12 +121,12 @@ def _query_part(tokens: list[Token]) -> list[Token]:
     if first is TokenType.COPY and tokens[1].token_type is TokenType.L_PAREN:
         return tokens[2 : _end(tokens, 1)]
     if first is TokenType.CREATE and any(token.token_type is TokenType.TABLE for token in tokens[:5]):
-        start = next((place for place, token in _flat(tokens) if token.token_type is TokenType.ALIAS), -1)
+        start = next((index for index, token in _flat(tokens) if token.token_type is TokenType.ALIAS), -1)
         return (
             [] if start < 0 or any(token.text.upper() == "EXISTS" for token in tokens[:start]) else tokens[start + 1 :]
         )
     if first is TokenType.INSERT:
-        start = next((place for place, token in _flat(tokens) if token.token_type in QUERY_KEYWORDS), len(tokens))
+        start = next((index for index, token in _flat(tokens) if token.token_type in QUERY_KEYWORDS), len(tokens))
         return tokens[start:]
     return []
 
@@ -140,16 +140,16 @@ def _target(tokens: list[Token], part: list[Token]) -> str | None:
 def _flat(tokens: list[Token]) -> Iterator[tuple[int, Token]]:
     """Yield the tokens outside of brackets, with their places."""
     depth = 0
-    for place, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         depth -= token.token_type in CLOSES
         if depth == 0:
-            yield place, token
+            yield index, token
         depth += token.token_type in OPENS
 
 
 def _end(tokens: list[Token], start: int) -> int:
     """Return the place of the bracket that closes the one at `start`."""
-    return start + next((place for place, token in _flat(tokens[start:]) if token.token_type in CLOSES), 0)
+    return start + next((index for index, token in _flat(tokens[start:]) if token.token_type in CLOSES), 0)
 
 
 def _count_calls(tokens: list[Token], names: frozenset[str]) -> int:

@@ -18,7 +18,7 @@ from .call_sites import NUMBERED_FUNCTIONS, CallSites, number_call_sites, restri
 from .dry_run import DryRun
 from .eligibility import ineligible_reason, unrepeatable_source
 from .flatten import flatten
-from .guards import add_guards, joins_of
+from .guards import add_guards, find_joins
 from .limit_batches import LimitBatches, count_passed, limit_batches, takes_null
 from .modes import CachedAnswers, LiveAnswers
 from .parse import ModelQuery, UnplannedError, parse_statement
@@ -33,7 +33,7 @@ class Outcome(Enum):
     """What running a statement ahead came to: `PROVEN` that it needs nothing else, `ASKED` all the same, or FAILED."""
 
     PROVEN = "proven"
-    ASKED = "asked"
+    UNPROVEN = "asked"
     FAILED = "failed"
 
 
@@ -57,20 +57,20 @@ def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: st
     own = session.own_transaction
     own.begin(connection)
     try:
-        outcome = _ask_ahead(prefetch, session)
+        outcome = _run_ahead(prefetch, session)
         if outcome is not Outcome.PROVEN:
             session.answers = LiveAnswers(session)
         if outcome is Outcome.FAILED:
             own.rollback(connection)
         yield
-        if not prefetch.reading.whole:
+        if not prefetch.reading.is_whole_statement:
             own.commit(connection)
     except BaseException:
         own.rollback(connection)
         raise
 
 
-def _ask_ahead(prefetch: Prefetch, session: Session) -> Outcome:
+def _run_ahead(prefetch: Prefetch, session: Session) -> Outcome:
     """Run the statement ahead; a dry run that fails proves nothing."""
     try:
         return prefetch.run()
@@ -131,13 +131,13 @@ class Prefetch:
             return Outcome.FAILED
         if not is_faithful(self._connection, self.reading.tree):
             self._dry_run(self.reading.text, CallSites())
-            return Outcome.ASKED
+            return Outcome.UNPROVEN
         guarded, flat = add_guards(self._numbered), flatten(self._numbered)
         if (batches := limit_batches(flat, self._arguments)) is not None:
-            self._ask_in_batches(batches)
+            self._prefetch_in_batches(batches)
             guarded = self._behind_batches(flat.tree)
         self._dry_run(tree_sql(self._connection, guarded), self._sites)
-        return Outcome.ASKED if guarded == self._numbered.tree else Outcome.PROVEN
+        return Outcome.UNPROVEN if guarded == self._numbered.tree else Outcome.PROVEN
 
     def run_unrewritten(self) -> None:
         """Ask what the statement will ask, without guards; not where that could fail and the statement would not."""
@@ -148,7 +148,7 @@ class Prefetch:
             self._dry_run(reading.text, CallSites())
         self._session.answers = LiveAnswers(self._session)
 
-    def _ask_in_batches(self, batches: LimitBatches) -> None:
+    def _prefetch_in_batches(self, batches: LimitBatches) -> None:
         while True:
             sql = tree_sql(self._connection, batches.batch())
             self._dry_run(sql, self._sites)
@@ -159,7 +159,7 @@ class Prefetch:
     def _behind_batches(self, select: Node) -> Node:
         """Return the SELECT whose predicates call no model any more, to find what its result asks."""
         tree = deepcopy(select)
-        conditions = [tree["where_clause"], *(join["condition"] for join in joins_of(tree["from_table"]))]
+        conditions = [tree["where_clause"], *(join["condition"] for join in find_joins(tree["from_table"]))]
         for call in [node for node in walk(conditions) if self._numbered.is_call(node)]:
             restrict_to_cache(call)
         return tree

@@ -40,7 +40,7 @@ def resolve_questions(session: Session, questions: Sequence[QuestionKey], mode: 
 
 
 def bounded_query(session: Session, sql: str, max_rows: int) -> str:
-    """Return the SELECT that `ask` runs in the user's own process; see `query_for_ask`.
+    """Return the SELECT that `ask` runs in the user's own process; see `bounded_ask_query`.
 
     Args:
         session: whose catalog the SQL reads, and whose running statement waits.
@@ -50,9 +50,9 @@ def bounded_query(session: Session, sql: str, max_rows: int) -> str:
     Raises:
         GuardError: it takes too much, or nothing could stop it.
     """
-    from ..text2sql.checks.own_process import query_for_ask
+    from ..text2sql.checks.own_process import bounded_ask_query
 
-    preparing = asyncio.to_thread(query_for_ask, sql, session.require_catalog(), max_rows)
+    preparing = asyncio.to_thread(bounded_ask_query, sql, session.require_catalog(), max_rows)
     return session.statement.wait(event_loop.submit(preparing))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 
-from .guards import joins_of
+from .guards import find_joins
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, contains_call, split_predicates
 from .pushdown import push_down
@@ -20,14 +20,14 @@ def relax_predicates(reading: ModelQuery) -> Node:
     rewritten = deepcopy(reading.tree)
     names = call_aliases(rewritten, reading.is_call)
     for node in reversed(list(walk(rewritten))):
-        if branches := [branch for branch in branches_of(node) if _hangs_on_answer(branch, reading)]:
+        if branches := [branch for branch in find_branches(node) if _hangs_on_answer(branch, reading)]:
             whole = deepcopy(node)
             node.clear()
             node.update(case_when(conjunction([_evaluated(_reached(*branch, reading)) for branch in branches]), whole))
             node["alias"], whole["alias"] = whole["alias"], ""
     for select in selects(rewritten):
         push_down(select, rewritten, reading)
-        for join in joins_of(select["from_table"]):
+        for join in find_joins(select["from_table"]):
             if contains_call(join["condition"], reading.is_call):
                 join["condition"] = _relaxed(*split_predicates(join["condition"], frozenset(), reading.is_call))
         for clause in ("where_clause", "having"):
@@ -37,14 +37,14 @@ def relax_predicates(reading: ModelQuery) -> Node:
     return rewritten
 
 
-def branches_of(node: Node) -> list[tuple[list[Node], Node]]:
+def find_branches(node: Node) -> list[tuple[list[Node], Node]]:
     """Return what CASE, COALESCE, `if` and OR evaluate for some rows only, each with what must be true of the row."""
     if node.get("type") == "OPERATOR_COALESCE":
         absent = [{**node, "type": "OPERATOR_IS_NULL", "children": [child]} for child in node["children"]]
-        return [(absent[:place], child) for place, child in enumerate(node["children"])]
+        return [(absent[:index], child) for index, child in enumerate(node["children"])]
     if node.get("type") == "CONJUNCTION_OR":
-        return [([_untrue(each) for each in node["children"][:place]], child)
-                for place, child in enumerate(node["children"])]  # fmt: skip
+        return [([_untrue(each) for each in node["children"][:index]], child)
+                for index, child in enumerate(node["children"])]  # fmt: skip
     if node.get("class") == "CASE":
         checks = [(check["when_expr"], check["then_expr"]) for check in node["case_checks"]]
         return _cases(checks, node["else_expr"])

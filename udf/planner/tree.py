@@ -81,9 +81,9 @@ def is_function(node: Node) -> bool:
     return node.get("class") == "FUNCTION"
 
 
-def modifier(select: Node, kind: str) -> Node | None:
+def modifier(select: Node, modifier_type: str) -> Node | None:
     """Return the LIMIT, ORDER or DISTINCT of a query; None where it has none."""
-    return next((found for found in select["modifiers"] if found["type"] == f"{kind}_MODIFIER"), None)
+    return next((found for found in select["modifiers"] if found["type"] == f"{modifier_type}_MODIFIER"), None)
 
 
 def column(*path: str) -> Node:
@@ -93,9 +93,9 @@ def column(*path: str) -> Node:
 
 def constant(value: str | int | bool | None) -> Node:
     """Return a literal."""
-    kinds = {str: "STRING", int: "INTEGER", bool: "BOOLEAN", type(None): "NULL_LITERAL"}
+    literal_types = {str: "STRING", int: "INTEGER", bool: "BOOLEAN", type(None): "NULL_LITERAL"}
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    literal = {"kind": kinds[type(value)], "text": text}
+    literal = {"kind": literal_types[type(value)], "text": text}
     return {"class": "CONSTANT", "type": "VALUE_CONSTANT", "alias": "", "literal": literal}
 
 
@@ -109,9 +109,9 @@ def function(name: str, *arguments: Node, alias: str = "") -> Node:
     }
 
 
-def comparison(kind: str, left: Node, right: Node) -> Node:
+def comparison(operator: str, left: Node, right: Node) -> Node:
     """Return a comparison, `EQUAL` or `NOTEQUAL`."""
-    return {"class": "COMPARISON", "type": f"COMPARE_{kind}", "alias": "", "left": left, "right": right}
+    return {"class": "COMPARISON", "type": f"COMPARE_{operator}", "alias": "", "left": left, "right": right}
 
 
 def case_when(condition: Node, result: Node) -> Node:

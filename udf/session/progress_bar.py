@@ -27,20 +27,20 @@ class ProgressBar:
     """The progress line of one statement. The threads that wait for its answers draw it, so it needs no own thread.
 
     Args:
-        spent: the statement's counters of calls, tokens and money.
-        wish: 'auto' shows the line in a terminal and in a notebook, 'on' always, 'off' never. If standard error is a
+        usage: the statement's counters of calls, tokens and money.
+        mode: 'auto' shows the line in a terminal and in a notebook, 'on' always, 'off' never. If standard error is a
             file, only the last line is written.
     """
 
-    def __init__(self, spent: StatementUsage, wish: Literal["auto", "on", "off"]) -> None:
-        self._usage = spent
+    def __init__(self, usage: StatementUsage, mode: Literal["auto", "on", "off"]) -> None:
+        self._usage = usage
         self._console = _Console(stderr=True)
         self._in_notebook = self._console.is_jupyter
-        self.shown = wish == "on" or (wish == "auto" and (self._in_notebook or _is_terminal(self._console)))
+        self.shown = mode == "on" or (mode == "auto" and (self._in_notebook or _is_terminal(self._console)))
         self._progress = Progress(
             TextColumn("asking"),
             BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=5)),
-            _Totals(spent),
+            _Totals(usage),
             console=self._console,
             expand=True,
             auto_refresh=False,
@@ -149,9 +149,9 @@ class _Console(Console):
 class _Totals(ProgressColumn):
     """Calls done and in total, rate, tokens, money, failures and time left; unknown values are left out."""
 
-    def __init__(self, spent: StatementUsage) -> None:
+    def __init__(self, usage: StatementUsage) -> None:
         super().__init__(Column(no_wrap=True))
-        self._usage = spent
+        self._usage = usage
 
     def render(self, task: Task) -> Text:
         """Return the text to the right of the bar."""
@@ -168,16 +168,16 @@ class _Totals(ProgressColumn):
         return Text("  ".join(parts))
 
 
-def usage_summary(spent: StatementUsage) -> list[str]:
+def usage_summary(usage: StatementUsage) -> list[str]:
     """Return tokens, money and failures as texts; a value of 0 is left out."""
     parts = []
-    if spent.input_tokens or spent.output_tokens:
-        tokens = "token" if spent.input_tokens == 1 else "tokens"
-        parts.append(f"{_short(spent.input_tokens)} {tokens} in, {_short(spent.output_tokens)} out")
-    if spent.money:
-        parts.append(f"cost {spent.money:.4g}")
-    if spent.failed:
-        parts.append(f"{spent.failed:,} failed")
+    if usage.input_tokens or usage.output_tokens:
+        tokens = "token" if usage.input_tokens == 1 else "tokens"
+        parts.append(f"{_short(usage.input_tokens)} {tokens} in, {_short(usage.output_tokens)} out")
+    if usage.money:
+        parts.append(f"cost {usage.money:.4g}")
+    if usage.failed:
+        parts.append(f"{usage.failed:,} failed")
     return parts
 
 

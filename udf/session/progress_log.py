@@ -20,8 +20,8 @@ def log_line(text: str) -> None:
 class ProgressLog:
     """The log lines of one statement, in place of a `ProgressBar`. The threads that wait for its answers write them."""
 
-    def __init__(self, spent: StatementUsage) -> None:
-        self._usage = spent
+    def __init__(self, usage: StatementUsage) -> None:
+        self._usage = usage
         self._began = self._looked = self._written = 0.0
 
     def draw(self, began: float, expected: int | None) -> None:
@@ -41,8 +41,8 @@ class ProgressLog:
         return f"asking: {self._usage.done:,}{of} calls, {self._rate:,.1f}/s"
 
     def _left(self, expected: int | None) -> list[str]:
-        to_come = (expected or 0) - self._usage.done
-        return [f"about {to_come / self._rate:,.0f} s left"] if to_come > 0 and self._rate else []
+        remaining = (expected or 0) - self._usage.done
+        return [f"about {remaining / self._rate:,.0f} s left"] if remaining > 0 and self._rate else []
 
     @property
     def _rate(self) -> float:
@@ -59,8 +59,8 @@ class ProgressLog:
         """Write one last line with the statement's totals."""
         if self._began and self._usage.sent:
             seconds = self._looked - self._began
-            asked = f"asked {self._usage.sent:,} calls in {seconds:,.1f} s, {self._rate:,.1f}/s"
-            log_line("  ".join([asked, *usage_summary(self._usage)]))
+            sent = f"asked {self._usage.sent:,} calls in {seconds:,.1f} s, {self._rate:,.1f}/s"
+            log_line("  ".join([sent, *usage_summary(self._usage)]))
         self._began = 0.0
 
     def show_note(self, text: str) -> None:

@@ -141,7 +141,7 @@ def attach_session(connection: duckdb.DuckDBPyConnection, session: Session) -> N
     _OF_CONNECTIONS[connection] = session
 
 
-def session_of(connection: duckdb.DuckDBPyConnection) -> Session:
+def find_session(connection: duckdb.DuckDBPyConnection) -> Session:
     """Return the session of the connection.
 
     Raises:

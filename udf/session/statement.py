@@ -133,8 +133,8 @@ class Statement:
             from .progress_bar import ProgressBar  # Imported late: rich is slow, and needed only if models are called.
             from .progress_log import ProgressLog
 
-            wish = self.scope.options.llm_progress
-            self._bar = ProgressLog(self.scope.usage) if wish == "log" else ProgressBar(self.scope.usage, wish)
+            mode = self.scope.options.llm_progress
+            self._bar = ProgressLog(self.scope.usage) if mode == "log" else ProgressBar(self.scope.usage, mode)
             if self._unplanned:
                 self._bar.show_note(self._unplanned)
         return self._bar
@@ -217,10 +217,10 @@ class Statement:
             )
         return self.error or error
 
-    def note_failure(self, asked: Hashable, failure: Failure | None) -> None:
+    def note_failure(self, request: Hashable, failure: Failure | None) -> None:
         """Count a failed request or question once, no matter how often its rows are evaluated."""
         if failure:
-            self.failed[asked] = failure.code
+            self.failed[request] = failure.code
 
     def add_warning(self, text: str) -> None:
         """Add a text that is shown once, as a warning at the end of the statement."""

@@ -28,13 +28,13 @@ class ImplicitTransaction:
             duckdb.Error: the commit fails.
         """
         if self._open:
-            there = duckdb.DuckDBPyConnection.description.__get__(connection)
-            result = duckdb.DuckDBPyConnection.fetchall(connection) if there else []
+            existing = duckdb.DuckDBPyConnection.description.__get__(connection)
+            result = duckdb.DuckDBPyConnection.fetchall(connection) if existing else []
             duckdb.DuckDBPyConnection.execute(connection, "COMMIT")
             self._open = False
-            if there and result:
-                names = ", ".join(f'"{name}"' for name, *_ in there)
-                rows = ", ".join(["(" + ", ".join("?" * len(there)) + ")"] * len(result))
+            if existing and result:
+                names = ", ".join(f'"{name}"' for name, *_ in existing)
+                rows = ", ".join(["(" + ", ".join("?" * len(existing)) + ")"] * len(result))
                 values = [value for row in result for value in row]
                 duckdb.DuckDBPyConnection.execute(connection, f"FROM (VALUES {rows}) AS t({names})", values)
                 self._count_is_pending = True

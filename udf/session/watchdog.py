@@ -31,7 +31,7 @@ class Watchdog:
         self._seconds = seconds
         self._deadline = monotonic() + seconds
         self._cached = cached
-        self._most_bytes = 0
+        self._max_bytes = 0
         self._megabytes = 0
         self._ended = Event()
         self._stopping = Lock()
@@ -40,7 +40,7 @@ class Watchdog:
     def limit_memory(self, megabytes: int) -> None:
         """Stop the statement if the process grows by more than this from now on, without DuckDB's cache of files."""
         self._megabytes = megabytes
-        self._most_bytes = _resident() - self._cached() + megabytes * MEGABYTE
+        self._max_bytes = _resident() - self._cached() + megabytes * MEGABYTE
 
     def end(self) -> None:
         """Stop watching: the statement has ended."""
@@ -61,7 +61,7 @@ class Watchdog:
             hint = f"write FROM ask('…', seconds := {self._seconds * 10:g})"
             return TimeLimitError(f"the answer took longer than {self._seconds:g} s", hint=hint)
         # Reading the size of DuckDB's cache is slower than reading the process's size, and rarely needed.
-        if self._most_bytes and _resident() > self._most_bytes and _resident() - self._cached() > self._most_bytes:
+        if self._max_bytes and _resident() > self._max_bytes and _resident() - self._cached() > self._max_bytes:
             hint = f"write FROM ask('…', max_memory_mb := {self._megabytes * 10})"
             return MemoryLimitError(f"the answer took more than {self._megabytes} MB of memory", hint=hint)
         return None

@@ -28,7 +28,7 @@ async def generate_sql(
     question: str | Request,
     schema: ResolvedSchema,
     form: PromptFormat,
-    ask: Complete,
+    complete: Complete,
     *,
     max_repairs: int = 3,
     fit: TargetCheck | None = None,
@@ -40,7 +40,7 @@ async def generate_sql(
             Its options go along with every attempt.
         schema: the schema to query.
         form: the model's prompt form.
-        ask: sends one request to the model.
+        complete: sends one request to the model.
         max_repairs: how often an error of the guard or DuckDB is sent back to the model.
         fit: SQL that passed → its translation for the database where it will run, or that database's error.
 
@@ -51,10 +51,12 @@ async def generate_sql(
     if not request.messages or request.messages[-1].role != "user":
         raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
     values = await asyncio.to_thread(match_values, request.messages[-1].content, schema.schema)
-    messages: tuple[Message, ...] | None = await asyncio.to_thread(form.ask, request.messages, schema.schema, values)
+    messages: tuple[Message, ...] | None = await asyncio.to_thread(
+        form.build_messages, request.messages, schema.schema, values
+    )
     detail = Text2SqlResult(None, Failure(*NO_SQL), 0, False, "", request.messages[:-1], Usage(), 0.0, schema.left_out)
     while messages is not None and detail.attempts <= max_repairs:
-        response = await ask(structs.replace(request, messages=messages))
+        response = await complete(structs.replace(request, messages=messages))
         detail = _add_attempt(detail, response)
         if response.error is not None:
             return replace(detail, error=response.error)

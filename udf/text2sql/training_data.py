@@ -188,7 +188,7 @@ class _ExampleBuilder:
         if told is None:
             raise _Refused("form", f"the form {self.form.name!r} cannot say its SQL")
         answer = Message("assistant", self.form.answer.replace("{sql}", told))
-        return ChatExample(question, (*self.form.ask(turns, schema.schema, values), answer))
+        return ChatExample(question, (*self.form.build_messages(turns, schema.schema, values), answer))
 
     def _checked(self, question: Question, schema: ResolvedSchema) -> str:
         """Return the SQL after the guard; it also binds, and runs if there are rows."""
@@ -249,17 +249,17 @@ def split_by_database(
         share: share of the examples for evaluation, from 0 to 1: databases are drawn until they have that many.
         seed: decides which databases are drawn.
     """
-    places = sorted({_location(one) for one in examples})
-    random.Random(seed).shuffle(places)
+    positions = sorted({_location(one) for one in examples})
+    random.Random(seed).shuffle(positions)
     drawn: set[tuple[str, ...]] = set()
-    counts = dict.fromkeys(places, 0)
+    counts = dict.fromkeys(positions, 0)
     for one in examples:
         counts[_location(one)] += 1
     wanted = share * len(examples)
-    for place in places[:-1]:
+    for position in positions[:-1]:
         if sum(counts[one] for one in drawn) >= wanted:
             break
-        drawn.add(place)
+        drawn.add(position)
     kept = [one for one in examples if _location(one) not in drawn]
     return kept, [one for one in examples if _location(one) in drawn]
 
@@ -274,11 +274,11 @@ def detect_language(question: Question) -> str:
     return "zh" if re.search(r"[\u4e00-\u9fff]", question.question) else "en"
 
 
-def shuffled(asked: Sequence[Question], seed: int) -> list[Question]:
+def shuffled(questions: Sequence[Question], seed: int) -> list[Question]:
     """Shuffle questions by the seed; the turns of a conversation stay together and in order."""
-    keys = [(one.db, one.dialogue if one.dialogue is not None else -1 - n) for n, one in enumerate(asked)]
+    keys = [(one.db, one.dialogue if one.dialogue is not None else -1 - n) for n, one in enumerate(questions)]
     order = dict.fromkeys(keys)
-    places = list(order)
-    random.Random(seed).shuffle(places)
-    rank = {key: place for place, key in enumerate(places)}
-    return [one for _, one in sorted(zip(keys, asked, strict=True), key=lambda pair: rank[pair[0]])]
+    positions = list(order)
+    random.Random(seed).shuffle(positions)
+    rank = {key: position for position, key in enumerate(positions)}
+    return [one for _, one in sorted(zip(keys, questions, strict=True), key=lambda pair: rank[pair[0]])]

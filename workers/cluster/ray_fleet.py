@@ -163,11 +163,11 @@ def _attach(address: str | None) -> Any:
     return detached_actor(ModelDirectory, DIRECTORY)
 
 
-def detached_actor(kind: type, name: str, *args: Any, on_this_node: bool = False, **kwargs: Any) -> Any:
+def detached_actor(actor_class: type, name: str, *args: Any, on_this_node: bool = False, **kwargs: Any) -> Any:
     """Return the cluster's one actor of that name, made if need be; every call of it may be repeated.
 
     Args:
-        kind: its class.
+        actor_class: its class.
         name: its name in the cluster.
         on_this_node: it reads a file that lies here; else it is on the head.
         args, kwargs: what its class is made with.
@@ -176,4 +176,4 @@ def detached_actor(kind: type, name: str, *args: Any, on_this_node: bool = False
     node = ray.get_runtime_context().get_node_id
     where = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node(), soft=True)} if on_this_node else {}
     options = {**kept, **(where or {"resources": ON_HEAD}), "num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
-    return ray.remote(kind).options(**options).remote(*args, **kwargs)
+    return ray.remote(actor_class).options(**options).remote(*args, **kwargs)

@@ -93,8 +93,8 @@ def start_replicas(deployment: Deployment, names: Sequence[str]) -> None:
         name = deployment.spec.name
         cause = _unwrap(error, name) if isinstance(error, RayTaskError) else error
         hint = cause.hint if isinstance(cause, QuackLLMError) else ""
-        words = cause.message if isinstance(cause, QuackLLMError) else str(cause)
-        raise DeployError(f"{name} was not deployed: {words}", hint=hint) from error
+        message = cause.message if isinstance(cause, QuackLLMError) else str(cause)
+        raise DeployError(f"{name} was not deployed: {message}", hint=hint) from error
 
 
 def _options(spec: ModelSpec) -> dict[str, Any]:

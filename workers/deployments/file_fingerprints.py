@@ -10,7 +10,7 @@ def file_fingerprints(path: str) -> list[tuple[str, int, int]]:
 
     Nothing where the path is an id of a hub, or lies on another machine.
     """
-    place = Path(path).expanduser()
-    files = sorted(place.iterdir()) if place.is_dir() else [place]
-    known = ((file.name, file.stat()) for file in files if file.is_file())
-    return [(name, found.st_size, found.st_mtime_ns) for name, found in known]
+    root = Path(path).expanduser()
+    files = sorted(root.iterdir()) if root.is_dir() else [root]
+    stats = ((file.name, file.stat()) for file in files if file.is_file())
+    return [(name, found.st_size, found.st_mtime_ns) for name, found in stats]

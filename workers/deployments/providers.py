@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import SetupError, did_you_mean
-from ..secret_refs import origin_of
+from ..secret_refs import url_origin
 
 ON_THIS_MACHINE = "http://127.0.0.1"
 
@@ -39,7 +39,7 @@ class Service:
 
         The preset's variable holds a key of its own address: another has the key that is named for it, or none.
         """
-        own = base_url is None or origin_of(base_url) == origin_of(self.base_url)
+        own = base_url is None or url_origin(base_url) == url_origin(self.base_url)
         key = {"api_key": f"env:{self.key_variable}"} if self.key_variable and own else {}
         model = {"model": self.model} if self.model else {}
         return {**model, "base_url": self.base_url, **key, **self.more}
@@ -117,11 +117,11 @@ def find_service(name: str) -> Service:
     Raises:
         SetupError: no service has that name.
     """
-    known = ALIASES.get(name, name)
-    if known not in SERVICES:
+    provider = ALIASES.get(name, name)
+    if provider not in SERVICES:
         hint = did_you_mean(name, SERVICES.keys() | ALIASES.keys())
         raise SetupError(
             f"no service is called saas/{name}",
             hint=f"{hint}\nany other that speaks OpenAI's protocol: saas/openai with saas.base_url and saas.model",
         )
-    return SERVICES[known]
+    return SERVICES[provider]

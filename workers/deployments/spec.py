@@ -142,8 +142,8 @@ class ModelSpec(BaseModel):
         settings = {
             name: value for name, value in dumped.items() if not is_secret(name) and name not in NOT_IN_IDENTITY
         }
-        places = [dumped.get("model_path"), *dumped.get("lora_adapters", {}).values()]
-        files = [stamp for place in places if place for stamp in file_fingerprints(place)]
+        paths = [dumped.get("model_path"), *dumped.get("lora_adapters", {}).values()]
+        files = [stamp for path in paths if path for stamp in file_fingerprints(path)]
         text = json.dumps([plan.engine.__name__, settings, *files], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -18,7 +18,7 @@ from urllib.request import getproxies, proxy_bypass
 import msgspec
 
 from ..errors import ProviderError, SetupError
-from ..secret_refs import Redactor, origin_of
+from ..secret_refs import Redactor, url_origin
 from .reply_errors import broken_reply_error, connection_error, read_error_body, refusal_error, timeout_error
 from .reply_events import Decompressor, EventReader, FramingError, ReplyEvent, TooLargeError, read_events
 
@@ -172,24 +172,24 @@ class HttpClient:
         return urlunsplit((scheme, host, base.rstrip("/") + path, parameters, ""))
 
     def _same_origin(self, address: str) -> bool:
-        return origin_of(address) == origin_of(self._base)
+        return url_origin(address) == url_origin(self._base)
 
     async def _check(self, reply: aiohttp.ClientResponse) -> None:
         """Raise what a refusal stands for."""
         if 200 <= reply.status < 300:
             return
         if 300 <= reply.status < 400:
-            where = origin_of(_target(reply, self._base)) or "another address"
-            words = (
+            where = url_origin(_target(reply, self._base)) or "another address"
+            message = (
                 f"the service answers with a redirect (HTTP status {reply.status}) to {where}, which is not followed"
             )
             hint = "deploy the model with the address itself: saas.base_url=…"
-            raise ProviderError(words, code="redirect", setup=True, status=reply.status, hint=hint)
+            raise ProviderError(message, code="redirect", setup=True, status=reply.status, hint=hint)
         try:
-            said = read_error_body(await _read(reply), reply.charset)
+            error = read_error_body(await _read(reply), reply.charset)
         except (TooLargeError, FramingError):
-            said = read_error_body(b"")
-        raise refusal_error(said.message, code=said.code, status=reply.status, headers=reply.headers)
+            error = read_error_body(b"")
+        raise refusal_error(error.message, code=error.code, status=reply.status, headers=reply.headers)
 
 
 def encoded(fields: Mapping[str, Any]) -> bytes:
@@ -203,10 +203,10 @@ def encoded(fields: Mapping[str, Any]) -> bytes:
         # Where there is a null, it may have been NaN, which msgspec writes so.
         return body if b"null" not in body else json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
-        words = f"the request holds half a surrogate pair at character {error.start}, which no service can read"
+        message = f"the request holds half a surrogate pair at character {error.start}, which no service can read"
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        words = f"the request cannot be written as JSON: {error}"
-    raise ProviderError(words, code="invalid_request")
+        message = f"the request cannot be written as JSON: {error}"
+    raise ProviderError(message, code="invalid_request")
 
 
 def checked_address(address: str) -> str:
@@ -215,7 +215,7 @@ def checked_address(address: str) -> str:
     Raises:
         SetupError: it is none.
     """
-    if origin_of(address) is None:
+    if url_origin(address) is None:
         raise SetupError("saas.base_url is no address", hint="write e.g. saas.base_url=https://api.openai.com/v1")
     return address
 

@@ -26,16 +26,16 @@ from .reply_errors import (
 from .reply_events import ReplyEvent
 from .reply_fields import (
     ReasoningSplitter,
-    count_of,
-    ending_of,
-    finish_reason_of,
+    parse_count,
+    parse_ending,
+    parse_finish_reason,
+    parse_text,
+    parse_tool_calls,
+    parse_usage,
+    parse_vector,
+    parse_vectors,
     split_reasoning,
-    text_of,
-    tool_calls_of,
-    usage_of,
     valid_text,
-    vector_of,
-    vectors_of,
 )
 
 CUT_OFF = Failure("length", "the answer was cut off at the token limit")
@@ -101,21 +101,21 @@ class ReplyReader:
         if isinstance(event.value, list):
             return "".join(self.add(ReplyEvent(value, event.is_error, event.status)) for value in event.value)
         if event.is_error:
-            raise self._said_error(event)
+            raise self._event_error(event)
         if not isinstance(event.value, Mapping):
             raise broken_reply_error(f"the service's reply is no JSON object: {str(event.value)[:200]!r}")
         body = _unwrapped(event.value)
         if (error := find_error(event.value)) or (error := find_error(body)):
             raise refusal_error(error.message, code=error.code, status=event.status, headers=self._headers)
-        self._request_id = self._request_id or request_id_of(event.value, self._headers)
-        self._usage = usage_of(body.get("usage") or event.value.get("usage"), self._wire.usage) or self._usage
+        self._request_id = self._request_id or find_request_id(event.value, self._headers)
+        self._usage = parse_usage(body.get("usage") or event.value.get("usage"), self._wire.usage) or self._usage
         return self._add_choice(body, event)
 
-    def _said_error(self, event: ReplyEvent) -> ProviderError:
+    def _event_error(self, event: ReplyEvent) -> ProviderError:
         value = event.value if isinstance(event.value, Mapping) else {"message": str(event.value)}
         error = find_error(value) or find_bare_error(value)
-        words, code = (error.message, error.code) if error else (str(event.value)[:200], None)
-        return refusal_error(words, code=code, status=event.status, headers=self._headers)
+        message, code = (error.message, error.code) if error else (str(event.value)[:200], None)
+        return refusal_error(message, code=code, status=event.status, headers=self._headers)
 
     def _add_choice(self, body: Mapping[str, Any], event: ReplyEvent) -> str:
         choice = _first_choice(body.get("choices"))
@@ -125,7 +125,7 @@ class ReplyReader:
                 raise refusal_error(error.message, code=error.code, status=event.status, headers=self._headers)
             return ""
         self._has_choice = True
-        self._reason = finish_reason_of(choice.get("finish_reason")) or self._reason
+        self._reason = parse_finish_reason(choice.get("finish_reason")) or self._reason
         message = choice.get("delta") or choice.get("message")
         if not isinstance(message, Mapping):
             message = {"content": choice.get("text") if message is None else message}
@@ -136,17 +136,17 @@ class ReplyReader:
         return self._add_message(message)
 
     def _add_message(self, message: Mapping[str, Any]) -> str:
-        text, thought = text_of(message.get("content"))
+        text, thought = parse_text(message.get("content"))
         field = message.get("reasoning_content") or message.get("reasoning")
-        self._thoughts += ["".join(text_of(field)), thought]
-        self._refusal += text_of(message.get("refusal"))[0]
-        for call in tool_calls_of(message):
+        self._thoughts += ["".join(parse_text(field)), thought]
+        self._refusal += parse_text(message.get("refusal"))[0]
+        for call in parse_tool_calls(message):
             self._add_call(call)
-        piece = self._splitter.feed(self._whole_pairs(text))
+        piece = self._splitter.feed(self._complete_pairs(text))
         self._output.append(piece)
         return piece
 
-    def _whole_pairs(self, text: str) -> str:
+    def _complete_pairs(self, text: str) -> str:
         """Hold back half a surrogate pair, whose other half the next piece may begin with."""
         text, self._high_surrogate = self._high_surrogate + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":
@@ -155,10 +155,10 @@ class ReplyReader:
 
     def _add_call(self, piece: dict[str, Any]) -> None:
         """Take a piece of a tool's call: its name comes first, its arguments in runs of text."""
-        place = count_of(piece.get("index"))
-        call = self._calls.setdefault(len(self._calls) if place is None else place, {"type": "function"})
+        index = parse_count(piece.get("index"))
+        call = self._calls.setdefault(len(self._calls) if index is None else index, {"type": "function"})
         function = call.setdefault("function", {"name": "", "arguments": ""})
-        call.update({name: text_of(piece[name])[0] for name in ("id", "type") if piece.get(name)})
+        call.update({name: parse_text(piece[name])[0] for name in ("id", "type") if piece.get(name)})
         given = piece.get("function")
         for name, value in given.items() if isinstance(given, Mapping) else ():
             text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
@@ -166,7 +166,7 @@ class ReplyReader:
 
     def last_piece(self) -> str:
         """Return what was held back and is part of the answer after all; nothing more comes."""
-        cut_off = self._reason is not None and ending_of(self._reason, has_text=True) == "length"
+        cut_off = self._reason is not None and parse_ending(self._reason, has_text=True) == "length"
         held = self._splitter.feed(valid_text(self._high_surrogate)) + self._splitter.close(cut_off=cut_off)
         self._high_surrogate = ""
         self._output.append(held)
@@ -198,7 +198,7 @@ class ReplyReader:
             refusal=valid_text(self._refusal),
             usage=usage,
             request_id=self._request_id,
-            tool_calls=[self._calls[place] for place in sorted(self._calls)],
+            tool_calls=[self._calls[index] for index in sorted(self._calls)],
         )
 
 
@@ -227,7 +227,7 @@ def complete_response(
         ProviderError: there is no text, or the answer ended in a way that asks for another try.
     """
     calls = valid_text(json.dumps(tool_calls, ensure_ascii=False)) if tool_calls else None
-    ending = ending_of(reason, has_text=bool(output or calls))
+    ending = parse_ending(reason, has_text=bool(output or calls))
     if ending == "failed":
         raise ProviderError(f"the service ended the answer with {reason!r}", code=reason, retryable=True)
     failure: Failure | None = None
@@ -261,7 +261,7 @@ def estimated_usage(request: Request, output: str) -> Usage:
     return Usage(read, 1 + len(output) // CHARACTERS_PER_TOKEN if output else 0)
 
 
-def request_id_of(body: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
+def find_request_id(body: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
     """Return the id by which the service knows the request."""
     given = body.get("request_id") or body.get("id") or headers.get("X-Request-Id")
     return valid_text(str(given))[:200] if isinstance(given, str | int) and not isinstance(given, bool) else None
@@ -285,7 +285,7 @@ def read_vectors(
     items = next((inner[key] for key in ("data", "embeddings") if isinstance(inner.get(key), list)), None)
     if (error := find_error(body)) or (not items and (error := find_bare_error(body))):
         raise refusal_error(error.message, code=error.code, status=None, headers=headers)
-    vectors = vectors_of(items, count, wire.index)
+    vectors = parse_vectors(items, count, wire.index)
     if vectors is None:
         found = len(items) if isinstance(items, list) else 0
         raise broken_reply_error(f"the service answered with {found} vectors for {count} texts")
@@ -328,7 +328,7 @@ def checked_usage(usage: object) -> Usage:
     """Return the tokens that an engine counted; 0 for what is no count."""
     if not isinstance(usage, Usage):
         return Usage()
-    read, written = count_of(usage.input_tokens), count_of(usage.output_tokens)
+    read, written = parse_count(usage.input_tokens), parse_count(usage.output_tokens)
     return Usage(read or 0, written or 0)
 
 
@@ -343,13 +343,13 @@ def checked_vectors(given: object, count: int) -> list[tuple[float, ...] | None]
     vectors = list(given) if isinstance(given, Sequence) and not isinstance(given, str | bytes) else []
     if len(vectors) != count:
         raise broken_reply_error(f"the engine answered with {len(vectors)} vectors for {count} texts")
-    return [vector_of(vector) for vector in vectors]
+    return [parse_vector(vector) for vector in vectors]
 
 
 def _checked_text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value and valid_text(value)
-    return valid_text(text_of(value)[0])
+    return valid_text(parse_text(value)[0])
 
 
 def checked_failure(error: object) -> Failure:
@@ -378,5 +378,5 @@ def _first_choice(choices: object) -> Mapping[str, Any] | None:
     if not isinstance(choices, list) or not choices:
         return None
     choices = [{"text": choice} if isinstance(choice, str) else choice for choice in choices]
-    first = [choice for choice in choices if isinstance(choice, Mapping) and not count_of(choice.get("index"))]
+    first = [choice for choice in choices if isinstance(choice, Mapping) and not parse_count(choice.get("index"))]
     return first[0] if first else None

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import ProviderError
 from .reply_events import FramingError, read_events
-from .reply_fields import MAX_DEPTH, ending_of, valid_text
+from .reply_fields import MAX_DEPTH, parse_ending, valid_text
 
 MAX_MESSAGE, MAX_CODE = 2000, 100
 """Characters of a service's words that are kept."""
@@ -81,7 +81,7 @@ class ServiceError:
     code: str | None = None
 
     @property
-    def is_said(self) -> bool:
+    def has_content(self) -> bool:
         """Whether the reply says that something went wrong."""
         return bool(self.message) or self.code is not None
 
@@ -91,8 +91,8 @@ def find_error(body: object) -> ServiceError | None:
     if not isinstance(body, Mapping):
         return None
     for key in ERROR_KEYS:
-        if (inner := body.get(key)) and (found := _read_error(inner)).is_said:
-            return ServiceError(found.message, found.code or _code_of(body))
+        if (inner := body.get(key)) and (found := _read_error(inner)).has_content:
+            return ServiceError(found.message, found.code or _find_code(body))
     base = body.get("base_resp")
     if isinstance(base, Mapping) and (found := _read_error(base)).code is not None:
         return found
@@ -107,7 +107,7 @@ def find_bare_error(body: object) -> ServiceError | None:
     if not found.message and found.code in (body.get("type"), body.get("status")):
         return None  # An event that keeps the connection alive, e.g. {"type": "ping"}.
     failed = body.get("success") is False or body.get("object") == "error" or body.get("status") in ("error", "failed")
-    return found if found.code is not None or (failed and found.is_said) or _only_words(body, found) else None
+    return found if found.code is not None or (failed and found.has_content) or _has_only_message(body, found) else None
 
 
 def read_error_body(body: bytes, charset: str | None = None) -> ServiceError:
@@ -117,13 +117,13 @@ def read_error_body(body: bytes, charset: str | None = None) -> ServiceError:
     except FramingError:
         values = [body[: 4 * MAX_MESSAGE].decode("utf-8", "replace")]
     for value in values:
-        if (found := _read_error(value)).is_said:
+        if (found := _read_error(value)).has_content:
             return found
-    words = json.dumps(values[0], ensure_ascii=False, default=str) if values and values[0] else ""
-    return ServiceError(_bounded(words))
+    message = json.dumps(values[0], ensure_ascii=False, default=str) if values and values[0] else ""
+    return ServiceError(_bounded(message))
 
 
-def _only_words(body: Mapping[str, Any], found: ServiceError) -> bool:
+def _has_only_message(body: Mapping[str, Any], found: ServiceError) -> bool:
     return bool(found.message) and not body.keys() & {"id", "usage", "model", "created"}
 
 
@@ -133,20 +133,22 @@ def _read_error(value: object, depth: int = 0) -> ServiceError:
     if depth > MAX_DEPTH:
         return ServiceError()
     if isinstance(value, list):
-        return next((found for item in value[:20] if (found := _read_error(item, depth + 1)).is_said), ServiceError())
+        return next(
+            (found for item in value[:20] if (found := _read_error(item, depth + 1)).has_content), ServiceError()
+        )
     if not isinstance(value, Mapping):
         return ServiceError()
-    words = next((value[key] for key in WORD_KEYS if isinstance(value.get(key), str) and value[key].strip()), "")
-    code = _code_of(value)
+    message = next((value[key] for key in WORD_KEYS if isinstance(value.get(key), str) and value[key].strip()), "")
+    code = _find_code(value)
     for key in (*ERROR_KEYS, *ENVELOPE_KEYS):
         inner = value.get(key)
         is_one = isinstance(inner, list | Mapping) or (key in ERROR_KEYS and isinstance(inner, str))
-        if is_one and (found := _read_error(inner, depth + 1)).is_said:
-            return ServiceError(found.message or _bounded(words), found.code or code)
-    return ServiceError(_bounded(words) if code is not None or not _says_fine(value) else "", code)
+        if is_one and (found := _read_error(inner, depth + 1)).has_content:
+            return ServiceError(found.message or _bounded(message), found.code or code)
+    return ServiceError(_bounded(message) if code is not None or not _says_fine(value) else "", code)
 
 
-def _code_of(value: Mapping[str, Any]) -> str | None:
+def _find_code(value: Mapping[str, Any]) -> str | None:
     for key in CODE_KEYS:
         code = value.get(key)
         if isinstance(code, str | int) and not isinstance(code, bool):
@@ -175,12 +177,12 @@ def _bounded(text: str) -> str:
 
 
 def refusal_error(
-    words: str, *, code: str | None, status: int | None, headers: Mapping[str, str] | None = None
+    message: str, *, code: str | None, status: int | None, headers: Mapping[str, str] | None = None
 ) -> ProviderError:
     """Return the error that a service's refusal stands for.
 
     Args:
-        words: the service's own message.
+        message: the service's own message.
         code: its own code, where it gave one; one of three digits is read as a status.
         status: the HTTP status; 200 where the service refuses without one.
         headers: the reply's headers, for Retry-After.
@@ -191,14 +193,14 @@ def refusal_error(
         status = int(code)
     code = code or str(status or "service_error")
     name = code.lower()
-    filtered = ending_of(code, has_text=True) == "filter"
+    filtered = parse_ending(code, has_text=True) == "filter"
     fatal = not filtered and (status in FATAL_STATUSES or name in FATAL_CODES)
     later = status in LATER_STATUSES or (status or 0) >= 500 or name.startswith(LATER_CODES)
     if status is None and not (filtered or fatal or later):
-        fatal, later = bool(FATAL_WORDS.search(words)), bool(LATER_WORDS.search(words))
+        fatal, later = bool(FATAL_WORDS.search(message)), bool(LATER_WORDS.search(message))
     retryable = later and not fatal and not filtered
     return ProviderError(
-        words or f"the service answered with {f'HTTP status {status}' if status else 'an error'}",
+        message or f"the service answered with {f'HTTP status {status}' if status else 'an error'}",
         code=code,
         retryable=retryable,
         retry_after_seconds=retry_after(headers or {}) if retryable else None,
@@ -209,20 +211,20 @@ def refusal_error(
     )
 
 
-def empty_choice_error(words: str = "the service answered with nothing") -> ProviderError:
+def empty_choice_error(message: str = "the service answered with nothing") -> ProviderError:
     """Return the error for a reply that holds no answer."""
-    return ProviderError(words, code="empty_choice", retryable=True)
+    return ProviderError(message, code="empty_choice", retryable=True)
 
 
-def broken_reply_error(words: str) -> ProviderError:
+def broken_reply_error(message: str) -> ProviderError:
     """Return the error for a reply that cannot be read, or that stops in its middle."""
-    return ProviderError(_bounded(words), code="broken_reply", retryable=True)
+    return ProviderError(_bounded(message), code="broken_reply", retryable=True)
 
 
 def connection_error(error: BaseException) -> ProviderError:
     """Return the error for a connection that failed."""
-    words = _bounded(str(error)) or type(error).__name__
-    return ProviderError(f"the connection to the service was lost: {words}", code="connection", retryable=True)
+    message = _bounded(str(error)) or type(error).__name__
+    return ProviderError(f"the connection to the service was lost: {message}", code="connection", retryable=True)
 
 
 def timeout_error() -> ProviderError:

@@ -70,13 +70,13 @@ FINISH_REASONS: Mapping[str, Ending] = {
 text-generation-inference, vLLM, llama.cpp, Ollama and Bedrock, as public in November 2026."""
 
 
-def ending_of(reason: str, *, has_text: bool) -> Ending:
+def parse_ending(reason: str, *, has_text: bool) -> Ending:
     """Return what a finish reason means. One that nobody knows, beside a text, is no reason to pay again."""
     name = re.sub(r"[\s./-]+", "_", reason.strip().lower())
     return FINISH_REASONS.get(name) or ("stop" if has_text else "failed")
 
 
-def finish_reason_of(value: object) -> str | None:
+def parse_finish_reason(value: object) -> str | None:
     """Return a finish reason as text; None where the answer goes on, or none is given."""
     if isinstance(value, Mapping):
         value = value.get("type") or value.get("reason")
@@ -95,7 +95,7 @@ def valid_text(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def text_of(value: object, depth: int = 0) -> tuple[str, str]:
+def parse_text(value: object, depth: int = 0) -> tuple[str, str]:
     """Return the text of a message's content and the thinking in it: a text, its parts, or JSON."""
     if value is None or depth > MAX_DEPTH:
         return "", ""
@@ -104,7 +104,7 @@ def text_of(value: object, depth: int = 0) -> tuple[str, str]:
     if isinstance(value, Mapping):
         return _text_of_part(value, depth)
     if isinstance(value, list) and (not value or any(_is_part(item) for item in value)):
-        found = [text_of(item, depth + 1) for item in value]
+        found = [parse_text(item, depth + 1) for item in value]
         return "".join(text for text, _ in found), "".join(thought for _, thought in found)
     return _as_json(value), ""
 
@@ -114,13 +114,13 @@ def _is_part(item: object) -> bool:
 
 
 def _text_of_part(part: Mapping[str, Any], depth: int) -> tuple[str, str]:
-    kind = part.get("type")
+    part_type = part.get("type")
     inner = next((part[key] for key in (*TEXT_KEYS, "thinking", "reasoning") if part.get(key) is not None), None)
-    if isinstance(kind, str) and kind in REASONING_TYPES:
-        return "", "".join(text_of(inner, depth + 1))
+    if isinstance(part_type, str) and part_type in REASONING_TYPES:
+        return "", "".join(parse_text(inner, depth + 1))
     if inner is not None:
-        return text_of(inner, depth + 1)
-    return ("", "") if isinstance(kind, str) else (_as_json(part), "")
+        return parse_text(inner, depth + 1)
+    return ("", "") if isinstance(part_type, str) else (_as_json(part), "")
 
 
 def _as_json(value: object) -> str:
@@ -146,14 +146,14 @@ class ReasoningSplitter:
         self.reasoning: str | None = None
         """What was thought; None while no tag has been seen."""
         self._state: Literal["start", "thinking", "gap", "answer"] = "start"
-        self._held = ""
+        self._buffer = ""
         self._opening = self._closing = ""
 
     def feed(self, text: str) -> str:
         """Return the part of the answer that these characters complete."""
         if self._state == "answer":
             return text
-        self._held += text
+        self._buffer += text
         if self._state == "start":
             self._begin()
         if self._state == "thinking":
@@ -162,7 +162,7 @@ class ReasoningSplitter:
 
     def close(self, *, cut_off: bool = False) -> str:
         """Return what was held back; thinking that has no end is the answer, unless it was cut off."""
-        rest, self._held = self._held, ""
+        rest, self._buffer = self._buffer, ""
         if self._state == "thinking" and not cut_off:
             rest, self.reasoning = self._opening + (self.reasoning or "") + rest, None
         elif self._state == "thinking":
@@ -171,33 +171,33 @@ class ReasoningSplitter:
         return rest
 
     def _begin(self) -> None:
-        if opening := OPENING.match(self._held):
+        if opening := OPENING.match(self._buffer):
             self._opening, self._closing = opening[0], f"</{opening[1].lower()}>"
-            self._held, self.reasoning, self._state = self._held[opening.end() :], "", "thinking"
-        elif not any(opening.startswith(self._held.lstrip().lower()) for opening in OPENINGS):
+            self._buffer, self.reasoning, self._state = self._buffer[opening.end() :], "", "thinking"
+        elif not any(opening.startswith(self._buffer.lstrip().lower()) for opening in OPENINGS):
             self._state = "answer"
 
     def _think(self) -> None:
-        place = self._held.lower().find(self._closing)
-        if place >= 0:
-            self.reasoning = (self.reasoning or "") + self._held[:place]
-            self._held, self._state = self._held[place + len(self._closing) :], "gap"
+        position = self._buffer.lower().find(self._closing)
+        if position >= 0:
+            self.reasoning = (self.reasoning or "") + self._buffer[:position]
+            self._buffer, self._state = self._buffer[position + len(self._closing) :], "gap"
         else:  # The last characters may be the beginning of the tag.
             keep = len(self._closing) - 1
-            self.reasoning = (self.reasoning or "") + self._held[:-keep]
-            self._held = self._held[-keep:]
+            self.reasoning = (self.reasoning or "") + self._buffer[:-keep]
+            self._buffer = self._buffer[-keep:]
 
     def _released(self) -> str:
         if self._state == "gap":
-            self._held = self._held.lstrip()
-            self._state = "answer" if self._held else "gap"
+            self._buffer = self._buffer.lstrip()
+            self._state = "answer" if self._buffer else "gap"
         if self._state != "answer":
             return ""
-        text, self._held = self._held, ""
+        text, self._buffer = self._buffer, ""
         return text
 
 
-def count_of(value: object) -> int | None:
+def parse_count(value: object) -> int | None:
     """Return a count of tokens; None where it is no count."""
     if isinstance(value, str):
         try:
@@ -209,12 +209,12 @@ def count_of(value: object) -> int | None:
     return int(value)
 
 
-def usage_of(usage: object, keys: tuple[str, str] = ("prompt_tokens", "completion_tokens")) -> Usage | None:
+def parse_usage(usage: object, keys: tuple[str, str] = ("prompt_tokens", "completion_tokens")) -> Usage | None:
     """Return the tokens that a service counted; None where it counted none, or what cannot be."""
     if not isinstance(usage, Mapping):
         return None
-    counts = [count_of(usage.get(key)) for key in keys]
-    total = count_of(usage.get("total_tokens"))
+    counts = [parse_count(usage.get(key)) for key in keys]
+    total = parse_count(usage.get("total_tokens"))
     if counts[0] is None and counts[1] is None:
         return None if total is None else Usage(total, 0)
     if any(usage.get(key) is not None and count is None for key, count in zip(keys, counts, strict=True)):
@@ -222,7 +222,7 @@ def usage_of(usage: object, keys: tuple[str, str] = ("prompt_tokens", "completio
     return Usage(counts[0] or 0, counts[1] or 0)
 
 
-def tool_calls_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+def parse_tool_calls(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the tools' calls in a message, or pieces of them; what is none is left out."""
     calls = message.get("tool_calls")
     if isinstance(calls, Mapping):
@@ -232,7 +232,7 @@ def tool_calls_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(call) for call in calls if isinstance(call, Mapping)] if isinstance(calls, list) else []
 
 
-def vectors_of(items: object, count: int, index_key: str) -> list[tuple[float, ...] | None] | None:
+def parse_vectors(items: object, count: int, index_key: str) -> list[tuple[float, ...] | None] | None:
     """Return one vector a text, in order; None for one that is none, or for all where their number is wrong.
 
     Args:
@@ -242,21 +242,21 @@ def vectors_of(items: object, count: int, index_key: str) -> list[tuple[float, .
     """
     if not isinstance(items, list) or len(items) != count:
         return None
-    places = [count_of(item.get(index_key)) if isinstance(item, Mapping) else None for item in items]
-    if sorted(place for place in places if place is not None) != list(range(count)):
-        places = list(range(count))
+    indices = [parse_count(item.get(index_key)) if isinstance(item, Mapping) else None for item in items]
+    if sorted(index for index in indices if index is not None) != list(range(count)):
+        indices = list(range(count))
     vectors: list[tuple[float, ...] | None] = [None] * count
-    for place, item in zip(places, items, strict=True):
-        assert place is not None
-        vectors[place] = vector_of(item)
+    for index, item in zip(indices, items, strict=True):
+        assert index is not None
+        vectors[index] = parse_vector(item)
     return vectors
 
 
-def vector_of(value: object) -> tuple[float, ...] | None:
+def parse_vector(value: object) -> tuple[float, ...] | None:
     """Return a vector of finite numbers: a list, base64 of 32-bit floats, or an object that holds one."""
     if isinstance(value, Mapping):
         value = next((value[key] for key in ("embedding", "values", "vector", "float") if key in value), None)
-        return vector_of(value) if not isinstance(value, Mapping) or "float" in value else None
+        return parse_vector(value) if not isinstance(value, Mapping) or "float" in value else None
     if isinstance(value, str):
         value = _decoded(value)
     elif hasattr(value, "tolist"):

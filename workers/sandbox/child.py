@@ -150,10 +150,10 @@ def main() -> None:
             _find(start)()
         _give_way()
         write_frame(sink, pickle.dumps(("ready", limits_hold())))
-        most = _pages_in_bytes(RESIDENT) + MAX_GROWN_MEGABYTES * MEGABYTE
+        max_bytes = _pages_in_bytes(RESIDENT) + MAX_GROWN_MEGABYTES * MEGABYTE
         while True:
             write_frame(sink, _bounded_result(*pickle.loads(read_frame(source))))
-            write_frame(sink, pickle.dumps(("rests", _pages_in_bytes(RESIDENT) <= most)))
+            write_frame(sink, pickle.dumps(("rests", _pages_in_bytes(RESIDENT) <= max_bytes)))
     os._exit(0)  # A thread that still computes would keep the process.
 
 
@@ -191,18 +191,18 @@ class _Outcome:
     def __enter__(self) -> _Outcome:
         return self
 
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+    def __exit__(self, error_type: object, error: BaseException | None, traceback: object) -> bool:
         self.error = error
         return True
 
 
 def _failure(error: BaseException) -> tuple[str, Any]:
     """Return an error as plain values: its class, its words, and such fields as a frame can hold."""
-    kind = type(error)
-    if isinstance(error, MemoryError) or kind.__name__ == "OutOfMemoryException":
+    error_type = type(error)
+    if isinstance(error, MemoryError) or error_type.__name__ == "OutOfMemoryException":
         return "limit", "memory"
     fields = {name: value for name, value in vars(error).items() if isinstance(value, str | int | float | None)}
-    return "error", (kind.__module__, kind.__name__, str(error), fields)
+    return "error", (error_type.__module__, error_type.__name__, str(error), fields)
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ MAX_RESULT_BYTES = 8 << 20
 """A larger result is refused: the parent, which must not grow, would hold it several times over."""
 
 
-def read_frame(stream: IO[bytes], most: int | None = None) -> bytes:
+def read_frame(stream: IO[bytes], max_bytes: int | None = None) -> bytes:
     """Return the next frame.
 
     Raises:
@@ -24,7 +24,7 @@ def read_frame(stream: IO[bytes], most: int | None = None) -> bytes:
     """
     header = stream.read(HEADER.size)
     length = HEADER.unpack(header)[0] if len(header) == HEADER.size else 0
-    body = stream.read(length) if most is None or length <= most else b""
+    body = stream.read(length) if max_bytes is None or length <= max_bytes else b""
     if not length or len(body) < length:
         raise EOFError
     return body

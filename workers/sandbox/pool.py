@@ -69,7 +69,7 @@ class Sandbox:
     """
 
     def __init__(self, start: Callable[[], None] | None = None, *, processes: int = PROCESSES) -> None:
-        self._start = path_of(start) if start else ""
+        self._start = dotted_path(start) if start else ""
         self._processes = processes
         self._begin()
         _SANDBOXES.add(self)
@@ -102,7 +102,7 @@ class Sandbox:
             QuackLLMError: whatever the function raised; what is none of ours is a RuntimeError.
             SetupError: no child can be started.
         """
-        call = path_of(function), arguments, limits.megabytes, limits.seconds
+        call = dotted_path(function), arguments, limits.megabytes, limits.seconds
         with self._child() as child, (cancellation or Cancellation()).watching(child):
             return cast(Result, child.call(call, answer))
 
@@ -151,7 +151,7 @@ class Sandbox:
             return child
 
 
-def path_of(function: Callable[..., Any]) -> str:
+def dotted_path(function: Callable[..., Any]) -> str:
     """Return what a child finds a function by."""
     return f"{function.__module__}:{function.__qualname__}"
 

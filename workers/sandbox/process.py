@@ -62,21 +62,21 @@ class ChildProcess:
         self.busy = True
         *_, megabytes, seconds = call
         with WATCHDOG.watching(self._watch, megabytes, seconds + GRACE_SECONDS):
-            kind, value = self._exchange(call)
+            status, value = self._exchange(call)
             failed, answered = False, None
-            while kind == "ask" and answer is not None:
+            while status == "ask" and answer is not None:
                 with self._watch.paused():
                     failed, answered = _answered(answer, value)
-                kind, value = self._exchange((failed, answered))
+                status, value = self._exchange((failed, answered))
             _, rests = self._receive()
         if not rests:
             self.end()
         self.busy = False
-        if kind == "result":
+        if status == "result":
             return value
-        if failed and kind == "error":
+        if failed and status == "error":
             raise cast(QuackLLMError, answered)  # As it was: the child knows its words only.
-        raise _limit_error(value) if kind == "limit" else _rebuilt(*value)
+        raise _limit_error(value) if status == "limit" else _rebuilt(*value)
 
     def kill(self) -> None:
         """End the child's process; whoever waits for its call hears that it is gone."""
@@ -110,12 +110,12 @@ class ChildProcess:
 
     def _receive(self) -> tuple[str, Any]:
         try:
-            kind, said = plain_value(read_frame(self._source, MAX_RESULT_BYTES))
+            status, value = plain_value(read_frame(self._source, MAX_RESULT_BYTES))
         except (EOFError, OSError, ValueError, TypeError, pickle.UnpicklingError) as error:
             self.end()
             # Who was not killed by the clock was ended by what it computed: out of memory, or of stack.
             raise _limit_error(self._watch.killed or "memory", stopped=False) from error
-        return str(kind), said
+        return str(status), value
 
 
 def _answered(answer: Callable[[Any], Any], question: Any) -> tuple[bool, Any]:
@@ -134,14 +134,14 @@ def _limit_error(limit: Any, *, stopped: bool = True) -> SandboxLimitError:
     return SandboxLimitError("it takes more memory to compute than it may", limit="memory", stopped=stopped)
 
 
-def _rebuilt(module: str, name: str, words: str, fields: dict[str, Any]) -> Exception:
+def _rebuilt(module: str, name: str, message: str, fields: dict[str, Any]) -> Exception:
     """Return the error that a child tells of: one of ours as it was."""
     ours = QuackLLMError.__module__
-    kind = getattr(sys.modules[ours], name, None) if module == ours else None
-    if not (isinstance(kind, type) and issubclass(kind, QuackLLMError)):
-        return RuntimeError(f"{name} in the sandbox: {words}")
-    error = kind.__new__(kind)
-    Exception.__init__(error, fields.get("message", words))
+    error_type = getattr(sys.modules[ours], name, None) if module == ours else None
+    if not (isinstance(error_type, type) and issubclass(error_type, QuackLLMError)):
+        return RuntimeError(f"{name} in the sandbox: {message}")
+    error = error_type.__new__(error_type)
+    Exception.__init__(error, fields.get("message", message))
     error.__dict__.update(fields)
     return error
 

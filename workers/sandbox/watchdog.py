@@ -30,12 +30,12 @@ class Watch:
         self.killed: Literal["time", "memory"] | None = None
         self._left = 0.0
         self._deadline: float | None = None
-        self._most_bytes = 0
+        self._max_bytes = 0
 
     def begin(self, megabytes: int, seconds: float) -> None:
         """Count from now on."""
         self._left = seconds
-        self._most_bytes = 0 if self.kernel_limits else self._resident() + megabytes * MEGABYTE
+        self._max_bytes = 0 if self.kernel_limits else self._resident() + megabytes * MEGABYTE
         self._deadline = monotonic() + seconds
 
     @contextmanager
@@ -52,7 +52,7 @@ class Watch:
         """End the child where it is past a limit."""
         if self._deadline is not None and monotonic() > self._deadline:
             self._kill("time")
-        elif self._most_bytes and self._resident() > self._most_bytes:
+        elif self._max_bytes and self._resident() > self._max_bytes:
             self._kill("memory")
 
     def _resident(self) -> int:
@@ -62,7 +62,7 @@ class Watch:
 
     def _kill(self, limit: Literal["time", "memory"]) -> None:
         self.killed = limit
-        self._deadline, self._most_bytes = None, 0
+        self._deadline, self._max_bytes = None, 0
         with suppress(OSError):
             self.process.kill()
 

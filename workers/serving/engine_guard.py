@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from ..engines import EmbeddingEngine, Engine, StreamingEngine
 from ..engines.provider_replies import checked_failure, checked_response, checked_vectors
-from ..engines.reply_fields import ReasoningSplitter, text_of, valid_text
+from ..engines.reply_fields import ReasoningSplitter, parse_text, valid_text
 from ..errors import ProviderError, QuackLLMError, SetupError
 from ..log_events import log_event
 from ..messages import Failure, Request, Response
@@ -37,7 +37,7 @@ class ErrorGuard:
     def __enter__(self) -> None:
         """There is nothing to prepare: this is entered for every call."""
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, error_type: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Raise what an engine raised as an error of ours."""
         if error is None or isinstance(error, GeneratorExit) or _is_cancelled(error):
             return
@@ -52,10 +52,10 @@ class ErrorGuard:
             return _checked_error(error)
         if isinstance(error, TimeoutError):
             return ProviderError("the engine did not answer in time", code="timeout", retryable=True)
-        words = f"{type(error).__name__}: {error}".removesuffix(": ")
+        message = f"{type(error).__name__}: {error}".removesuffix(": ")
         lines = self.redactor.text("".join(traceback.format_exception(error)))
-        log_event("engine_failed", logging.ERROR, model=self._model, error=self.redactor.text(words), traceback=lines)
-        failure = checked_failure(Failure("engine_error", words))
+        log_event("engine_failed", logging.ERROR, model=self._model, error=self.redactor.text(message), traceback=lines)
+        failure = checked_failure(Failure("engine_error", message))
         return ProviderError(failure.message, code=failure.code)
 
 
@@ -109,7 +109,7 @@ class GuardedEngine:
                     if isinstance(chunk, Response):
                         _hand_over(splitter.close(cut_off=chunk.finish_reason == "length"), on_chunk)
                         return checked_response(chunk)
-                    _hand_over(splitter.feed(valid_text(text_of(chunk)[0])), on_chunk)
+                    _hand_over(splitter.feed(valid_text(parse_text(chunk)[0])), on_chunk)
             finally:
                 if hasattr(chunks, "aclose"):
                     await chunks.aclose()

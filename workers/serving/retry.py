@@ -90,8 +90,8 @@ class RetryPolicy:
 
     def _max_attempts(self) -> int:
         """A service that has answered before comes back; one that nobody ever reached is not waited for as long."""
-        most = self.limits.max_attempts
-        return most if self._reached else min(most, MAX_CONNECT_ATTEMPTS)
+        max_attempts = self.limits.max_attempts
+        return max_attempts if self._reached else min(max_attempts, MAX_CONNECT_ATTEMPTS)
 
     def _blame_setup(self, error: ProviderError) -> None:
         if not self._reached:

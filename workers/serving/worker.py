@@ -108,7 +108,7 @@ class Worker:
                     yield finished
                 if failed:
                     await failed
-                ended = sum(isinstance(said, Response) for _, said in finished)
+                ended = sum(isinstance(response, Response) for _, response in finished)
                 self._taken -= ended
                 remaining -= ended
         finally:
@@ -118,32 +118,32 @@ class Worker:
 
     def _jobs(self, requests: Sequence[Request]) -> list[tuple[list[int], list[Request]]]:
         """Each chat request is a job of its own; texts to embed share calls."""
-        chats = [([place], [request]) for place, request in enumerate(requests) if request.kind == "chat"]
-        texts = [(place, request) for place, request in enumerate(requests) if request.kind == "embed"]
+        chats = [([index], [request]) for index, request in enumerate(requests) if request.kind == "chat"]
+        texts = [(index, request) for index, request in enumerate(requests) if request.kind == "embed"]
         size = self.engine.embed_batch if isinstance(self.engine, EmbeddingEngine) else 1
-        shared = [([place for place, _ in part], [request for _, request in part]) for part in _batched(texts, size)]
+        shared = [([index for index, _ in part], [request for _, request in part]) for part in _batched(texts, size)]
         return chats + shared
 
     async def _answer_job(
-        self, places: list[int], requests: list[Request], say: Callable[[IndexedChunk], None]
+        self, indices: list[int], requests: list[Request], on_chunk: Callable[[IndexedChunk], None]
     ) -> ChunkBatch:
         async with self._slots:
             self.counts.under_way += len(requests)
             try:
                 if requests[0].kind == "chat":
-                    responses = [await self.answer_one(requests[0], lambda piece: say((places[0], piece)))]
+                    responses = [await self.answer_one(requests[0], lambda piece: on_chunk((indices[0], piece)))]
                 else:
                     responses = await self._embed(requests)
             finally:
                 self.counts.under_way -= len(requests)
-        return list(zip(places, responses, strict=True))
+        return list(zip(indices, responses, strict=True))
 
-    async def answer_one(self, request: Request, say: Callable[[str], None] = lambda _: None) -> Response:
+    async def answer_one(self, request: Request, on_chunk: Callable[[str], None] = lambda _: None) -> Response:
         """Return the answer to one chat request; a failure is a Response with `error`.
 
         Args:
             request: what to ask.
-            say: called with each piece of a streamed answer, where the engine can stream.
+            on_chunk: called with each piece of a streamed answer, where the engine can stream.
 
         Raises:
             SetupError: no request can succeed.
@@ -152,7 +152,7 @@ class Worker:
         try:
             if not request.messages or not (request.messages[-1].content.strip() or request.messages[-1].images):
                 raise ProviderError("the prompt is empty", code="empty_prompt")
-            response = await self.retry.call(self._call_engine(request, say), request)
+            response = await self.retry.call(self._call_engine(request, on_chunk), request)
             await self.retry.charge_tokens(request, response.usage)
         except ProviderError as error:
             response = self._failed(error)
@@ -160,24 +160,26 @@ class Worker:
         log_answer(request, response)
         return response
 
-    def _call_engine(self, request: Request, say: Callable[[str], None]) -> Callable[[Request], Awaitable[Response]]:
+    def _call_engine(
+        self, request: Request, on_chunk: Callable[[str], None]
+    ) -> Callable[[Request], Awaitable[Response]]:
         """Return how to ask the engine: whole, or streamed where somebody reads and the engine can."""
         if not (request.streamed and isinstance(self.engine, StreamingEngine)):
             return self._guarded.answer
-        engine, said = self.engine, False
+        engine, response = self.engine, False
 
         def hand_over(chunk: str) -> None:
-            nonlocal said
-            said = True
-            say(chunk)
+            nonlocal response
+            response = True
+            on_chunk(chunk)
 
         async def stream(request: Request) -> Response:
-            if said:  # What was heard cannot be taken back, so that a second attempt would repeat it.
+            if response:  # What was heard cannot be taken back, so that a second attempt would repeat it.
                 raise ProviderError("the answer broke off", code="broken_off")
             try:
                 return await self._guarded.stream(engine, request, hand_over)
             except ProviderError as error:
-                if not said:
+                if not response:
                     raise
                 return self._failed(error)
 
@@ -203,8 +205,8 @@ class Worker:
     def _failed(self, error: ProviderError) -> Response:
         """Turn a failure into the row's response, or stop the statement where no row can succeed."""
         if error.setup:
-            words = f"{self.spec.name}: {error.message} (code {error.code})"
-            raise SetupError(words, hint=error.hint, code=error.code) from error
+            message = f"{self.spec.name}: {error.message} (code {error.code})"
+            raise SetupError(message, hint=error.hint, code=error.code) from error
         failure = Failure(error.code, error.message, error.retryable, error.status)
         return Response(None, error=failure, finish_reason=error.finish_reason)
 

@@ -47,15 +47,15 @@ def translated_errors() -> Iterator[None]:
 def _hushed() -> Iterator[None]:
     """Silence the libraries' warnings for developers, and trl's usage statistics."""
     with warnings.catch_warnings():
-        for kind in (FutureWarning, DeprecationWarning):
-            warnings.simplefilter("ignore", kind)
+        for category in (FutureWarning, DeprecationWarning):
+            warnings.simplefilter("ignore", category)
         warnings.filterwarnings("ignore", "MatMul8bitLt: inputs will be cast")
         import huggingface_hub
         import transformers
 
         # No usage statistics are sent unless the user enables them, as with Ray.
-        asked = os.environ.get("HF_HUB_DISABLE_TELEMETRY") is not None
-        huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY |= not asked
+        was_set = os.environ.get("HF_HUB_DISABLE_TELEMETRY") is not None
+        huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY |= not was_set
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         yield

@@ -18,7 +18,7 @@ Method = Literal["lora", "qlora", "qlora8", "full"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Schedule = Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"]
 Tracker = Literal["none", "tensorboard", "swanlab", "swanlab-local"]
-Kind = TypeVar("Kind", bound="StageSettings")
+Settings = TypeVar("Settings", bound="StageSettings")
 
 
 def _names(value: object) -> object:
@@ -182,11 +182,11 @@ def default_text(field: FieldInfo) -> str:
     return ",".join(field.default) if isinstance(field.default, list) else str(field.default)
 
 
-def read_settings(kind: type[Kind], file: Path | None, flags: Mapping[str, Any]) -> Kind:
+def read_settings(settings_class: type[Settings], file: Path | None, flags: Mapping[str, Any]) -> Settings:
     """Return a stage's settings out of a YAML file and flags; a flag wins.
 
     Args:
-        kind: the stage's class of settings.
+        settings_class: the stage's class of settings.
         file: YAML; None: flags alone.
         flags: by name, as the command line gives them.
 
@@ -195,9 +195,9 @@ def read_settings(kind: type[Kind], file: Path | None, flags: Mapping[str, Any])
     """
     fields = {**(_yaml(file) if file else {}), **flags}
     try:
-        return kind(**fields)
+        return settings_class(**fields)
     except ValidationError as error:
-        message, hint = _explained(kind, error)
+        message, hint = _explained(settings_class, error)
         raise RequestError(message, hint=hint) from error
 
 
@@ -213,17 +213,17 @@ def _yaml(file: Path) -> dict[str, Any]:
     return fields
 
 
-def _explained(kind: type[StageSettings], error: ValidationError) -> tuple[str, str]:
+def _explained(settings_class: type[StageSettings], error: ValidationError) -> tuple[str, str]:
     """Return the fault of each field, with similar names for unknown ones."""
     problems, hints = [], []
     for problem in error.errors():
         name = ".".join(map(str, problem["loc"][:1]))
         if problem["type"] == "extra_forbidden":
             problems.append(f"there is no option {name!r}")
-            hints.append(f"{name}: {did_you_mean(name, kind.model_fields)}")
+            hints.append(f"{name}: {did_you_mean(name, settings_class.model_fields)}")
         elif problem["type"] == "missing":
-            problems.append(f"{name} is missing: {kind.model_fields[name].description}")
+            problems.append(f"{name} is missing: {settings_class.model_fields[name].description}")
         else:
-            words = problem["msg"].removeprefix("Value error, ")
-            problems.append(f"{name}: {words}, not {problem['input']!r}" if name else words)
+            message = problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{name}: {message}, not {problem['input']!r}" if name else message)
     return "; ".join(problems), "\n".join(hints)

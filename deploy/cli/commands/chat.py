@@ -72,12 +72,12 @@ def chat(
             raise typer.Exit(1)
 
 
-def _read_prompt(words: list[str]) -> str | None:
+def _read_prompt(arguments: list[str]) -> str | None:
     """Return the question; None: a person types a conversation."""
-    if not words and sys.stdin.isatty():
+    if not arguments and sys.stdin.isatty():
         return None
-    piped = sys.stdin.read() if not words or STANDARD_INPUT in words else ""
-    prompt = " ".join(word for word in words if word != STANDARD_INPUT)
+    piped = sys.stdin.read() if not arguments or STANDARD_INPUT in arguments else ""
+    prompt = " ".join(word for word in arguments if word != STANDARD_INPUT)
     return f"{prompt}\n\n{piped}".strip() if piped else prompt
 
 
@@ -132,9 +132,9 @@ class Conversation:
         Raises:
             UnknownModelError: it is not deployed.
         """
-        from ....udf.session.session import session_of
+        from ....udf.session.session import find_session
 
-        session_of(self.connection).model_for(model)
+        find_session(self.connection).model_for(model)
         self.model = model
 
 

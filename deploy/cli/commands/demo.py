@@ -101,8 +101,8 @@ def _in_this_process(connection: Connection, drawn: Sequence[Question]) -> int:
 
 def _answers(connection: Connection, drawn: Sequence[Question]) -> list[tuple[Question, str | None]]:
     rows = connection.execute(TEXT2SQL, {"questions": [question.question for question in drawn]}).fetchall()
-    sql_of = dict(rows)
-    return [(question, sql_of[question.question]) for question in drawn]
+    gold_sql = dict(rows)
+    return [(question, gold_sql[question.question]) for question in drawn]
 
 
 def _show(connection: Connection, question: Question, sql: str | None, number: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ....udf.calls.prices import price_of
+from ....udf.calls.prices import find_price
 from ....workers.errors import RequestError
 from ....workers.home import home_folder
 from ....workers.serving.local_fleet import local_fleet
@@ -74,7 +74,7 @@ def keys(
 def _warn_if_unpriced(name: str, models: list[str] | None) -> None:
     """Warn of the models, of those named or all deployed here, that have no price: a cost limit blocks them."""
     deployed = local_fleet().deployed()
-    if unpriced := [model for model in models or deployed if model in deployed and price_of(deployed[model]) is None]:
+    if unpriced := [model for model in models or deployed if model in deployed and find_price(deployed[model]) is None]:
         text = f"requests of {name} to {', '.join(unpriced)} are refused: there is no price in"
         print_line(f"{text} {home_folder() / 'prices.yaml'}", to=stderr, style="yellow")
 

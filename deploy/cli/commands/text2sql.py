@@ -61,14 +61,14 @@ def text2sql(
     if run and database is None:
         raise RequestError("--run needs rows", hint="type: --database shop.duckdb, or :sample")
     with open_database(database, model=model, cluster=resolve_cluster(cluster), read_only=True) as connection:
-        detail = _ask(connection, question, schema)
+        detail = _generate(connection, question, schema)
         rows = _rows(connection, detail, max_rows) if run and detail["sql"] else None
     _show(question, detail, rows, json)
     if detail["sql"] is None:
         raise typer.Exit(1)
 
 
-def _ask(connection: Connection, question: str, schema: str | None) -> dict[str, Any]:
+def _generate(connection: Connection, question: str, schema: str | None) -> dict[str, Any]:
     from ....udf.session.statement import FailedRowsWarning
 
     warnings.simplefilter("ignore", FailedRowsWarning)  # There is one question, and its error is printed.

@@ -190,9 +190,9 @@ class Ledger:
 
     def _add(self, table: str, whose: tuple[str, ...], cost: Cost) -> None:
         values = (*whose, cost.calls, cost.tokens, cost.money)
-        places = ", ".join("?" * len(values))
+        placeholders = ", ".join("?" * len(values))
         self._file.execute(
-            f"INSERT INTO {table} VALUES ({places}) ON CONFLICT DO UPDATE SET "
+            f"INSERT INTO {table} VALUES ({placeholders}) ON CONFLICT DO UPDATE SET "
             "calls = calls + excluded.calls, tokens = tokens + excluded.tokens, money = money + excluded.money",
             values,
         )
@@ -241,12 +241,16 @@ def _over_budget(name: str, key: Key, used: Cost, reserved: Cost = NOTHING) -> R
         ("tokens", key.max_tokens, used.tokens, reserved.tokens),
         ("of money", key.max_money, used.money, reserved.money),
     )
-    for unit, most, total, held in budgets:
-        if most is not None and total >= most:
-            if total - held >= most:
-                message = f"the key {name} has spent {total - held:,.12g} {unit} of the {most:,.12g} that it was given"
+    for unit, limit, total, in_flight in budgets:
+        if limit is not None and total >= limit:
+            if total - in_flight >= limit:
+                message = (
+                    f"the key {name} has spent {total - in_flight:,.12g} {unit} of the {limit:,.12g} that it was given"
+                )
                 return Refusal(429, "insufficient_quota", message)
-            message = f"requests under way may take what is left to the key {name}: {most - total + held:,.12g} {unit}"
+            message = (
+                f"requests under way may take what is left to the key {name}: {limit - total + in_flight:,.12g} {unit}"
+            )
             return Refusal(429, "insufficient_quota", message, 1.0)
     return None
 
@@ -259,9 +263,9 @@ def _granted(key: Key, used: Cost, wanted: Cost) -> Cost:
         (key.max_tokens, used.tokens, wanted.tokens),
         (key.max_money, used.money, wanted.money),
     )
-    for most, total, amount in budgets:
-        if most is not None and amount > 0:
-            calls = min(calls, max(1, math.ceil((most - total) * wanted.calls / amount)))
+    for limit, total, amount in budgets:
+        if limit is not None and amount > 0:
+            calls = min(calls, max(1, math.ceil((limit - total) * wanted.calls / amount)))
     share = calls / wanted.calls
     return Cost(calls, math.ceil(wanted.tokens * share), wanted.money * share)
 

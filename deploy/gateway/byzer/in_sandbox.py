@@ -13,7 +13,7 @@ import pyarrow as pa
 from ....udf.connection import register
 from ....udf.functions.macros import sync_model_macros
 from ....udf.session.answer_source import AnswerSource
-from ....udf.session.session import session_of
+from ....udf.session.session import find_session
 from ....udf.settings import StatementOptions, StoreMode
 from ....udf.text2sql.result import QuestionKey, Text2SqlResult
 from ....workers.deployments.spec import ModelSpec
@@ -55,7 +55,7 @@ def run(sql: str, rows: pa.Table, models: tuple[str, ...]) -> Reply:
         QuackLLMError: no row can succeed.
     """
     with closing(register(sandboxed_duckdb())) as connection:
-        session = session_of(connection)
+        session = find_session(connection)
         session.fleet = cast(Fleet, _Names({name: ModelSpec(name=name, type="echo") for name in models}))
         session.answers = _Parent()
         session.statement.scope.load_options = lambda: StatementOptions(llm_progress="off")

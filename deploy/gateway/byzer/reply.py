@@ -16,7 +16,11 @@ ANSWER, QUESTIONS = {"output", "finish_reason", "history", "error"}, {"request",
 def answers_in(table: pa.Table) -> list[dict[str, Any]]:
     """Return the models' answers in the rows."""
     pairs = (
-        pair for column in table.columns if _holds_answers(column.type) for cell in _asked(column) for pair in cell
+        pair
+        for column in table.columns
+        if _holds_answers(column.type)
+        for cell in _cell_answers(column)
+        for pair in cell
     )
     return [answer for answer, _ in pairs if answer is not None]
 
@@ -24,22 +28,22 @@ def answers_in(table: pa.Table) -> list[dict[str, Any]]:
 def rows_as_json(table: pa.Table) -> str:
     """Return the rows as a JSON array of objects; a model's answer is a list of JSON texts, as in Byzer."""
     columns = [list(column) for column in zip(*json_rows(table), strict=True)]
-    for place, column in enumerate(table.columns):
+    for index, column in enumerate(table.columns):
         if columns and _holds_answers(column.type):
-            texts = ([_as_byzer(answer, request) for answer, request in cell] for cell in _asked(column))
-            columns[place] = [json.dumps(text) if text else "null" for text in texts]
+            texts = ([_as_byzer(answer, request) for answer, request in cell] for cell in _cell_answers(column))
+            columns[index] = [json.dumps(text) if text else "null" for text in texts]
     names = [json.dumps(name) for name in table.column_names]
     pairs = (zip(names, row, strict=True) for row in zip(*columns, strict=True))
     return "[" + ", ".join("{" + ", ".join(f"{name}: {cell}" for name, cell in row) + "}" for row in pairs) + "]"
 
 
-def _holds_answers(kind: pa.DataType) -> bool:
-    inner = kind.value_type if pa.types.is_list(kind) else kind
+def _holds_answers(data_type: pa.DataType) -> bool:
+    inner = data_type.value_type if pa.types.is_list(data_type) else data_type
     names = {field.name for field in inner} if pa.types.is_struct(inner) else set()
     return names >= ANSWER or names == QUESTIONS
 
 
-def _asked(column: pa.ChunkedArray) -> Iterator[list[tuple[dict[str, Any] | None, dict[str, Any] | None]]]:
+def _cell_answers(column: pa.ChunkedArray) -> Iterator[list[tuple[dict[str, Any] | None, dict[str, Any] | None]]]:
     """Yield the answers of each cell, each with its request if that is known; nothing for NULL."""
     for cell in plain_column(column).to_pylist():
         values = cell if isinstance(cell, list) else [cell] if cell is not None else []

@@ -14,12 +14,12 @@ from ....workers.extra_fields import check_encodable
 MAX_ROWS = 10_000
 
 
-def rows_to_table(data: str, kind: str) -> pa.Table:
+def rows_to_table(data: str, row_format: str) -> pa.Table:
     """Return the rows of a request.
 
     Args:
         data: a JSON array, as text.
-        kind: 'string': each element is a `feature`; 'row': an object whose keys are the columns.
+        row_format: 'string': each element is a `feature`; 'row': an object whose keys are the columns.
 
     Raises:
         RequestError: the data cannot be parsed.
@@ -31,9 +31,9 @@ def rows_to_table(data: str, kind: str) -> pa.Table:
     check_encodable(given, "`data`")
     if not isinstance(given, list) or len(given) > MAX_ROWS:
         raise RequestError(f"`data` is a JSON array of at most {MAX_ROWS:,} elements", hint='write ["…"]')
-    if kind == "string":
+    if row_format == "string":
         return pa.table({"feature": pa.array([_text(element) for element in given], pa.string())})
-    if kind != "row" or not all(isinstance(element, dict) for element in given):
+    if row_format != "row" or not all(isinstance(element, dict) for element in given):
         raise RequestError("`dataType` is `string`, or `row` with an array of objects", hint="write dataType=string")
     return _columns(given)
 

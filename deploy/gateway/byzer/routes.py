@@ -19,7 +19,7 @@ from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ....udf.connection import Connection, register
-from ....udf.session.session import session_of
+from ....udf.session.session import find_session
 from ....udf.session.statement import FailedRowsWarning
 from ....udf.settings import StatementOptions
 from ....workers import event_loop
@@ -155,8 +155,8 @@ class PredictStatement:
         """Call a model for a child's select list; the child is trusted with nothing but the models' names."""
         name, given = question
         scope, client = self._spending.scope, self._visit.gateway.client
-        asked = client.complete(self._models[name], read_requests(given), scope, scope.options.llm_store)
-        future = event_loop.submit(asked)
+        responses = client.complete(self._models[name], read_requests(given), scope, scope.options.llm_store)
+        future = event_loop.submit(responses)
         while not wait([future], POLL_SECONDS).done:
             if self._stopped.is_set() or monotonic() > deadline:
                 future.cancel()
@@ -175,7 +175,7 @@ class PredictStatement:
     @contextmanager
     def _connected(self, rows: pa.Table) -> Iterator[Connection]:
         with closing(register(sandboxed_duckdb(), cluster=self._visit.gateway.settings.cluster)) as connection:
-            session = session_of(connection)
+            session = find_session(connection)
             session.client = self._visit.gateway.client
             session.variables = _variables(self._spending.scope.options)
             session.duckdb_progress_enabled = False
@@ -189,13 +189,13 @@ class PredictStatement:
 
 
 def _too_much(error: SandboxLimitError, limits: Limits) -> RequestError:
-    most = {"time": f"{limits.seconds:g} s", "memory": f"{limits.megabytes} MB", "size": "8 MB of rows"}[error.limit]
-    return RequestError(f"the select list: {error.message}", hint=f"it may take {most} beside the models' own time")
+    limit = {"time": f"{limits.seconds:g} s", "memory": f"{limits.megabytes} MB", "size": "8 MB of rows"}[error.limit]
+    return RequestError(f"the select list: {error.message}", hint=f"it may take {limit} beside the models' own time")
 
 
-def _variables(wishes: StatementOptions) -> dict[str, str]:
+def _variables(options: StatementOptions) -> dict[str, str]:
     """Return the statement's budgets as SQL variables."""
-    given = wishes.model_dump(exclude_none=True) | {"llm_progress": "off"}
+    given = options.model_dump(exclude_none=True) | {"llm_progress": "off"}
     return {name: str(value) for name, value in given.items()}
 
 

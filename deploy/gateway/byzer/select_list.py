@@ -97,7 +97,7 @@ class Rewriting:
                     ),
                 ]
             )
-            for given in _given(call)
+            for given in _argument(call)
         ]
         return exp.alias_(exp.Array(expressions=answers), item.alias_or_name or "value", quoted=True)
 
@@ -142,8 +142,8 @@ def _select(text: str) -> exp.Select:
         try:
             tree = sqlglot.parse_one(text, read=dialect)
         except (SqlglotError, RecursionError) as error:
-            words = error.errors[0]["description"] if isinstance(error, ParseError) and error.errors else str(error)
-            complaint = complaint or str(words)
+            message = error.errors[0]["description"] if isinstance(error, ParseError) and error.errors else str(error)
+            complaint = complaint or str(message)
             continue
         if not isinstance(tree, exp.Select) or tree.args.get("from_") or not tree.expressions:
             raise RequestError("`sql` is a select list over `data`, without FROM", hint=HINT)
@@ -151,7 +151,7 @@ def _select(text: str) -> exp.Select:
     raise RequestError(f"`sql` cannot be read: {complaint}", hint=HINT)
 
 
-def _given(call: exp.Anonymous) -> list[exp.Expr]:
+def _argument(call: exp.Anonymous) -> list[exp.Expr]:
     """Return the prompts of a call, one by one."""
     arguments = call.expressions
     if len(arguments) == 1 and isinstance(arguments[0], exp.Array):
@@ -162,7 +162,7 @@ def _given(call: exp.Anonymous) -> list[exp.Expr]:
 
 
 def _only(call: exp.Anonymous) -> exp.Expr:
-    given = _given(call)
+    given = _argument(call)
     if len(given) != 1:
         raise RequestError(f"{call.name} takes one element where its answer is used further", hint=HINT)
     return given[0]

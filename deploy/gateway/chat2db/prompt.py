@@ -44,17 +44,22 @@ class Prompt:
 
 def parse_prompt(text: str) -> Prompt:
     """Parse a prompt: Chat2DB's, a question after CREATE TABLE statements, or a question alone."""
-    before, found, asked = text.partition(INPUT)
+    before, found, question_part = text.partition(INPUT)
     if not found:
         ddl = "\n".join(statement[0] for statement in STATEMENT.finditer(text))
         question = " ".join(STATEMENT.sub(" ", text).split()) if ddl else text.strip()
         return Prompt(question or text.strip(), ddl)
-    told = TASK.search(text)
-    task = told["task"].lower() if told else ""
+    task_match = TASK.search(text)
+    task = task_match["task"].lower() if task_match else ""
     wants_sql = any(word in task for word in TO_SQL) or not any(word in task for word in OTHER_TASKS)
     heading, _, tables = before.partition(TABLES)
-    kind = heading.rpartition("\n")[2].strip("# ") if tables else ""
-    return Prompt(asked.partition(TARGET)[0].strip("# \n"), _schema(tables.rstrip("# \n")), _dialect(kind), wants_sql)
+    database_type = heading.rpartition("\n")[2].strip("# ") if tables else ""
+    return Prompt(
+        question_part.partition(TARGET)[0].strip("# \n"),
+        _schema(tables.rstrip("# \n")),
+        _dialect(database_type),
+        wants_sql,
+    )
 
 
 def _schema(tables: str) -> str:
@@ -71,8 +76,8 @@ def _table(name: str, columns: str) -> Table:
     return Table(join_name(unquoted_path(name)), tuple(Column(column) for column in names if column))
 
 
-def _dialect(kind: str) -> str | None:
+def _dialect(database_type: str) -> str | None:
     try:
-        return find_dialect(kind) if kind.strip() else None
+        return find_dialect(database_type) if database_type.strip() else None
     except RequestError:
         return None

@@ -90,11 +90,11 @@ async def chat2db(
     if not prompt.wants_sql:
         raise RequestError(f"{spec.name} writes SQL and nothing else", hint="deploy a chat model to explain SQL")
     opened = choose_database(visit, database, prompt.schema)
-    asked = QuestionTarget(visit, spec, opened, prompt.schema, None if opened else prompt.dialect)
-    detail = await asked.answer(_question(prompt, body), store_mode(request))
+    target = QuestionTarget(visit, spec, opened, prompt.schema, None if opened else prompt.dialect)
+    detail = await target.answer(_question(prompt, body), store_mode(request))
     if detail.sql is None:
-        words = detail.error.message if detail.error else ""
-        raise GatewayError(422, f"{spec.name} found no SQL for this question: {words}", code="no_sql")
+        message = detail.error.message if detail.error else ""
+        raise GatewayError(422, f"{spec.name} found no SQL for this question: {message}", code="no_sql")
     return f"{detail.sql};"
 
 

@@ -35,11 +35,11 @@ class Database(Protocol):
     """One database, open for reading. Its methods block, and may be called in any thread.
 
     Args:
-        kind: its usual name, e.g. 'PostgreSQL'.
+        product: its usual name, e.g. 'PostgreSQL'.
         dialect: sqlglot's name of its SQL dialect.
     """
 
-    kind: str
+    product: str
     dialect: str
 
     def read_schema(self) -> Schema:
@@ -56,7 +56,7 @@ class Database(Protocol):
             DatabaseError: it cannot be reached.
         """
 
-    def run(self, sql: str, most_rows: int) -> Rows:
+    def run(self, sql: str, max_rows: int) -> Rows:
         """Return the rows of a query, in a transaction that cannot write.
 
         Raises:
@@ -76,16 +76,16 @@ def fitted(database: Database, sql: str, schema: Schema) -> tuple[str, Failure |
     try:
         translated = transpile(sql, schema, database.dialect)
     except SqlglotError as error:
-        return sql, Failure("dialect", f"it cannot be said in {database.kind}'s SQL: {error}")
-    if (words := database.explain(translated)) is None:
+        return sql, Failure("dialect", f"it cannot be said in {database.product}'s SQL: {error}")
+    if (message := database.explain(translated)) is None:
         return translated, None
-    return sql, Failure("database", f"{database.kind} refuses it, as {translated}\n{words}")
+    return sql, Failure("database", f"{database.product} refuses it, as {translated}\n{message}")
 
 
-def as_rows(columns: Sequence[str], found: Sequence[Sequence[Any]], most_rows: int) -> Rows:
+def as_rows(columns: Sequence[str], found: Sequence[Sequence[Any]], max_rows: int) -> Rows:
     """Return a driver's rows as `Rows`; one row more than wanted was read, to see whether there are more."""
-    rows = tuple(f"[{', '.join(map(json_value, row))}]" for row in found[:most_rows])
-    return Rows(tuple(columns), rows, len(found) > most_rows)
+    rows = tuple(f"[{', '.join(map(json_value, row))}]" for row in found[:max_rows])
+    return Rows(tuple(columns), rows, len(found) > max_rows)
 
 
 def json_value(value: Any) -> str:

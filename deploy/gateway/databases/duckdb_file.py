@@ -30,7 +30,7 @@ class DuckDBFile:
         path: of the file.
     """
 
-    kind = "DuckDB"
+    product = "DuckDB"
     dialect = "duckdb"
 
     def __init__(self, path: Path) -> None:
@@ -47,13 +47,13 @@ class DuckDBFile:
             refused = bind_error(connection, sql)
             return refused.message if refused else None
 
-    def run(self, sql: str, most_rows: int) -> Rows:
+    def run(self, sql: str, max_rows: int) -> Rows:
         """See `Database`."""
         with self._open() as connection:
-            found = run_query(connection, f"SELECT * FROM ({sql}\n) LIMIT {most_rows + 1}")
+            found = run_query(connection, f"SELECT * FROM ({sql}\n) LIMIT {max_rows + 1}")
             assert found is not None, "a SELECT has a result"
-            rows = tuple(f"[{', '.join(row)}]" for row in json_rows(found.slice(0, most_rows)))
-            return Rows(tuple(found.column_names), rows, found.num_rows > most_rows)
+            rows = tuple(f"[{', '.join(row)}]" for row in json_rows(found.slice(0, max_rows)))
+            return Rows(tuple(found.column_names), rows, found.num_rows > max_rows)
 
     def close(self) -> None:
         """See `Database`; nothing stays open."""

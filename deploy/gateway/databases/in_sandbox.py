@@ -29,7 +29,7 @@ class SandboxedDatabase:
     """
 
     def __init__(self, database: Database, url: SecretStr, limits: Limits) -> None:
-        self.kind, self.dialect = database.kind, database.dialect
+        self.product, self.dialect = database.product, database.dialect
         self._database = database
         self.url = url
         self._limits = limits
@@ -40,19 +40,19 @@ class SandboxedDatabase:
 
     def explain(self, sql: str) -> str | None:
         """See `Database`."""
-        words: str | None = self._call(_explain, sql)
-        return words
+        message: str | None = self._call(_explain, sql)
+        return message
 
     def fit(self, sql: str, schema: Schema) -> tuple[str, Failure | None]:
         """Return DuckDB's SQL translated for the database; see `fitted`."""
-        said, failure = self._call(_fit, sql, schema)
-        return said, Failure(*failure) if failure else None
+        result, failure = self._call(_fit, sql, schema)
+        return result, Failure(*failure) if failure else None
 
-    def run(self, sql: str, most_rows: int) -> Rows:
+    def run(self, sql: str, max_rows: int) -> Rows:
         """See `Database`."""
-        return Rows(*self._call(_run, sql, most_rows))
+        return Rows(*self._call(_run, sql, max_rows))
 
-    async def run_async(self, sql: str, most_rows: int) -> Rows:
+    async def run_async(self, sql: str, max_rows: int) -> Rows:
         """Return the rows of a query; the query ends when the task that waits for it is cancelled.
 
         Raises:
@@ -60,7 +60,7 @@ class SandboxedDatabase:
         """
         cancellation = Cancellation()
         try:
-            return Rows(*await asyncio.to_thread(self._call, _run, sql, most_rows, cancellation=cancellation))
+            return Rows(*await asyncio.to_thread(self._call, _run, sql, max_rows, cancellation=cancellation))
         except asyncio.CancelledError:
             cancellation.cancel()
             raise
@@ -103,9 +103,9 @@ def _explain(url: str, sql: str) -> str | None:
 
 
 def _fit(url: str, sql: str, schema: Schema) -> tuple[str, tuple[str, str] | None]:
-    said, failure = fitted(_opened(url), sql, schema)
-    return said, (failure.code, failure.message) if failure else None
+    result, failure = fitted(_opened(url), sql, schema)
+    return result, (failure.code, failure.message) if failure else None
 
 
-def _run(url: str, sql: str, most_rows: int) -> tuple[Any, ...]:
-    return astuple(_opened(url).run(sql, most_rows))
+def _run(url: str, sql: str, max_rows: int) -> tuple[Any, ...]:
+    return astuple(_opened(url).run(sql, max_rows))

@@ -38,12 +38,12 @@ def read_schema(connection: Connection) -> Schema:
         primary = inspector.get_multi_pk_constraint(schema)
         foreign = inspector.get_multi_foreign_keys(schema)
         stored = set(inspector.get_table_names(schema))
-        for place, columns in inspector.get_multi_columns(schema, kind=ObjectKind.ANY).items():
-            comment, own = read_key_lines(comments.get(place, ""))
-            table = Table(_name(place), tuple(_column(column, connection) for column in columns), comment)
+        for table_path, columns in inspector.get_multi_columns(schema, kind=ObjectKind.ANY).items():
+            comment, own = read_key_lines(comments.get(table_path, ""))
+            table = Table(_name(table_path), tuple(_column(column, connection) for column in columns), comment)
             tables.append(table)
-            keys[table.name] = own | _keys(primary.get(place), foreign.get(place, ()))
-            if place[1] in stored:
+            keys[table.name] = own | _keys(primary.get(table_path), foreign.get(table_path, ()))
+            if table_path[1] in stored:
                 readable |= {(table.name, column.name) for column in table.columns if can_sample(column.type)}
     schema_found = add_keys(Schema(_database_name(connection), tuple(tables)), keys)
     found, repeated = sample_schema(schema_found, readable, lambda *wanted: _read(connection, *wanted))
@@ -68,21 +68,21 @@ def _comments(inspector: Inspector, schema: str | None) -> dict[TablePath, str]:
     if not inspector.dialect.supports_comments:
         return {}
     found = inspector.get_multi_table_comment(schema, kind=ObjectKind.ANY)
-    return {place: comment["text"] or "" for place, comment in found.items()}
+    return {table_path: comment["text"] or "" for table_path, comment in found.items()}
 
 
-def _name(place: TablePath) -> str:
-    return join_name(part for part in place if part is not None)
+def _name(table_path: TablePath) -> str:
+    return join_name(part for part in table_path if part is not None)
 
 
 def _column(column: ReflectedColumn, connection: Connection) -> Column:
     return Column(column["name"], _type(column["type"], connection), comment=column.get("comment") or "")
 
 
-def _type(kind: TypeEngine[Any], connection: Connection) -> str:
+def _type(column_type: TypeEngine[Any], connection: Connection) -> str:
     """Return DuckDB's name of a type; '' if SQLAlchemy does not know the type."""
     try:
-        return read_type(kind.compile(dialect=connection.dialect))
+        return read_type(column_type.compile(dialect=connection.dialect))
     except CompileError:
         return ""
 
@@ -102,9 +102,9 @@ def _keys(primary: ReflectedPrimaryKeyConstraint | None, foreign: Sequence[Refle
 def _read(connection: Connection, table: Table, columns: Sequence[Column], rows: int) -> ColumnCells:
     quote = connection.dialect.identifier_preparer.quote_identifier
     names = ", ".join(quote(column.name) for column in columns)
-    place = ".".join(quote(part) for part in split_name(table.name))
+    table_path = ".".join(quote(part) for part in split_name(table.name))
     try:
-        found = connection.exec_driver_sql(f"SELECT {names} FROM {place} LIMIT {rows}").fetchall()
+        found = connection.exec_driver_sql(f"SELECT {names} FROM {table_path} LIMIT {rows}").fetchall()
     except SQLAlchemyError:
         connection.rollback()
         return {}  # A table without read permission has no samples; its names may still be enough for the question.

@@ -34,14 +34,14 @@ class DatabaseFamily:
     """What differs between the kinds of database.
 
     Args:
-        kind: its usual name.
+        product: its usual name.
         dialect: sqlglot's name of its SQL dialect.
         driver: SQLAlchemy's name of the driver.
         arguments: for the driver's `connect`.
         settle: makes a new connection read-only, with a time limit.
     """
 
-    kind: str
+    product: str
     dialect: str
     driver: str
     arguments: Callable[[], dict[str, Any]]
@@ -127,7 +127,7 @@ class SqlAlchemyDatabase:
         if family is None:
             hint = f"there is: duckdb, {', '.join(FAMILIES)}"
             raise SetupError(f"no database is read through {url.drivername}://", hint=hint)
-        self._family, self.kind, self.dialect = family, family.kind, family.dialect
+        self._family, self.product, self.dialect = family, family.product, family.dialect
         self._engine = _engine(url, family)
 
     def read_schema(self) -> Schema:
@@ -144,15 +144,15 @@ class SqlAlchemyDatabase:
                 return _error_message(error)
         return None
 
-    def run(self, sql: str, most_rows: int) -> Rows:
+    def run(self, sql: str, max_rows: int) -> Rows:
         """See `Database`."""
         try:
-            query = with_limit(sql, self.dialect, most_rows + 1)
+            query = with_limit(sql, self.dialect, max_rows + 1)
         except SqlglotError as error:
             raise DatabaseError(f"only queries are run here: {error}") from error
         with self._connected() as connection:
             found = connection.exec_driver_sql(query)
-            return as_rows(list(found.keys()), found.fetchmany(most_rows + 1), most_rows)
+            return as_rows(list(found.keys()), found.fetchmany(max_rows + 1), max_rows)
 
     def close(self) -> None:
         """See `Database`."""
@@ -182,7 +182,7 @@ def _engine(url: URL, family: DatabaseFamily) -> Engine:
             engine = create_engine(url, connect_args=family.arguments(), pool_timeout=CONNECT_SECONDS, **given)
     except ModuleNotFoundError as error:
         hint = "type: pip install 'quackllm[databases]'"
-        raise MissingExtraError(f"{family.kind} needs the package {error.name}", hint=hint) from error
+        raise MissingExtraError(f"{family.product} needs the package {error.name}", hint=hint) from error
     event.listen(engine, "connect", lambda connection, _: family.settle(connection))
     return engine
 
@@ -211,6 +211,6 @@ def _limit_sqlite(connection: sqlite3.Connection) -> None:
 
 def _error_message(error: SQLAlchemyError) -> str:
     """Return the database's own error message; MySQL puts a number before it."""
-    words = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    arguments = words.args
-    return str(arguments[1] if len(arguments) == 2 and isinstance(arguments[0], int) else words).strip()
+    message = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    arguments = message.args
+    return str(arguments[1] if len(arguments) == 2 and isinstance(arguments[0], int) else message).strip()

@@ -26,14 +26,14 @@ REFUSED = -32000  # JSON-RPC leaves the codes from here to -32099 to servers.
 
 def jsonrpc_error(error: GatewayError) -> Response:
     """Return an error as JSON-RPC writes it, so that the agent reads why it was refused."""
-    told = {"code": REFUSED, "message": error.message, "data": {"code": error.code}}
-    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": told}, error.status_code)
+    fields = {"code": REFUSED, "message": error.message, "data": {"code": error.code}}
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": fields}, error.status_code)
 
 
 class McpRoute(GatewayRoute):
     """The route of this protocol; the SDK reads the body, and ends what a client does not wait for."""
 
-    say = staticmethod(jsonrpc_error)
+    write_error = staticmethod(jsonrpc_error)
 
     def get_route_handler(self) -> Handle:
         """Return the handler of a request."""

@@ -48,11 +48,11 @@ class DatabaseTools:
         """
         databases = self.visit.gateway.databases
         if not words and not database and len(names := databases.names()) > 1:
-            kinds = (f"{name} ({databases.open(name).database.kind})" for name in names)
+            kinds = (f"{name} ({databases.open(name).database.product})" for name in names)
             return "\n".join(["Databases:", *kinds, "Say which: database."])
         name, opened = self._open(database)
         schema = await opened.schema()
-        title = f"Database {name}: {opened.database.kind}, {len(schema.tables)} tables"
+        title = f"Database {name}: {opened.database.product}, {len(schema.tables)} tables"
         wanted = split_words(words)
         if not wanted:
             return f"{title}\n{describe_schema(schema)}"
@@ -75,8 +75,8 @@ class DatabaseTools:
         name, opened = self._open(database)
         about: dict[str, Any] = {"database": name}
         if question:
-            sql, told = await self._answer(opened, question)
-            about |= {"sql": sql, **told}
+            sql, fields = await self._answer(opened, question)
+            about |= {"sql": sql, **fields}
         else:
             sql = await self._checked(opened, sql)
         await self.report("running the query")
@@ -125,5 +125,5 @@ def _hint(failure: Failure, opened: Opened) -> str:
     if failure.code == "guard":
         return "one SELECT over the tables of the database may run, and nothing else"
     if failure.code == "parser" and opened.database.dialect != "duckdb":
-        return f"write DuckDB's SQL: it is translated to {opened.database.kind}'s"
+        return f"write DuckDB's SQL: it is translated to {opened.database.product}'s"
     return "search shows the tables and columns"

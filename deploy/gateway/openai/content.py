@@ -53,24 +53,24 @@ def read_content(content: str | Sequence[str | dict[str, Any]] | None) -> Conten
 
 def _read_part(part: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the part in OpenAI's form, and its remaining fields."""
-    kind = part.get("type") or next((name for name in (*TEXT_TYPES, *IMAGE_TYPES) if name in part), None)
-    if not isinstance(kind, str):
+    part_type = part.get("type") or next((name for name in (*TEXT_TYPES, *IMAGE_TYPES) if name in part), None)
+    if not isinstance(part_type, str):
         raise RequestError("a part of a message has no type", hint='write {"type": "text", "text": "…"}')
     further = {name: value for name, value in part.items() if name != "type" and value is not None}
-    if kind in TEXT_TYPES:
-        text = further.pop("refusal" if kind == "refusal" else "text", None)
+    if part_type in TEXT_TYPES:
+        text = further.pop("refusal" if part_type == "refusal" else "text", None)
         if not isinstance(text, str):
-            raise RequestError(f"a part of type {kind} has no text", hint='write {"type": "text", "text": "…"}')
+            raise RequestError(f"a part of type {part_type} has no text", hint='write {"type": "text", "text": "…"}')
         return {"type": "text", "text": text}, further
-    if kind in IMAGE_TYPES:
-        image = further.pop("image" if kind == "image" else "image_url", None)
+    if part_type in IMAGE_TYPES:
+        image = further.pop("image" if part_type == "image" else "image_url", None)
         address = {"url": image} if isinstance(image, str) else image
         if not isinstance(address, dict) or not isinstance(address.get("url"), str):
             hint = 'write {"type": "image_url", "image_url": {"url": "https://… or data:image/png;base64,…"}}'
-            raise RequestError(f"a part of type {kind} has no address", hint=hint)
+            raise RequestError(f"a part of type {part_type} has no address", hint=hint)
         address = {name: value for name, value in address.items() if value is not None}
         if "detail" in further:  # As in OpenAI's newer API (responses).
             address["detail"] = further.pop("detail")
         more = {"image_url": address} if len(address) > 1 else {}
         return {"type": "image_url", "image_url": {"url": address["url"]}}, further | more
-    return {"type": kind}, further or {"type": kind}
+    return {"type": part_type}, further or {"type": part_type}

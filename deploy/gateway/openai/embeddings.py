@@ -36,19 +36,19 @@ async def embed(body: EmbeddingBody, request: HttpRequest, context: Admitted) ->
     tokens = sum(estimate_tokens(each) for each in requests)
     reply = {
         "object": "list",
-        "data": [_item(place, vector, body.encoding_format) for place, vector in enumerate(vectors)],
+        "data": [_item(index, vector, body.encoding_format) for index, vector in enumerate(vectors)],
         "model": body.model,
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     }
     return JSONResponse(reply, headers={CALLS: str(calls)})
 
 
-def _item(place: int, vector: Sequence[float], encoding: str) -> dict[str, Any]:
+def _item(index: int, vector: Sequence[float], encoding: str) -> dict[str, Any]:
     """Return one vector; base64 contains little-endian 32-bit floats."""
     written: Any = vector
     if encoding == "base64":
         written = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-    return {"object": "embedding", "index": place, "embedding": written}
+    return {"object": "embedding", "index": index, "embedding": written}
 
 
 def _check_dimensions(wanted: int | None, made: int) -> None:

@@ -149,8 +149,8 @@ class SamplingFields(RequestModel):
         own = {normalize_field(name): name for name in cls.model_fields}
         for given in extra:
             if name := own.get(normalize_field(given)):
-                words = "{name} cannot stand in `extra`: {hint}"
-                raise PydanticCustomError("reserved_field", words, _shown(given, f"write {name!r} beside it"))
+                message = "{name} cannot stand in `extra`: {hint}"
+                raise PydanticCustomError("reserved_field", message, _shown(given, f"write {name!r} beside it"))
         return extra
 
     def options(self, **more: Any) -> Options:

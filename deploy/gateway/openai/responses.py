@@ -36,16 +36,16 @@ class ReplyFormatter:
     def full_reply(self, responses: Iterable[Response]) -> dict[str, Any]:
         """Return the reply with all answers."""
         responses = list(responses)
-        choices = [self._choice(place, response) for place, response in enumerate(responses)]
+        choices = [self._choice(index, response) for index, response in enumerate(responses)]
         usage = Usage(
             sum(response.usage.input_tokens for response in responses),
             sum(response.usage.output_tokens for response in responses),
         )
         return {**self._head("chat.completion"), "choices": choices, "usage": usage_fields(usage)}
 
-    def _choice(self, place: int, response: Response) -> dict[str, Any]:
-        said = {"message": _message(response)} if self.chat else {"text": response.output or ""}
-        return {"index": place, **said, "logprobs": None, "finish_reason": finish_reason(response)}
+    def _choice(self, index: int, response: Response) -> dict[str, Any]:
+        content = {"message": _message(response)} if self.chat else {"text": response.output or ""}
+        return {"index": index, **content, "logprobs": None, "finish_reason": finish_reason(response)}
 
     def first_events(self) -> list[bytes]:
         """Return the events before the first chunk."""
@@ -61,7 +61,7 @@ class ReplyFormatter:
         if response.reasoning:
             delta["reasoning_content"] = response.reasoning
         if calls := tool_calls(response):
-            delta["tool_calls"] = [{"index": place, **call} for place, call in enumerate(calls)]
+            delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(calls)]
         events = [self._event(delta)] if self.chat and delta else []
         events.append(self._event({} if self.chat else "", finish_reason(response)))
         if include_usage:
@@ -69,13 +69,13 @@ class ReplyFormatter:
             events.append(_data({**self._head("chat.completion.chunk"), **usage}))
         return [*events, DONE]
 
-    def _event(self, said: dict[str, Any] | str, reason: str | None = None) -> bytes:
-        choice = {"index": 0, ("delta" if self.chat else "text"): said, "logprobs": None, "finish_reason": reason}
+    def _event(self, content: dict[str, Any] | str, reason: str | None = None) -> bytes:
+        choice = {"index": 0, ("delta" if self.chat else "text"): content, "logprobs": None, "finish_reason": reason}
         return _data({**self._head("chat.completion.chunk"), "choices": [choice]})
 
-    def _head(self, kind: str) -> dict[str, Any]:
-        prefix, kind = ("chatcmpl", kind) if self.chat else ("cmpl", "text_completion")
-        return {"id": f"{prefix}-{self.id}", "object": kind, "created": self.created, "model": self.model}
+    def _head(self, object_type: str) -> dict[str, Any]:
+        prefix, object_type = ("chatcmpl", object_type) if self.chat else ("cmpl", "text_completion")
+        return {"id": f"{prefix}-{self.id}", "object": object_type, "created": self.created, "model": self.model}
 
 
 def _message(response: Response) -> dict[str, Any]:

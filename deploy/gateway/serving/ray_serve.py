@@ -35,7 +35,7 @@ class GatewayReplica:
         return create_app(self.settings)
 
 
-def serve_on_ray(settings: GatewaySettings, tell: Callable[[str], None]) -> None:
+def serve_on_ray(settings: GatewaySettings, print_line: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; if this process is killed, the replicas keep running.
 
     Raises:
@@ -43,7 +43,7 @@ def serve_on_ray(settings: GatewaySettings, tell: Callable[[str], None]) -> None
     """
     settings = settings.model_copy(update={"keys": settings.keys_path.absolute()})
     deploy_application(settings)
-    tell(f"http://{settings.host}:{settings.port}")
+    print_line(f"http://{settings.host}:{settings.port}")
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

@@ -88,12 +88,12 @@ class TimeoutHttpProtocol(HttpToolsProtocol):
             self._deadline = None
 
 
-def serve_in_process(settings: GatewaySettings, tell: Callable[[str], None]) -> None:
+def serve_in_process(settings: GatewaySettings, print_line: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         settings: the address, and the limits of all requests.
-        tell: called with the address as soon as the server answers.
+        print_line: called with the address as soon as the server answers.
 
     Raises:
         SetupError: the address is taken or not this machine's; the keys cannot be read.
@@ -107,7 +107,7 @@ def serve_in_process(settings: GatewaySettings, tell: Callable[[str], None]) -> 
 
         before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            tell(address)
+            print_line(address)
             ended.result()
         finally:
             for number, handler in before.items():
@@ -120,9 +120,9 @@ def _allow_files(wanted: int) -> None:
         import resource
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        if soft != resource.RLIM_INFINITY and soft < most:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        if soft != resource.RLIM_INFINITY and soft < limit:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 @contextmanager

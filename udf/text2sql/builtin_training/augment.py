@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from ....workers.builtin.network.batching import Example
 from ....workers.builtin.network.schema_linking import SchemaLinks
-from ....workers.builtin.query.implied_tables import map_scopes, table_of
+from ....workers.builtin.query.implied_tables import map_scopes, table_for
 from ....workers.builtin.query.tree import LiteralValue, Operand, Order, Predicate, Query, Term, terms_in
 from ....workers.builtin.schema.schema_index import SchemaIndex, column_kind
 from ....workers.builtin.text.tokens import Word, is_cjk, read_words, stem
@@ -49,7 +49,7 @@ class Template:
     tables: tuple[int, ...]
 
 
-def template_of(question: str, tree: Query, links: SchemaLinks) -> Template | None:
+def make_template(question: str, tree: Query, links: SchemaLinks) -> Template | None:
     """Return the template of a question; None if it does not name its whole query literally, or compares keys."""
     names = links.names
     columns, tables, values = _parts(tree, names)
@@ -75,7 +75,7 @@ def _parts(tree: Query, names: SchemaIndex) -> tuple[list[int], list[int], list[
 
     def visit(scope: Query) -> Query:
         for term in terms_in(scope):
-            tables[table_of(term, names)] = None
+            tables[table_for(term, names)] = None
             if term.column is not None:
                 columns[term.column] = None
         for predicate in scope.where:
@@ -129,9 +129,9 @@ def table_tuples(schemas: Sequence[SchemaLinks]) -> dict[int, list[TableTuple]]:
     return found
 
 
-def instantiate(template: Template, place: TableTuple, chance: random.Random) -> tuple[str, Query] | None:
+def instantiate(template: Template, target: TableTuple, chance: random.Random) -> tuple[str, Query] | None:
     """Return a template's question and query about other tables; None if these do not have the required columns."""
-    names, tables = place.links.names, dict(zip(template.tables, place.tables, strict=True))
+    names, tables = target.links.names, dict(zip(template.tables, target.tables, strict=True))
     columns: dict[int, int] = {}
     for column, kind in template.kinds:
         owner = tables[dict(template.owners)[column]]
@@ -152,9 +152,9 @@ def instantiate(template: Template, place: TableTuple, chance: random.Random) ->
             new = texts[slot.column, old.lower()] = _cell(names, columns[slot.column], old, chance)
         else:
             spelled = (
-                place.links.column_tokens[columns[slot.column]]
+                target.links.column_tokens[columns[slot.column]]
                 if slot.kind == "column"
-                else place.links.table_tokens[tables[slot.table]]
+                else target.links.table_tokens[tables[slot.table]]
             )
             new = _phrase(spelled, slot.plural, capital=slot.start == 0)
         question += new
@@ -218,7 +218,7 @@ def generated_examples(
         template
         for database, turns in sorted(pool.turns.items())
         for turn in turns
-        if turn.tree and (template := template_of(turn.question, turn.tree, pool.links[database]))
+        if turn.tree and (template := make_template(turn.question, turn.tree, pool.links[database]))
     ]
     made = [
         make_example(question, links, tree)
@@ -232,12 +232,12 @@ def augment(
     templates: Sequence[Template], schemas: Sequence[SchemaLinks], count: int, chance: random.Random
 ) -> Iterator[tuple[SchemaLinks, str, Query]]:
     """Yield about `count` questions about randomly drawn tables, each with the schema and the query."""
-    places = table_tuples(schemas)
+    targets = table_tuples(schemas)
     for _ in range(count if templates else 0):
         template = chance.choice(templates)
-        options = places[len(template.tables)]
-        for place in chance.choices(options, k=TRIES) if options else ():
-            asked = instantiate(template, place, chance)
-            if asked is not None:
-                yield place.links, *asked
+        options = targets[len(template.tables)]
+        for target in chance.choices(options, k=TRIES) if options else ():
+            question = instantiate(template, target, chance)
+            if question is not None:
+                yield target.links, *question
                 break

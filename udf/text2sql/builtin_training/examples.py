@@ -46,7 +46,7 @@ CHINESE_UNANSWERABLE = """\
 # How often a question is repeated after another turn or in lower case; how often a decline has a turn before it.
 UNRELATED, LOWER_CASE, WITH_TURN = 0.2, 0.15, 0.4
 # How often an example has the cells of its WikiSQL table; otherwise its constants must come from the question.
-CELLS_KNOWN = 0.3
+CELLS_VISIBLE = 0.3
 
 
 @dataclass
@@ -54,11 +54,11 @@ class ExamplePool:
     """The questions of one language, from which examples to decline are made.
 
     Args:
-        asked: (database, question); strangers: questions about none of our databases.
+        questions: (database, question); strangers: questions about none of our databases.
         links, turns: for each training database.
     """
 
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    questions: list[tuple[str, str]] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     links: dict[str, SchemaLinks] = field(default_factory=dict)
     turns: dict[str, list[PreviousTurn]] = field(default_factory=lambda: defaultdict(list))
@@ -67,7 +67,7 @@ class ExamplePool:
         """Return examples of questions with a wrong database, which the model must decline."""
         made = []
         for _ in range(count):
-            database, question = chance.choice(self.asked)
+            database, question = chance.choice(self.questions)
             if self.strangers and chance.random() < 0.5:
                 database, question = "", chance.choice(self.strangers)
             wrong = chance.choice(sorted(self.links))
@@ -103,8 +103,8 @@ class Examples:
 def spider_examples(suites: Mapping[str, Sequence[Question]]) -> Examples:
     """Return the examples of suites with databases; in dialogues, with the previous turn."""
     found = Examples()
-    for suite, asked in suites.items():
-        readings, reasons = read_questions(asked)
+    for suite, questions in suites.items():
+        readings, reasons = read_questions(questions)
         count = sum(one.tree is not None for one in readings)
         log.info("%s: %d of %d have trees; %s", suite, count, len(readings), reasons.most_common(3))
         for database, group in groupby(readings, key=lambda one: one.question.db):
@@ -127,7 +127,7 @@ def _add_database(found: Examples, links: SchemaLinks, readings: list[QuestionTr
             continue
         _add(found, question, make_example(question.question, links, tree, before))
         if question.dialogue is None and question.db not in HELD_OUT:
-            found.english.asked.append((question.db, question.question))
+            found.english.questions.append((question.db, question.question))
             _add_variants(found, question, links, tree, turns, chance)
     if readings[0].question.db not in HELD_OUT:
         found.english.turns[readings[0].question.db] += turns
@@ -168,13 +168,13 @@ def make_example(question: str, links: SchemaLinks, tree: Query, before: Previou
     return Example(linked, tuple(symbols)) if len(symbols) <= MAX_SYMBOLS and is_valid(symbols) else None
 
 
-def chinese_examples(found: Examples, asked: Sequence[Question]) -> None:
+def chinese_examples(found: Examples, questions: Sequence[Question]) -> None:
     """Add the examples of Chinese questions, whose databases are only DDL; every tenth database is held out."""
-    texts = {one.db: one.schema for one in asked}
+    texts = {one.db: one.schema for one in questions}
     names = {database: SchemaIndex(resolve_schema(text, Schema()).schema) for database, text in texts.items()}
     held_out = set(sorted(names)[::10])
     counts = Counter[str]()
-    for database, group in groupby(sorted(asked, key=lambda one: one.db), key=lambda one: one.db):
+    for database, group in groupby(sorted(questions, key=lambda one: one.db), key=lambda one: one.db):
         links, into = SchemaLinks(names[database]), found.chinese_held_out if database in held_out else found.wide
         before: PreviousTurn | None = None
         for one in sorted(group, key=lambda one: (one.dialogue or 0, one.turn)):
@@ -186,7 +186,7 @@ def chinese_examples(found: Examples, asked: Sequence[Question]) -> None:
             into += [example] if example else []
             if tree and database not in held_out:
                 found.chinese.turns[database].append(before)
-                found.chinese.asked += [(database, one.question)] if not one.turn else []
+                found.chinese.questions += [(database, one.question)] if not one.turn else []
         if database not in held_out:
             found.chinese.links[database] = links
     log.info("Chinese: %s", dict(counts))
@@ -209,37 +209,39 @@ def _joins(sql: str, names: SchemaIndex) -> Counter[frozenset[int | None]]:
     return Counter(frozenset(end) for end in ends)
 
 
-def table_examples(asked: Sequence[Question], chance: random.Random) -> list[Example]:
+def table_examples(drawn: Sequence[Question], chance: random.Random) -> list[Example]:
     """Return the examples of questions with their own table `t`; its only cells are the values that they mention."""
     made: list[Example | None] = []
-    for columns, questions in _by_table(asked).items():
+    for columns, questions in _by_table(drawn).items():
         plain = SchemaIndex(_one_table(columns, {}))
         trees = [(question, _tree(question.sql, plain)) for question in questions]
-        cells = _cells(tree for _, tree in trees) if chance.random() < CELLS_KNOWN else {}
+        cells = _cells(tree for _, tree in trees) if chance.random() < CELLS_VISIBLE else {}
         links = SchemaLinks(SchemaIndex(_one_table(columns, cells)))
         made += [make_example(question.question, links, tree) for question, tree in trees if tree is not None]
     return [example for example in made if example is not None]
 
 
-def table_links(asked: Sequence[Question], count: int) -> list[SchemaLinks]:
+def table_links(drawn: Sequence[Question], count: int) -> list[SchemaLinks]:
     """Return the tables of the first questions with their own table, with the cells that these mention."""
     links = []
-    for columns, questions in list(_by_table(asked).items())[:count]:
+    for columns, questions in list(_by_table(drawn).items())[:count]:
         plain = SchemaIndex(_one_table(columns, {}))
         cells = _cells(_tree(question.sql, plain) for question in questions)
         links.append(SchemaLinks(SchemaIndex(_one_table(columns, cells))))
     return links
 
 
-def _by_table(asked: Sequence[Question]) -> dict[tuple[tuple[str, str], ...], list[Question]]:
+def _by_table(drawn: Sequence[Question]) -> dict[tuple[tuple[str, str], ...], list[Question]]:
     found: dict[tuple[tuple[str, str], ...], list[Question]] = defaultdict(list)
-    for question in asked:
+    for question in drawn:
         found[question.columns].append(question)
     return found
 
 
 def _one_table(columns: Iterable[tuple[str, str]], cells: dict[int, tuple[str, ...]]) -> Schema:
-    made = tuple(Column(name, kind, values=cells.get(number, ())) for number, (name, kind) in enumerate(columns))
+    made = tuple(
+        Column(name, type_name, values=cells.get(number, ())) for number, (name, type_name) in enumerate(columns)
+    )
     return Schema("t", (Table("t", made),))
 
 

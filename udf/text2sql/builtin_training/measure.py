@@ -46,7 +46,7 @@ class BuiltinModel:
 
     def ask_model(self, schema: Schema, question: str, history: History = ()) -> str | None:
         """Return the SQL, or None for a decline."""
-        messages = FORMS["builtin"].ask([Message("user", question)], schema, match_values(question, schema))
+        messages = FORMS["builtin"].build_messages([Message("user", question)], schema, match_values(question, schema))
         began = time.perf_counter()
         try:
             turns = [(earlier, sql or "") for earlier, sql in history]
@@ -58,23 +58,23 @@ class BuiltinModel:
 
 
 @lru_cache(maxsize=32)
-def catalog_of(database: str) -> Schema:
+def database_catalog(database: str) -> Schema:
     """Return the schema of a database, read once."""
     with closing(duckdb.connect()) as connection:
         open_database(connection, database)
         return read_catalog(connection)
 
 
-def count_declines(model: BuiltinModel, asked: list[Question], seed: int = 0) -> tuple[int, int, int]:
+def count_declines(model: BuiltinModel, questions: list[Question], seed: int = 0) -> tuple[int, int, int]:
     """Return the numbers of questions declined on their own database and on a wrong one, and of all questions."""
     chance = random.Random(seed)
-    names = sorted({question.db for question in asked})
-    own = sum(model.ask_model(catalog_of(question.db), question.question) is None for question in asked)
+    names = sorted({question.db for question in questions})
+    own = sum(model.ask_model(database_catalog(question.db), question.question) is None for question in questions)
     wrong = 0
-    for question in asked:
+    for question in questions:
         other = chance.choice([name for name in names if name != question.db])
-        wrong += model.ask_model(catalog_of(other), question.question) is None
-    return own, wrong, len(asked)
+        wrong += model.ask_model(database_catalog(other), question.question) is None
+    return own, wrong, len(questions)
 
 
 def main() -> None:
@@ -88,8 +88,8 @@ def main() -> None:
         print(evaluate(model.answer, suite))
     times = sorted(model.seconds)
     print(f"seconds a question: median {statistics.median(times):.3f}, 95 % below {times[len(times) * 95 // 100]:.3f}")
-    asked = [question for question in load_questions("spider") if question.db in list_databases()]
-    own, wrong, count = count_declines(model, asked)
+    questions = [question for question in load_questions("spider") if question.db in list_databases()]
+    own, wrong, count = count_declines(model, questions)
     print(f"declined: {own} of {count} on their own database, {wrong} of {count} on a wrong one")
 
 

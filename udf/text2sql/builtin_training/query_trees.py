@@ -89,12 +89,12 @@ def _with_key(short: Query, scope: Query, names: SchemaIndex) -> Query:
     return replace(short, using=(*short.using, *several[:1]))
 
 
-def read_questions(asked: Sequence[Question]) -> tuple[list[QuestionTree], Counter[str]]:
+def read_questions(questions: Sequence[Question]) -> tuple[list[QuestionTree], Counter[str]]:
     """Return the tree of every question with a database, and the reasons why others have no tree."""
     readings, reasons = [], Counter[str]()
     checkers: dict[str, Checker] = {}
     trees: dict[tuple[str, str], Query | None] = {}
-    for question in sorted(asked, key=lambda one: one.db):
+    for question in sorted(questions, key=lambda one: one.db):
         if question.db not in checkers:
             checkers = {question.db: Checker(question.db)}
         checker = checkers[question.db]

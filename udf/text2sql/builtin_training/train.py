@@ -47,13 +47,13 @@ def prepare(cache: Path | None, tables: int) -> Examples:
         return found
     suites = {name: load_questions(name, "train") for name in ("spider", "spider_synonyms", "cosql")}
     found = spider_examples(suites)
-    asked = random.Random(0).sample(load_questions("wikisql", "train"), tables)
-    found.tables = table_examples(asked, random.Random(0))
+    questions = random.Random(0).sample(load_questions("wikisql", "train"), tables)
+    found.tables = table_examples(questions, random.Random(0))
     chinese_examples(found, load_questions("chase_zh", "train"))
-    weight = len(asked) // 200
-    found.english.strangers = [one.question for one in asked] + UNANSWERABLE.replace("\n", "|").split("|") * weight
+    weight = len(questions) // 200
+    found.english.strangers = [one.question for one in questions] + UNANSWERABLE.replace("\n", "|").split("|") * weight
     found.chinese.strangers = CHINESE_UNANSWERABLE.replace("\n", "|").split("|")
-    chance, links = random.Random(0), table_links(asked, 4000)
+    chance, links = random.Random(0), table_links(questions, 4000)
     found.generated = generated_examples(found.english, links, min(16000, len(found.train)), chance)
     found.chinese_augmented = generated_examples(found.chinese, [], min(3000, len(found.wide)), chance)
     if cache:
@@ -61,7 +61,7 @@ def prepare(cache: Path | None, tables: int) -> Examples:
     return found
 
 
-def loss_of(network: TorchNetwork, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+def compute_loss(network: TorchNetwork, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean loss over a batch's symbols, and for each example whether all most likely symbols are right."""
     memory = network.encode(batch)
     scores = network.decode(memory, batch.hidden, batch.inputs, batch.states) + batch.illegal
@@ -76,7 +76,7 @@ def exact_match(network: TorchNetwork, examples: Sequence[Example]) -> float:
         return math.nan
     network.eval()
     with torch.no_grad():
-        rights = [loss_of(network, batch)[1] for batch in batches(examples, 40, random.Random(0), shuffled=False)]
+        rights = [compute_loss(network, batch)[1] for batch in batches(examples, 40, random.Random(0), shuffled=False)]
     network.train()
     return float(torch.cat(rights).float().mean())
 
@@ -133,7 +133,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.course.half):
-            loss, _ = loss_of(self.network, batch)
+            loss, _ = compute_loss(self.network, batch)
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -153,8 +153,8 @@ class Trainer:
         drawn += found.chinese.declined(chinese // 22, self.chance)
         return [*found.train, *found.wide, *drawn]
 
-    def _draw(self, examples: list[Example], most: int) -> list[Example]:
-        return self.chance.sample(examples, min(len(examples), most))
+    def _draw(self, examples: list[Example], limit: int) -> list[Example]:
+        return self.chance.sample(examples, min(len(examples), limit))
 
     def run(self, out: Path, batch_size: int, save_seconds: float = 400) -> None:
         """Train until the time is over; write the weights every few minutes and at the end."""
@@ -173,7 +173,9 @@ class Trainer:
     def report(self, out: Path, losses: list[float], batch_size: int) -> None:
         """Write the weights and one line of the log."""
         save_weights(out, self.mean.state_dict(), self.mean.shape)
-        held_out = [exact_match(self.mean, kept) for kept in (self.examples.held_out, self.examples.chinese_held_out)]
+        held_out = [
+            exact_match(self.mean, examples) for examples in (self.examples.held_out, self.examples.chinese_held_out)
+        ]
         seconds = time.monotonic() - self.began
         log.info(
             "%5.0f s, step %d, %.0f examples/s, loss %.3f, held out exact: English %.3f, Chinese %.3f",

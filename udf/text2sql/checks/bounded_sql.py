@@ -26,10 +26,10 @@ _LOW, _HIGH = f"least(__1 + {_SPAN}, __1 - {_SPAN})", f"greatest(__1 + {_SPAN}, 
 _FOUND = "(strlen(__1) - strlen(replace(__1, __2, ''))) // greatest(strlen(__2), 1)"
 
 
-def _sized(name: str, count: int, place: int) -> dict[tuple[str, int], tuple[str, str]]:
+def _sized(name: str, count: int, position: int) -> dict[tuple[str, int], tuple[str, str]]:
     """Return the bound of a function whose result size is given by the argument at a position."""
-    given = [f"least(__{n}, {MAX_VALUE})" if n == place else f"__{n}" for n in range(1, count + 1)]
-    return {(name, count): (f"__{place} > {MAX_VALUE}", f"{name}({', '.join(given)})")}
+    given = [f"least(__{n}, {MAX_VALUE})" if n == position else f"__{n}" for n in range(1, count + 1)]
+    return {(name, count): (f"__{position} > {MAX_VALUE}", f"{name}({', '.join(given)})")}
 
 
 def _series(name: str) -> dict[tuple[str, int], tuple[str, str]]:
@@ -44,8 +44,13 @@ def _series(name: str) -> dict[tuple[str, int], tuple[str, str]]:
     }
 
 
-def _distance(name: str, most: int) -> dict[tuple[str, int], tuple[str, str]]:
-    return {(name, 2): (f"strlen(__1) * strlen(__2) > {most * most}", f"{name}(left(__1, {most}), left(__2, {most}))")}
+def _distance(name: str, max_length: int) -> dict[tuple[str, int], tuple[str, str]]:
+    return {
+        (name, 2): (
+            f"strlen(__1) * strlen(__2) > {max_length * max_length}",
+            f"{name}(left(__1, {max_length}), left(__2, {max_length}))",
+        )
+    }
 
 
 # By a function and the number of its arguments: the condition under which its result for one row is too large, and the
@@ -182,16 +187,16 @@ def _reads(node: Tree, parameters: frozenset[str]) -> bool:
     return any(name.lower() in parameters for name in names)
 
 
-def _case(condition: str, held: str, name: str, given: list[Tree], call: Tree) -> Tree:
+def _case(condition: str, bounded_sql: str, name: str, given: list[Tree], call: Tree) -> Tree:
     values: dict[str, Tree] = {f"__{number}": node for number, node in enumerate(given, 1)}
-    template = _template(condition, held, f"ask stops: what {name} would make of one row is too large")
+    template = _template(condition, bounded_sql, f"ask stops: what {name} would make of one row is too large")
     filled: Tree = _fill(template, values | {"__call": call})
     return filled
 
 
 @lru_cache(maxsize=64)
-def _template(condition: str, held: str, message: str) -> Tree:
-    sql = f"SELECT CASE WHEN {condition} THEN error('{message}') ELSE {held} END"
+def _template(condition: str, bounded_sql: str, message: str) -> Tree:
+    sql = f"SELECT CASE WHEN {condition} THEN error('{message}') ELSE {bounded_sql} END"
     expression: Tree = serialize(sql)["statements"][0]["node"]["select_list"][0]
     return expression
 

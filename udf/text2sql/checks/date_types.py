@@ -12,7 +12,7 @@ OF_THEIR_ARGUMENT = (
 )  # fmt: skip
 
 
-def type_of(node: exp.Expr) -> str:
+def infer_date_type(node: exp.Expr) -> str:
     """Return 'DATE', 'TIMESTAMP', the declared type of a column, or '' if the type is unknown."""
     if "type" in node.meta:
         return _plain(str(node.meta["type"]))
@@ -25,9 +25,9 @@ def type_of(node: exp.Expr) -> str:
     if isinstance(node, exp.Anonymous):
         return "TIMESTAMP" if node.name.lower() in NOW else ""
     if isinstance(node, OF_THEIR_ARGUMENT):
-        return type_of(node.this)
+        return infer_date_type(node.this)
     query = node.this if isinstance(node, exp.Subquery) else None
-    return type_of(query.selects[0]) if isinstance(query, exp.Select) and len(query.selects) == 1 else ""
+    return infer_date_type(query.selects[0]) if isinstance(query, exp.Select) and len(query.selects) == 1 else ""
 
 
 def _plain(name: str) -> str:

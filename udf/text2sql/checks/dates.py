@@ -10,7 +10,7 @@ import sqlglot
 from sqlglot import expressions as exp
 from sqlglot.errors import SqlglotError
 
-from .date_types import NOW, type_of
+from .date_types import NOW, infer_date_type
 
 Rewrite = Callable[[exp.Expr], exp.Expr]
 PART_ALIASES = {
@@ -79,8 +79,8 @@ class DateFunctions:
             raise SqlglotError(f"{self.dialect} has no intervals")
         return query
 
-    def _template(self, sql: str, kind: str = "", **values: exp.Expr) -> exp.Expr:
-        return template(self.dialect, sql, kind, **values)
+    def _template(self, sql: str, date_type: str = "", **values: exp.Expr) -> exp.Expr:
+        return template(self.dialect, sql, date_type, **values)
 
     def _part(self, name: str, value: exp.Expr, node: exp.Expr) -> exp.Expr:
         sql = self.parts.get(_unit(name))
@@ -95,13 +95,13 @@ class DateFunctions:
         return self._part(name, given[0], node) if len(given) == 1 else node
 
     def _truncated(self, node: exp.Expr) -> exp.Expr:
-        unit, kind = _unit(node.args["unit"].name), type_of(node.this)
+        unit, date_type = _unit(node.args["unit"].name), infer_date_type(node.this)
         if sql := self.truncated_times.get(unit):
             return self._template(sql, "TIMESTAMP", x=node.this)
         if not (sql := self.truncated_dates.get(unit)):
             return node
         date = self._template(sql, "DATE", x=node.this)
-        return self._template("CAST(:x AS DATETIME)", "TIMESTAMP", x=date) if kind == "TIMESTAMP" else date
+        return self._template("CAST(:x AS DATETIME)", "TIMESTAMP", x=date) if date_type == "TIMESTAMP" else date
 
     def _difference(self, node: exp.Expr) -> exp.Expr:
         """Write `date_diff`, which counts the boundaries of months or hours between two dates, and full weeks."""
@@ -113,18 +113,18 @@ class DateFunctions:
     def _sum(self, node: exp.Expr) -> exp.Expr:
         """Write `date ± interval`, `date ± days` and `date - date`."""
         left, right, sign = node.this, node.expression, -1 if isinstance(node, exp.Sub) else 1
-        if isinstance(node, exp.Add) and (_is_interval(left) or type_of(right) == "DATE"):
+        if isinstance(node, exp.Add) and (_is_interval(left) or infer_date_type(right) == "DATE"):
             left, right = right, left
         if _is_interval(right):
             return node if _is_interval(left) else self._shifted(left, right, sign)
-        kind, other = type_of(left), type_of(right)
+        date_type, other = infer_date_type(left), infer_date_type(right)
         if self.days_between is None:
             return node
-        if isinstance(node, exp.Sub) and kind == other == "DATE":
+        if isinstance(node, exp.Sub) and date_type == other == "DATE":
             return self._template(self.days_between, "BIGINT", x=right, y=left)
-        if isinstance(node, exp.Sub) and {kind, other} <= {"DATE", "TIMESTAMP"}:
+        if isinstance(node, exp.Sub) and {date_type, other} <= {"DATE", "TIMESTAMP"}:
             raise SqlglotError(f"{self.dialect} has no intervals: the difference of two times is none")
-        return self.shifted(left, right, "day", sign) if kind == "DATE" else node
+        return self.shifted(left, right, "day", sign) if date_type == "DATE" else node
 
     def _shifted(self, date: exp.Expr, interval: exp.Expr, sign: int) -> exp.Expr:
         for amount, unit in _amounts(interval):
@@ -132,12 +132,12 @@ class DateFunctions:
         return date
 
 
-def template(dialect: str, sql: str, kind: str = "", **values: exp.Expr) -> exp.Expr:
+def template(dialect: str, sql: str, date_type: str = "", **values: exp.Expr) -> exp.Expr:
     """Return a database's SQL with values for its placeholders, and its type in DuckDB."""
     written: exp.Expr = sqlglot.parse_one(sql, read=dialect)
     for placeholder in list(written.find_all(exp.Placeholder)):
         placeholder.replace(values[placeholder.name].copy())
-    written.meta["type"] = kind
+    written.meta["type"] = date_type
     return written
 
 
@@ -165,7 +165,7 @@ def _amounts(interval: exp.Expr) -> list[tuple[exp.Expr, str]]:
         times, inner = (inner, times) if _is_interval(times) else (times, inner)
         return [(exp.Mul(this=amount.copy(), expression=times.copy()), unit) for amount, unit in _amounts(inner)]
     if isinstance(interval, UNIT_FUNCTIONS):
-        found = [(interval.this, UNITS_OF[type(interval)])]
+        found = [(interval.this, EXTRACTED_UNITS[type(interval)])]
     elif unit := interval.args.get("unit"):
         amount = interval.this.unnest()
         found = [(exp.Literal.number(amount.name) if isinstance(amount, exp.Literal) else amount, _unit(unit.name))]
@@ -183,8 +183,8 @@ def _sums(amounts: list[tuple[float, str]]) -> list[tuple[exp.Expr, str]]:
     for unit, sizes in (("month", MONTHS_A_UNIT), ("day", DAYS_A_UNIT), ("second", SECONDS_A_UNIT)):
         if total := sum(amount * sizes[name] for amount, name in amounts if name in sizes):
             found.append((exp.Literal.number(f"{total:.10g}"), unit))
-    known = MONTHS_A_UNIT | DAYS_A_UNIT | SECONDS_A_UNIT
-    return found if all(name in known for _, name in amounts) else []
+    units = MONTHS_A_UNIT | DAYS_A_UNIT | SECONDS_A_UNIT
+    return found if all(name in units for _, name in amounts) else []
 
 
 def format_second(node: exp.Expr) -> exp.Expr:
@@ -197,14 +197,14 @@ def format_second(node: exp.Expr) -> exp.Expr:
 
 def add_interval(date: exp.Expr, amount: exp.Expr, unit: str, sign: int) -> exp.Expr:
     """Return a date with an interval added, as MySQL writes it."""
-    kind = "TIMESTAMP" if type_of(date) == "TIMESTAMP" or unit in SECONDS_A_UNIT else "DATE"
+    date_type = "TIMESTAMP" if infer_date_type(date) == "TIMESTAMP" or unit in SECONDS_A_UNIT else "DATE"
     amount = amount if isinstance(amount, exp.Literal) else exp.paren(amount)
     operation = exp.Add if sign > 0 else exp.Sub
     shifted = operation(this=date.copy(), expression=exp.Interval(this=amount.copy(), unit=exp.var(unit.upper())))
     written = exp.paren(shifted, copy=False)
-    written.meta["type"] = kind
+    written.meta["type"] = date_type
     return written
 
 
-UNITS_OF: dict[type[exp.Expr], str] = {exp.ToDays: "day"}
-UNIT_FUNCTIONS = tuple(UNITS_OF)
+EXTRACTED_UNITS: dict[type[exp.Expr], str] = {exp.ToDays: "day"}
+UNIT_FUNCTIONS = tuple(EXTRACTED_UNITS)

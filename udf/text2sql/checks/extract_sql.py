@@ -102,19 +102,19 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
         yield sql, True
     if AT_LINE_START.match(COMMENTS.sub("", text)):
         yield text, False  # The answer begins with SQL: if the prompt opened a block, the answer closes it.
-    places = list(_marked_places(text))
-    yield from ((place, True) for place in places if _is_query(place))
-    commands = any(VERB.match(COMMENTS.sub("", place)) for place in places)
+    parts = list(_marked_parts(text))
+    yield from ((part, True) for part in parts if _is_query(part))
+    commands = any(VERB.match(COMMENTS.sub("", part)) for part in parts)
     if commands and _begin(prose := BLOCK.sub("\n", text)):
         yield prose, False
-    yield from ((place, True) for place in places)
+    yield from ((part, True) for part in parts)
     if sql := sql_in_json(text):
         yield sql, True
     yield _without_quotes(text), False
     yield from ((code, True) for code in INLINE.findall(text) if VERB.match(code) and " " in code.strip())
 
 
-def _marked_places(text: str) -> Iterator[str]:
+def _marked_parts(text: str) -> Iterator[str]:
     """Yield the contents of tags and blocks, those marked as SQL first, in each group the last one first."""
     for tag in [*TAG.finditer(text)][: -MAX_TAGS - 1 : -1]:
         if inside := _inside_tag(text, tag):

@@ -48,11 +48,11 @@ def checked_statement(
 ) -> tuple[str, Tree]:
     """Return the single SELECT of a text, as `check_sql` does, and DuckDB's own tree of it."""
     sql = _single_statement(sql)
-    tree = tree_of(sql)
+    tree = parse_tree(sql)
     tables = table_paths(schema) if schema else {}
     schemas = {part for path in tables for part in path[:-1]} | SYSTEM_SCHEMAS | {"main", "temp"}
     for node, scope in nodes(tree):
-        _check_kind(node)
+        _check_node_type(node)
         if node.get("type") == "TABLE_FUNCTION":
             _check_table_function(node["function"])
         if node.get("function_name"):
@@ -73,9 +73,9 @@ def _single_statement(sql: str) -> str:
     text = sql.encode()
     tokens = [*duckdb.tokenize(sql), (len(text), duckdb.token_type.comment)]
     statements = [b""]
-    for (start, kind), (end, _) in pairwise(tokens):
+    for (start, token_type), (end, _) in pairwise(tokens):
         token = text[start:end]
-        if kind == duckdb.token_type.comment:
+        if token_type == duckdb.token_type.comment:
             statements[-1] += b" "
         elif token.strip() == b";":
             statements.append(b"")
@@ -87,7 +87,7 @@ def _single_statement(sql: str) -> str:
     return found[0]
 
 
-def tree_of(sql: str) -> Tree:
+def parse_tree(sql: str) -> Tree:
     """Return DuckDB's own tree of the single SELECT.
 
     Raises:
@@ -109,10 +109,10 @@ def tree_of(sql: str) -> Tree:
     return statement
 
 
-def _check_kind(node: Tree) -> None:
-    kind = node.get("class", node.get("type"))
-    if isinstance(kind, str) and kind not in (EXPRESSIONS if "class" in node else NODES):
-        raise _refuse(f"{kind.removesuffix('_NODE').replace('_', ' ')} is not allowed")
+def _check_node_type(node: Tree) -> None:
+    node_type = node.get("class", node.get("type"))
+    if isinstance(node_type, str) and node_type not in (EXPRESSIONS if "class" in node else NODES):
+        raise _refuse(f"{node_type.removesuffix('_NODE').replace('_', ' ')} is not allowed")
     if node.get("at_clause") is not None:
         raise _refuse("AT is not allowed")
     if node.get("named_param_map"):

@@ -97,7 +97,7 @@ def _closed(text: str, quote: str) -> str:
 
 def _unescaped(text: str) -> str:
     def letter(found: re.Match[str]) -> str:
-        said = found[1]
-        return chr(int(said[1:], 16)) if len(said) == 5 else LETTERS.get(said, said)
+        escape = found[1]
+        return chr(int(escape[1:], 16)) if len(escape) == 5 else LETTERS.get(escape, escape)
 
     return ESCAPED.sub(letter, text)

@@ -24,7 +24,7 @@ EMPTY_LIMITS = Limits(megabytes=512, seconds=2.0)
 FETCHED_ROWS = 1000
 
 
-def query_for_ask(sql: str, schema: Schema, max_rows: int) -> str:
+def bounded_ask_query(sql: str, schema: Schema, max_rows: int) -> str:
     """Return the SELECT that `ask` runs: the SQL with a bound for each row's values, and a limit on the rows.
 
     Raises:

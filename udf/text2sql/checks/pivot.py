@@ -30,7 +30,7 @@ def with_values(sql: str) -> str | None:
 def _tokens(sql: str) -> Iterator[tuple[str, str]]:
     """Yield each token, and its lower case if it is outside all brackets, else '('; at the end two empty strings."""
     text, depth = sql.encode(), 0
-    starts = [start for start, kind in duckdb.tokenize(sql) if kind != duckdb.token_type.comment]
+    starts = [start for start, token_type in duckdb.tokenize(sql) if token_type != duckdb.token_type.comment]
     for start, end in pairwise([*starts, len(text)]):
         token = text[start:end].decode().strip()
         depth -= token.count(")") + token.count("]") if token[:1] in ")]" else 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlglot import expressions as exp
 
-from .date_types import type_of
+from .date_types import infer_date_type
 from .dates import DateFunctions, add_interval, template
 
 SECONDS = "TIMESTAMPDIFF(SECOND, '0001-01-01', {0})"
@@ -57,7 +57,7 @@ def _date_parts(node: exp.Expr) -> dict[str, exp.Expr]:
 
 def _as_date(node: exp.Expr) -> exp.Expr:
     """Write `date_trunc` of a date as a date: PostgreSQL would return a timestamp in the server's time zone."""
-    if type_of(node.this) != "DATE" or isinstance(node.parent, exp.Cast):
+    if infer_date_type(node.this) != "DATE" or isinstance(node.parent, exp.Cast):
         return node
     return exp.cast(node.copy(), "DATE")
 
@@ -68,13 +68,15 @@ def _add_in_postgres(date: exp.Expr, amount: exp.Expr, unit: str, sign: int) -> 
         return add_interval(date, exp.Literal.string(amount.name), unit, sign)
     times = exp.Mul(this=exp.paren(amount), expression=exp.Interval(this=exp.Literal.string("1"), unit=exp.var(unit)))
     written = exp.paren((exp.Add if sign > 0 else exp.Sub)(this=date.copy(), expression=times), copy=False)
-    written.meta["type"] = type_of(date)
+    written.meta["type"] = infer_date_type(date)
     return written
 
 
 FIELDS = {"dayofweek": "DOW", "dayofyear": "DOY"}
-WHOLE = ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "isoyear", "isodow", "decade")
-PART = {name: f"CAST(TRUNC(EXTRACT({FIELDS.get(name, name.upper())} FROM :x)) AS BIGINT)" for name in (*WHOLE, *FIELDS)}
+FULL_UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "isoyear", "isodow", "decade")
+PART = {
+    name: f"CAST(TRUNC(EXTRACT({FIELDS.get(name, name.upper())} FROM :x)) AS BIGINT)" for name in (*FULL_UNITS, *FIELDS)
+}
 MONTHS = "(EXTRACT(YEAR FROM {0}) * 12 + EXTRACT(MONTH FROM {0}) - 1)"
 BORDERS = {
     "year": "EXTRACT(YEAR FROM {0})",

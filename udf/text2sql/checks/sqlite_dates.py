@@ -12,7 +12,7 @@ import re
 from sqlglot import expressions as exp
 from sqlglot.errors import SqlglotError
 
-from .date_types import type_of
+from .date_types import infer_date_type
 from .dates import DAYS_A_UNIT, MONTHS_A_UNIT, SECONDS_A_UNIT, DateFunctions, Rewrite, format_second, template
 
 _template = functools.partial(template, "sqlite")
@@ -69,15 +69,15 @@ def _shift(date: exp.Expr, amount: exp.Expr, unit: str, sign: int) -> exp.Expr:
 
     January 31 plus a month is March 2 in SQLite and the last of February in DuckDB: take the earlier of both.
     """
-    kind = "TIMESTAMP" if type_of(date) == "TIMESTAMP" or unit in SECONDS_A_UNIT else "DATE"
+    date_type = "TIMESTAMP" if infer_date_type(date) == "TIMESTAMP" or unit in SECONDS_A_UNIT else "DATE"
     if unit in MONTHS_A_UNIT:
         month = _modifier(amount, sign * MONTHS_A_UNIT[unit], "months")
         later = "MIN(DATE(:x, :m), DATE(:x, 'start of month', :m, '+1 month', '-1 day'))"
-        sql = later if kind == "DATE" else f"({later} || SUBSTR(DATETIME(:x), 11))"
-        return _template(sql, kind, x=date, m=month)
+        sql = later if date_type == "DATE" else f"({later} || SUBSTR(DATETIME(:x), 11))"
+        return _template(sql, date_type, x=date, m=month)
     size, name = (DAYS_A_UNIT[unit], "days") if unit in DAYS_A_UNIT else (SECONDS_A_UNIT[unit], "seconds")
-    function = "DATE" if kind == "DATE" else "DATETIME"
-    return _template(f"{function}(:x, :m)", kind, x=date, m=_modifier(amount, sign * size, name))
+    function = "DATE" if date_type == "DATE" else "DATETIME"
+    return _template(f"{function}(:x, :m)", date_type, x=date, m=_modifier(amount, sign * size, name))
 
 
 def _modifier(amount: exp.Expr, size: int, unit: str) -> exp.Expr:
@@ -125,8 +125,8 @@ def _gathered(node: exp.Expr) -> exp.Expr:
 
 def _cast(node: exp.Expr) -> exp.Expr:
     functions = {"DATE": "DATE(:x)", "TIMESTAMP": "DATETIME(:x)", "TIME": "TIME(:x)"}
-    kind = type_of(node) or str(node.args["to"].this.name)
-    return _template(functions[kind], kind, x=node.this) if kind in functions else node
+    date_type = infer_date_type(node) or str(node.args["to"].this.name)
+    return _template(functions[date_type], date_type, x=node.this) if date_type in functions else node
 
 
 def _made(node: exp.Expr) -> exp.Expr:

@@ -19,11 +19,11 @@ def normalize_string_literals(sql: str, schema: Schema) -> str:
         tree = sqlglot.parse_one(sql, read="duckdb")
     except sqlglot.errors.SqlglotError:
         return sql
-    known = _names(schema) | {alias.alias.lower() for alias in tree.find_all(exp.Alias, exp.TableAlias)}
+    names = _names(schema) | {alias.alias.lower() for alias in tree.find_all(exp.Alias, exp.TableAlias)}
     texts = [
         column
         for column in tree.find_all(exp.Column)
-        if column.this.args.get("quoted") and not column.table and column.name.lower() not in known
+        if column.this.args.get("quoted") and not column.table and column.name.lower() not in names
     ]
     for column in texts:
         column.replace(exp.Literal.string(column.name))

@@ -11,7 +11,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from ....workers.database_schema import Schema, Table, split_name
 from ....workers.errors import RequestError, did_you_mean
-from .date_types import type_of
+from .date_types import infer_date_type
 from .guard import table_paths
 from .server_dates import MYSQL, POSTGRES
 from .sqlite_dates import SQLITE
@@ -58,11 +58,11 @@ def transpile(sql: str, schema: Schema, dialect: str) -> str:
     rewrite = REWRITES.get(dialect)
     if dates := DATES.get(dialect):
         query = dates.rewrite(query)
-    said = query.transform(rewrite) if rewrite else query
-    return said.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
+    translated = query.transform(rewrite) if rewrite else query
+    return translated.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
 
 
-def with_limit(sql: str, dialect: str, most: int) -> str:
+def with_limit(sql: str, dialect: str, max_rows: int) -> str:
     """Return the query with a limit on its rows: the first rows of the query without the limit.
 
     Raises:
@@ -71,9 +71,9 @@ def with_limit(sql: str, dialect: str, most: int) -> str:
     tree = _query(sql, dialect)
     limit = tree.args.get("limit")
     given = limit.expression if isinstance(limit, exp.Limit) else None
-    if given is not None and not (isinstance(given, exp.Literal) and given.is_int and int(given.this) > most):
+    if given is not None and not (isinstance(given, exp.Literal) and given.is_int and int(given.this) > max_rows):
         return sql
-    return tree.limit(most, copy=False).sql(dialect=dialect)
+    return tree.limit(max_rows, copy=False).sql(dialect=dialect)
 
 
 def _query(sql: str, dialect: str) -> exp.Query:
@@ -89,7 +89,7 @@ def _name_all(query: exp.Query) -> None:
         group, order = select.args.get("group"), select.args.get("order")
         items = select.selects
         if group and group.args.get("all"):
-            named = [exp.Literal.number(place) for place, item in enumerate(items, 1) if not _aggregates(item)]
+            named = [exp.Literal.number(number) for number, item in enumerate(items, 1) if not _aggregates(item)]
             select.set("group", exp.Group(expressions=named) if named else None)
         item = order.expressions[0] if order and len(order.expressions) == 1 else None
         if isinstance(item, exp.Ordered) and isinstance(item.this, exp.Var) and item.this.name.upper() == "ALL":
@@ -139,11 +139,11 @@ class _Spelling:
         return self._tables.get(self._paths.get(path, ""))
 
     def _spell_table(self, node: exp.Table) -> None:
-        if (known := self._names_in_schema(node)) is None:
+        if (table := self._names_in_schema(node)) is None:
             return
-        parts = [exp.to_identifier(part, quoted=True) for part in split_name(known.name)]
-        for place in ("this", "db", "catalog"):
-            node.set(place, parts.pop() if parts else None)
+        parts = [exp.to_identifier(part, quoted=True) for part in split_name(table.name)]
+        for part_name in ("this", "db", "catalog"):
+            node.set(part_name, parts.pop() if parts else None)
 
     def _spell_aliases(self) -> None:
         for node in self._tree.find_all(exp.TableAlias, exp.Alias):
@@ -157,15 +157,15 @@ class _Spelling:
 
     def _spell_column(self, column: exp.Column, scope: Scope) -> None:
         name, owner = column.name.lower(), column.table.lower()
-        sources = [source for known, source in _reachable(scope) if known.lower() == owner or not owner]
+        sources = [source for alias, source in _reachable(scope) if alias.lower() == owner or not owner]
         source = next((source for source in sources if name in self._names(source)), None)
         if owner and sources:
             _quote(column.args["table"], self._owner(owner, sources[0]))
             column.set("db", None)
             column.set("catalog", None)
         own = {} if owner else _own(scope)
-        places = [own, self._names(source)] if column.find_ancestor(exp.Order) else [self._names(source), own]
-        spelled = next((names[name] for names in places if name in names), self._aliases.get(name))
+        candidates = [own, self._names(source)] if column.find_ancestor(exp.Order) else [self._names(source), own]
+        spelled = next((names[name] for names in candidates if name in names), self._aliases.get(name))
         if spelled:
             _quote(column.this, spelled)
         column.meta["type"] = self._type(source, name)
@@ -173,11 +173,11 @@ class _Spelling:
     def _type(self, source: exp.Table | Scope | None, name: str) -> str:
         """Return the type of a source's column; '' if it is unknown."""
         if isinstance(source, exp.Table):
-            columns = known.columns if (known := self._names_in_schema(source)) else ()
+            columns = table.columns if (table := self._names_in_schema(source)) else ()
             return next((column.type for column in columns if column.name.lower() == name), "")
         query = source.expression if source else None
         items = query.selects if isinstance(query, exp.Query) else ()
-        return next((type_of(item) for item in items if item.alias_or_name.lower() == name), "")
+        return next((infer_date_type(item) for item in items if item.alias_or_name.lower() == name), "")
 
     def _owner(self, name: str, source: exp.Table | Scope) -> str:
         if isinstance(source, exp.Table) and not source.alias:
@@ -187,9 +187,9 @@ class _Spelling:
     def _names(self, source: exp.Table | Scope | None) -> Names:
         """Return the columns of a source."""
         if isinstance(source, exp.Table):
-            known = self._names_in_schema(source)
-            return {column.name.lower(): column.name for column in known.columns} if known else {}
-        names = _given_out(source) if source else {}
+            table = self._names_in_schema(source)
+            return {column.name.lower(): column.name for column in table.columns} if table else {}
+        names = _output_columns(source) if source else {}
         if source and "*" in names:
             for inner in source.sources.values():
                 names |= self._names(inner)
@@ -204,7 +204,7 @@ class _Spelling:
                 _quote(plain, spelled or plain.name)
 
 
-def _given_out(scope: Scope) -> Names:
+def _output_columns(scope: Scope) -> Names:
     """Return the names of a query's result columns, in their current spelling."""
     query = scope.expression
     return {name.lower(): name for name in query.named_selects} if isinstance(query, exp.Query) else {}
@@ -215,7 +215,7 @@ def _own(scope: Scope) -> Names:
     query = scope.expression
     if isinstance(query, exp.Select):
         return {item.alias.lower(): item.alias for item in query.selects if isinstance(item, exp.Alias)}
-    return _given_out(scope)
+    return _output_columns(scope)
 
 
 def _quote(identifier: exp.Identifier, name: str) -> None:
@@ -236,22 +236,22 @@ def _cast_compared(node: exp.Expr) -> exp.Expr:
     if not isinstance(node, EQUALS):
         return node
     sides = [node.this, node.args.get("expression"), *node.args.get("expressions", ())]
-    kinds = [kind for side in sides if side is not None and (kind := _number_kind(side))]
-    for side in sides if kinds else ():
+    number_types = [number_type for side in sides if side is not None and (number_type := _number_type(side))]
+    for side in sides if number_types else ():
         if isinstance(side, exp.Column) and side.meta.get("type") == "VARCHAR":
-            side.replace(exp.cast(side.copy(), "DOUBLE" if "DOUBLE" in kinds else "BIGINT"))
+            side.replace(exp.cast(side.copy(), "DOUBLE" if "DOUBLE" in number_types else "BIGINT"))
     return node
 
 
-def _number_kind(side: exp.Expr) -> str | None:
+def _number_type(side: exp.Expr) -> str | None:
     """Return the numeric type of one side of a comparison; None if it is not known to be a number."""
     plain = side.this if isinstance(side, exp.Neg) else side
     if isinstance(plain, exp.Literal) and not plain.is_string:
         return "BIGINT" if plain.is_int else "DOUBLE"
-    kind = plain.meta.get("type", "") if isinstance(plain, exp.Column) else ""
-    if kind in INTEGERS:
+    number_type = plain.meta.get("type", "") if isinstance(plain, exp.Column) else ""
+    if number_type in INTEGERS:
         return "BIGINT"
-    return "DOUBLE" if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL") else None
+    return "DOUBLE" if number_type in ("FLOAT", "DOUBLE") or number_type.startswith("DECIMAL") else None
 
 
 DATES = {functions.dialect: functions for functions in (SQLITE, MYSQL, POSTGRES)}

@@ -46,7 +46,9 @@ class Text2SqlClient:
     cluster: str | None = None
     store: str | None = None
 
-    def __call__(self, connection: duckdb.DuckDBPyConnection, asked: Sequence[QuestionInContext]) -> list[ModelAnswer]:
+    def __call__(
+        self, connection: duckdb.DuckDBPyConnection, questions: Sequence[QuestionInContext]
+    ) -> list[ModelAnswer]:
         """Return one answer for each question; all are sent concurrently.
 
         Raises:
@@ -57,9 +59,9 @@ class Text2SqlClient:
             if self.store:
                 connection.execute("SET VARIABLE llm_store = $1", [self.store])
         columns = {
-            "questions": [one.question for one in asked],
-            "histories": [_turns(one.history) for one in asked],
-            "schemas": [one.schema for one in asked],
+            "questions": [one.question for one in questions],
+            "histories": [_turns(one.history) for one in questions],
+            "schemas": [one.schema for one in questions],
         }
         rows = connection.execute(QUESTION_SQL, {**columns, "model": self.model}).fetchall()
         return [_answered(detail) for (detail,) in rows]

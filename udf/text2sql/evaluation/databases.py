@@ -30,10 +30,10 @@ def open_source(name: str) -> duckdb.DuckDBPyConnection:
     try:
         if path.is_file():
             return duckdb.connect(str(path), read_only=True)
-        known = (data_folder() / "databases" / name / "schema.sql").is_file()
-        if known or (path / "schema.sql").is_file():
+        has_schema_file = (data_folder() / "databases" / name / "schema.sql").is_file()
+        if has_schema_file or (path / "schema.sql").is_file():
             connection = duckdb.connect()
-            open_database(connection, name if known else str(path.resolve()))
+            open_database(connection, name if has_schema_file else str(path.resolve()))
             return connection
     except duckdb.Error as error:
         raise open_error(name, error) from error
@@ -43,7 +43,7 @@ def open_source(name: str) -> duckdb.DuckDBPyConnection:
 def schema_text(question: Question) -> str | None:
     """Return the argument `schema :=` for a question with its own schema; None if it has a database."""
     if question.columns:
-        columns = tuple(Column(name, kind) for name, kind in question.columns)
+        columns = tuple(Column(name, type_name) for name, type_name in question.columns)
         return format_mschema(Schema(tables=(Table("t", columns),)))
     return question.schema or None
 
@@ -60,7 +60,7 @@ class QuestionDatabases:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for connection in self._connections.values():
             if isinstance(connection, duckdb.DuckDBPyConnection):

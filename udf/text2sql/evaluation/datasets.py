@@ -157,9 +157,9 @@ def load_schema(name: str) -> Schema:
         for line in body.splitlines():
             match = COLUMN.match(line)
             assert match is not None, line
-            column, kind = match.groups()
-            known = values.get(column.lower(), ())
-            columns.append(Column(column, kind, column in primary, examples=known[:3], values=known))
+            column, type_name = match.groups()
+            examples = values.get(column.lower(), ())
+            columns.append(Column(column, type_name, column in primary, examples=examples[:3], values=examples))
         tables.append(Table(table, tuple(columns)))
         links = [match.groups() for line in keys if (match := FOREIGN.fullmatch(line))]
         foreign_keys += [ForeignKey(table, column, other, other_column) for column, other, other_column in links]

@@ -57,29 +57,29 @@ def parse_question(row: Row | BadRow, database: str = "") -> Question | SkippedR
     if not isinstance(fields, dict):
         return SkippedRow(line, "json", f"it is no object: {fields!r:.80}")
     try:
-        asked = QuestionRow.model_validate(fields)
+        question = QuestionRow.model_validate(fields)
     except ValidationError as error:
         return SkippedRow(line, "fields", _complaints(error, fields))
-    if not (asked.database or asked.text or asked.columns or database):
+    if not (question.database or question.text or question.columns or database):
         why = "it names neither a `schema` (CREATE TABLE …) nor a `db` (a database's name or file)"
         return SkippedRow(line, "fields", why)
     return Question(
-        db=asked.database or ("" if asked.text or asked.columns else database),
-        question=asked.question,
-        sql=asked.sql.strip().rstrip(";"),
-        ordered=is_ordered(asked.sql) if asked.ordered is None else asked.ordered,
-        dialogue=asked.dialogue,
-        turn=asked.turn or 0,
-        columns=tuple((asked.columns or {}).items()),
-        schema=asked.text or "",
+        db=question.database or ("" if question.text or question.columns else database),
+        question=question.question,
+        sql=question.sql.strip().rstrip(";"),
+        ordered=is_ordered(question.sql) if question.ordered is None else question.ordered,
+        dialogue=question.dialogue,
+        turn=question.turn or 0,
+        columns=tuple((question.columns or {}).items()),
+        schema=question.text or "",
         line=line,
     )
 
 
 def _complaints(error: ValidationError, row: dict[str, object]) -> str:
     """Return the errors of the fields, and the names of the fields that exist."""
-    told = [f"`{'.'.join(map(str, one['loc']))}`: {one['msg']}" for one in error.errors(include_url=False)]
-    return f"{'; '.join(told)} (it has {', '.join(row) or 'nothing'})"
+    problems = [f"`{'.'.join(map(str, one['loc']))}`: {one['msg']}" for one in error.errors(include_url=False)]
+    return f"{'; '.join(problems)} (it has {', '.join(row) or 'nothing'})"
 
 
 def is_ordered(sql: str) -> bool:

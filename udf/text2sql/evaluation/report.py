@@ -84,7 +84,7 @@ class Report:
         seconds = sorted(one.answered.seconds for one in self.judged)
         return (statistics.median(seconds), seconds[len(seconds) * 95 // 100]) if seconds else (0.0, 0.0)
 
-    def accuracy_of(self, *outcomes: Outcome) -> float:
+    def accuracy_for(self, *outcomes: Outcome) -> float:
         """Return the share of the questions with this outcome."""
         counts = self.counts()
         return sum(counts[outcome] for outcome in outcomes) / max(counts.total(), 1)
@@ -98,8 +98,8 @@ class Report:
         lines = [self.title]
         for label, joins in (("all", None), ("one table", False), ("several tables", True)):
             counts = self.counts(joins)
-            told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])
-            lines.append(f"  {label:<15}{100 * self.accuracy(joins):5.1f} %  of {counts.total():4d}: {told}")
+            counted = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])
+            lines.append(f"  {label:<15}{100 * self.accuracy(joins):5.1f} %  of {counts.total():4d}: {counted}")
         return "\n".join(lines)
 
 

@@ -28,9 +28,9 @@ from .scoring import (
     WRONG,
     ModelAnswer,
     ScoredAnswer,
+    fetch_rows,
     judge,
     reads_several_tables,
-    rows_of,
     same_rows,
 )
 from .suites import Conversation, Suite, load_suite, turn_numbers
@@ -46,16 +46,16 @@ __all__ = [
     "ScoredAnswer",
     "evaluate",
     "evaluate_suite",
+    "fetch_rows",
     "judge",
     "reads_several_tables",
-    "rows_of",
     "same_rows",
 ]  # fmt: skip
 
 # (connection, question, history) → SQL; None: declined.
-AskOne = Callable[[duckdb.DuckDBPyConnection, str, History], str | None]
+AnswerQuestion = Callable[[duckdb.DuckDBPyConnection, str, History], str | None]
 # (a connection to the questions' database, questions) → one answer each.
-AskMany = Callable[[duckdb.DuckDBPyConnection, Sequence[QuestionInContext]], list[ModelAnswer]]
+AnswerQuestions = Callable[[duckdb.DuckDBPyConnection, Sequence[QuestionInContext]], list[ModelAnswer]]
 Outcome = tuple[list[ScoredAnswer], list[SkippedRow]]
 CONVERSATIONS_PER_STATEMENT = 24  # Conversations in one statement.
 MAX_STATEMENTS = 32  # Statements that run concurrently: 768 questions, more than services allow at a time.
@@ -64,7 +64,7 @@ STOP_SECONDS = 0.05
 
 
 def evaluate(
-    answer: AskOne, suite: str, *, split: str = "dev", limit: int | None = None, follow: bool = True
+    answer: AnswerQuestion, suite: str, *, split: str = "dev", limit: int | None = None, follow: bool = True
 ) -> Report:
     """Call a function for every question of a suite, one after the other, and compare the results.
 
@@ -82,45 +82,51 @@ def evaluate(
     if any(schema_text(question) is not None or not question.db for question in chosen.questions):
         raise SetupError(f"the questions of {suite} have no rows to run on", hint="type: quackllm evaluate wikisql")
 
-    def ask(connection: duckdb.DuckDBPyConnection, asked: Sequence[QuestionInContext]) -> list[ModelAnswer]:
-        found = [answer(connection, one.question, one.history if follow else ()) for one in asked]
-        return [ModelAnswer(sql, "" if sql else "declined") for sql in found]
+    def answer_all(connection: duckdb.DuckDBPyConnection, questions: Sequence[QuestionInContext]) -> list[ModelAnswer]:
+        answers = [answer(connection, one.question, one.history if follow else ()) for one in questions]
+        return [ModelAnswer(sql, "" if sql else "declined") for sql in answers]
 
     with QuestionDatabases() as sources:
-        return evaluate_suite(ask, chosen, GoldAnswers(sources), statements=1, together=len(chosen.conversations))
+        return evaluate_suite(
+            answer_all,
+            chosen,
+            GoldAnswers(sources),
+            statements=1,
+            conversations_per_statement=len(chosen.conversations),
+        )
 
 
 def evaluate_suite(
-    ask: AskMany,
+    answer_all: AnswerQuestions,
     suite: Suite,
     gold: GoldAnswers,
     *,
     gold_history: bool = False,
     progress: Callable[[int], None] = lambda count: None,
     statements: int = MAX_STATEMENTS,
-    together: int = CONVERSATIONS_PER_STATEMENT,
+    conversations_per_statement: int = CONVERSATIONS_PER_STATEMENT,
 ) -> Report:
     """Ask every question of a suite and score the answers.
 
     Ctrl-C stops it: the report then has the questions that were evaluated before, and the number of the others.
 
     Args:
-        ask: the client of the evaluated model.
+        answer_all: the client of the evaluated model.
         suite: the questions.
         gold: the reference answers; the same object for every model.
         gold_history: later turns get the reference SQL of the earlier ones instead of the model's own.
         progress: called with the number of questions that were just completed.
         statements: the number of concurrent statements.
-        together: the number of conversations in one statement.
+        conversations_per_statement: the number of conversations in one statement.
 
     Raises:
         SetupError: no question can succeed: an unknown model, a wrong key.
     """
     began = time.perf_counter()
-    run = _Run(ask, gold, gold_history)
+    run = _Run(answer_all, gold, gold_history)
     report = Report(suite.name, left_out=list(suite.left_out), turns=turn_numbers(suite.questions))
     with ThreadPoolExecutor(statements, thread_name_prefix="evaluate") as pool:
-        in_flight = [pool.submit(run.answer, group) for group in _groups(suite, together)]
+        in_flight = [pool.submit(run.answer, group) for group in _groups(suite, conversations_per_statement)]
         try:
             _collect(in_flight, report, progress)
         except KeyboardInterrupt:
@@ -131,27 +137,27 @@ def evaluate_suite(
         finally:
             run.stop()
             pool.shutdown(cancel_futures=True)
-    places = {id(question): place for place, question in enumerate(suite.questions)}
-    report.judged.sort(key=lambda one: places[id(one.question)])
+    positions = {id(question): position for position, question in enumerate(suite.questions)}
+    report.judged.sort(key=lambda one: positions[id(one.question)])
     report.left_out.sort(key=lambda one: one.line)
     report.seconds = time.perf_counter() - began
-    report.unasked = len(places) - len(report.judged) - (len(report.left_out) - len(suite.left_out))
+    report.unasked = len(positions) - len(report.judged) - (len(report.left_out) - len(suite.left_out))
     return report
 
 
-def _collect(under_way: Sequence[Future[Outcome]], report: Report, progress: Callable[[int], None]) -> None:
-    for future in as_completed(under_way):
+def _collect(running: Sequence[Future[Outcome]], report: Report, progress: Callable[[int], None]) -> None:
+    for future in as_completed(running):
         judged, left_out = future.result()
         report.judged += judged
         report.left_out += left_out
         progress(len(judged) + len(left_out))
 
 
-def _groups(suite: Suite, together: int) -> Iterator[list[Conversation]]:
+def _groups(suite: Suite, conversations_per_statement: int) -> Iterator[list[Conversation]]:
     """Yield groups of conversations for one statement: of one database, or of any if questions have schemas."""
     for _, group in groupby(suite.conversations, key=lambda one: _database(one[0])):
         rest = iter(group)
-        while some := list(islice(rest, together)):
+        while some := list(islice(rest, conversations_per_statement)):
             yield some
 
 
@@ -163,7 +169,7 @@ def _database(question: Question) -> str | None:
 class _Run:
     """One running evaluation: the state that its threads share."""
 
-    ask: AskMany
+    answer_all: AnswerQuestions
     gold: GoldAnswers
     gold_history: bool
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -185,8 +191,8 @@ class _Run:
         try:
             # Questions that were evaluated before a stop count.
             with suppress(duckdb.InterruptException, CancelledError), closing(connection):
-                for asked in self._turns(connection, group):
-                    for question, answered in asked:
+                for questions in self._turns(connection, group):
+                    for question, answered in questions:
                         if not self.gold.invalid_reason(question):
                             judged.append(self._judge(question, answered, cursor))
         finally:
@@ -201,15 +207,15 @@ class _Run:
         for turn in range(max(map(len, group))):
             if self.stopped.is_set():
                 return
-            asked = [(n, conversation[turn]) for n, conversation in enumerate(group) if turn < len(conversation)]
-            answers = self.ask(
+            questions = [(n, conversation[turn]) for n, conversation in enumerate(group) if turn < len(conversation)]
+            answers = self.answer_all(
                 connection,
-                [QuestionInContext(one.question, histories.get(n, ()), schema_text(one)) for n, one in asked],
+                [QuestionInContext(one.question, histories.get(n, ()), schema_text(one)) for n, one in questions],
             )
-            for (n, one), answered in zip(asked, answers, strict=True):
-                said = one.sql if self.gold_history else answered.sql
-                histories[n] = (*histories.get(n, ()), (one.question, said))
-            yield [(one, answered) for (_, one), answered in zip(asked, answers, strict=True)]
+            for (n, one), answered in zip(questions, answers, strict=True):
+                sql = one.sql if self.gold_history else answered.sql
+                histories[n] = (*histories.get(n, ()), (one.question, sql))
+            yield [(one, answered) for (_, one), answered in zip(questions, answers, strict=True)]
 
     def _judge(
         self, question: Question, answered: ModelAnswer, cursor: duckdb.DuckDBPyConnection | None

@@ -89,7 +89,7 @@ def judge(connection: duckdb.DuckDBPyConnection, question: Question, sql: str | 
     answered = ModelAnswer(sql, "" if sql else "declined")
     if sql and (why := _refusal(connection, sql)):
         answered = ModelAnswer(None, "binder", why)
-    judged = judge_rows(connection, question, rows_of(connection, question.sql), answered)
+    judged = judge_rows(connection, question, fetch_rows(connection, question.sql), answered)
     return ScoredAnswer(question, sql, judged.outcome, judged.joins, answered, judged.difference, judged.why)
 
 
@@ -106,7 +106,7 @@ def judge_rows(
     """
     joins = reads_several_tables(question.sql)
     if answered.sql is None:
-        return ScoredAnswer(question, None, outcome_of(answered.code), joins, answered)
+        return ScoredAnswer(question, None, find_outcome(answered.code), joins, answered)
     given, why = run(connection, answered.sql)
     if given is None:
         return ScoredAnswer(question, answered.sql, FAILED, joins, answered, why=why)
@@ -120,18 +120,20 @@ def judge_text(question: Question, schema: Schema, answered: ModelAnswer) -> Sco
     """Score an answer by its SQL, if there are no rows."""
     joins = reads_several_tables(question.sql)
     if answered.sql is None:
-        return ScoredAnswer(question, None, outcome_of(answered.code), joins, answered)
+        return ScoredAnswer(question, None, find_outcome(answered.code), joins, answered)
     outcome = RIGHT if equivalent_sql(question.sql, answered.sql, schema) else WRONG
     return ScoredAnswer(question, answered.sql, outcome, joins, answered)
 
 
-def outcome_of(code: str) -> Outcome:
+def find_outcome(code: str) -> Outcome:
     """Return the outcome for an error code: DuckDB's error types, ours, or else a service's."""
     return OUTCOME_OF_CODE.get(code, UNBOUND if code in DUCKDB_WORDS else SERVICE)
 
 
-def _message(kind: type[BaseException]) -> set[str]:
-    return {kind.__name__.removesuffix("Exception").lower()}.union(*(_message(sub) for sub in kind.__subclasses__()))
+def _message(error_type: type[BaseException]) -> set[str]:
+    return {error_type.__name__.removesuffix("Exception").lower()}.union(
+        *(_message(sub) for sub in error_type.__subclasses__())
+    )
 
 
 DUCKDB_WORDS = frozenset(_message(duckdb.Error))
@@ -167,7 +169,7 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECOND
         timer.cancel()
 
 
-def rows_of(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECONDS) -> Rows | None:
+def fetch_rows(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECONDS) -> Rows | None:
     """Return the rows of a query; None if it fails or exceeds the time limit."""
     return run(connection, sql, seconds)[0]
 

@@ -162,8 +162,8 @@ class _Writer:
             conditions += [join.args["on"] for join in joins if join.args.get("on")]
             tables.sort()
         else:
-            told = [f"{join.side} {join.kind} {inner(join.args.get('on'))}" for join in joins]
-            tables = [*tables, *told]
+            join_texts = [f"{join.side} {join.kind} {inner(join.args.get('on'))}" for join in joins]
+            tables = [*tables, *join_texts]
         order, group, having = (query.args.get(name) for name in ("order", "group", "having"))
         called = {column.alias.lower(): column.unalias() for column in query.expressions if column.alias}
         keys = order.expressions if order else ()
@@ -192,13 +192,13 @@ def _meant(key: exp.Expr, called: dict[str, exp.Expr]) -> exp.Expr:
 
 def _expression(node: exp.Expr, inner: Callable[[Any], str]) -> str:
     """Return the canonical form of an expression that is neither a query nor a column."""
-    kind = type(node)
+    node_type = type(node)
     if isinstance(node, exp.Paren | exp.Subquery | exp.Alias):
         return inner(node.this)
     if isinstance(node, exp.Literal):
         return _constant(node.name)
     if isinstance(node, exp.And | exp.Or):
-        return f"{kind.__name__}({', '.join(sorted(set(_flat([node], kind, inner))))})"
+        return f"{node_type.__name__}({', '.join(sorted(set(_flat([node], node_type, inner))))})"
     if isinstance(node, exp.Between):
         low, high = node.args["low"], node.args["high"]
         return inner(
@@ -209,8 +209,8 @@ def _expression(node: exp.Expr, inner: Callable[[Any], str]) -> str:
     if isinstance(node, exp.Like | exp.ILike):
         like = f"Like({inner(node.this)}, {inner(node.expression)})"
         return f"Not(this={like})" if node.args.get("negate") else like
-    if kind in SWAPPED:
-        return inner(SWAPPED[kind](this=node.expression, expression=node.this))
+    if node_type in SWAPPED:
+        return inner(SWAPPED[node_type](this=node.expression, expression=node.this))
     if isinstance(node, exp.In) and node.expressions:
         values = sorted({inner(value) for value in node.expressions})
         return (
@@ -222,9 +222,11 @@ def _expression(node: exp.Expr, inner: Callable[[Any], str]) -> str:
         return "Count(*)"
     if isinstance(node, EITHER_WAY):
         sides = sorted([inner(node.this), inner(node.expression)])
-        return f"{kind.__name__}({', '.join(sides)}{', all' if node.args.get('distinct') is False else ''})"
-    told = [f"{name}={inner(value)}" for name, value in sorted(node.args.items()) if value not in (None, [], False)]
-    return f"{kind.__name__}({', '.join(told)})"
+        return f"{node_type.__name__}({', '.join(sides)}{', all' if node.args.get('distinct') is False else ''})"
+    join_texts = [
+        f"{name}={inner(value)}" for name, value in sorted(node.args.items()) if value not in (None, [], False)
+    ]
+    return f"{node_type.__name__}({', '.join(join_texts)})"
 
 
 def _comparisons(between: exp.Between) -> list[exp.Expr]:
@@ -232,14 +234,14 @@ def _comparisons(between: exp.Between) -> list[exp.Expr]:
     return [exp.LTE(this=low, expression=between.this), exp.LTE(this=between.this, expression=high)]
 
 
-def _flat(nodes: Iterable[exp.Expr], kind: type[exp.Expr], inner: Callable[[Any], str]) -> Iterator[str]:
+def _flat(nodes: Iterable[exp.Expr], node_type: type[exp.Expr], inner: Callable[[Any], str]) -> Iterator[str]:
     """Yield the canonical forms of the operands of AND (or OR), however they are nested."""
     for node in nodes:
         bare = node.unnest()
-        if isinstance(bare, exp.Between) and kind is exp.And:
+        if isinstance(bare, exp.Between) and node_type is exp.And:
             yield from map(inner, _comparisons(bare))
-        elif isinstance(bare, kind):
-            yield from _flat([bare.this, bare.expression], kind, inner)
+        elif isinstance(bare, node_type):
+            yield from _flat([bare.this, bare.expression], node_type, inner)
         else:
             yield inner(bare)
 

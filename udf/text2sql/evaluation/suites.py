@@ -63,13 +63,13 @@ def load_suite(
         SetupError: the suite does not exist.
         TrainingError: the file cannot be parsed.
     """
-    asked, left_out = _read(name, split, database)
+    questions, left_out = _read(name, split, database)
     if turns is None:
         turns = "first" if name in FIRST_ONLY else "all"
     if turns == "first":
-        first = min((question.turn for question in asked), default=0)
-        asked = [question for question in asked if question.dialogue is None or question.turn == first]
-    return Suite(Path(name).name, tuple(_sample(_conversations(asked), limit, seed)), tuple(left_out))
+        first = min((question.turn for question in questions), default=0)
+        questions = [question for question in questions if question.dialogue is None or question.turn == first]
+    return Suite(Path(name).name, tuple(_sample(_conversations(questions), limit, seed)), tuple(left_out))
 
 
 def _read(name: str, split: str, database: str) -> tuple[list[Question], list[SkippedRow]]:
@@ -80,8 +80,8 @@ def _read(name: str, split: str, database: str) -> tuple[list[Question], list[Sk
     return [one for one in read if isinstance(one, Question)], [one for one in read if isinstance(one, SkippedRow)]
 
 
-def _conversations(asked: Sequence[Question]) -> list[Conversation]:
-    ordered = sorted(enumerate(asked), key=_order)
+def _conversations(questions: Sequence[Question]) -> list[Conversation]:
+    ordered = sorted(enumerate(questions), key=_order)
     return [tuple(question for _, question in group) for _, group in groupby(ordered, key=lambda one: _order(one)[:4])]
 
 
@@ -103,11 +103,11 @@ def _sample(found: list[Conversation], limit: int | None, seed: int | None) -> l
         return found
     if seed is None:
         return [found[number * len(found) // limit] for number in range(limit)]
-    places = sorted(random.Random(seed).sample(range(len(found)), limit))
-    return [found[place] for place in places]
+    indices = sorted(random.Random(seed).sample(range(len(found)), limit))
+    return [found[index] for index in indices]
 
 
-def turn_numbers(asked: Sequence[Question]) -> dict[int, int]:
+def turn_numbers(questions: Sequence[Question]) -> dict[int, int]:
     """Return, for each value of `turn` in a suite, the number of the turn, from 1."""
-    values = sorted({question.turn for question in asked if question.dialogue is not None})
+    values = sorted({question.turn for question in questions if question.dialogue is not None})
     return {value: number for number, value in enumerate(values, 1)}

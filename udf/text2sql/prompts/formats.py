@@ -26,7 +26,8 @@ class PromptFormat:
 
     Args:
         name: the value of `prompt_form` in a deployment's infer_params.
-        ask: (the conversation, the newest question last; the schema; cells that the question mentions) → the messages.
+        build_messages: (the conversation, the newest question last; the schema; cells that the question mentions) → the
+            messages.
         repair: (the messages; the SQL that failed, '' for none; its error) → the messages of the next attempt,
             or None if the model was not trained to repair.
         answer: the answer in training examples, with `{sql}` for the SQL.
@@ -35,7 +36,7 @@ class PromptFormat:
     """
 
     name: str
-    ask: Callable[[Sequence[Message], Schema, Sequence[CellMatch]], Messages]
+    build_messages: Callable[[Sequence[Message], Schema, Sequence[CellMatch]], Messages]
     repair: Callable[[Messages, str, str], Messages | None]
     answer: str = "{sql}"
     read: Callable[[str, Sequence[Message], Schema, Sequence[CellMatch]], str] | None = None
@@ -268,13 +269,13 @@ def format_for_model(spec: ModelSpec) -> PromptFormat:
 def _one_turn(template: str, messages: Sequence[Message], schema: str) -> Messages:
     """Fill a single-turn template; earlier questions become a part of the question."""
     *earlier, question = _turns(messages)
-    told = [
+    lines = [
         f"{'Before that I asked' if m.role == 'user' else 'The query was'}: {_one_line(m.content)}" for m in earlier
     ]
     system = _system(messages)
     if "{notes}" not in template and system:
-        told.insert(0, _one_line(system))
-    text = " ".join([*told, question.content])
+        lines.insert(0, _one_line(system))
+    text = " ".join([*lines, question.content])
     notes = f"\n- {_one_line(system)}" if system else ""
     return (Message("user", template.format(question=text, schema=schema, notes=notes)),)
 

@@ -84,13 +84,13 @@ def _tables(
     rows: list[tuple[tuple[str, ...], str | None, bool]], database: str, current: str
 ) -> dict[TablePath, _CatalogTable]:
     """Return every table with its name as SQL must write it; a temp table hides another of the same name."""
-    places = [_table_path(row[0]) for row in rows]
-    databases = {place[0] for place in places}
-    schemas = {place[1] for place in places if place[0] == database}
-    hidden = {place[2].lower() for place in places if place[0] == "temp"}
+    paths = [_table_path(row[0]) for row in rows]
+    databases = {path[0] for path in paths}
+    schemas = {path[1] for path in paths if path[0] == database}
+    hidden = {path[2].lower() for path in paths if path[0] == "temp"}
     found = {}
-    for place, (_, comment, readable) in zip(places, rows, strict=True):
-        base, schema, name = place
+    for path, (_, comment, readable) in zip(paths, rows, strict=True):
+        base, schema, name = path
         if base == "temp" or ((base, schema) == (database, current) and name.lower() not in hidden):
             parts = [name]
         elif base == database and schema not in databases and name.lower() not in hidden:
@@ -99,22 +99,22 @@ def _tables(
             parts = [base, name]
         else:
             parts = [base, schema, name]
-        found[place] = _CatalogTable(join_name(parts), comment or "", readable)
+        found[path] = _CatalogTable(join_name(parts), comment or "", readable)
     return found
 
 
 def _columns(
     found: dict[TablePath, _CatalogTable], rows: list[tuple[tuple[str, ...], str, str, str | None, bool]]
 ) -> tuple[Schema, set[tuple[str, str]]]:
-    columns: dict[TablePath, list[Column]] = {place: [] for place in found}
+    columns: dict[TablePath, list[Column]] = {path: [] for path in found}
     readable = set()
     for where, name, kind, comment, generated in rows:
-        place = _table_path(where)
-        if place in found:
-            columns[place].append(Column(name, kind, comment=comment or ""))
-            if found[place].readable and not generated and can_sample(kind):
-                readable.add((found[place].name, name))
-    tables = (Table(f.name, tuple(columns[place]), read_key_lines(f.comment)[0]) for place, f in found.items())
+        path = _table_path(where)
+        if path in found:
+            columns[path].append(Column(name, kind, comment=comment or ""))
+            if found[path].readable and not generated and can_sample(kind):
+                readable.add((found[path].name, name))
+    tables = (Table(f.name, tuple(columns[path]), read_key_lines(f.comment)[0]) for path, f in found.items())
     return Schema(tables=tuple(tables)), readable
 
 
@@ -124,13 +124,13 @@ def _keys(
     """Return each table's keys: the declared ones, and those in its comment."""
     keys = {f.name: read_key_lines(f.comment)[1] for f in found.values()}
     for where, kind, columns, other, other_columns in rows:
-        place = _table_path(where)
-        if place not in found:
+        path = _table_path(where)
+        if path not in found:
             continue
-        name = found[place].name
+        name = found[path].name
         if kind == "PRIMARY KEY":
             keys[name] = replace(keys[name], primary=tuple(columns))
-        elif other is not None and (there := found.get((place[0], place[1], other))):
+        elif other is not None and (there := found.get((path[0], path[1], other))):
             reference = (tuple(columns), there.name, tuple(other_columns))
             keys[name] = replace(keys[name], foreign=(*keys[name].foreign, reference))
     return {name: table_keys for name, table_keys in keys.items() if table_keys}

@@ -61,9 +61,9 @@ def sample_schema(
     return replace(schema, tables=tuple(tables)), repeated
 
 
-def can_sample(kind: str) -> bool:
+def can_sample(type_name: str) -> bool:
     """Whether values of this type are useful in a prompt; nested and binary values are not."""
-    return not kind.startswith(NESTED) and not kind.endswith("]")
+    return not type_name.startswith(NESTED) and not type_name.endswith("]")
 
 
 def _read(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column], rows: int) -> ColumnCells:

@@ -47,7 +47,7 @@ NAMES = {
     "VARIANT": "variant,sql_variant,dynamic",
     "GEOMETRY": "geometry",
 }
-DUCKDB_NAME = {name: kind for kind, names in NAMES.items() for name in names.split(",")}
+DUCKDB_NAME = {name: type_name for type_name, names in NAMES.items() for name in names.split(",")}
 MAX_NAME_WORDS = max(name.count(" ") + 1 for name in DUCKDB_NAME)
 EXACT_SPELLING = {"Int8": "TINYINT"}  # In ClickHouse these names, written like this, mean other types.
 DECIMAL_DIGITS = {"decimal32": 9, "decimal64": 18, "decimal128": 38, "decimal256": 38}
@@ -87,17 +87,17 @@ def duckdb_type(nodes: list[Node], depth: int = 0) -> tuple[str, list[Node]]:
     """
     if not nodes:
         return "", []
-    kind, rest = _scalar_or_nested(nodes, depth)
-    kind, rest = _with_modifiers(kind, rest)
+    type_name, rest = _scalar_or_nested(nodes, depth)
+    type_name, rest = _with_modifiers(type_name, rest)
     while rest:
         dimension = rest[0].text if rest[0].kind == "name" else None
         if _is_dimension(rest[0]):
-            kind, rest = f"{kind}[{dimension or ''}]", rest[1:]
+            type_name, rest = f"{type_name}[{dimension or ''}]", rest[1:]
         elif rest[0].lower == "array":
-            kind, rest = f"{kind}[]", rest[2:] if len(rest) > 1 and _is_dimension(rest[1]) else rest[1:]
+            type_name, rest = f"{type_name}[]", rest[2:] if len(rest) > 1 and _is_dimension(rest[1]) else rest[1:]
         else:
             break
-    return kind, rest
+    return type_name, rest
 
 
 def _is_dimension(node: Node) -> bool:
@@ -160,8 +160,8 @@ def _nested(word: str, group: Group, depth: int) -> str:
         return f"MAP({key}, {value})"
     if word in RECORDS:
         fields = ", ".join(_field(item, at, depth) for at, item in enumerate(items, 1))
-        kind = "UNION" if word == "union" else "STRUCT"
-        return f"{kind}({fields}){'[]' if word == 'nested' else ''}"
+        type_name = "UNION" if word == "union" else "STRUCT"
+        return f"{type_name}({fields}){'[]' if word == 'nested' else ''}"
     if word in ("enum", "enum8", "enum16"):
         values = dict.fromkeys(
             item[0].text.replace("'", "''") for item in items if item[0].kind in ("string", "double")
@@ -178,12 +178,12 @@ def _nested(word: str, group: Group, depth: int) -> str:
 def _field(item: list[Node], at: int, depth: int) -> str:
     """Return a field of a STRUCT: `a INT`, `a: int`, or a type alone."""
     if len(item) == 1 or isinstance(item[1], Group):
-        name, kind = str(at), item
+        name, type_name = str(at), item
     else:
-        name, kind = item[0].text, item[2:] if item[1].lower == ":" else item[1:]
+        name, type_name = item[0].text, item[2:] if item[1].lower == ":" else item[1:]
     plain = name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit()
     escaped = name.replace('"', '""')
-    return f"{name if plain else chr(34) + escaped + chr(34)} {duckdb_type(kind, depth + 1)[0]}"
+    return f"{name if plain else chr(34) + escaped + chr(34)} {duckdb_type(type_name, depth + 1)[0]}"
 
 
 def _numbers(group: Group) -> list[int]:
@@ -206,26 +206,26 @@ def _decimal(numbers: list[int], word: str) -> str:
     return f"DECIMAL({width},{scale})"
 
 
-def _with_modifiers(kind: str, rest: list[Node]) -> tuple[str, list[Node]]:
+def _with_modifiers(type_name: str, rest: list[Node]) -> tuple[str, list[Node]]:
     """Read the words after a type that belong to it: unsigned, with time zone, for bit data."""
     words = [node.lower for node in rest[:4]]
-    if "unsigned" in words[:2] and kind in UNSIGNED:
-        kind = "U" + kind
+    if "unsigned" in words[:2] and type_name in UNSIGNED:
+        type_name = "U" + type_name
     while rest and rest[0].lower in MODIFIERS:
         rest = rest[1:]
     words = [node.lower for node in rest[:4]]
     if words[:3] == ["with", "time", "zone"] or words[:4] == ["with", "local", "time", "zone"]:
-        return f"{kind.partition(' ')[0]} WITH TIME ZONE", rest[words.index("zone") + 1 :]
+        return f"{type_name.partition(' ')[0]} WITH TIME ZONE", rest[words.index("zone") + 1 :]
     if words[:3] == ["without", "time", "zone"]:
-        return kind, rest[3:]
+        return type_name, rest[3:]
     if words[:3] == ["for", "bit", "data"]:
         return "BLOB", rest[3:]
     if words[:1] in (["varying"], ["large"]):
-        return kind, rest[1:]
-    if kind == "INTERVAL":
+        return type_name, rest[1:]
+    if type_name == "INTERVAL":
         while rest and (rest[0].lower in INTERVAL_UNITS or isinstance(rest[0], Group)):
             rest = rest[1:]
-    return kind, rest
+    return type_name, rest
 
 
 def _unknown(nodes: list[Node]) -> tuple[str, list[Node]]:
@@ -238,16 +238,16 @@ def _unknown(nodes: list[Node]) -> tuple[str, list[Node]]:
     return text.upper(), nodes[at:]
 
 
-def written(node: Node, longest: int = 200) -> str:
+def written(node: Node, max_length: int = 200) -> str:
     """Return nodes as text again, truncated if it is long."""
     parts: list[str] = []
-    _write(node, parts, longest)
+    _write(node, parts, max_length)
     text = "".join(parts).replace("( ", "(").replace("< ", "<")
-    return text if len(text) <= longest else text[:longest] + "…"
+    return text if len(text) <= max_length else text[:max_length] + "…"
 
 
-def _write(node: Node, parts: list[str], longest: int, depth: int = 0) -> None:
-    if len(parts) > longest or depth > DEEPEST:
+def _write(node: Node, parts: list[str], max_length: int, depth: int = 0) -> None:
+    if len(parts) > max_length or depth > DEEPEST:
         return
     if isinstance(node, Token):
         glued = node.kind == "mark" and node.text in ",.:"
@@ -255,5 +255,5 @@ def _write(node: Node, parts: list[str], longest: int, depth: int = 0) -> None:
         return
     parts.append(node.open.text)
     for part in node.nodes:
-        _write(part, parts, longest, depth + 1)
+        _write(part, parts, max_length, depth + 1)
     parts.append({"(": ")", "<": ">", "[": "]"}.get(node.open.text, "}"))

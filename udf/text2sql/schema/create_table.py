@@ -42,14 +42,14 @@ def find_body(nodes: list[Node]) -> Body:
     while at < len(nodes) and nodes[at].lower in ("if", "not", "exists", "exist"):
         at += 1
     path, start = table_path(nodes, at)
-    place = _columns_position(nodes, start)
-    group = nodes[place] if place is not None else None
-    if place is None or not isinstance(group, Group):
+    position = _columns_position(nodes, start)
+    group = nodes[position] if position is not None else None
+    if position is None or not isinstance(group, Group):
         return Body(path, nodes[start:], None, [], _query(nodes[start:]))
     if group.nodes and group.nodes[0].lower in ("select", "with"):
-        return Body(path, nodes[start:place], None, nodes[place + 1 :], _inside(group.nodes))
-    tail = nodes[place + 1 :]
-    return Body(path, nodes[start:place], group, tail, _query(tail), bool(tail) and tail[0].lower == "select")
+        return Body(path, nodes[start:position], None, nodes[position + 1 :], _inside(group.nodes))
+    tail = nodes[position + 1 :]
+    return Body(path, nodes[start:position], group, tail, _query(tail), bool(tail) and tail[0].lower == "select")
 
 
 def _columns_position(nodes: list[Node], start: int) -> int | None:

@@ -79,13 +79,13 @@ def read_ddl(text: str) -> Ddl:
         return Ddl(add_inferred_keys(plain))
     lenient = parse_lenient(text)
     exact = _read_by_duckdb(text, lenient.schema)
-    if exact is None or not _has_all_of(exact, lenient.schema):
+    if exact is None or not _contains_all(exact, lenient.schema):
         return Ddl(add_inferred_keys(lenient.schema), lenient.left_out, lenient.guessed)
     schema = add_keys(_with_comments(replace(exact, name=""), lenient.schema), lenient.keys)
     return Ddl(add_inferred_keys(schema))
 
 
-def _has_all_of(exact: Schema, lenient: Schema) -> bool:
+def _contains_all(exact: Schema, lenient: Schema) -> bool:
     """Whether DuckDB created every table in the text; it skips statements that it does not run."""
     made = {split_name(table.name)[-1].lower() for table in exact.tables}
     return all(split_name(table.name)[-1].lower() in made for table in lenient.tables)
@@ -106,7 +106,10 @@ def _read_plain(text: str) -> Schema | None:
     """Return the schema of a text so simple that DuckDB would read the same: faster than DuckDB's 50 ms."""
     found = [PLAIN_TABLE.fullmatch(statement) for statement in text.split(";") if statement.strip()]
     read = [
-        (_plain_name(one["name"]), [(_plain_name(name), kind) for name, kind in COLUMN.findall(one["columns"])])
+        (
+            _plain_name(one["name"]),
+            [(_plain_name(name), type_name) for name, type_name in COLUMN.findall(one["columns"])],
+        )
         for one in found
         if one
     ]

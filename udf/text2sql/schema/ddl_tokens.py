@@ -132,8 +132,8 @@ def _token(text: str, at: int, line: int, before: Token, pattern: re.Pattern[str
         return Token(kind, found[0], at, line), found.end()
     if kind == "mark":
         return Token(kind, found[0].translate(FULL_WIDTH), at, line), found.end()
-    said, closed = _unquoted(found[0])
-    return Token(kind, said, at, line, closed), found.end()
+    value, closed = _unquoted(found[0])
+    return Token(kind, value, at, line, closed), found.end()
 
 
 def _is_apostrophe(text: str, at: int, before: Token) -> bool:
@@ -158,14 +158,14 @@ def _unquoted(text: str) -> tuple[str, bool]:
 
 def without_comments(text: str) -> str:
     """Return SQL text with a space in place of each comment."""
-    parts, kept = [], 0
+    parts, copied = [], 0
     tokens = read_tokens(text)
     ends = [token.start for token in tokens[1:]] + [len(text)]
     for token, end in zip(tokens, ends, strict=True):
         if token.kind == "comment":
-            parts += [text[kept : token.start], " "]
-            kept = end
-    return "".join([*parts, text[kept:]])
+            parts += [text[copied : token.start], " "]
+            copied = end
+    return "".join([*parts, text[copied:]])
 
 
 def nest(tokens: Iterable[Token]) -> list[Node]:

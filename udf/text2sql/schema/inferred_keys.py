@@ -41,9 +41,9 @@ def read_key_lines(comment: str) -> tuple[str, Keys]:
     """Return a comment without its key lines, and the keys in these lines."""
     primary: tuple[str, ...] = ()
     foreign = []
-    for kind, text in KEY_LINE.findall(comment):
+    for key_type, text in KEY_LINE.findall(comment):
         reference = REFERENCE.fullmatch(text)
-        if kind.lower() == "primary":
+        if key_type.lower() == "primary":
             primary = _names(text)
         elif reference:
             foreign.append((_names(reference[1]), _unquoted(reference[2]), _names(reference[3])))
@@ -95,10 +95,10 @@ def _with_primary_key(table: Table, names: Iterable[str]) -> Table:
     return replace(table, columns=tuple(columns))
 
 
-def _beside(name: str, other: str, known: Collection[str]) -> str:
+def _beside(name: str, other: str, table_names: Collection[str]) -> str:
     """Return the other table's full name, searched first in the first table's own schema."""
     beside = join_name([*split_name(name)[:-1], other]).lower()
-    return beside if beside in known else other.lower()
+    return beside if beside in table_names else other.lower()
 
 
 def _spelled(table: Table, name: str) -> str:

@@ -14,7 +14,7 @@ from .column_types import duckdb_type, written
 from .create_table import Body, columns_of_query, copied_tables, find_body, name_of_item, partition_items
 from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split, table_path
 from .inferred_keys import Keys, add_keys, read_key_lines
-from .table_items import Item, comment_of, forgotten_commas, primary_key, read_item
+from .table_items import Item, find_comment, forgotten_commas, primary_key, read_item
 
 MAX_WORDS = 8  # Words between CREATE and TABLE: OR REPLACE GLOBAL TEMPORARY …
 CREATES = ("create", "declare", "replace", "attach")
@@ -96,10 +96,10 @@ def _is_comment(word: str) -> bool:
 
 def _table_word(tokens: list[Token], at: int) -> int:
     """Return the position of TABLE in CREATE … TABLE, or of VIEW; 0 for any other statement."""
-    for place in range(at + 1, min(at + MAX_WORDS, len(tokens) - 1)):
-        if tokens[place].lower in ("table", "view"):
-            return place if tokens[place + 1].is_name or tokens[place + 1].lower == "{" else 0
-        if tokens[place].kind != "word":
+    for position in range(at + 1, min(at + MAX_WORDS, len(tokens) - 1)):
+        if tokens[position].lower in ("table", "view"):
+            return position if tokens[position + 1].is_name or tokens[position + 1].lower == "{" else 0
+        if tokens[position].kind != "word":
             return 0
     return 0
 
@@ -181,7 +181,9 @@ class _Reader:
             self.waiting.append((statement, comments))
             self.tables.setdefault(name.lower(), _FoundTable(name))
             return
-        table = self.tables[name.lower()] = _FoundTable(name, comment=comment_of(body.head) or comment_of(body.tail))
+        table = self.tables[name.lower()] = _FoundTable(
+            name, comment=find_comment(body.head) or find_comment(body.tail)
+        )
         for other in others:
             table.add(self._columns_like(other, statement[0], name))
         for item in items:
@@ -223,10 +225,10 @@ class _Reader:
 
     def _pieces(self, part: list[Node], name: str) -> Iterator[list[Node]]:
         """Yield an item, or several if commas between them are missing."""
-        places = forgotten_commas(part)
-        for at in places:
+        positions = forgotten_commas(part)
+        for at in positions:
             self._guess(part[at], f"in {name} a comma is missing before {part[at].text}")
-        for start, end in zip([0, *places], [*places, len(part)], strict=True):
+        for start, end in zip([0, *positions], [*positions, len(part)], strict=True):
             yield part[start:end]
 
     def _columns_like(self, other: str, node: Node, name: str) -> tuple[Column, ...]:
@@ -280,17 +282,17 @@ class _Reader:
     def _create_type(self, nodes: list[Node]) -> None:
         """Read CREATE TYPE mood AS ENUM ('sad', 'ok'), which may be a column's type."""
         path, at = table_path(nodes, 0)
-        kind = duckdb_type(nodes[at + 1 :])[0] if nodes[at : at + 1] and nodes[at].lower == "as" else ""
-        if path and kind.startswith("ENUM("):
-            self.types[path[-1].upper()] = kind
+        type_name = duckdb_type(nodes[at + 1 :])[0] if nodes[at : at + 1] and nodes[at].lower == "as" else ""
+        if path and type_name.startswith("ENUM("):
+            self.types[path[-1].upper()] = type_name
 
     def _comment_on(self, statement: list[Token]) -> None:
         """Read COMMENT ON TABLE or COLUMN; a slightly wrong name is read as the similar one and noted."""
         nodes: list[Node] = [*statement]
-        kind = statement[2].lower
+        object_type = statement[2].lower
         path, at = read_path(nodes, 3)
         at += at < len(nodes) and nodes[at].lower in ("is", "as")
-        if kind not in ("table", "column") or not path:
+        if object_type not in ("table", "column") or not path:
             return
         if at >= len(nodes) or nodes[at].kind not in ("string", "double"):
             self._note(statement[0], f"the comment on {join_name(path)} has no text")
@@ -298,14 +300,14 @@ class _Reader:
         behind = [node for node in nodes[at + 1 :] if node.lower != "/"]
         if statement[0].lower != "comment" or (behind and behind[0].line == nodes[at].line):
             self._guess(statement[0], f"{_quote([statement[0], *behind])} was read as COMMENT ON and ;")
-        self._put_comment(kind, path, nodes[at])
+        self._put_comment(object_type, path, nodes[at])
 
-    def _put_comment(self, kind: str, path: tuple[str, ...], comment: Node) -> None:
-        name = join_name(path if kind == "table" else path[:-1]).lower()
+    def _put_comment(self, object_type: str, path: tuple[str, ...], comment: Node) -> None:
+        name = join_name(path if object_type == "table" else path[:-1]).lower()
         table = self.tables.get(self._near(name, self.tables, comment))
         if table is None:
             return
-        if kind == "table":
+        if object_type == "table":
             table.comment = comment.text
         elif column := self._near(path[-1].lower(), table.columns, comment):
             table.columns[column] = replace(table.columns[column], comment=comment.text)

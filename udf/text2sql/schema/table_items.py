@@ -79,9 +79,9 @@ def read_item(nodes: list[Node]) -> Item:
         return Item(left=tuple(nodes))
     at += at < len(nodes) and nodes[at].lower == ":"
     end = _options_at(nodes, at)
-    kind, left = duckdb_type(nodes[at:end])
+    type_name, left = duckdb_type(nodes[at:end])
     options = nodes[end:]
-    column = Column(path[-1], kind, comment=comment_of(options))
+    column = Column(path[-1], type_name, comment=find_comment(options))
     return Item((column,), _column_keys(column.name, options), left=tuple(left))
 
 
@@ -132,17 +132,17 @@ def _options_at(nodes: list[Node], start: int) -> int:
 
 def forgotten_commas(nodes: list[Node]) -> list[int]:
     """Return the positions in an item where another column begins without a comma."""
-    places: list[int] = []
+    positions: list[int] = []
     complete = options = is_constraint(nodes)
     for at in range(1, len(nodes) - 1):
         new_line = nodes[at].line > nodes[at - 1].line
         if complete and (new_line or not options) and _begins_column(nodes, at):
-            places.append(at)
+            positions.append(at)
             complete = options = False
             continue
         options = options or nodes[at].lower in OPTIONS
         complete = complete or options or is_known(nodes, at)
-    return places
+    return positions
 
 
 def _begins_column(nodes: list[Node], at: int) -> bool:
@@ -152,7 +152,7 @@ def _begins_column(nodes: list[Node], at: int) -> bool:
     return node.lower not in OPTIONS | CONTINUES_TYPE and not is_known(nodes, at) and is_known(nodes, at + 1)
 
 
-def comment_of(nodes: list[Node]) -> str:
+def find_comment(nodes: list[Node]) -> str:
     """Return the comment in a column's options: COMMENT 'x', COMMENT = 'x', OPTIONS (description = 'x'), TITLE 'x'."""
     for at, node in enumerate(nodes):
         if node.lower in ("comment", "title"):

@@ -99,10 +99,10 @@ class Network:
             inputs: the symbol before: a keyword's number, FIRST, or FIRST + 1 + an item.
             states: the grammar's state.
         """
-        place, beams = cache.length, len(inputs)
+        position, beams = cache.length, len(inputs)
         cache.length += 1
         given = [self._input(memory, symbol) for symbol in inputs]
-        x = np.stack(given) + self.arrays["states.weight"][states] + self.arrays["places.weight"][place]
+        x = np.stack(given) + self.arrays["states.weight"][states] + self.arrays["places.weight"][position]
         x = self._norm("norm_symbols", x)
         for number in range(self.decoder_layers):
             x = self._decoder_layer(number, x, cache, memory, beams)

@@ -131,13 +131,13 @@ def find_candidates(question: str, cells: CellIndex, earlier: Sequence[LiteralVa
         *_implied(words, cells),
     ]
     found += [Candidate(value, "earlier") for value in earlier]
-    kept: dict[str, Candidate] = {}
+    candidates: dict[str, Candidate] = {}
     for candidate in found:
         key = candidate.value.text.casefold().strip()
-        if key and key not in kept:
+        if key and key not in candidates:
             matches = candidate.cells or cells.find(candidate.value.text)
-            kept[key] = Candidate(candidate.value, candidate.kind, candidate.start, candidate.end, matches)
-    return list(kept.values())[:MAX_CANDIDATES]
+            candidates[key] = Candidate(candidate.value, candidate.kind, candidate.start, candidate.end, matches)
+    return list(candidates.values())[:MAX_CANDIDATES]
 
 
 def _quoted(question: str, words: list[Word]) -> Iterator[Candidate]:
@@ -225,9 +225,9 @@ def _capitalised(words: list[Word]) -> Iterator[Candidate]:
         start = end
 
 
-def _inside(words: list[Word], place: int) -> bool:
-    after = place + 1
-    return words[place].lower in SMALL_WORDS and after < len(words) and words[after].text[0].isupper()
+def _inside(words: list[Word], position: int) -> bool:
+    after = position + 1
+    return words[position].lower in SMALL_WORDS and after < len(words) and words[after].text[0].isupper()
 
 
 def _implied(words: list[Word], cells: CellIndex) -> Iterator[Candidate]:

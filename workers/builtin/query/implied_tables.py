@@ -33,7 +33,7 @@ def _short_scope(scope: Query, names: SchemaIndex) -> Query:
     through = [term.column for term in kept if term.column is not None]
     while True:
         short = replace(scope, using=kept)
-        needed = [table_of(term, names) for term in terms_in(short)]
+        needed = [table_for(term, names) for term in terms_in(short)]
         tree = join_tree(names, needed, through) if needed else []
         reached = {table for table, _ in tree or []}
         missing = [table for table in every if table not in reached]
@@ -42,7 +42,7 @@ def _short_scope(scope: Query, names: SchemaIndex) -> Query:
         kept += (Term(table=missing[0]),)
 
 
-def table_of(term: Term, names: SchemaIndex) -> int:
+def table_for(term: Term, names: SchemaIndex) -> int:
     """Return the number of the table that a term reads."""
     if term.column is not None:
         return names.table_of[term.column]

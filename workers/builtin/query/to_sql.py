@@ -9,7 +9,7 @@ from functools import lru_cache
 from ...database_schema import split_name
 from ...sql_text import quote_identifier, quote_literal
 from ..schema.schema_index import ForeignKeyEdge, SchemaIndex, column_kind, join_tree
-from .implied_tables import table_of
+from .implied_tables import table_for
 from .tree import LiteralValue, Operand, Predicate, Query, Term, terms_in
 
 PATTERN_FORMS = {"CONTAINS": "%{}%", "STARTS": "{}%", "ENDS": "%{}", "LACKS": "%{}%"}
@@ -64,7 +64,7 @@ class _Writer:
         self.single = len(self.tree) == 1
 
     def _tables(self) -> list[tuple[int, ForeignKeyEdge | None]]:
-        tables = [table_of(term, self.names) for term in terms_in(self.query)]
+        tables = [table_for(term, self.names) for term in terms_in(self.query)]
         through = [term.column for term in self.query.using if term.column is not None]
         tree = join_tree(self.names, tables, through)
         if tree is None:
@@ -166,9 +166,9 @@ class _Writer:
     def _is_of_year(self, predicate: Predicate) -> bool:
         """Whether a date is compared with years alone."""
         texts = [operand.text for operand in predicate.operands if isinstance(operand, LiteralValue)]
-        return bool(texts) and self._kind(predicate.term) == "date" and all(is_year(text) for text in texts)
+        return bool(texts) and self._term_type(predicate.term) == "date" and all(is_year(text) for text in texts)
 
-    def _kind(self, term: Term) -> str:
+    def _term_type(self, term: Term) -> str:
         """Return the type of a term's values."""
         if term.column is None or term.aggregate in ("COUNT", "SUM", "AVG"):
             return "number"
@@ -177,7 +177,7 @@ class _Writer:
     def _pattern(self, left: str, predicate: Predicate) -> str:
         (value,) = predicate.operands
         assert isinstance(value, LiteralValue)
-        if self._kind(predicate.term) != "text":
+        if self._term_type(predicate.term) != "text":
             raise NotWritableError("only text is searched")
         pattern = PATTERN_FORMS[predicate.operator].format(value.text)
         return f"{left} {'NOT ' if predicate.operator == 'LACKS' else ''}ILIKE {quote_literal(pattern)}"
@@ -187,12 +187,12 @@ class _Writer:
             return self._term(operand)
         if isinstance(operand, Query):
             return f"({_Writer(operand, self.names, self.spelling).whole()})"
-        kind = self._kind(term)
-        if kind == "number" or (kind == "date" and is_year(operand.text)):
+        term_type = self._term_type(term)
+        if term_type == "number" or (term_type == "date" and is_year(operand.text)):
             return _number(operand)
-        if kind == "boolean":
+        if term_type == "boolean":
             return _boolean(operand)
-        if kind == "other" or (kind == "date" and not is_date(operand.text)):
+        if term_type == "other" or (term_type == "date" and not is_date(operand.text)):
             raise NotWritableError("a constant does not suit its column")
         assert term.column is not None
         return quote_literal(self.spelling(term.column, operand.text))

@@ -75,9 +75,9 @@ class SchemaIndex:
             if column is not None and other is not None and self.table_of[column] != self.table_of[other]:
                 edges.append(ForeignKeyEdge(column, other))
         implied = self._implied(edges)
-        return list(dict.fromkeys(edges + implied + ([] if edges else self._told_in_chinese())))
+        return list(dict.fromkeys(edges + implied + ([] if edges else self._chinese_keys())))
 
-    def _told_in_chinese(self) -> list[ForeignKeyEdge]:
+    def _chinese_keys(self) -> list[ForeignKeyEdge]:
         too_many = len(self.columns) * len(self.tables) > MAX_CHINESE_PAIRS
         if too_many or not any(is_cjk(table.name) for table in self.tables):
             return []

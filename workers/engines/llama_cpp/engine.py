@@ -202,10 +202,10 @@ def sampling_fields(options: Options) -> dict[str, Any]:
 
 def _schema(response_format: Mapping[str, Any]) -> Any:
     """Return the JSON schema of a schema, or of OpenAI's `response_format` object."""
-    kind = response_format.get("type")
-    if kind == "json_schema":
+    format_type = response_format.get("type")
+    if format_type == "json_schema":
         return response_format["json_schema"].get("schema", {})
-    return response_format.get("schema", {}) if kind == "json_object" else response_format
+    return response_format.get("schema", {}) if format_type == "json_object" else response_format
 
 
 def _response(reply: Mapping[str, Any], text: str, streamed: bool = False) -> Response:

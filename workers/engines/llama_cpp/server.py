@@ -148,8 +148,8 @@ class LlamaServer:
             return str(answer["address"])
         if self._reading:
             await asyncio.wait([self._reading], timeout=SECONDS_TO_END)
-        said = [LOG_LINE.match(line) for line in self._log]
-        errors = dict.fromkeys(line["words"] for line in said if line and line["level"] == "E")
+        log_lines = [LOG_LINE.match(line) for line in self._log]
+        errors = dict.fromkeys(line["words"] for line in log_lines if line and line["level"] == "E")
         message = "; ".join(errors) or answer.get("error") or "; ".join(list(self._log)[-3:])
         raise DeployError(f"llama.cpp cannot load {self.fields.get('model.path')}: {message}")
 
@@ -175,11 +175,11 @@ CODES = {"exceed_context_size_error": "context_length_exceeded", "invalid_reques
 
 def error_from_reply(error: Mapping[str, Any]) -> ProviderError:
     """Return the error for a request that the server refuses; its message is the server's."""
-    kind, message = str(error.get("type", "llama_cpp")), str(error.get("message"))
-    if kind == "exceed_context_size_error":
+    error_type, message = str(error.get("type", "llama_cpp")), str(error.get("message"))
+    if error_type == "exceed_context_size_error":
         message += " (backend.n_ctx)"
     elif "too large to process" in message:
         # A text to embed; the server calls it its own fault, but no other try can help.
         return ProviderError(message + " (backend.n_batch)", code="context_length_exceeded")
     later = int(error.get("code", 500)) >= 500
-    return ProviderError(message, code=CODES.get(kind, kind), retryable=later)
+    return ProviderError(message, code=CODES.get(error_type, error_type), retryable=later)

@@ -98,9 +98,9 @@ def arguments(settings: VllmSettings) -> dict[str, Any]:
     return {**given, "model": resolve_model_path(settings.model_path)}
 
 
-def as_config(kind: Any, value: Any) -> Any:
+def as_config(config_class: Any, value: Any) -> Any:
     """Return a dict as the configuration class that vLLM's argument takes, if it takes one."""
-    wanted: list[Any] = [part for part in (kind, *get_args(kind)) if is_dataclass(part)]
+    wanted: list[Any] = [part for part in (config_class, *get_args(config_class)) if is_dataclass(part)]
     return wanted[0](**value) if wanted and isinstance(value, dict) else value
 
 

@@ -31,8 +31,8 @@ def sampling_fields(options: Options) -> dict[str, Any]:
     """
     unknown = sorted(options.extra.keys() - EXTRA_OPTIONS)
     if unknown:
-        words = f"vLLM is not asked for {', '.join(unknown)}: {did_you_mean(unknown[0], EXTRA_OPTIONS)}"
-        raise ProviderError(words, code="unsupported_option")
+        message = f"vLLM is not asked for {', '.join(unknown)}: {did_you_mean(unknown[0], EXTRA_OPTIONS)}"
+        raise ProviderError(message, code="unsupported_option")
     fields = {name: value for name in SAME_NAME_OPTIONS if (value := getattr(options, name)) is not None}
     if options.stop:
         fields["stop"] = list(options.stop)
@@ -47,10 +47,10 @@ def structured_output(response_format: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         response_format: a JSON schema, OpenAI's `response_format` object, or one of `STRUCTURES`.
     """
-    kind = response_format.get("type")
-    if kind == "json_schema" and "json_schema" in response_format:
+    format_type = response_format.get("type")
+    if format_type == "json_schema" and "json_schema" in response_format:
         return {"json": response_format["json_schema"].get("schema", {})}
-    if kind == "json_object":
+    if format_type == "json_object":
         return {"json": response_format["schema"]} if "schema" in response_format else {"json_object": True}
     if len(response_format) == 1 and not response_format.keys().isdisjoint(STRUCTURES):
         return dict(response_format)

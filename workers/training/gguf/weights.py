@@ -153,8 +153,8 @@ def rope_factors(config: Any) -> list[float] | None:
     size, length = head_size(config), rope["original_max_position_embeddings"]
     low, high, factor = rope["low_freq_factor"], rope["high_freq_factor"], rope["factor"]
     factors = []
-    for place in range(0, size, 2):
-        wavelength = 2 * math.pi * rope["rope_theta"] ** (place / size)
+    for index in range(0, size, 2):
+        wavelength = 2 * math.pi * rope["rope_theta"] ** (index / size)
         smooth = min(max((length / wavelength - low) / (high - low), 0.0), 1.0)
         factors.append(1 / ((1 - smooth) / factor + smooth))
     return factors

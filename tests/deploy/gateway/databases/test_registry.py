@@ -17,7 +17,7 @@ from quackllm.deploy.gateway.databases.registry import Databases, open_database
 from quackllm.deploy.gateway.databases.urls import open_url
 from quackllm.udf.text2sql.evaluation.datasets import load_questions
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
-from quackllm.udf.text2sql.evaluation.scoring import rows_of, same_rows
+from quackllm.udf.text2sql.evaluation.scoring import fetch_rows, same_rows
 from quackllm.workers.database_schema import Schema
 from quackllm.workers.errors import DatabaseError, RequestError, SetupError
 from quackllm.workers.mschema import format_mschema
@@ -70,7 +70,7 @@ def test_the_right_queries_are_taken_by_its_own_explain_and_give_the_right_rows(
             rows = database.run(sql, 10_000)
             assert not rows.truncated
             found = [tuple(json.loads(row)) for row in rows.rows]
-            assert same_rows(rows_of(connection, question.sql), found, question.ordered), sql
+            assert same_rows(fetch_rows(connection, question.sql), found, question.ordered), sql
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_query_that_takes_too_much_memory_is_ended_and_the_next_one_is_answere
 
 
 def test_rows_that_are_too_large_are_not_sent(database: Database) -> None:
-    text = {"SQLite": "hex(zeroblob(3000000))", "DuckDB": "repeat('x', 6000000)"}[database.kind]
+    text = {"SQLite": "hex(zeroblob(3000000))", "DuckDB": "repeat('x', 6000000)"}[database.product]
     with pytest.raises(DatabaseError, match="too large"):
         database.run(f"SELECT {text} AS t FROM singer", 2)
     assert database.run("SELECT 1 AS one", 1).columns == ("one",)
@@ -181,7 +181,7 @@ def test_databases_are_named_in_a_file_that_is_read_again_when_it_changes(tmp_pa
     assert len(asyncio.run(databases.open("a").schema()).tables) == 4
     (tmp_path / "databases.yaml").write_text(f"a: duckdb:///{duckdb_file(tmp_path)}\nother: env:OTHER\n")
     assert databases.names() == ["a", "other"]
-    assert databases.open("a").database.kind == "DuckDB"
+    assert databases.open("a").database.product == "DuckDB"
     databases.close()
 
 
@@ -200,7 +200,7 @@ def test_urls_and_passwords_are_references_and_a_missing_one_says_what_to_set(
         with pytest.raises(SetupError, match="export SHOP_"):
             databases.open(name)
     monkeypatch.setenv("SHOP_URL", f"sqlite:///{sqlite_file(tmp_path)}")
-    assert databases.open("whole").database.kind == "SQLite"
+    assert databases.open("whole").database.product == "SQLite"
 
 
 @pytest.mark.parametrize(

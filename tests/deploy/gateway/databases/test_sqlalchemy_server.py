@@ -18,7 +18,7 @@ from quackllm.deploy.gateway.databases.registry import open_database
 from quackllm.deploy.gateway.databases.urls import open_url, resolve_url
 from quackllm.udf.text2sql.checks.transpile import transpile
 from quackllm.udf.text2sql.evaluation.datasets import open_database as fill
-from quackllm.udf.text2sql.evaluation.scoring import rows_of, same_rows
+from quackllm.udf.text2sql.evaluation.scoring import fetch_rows, same_rows
 from quackllm.udf.text2sql.evaluation.suites import load_suite
 from quackllm.workers.errors import DatabaseError
 from quackllm.workers.mschema import format_mschema
@@ -93,7 +93,7 @@ def test_fifty_questions_are_bound_by_the_server_s_own_explain(
         with duckdb.connect() as connection:
             fill(connection, question.db)
             given = [tuple(row) for row in reply.get("rows", ())]
-            right = reply["bound"] and same_rows(rows_of(connection, question.sql), given, question.ordered)
+            right = reply["bound"] and same_rows(fetch_rows(connection, question.sql), given, question.ordered)
         count["right"] += right
         count[reply["error"]["code"] if reply["error"] else "no error"] += 1
     with capsys.disabled():

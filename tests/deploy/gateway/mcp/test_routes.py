@@ -15,7 +15,7 @@ from quackllm.deploy.gateway.databases.in_sandbox import SANDBOX
 
 import quackllm
 from standin.fixtures import StandIn
-from support.mcp_clients import ask_many, call, make_shop, over_http, refusal
+from support.mcp_clients import run_many, call, make_shop, over_http, refusal
 
 Serve = Callable[..., str]
 CLIENTS = 50
@@ -84,4 +84,4 @@ def test_fifty_clients_at_once_are_all_answered(address: str) -> None:
             assert rows == [["Ann"], ["Bo"], ["Cy"]]
         return len(rows)
 
-    assert ask_many(session, address, CLIENTS) == [3] * CLIENTS
+    assert run_many(session, address, CLIENTS) == [3] * CLIENTS

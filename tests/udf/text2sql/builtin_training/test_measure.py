@@ -15,7 +15,7 @@ def sample(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_model_is_asked_as_text2sql_asks_it() -> None:
     model = measure.BuiltinModel(WEIGHTS)
-    schema = measure.catalog_of("concert_singer")
+    schema = measure.database_catalog("concert_singer")
     assert model.ask_model(schema, "How many singers are there?") == "SELECT COUNT(*) FROM singer"
     history = (("Show the names of all singers.", "SELECT Name FROM singer"),)
     assert "Country = 'France'" in (model.ask_model(schema, "Only those from France.", history) or "")

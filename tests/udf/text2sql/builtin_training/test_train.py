@@ -120,7 +120,7 @@ def test_examples_have_legal_symbols_and_their_history(folder: Path) -> None:
 def test_declines_are_questions_of_another_database(folder: Path) -> None:
     made = examples.spider_examples({"spider": datasets.load_questions("spider", "train")})
     assert made.english.declined(10, random.Random(0)) == []
-    made.english.asked.append(("another", "How many ships sank?"))
+    made.english.questions.append(("another", "How many ships sank?"))
     declined = made.english.declined(40, random.Random(0))
     assert declined
     assert {example.symbols for example in declined} == {(keyword("DECLINE"),)}
@@ -130,7 +130,7 @@ def test_declines_are_questions_of_another_database(folder: Path) -> None:
 def test_one_table_questions_know_cells_or_find_their_constant(
     folder: Path, known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examples, "CELLS_KNOWN", 1.0 if known else 0.0)
+    monkeypatch.setattr(examples, "CELLS_VISIBLE", 1.0 if known else 0.0)
     (example,) = examples.table_examples(datasets.load_questions("wikisql", "train"), random.Random(0))
     cells = {1: "Köln"} if known else {}
     assert [(one.value.text, one.cells) for one in example.linked.candidates] == [("Köln", cells)]
@@ -149,7 +149,7 @@ def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
     made = examples.Examples()
     examples.chinese_examples(made, datasets.load_questions("chase_zh", "train"))
     links = made.chinese.links["图书馆"]
-    template = augment.template_of("列出所有图书的书名。", parse_sql('SELECT "书名" FROM "图书"', links.names), links)
+    template = augment.make_template("列出所有图书的书名。", parse_sql('SELECT "书名" FROM "图书"', links.names), links)
     assert template is not None
     asked = {
         (question, format_sql(tree, schema.names).replace('"', ""))
@@ -165,9 +165,9 @@ def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
 def test_a_question_that_names_less_than_its_query_is_no_template(folder: Path) -> None:
     links = examples.SchemaLinks(examples.SchemaIndex(datasets.load_schema("bands")))
     tree = parse_sql("SELECT title FROM song", links.names)
-    assert augment.template_of("List the titles of all songs.", tree, links) is not None
-    assert augment.template_of("List all songs.", tree, links) is None
-    assert augment.template_of("List the titles of the title songs.", tree, links) is None
+    assert augment.make_template("List the titles of all songs.", tree, links) is not None
+    assert augment.make_template("List all songs.", tree, links) is None
+    assert augment.make_template("List the titles of the title songs.", tree, links) is None
 
 
 def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.checks.date_types import type_of
+from quackllm.udf.text2sql.checks.date_types import infer_date_type
 from quackllm.udf.text2sql.checks.transpile import transpile
 from quackllm.workers.binder import bind
 from sqlglot import parse_one
@@ -59,7 +59,7 @@ def test_numbers_and_unknown_columns_are_no_dates(dialect: str) -> None:
     ],
 )
 def test_the_type_of_an_expression_is_read_off_it(expression: str, kind: str) -> None:
-    assert type_of(parse_one(expression, read="duckdb")) == kind
+    assert infer_date_type(parse_one(expression, read="duckdb")) == kind
 
 
 units = st.sampled_from(["DAY", "WEEK", "MONTH", "QUARTER", "YEAR", "HOUR", "MINUTE", "SECOND"])

@@ -11,7 +11,7 @@ from quackllm.udf.text2sql.evaluation.scoring import (
     ModelAnswer,
     ScoredAnswer,
     difference,
-    outcome_of,
+    find_outcome,
 )
 
 EASY, HARD = "SELECT count(*) FROM t", "SELECT a FROM t WHERE b IN (SELECT b FROM u)"
@@ -39,11 +39,12 @@ def test_seconds_tokens_and_shares() -> None:
 
 def test_an_error_is_named_by_its_kind() -> None:
     told = {
-        code: outcome_of(code) for code in ("parser", "binder", "catalog", "conversion", "guard", "declined", "no_sql")
+        code: find_outcome(code)
+        for code in ("parser", "binder", "catalog", "conversion", "guard", "declined", "no_sql")
     }
     assert set(told.values()) == {"does not parse", "does not bind", "guard", "declined", "no SQL"}
     assert told["conversion"] == UNBOUND
-    assert outcome_of("Throttling.RateQuota") == "service error"
+    assert find_outcome("Throttling.RateQuota") == "service error"
 
 
 @pytest.mark.parametrize(

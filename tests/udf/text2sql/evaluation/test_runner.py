@@ -16,9 +16,9 @@ from quackllm.udf.text2sql.evaluation.runner import (
     History,
     Report,
     evaluate,
+    fetch_rows,
     judge,
     reads_several_tables,
-    rows_of,
     same_rows,
 )
 from quackllm.workers.errors import SetupError
@@ -69,8 +69,8 @@ def test_numbers_are_compared_across_types() -> None:
 
 def test_a_slow_answer_is_stopped(connection: duckdb.DuckDBPyConnection) -> None:
     slow = "SELECT sum(hash(a.range, b.range)) FROM range(10000000) a, range(1000000) b"
-    assert rows_of(connection, slow, 0.2) is None
-    assert rows_of(connection, "SELECT 1") == [(1,)]
+    assert fetch_rows(connection, slow, 0.2) is None
+    assert fetch_rows(connection, "SELECT 1") == [(1,)]
 
 
 def test_joins_are_told_from_single_tables() -> None:

@@ -14,7 +14,7 @@ from .finding import Finding
 QUESTION = "SELECT llm_chat($model, llm_param({'instruction': 'Say OK.', 'max_tokens': 5}))"
 
 
-def ask_models(specs: Iterable[ModelSpec], cluster: str | None) -> Iterator[Finding]:
+def probe_models(specs: Iterable[ModelSpec], cluster: str | None) -> Iterator[Finding]:
     """Send each model a request of five tokens, without the call store."""
     with connect(cluster=cluster) as connection, warnings.catch_warnings():
         warnings.simplefilter("ignore", FailedRowsWarning)
