@@ -29,7 +29,7 @@ coverage: .venv/.dev ## the same tests, and which branches they took
 
 # For mypy and editors alone: one package of the folders, which git does not know.
 links:
-	@mkdir -p .venv/links/quackllm; for part in udf workers notebooks deploy src/quackllm/__init__.py src/quackllm/__main__.py src/quackllm/py.typed; do \
+	@mkdir -p .venv/links/quackllm; for part in udf workers notebooks deploy src/quackllm/*.py src/quackllm/py.typed; do \
 		ln -sfn "$(CURDIR)/$$part" .venv/links/quackllm/; done
 
 check: .venv/.dev links ## style, types, and which room may import which: ruff, mypy, .ci/rooms.py
@@ -65,11 +65,14 @@ test-databases: .venv/.dev ## the gateway on real servers (apt install postgresq
 test-load: .venv/.dev ## the gateway under a thousand streams at once and clients that misbehave
 	.venv/bin/python -m pytest -m load --timeout 600
 
-test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of OpenAI, Zhipu, Qwen, LangChain and LiteLLM
+test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of OpenAI, Zhipu, Qwen, LangChain and LiteLLM; a real dbt build, and Ibis, polars, jupysql, Harlequin
 	.venv/bin/python -m pytest -m clients
 
 .venv-clients/.made: # Zhipu's two packages want different versions of pyjwt.
 	$(PYTHON) -m venv .venv-clients/others && .venv-clients/others/bin/pip install -q openai zai-sdk sniffio langchain-openai litellm
+	$(PYTHON) -m venv .venv-clients/dbt && .venv-clients/dbt/bin/pip install -q --editable '.[dbt]' 'dbt-core<1.11'
+	$(PYTHON) -m venv .venv-clients/tools && .venv-clients/tools/bin/pip install -q --editable '.[sqlalchemy]' 'ibis-framework[duckdb]' jupysql ipython pandas polars
+	$(PYTHON) -m venv .venv-clients/harlequin && .venv-clients/harlequin/bin/pip install -q --editable '.[harlequin]'
 	$(PYTHON) -m venv .venv-clients/zhipuai && .venv-clients/zhipuai/bin/pip install -q openai zhipuai sniffio
 	touch $@
 

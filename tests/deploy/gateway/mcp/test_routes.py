@@ -15,7 +15,7 @@ from quackllm.deploy.gateway.databases.in_sandbox import SANDBOX
 
 import quackllm
 from standin.fixtures import StandIn
-from support.mcp_clients import run_many, call, make_shop, over_http, refusal
+from support.mcp_clients import call, make_shop, over_http, refusal, run_many
 
 Serve = Callable[..., str]
 CLIENTS = 50
