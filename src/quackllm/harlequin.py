@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from harlequin.options import TextOption
 from harlequin_duckdb.adapter import DuckDbAdapter
@@ -16,7 +16,7 @@ CLUSTER = TextOption("cluster", "Ray's address, or 'auto'; left out: models answ
 class Adapter(DuckDbAdapter):  # type: ignore[misc]
     """What Harlequin loads."""
 
-    ADAPTER_OPTIONS = [*(DuckDbAdapter.ADAPTER_OPTIONS or []), MODEL, CLUSTER]
+    ADAPTER_OPTIONS: ClassVar[list[Any]] = [*(DuckDbAdapter.ADAPTER_OPTIONS or []), MODEL, CLUSTER]
     ADAPTER_DETAILS = (
         "DuckDB with LLM functions: https://github.com/duckdb/duckdb is the database, quackllm the functions."
     )

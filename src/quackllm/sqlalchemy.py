@@ -1,8 +1,8 @@
 """A SQLAlchemy dialect: `create_engine("quackllm:///shop.duckdb?model=qianwen_chat")`.
 
-It is duckdb_engine's, with our functions on each connection. What duckdb_engine 0.17 reads through PostgreSQL's catalog
-fails on DuckDB 2.0 and SQLAlchemy 2.1 (`pg_collation` is not there), so tables, columns, keys and comments are read from
-DuckDB's own catalog functions.
+It is duckdb_engine's, with our functions on each connection. What duckdb_engine 0.17 reads through PostgreSQL's
+catalog fails on DuckDB 2.0 and SQLAlchemy 2.1 (`pg_collation` is not there), so tables, columns, keys and comments are
+read from DuckDB's own catalog functions.
 """
 
 from __future__ import annotations

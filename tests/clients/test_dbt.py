@@ -67,5 +67,5 @@ def test_the_plugins_options_hold_for_each_statement(project: Path, service: Sta
         build(project)
     assert service.count() <= 2
     profile.write_text(profile.read_text().replace("llm_max_calls", "llm_max_cals"))
-    with pytest.raises(AssertionError, match="quackllm.dbt has no option llm_max_cals"):
+    with pytest.raises(AssertionError, match=r"quackllm\.dbt has no option llm_max_cals"):
         build(project)
