@@ -60,6 +60,7 @@ class BatchClient(CachingClient):
         self._jobs = BatchJobs(home_folder() / "batches")
         self._report = report
         self._waits = wait
+        self._shown = ""
         self._under_way: set[Key] = set()  # What a statement that does not wait is stopped by.
 
     async def fetch_ended(self) -> None:
@@ -203,8 +204,14 @@ class BatchClient(CachingClient):
             await self._collect(api, spec, job, status, scope)
         else:
             done, total = status.counts[1], status.counts[0] or len(job.requests)
-            self._report(f"{spec.name}: batch {batch} is {status.status}: {done:,} of {total:,}")
+            self._report_once(f"{spec.name}: batch {batch} is {status.status}: {done:,} of {total:,}")
         return status.has_ended
+
+    def _report_once(self, line: str) -> None:
+        """Show a line, unless it is as it was: a batch may take a day."""
+        if line != self._shown:
+            self._shown = line
+            self._report(line)
 
     async def _collect(
         self, api: BatchApi, spec: ModelSpec, job: BatchJob, status: BatchStatus, scope: CallScope
