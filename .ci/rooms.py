@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+EXAMPLES = "notebooks/examples"
+"""Users run these files in folders of their own: they import `quackllm` as users do."""
 FOLDERS = ("workers", "udf", "notebooks", "deploy")
 # The leaves of `workers/`: values, services of one file, the sandbox and its binder. They may import each other and
 # nothing else of ours.
@@ -147,7 +149,9 @@ def files(root: Path) -> dict[str, Path]:
     """
     if missing := [folder for folder in FOLDERS if not any((root / folder).glob("*.py"))]:
         raise SystemExit(f"no Python files in {', '.join(missing)} below {root.resolve()}: name the root of a checkout")
-    paths = [path for folder in FOLDERS for path in (root / folder).rglob("*.py")]
+    paths = [
+        path for folder in FOLDERS for path in (root / folder).rglob("*.py") if root / EXAMPLES not in path.parents
+    ]
     return {dotted(path.relative_to(root)): path for path in sorted(paths)}
 
 

@@ -14,6 +14,8 @@ from .options import Options
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "filter", "cancelled", "error"]
+TokenLogprobs = tuple[tuple[str, float], ...]
+"""One token of an answer with its log probability, then the likeliest others in its place with theirs."""
 
 
 class Message(Struct, frozen=True, gc=False):
@@ -36,6 +38,10 @@ class Request(Struct, frozen=True, gc=False):
     options: Options = Options()
     kind: Literal["chat", "embed"] = "chat"
     streamed: bool = False  # Whether the answer is read in chunks as it is generated; the answer is the same.
+    # How many of the likeliest tokens come with each token, where the engine gives them; the answer is the same.
+    top_logprobs: int = 0
+    # Whether a service that refuses `response_format`, `max_tokens` or logprobs may be sent the request without them.
+    best_effort: bool = False
 
     @staticmethod
     def of(text: str) -> Request:
@@ -84,6 +90,9 @@ class Response(Struct, frozen=True, gc=False):
     embedding: tuple[float, ...] | None = None
     # The calls of tools that the model asks for, as the service's JSON; `output` is the same where it wrote no text.
     tool_calls: str | None = None
+    # The probabilities of the first tokens of `output`, where they were asked for and the engine gives them.
+    logprobs: tuple[TokenLogprobs, ...] | None = None
+    from_store: bool = False  # Whether the call store had the answer.
 
     @property
     def is_complete(self) -> bool:

@@ -52,9 +52,14 @@ class LazyCommand:
 
 
 COMMANDS = {
-    "demo": LazyCommand("demo", "demo", None, "Ask a real database ten questions, in this process and through Ray."),
+    "demo": LazyCommand(
+        "demo", "demo", None, "Show what the SQL functions do, on a real database, with no key and no download."
+    ),
     "doctor": LazyCommand(
         "doctor", "doctor", None, "Say what is missing, unreachable or misconfigured, and what to type."
+    ),
+    "notebook": LazyCommand(
+        "notebook", "notebook", None, "Copy the example notebooks into a folder of yours, and open them in JupyterLab."
     ),
     "deploy": LazyCommand("deploy", "deploy", MODELS, "Deploy a model under a name, or all the models of a file."),
     "undeploy": LazyCommand(

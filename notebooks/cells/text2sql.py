@@ -45,9 +45,11 @@ class QuestionAnswer:
 
     def bundle(self) -> Bundle:
         """Return the SQL, the rows and a chart, if the rows can be drawn."""
-        from ..display.sql_highlighting import highlight_sql
+        from ..display.sql_highlighting import format_sql, highlight_sql
 
-        code = div(highlight_sql(self.sql), f"background: {FAINT}; padding: .5em .9em; {WRAP}; {MONO}", "sql")
+        code = div(
+            highlight_sql(format_sql(self.sql)), f"background: {FAINT}; padding: .5em .9em; {WRAP}; {MONO}", "sql"
+        )
         if self.rows is None:
             note = "not run: the SQL is for another schema than this database's"
             return mime_bundle(div(code + muted(note), css_class="question"), f"{self.sql}\n{note}")

@@ -23,10 +23,14 @@ SETTINGS = {"svg.fonttype": "none", "text.color": INK, "axes.labelcolor": INK, "
 
 
 def chart_for(table: pa.Table) -> str | None:
-    """Return a chart of a table of a name or date and a number; None for other tables."""
+    """Return a chart of a table of a name or date and a number, in either order; None for other tables."""
     import pyarrow as pa
 
-    if table.num_columns != 2 or not 2 <= table.num_rows <= 5000 or not _is_number(table.schema.types[1]):
+    if table.num_columns != 2 or not 2 <= table.num_rows <= 5000:
+        return None
+    if _is_number(table.schema.types[0]) and not _is_number(table.schema.types[1]):
+        table = table.select([1, 0])
+    if not _is_number(table.schema.types[1]):
         return None
     label_type, (label, value) = table.schema.types[0], table.column_names
     try:
@@ -35,13 +39,21 @@ def chart_for(table: pa.Table) -> str | None:
         return None
     if pa.types.is_temporal(label_type) and not pa.types.is_time(label_type):
         points = sorted(point for point in zip(labels, values, strict=True) if None not in point)
-        return _line(points, label, value) if len(points) > 1 else None
+        return _line(points, label, _axis_title(value)) if len(points) > 1 else None
     are_names = (
         pa.types.is_string(label_type) or pa.types.is_large_string(label_type) or pa.types.is_integer(label_type)
     )
     if not are_names or table.num_rows > MAX_BARS or len(set(labels)) < len(labels):
         return None
-    return bars(["NULL" if name is None else str(name) for name in labels], {value: [v or 0 for v in values]})
+    names = ["NULL" if name is None else str(name) for name in labels]
+    return bars(names, {_axis_title(value): [number or 0 for number in values]})
+
+
+def _axis_title(column: str) -> str:
+    """Return what to write at the axis of a column's numbers: an expression without an alias is no title."""
+    if column == "count_star()":
+        return "count"
+    return column if len(column) <= MAX_LABEL_CHARACTERS else ""
 
 
 def _is_number(column_type: pa.DataType) -> bool:
@@ -88,6 +100,8 @@ def _line(points: Sequence[tuple[Any, Any]], label: str, value: str) -> str:
         axes.set_xlabel(_escape_math(label))
         axes.set_ylabel(_escape_math(value))
         axes.yaxis.set_major_formatter(_format_number)
+        if min(numbers) >= 0:
+            axes.set_ylim(bottom=0)  # Else a change of 1 % looks like one of 100 %.
         for date in axes.get_xticklabels():
             date.set(rotation=30, ha="right")
 

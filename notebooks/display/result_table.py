@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ MAX_ROWS = 50
 """How many rows a notebook shows; all of them are there."""
 MAX_CHARACTERS = 2000
 """How much of one value."""
+NUMBERED = re.compile(r"(?i:(^|_)(id|year|code|zip|phone|no|number)$)|[a-z](Id|ID|Year|Code)$|[号年]$")
+"""Names of columns whose numbers name things: a customer 10482 is no 10,482."""
+LONG_NUMBER = re.compile(r"^(-?)(\d{5,})(\.\d+)?$")
 CELL = f"padding: .25em .7em; border-bottom: 1px solid {LINE}; vertical-align: top; max-width: 36em; {WRAP}"
 
 
@@ -93,16 +97,19 @@ def table_text(table: pa.Table) -> str:
 
 def table_html(table: pa.Table) -> str:
     """Return a table's first rows as HTML, and how many there are."""
-    head = "".join(f'<th style="{CELL}; text-align: left">{escape(name)}</th>' for name in table.column_names)
     shown = table.slice(0, MAX_ROWS)
     numeric = [
         pa.types.is_integer(data_type) or pa.types.is_floating(data_type) or pa.types.is_decimal(data_type)
         for data_type in plain_arrow(table.slice(0, 0)).schema.types
     ]
+    head = "".join(map(_header, table.column_names, numeric))
     texts = zip(*text_rows(shown), strict=True)
+    separated = [
+        is_number and not NUMBERED.search(name) for name, is_number in zip(table.column_names, numeric, strict=True)
+    ]
     cells = [
-        _answers(column) if _holds_answers(column.type) else map(_text, values)
-        for column, values in zip(shown.columns, texts, strict=False)
+        _answers(column) if _holds_answers(column.type) else map(_separated if with_separators else _text, values)
+        for column, values, with_separators in zip(shown.columns, texts, separated, strict=False)
     ]
     rows = "".join(f"<tr>{''.join(map(_cell, row, numeric))}</tr>" for row in zip(*cells, strict=True))
     count = "1 row" if table.num_rows == 1 else f"{table.num_rows:,} rows"
@@ -111,12 +118,24 @@ def table_html(table: pa.Table) -> str:
     return div(div(framed, "overflow-x: auto") + muted(text), css_class="table")
 
 
+def _header(name: str, is_number: bool) -> str:
+    # A header breaks between words, never inside of one.
+    style = f"{CELL}; overflow-wrap: normal; white-space: normal; text-align: {'right' if is_number else 'left'}"
+    return f'<th style="{style}">{escape(name)}</th>'
+
+
 def _cell(html: str, is_number: bool) -> str:
     return f'<td style="{CELL}; text-align: {"right" if is_number else "left"}">{html}</td>'
 
 
 def _text(text: str | None) -> str:
     return '<span style="opacity: .5">NULL</span>' if text is None else _clipped(text)
+
+
+def _separated(text: str | None) -> str:
+    """Return a number with separators between thousands, from five digits on: 2024 may be a year."""
+    match = LONG_NUMBER.match(text or "")
+    return _text(f"{match[1]}{int(match[2]):,}{match[3] or ''}" if match else text)
 
 
 def _holds_answers(data_type: pa.DataType) -> bool:

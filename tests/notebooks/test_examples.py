@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-FOLDER = Path(__file__).parents[2] / "notebooks"
+FOLDER = Path(__file__).parents[2] / "notebooks" / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.ipynb"))
 STRICT = """
 import warnings

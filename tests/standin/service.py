@@ -95,7 +95,8 @@ class Call:
             return None
         texts = self.wire.texts(self.body) if self.embedding else self._texts()
         for fault in service.faults:
-            if fault.takes("\n".join(texts), self.key, service.under_way):
+            options = {} if self.embedding else self.wire.options(self.body)
+            if fault.option in ("", *options) and fault.takes("\n".join(texts), self.key, service.under_way):
                 if fault.fault != "slow":
                     return fault
                 await self._wait(fault)
@@ -112,7 +113,10 @@ class Call:
         messages = self.wire.messages(self.body)
         if fault and fault.fault == "reply":
             text = answer_to(messages) if fault.text is None else fault.text
-            answer = Answer(text, fault.finish_reason, fault.reasoning, fault.tool_calls)
+            asked = self.wire.options(self.body).get("logprobs")
+            answer = Answer(
+                text, fault.finish_reason, fault.reasoning, fault.tool_calls, fault.logprobs if asked else None
+            )
         elif fault and fault.fault == "filter":
             answer = Answer("", "content_filter")
         elif fault and fault.fault == "empty_content":

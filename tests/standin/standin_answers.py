@@ -11,6 +11,7 @@ TOLD = re.compile(r"(?:我叫|我是|名字[是:：]|\bmy name is|\bI am|\bI'm)\
 ASKED = re.compile(r"我叫什么|我是谁|我的名字是什么|what(?:'s| is) my name|who am i", re.IGNORECASE)
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 JUDGE = re.compile(r"\[([^\]\n]+)\] ([^?\n]+\?)")
+WORTH = re.compile(r'^"(\d+)": .*worth (\d+)', re.MULTILINE)
 SUBJECT = re.compile(r"‹([^›]*)›")
 
 
@@ -24,6 +25,8 @@ def text_of(content: Any) -> str:
 def answer_to(messages: list[dict[str, Any]]) -> str:
     """Return the answer to the last message: a judgement, or who the reader is, where asked; else `answer to: ...`."""
     question = text_of(messages[-1]["content"])
+    if ranked := ranking(question):
+        return ranked
     if verdict := judgement(question):
         return verdict
     if not ASKED.search(question):
@@ -32,6 +35,13 @@ def answer_to(messages: list[dict[str, Any]]) -> str:
     if CHINESE.search(question):
         return f"你是{name}。" if name else "我不知道你的名字。"
     return f"Your name is {name}." if name else "I do not know your name."
+
+
+def ranking(text: str) -> str | None:
+    """Return the numbers of texts that say what they are worth, `{"1": "worth 7", "2": "worth 9"}`, the best first."""
+    worth = {number: int(found) for number, found in WORTH.findall(text)}
+    best_first = sorted(worth, key=lambda number: -worth[number])
+    return json.dumps({"ranking": [int(number) for number in best_first]}) if worth else None
 
 
 def judgement(text: str) -> str | None:

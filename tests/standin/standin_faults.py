@@ -73,6 +73,7 @@ class Fault:
         window_seconds: it applies for so long after the script was posted.
         every: it takes each n-th of the requests that it could take.
         marker: it takes only requests whose messages hold this text.
+        option: it takes only requests with this option.
         per_second: it takes only what comes above this rate.
         at_once: it takes only what comes while so many others are under way.
         key: it takes only requests with another key than this one.
@@ -80,6 +81,7 @@ class Fault:
         retry_after_ms: the header of that name.
         status, code, message: in place of the refusal's own.
         text, reasoning, tool_calls, finish_reason: what `reply` says; a `text` of '' is none.
+        logprobs: for each token of the text a list of `[token, log probability]`, the token itself first.
         seconds, sigma: how long `slow` takes; with a sigma that is the median of a log-normal draw.
         piece_seconds: how long `slow` waits between the pieces of a stream.
     """
@@ -89,6 +91,7 @@ class Fault:
     window_seconds: float | None = None
     every: int = 1
     marker: str = ""
+    option: str = ""
     per_second: int | None = None
     at_once: int | None = None
     key: str | None = None
@@ -100,6 +103,7 @@ class Fault:
     text: str | None = None
     reasoning: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
+    logprobs: list[list[tuple[str, float]]] | None = None
     finish_reason: str = "stop"
     seconds: float = 0.0
     sigma: float = 0.0

@@ -19,6 +19,7 @@ class Answer:
     finish_reason: str = "stop"
     reasoning: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
+    logprobs: list[list[tuple[str, float]]] | None = None
     input_tokens: int = 0
     output_tokens: int = field(init=False)
 
@@ -29,6 +30,13 @@ class Answer:
         """The text in runs of six characters, as a stream hands it over."""
         text = self.text or ""
         return [text[start : start + 6] for start in range(0, len(text), 6)]
+
+    def logprobs_field(self) -> dict[str, Any] | None:
+        """The probabilities of the tokens, as both vendors write them."""
+        if self.logprobs is None:
+            return None
+        places = [[{"token": token, "logprob": number} for token, number in place] for place in self.logprobs]
+        return {"content": [{**place[0], "top_logprobs": place} for place in places]}
 
     def pieces_of_tool_calls(self) -> list[dict[str, Any]]:
         """The tool calls as a stream hands them over: first without arguments, then these in runs."""
@@ -66,7 +74,8 @@ class OpenAIWire:
             message["reasoning_content"] = answer.reasoning
         if answer.tool_calls:
             message["tool_calls"] = answer.tool_calls
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish_reason}
+        choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
+        choice["logprobs"] = answer.logprobs_field()
         return {
             "id": request_id,
             "object": "chat.completion",
@@ -146,6 +155,8 @@ class DashscopeWire:
         if answer.reasoning:
             message["reasoning_content"] = answer.reasoning
         choice = {"finish_reason": answer.finish_reason, "message": message}
+        if answer.logprobs is not None:
+            choice["logprobs"] = answer.logprobs_field()
         usage = {
             "input_tokens": answer.input_tokens,
             "output_tokens": answer.output_tokens,

@@ -110,11 +110,28 @@ def _aggregate(name: str, parameters: str, values: str, instruction: str) -> dic
     return {f"ai_{name}": f"{body}.value", f"ai_{name}_detail": body}
 
 
+def _ranking(name: str, count: str, *, one: bool) -> dict[str, str]:
+    """Return the macros of a function that chooses elements of a list, and of its detail.
+
+    The function behind it chooses places, so that the elements may be of any type.
+    """
+    parameters = "input, criteria" if one else "input, k, criteria"
+    call = (
+        f"json_transform(quackllm_ai_top(model, {{prompt}}(input), {count}, to_json(criteria), "
+        f"to_json({{{{{DETAILS}}}}}), per_call, coalesce(store, {{mode}}), {{number}}), {_fixed('INTEGER[]')})"
+    )
+    value = f"list_select(input, {call}.value)" + ("[1]" if one else "")
+    head = f"({parameters}, per_call := 10, {NAMED}) AS "
+    return {f"ai_{name}": head + value, f"ai_{name}_detail": f"{head}struct_update({call}, value := {value})"}
+
+
 SUMMARIZE = "'Summarize the texts in a few sentences, in their own language.'"
 SCALAR |= {
     **_aggregate("agg", "input, instruction", "list_sort(list(input))", "instruction"),
     **_aggregate("agg_list", "input, instruction", "input", "instruction"),
     **_aggregate("summarize", "input", "list_sort(list(input))", SUMMARIZE),
+    **_ranking("top", "k", one=False),
+    **_ranking("best", "1", one=True),
     "ai_embed": f"(text, {ENCODER}) AS {_vector('text')}",
     "ai_similarity": f"(text, other, {ENCODER}) AS {_similarity('text', 'other')}",
 }

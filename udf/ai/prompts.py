@@ -55,6 +55,12 @@ TASKS = {
         "按下面的标准给用户发来的内容打分：{question}\n"
         "只回答一个数，从 {low}（完全不符合）到 {high}（完全符合），不要写别的。",
     ),
+    "score_digits": Prompt(
+        "Rate the input that the user sends by this criterion: {question}\n"
+        "Answer with one digit from 0 (not at all) to 9 (fully), and nothing else.",
+        "按下面的标准给用户发来的内容打分：{question}\n"
+        "只回答一个数字，从 0（完全不符合）到 9（完全符合），不要写别的。",
+    ),
     "extract": Prompt(
         "Read these fields from the input that the user sends; each is given with its SQL type:\n{question}\n"
         "Answer with one JSON object with exactly these keys, and nothing else. What the input does not say is null.",
@@ -89,6 +95,12 @@ TASKS = {
         "Correct the grammar and spelling of the text that the user sends, and change nothing else.\n"
         "Answer with the corrected text alone, in its own language.",
         "改正用户发来的文字中的语法和错别字，其余不变。\n只用原文的语言回答改正后的文字。",
+    ),
+    "top": Prompt(
+        "The user sends a JSON object with numbers and texts. Rank the texts by this criterion: {question}\n"
+        'Answer with one JSON object and nothing else: {{"ranking": [all numbers, that of the best text first]}}.',
+        "用户会发来一个 JSON 对象，由编号和文本组成。按下面的标准给文本排名：{question}\n"
+        '只回答一个 JSON 对象：{{"ranking": [全部编号，最好的排在最前]}}。不要写别的。',
     ),
     "agg": Prompt(
         "The user sends a JSON list of texts. {question}\nAnswer from all of them, and leave none out.",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from .parse import first_reading, json_objects, loads, visible
 from .prompts import NO, YES
 from .sql_types import Structure, closed_object, enum_type, fits, json_schema, without_extra_keys
 
+TOP_DIGIT = 9
 SHOWN = 100
 """Characters of an answer that its error repeats."""
 
@@ -24,11 +25,15 @@ class Answer:
         value: as JSON has it; None where there is none.
         code: why there is none, or why a part of it is missing; None where nothing is wrong.
         problem: the same in words, for the model and for the user.
+        probability: how sure the model was, where the engine says so.
+        explanation: how the value came about, where it is not what the model wrote.
     """
 
     value: Any
     code: str | None = None
     problem: str = ""
+    probability: float | None = None
+    explanation: str | None = None
 
 
 class Shape(Protocol):
@@ -61,22 +66,21 @@ class YesOrNo:
 
     accepted_words: tuple[str, str] = (YES[0], NO[0])
     sql: Structure = "BOOLEAN"
+    meanings: ClassVar[Mapping[str, bool]] = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """Yes and no, in the language of the question."""
-        return self.accepted_words
+        """Yes and no, with a capital too: a model that prefers Yes would be less sure of yes than of no."""
+        return tuple(dict.fromkeys(spelling for word in self.accepted_words for spelling in (word, word.capitalize())))
 
     @property
     def schema(self) -> dict[str, Any]:
         """An object whose `answer` is one of the two words."""
-        return closed_object({"answer": {"enum": list(self.choices)}})
+        return closed_object({"answer": {"enum": list(self.accepted_words)}})
 
     def read(self, text: str, passages: Sequence[str]) -> Answer:
         """Read the verdict."""
-        value = first_reading(
-            text, lambda word: {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}.get(word.lower())
-        )
+        value = first_reading(text, lambda word: self.meanings.get(word.lower()))
         return (
             Answer(value)
             if value is not None
@@ -100,6 +104,12 @@ class OneLabel:
     def choices(self) -> tuple[str, ...]:
         """The labels."""
         return self.labels
+
+    @property
+    def meanings(self) -> Mapping[str, str]:
+        """The labels by their lower case; none where two differ by case alone."""
+        folded = {label.casefold(): label for label in self.labels}
+        return folded if len(folded) == len(self.labels) else {}
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -150,12 +160,22 @@ class SomeLabels:
 
 @dataclass(frozen=True)
 class Score:
-    """DOUBLE between two bounds."""
+    """DOUBLE between two bounds.
+
+    Args:
+        low, high: the bounds.
+        digits: whether the model answers with one digit, 0 for the lower bound and 9 for the upper.
+    """
 
     low: float
     high: float
+    digits: bool = False
     sql: Structure = "DOUBLE"
-    choices: tuple[str, ...] = ()
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The digits, if it is one."""
+        return tuple(map(str, range(TOP_DIGIT + 1))) if self.digits else ()
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -164,12 +184,25 @@ class Score:
 
     def read(self, text: str, passages: Sequence[str]) -> Answer:
         """Read the number."""
-        number = first_reading(text, _number)
+        number = first_reading(text, number_in)
         if number is None:
             return unreadable(text, "no number")
-        if not self.low <= number <= self.high:
-            return unreadable(text, f"not from {self.low:g} to {self.high:g}", "out_of_range")
-        return Answer(number)
+        value = self.scaled(number)
+        if value is None:
+            low, high = (0, TOP_DIGIT) if self.digits else (self.low, self.high)
+            return unreadable(text, f"not from {low:g} to {high:g}", "out_of_range")
+        return Answer(value)
+
+    def scaled(self, number: float | None) -> float | None:
+        """Return the score that a number stands for; None where it is out of bounds."""
+        if number is None or not self.digits:
+            return number if number is not None and self.low <= number <= self.high else None
+        share = number / TOP_DIGIT
+        return self.low * (1 - share) + self.high * share if 0 <= number <= TOP_DIGIT else None
+
+    def digit(self, score: float) -> int:
+        """Return the digit that stands for a score."""
+        return round(TOP_DIGIT * (score - self.low) / (self.high - self.low))
 
 
 @dataclass(frozen=True)
@@ -312,7 +345,8 @@ def _is_quote(quote: Any, passages: Sequence[str]) -> bool:
     return isinstance(quote, str) and bool(quote.strip()) and any(quote in passage for passage in passages)
 
 
-def _number(text: str) -> float | None:
+def number_in(text: str) -> float | None:
+    """Return the finite number that a text is; None where it is none."""
     try:
         number = float(text) if "_" not in text else math.nan
     except ValueError:

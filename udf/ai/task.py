@@ -6,22 +6,27 @@ import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any
+
+from msgspec.structs import replace
 
 from ...workers.errors import RequestError
 from ...workers.messages import Message, Request, Response
 from ...workers.options import Options
+from .constraints import Constraint
 from .inputs import Input
+from .probabilities import weighed
 from .prompts import INSTRUCTIONS, NO, QUOTES, REPEAT, SENTIMENTS, TASKS, YES, is_chinese
+from .ranking import Ranking
 from .shapes import Answer, FreeText, OneLabel, OneValue, Record, Records, Score, Shape, SomeLabels, YesOrNo
 from .sql_types import EXAMPLE, check_structure
 
-SPARE_TOKENS = 8
-"""Tokens that an answer out of a list of choices may have beside the bytes of the longest."""
 WITHOUT_QUESTION = frozenset({"complete", "fix_grammar", "sentiment"})
 """Functions that need no more than the input."""
-REFUSED = (400, 422)
-"""HTTP statuses of a service that does not take a request as it is."""
+DIGITS, COUNT = "_digits", "_count"
+"""What no argument of SQL is called: whether the answer is one digit, and how many texts are ranked."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +47,28 @@ class Task:
     chinese: bool
     draw: int
 
-    def request(self, given: Input, constraint: dict[str, Any] | None) -> Request:
-        """Return the request for one input; `constraint` is the engine's own, see `constraint_for`."""
-        messages = [Message("system", self.system)] if self.system else []
-        for shown, answer in self.examples:
-            messages += [Message("user", shown), Message("assistant", answer)]
-        return Request((*messages, Message("user", given.text, given.images)), self._options(constraint))
+    @cached_property
+    def first_messages(self) -> tuple[Message, ...]:
+        """What comes before the input."""
+        system = [Message("system", self.system)] if self.system else []
+        turns = [(Message("user", shown), Message("assistant", answer)) for shown, answer in self.examples]
+        return (*system, *chain.from_iterable(turns))
 
-    def _options(self, constraint: dict[str, Any] | None) -> Options:
-        limit = None
-        if constraint is not None and self.shape.choices:
-            limit = max(len(choice.encode()) for choice in self.shape.choices) + SPARE_TOKENS
-        return Options(draw=self.draw, response_format=constraint, max_tokens=limit)
+    def request(self, given: Input, options: Options, top_logprobs: int = 0) -> Request:
+        """Return the request for one input.
+
+        Args:
+            given: the input.
+            options: from `options`.
+            top_logprobs: how many likely tokens come with each token of the answer.
+        """
+        messages = (*self.first_messages, Message("user", given.text, given.images))
+        return Request(messages, options, top_logprobs=top_logprobs, best_effort=True)
+
+    def options(self, constraint: Constraint) -> Options:
+        """Return the options of a model's requests, equal for all inputs."""
+        limit, held = constraint.max_tokens, constraint.response_format
+        return Options(draw=self.draw, response_format=held, max_tokens=limit)
 
     def read(self, response: Response, given: Input) -> Answer:
         """Return what a response says, or why it says nothing."""
@@ -61,37 +76,40 @@ class Task:
             return Answer(None, response.error.code, response.error.message)
         if not response.is_complete:
             return Answer(None, response.finish_reason, "the answer is not whole")
-        return self.shape.read(response.output or "", given.passages)
+        answer = self.shape.read(response.output or "", given.passages)
+        return weighed(self.shape, answer, response.logprobs) if response.logprobs and not answer.code else answer
 
     def made_up(self, response: Response) -> Answer:
         """Return some answer for an estimate: what is asked next shall have an input; NULL where it cannot be had."""
+        if isinstance(self.shape, Ranking):
+            return Answer([*range(1, self.shape.count + 1)])
         return self.shape.read((*self.shape.choices, response.output or "")[0], ())
 
     def repeat(self, request: Request, response: Response, answer: Answer) -> Request | None:
         """Return what is asked once more where an answer cannot be used; None where that would be in vain.
 
-        A service that refuses the constraint is asked without it; an answer in another form goes back with its fault.
+        The answer goes back with its fault; one that our own limit cut off may be longer the second time.
         """
-        if answer.code is None:
-            return None
-        if response.error is not None:
-            refused = response.error.status in REFUSED and request.options.response_format is not None
-            return Request(request.messages, self._options(None)) if refused else None
-        if not response.output:
+        is_cut = response.finish_reason == "length" and request.options.max_tokens is not None
+        if answer.code is None or not response.output or (response.error is not None and not is_cut):
             return None
         problem = REPEAT.text(self.chinese).format(problem=answer.problem)
         turns = (Message("assistant", response.output), Message("user", problem))
-        return Request((*request.messages, *turns), request.options)
+        options = request.options
+        if is_cut:
+            options = Options(draw=options.draw, response_format=options.response_format)
+        return replace(request, messages=(*request.messages, *turns), options=options)
 
 
 @functools.lru_cache(maxsize=1024)
-def read_task(function: str, question: str | None, details: str | None) -> Task | None:
+def read_task(function: str, question: str | None, details: str | None, digits: bool = False) -> Task | None:
     """Return the task that a function's arguments describe; None where the question is NULL.
 
     Args:
-        function: a key of `SHAPES`.
+        function: a key of `SHAPES`, and for `top` the number of texts behind it: `top 10`.
         question: the predicate, labels, fields, type or criteria, as JSON.
         details: the named arguments, as a JSON object.
+        digits: whether a score is one digit, for a model that generates nothing else.
 
     Raises:
         RequestError: a wrong type, label list, bound or example; the hint says what to type.
@@ -99,16 +117,18 @@ def read_task(function: str, question: str | None, details: str | None) -> Task 
     argument = json.loads(question) if question else None
     if argument is None and function not in WITHOUT_QUESTION:
         return None
-    given = json.loads(details) if details else {}
+    given = (json.loads(details) if details else {}) | {DIGITS: digits}
     chinese = is_chinese(f"{question}{given.get('instructions')}")
-    shape = SHAPES[function](argument, given, chinese)
-    prompt = TASKS[PROMPT_ALIASES.get(function, function)].text(chinese)
+    function, _, count = function.partition(" ")
+    shape = SHAPES[function](argument, given | {COUNT: count}, chinese)
+    name = function + DIGITS if isinstance(shape, Score) and shape.digits else function
+    prompt = TASKS[PROMPT_ALIASES.get(name, name)].text(chinese)
     parts = [prompt.format(question=_instruction(argument, shape, given), low=given.get("low"), high=given.get("high"))]
     if given.get("quotes"):
         parts.append(QUOTES.text(chinese))
     if given.get("instructions"):
         parts.append(INSTRUCTIONS.text(chinese).format(instructions=given["instructions"]))
-    return Task("\n".join(filter(None, parts)), shape, _examples(given), chinese, int(given.get("draw") or 0))
+    return Task("\n".join(filter(None, parts)), shape, _examples(given, shape), chinese, int(given.get("draw") or 0))
 
 
 def _instruction(argument: Any, shape: Shape, given: dict[str, Any]) -> str:
@@ -170,7 +190,13 @@ def _score(argument: Any, given: dict[str, Any], _: bool) -> Score:
     low, high = given.get("low"), given.get("high")
     if not (isinstance(low, int | float) and isinstance(high, int | float) and low < high):
         raise RequestError(f"no score lies from {low} to {high}", hint="type low := 0, high := 10")
-    return Score(float(low), float(high))
+    return Score(float(low), float(high), bool(given.get(DIGITS)))
+
+
+def _ranking(argument: Any, given: dict[str, Any], _: bool) -> Ranking:
+    if not isinstance(argument, str) or not argument.strip():
+        raise RequestError("there is no criterion", hint="type ai_top(list(body), 3, 'how angry the writer is')")
+    return Ranking(int(given[COUNT]))
 
 
 def _one_value(argument: Any, _: dict[str, Any], __: bool) -> OneValue:
@@ -185,6 +211,7 @@ SHAPES: dict[str, Callable[[Any, dict[str, Any], bool], Shape]] = {
     "sentiment": lambda *_: OneLabel(SENTIMENTS),
     "labels": lambda argument, *_: SomeLabels(_labels(argument)),
     "score": _score,
+    "top": _ranking,
     "extract": _record,
     "each": lambda *given: Records(_record(*given)),
     "value": _one_value,
@@ -195,7 +222,7 @@ PROMPT_ALIASES = {"choose": "classify", "sentiment": "classify"}
 """Functions that are asked in the words of another."""
 
 
-def _examples(given: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def _examples(given: dict[str, Any], shape: Shape) -> tuple[tuple[str, str], ...]:
     examples = given.get("examples") or []
     if not isinstance(examples, list) or not all(
         isinstance(one, dict) and one.keys() == {"input", "output"} for one in examples
@@ -203,7 +230,12 @@ def _examples(given: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         raise RequestError(
             "these are no examples", hint="type examples := [{'input': 'the soup was cold', 'output': 'complaint'}]"
         )
-    return tuple((_shown(one["input"]), _shown(one["output"])) for one in examples)
+    return tuple((_shown(one["input"]), _shown_output(one["output"], shape)) for one in examples)
+
+
+def _shown_output(value: Any, shape: Shape) -> str:
+    is_digit = isinstance(shape, Score) and shape.digits and isinstance(value, int | float)
+    return str(shape.digit(value)) if is_digit and isinstance(shape, Score) else _shown(value)
 
 
 def _shown(value: Any) -> str:
@@ -224,11 +256,19 @@ def result_structure(shape: Shape) -> dict[str, Any]:
 
 def result_json(answer: Answer, responses: Sequence[Response]) -> str:
     """Return a function's detail as JSON: the answer, and what it took."""
-    last = responses[-1]
+    last = responses[-1] if responses else Response(None)
+    from_store = [response.from_store for response in responses]
     usage = {
         "input_tokens": sum(response.usage.input_tokens for response in responses),
         "output_tokens": sum(response.usage.output_tokens for response in responses),
     }
     error = {"code": answer.code, "message": answer.problem} if answer.code else None
-    detail = {"value": answer.value, "error": error, "explanation": last.reasoning, "by": "model", "usage": usage}
+    detail = {
+        "value": answer.value,
+        "error": error,
+        "probability": answer.probability,
+        "explanation": last.reasoning or answer.explanation,
+        "by": ("store" if all(from_store) else "model") if from_store else None,
+        "usage": usage,
+    }
     return json.dumps(detail, ensure_ascii=False)

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import msgspec
 
-from ...workers.messages import Response, Usage
+from ...workers.messages import Response, TokenLogprobs, Usage
 from .request_key import Key
 
 CHECKSUM_BYTES = 4
@@ -29,6 +29,7 @@ class StoredAnswer(msgspec.Struct, array_like=True, gc=False):
     request_id: str | None
     embedding: bytes | None
     tool_calls: str | None
+    logprobs: tuple[TokenLogprobs, ...] | None = None  # Answers of earlier releases end before it.
 
 
 ENCODER = msgspec.msgpack.Encoder()
@@ -52,6 +53,7 @@ def encode_answer(key: Key, response: Response) -> bytes:
             response.request_id,
             None if vector is None else _little_endian(array("f", vector)).tobytes(),
             response.tool_calls,
+            response.logprobs,
         )
         content = ENCODER.encode(stored)
         DECODER.decode(content)
@@ -84,6 +86,8 @@ def decode_answer(key: Key, stored: object) -> Response:
         request_id=found.request_id,
         embedding=None if found.embedding is None else tuple(_little_endian(array("f", found.embedding))),
         tool_calls=found.tool_calls,
+        logprobs=found.logprobs,
+        from_store=True,
     )
 
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from ...workers.errors import RequestError
 from ...workers.messages import Failure, Request, Response
 from ..ai import tree
+from ..ai.constraints import Constraint
 from ..ai.inputs import Input
 from ..ai.shapes import Answer
 from ..ai.task import Task, read_task, result_json
 from ..session.session import Session
+from .arrow import sql_type_name
 from .distinct import Column, answer_distinct
 from .typed import inputs
 
@@ -48,7 +51,8 @@ class Aggregate:
         """Return what is asked about a part; None where it is one answer, which stays as it is."""
         if self.level > 0 and len(part) == 1:
             return None
-        return (self.later if self.level else self.first).request(Input(tree.written(part)), None)
+        task = self.later if self.level else self.first
+        return task.request(Input(tree.written(part)), task.options(Constraint()))
 
     def climb(self, parts: Sequence[Sequence[str]], answered: Sequence[Response | None]) -> None:
         """Go up a level with what was answered about the parts; None for a part that was not asked."""
@@ -93,14 +97,25 @@ def aggregate(
 
 def text_lists(column: Column) -> list[list[str] | None]:
     """Return the texts of each row's list, without NULLs; None for a NULL."""
+    return [given and [one.text for one in given if one is not None] for given in input_lists(column)]
+
+
+def input_lists(column: Column) -> list[list[Input | None] | None]:
+    """Return the elements of each row's list, None for a NULL among them; None for a NULL in place of a list.
+
+    Raises:
+        RequestError: the column holds no lists.
+    """
     if pa.types.is_null(column.type):
         return [None] * len(column)
-    found: list[list[str] | None] = []
+    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+        hint = "type a list: ['a', 'b'], or list(body ORDER BY id)"
+        raise RequestError(f"this takes a list, not {sql_type_name(column.type)}", hint=hint)
+    found: list[list[Input | None] | None] = []
     for chunk in column.chunks:
-        texts = iter(inputs(pa.chunked_array([chunk.flatten()])))
-        for length in chunk.value_lengths().to_pylist():
-            given = None if length is None else [next(texts) for _ in range(length)]
-            found.append(None if given is None else [one.text for one in given if one is not None])
+        elements = iter(inputs(pa.chunked_array([chunk.flatten()])))
+        lengths = chunk.value_lengths().to_pylist()
+        found += [None if length is None else [next(elements) for _ in range(length)] for length in lengths]
     return found
 
 

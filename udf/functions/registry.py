@@ -14,7 +14,7 @@ from ...workers.errors import QuackLLMError, RequestError
 from ...workers.messages import Message, Request
 from ..raw_sql import execute_raw
 from ..session.session import Session, session_by_number
-from . import aggregates, introspection, text2sql, typed
+from . import aggregates, introspection, rankings, text2sql, typed
 from .arrow import (
     REQUEST_SQL,
     RESPONSE_SQL,
@@ -120,6 +120,7 @@ SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_ask": (ask_sql, "VARCHAR"),
     "quackllm_ai": (typed.answer, "VARCHAR"),
     "quackllm_ai_agg": (aggregates.aggregate, "VARCHAR"),
+    "quackllm_ai_top": (rankings.top, "VARCHAR"),
     "quackllm_ai_type": (typed.result_type, "VARCHAR"),
 }
 

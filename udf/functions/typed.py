@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from ...workers.messages import Failure, Request, Response
-from ..ai.constraints import constraint_for
+from ...workers.options import Options
+from ..ai.constraints import constraint_for, holds_choices
 from ..ai.inputs import Input, input_of_json
 from ..ai.shapes import Answer
 from ..ai.task import Task, read_task, result_json, result_structure
@@ -19,6 +21,45 @@ from .arrow import prompt_texts
 from .distinct import Column, answer_distinct
 
 Row = tuple[Task, Input]
+
+
+@dataclass(frozen=True)
+class RowAnswer:
+    """What came of a row: the first request, the answer, and the responses that it took."""
+
+    request: Request
+    answer: Answer
+    responses: list[Response]
+
+
+class RequestBuilder:
+    """Makes the requests of one chunk of rows, the same options for all rows with the same task and model."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._holds_choices: dict[str | None, bool] = {}
+        self._options: dict[tuple[int, str | None], tuple[Options, int]] = {}
+
+    def row(
+        self, function: str, question: str | None, details: str | None, name: str | None, given: Input | None
+    ) -> Row | None:
+        """Return the task of a row, in the form that its model can answer in one token, and its input."""
+        if given is None:
+            return None
+        if name not in self._holds_choices:
+            self._holds_choices[name] = holds_choices(self._session.resolve_model(name))
+        task = read_task(function, question, details, self._holds_choices[name] and function == "score")
+        return (task, given) if task else None
+
+    def request(self, name: str | None, row: Row | None) -> Request | None:
+        """Return the request of a row."""
+        if row is None:
+            return None
+        task, given = row
+        if (id(task), name) not in self._options:
+            constraint = constraint_for(self._session.resolve_model(name), task.shape)
+            self._options[id(task), name] = task.options(constraint), constraint.top_logprobs
+        return task.request(given, *self._options[id(task), name])
 
 
 def result_type(_: Session, functions: Column, questions: Column, details: Column) -> pa.Array:
@@ -48,15 +89,38 @@ def answer(
         questions, details: as `read_task` takes them.
         mode: the store mode of this very call, else the statement's.
     """
-    arguments = zip(functions.to_pylist(), questions.to_pylist(), details.to_pylist(), strict=True)
-    tasks = [read_task(*one) for one in arguments]
-    rows = [(task, one) if task and one else None for task, one in zip(tasks, inputs(given), strict=True)]
-    firsts = [_first_request(session, name, row) for name, row in zip(names.to_pylist(), rows, strict=True)]
+    builder = RequestBuilder(session)
+    arguments = zip(
+        *(column.to_pylist() for column in (functions, questions, details, names)), inputs(given), strict=True
+    )
+    rows = [builder.row(*one) for one in arguments]
+    answers = answer_rows(session, builder, names, rows, mode)
+    for one in answers:
+        if one and one.answer.code is not None:
+            session.statement.note_failure(one.request, Failure(one.answer.code, one.answer.problem))
+    return pa.array([one and result_json(one.answer, one.responses) for one in answers], pa.string())
+
+
+def answer_rows(
+    session: Session, builder: RequestBuilder, names: Column, rows: Sequence[Row | None], mode: Column
+) -> list[RowAnswer | None]:
+    """Ask about all rows at once, and once more about those whose answer cannot be read.
+
+    Args:
+        session: the connection's.
+        builder: makes the requests.
+        names: the models; NULL for the default.
+        rows: tasks and inputs; None is not asked about.
+        mode: the store mode.
+
+    Returns:
+        for each row what came of it; None where nothing is asked, or nothing is known yet.
+    """
+    firsts = [builder.request(name, row) for name, row in zip(names.to_pylist(), rows, strict=True)]
     first = _responses(session, names, firsts, mode)
     repeats = [_repeat(*one) for one in zip(rows, firsts, first, strict=True)]
     second = _responses(session, names, repeats, mode) if any(repeats) else [None] * len(rows)
-    results = [_result(session, *one) for one in zip(rows, firsts, first, repeats, second, strict=True)]
-    return pa.array(results, pa.string())
+    return [_read(*one) for one in zip(rows, firsts, first, repeats, second, strict=True)]
 
 
 def inputs(column: Column) -> list[Input | None]:
@@ -67,13 +131,6 @@ def inputs(column: Column) -> list[Input | None]:
     there = column.is_valid().to_pylist()
     texts = [text for (text,) in json_rows(pa.table([column], names=["c"]))]
     return [input_of_json(text) if valid else None for text, valid in zip(texts, there, strict=True)]
-
-
-def _first_request(session: Session, name: str | None, row: Row | None) -> Request | None:
-    if row is None:
-        return None
-    task, given = row
-    return task.request(given, constraint_for(session.resolve_model(name), task.shape))
 
 
 def _responses(
@@ -91,24 +148,16 @@ def _repeat(row: Row | None, request: Request | None, response: Response | None)
     return task.repeat(request, response, task.read(response, given))
 
 
-def _result(
-    session: Session,
-    row: Row | None,
-    request: Request | None,
-    first: Response | None,
-    repeat: Request | None,
-    second: Response | None,
-) -> str | None:
-    if row is None or first is None or (repeat is not None and second is None):
+def _read(
+    row: Row | None, request: Request | None, first: Response | None, repeat: Request | None, second: Response | None
+) -> RowAnswer | None:
+    if row is None or request is None or first is None or (repeat is not None and second is None):
         return None
     task, given = row
     if first.request_id == MADE_UP:
-        return result_json(task.made_up(first), [first])
+        return RowAnswer(request, task.made_up(first), [first])
     responses = [first] if second is None else [first, second]
-    found = _better([task.read(response, given) for response in responses])
-    if found.code is not None:
-        session.statement.note_failure(request, Failure(found.code, found.problem))
-    return result_json(found, responses)
+    return RowAnswer(request, _better([task.read(response, given) for response in responses]), responses)
 
 
 def _better(answers: Sequence[Answer]) -> Answer:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from ..messages import Message, Request
 from .http_client import Call
 from .http_engine import HttpEngine, HttpSettings, without_nulls
-from .openai import option_fields
+from .openai import logprobs_fields, option_fields
 from .provider_replies import DASHSCOPE, Wire
 
 CHAT = "/services/aigc/text-generation/generation"
@@ -57,6 +57,7 @@ class DashscopeEngine(HttpEngine):
         """Return the call for an answer."""
         options = request.options
         parameters = option_fields(options, self.settings.default_temperature) | {"result_format": "message"}
+        parameters |= logprobs_fields(request)
         if streamed:
             parameters["incremental_output"] = True
         if options.top_k is not None:

@@ -13,6 +13,7 @@ from ..messages import Request, Response
 from ..secret_refs import Redactor, resolve_all, resolve_secret, secrets_of_settings
 from .http_client import Call, HttpClient
 from .provider_replies import ReplyReader, Wire, read_vectors
+from .refused_options import RefusedOptions
 from .reply_events import ReplyEvent
 
 
@@ -42,6 +43,7 @@ class HttpEngine(ABC):
         self.settings = settings
         self.extra: dict[str, Any] = {}
         self.client: HttpClient
+        self._refused = RefusedOptions(settings.model)
 
     async def start(self) -> None:
         """Read the key and open the connections; nothing is sent yet.
@@ -81,6 +83,9 @@ class HttpEngine(ABC):
         Raises:
             ProviderError: the service refused, or did not answer.
         """
+        return await (self._refused.answer(request, self._answer) if request.best_effort else self._answer(request))
+
+    async def _answer(self, request: Request) -> Response:
         try:
             events, headers = await self.client.post(self.chat_call(request, streamed=False))
             reader = ReplyReader(self.wire, headers)

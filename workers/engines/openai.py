@@ -55,6 +55,7 @@ class OpenAIEngine(HttpEngine):
         fields = option_fields(options, given.default_temperature)
         if options.max_tokens is not None:
             fields[given.max_tokens_field] = fields.pop("max_tokens")
+        fields |= logprobs_fields(request)
         fields["model"] = given.model
         fields["messages"] = [_message(message) for message in request.messages]
         if options.top_k is not None:
@@ -95,9 +96,16 @@ def option_fields(options: Options, default_temperature: float | None) -> dict[s
             fields[name] = value
     if options.stop:
         fields["stop"] = list(options.stop)
-    if options.response_format is not None:
+    if options.response_format is not None and options.response_format.keys() == {"choice"}:
+        fields["structured_outputs"] = dict(options.response_format)  # vLLM's own field.
+    elif options.response_format is not None:
         fields["response_format"] = response_format_field(options.response_format)
     return fields
+
+
+def logprobs_fields(request: Request) -> dict[str, Any]:
+    """Return what asks for the likeliest tokens; DashScope names it the same."""
+    return {"logprobs": True, "top_logprobs": request.top_logprobs} if request.top_logprobs else {}
 
 
 def response_format_field(given: dict[str, Any]) -> dict[str, Any]:

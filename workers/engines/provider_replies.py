@@ -13,7 +13,7 @@ from typing import Any, get_args
 from msgspec.structs import replace
 
 from ..errors import ProviderError
-from ..messages import Failure, FinishReason, Request, Response, Usage
+from ..messages import Failure, FinishReason, Request, Response, TokenLogprobs, Usage
 from .reply_errors import (
     MAX_CODE,
     MAX_MESSAGE,
@@ -37,6 +37,7 @@ from .reply_fields import (
     split_reasoning,
     valid_text,
 )
+from .token_logprobs import MAX_TOKENS, checked_logprobs, logprobs_of
 
 CUT_OFF = Failure("length", "the answer was cut off at the token limit")
 CHARACTERS_PER_TOKEN = 3
@@ -87,6 +88,7 @@ class ReplyReader:
         self._has_choice = False
         self._keys = ""
         self._calls: dict[int, dict[str, Any]] = {}
+        self._logprobs: list[TokenLogprobs] = []
         self._high_surrogate = ""
 
     def add(self, event: ReplyEvent) -> str:
@@ -133,6 +135,8 @@ class ReplyReader:
             self._ended = True
             if self._output or self._calls:
                 return ""  # The end of some streams repeats the whole.
+        given = choice.get("logprobs")
+        self._logprobs += logprobs_of(given.get("content")) if isinstance(given, Mapping) else ()
         return self._add_message(message)
 
     def _add_message(self, message: Mapping[str, Any]) -> str:
@@ -191,7 +195,7 @@ class ReplyReader:
             raise empty_choice_error(f"the service answered with nothing{has}"[:MAX_MESSAGE])
         usage = self._usage or estimated_usage(request, output)
         thoughts = "".join([*self._thoughts, self._splitter.reasoning or ""])
-        return complete_response(
+        response = complete_response(
             self._reason or "stop",
             output,
             reasoning=valid_text(thoughts).strip(),
@@ -200,6 +204,7 @@ class ReplyReader:
             request_id=self._request_id,
             tool_calls=[self._calls[index] for index in sorted(self._calls)],
         )
+        return replace(response, logprobs=tuple(self._logprobs[:MAX_TOKENS])) if self._logprobs else response
 
 
 def complete_response(
@@ -321,6 +326,8 @@ def checked_response(given: object) -> Response:
         usage=checked_usage(given.usage),
         request_id=request_id,
         tool_calls=calls,
+        logprobs=checked_logprobs(given.logprobs),
+        from_store=False,
     )
 
 

@@ -1,4 +1,4 @@
-"""`quackllm demo`: questions to a real database, answered by the built-in model, in this process and through Ray."""
+"""`quackllm demo`: what the SQL functions do, on a real database, with no key and no download."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import groupby
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.rule import Rule
@@ -22,51 +22,101 @@ from ....udf.connection import Connection, connect
 from ....udf.session.statement import FailedRowsWarning
 from ....udf.text2sql.evaluation.datasets import Question, load_questions, open_database
 from ....udf.text2sql.evaluation.runner import RIGHT, judge
-from ....workers.sql_text import quote_literal
 from ...console import print_line, stdout
 
 QUESTIONS = 10
-CONVERSATIONS = 3
-MAX_ROWS = 4
 MODEL = "builtin_demo"
 TEXT2SQL = "SELECT question, text2sql(question) FROM (SELECT unnest($questions) AS question)"
-FOLLOW_UP = "SELECT text2sql(llm_stack(text2sql_detail($first), $second))"
+DATABASE = "concert_singer"
+REVIEWS = """
+CREATE TEMP TABLE review AS SELECT unnest([
+    'The battery dies after an hour', 'Arrived two days late, box open', '屏幕很亮，颜色漂亮',
+    'Great sound, I use it every day', '客服三天没有回复']) AS text
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One statement of the demo.
+
+    Args:
+        title: what it shows.
+        statement: the SQL, as it is printed and run.
+        remark: what to notice in its rows.
+    """
+
+    title: str
+    statement: str
+    remark: str
+
+
+SCENES = [
+    Scene(
+        "The meaning of a text is a number that SQL sorts by",
+        "SELECT text, round(ai_similarity(text, 'a nice display'), 2) AS similarity\n"
+        "FROM review ORDER BY similarity DESC LIMIT 3",
+        "The built-in encoder compares English with Chinese.",
+    ),
+    Scene(
+        "A question is a table",
+        "FROM ask('What is the average age of singers per country?')",
+        "The built-in model wrote the SQL; a guard checked it before it ran.",
+    ),
+    Scene(
+        "A conversation is a column",
+        "CREATE TEMP TABLE turn1 AS SELECT text2sql_detail('How many singers are there?') AS answer;\n"
+        "SELECT answer.sql AS first, text2sql(llm_stack(answer, 'How many of them are from France?')) AS second\n"
+        "FROM turn1",
+        "The second question says 'of them'; the first answer travels with it, in the row.",
+    ),
+    Scene(
+        "What it cannot answer has a reason",
+        "SELECT question, answer.sql, answer.error.message AS reason\n"
+        "FROM (SELECT question, text2sql_detail(question) AS answer\n"
+        "      FROM (VALUES ('How many singers are there?'), ('How many pilots fly to Boston?')) AS t(question))",
+        "A failed row is a value with its reason; the other rows are answered.",
+    ),
+]
 
 
 def demo(
-    database: Annotated[str, typer.Option(help="One of the sample's databases.")] = "concert_singer",
+    database: Annotated[str, typer.Option(help="The sample's database that the drawn questions are about.")] = DATABASE,
     seed: Annotated[int, typer.Option(help="Another seed draws other questions.")] = 1,
+    ray: Annotated[bool, typer.Option("--ray", help="Answer the drawn questions through Ray too.")] = False,
 ) -> None:
-    """Ask a real database ten questions, in this process and through Ray, with no key and no download.
+    """Show what the SQL functions do, on a real database, with no key and no download.
+
+    Then it answers ten questions that were drawn, not chosen, and counts the right ones:
+
+        quackllm demo
+        quackllm demo --seed 7 --database pets_1
+        quackllm demo --ray
 
     It works in a folder of its own and leaves your models and call store alone.
     """
-    show_demo(database, seed)
+    show_demo(database, seed, ray)
 
 
-def show_demo(database: str, seed: int) -> None:
-    """Answer the questions that the seed draws, compare each answer with the reference, and count.
+def show_demo(database: str, seed: int, ray: bool) -> None:
+    """Run the scenes, answer the questions that the seed draws, compare with the reference, and count.
 
     Args:
         database: one of the sample databases.
         seed: of the random draw of questions.
+        ray: whether two replicas on a local Ray answer the drawn questions too.
 
     Raises:
         SetupError: there is no such database.
     """
-    with _temporary_home(), closing(connect()) as connection:
-        _fill(connection, database)
+    with _temporary_home():
         drawn = _draw(database, seed)
-        stdout.print(f"Spider's database {database!r}, {len(drawn)} of its questions, drawn by the seed {seed}.")
-        stdout.print("The built-in model answers: no key, no download, no GPU.\n")
-        right = _in_this_process(connection, drawn)
-        on_ray = _on_ray(database, drawn)
-        conversations = _follow_ups(connection, database, seed)
-        _show_ask(connection, drawn)
-    stdout.print(Rule())
-    tally = f"{right} of {len(drawn)} in this process, {on_ray} of {len(drawn)} through Ray, {conversations}"
-    print_line(f"Right: {tally}.")
-    print_line("Drawn, not chosen: other draws are other tallies. On all of them: quackllm evaluate spider")
+        _show_scenes()
+        right = _answer_drawn(database, drawn, seed)
+        tally = f"{right} of {len(drawn)}"
+        if ray:
+            tally += f", through Ray {_on_ray(database, drawn)} of {len(drawn)}"
+    print_line(f"Right: {tally}. Another draw: quackllm demo --seed {seed + 1}")
+    print_line("All 988 questions, and the honest figures: quackllm evaluate spider --model builtin_text2sql")
 
 
 @contextmanager
@@ -79,9 +129,12 @@ def _temporary_home() -> Iterator[None]:
         yield
 
 
-def _fill(connection: Connection, database: str) -> None:
-    connection.execute("SET enable_progress_bar = false")
-    open_database(connection, database)
+@contextmanager
+def _open(database: str, **settings: Any) -> Iterator[Connection]:
+    with closing(connect(**settings)) as connection:
+        connection.execute("SET enable_progress_bar = false")
+        open_database(connection, database)
+        yield connection
 
 
 def _draw(database: str, seed: int) -> list[Question]:
@@ -89,90 +142,65 @@ def _draw(database: str, seed: int) -> list[Question]:
     return random.Random(seed).sample(questions, min(QUESTIONS, len(questions)))
 
 
-def _in_this_process(connection: Connection, drawn: Sequence[Question]) -> int:
-    stdout.print(Rule("In this process: SELECT text2sql(question) FROM questions"))
-    started = perf_counter()
-    answers = _answers(connection, drawn)
-    seconds = perf_counter() - started
-    right = sum(_show(connection, question, sql, number) for number, (question, sql) in enumerate(answers, 1))
-    print_line(f"{len(drawn)} questions in {seconds:.1f} s\n")
-    return right
-
-
-def _answers(connection: Connection, drawn: Sequence[Question]) -> list[tuple[Question, str | None]]:
-    rows = connection.execute(TEXT2SQL, {"questions": [question.question for question in drawn]}).fetchall()
-    gold_sql = dict(rows)
-    return [(question, gold_sql[question.question]) for question in drawn]
-
-
-def _show(connection: Connection, question: Question, sql: str | None, number: int) -> bool:
-    """Print a question with its SQL and rows; return whether they are right."""
-    outcome = judge(connection, question, sql).outcome
-    stdout.print(f"[bold]{number}. {question.question}[/bold]", highlight=False)
-    if sql is not None:
-        stdout.print(Syntax(sql, "sql", word_wrap=True, background_color="default"))
-        stdout.print(_rows(connection, sql))
-    stdout.print(outcome, style="green" if outcome == RIGHT else "red")
-    if outcome != RIGHT:
-        stdout.print(Syntax(f"{question.sql} -- the reference", "sql", word_wrap=True, background_color="default"))
-    stdout.print()
-    return outcome == RIGHT
+def _show_scenes() -> None:
+    with _open(DATABASE) as connection:
+        connection.execute(REVIEWS)
+        for number, scene in enumerate(SCENES, 1):
+            stdout.print(Rule(f"{number}. {scene.title}", align="left"))
+            stdout.print(Syntax(scene.statement, "sql", word_wrap=True, background_color="default"))
+            started = perf_counter()
+            stdout.print(_rows(connection, scene.statement))
+            seconds = perf_counter() - started
+            stdout.print(f"{scene.remark}\n{seconds:.1f} s; calls to a service: 0; cost: 0\n", style="dim")
 
 
 def _rows(connection: Connection, sql: str) -> Table:
-    """Return the first rows of a query as a table."""
+    """Return a statement's rows as a table."""
     connection.execute(sql)
-    names = [column[0] for column in connection.description or ()]
-    rows = connection.fetchmany(MAX_ROWS + 1)
-    table = Table(*names, box=None, header_style="dim", caption_justify="left", min_width=16)
-    for row in rows[:MAX_ROWS]:
-        table.add_row(*(str(value) for value in row))
-    if len(rows) > MAX_ROWS:
-        table.caption = "and more rows"
+    table = Table(*(column[0] for column in connection.description or ()), box=None, header_style="dim")
+    for row in connection.fetchall():
+        table.add_row(*("NULL" if value is None else str(value) for value in row))
     return table
 
 
+def _answer_drawn(database: str, drawn: Sequence[Question], seed: int) -> int:
+    """Answer the drawn questions in this process; return how many are right."""
+    stdout.print(Rule(f"{len(drawn)} questions about {database!r}, drawn by the seed {seed}", align="left"))
+    with _open(database) as connection:
+        started = perf_counter()
+        outcomes = _outcomes(connection, drawn)
+        seconds = perf_counter() - started
+    table = Table("", "question", "SQL", box=None, header_style="dim")
+    for question, sql, outcome in outcomes:
+        mark = "[green]✓[/green]" if outcome == RIGHT else "[red]✗[/red]"
+        table.add_row(mark, question.question, Syntax(sql or "NULL", "sql", word_wrap=True, background_color="default"))
+    stdout.print(table)
+    print_line(f"{len(drawn)} answers in {seconds:.1f} s, compared by their rows with Spider's own SQL.\n")
+    return sum(outcome == RIGHT for _, _, outcome in outcomes)
+
+
+def _outcomes(connection: Connection, drawn: Sequence[Question]) -> list[tuple[Question, str | None, str]]:
+    """Return each question with its SQL and whether the SQL's rows are right."""
+    rows = connection.execute(TEXT2SQL, {"questions": [question.question for question in drawn]}).fetchall()
+    answers = dict(rows)
+    return [
+        (question, answers[question.question], judge(connection, question, answers[question.question]).outcome)
+        for question in drawn
+    ]
+
+
 def _on_ray(database: str, drawn: Sequence[Question]) -> int:
-    """Send the same questions to two replicas on a local Ray; the cached answers are not used."""
-    stdout.print(Rule("The same through Ray: two replicas of a named actor"))
+    """Send the same questions to two replicas on a local Ray, with an empty cache; return how many are right."""
+    stdout.print(Rule("The same through Ray: two replicas of a named actor", align="left"))
     started = perf_counter()
     workers.deploy(MODEL, "builtin/text2sql", num_workers=2, cluster="local")
     print_line(f"Ray started and {MODEL!r} deployed in {perf_counter() - started:.1f} s")
-    with closing(connect(model=MODEL, cluster="local")) as connection:
-        _fill(connection, database)
+    with _open(database, model=MODEL, cluster="local") as connection:
         connection.execute("SET VARIABLE llm_store = 'refresh'")
         started = perf_counter()
-        answers = _answers(connection, drawn)
+        outcomes = _outcomes(connection, drawn)
         seconds = perf_counter() - started
-        right = sum(judge(connection, question, sql).outcome == RIGHT for question, sql in answers)
     replicas = workers.status(MODEL, cluster="local").replicas
     shares = ", ".join(f"process {replica.pid} answered {replica.answered}" for replica in replicas)
-    print_line(f"{len(drawn)} questions in {seconds:.1f} s: {right} right; {shares}\n")
-    return right
-
-
-def _follow_ups(connection: Connection, database: str, seed: int) -> str:
-    """Print two turns of each drawn conversation, of which the second needs the first; return the tally."""
-    turns = [turn for turn in load_questions("sparc") if turn.db == database]
-    dialogues = [list(group) for _, group in groupby(turns, key=lambda turn: turn.dialogue)]
-    longer = [turns for turns in dialogues if len(turns) > 1]
-    drawn = random.Random(seed).sample(longer, min(CONVERSATIONS, len(longer)))
-    stdout.print(Rule("Follow-up questions: text2sql(llm_stack(text2sql_detail(first), second))"))
-    right = 0
-    for number, (first, second, *_) in enumerate(drawn):
-        (first_sql,) = connection.execute("SELECT text2sql(?)", [first.question]).fetchone() or (None,)
-        right += _show(connection, first, first_sql, 2 * number + 1)
-        turn_texts = {"first": first.question, "second": second.question}
-        (second_sql,) = connection.execute(FOLLOW_UP, turn_texts).fetchone() or (None,)
-        right += _show(connection, second, second_sql, 2 * number + 2)
-    return f"{right} of {2 * len(drawn)} in conversations"
-
-
-def _show_ask(connection: Connection, drawn: Sequence[Question]) -> None:
-    """Print the result of `FROM ask(…)` for the first drawn question that has an answer."""
-    question = next(question for question, sql in _answers(connection, drawn) if sql)
-    statement = f"FROM ask({quote_literal(question.question)})"
-    stdout.print(Rule("The answer itself"))
-    stdout.print(Syntax(statement, "sql", word_wrap=True, background_color="default"))
-    stdout.print(_rows(connection, statement))
-    stdout.print()
+    print_line(f"{len(drawn)} answers in {seconds:.1f} s; {shares}\n")
+    return sum(outcome == RIGHT for _, _, outcome in outcomes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from html.parser import HTMLParser
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from quackllm.notebooks.display.answers import format_answer, format_conversatio
 from quackllm.notebooks.display.charts import chart_for
 from quackllm.notebooks.display.html import markdown
 from quackllm.notebooks.display.result_table import table_html
+from quackllm.notebooks.display.sql_highlighting import format_sql
 
 from quackllm import Failure, Message, Response
 
@@ -93,6 +95,7 @@ def test_a_tables_values_are_text(rows: list[tuple[str, str | None]]) -> None:
         ({"day": [datetime.date(2024, 1, 1), datetime.date(2024, 1, 2)], "n": [1.5, None]}, False),
         ({"day": [datetime.date(2024, 1, day) for day in (3, 1, 2)], "n": [1.5, 2.5, 3.0]}, True),
         ({"year": [2023, 2024], "n": [1, 2]}, True),
+        ({"n": [1.5, 2.5], "country": ["中国", "法国"]}, True),
         ({"country": ["a", "a"], "n": [1, 2]}, False),
         ({"country": ["a"], "n": [1]}, False),
         ({"a": ["a", "b"], "b": ["c", "d"]}, False),
@@ -114,3 +117,39 @@ def test_a_charts_letters_are_text_and_no_pictures_of_letters() -> None:
     assert chart is not None
     assert "中国" in chart
     assert "#010203" not in chart
+
+
+def test_an_expression_is_no_title_of_an_axis_and_lines_start_at_zero() -> None:
+    days = [datetime.date(2024, 1, day) for day in (1, 2, 3)]
+    chart = chart_for(pa.table({"day": days, "((count_star() * 1.0) / sum(count_star()))": [90.0, 95.0, 99.0]}))
+    assert chart is not None
+    assert "count_star" not in chart
+    assert ">0</text>" in chart
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("total", 1234567, "1,234,567"),
+        ("total", -10482.5, "-10,482.5"),
+        ("year", 12024, "12024"),
+        ("total", 2024, "2024"),
+        ("customer_id", 10482, "10482"),
+        ("orderId", 10482, "10482"),
+        ("total", 1e300, "1e+300"),
+        ("total", None, "NULL"),
+    ],
+)
+def test_large_amounts_have_separators_and_numbers_that_name_things_have_none(
+    name: str, value: object, shown: str
+) -> None:
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", table_html(pa.table({name: [value, 1]})))
+    assert shown in cells[0]
+
+
+def test_a_long_statement_has_a_line_for_each_clause_and_the_same_words() -> None:
+    sql = "SELECT name, count(*) FROM singer JOIN song ON song.singer = singer.id WHERE name <> 'a  b' GROUP BY name"
+    lines = format_sql(sql).splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")][:2] == ["SELECT", "FROM"]
+    assert re.sub(r"\s+", "", format_sql(sql)) == re.sub(r"\s+", "", sql)
+    assert "'a  b'" in format_sql(sql)

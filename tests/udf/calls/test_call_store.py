@@ -12,6 +12,7 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from quackllm.udf.calls import lease_table
 from quackllm.udf.calls.call_record import CallRecord
 from quackllm.udf.calls.call_store import CallStore, Deletion
@@ -71,11 +72,13 @@ def call(name: str, output: str | None = "answer", model: str = "chat", **fields
 
 def test_an_answer_is_found_with_all_that_was_said(store: CallStore):
     said = Response("out", reasoning="because", usage=Usage(3, 4), seconds=1.5, request_id="r-1", tool_calls="[]")
+    said = replace(said, logprobs=((("ou", -0.5), ("in", -1.5)), (("t", -0.25),)))
     vector = Response(None, embedding=(0.25, 0.5))
     store.record(
         [CallRecord(key("k"), "chat", "echo", "p", said), CallRecord(key("v"), "chat", "echo", "p", vector)], "me"
     )
-    assert store.get_many(keys("kvu")) == {key("k"): said, key("v"): vector}
+    expected = {key("k"): replace(said, from_store=True), key("v"): replace(vector, from_store=True)}
+    assert store.get_many(keys("kvu")) == expected
 
 
 @pytest.mark.parametrize("count", [1, 2, 64, 65, 1024, 1025, 3000])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import mmap
 import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from ...options import Options
 from ..chat_template import RenderTurns, jinja_template, prompt_errors, prompt_text
 from ..provider_replies import CUT_OFF
 from ..reply_fields import split_reasoning
+from ..token_logprobs import logprobs_of
 from .server import EXTRA, QUIET_SETTINGS, LlamaServer
 
 TEMPLATE_KEY = b"tokenizer.chat_template"
@@ -169,7 +171,8 @@ class LlamaCppEngine:
     async def _body(self, server: LlamaServer, request: Request) -> dict[str, Any]:
         sampling = sampling_fields(request.options)
         limit = request.options.max_tokens or self.settings.max_tokens
-        return {"prompt": await self._tokens(server, request.messages), "n_predict": limit, **sampling}
+        more = {"n_probs": request.top_logprobs} if request.top_logprobs else {}
+        return {"prompt": await self._tokens(server, request.messages), "n_predict": limit, **more, **sampling}
 
     async def _tokens(self, server: LlamaServer, messages: tuple[Message, ...]) -> list[int]:
         """Return the tokens that the transformers engine would read."""
@@ -195,9 +198,16 @@ def sampling_fields(options: Options) -> dict[str, Any]:
     given = {name: value for name, value in ((name, getattr(options, name)) for name in names) if value is not None}
     if options.stop:
         given["stop"] = list(options.stop)
-    if options.response_format is not None:
+    if options.response_format is not None and options.response_format.keys() == {"choice"}:
+        given["grammar"] = choice_grammar(options.response_format["choice"])
+    elif options.response_format is not None:
         given["json_schema"] = _schema(options.response_format)
     return given | options.extra
+
+
+def choice_grammar(choices: Sequence[str]) -> str:
+    """Return the grammar (GBNF) of an answer that is one of these texts."""
+    return "root ::= " + " | ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)
 
 
 def _schema(response_format: Mapping[str, Any]) -> Any:
@@ -212,9 +222,10 @@ def _response(reply: Mapping[str, Any], text: str, streamed: bool = False) -> Re
     """Return the Response for the server's last message about an answer."""
     usage = Usage(reply["tokens_evaluated"], reply["tokens_predicted"])
     output, reasoning = (text, None) if streamed else split_reasoning(text)
+    logprobs = tuple(logprobs_of(reply.get("completion_probabilities"))) or None
     if reply["stop_type"] == "limit":
         return Response(output, reasoning, CUT_OFF, finish_reason="length", usage=usage)
-    return Response(output, reasoning, usage=usage)
+    return Response(output, reasoning, usage=usage, logprobs=logprobs)
 
 
 def chat_template(path: str) -> str | None:

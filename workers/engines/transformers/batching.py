@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import ProviderError
-from ...messages import Request, Response, Usage
+from ...messages import Request, Response, TokenLogprobs, Usage
 from ...options import Options
 from ..chat_template import max_new_tokens, prompt_errors, prompt_tokens
 from ..provider_replies import CUT_OFF
 from ..reply_fields import split_reasoning
+from ..token_logprobs import MAX_TOKENS, ranked
 from .settings import TransformersSettings
 
 UNSUPPORTED = ("response_format", "presence_penalty", "frequency_penalty")
@@ -54,6 +55,7 @@ class BatchRow:
     sampling: Sampling
     loop: asyncio.AbstractEventLoop
     chunks: asyncio.Queue[str | None] | None = None
+    logprobs: list[TokenLogprobs] = field(default_factory=list)
     prompt: list[int] = field(default_factory=list)
     limit: int = 0
     ids: list[int] = field(default_factory=list)
@@ -177,8 +179,9 @@ class LoadedModel:
 
     def _generate(self, rows: list[BatchRow]) -> None:
         import torch
-        from transformers import StoppingCriteriaList
+        from transformers import LogitsProcessorList, StoppingCriteriaList
 
+        recorder = LogprobRecorder(self, rows)
         ids, mask = self._padded([row.prompt for row in rows])
         seed = rows[0].sampling.seed
         with torch.inference_mode(), torch.random.fork_rng(range(torch.cuda.device_count())):
@@ -187,7 +190,8 @@ class LoadedModel:
                 input_ids=ids,
                 attention_mask=mask,
                 max_new_tokens=max(row.limit for row in rows),
-                stopping_criteria=StoppingCriteriaList([RowStopping(self, rows)]),
+                logits_processor=LogitsProcessorList([recorder] if recorder.count else []),
+                stopping_criteria=StoppingCriteriaList([RowStopping(self, rows, recorder)]),
                 pad_token_id=self.padding,
                 **json.loads(rows[0].sampling.fields),
             )
@@ -230,20 +234,55 @@ class LoadedModel:
         output = apart if row.chunks is None else text
         usage = Usage(len(row.prompt), len(row.ids))
         failure = CUT_OFF if reason == "length" else None
-        row.finish(Response(output, reasoning, failure, finish_reason=reason, usage=usage))
+        logprobs = tuple(row.logprobs) or None
+        row.finish(Response(output, reasoning, failure, finish_reason=reason, usage=usage, logprobs=logprobs))
+
+
+class LogprobRecorder:
+    """Looks at the scores of each step before a token is chosen: of all steps together they would fill the memory."""
+
+    def __init__(self, batches: LoadedModel, rows: list[BatchRow]) -> None:
+        self.batches = batches
+        self.count = max(row.request.top_logprobs for row in rows)
+        self._scores: Any = None
+        self._steps = 0
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Hold the scores until the token is known."""
+        self._scores = scores if self._steps < MAX_TOKENS else None
+        self._steps += 1
+        return scores
+
+    def add(self, rows: list[BatchRow], tokens: list[int]) -> None:
+        """Give each row that asks for them the probabilities of the token that was chosen and of the likeliest."""
+        if self._scores is None:
+            return
+        logprobs = self._scores.float().log_softmax(-1)
+        likeliest = logprobs.topk(min(self.count, logprobs.shape[-1]))
+        for place, (row, token) in enumerate(zip(rows, tokens, strict=True)):
+            if row.request.top_logprobs and not row.done and token not in self.batches.ends:
+                others = zip(likeliest.indices[place].tolist(), likeliest.values[place].tolist(), strict=True)
+                pairs = [(self._text(other), number) for other, number in others]
+                row.logprobs.append(ranked((self._text(token), logprobs[place, token].item()), pairs))
+
+    def _text(self, token: int) -> str:
+        text: str = self.batches.tokenizer.decode([token])
+        return text
 
 
 class RowStopping:
     """Reports after each step which rows have ended: by end token, stop text, limit or cancellation."""
 
-    def __init__(self, batches: LoadedModel, rows: list[BatchRow]) -> None:
+    def __init__(self, batches: LoadedModel, rows: list[BatchRow], recorder: LogprobRecorder) -> None:
         self.batches = batches
         self.rows = rows
+        self.recorder = recorder
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         """Return one truth value a row."""
         import torch
 
         tokens = input_ids[:, -1].tolist()
+        self.recorder.add(self.rows, tokens)
         ended = [self.batches.take(row, token) for row, token in zip(self.rows, tokens, strict=True)]
         return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)

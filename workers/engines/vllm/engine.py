@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import gc
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from typing import Any, ClassVar
@@ -14,10 +14,11 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from ...errors import DeployError, ProviderError, did_you_mean
-from ...messages import Request, Response, Usage
+from ...messages import Request, Response, TokenLogprobs, Usage
 from ..chat_template import max_new_tokens, prompt_errors, prompt_tokens
 from ..provider_replies import CUT_OFF
 from ..reply_fields import split_reasoning
+from ..token_logprobs import MAX_TOKENS, ranked
 from .loading import load, shutdown
 from .sampling import LORA, sampling_fields
 from .settings import VllmSettings
@@ -130,9 +131,10 @@ class VllmEngine:
         limit = request.options.max_tokens or self.settings.max_tokens
         limit = max_new_tokens(limit, len(prompt), llm.model_config.max_model_len)
         with self._translated_errors() as name:
-            params = sampling_params(
-                llm, {**sampling_fields(request.options), "max_tokens": limit, "output_kind": kind}
-            )
+            fields = {**sampling_fields(request.options), "max_tokens": limit, "output_kind": kind}
+            if request.top_logprobs:
+                fields["logprobs"] = request.top_logprobs
+            params = sampling_params(llm, fields)
             outputs = llm.generate({"type": "token", "prompt_token_ids": prompt}, params, name, lora_request=adapter)
             async with aclosing(outputs):
                 async for output in outputs:
@@ -229,7 +231,16 @@ def to_response(outputs: Sequence[Any], output: str, reasoning: str | None) -> R
         return Response(output, reasoning, CUT_OFF, finish_reason="length", usage=usage)
     if reason != "stop":
         raise closed_error()
-    return Response(output, reasoning, usage=usage)
+    steps = [step for part in outputs for step in part.outputs[0].logprobs or ()]
+    tokens = [token for part in outputs for token in part.outputs[0].token_ids]
+    logprobs = tuple(map(_token_logprobs, tokens[:MAX_TOKENS], steps[:MAX_TOKENS])) or None
+    return Response(output, reasoning, usage=usage, logprobs=logprobs)
+
+
+def _token_logprobs(token: int, step: Mapping[int, Any]) -> TokenLogprobs:
+    """Return vLLM's probabilities for one place of an answer, in which a token was chosen."""
+    pairs = {place: (one.decoded_token or "", one.logprob) for place, one in step.items()}
+    return ranked(pairs[token], list(pairs.values()))
 
 
 def closed_error() -> ProviderError:

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from quackllm.workers.engines import EmbeddingEngine, StreamingEngine
 from quackllm.workers.engines.chat_template import prompt_tokens
 from quackllm.workers.engines.llama_cpp.engine import LlamaCppEngine, LlamaCppSettings
@@ -61,6 +62,16 @@ def test_a_gguf_answers_many_at_once(tiny_gguf: Path, answers: Run) -> None:
     assert [response.output for response in responses] == list(TALKS.values())
     assert {response.finish_reason for response in responses} == {"stop"}
     assert all(response.usage.input_tokens and response.usage.output_tokens for response in responses)
+
+
+def test_a_choice_comes_with_its_probabilities(tiny_gguf: Path, answers: Run) -> None:
+    choices = ["yes", 'say "no"', "back\\slash", "是"]
+    asked = [replace(request(DUCK, response_format={"choice": choices}), top_logprobs=4), request(DUCK)]
+    chosen, free = answers(tiny_gguf, asked)
+    assert chosen.output in choices
+    assert free.logprobs is None
+    assert all(2 <= len(place) <= 5 for place in chosen.logprobs)
+    assert chosen.output.startswith(chosen.logprobs[0][0][0])
 
 
 def test_a_short_answer_does_not_wait_for_a_long_one(tiny_gguf: Path, run: Run) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from quackllm.workers import event_loop
 from quackllm.workers.engines.transformers.engine import TransformersEngine
 from quackllm.workers.engines.transformers.settings import TransformersSettings
@@ -125,6 +126,13 @@ def test_an_answer_keeps_to_its_structure(vllm: VllmEngine, form: dict[str, Any]
         assert isinstance(json.loads(output), dict)
     else:
         assert output in {"yes", "no", "SELECT a", "SELECT b"} or (output.isdigit() and len(output) == 3)
+
+
+def test_a_choice_comes_with_its_probabilities(vllm: VllmEngine) -> None:
+    (chosen,) = gathered(vllm, [replace(request(DUCK, response_format={"choice": ["yes", "no"]}), top_logprobs=5)])
+    assert chosen.output in ("yes", "no")
+    assert all(5 <= len(place) <= 6 and place[0][1] <= 0 for place in chosen.logprobs)
+    assert chosen.output.startswith(chosen.logprobs[0][0][0])
 
 
 def test_a_grammar_that_cannot_be_read_is_its_rows_error(vllm: VllmEngine) -> None:

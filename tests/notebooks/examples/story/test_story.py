@@ -1,4 +1,4 @@
-"""docs/story told small: every stage runs, and the same SQL answers more after the second training than before."""
+"""The story of a small model told small: every stage runs, and the same SQL answers more after the second training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "docs" / "story"
+FOLDER = Path(__file__).parents[4] / "notebooks" / "examples" / "story"
 
 
 @pytest.mark.filterwarnings("ignore::quackllm.udf.session.statement.FailedRowsWarning")

@@ -3,8 +3,8 @@
 A Llama of four million weights is pre-trained on text, fine-tuned on English questions, asked Chinese ones (it fails),
 fine-tuned again with QLoRA on Chinese ones, merged and deployed under a name: the same SQL now answers more of them.
 
-    QUACKLLM_DATA=/path/to/data python docs/story/story.py runs/story
-    python docs/story/story.py runs/small --small
+    QUACKLLM_DATA=/path/to/data python notebooks/examples/story/story.py runs/story
+    python notebooks/examples/story/story.py runs/small --small
 
 The first takes ninety minutes. The second takes less than a minute: it has a few dozen questions about invented
 tables and shows that every stage does its work. What came of both is in docs/own-model.md. A real base takes the same
