@@ -10,7 +10,7 @@ from typing import Any, cast
 import duckdb
 
 from ..workers import connect_fleet, event_loop
-from .calls.model_estimate import ModelEstimate
+from .calls.model_estimate import ModelEstimate, PlannedRequest
 from .functions.macros import create_macros, sync_model_macros
 from .functions.registry import register_functions
 from .planner.modes import LiveAnswers
@@ -187,6 +187,29 @@ def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[M
         session = find_session(connection)
         session.own_transaction.rollback(connection)
         return estimated(connection, session, sql, parameters)
+
+
+def planned_requests(
+    connection: Connection, sql: str, parameters: Any = None, *, most: int = 3
+) -> list[PlannedRequest]:
+    """Return the first requests that each call of a statement needs, whole, as they would be sent; nothing is sent.
+
+    Args:
+        connection: where the statement would run.
+        sql: as for `estimate`.
+        parameters: the values of its parameters.
+        most: how many requests of each call.
+
+    Raises:
+        RequestError: nothing in it calls a model, or it cannot be run ahead; the message says why.
+        duckdb.Error: it cannot be run.
+    """
+    from .planner.explain import explain
+
+    with statement_scope(connection, sql, planned=False):
+        session = find_session(connection)
+        session.own_transaction.rollback(connection)
+        return explain(connection, session, sql, parameters, most_requests=most)[1]
 
 
 def use_batches(connection: Connection, report: Callable[[str], None], *, wait: bool) -> None:

@@ -74,6 +74,9 @@ COMMANDS = {
     "chat": LazyCommand("chat", "chat", QUERIES, "Talk to a model; the answer is printed as it arrives."),
     "sql": LazyCommand("sql", "sql", QUERIES, "Run SQL with the LLM functions: a prompt, a statement, or a script."),
     "text2sql": LazyCommand("text2sql", "text2sql", QUERIES, "Turn a question about a database into SQL, and run it."),
+    "prompt": LazyCommand(
+        "prompt", "prompt", QUERIES, "Show the prompts that a statement would send, whole; nothing is sent."
+    ),
     "run": LazyCommand("run", "run", QUERIES, "Run a batch of SQL: a script, or one SELECT from a file to a file."),
     "serve": LazyCommand(
         "serve", "serve", QUERIES, "Serve every deployed model over HTTP: OpenAI's dialect, text2sql, Byzer's REST."

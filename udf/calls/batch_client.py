@@ -27,7 +27,7 @@ from ...workers.serving.retry import estimate_tokens
 from ..settings import StoreMode
 from .async_store import AsyncCallStore
 from .batch_jobs import BatchJob, BatchJobs, split_requests
-from .call_record import CallRecord
+from .call_record import CallRecord, context_json
 from .call_store import CallStore
 from .client import CachingClient, check_price
 from .leases import owner
@@ -217,7 +217,7 @@ class BatchClient(CachingClient):
         self, api: BatchApi, spec: ModelSpec, job: BatchJob, status: BatchStatus, scope: CallScope
     ) -> None:
         """Store the answers of a batch that has ended, remember what failed, and forget the job."""
-        requests = {each.key: Request(each.messages) for each in job.requests}
+        requests = {each.key: Request(each.messages, function=each.function) for each in job.requests}
         responses: dict[str, Response] = {}
         for file in status.result_files:
             async for custom_id, line in api.results(file):
@@ -245,7 +245,7 @@ class BatchClient(CachingClient):
             if key in stored:  # A process that was killed while it stored them has been here before.
                 continue
             scope.usage.add(response, price)
-            records.append(CallRecord(key, spec.name, spec.type, requests[custom_id].messages[-1].content, response))
+            records.append(_as_recorded(key, spec, requests[custom_id], response, scope))
             if not response.is_complete:
                 scope.uncached_responses[key] = response
         if records:
@@ -265,6 +265,12 @@ class BatchClient(CachingClient):
         check_price(spec, scope)
         if error := scope.usage.budget_error_ahead(scope.options, len(requests), Usage(read, written), price):
             raise error
+
+
+def _as_recorded(key: Key, spec: ModelSpec, request: Request, response: Response, scope: CallScope) -> CallRecord:
+    prompt, context = request.messages[-1].content, context_json(request.messages)
+    names = key, spec.name, spec.type, prompt, response, context, request.function, scope.statement
+    return CallRecord(*names, price_part=HALF_PRICE)
 
 
 def half_price(spec: ModelSpec) -> Price | None:

@@ -23,11 +23,12 @@ from .request_key import Key
 
 
 class BatchRequest(msgspec.Struct, frozen=True):
-    """One request of a job: its key in the call store, and what is needed to read its answer."""
+    """One request of a job: its key in the call store, and what is needed to read its answer and to record it."""
 
     key: str
     messages: tuple[Message, ...]
     line: str
+    function: str = ""
 
 
 class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +54,6 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     def keys(self) -> frozenset[Key]:
         """The keys of its requests."""
         return frozenset(bytes.fromhex(each.key) for each in self.requests)
-
-    def request(self, each: BatchRequest) -> Request:
-        """Return the messages of a request, without its options."""
-        return Request(each.messages)
 
 
 ENCODER = msgspec.json.Encoder()
@@ -136,7 +133,7 @@ def split_requests(
         if part and (len(part) == max_requests or size + length > max_bytes):
             yield part
             part, size = [], 0
-        part.append(BatchRequest(key.hex(), request.messages, line))
+        part.append(BatchRequest(key.hex(), request.messages, line, request.function))
         size += length
     if part:
         yield part

@@ -20,7 +20,7 @@ from ...workers.serving.router import RequestState
 from ...workers.serving.worker import worker_concurrency
 from ..settings import StoreMode
 from .async_store import AsyncCallStore
-from .call_record import CallRecord
+from .call_record import CallRecord, context_json
 from .call_store import CallStore
 from .in_flight import InFlightCall
 from .leases import Leases, owner
@@ -351,7 +351,10 @@ def check_price(spec: ModelSpec, scope: CallScope) -> Price | None:
 
 def _as_recorded(call: InFlightCall) -> CallRecord:
     assert call.response is not None
-    return CallRecord(call.key, call.spec.name, call.spec.type, call.request.messages[-1].content, call.response)
+    messages, function = call.request.messages, call.request.function
+    prompt, context = messages[-1].content, context_json(messages)
+    statement = call.payer.statement if call.payer else ""
+    return CallRecord(call.key, call.spec.name, call.spec.type, prompt, call.response, context, function, statement)
 
 
 def _with_history(response: Response, request: Request, spec: ModelSpec) -> Response:

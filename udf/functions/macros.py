@@ -25,6 +25,7 @@ SCALAR = {
     "text2sql": "(question, schema := NULL, model := NULL) AS "
     "(quackllm_text2sql({prompt}(question), schema, model, {mode}, {number})).sql",
     "llm_forget": "(model := NULL, older_than_seconds := 0) AS quackllm_forget(model, older_than_seconds, {number})",
+    "ai_count_tokens": "(text) AS quackllm_count_tokens({prompt}(text), {number})",
     **ai.SCALAR,
 }
 TABLE = {
@@ -34,6 +35,8 @@ TABLE = {
     "llm_usage": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_usage({number})) AS row)",
     "llm_estimate": "(statement) AS TABLE "
     "SELECT row.* FROM (SELECT unnest(quackllm_estimate(statement, {number})) AS row)",
+    "ai_explain": "(statement) AS TABLE "
+    "SELECT row.* FROM (SELECT unnest(quackllm_explain(statement, {number})) AS row)",
     "llm_calls": "(max_calls := 1000, before := NULL) AS TABLE "
     "SELECT row.* FROM (SELECT unnest(quackllm_calls(max_calls, before, {number})) AS row)",
     **ai.TABLE,

@@ -12,6 +12,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ...workers.errors import QuackLLMError, RequestError
 from ...workers.messages import Message, Request
+from ..ai.tokens import count_tokens
 from ..raw_sql import execute_raw
 from ..session.session import Session, session_by_number
 from . import aggregates, introspection, rankings, text2sql, typed
@@ -90,6 +91,12 @@ def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> p
     return take_rows(pa.array(vectors, pa.list_(pa.float32())), positions)
 
 
+def ai_count_tokens(_: Session, texts: Column) -> pa.Array:
+    """`ai_count_tokens(text)` → BIGINT: about how many tokens a value has as a text."""
+    counts = [None if text is None else count_tokens(text) for text in prompt_texts(texts)]
+    return pa.array(counts, pa.int64())
+
+
 def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
     """`text2sql_detail(question, schema, model)` → STRUCT with the SQL, or the error, attempts and cost."""
     return text2sql.text2sql_detail(
@@ -121,6 +128,7 @@ SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_ai": (typed.answer, "VARCHAR"),
     "quackllm_ai_agg": (aggregates.aggregate, "VARCHAR"),
     "quackllm_ai_top": (rankings.top, "VARCHAR"),
+    "quackllm_count_tokens": (ai_count_tokens, "BIGINT"),
     "quackllm_ai_type": (typed.result_type, "VARCHAR"),
 }
 
@@ -130,6 +138,7 @@ VOLATILE: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_usage": (introspection.usage, introspection.USAGE_SQL),
     "quackllm_calls": (introspection.calls, introspection.CALLS_SQL),
     "quackllm_estimate": (introspection.estimate, introspection.ESTIMATE_SQL),
+    "quackllm_explain": (introspection.explain, introspection.EXPLAIN_SQL),
     "quackllm_forget": (introspection.forget, "BIGINT"),
 }
 

@@ -17,7 +17,7 @@ from ...workers.event_loop import after_fork
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, ECHO, Fleet, find_model
 from ..calls.async_store import AsyncCallStore, open_store
 from ..calls.client import CachingClient
-from ..calls.model_estimate import ModelEstimate
+from ..calls.model_estimate import CallStep, ModelEstimate
 from .answer_source import AnswerSource
 from .statement import Statement
 from .transaction import ImplicitTransaction
@@ -47,6 +47,8 @@ class Session:
     catalog: Schema | None = None
     # The estimates of the statements in `llm_estimate('…')`, by the text of the statement.
     estimates: dict[str, list[ModelEstimate]] = field(default_factory=dict)
+    # The steps of the statements in `ai_explain('…')`, likewise.
+    explanations: dict[str, list[CallStep]] = field(default_factory=dict)
     # The connection's SQL variables that configure quackllm; None: they must be read again.
     variables: dict[str, str] | None = None
     # Whether DuckDB shows its own progress bar on this connection; None: unknown.

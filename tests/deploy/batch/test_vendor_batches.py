@@ -80,6 +80,14 @@ def test_a_thousand_rows_are_answered_for_half_the_price(
     assert run(tmp_path, ROWS).exit_code == 0  # Everything is in the call store.
     assert paid_once(service, ROWS)
     assert service.batches()["batches"] == 1
+    with quackllm.connect() as connection:
+        ((tokens, written, money),) = connection.execute(
+            "SELECT input_tokens, output_tokens, money FROM llm_usage() WHERE model = 'standin'"
+        ).fetchall()
+        assert money == pytest.approx((2 * tokens + 10 * written) / 1e6 / 2)
+        assert "CREATE OR REPLACE TABLE answer" in str(
+            connection.execute("SELECT any_value(statement) FROM llm_calls()").fetchone()
+        )
 
 
 def test_it_need_not_wait_and_another_process_goes_on(folder: Path, service: StandIn) -> None:
