@@ -130,10 +130,29 @@ def _before_statement(connection: duckdb.DuckDBPyConnection, session: Session, t
         from .text2sql.schema.catalog import read_catalog
 
         session.catalog = read_catalog(connection)
+        _open_database(connection, session)
     if ESTIMATE_PATTERN.search(text):
         from .planner.explain import explanations_for_statement
 
         explanations_for_statement(connection, session, text, parameters)
+
+
+def _open_database(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
+    """Find the files of the database, and let generated SQL be tried on a second connection where it sees the same."""
+    from .planner.prefetch import in_transaction
+    from .planner.run_query import QueryRunner, database_files
+    from .text2sql.prompts.find_cells import CellScan
+
+    assert session.catalog is not None, "the caller has read it"
+    session.database_files = database_files(connection)
+    opened = functools.partial(_second_connection, weakref.ref(connection))
+    alone = in_transaction(connection)
+    session.run_query = None if alone else QueryRunner(opened, session.catalog)
+    session.find_cells = None if alone else CellScan(opened)
+
+
+def _second_connection(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection | None:
+    return None if (alive := connection()) is None else duckdb.DuckDBPyConnection.cursor(alive)
 
 
 @contextlib.contextmanager

@@ -77,6 +77,10 @@ COMMANDS = {
     "prompt": LazyCommand(
         "prompt", "prompt", QUERIES, "Show the prompts that a statement would send, whole; nothing is sent."
     ),
+    "notes": LazyCommand(
+        "notes", "notes", QUERIES, "Write first notes on a database, or show what a model reads of them."
+    ),
+    "examples": LazyCommand("examples", "examples", QUERIES, "Keep, list and remove questions with verified SQL."),
     "run": LazyCommand("run", "run", QUERIES, "Run a batch of SQL: a script, or one SELECT from a file to a file."),
     "serve": LazyCommand(
         "serve", "serve", QUERIES, "Serve every deployed model over HTTP: OpenAI's dialect, text2sql, Byzer's REST."

@@ -11,6 +11,8 @@ from ..value_text import PROMPT_VALUE, PROMPT_VALUE_SQL
 
 STORE_MODE_SQL = "getvariable('llm_store')"
 
+QUESTION_PARAMETERS = "schema := NULL, model := NULL, notes := NULL, examples := NULL, votes := NULL"
+QUESTION_OPTIONS = "schema, model, notes, examples, votes"
 SCALAR = {
     "llm_param": "(given) AS quackllm_param({prompt}(given), {number})",
     "llm_stack": "(response, request) AS quackllm_stack(response, {prompt}(request), {number})",
@@ -20,17 +22,18 @@ SCALAR = {
     "llm_chat": "(request) AS quackllm_chat(NULL, {prompt}(request), {mode}, {number}), "
     "(model, request) AS quackllm_chat(model, {prompt}(request), {mode}, {number})",
     "llm_embed": "(model, text) AS quackllm_embed(model, {prompt}(text), {mode}, {number})",
-    "text2sql_detail": "(question, schema := NULL, model := NULL) AS "
-    "quackllm_text2sql({prompt}(question), schema, model, {mode}, {number})",
-    "text2sql": "(question, schema := NULL, model := NULL) AS "
-    "(quackllm_text2sql({prompt}(question), schema, model, {mode}, {number})).sql",
+    "text2sql_detail": f"(question, {QUESTION_PARAMETERS}) AS "
+    f"quackllm_text2sql({{prompt}}(question), {QUESTION_OPTIONS}, {{mode}}, {{number}})",
+    "text2sql": f"(question, {QUESTION_PARAMETERS}) AS "
+    f"(quackllm_text2sql({{prompt}}(question), {QUESTION_OPTIONS}, {{mode}}, {{number}})).sql",
     "llm_forget": "(model := NULL, older_than_seconds := 0) AS quackllm_forget(model, older_than_seconds, {number})",
     "ai_count_tokens": "(text) AS quackllm_count_tokens({prompt}(text), {number})",
     **ai.SCALAR,
 }
 TABLE = {
-    "ask": "(question, model := NULL, max_rows := 10000, seconds := 60, max_memory_mb := 1024) AS TABLE "
-    "SELECT * FROM query(quackllm_ask({prompt}(question), model, max_rows, seconds, max_memory_mb, {mode}, {number}))",
+    "ask": f"(question, {QUESTION_PARAMETERS}, max_rows := 10000, seconds := 60, max_memory_mb := 1024) AS TABLE "
+    f"SELECT * FROM query(quackllm_ask({{prompt}}(question), {QUESTION_OPTIONS}, "
+    "max_rows, seconds, max_memory_mb, {mode}, {number}))",
     "llm_models": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_models({number})) AS row)",
     "llm_usage": "() AS TABLE SELECT row.* FROM (SELECT unnest(quackllm_usage({number})) AS row)",
     "llm_estimate": "(statement) AS TABLE "

@@ -97,23 +97,23 @@ def ai_count_tokens(_: Session, texts: Column) -> pa.Array:
     return pa.array(counts, pa.int64())
 
 
-def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
-    """`text2sql_detail(question, schema, model)` → STRUCT with the SQL, or the error, attempts and cost."""
+def text2sql_detail(session: Session, questions: Column, *columns: Column) -> pa.Array:
+    """`text2sql_detail(question, schema, model, …)` → STRUCT with the SQL, or the error, attempts and cost."""
+    *options, mode = columns
     return text2sql.text2sql_detail(
         session.statement,
         answer_source(session, mode),
-        text2sql.question_keys(requests_from_arrow(questions), schemas.to_pylist(), models.to_pylist()),
+        text2sql.question_keys(requests_from_arrow(questions), *(option.to_pylist() for option in options)),
         store_mode(mode),
     )
 
 
-def ask_sql(
-    session: Session, questions: Column, models: Column, rows: Column, seconds: Column, megabytes: Column, mode: Column
-) -> pa.Array:
+def ask_sql(session: Session, questions: Column, *columns: Column) -> pa.Array:
     """`FROM ask(question)` → the SQL that `query()` then runs. No row could hold an error, so it is raised."""
+    *options, rows, seconds, megabytes, mode = columns
     limits = text2sql.AskLimits(int(rows[0].as_py()), float(seconds[0].as_py()), int(megabytes[0].as_py()))
-    request = requests_from_arrow(questions)[0]
-    return pa.array([text2sql.ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
+    (question,) = text2sql.question_keys(requests_from_arrow(questions)[:1], *([o[0].as_py()] for o in options))
+    return pa.array([text2sql.ask_sql(session, question, limits, store_mode(mode))])
 
 
 # DuckDB may treat these as pure functions: a repeated evaluation gets its answer from the store.

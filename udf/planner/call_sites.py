@@ -24,11 +24,12 @@ from .tree import Node, constant, function, walk
 Sites = frozenset[int]
 NO_SITES: Sites = frozenset()
 MODE_VARIABLE = "llm_store"
+QUESTION_PARAMETERS = ("question", "schema", "model", "notes", "examples", "votes")
 FUNCTIONS = {
     "llm_chat": ("quackllm_chat", ("request",)),
     "llm_embed": ("quackllm_embed", ("model", "text")),
-    "text2sql": ("quackllm_text2sql", ("question", "schema", "model")),
-    "text2sql_detail": ("quackllm_text2sql", ("question", "schema", "model")),
+    "text2sql": ("quackllm_text2sql", QUESTION_PARAMETERS),
+    "text2sql_detail": ("quackllm_text2sql", QUESTION_PARAMETERS),
 }
 """The function behind each of our macros that calls a model, and the macro's parameters."""
 NUMBERED_FUNCTIONS = frozenset({*(name for name, _ in FUNCTIONS.values()), *AI_FUNCTIONS})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import astuple
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from ....udf.text2sql.confidence.query_rows import QueryRows
 from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError, SandboxLimitError
 from ....workers.messages import Failure
@@ -17,6 +19,7 @@ from .database import Database, Rows, fitted
 from .urls import open_url
 
 Result = TypeVar("Result")
+MAX_TRIED_ROWS, TRY_LIMITS = 1_000, Limits(megabytes=512, seconds=2.0)
 
 
 class SandboxedDatabase:
@@ -65,6 +68,17 @@ class SandboxedDatabase:
             cancellation.cancel()
             raise
 
+    def try_run(self, sql: str) -> QueryRows | None:
+        """Return the first rows of generated SQL, to check them; None if it takes too long to say anything."""
+        url = self.url.get_secret_value()
+        try:
+            found = Rows(*SANDBOX.call(_run, url, sql, MAX_TRIED_ROWS, limits=TRY_LIMITS))
+        except SandboxLimitError:
+            return None
+        except DatabaseError as error:
+            return QueryRows(error=error.message)
+        return QueryRows(tuple(tuple(map(_scalar, json.loads(row))) for row in found.rows), found.truncated)
+
     def close(self) -> None:
         """See `Database`."""
         self._database.close()
@@ -75,6 +89,11 @@ class SandboxedDatabase:
             return SANDBOX.call(function, url, *arguments, limits=self._limits, cancellation=cancellation)
         except SandboxLimitError as error:
             raise DatabaseError(_limit_message(error, self._limits)) from error
+
+
+def _scalar(value: Any) -> Any:
+    """Return a JSON value that can be compared and hashed."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else value
 
 
 def warm_up() -> None:

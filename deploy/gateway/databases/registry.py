@@ -9,15 +9,18 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
+import duckdb
 from pydantic import SecretStr, TypeAdapter
 
 from ....udf.settings import load_yaml
+from ....udf.text2sql.prompts.find_cells import CellScan, FindCells
 from ....workers.database_schema import Schema
 from ....workers.errors import RequestError, did_you_mean
 from ....workers.sandbox import Limits
+from ....workers.sandbox.locked_duckdb import CONFIG
 from .database import STATEMENT_SECONDS
 from .in_sandbox import SandboxedDatabase
-from .urls import EXAMPLE, open_url, resolve_url
+from .urls import EXAMPLE, database_file, open_url, resolve_url
 
 URLS = TypeAdapter(dict[str, SecretStr])
 LIMITS = Limits(megabytes=512, seconds=STATEMENT_SECONDS)
@@ -29,6 +32,9 @@ class Opened:
     """A database, and the cached schema."""
 
     database: SandboxedDatabase
+    # Paths beside which the notes and examples of the database are.
+    files: tuple[Path, ...] = ()
+    find_cells: FindCells | None = None
     lock: Lock = field(default_factory=Lock)
     _schema: Schema | None = None
     _read_at: float = 0.0
@@ -88,7 +94,9 @@ class Databases:
             if opened is None or url != urls[name]:
                 if opened:
                     opened.database.close()
-                opened = Opened(open_database(urls[name], name, self._limits))
+                database = open_database(urls[name], name, self._limits)
+                files = (self._path.parent / name, *([path] if (path := database_file(database.url)) else []))
+                opened = Opened(database, files, _cell_finder(database))
                 self._opened[name] = urls[name], opened
             return opened
 
@@ -101,6 +109,14 @@ class Databases:
 
     def _urls(self) -> dict[str, SecretStr]:
         return {**(load_yaml(self._path, URLS, EXAMPLE) if self._path else {}), **self._given}
+
+
+def _cell_finder(database: SandboxedDatabase) -> FindCells | None:
+    """Return what finds cells in all rows of a DuckDB file; the samples of other databases must do."""
+    path = database_file(database.url)
+    if database.dialect != "duckdb" or path is None:
+        return None
+    return CellScan(lambda: duckdb.connect(path, read_only=True, config=CONFIG))
 
 
 def open_database(url: SecretStr, name: str, limits: Limits = LIMITS) -> SandboxedDatabase:

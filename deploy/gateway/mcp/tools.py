@@ -9,6 +9,9 @@ from typing import Any
 
 from ....udf.settings import load_settings
 from ....udf.text2sql.checks.check_answer import check_query
+from ....udf.text2sql.notes.read_notes import read_notes
+from ....udf.text2sql.notes.select_notes import select_notes
+from ....udf.text2sql.result import QuestionKey
 from ....workers.database_schema import Schema
 from ....workers.errors import RequestError, Text2SQLError
 from ....workers.messages import Failure, Request
@@ -20,6 +23,7 @@ from .rows_text import rows_text
 from .schema_search import describe_schema, look_up_values, matching_values, search_schema, split_words
 
 MAX_ROWS = 1_000
+MAX_NOTES = 4_000  # Characters.
 FRESH_SECONDS = 1.0  # A schema that is older is read again before a name is said to be unknown.
 UNKNOWN_NAME = ("binder", "catalog")
 Report = Callable[[str], Awaitable[None]]
@@ -53,14 +57,15 @@ class DatabaseTools:
         name, opened = self._open(database)
         schema = await opened.schema()
         title = f"Database {name}: {opened.database.product}, {len(schema.tables)} tables"
+        notes = await asyncio.to_thread(_notes, opened, words)
         wanted = split_words(words)
         if not wanted:
-            return f"{title}\n{describe_schema(schema)}"
+            return f"{title}\n{describe_schema(schema)}{notes}"
         values = matching_values(schema, wanted)
         if not values:
             await self.report("looking the words up in the tables")
             values = await asyncio.to_thread(look_up_values, opened.database, schema, wanted)
-        return f"{title}\n{search_schema(schema, wanted, values)}"
+        return f"{title}\n{search_schema(schema, wanted, values)}{notes}"
 
     async def query(self, sql: str, question: str, database: str, max_rows: int) -> str:
         """Return the rows of a query, or of a question's answer, as JSON.
@@ -111,14 +116,21 @@ class DatabaseTools:
         spec = await text2sql_model(self.visit, self.model)
         await self.report(f"asking {spec.name}")
         target = QuestionTarget(self.visit, spec, opened, "", None)
-        detail = await target.answer(Request.of(question), load_settings().llm_store)
+        detail = await target.answer(QuestionKey(Request.of(question)), load_settings().llm_store)
         if detail.sql is None:
             code, message = (
                 (detail.error.code, detail.error.message) if detail.error else ("no_sql", "no SQL was found")
             )
             hint = "search for the tables, and write the SQL yourself"
             raise Text2SQLError(f"{detail.model} found no SQL ({code}): {message}", hint=hint)
-        return detail.sql, {"model": detail.model}
+        remarks = {"warnings": list(detail.warnings)} if detail.warnings else {}
+        return detail.sql, {"model": detail.model, "confidence": detail.confidence, **remarks}
+
+
+def _notes(opened: Opened, words: str) -> str:
+    """Return what people have noted beside the database, as far as it is about the words."""
+    text = read_notes(None, opened.files, files_allowed=False).text
+    return f"\nNotes:\n{select_notes(text, words, limit=MAX_NOTES)}" if text else ""
 
 
 def _hint(failure: Failure, opened: Opened) -> str:

@@ -11,7 +11,7 @@ from ....workers.errors import GuardError
 from ....workers.sandbox import call_parent, interruptible
 from ....workers.sandbox.locked_duckdb import parser_error
 from .constant_expressions import compute
-from .extract_sql import decline_reason, extract_sql
+from .extract_sql import decline_reason, extract_sql, question_back
 from .guard import checked_statement
 from .sql_tree import Tree
 
@@ -28,6 +28,8 @@ def verify(output: str, schema: Schema, bindable: bool) -> Verified:
         schema: names and types of the question's schema.
         bindable: whether an empty copy of the schema can be made.
     """
+    if asked := question_back(output):
+        return "", ("unclear", asked)
     sql = extract_sql(output)
     if sql is None:
         reason = decline_reason(output)

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice, product
 from typing import Any
 
 import duckdb
@@ -14,8 +15,8 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from ....workers.database_schema import Schema
+from ..confidence.sql_equivalence import equivalent_sql
 from .datasets import Question
-from .sql_equivalence import equivalent_sql
 
 Outcome = str
 OUTCOMES = (
@@ -34,6 +35,7 @@ OUTCOME_OF_CODE = {
 SECONDS = 10.0
 MAX_ROWS = 100_000
 MAX_SHOWN = 5
+MAX_COLUMN_CHOICES = 200
 Rows = list[tuple[Any, ...]]
 
 
@@ -50,6 +52,7 @@ class ModelAnswer:
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class ScoredAnswer:
         answered: the whole result of text2sql.
         difference: the difference of the rows, if the answer is wrong.
         why: DuckDB's error for SQL that does not run.
+        lenient: whether it is right but for the order of the columns, or further columns.
     """
 
     question: Question
@@ -82,6 +86,7 @@ class ScoredAnswer:
     answered: ModelAnswer = ModelAnswer()
     difference: Difference | None = None
     why: str = ""
+    lenient: bool = False
 
 
 def judge(connection: duckdb.DuckDBPyConnection, question: Question, sql: str | None) -> ScoredAnswer:
@@ -113,7 +118,8 @@ def judge_rows(
     if same_rows(right, given, question.ordered):
         return ScoredAnswer(question, answered.sql, RIGHT, joins, answered)
     outcome = EMPTY if right and not given else WRONG
-    return ScoredAnswer(question, answered.sql, outcome, joins, answered, difference(right or [], given))
+    lenient = holds_columns(right, given, question.ordered)
+    return ScoredAnswer(question, answered.sql, outcome, joins, answered, difference(right or [], given), "", lenient)
 
 
 def judge_text(question: Question, schema: Schema, answered: ModelAnswer) -> ScoredAnswer:
@@ -180,6 +186,21 @@ def same_rows(right: Rows | None, given: Rows | None, ordered: bool) -> bool:
         return False
     one, two = [_plain(row) for row in right], [_plain(row) for row in given]
     return one == two if ordered else Counter(one) == Counter(two)
+
+
+def holds_columns(right: Rows | None, given: Rows, ordered: bool) -> bool:
+    """Whether some columns of a result, in some order, are the reference's: an answer with more than was wanted."""
+    if not right or len(right) != len(given) or not given[0]:
+        return False
+    columns = [[row[at] for row in map(_plain, given)] for at in range(len(given[0]))]
+    wanted = [[row[at] for row in map(_plain, right)] for at in range(len(right[0]))]
+    choices = [[at for at, column in enumerate(columns) if Counter(column) == Counter(cells)] for cells in wanted]
+    tried = islice(product(*choices), MAX_COLUMN_CHOICES)
+    return any(
+        len(set(chosen)) == len(chosen)
+        and same_rows(right, [tuple(row[at] for at in chosen) for row in given], ordered)
+        for chosen in tried
+    )
 
 
 def difference(right: Rows, given: Rows) -> Difference:

@@ -69,6 +69,7 @@ def test_a_question_is_answered_with_its_sql(shop: Path) -> None:
         assert answer["rows"] == [[2]]
         assert answer["sql"] == "SELECT COUNT(*) FROM singer WHERE country = 'France'"
         assert answer["model"] == "builtin_text2sql"
+        assert 0 < answer["confidence"] <= 1
 
     in_process(session, {"shop": f"duckdb:///{shop}"})
     assert seen == ["asking builtin_text2sql", "running the query"]
@@ -149,6 +150,15 @@ def test_several_databases_are_told_apart(shop: Path, tmp_path: Path) -> None:
         assert [prompt.name for prompt in prompts] == ["ask", "describe"]
 
     in_process(session, {"shop": f"duckdb:///{shop}", "old": f"sqlite:///{old}"})
+
+
+def test_notes_beside_the_database_are_found(shop: Path) -> None:
+    shop.with_suffix(".notes.md").write_text("# Conventions\nA veteran is a singer over 40.\n")
+
+    async def session(client: Client) -> None:
+        assert "A veteran is a singer over 40." in await call(client, "search", words="veteran")
+
+    in_process(session, {"shop": f"duckdb:///{shop}"})
 
 
 def test_a_value_beyond_the_samples_is_found_in_the_table(tmp_path: Path) -> None:
