@@ -16,6 +16,7 @@ from ....udf.settings import load_yaml
 from ....udf.text2sql.prompts.find_cells import CellScan, FindCells
 from ....workers.database_schema import Schema
 from ....workers.errors import RequestError, did_you_mean
+from ....workers.home import home_folder
 from ....workers.sandbox import Limits
 from ....workers.sandbox.locked_duckdb import CONFIG
 from .database import STATEMENT_SECONDS
@@ -95,7 +96,8 @@ class Databases:
                 if opened:
                     opened.database.close()
                 database = open_database(urls[name], name, self._limits)
-                files = (self._path.parent / name, *([path] if (path := database_file(database.url)) else []))
+                folder = self._path.parent if self._path else home_folder()
+                files = (folder / name, *([path] if (path := database_file(database.url)) else []))
                 opened = Opened(database, files, _cell_finder(database))
                 self._opened[name] = urls[name], opened
             return opened
