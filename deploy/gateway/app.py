@@ -24,13 +24,15 @@ from .state import Gateway
 from .text2sql import router as questions
 
 try:
-    from .mcp.routes import router as mcp
-    from .mcp.routes import serving_mcp
-except ModuleNotFoundError:  # The extra `mcp` is not installed.
-    mcp, serving_mcp = APIRouter(), None  # type: ignore[assignment]
+    from .mcp import routes as mcp
+except ModuleNotFoundError as error:  # The extra `mcp` is not installed.
+    if not (error.name or "").startswith("mcp"):
+        raise
+    mcp = None  # type: ignore[assignment]
 
 # Each router has its own file; a route that calls models takes `context: Admitted`.
-ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer, mcp)
+ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer)
+ROUTERS += (mcp.router,) if mcp is not None else ()
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -43,7 +45,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with serving_mcp(app, gateway) if serving_mcp else nullcontext():
+        async with mcp.serving_mcp(app, gateway) if mcp is not None else nullcontext():
             yield
         gateway.close()
 

@@ -27,7 +27,7 @@ CONNECT_OPTIONS = ("model", "cluster")
 LOG_PROGRESS = {"llm_progress": "log"}  # dbt writes its own lines to the terminal.
 
 
-class Plugin(BasePlugin):
+class Plugin(BasePlugin):  # type: ignore[misc]
     """What dbt-duckdb loads."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:

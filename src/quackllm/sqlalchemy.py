@@ -57,7 +57,8 @@ class Dialect(DuckDBDialect):  # type: ignore[misc]
         settings = {**options.pop("config", {}), **options.pop("url_config", {})}
         ours = {name: settings.pop(name, None) for name in CONNECT_OPTIONS}
         read_only = str(settings.pop("read_only", options.pop("read_only", False))).lower() == "true"
-        connection = duckdb.connect(*arguments, config=settings, read_only=read_only, **options)
+        given: dict[str, Any] = {**options, "config": settings, "read_only": read_only}
+        connection = duckdb.connect(*arguments, **given)
         return ConnectionWrapper(register(connection, **ours))
 
     def get_table_names(self, connection: Connection, schema: str | None = None, **_: Any) -> list[str]:

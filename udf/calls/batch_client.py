@@ -169,7 +169,7 @@ class BatchClient(CachingClient):
                 job = structs.replace(job, input_file=input_file)
                 self._jobs.save(job)
             if job.batch is None:
-                file = job.input_file
+                file = str(job.input_file)
                 job = structs.replace(job, batch=(await _retried(lambda: _find_or_create(api, file))).id)
                 self._jobs.save(job)
                 self._report(f"{job.model}: batch {job.batch} with {len(job.requests):,} requests is on its way")

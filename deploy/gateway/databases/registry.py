@@ -110,7 +110,8 @@ class Databases:
             self._opened.clear()
 
     def _urls(self) -> dict[str, SecretStr]:
-        return {**(load_yaml(self._path, URLS, EXAMPLE) if self._path else {}), **self._given}
+        listed = load_yaml(self._path, URLS, EXAMPLE) if self._path else {}
+        return {**listed, **self._given}
 
 
 def _cell_finder(database: SandboxedDatabase) -> FindCells | None:

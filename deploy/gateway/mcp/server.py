@@ -100,7 +100,7 @@ def _add_resources(server: MCPServer[Any], databases: Databases) -> None:
         resource = FunctionResource.from_function(partial(schema, name), f"schema://{name}", name, title, title)
         server.add_resource(resource)
 
-    @server.completion()
+    @server.completion()  # type: ignore[no-untyped-call, untyped-decorator]
     async def complete(reference: Any, argument: Any, context: Any) -> Completion | None:
         if argument.name != "database":
             return None
