@@ -46,7 +46,7 @@ def typed() -> Iterator[tuple[str, list[str]]]:
         for block in SHELL.findall(page.read_text("utf-8")):
             for line in FORM.sub("", block.replace("\\\n", " ")).splitlines():
                 yield from ((f"{page.name}: {line.strip()}", words) for words in commands(line.removeprefix("$ ")))
-    for path in FILES:
+    for path in filter(Path.is_file, FILES):
         for line in path.read_text("utf-8").splitlines():
             comment = re.match(r"(?:#|--) {3,}(.*)", line)
             if comment or path == DOCKER / "start":
