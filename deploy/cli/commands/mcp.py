@@ -30,9 +30,9 @@ def mcp(
     ] = False,
     cluster: Cluster = None,
 ) -> None:
-    """Let an agent search and query databases: an MCP server with two tools, `search` and `query`.
+    """Let an agent search and query databases: an MCP server, read-only.
 
-    The client starts the command. This prints the settings for it:
+    It has two tools, `search` and `query`. The client starts the command. This prints the settings for it:
 
         quackllm mcp shop.duckdb --settings
 

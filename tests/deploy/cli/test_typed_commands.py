@@ -17,7 +17,9 @@ from support.deploy_files import DEPLOY, DOCKER, ROOT, inside, objects
 
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")])
 FOLDERS = ("docker", "examples", "kubernetes", "ray-up")
-FILES = sorted(path for folder in FOLDERS for path in (DEPLOY / folder).iterdir() if path.suffix != ".txt")
+FILES = sorted(
+    path for folder in FOLDERS for path in (DEPLOY / folder).iterdir() if path.is_file() and path.suffix != ".txt"
+)
 SHELL = re.compile(r"^```(?:bash|sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORM = re.compile(r"^.* \[--.*$", re.MULTILINE)
 """A line that shows which options a command has, not one to type."""
@@ -46,7 +48,7 @@ def typed() -> Iterator[tuple[str, list[str]]]:
         for block in SHELL.findall(page.read_text("utf-8")):
             for line in FORM.sub("", block.replace("\\\n", " ")).splitlines():
                 yield from ((f"{page.name}: {line.strip()}", words) for words in commands(line.removeprefix("$ ")))
-    for path in filter(Path.is_file, FILES):
+    for path in FILES:
         for line in path.read_text("utf-8").splitlines():
             comment = re.match(r"(?:#|--) {3,}(.*)", line)
             if comment or path == DOCKER / "start":
