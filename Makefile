@@ -1,17 +1,17 @@
-# Everything that is needed is put into .venv beside this file; nothing else on the machine is changed.
+# Each target installs what it needs into .venv (or .venv-…) beside this file and changes nothing else on the machine.
 
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
-# pip's own bar is one of many, and silent in between: here each package is named when it comes, on one line.
+# pip draws a bar for each file and is silent in between; this prints one line for each package as it arrives.
 PIP_WITH_PROGRESS = $(subst --quiet,--progress-bar off,$(PIP))
 COUNT_PACKAGES = awk '/^ *(Downloading|Using cached) / { split($$(NF - 2), name, "-"); print "  " ++count ". " name[1] " " $$(NF - 1) " " $$NF; fflush() } \
 	/^Installing collected/ { print "  installing " count " packages"; fflush() }'
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help links demo notebook test coverage check docs format bench release test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
+.PHONY: help links demo notebook test coverage check docs format bench release console test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -20,7 +20,7 @@ help: ## this list
 	@echo
 	@echo "Another Python than the first one that fits (3.11 or newer): make demo PYTHON=/path/to/python"
 
-demo: .venv/.core ## what the SQL functions do, on a real database, and an honest tally; no key, no torch
+demo: .venv/.core ## run the SQL functions on a sample database and count the right answers; needs no key and no torch
 	@.venv/bin/quackllm demo
 
 notebook: .venv/.notebook ## JupyterLab with your copies of the example notebooks; no key, no torch
@@ -30,10 +30,10 @@ test: .venv/.dev ## all tests that need only Python
 	.venv/bin/python -m pytest
 
 # Counting branches takes the same tests 1.75 times the processor time (Python 3.11).
-coverage: .venv/.dev ## the same tests, and which branches they took
+coverage: .venv/.dev ## the same tests with branch coverage
 	.venv/bin/python -m pytest --cov --cov-branch --cov-report=term
 
-# For mypy and editors alone: one package of the folders, which git does not know.
+# For mypy, mkdocs and editors: links that make one package of the folders; git ignores them.
 links:
 	@mkdir -p .venv/links/quackllm; for part in udf workers notebooks deploy src/quackllm/*.py src/quackllm/py.typed; do \
 		ln -sfn "$(CURDIR)/$$part" .venv/links/quackllm/; done
@@ -47,25 +47,34 @@ check: .venv/.dev links ## style, types, and which room may import which: ruff, 
 docs: .venv/.docs links ## the documentation as a site, in .site/: open .site/index.html
 	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --quiet
 
-format: .venv/.dev ## let ruff write what it can
+format: .venv/.dev ## fix what ruff can fix, and format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: .venv/.dev ## the measurements that the documentation states
+bench: .venv/.dev ## run the benchmarks whose results the documentation states
 	@for name in semantic throughput http_calls overhead memory startup growth quantised on_vllm gateway; do \
 		echo "== benchmarks/$$name.py"; .venv/bin/python benchmarks/$$name.py || exit 1; done
 
 release: .venv/.release ## build and check the wheel and the sdist of the version in pyproject.toml
 	@.ci/release
 
-test-wheel: .venv/.dev ## build the wheel, install it into an environment of its own, and ask it
+test-wheel: .venv/.dev ## build the wheel, install it into a new environment, and make it answer
 	@.ci/test-wheel
 
-test-vllm: .venv-vllm/.done ## the vLLM engine's tests, with vLLM's CPU build, in an environment of its own
+test-vllm: .venv-vllm/.done ## the vLLM engine's tests, with vLLM's CPU build, in a separate environment
 	OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind .venv-vllm/bin/python -m pytest -W default --timeout 600 \
 		tests/workers/engines/vllm/test_engine.py tests/workers/engines/vllm/test_settings.py
 
-test-browser: .venv/.dev ## the notebooks in a real JupyterLab, in Chromium (apt install chromium)
+FRONT := deploy/gateway/console/front
+
+console: $(FRONT)/node_modules/.done ## the console's page, built from TypeScript (needs Node); its files are committed
+	cd $(FRONT) && npm run --silent check && npm run --silent build
+
+$(FRONT)/node_modules/.done: $(FRONT)/package-lock.json
+	cd $(FRONT) && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+test-browser: .venv/.dev $(FRONT)/node_modules/.done ## notebooks and the console in Chromium (apt install chromium npm)
 	.venv/bin/python -m pytest -m browser --timeout 600
 
 test-cluster: .venv/.dev ## clusters of several Ray nodes, Ray jobs, and what happens when parts of them die
@@ -118,7 +127,7 @@ test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of
 	@touch $@
 
 # vLLM's CPU build wants another transformers than we do, and its torch by itself, first (`docs/engines.md`, vLLM on a CPU).
-# It asks for packages that there are for CUDA alone, and that break its imports where there is none.
+# It requires packages that exist only for CUDA and break its imports on a machine without CUDA.
 .venv-vllm/.done: pyproject.toml constraints-vllm.txt
 	@echo "Setting up .venv-vllm: quackllm and vLLM's CPU build"
 	test -e .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm

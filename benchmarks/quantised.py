@@ -53,7 +53,9 @@ def main() -> None:
     parser.add_argument("--prompt-form", help="the form that the model was trained on")
     parser.add_argument("--database", default="", help="what the questions of a file are asked about")
     parser.add_argument("--limit", type=int, help="only so many questions, evenly spread")
-    parser.add_argument("--n-ctx", type=int, default=4096, help="the most tokens of prompt and answer together")
+    parser.add_argument(
+        "--n-ctx", type=int, default=4096, help="maximum number of tokens of prompt and answer together"
+    )
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--forms", nargs="+", default=[*TYPES, "int8"], help="left out: all four")
     parser.add_argument("--json", action="store_true")

@@ -136,4 +136,4 @@ def show_status(status: ModelStatus) -> None:
     stdout.print(table)
     for replica in status.replicas:
         if replica.paused_seconds:
-            stdout.print(f"{replica.name} is paused for {replica.paused_seconds:.0f} s: its service asks for it.")
+            stdout.print(f"{replica.name} is paused for {replica.paused_seconds:.0f} s, as its service requested.")

@@ -149,5 +149,5 @@ def _read_line(line: str) -> tuple[str, dict[str, str]]:
     before, dashes, _ = line.strip().partition("--")
     given, after = QUACKLLM.read(line.strip()[len(before) :] if dashes else "")
     if before and after:
-        raise RequestError(f"{after!r} stands behind the options", hint=f"type: %quackllm {before.strip()} --model …")
+        raise RequestError(f"{after!r} comes after the options", hint=f"type: %quackllm {before.strip()} --model …")
     return (before.strip() or after).strip("\"'"), given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ import duckdb
 
 from ..workers import connect_fleet, event_loop
 from .calls.model_estimate import ModelEstimate, PlannedRequest
-from .functions.macros import create_macros, sync_model_macros
+from .functions.macros import create_alias_macros, create_macros, sync_model_macros
 from .functions.registry import register_functions
 from .planner.modes import LiveAnswers
 from .raw_sql import execute_raw
@@ -22,7 +22,7 @@ FETCH_METHODS = (
     "fetchone", "fetchmany", "fetchall", "fetchnumpy", "fetchdf", "fetch_df", "fetch_df_chunk", "df", "torch", "tf",
     "to_arrow_table", "to_arrow_reader", "complete",
 )  # fmt: skip
-"""Methods of a connection that read on in a result: rows are computed, and models asked, while they run."""
+"""Methods of a connection that read a result: while they run, rows are computed and models called."""
 PARTIAL_FETCH_METHODS = {"fetchone", "fetchmany", "fetch_df_chunk", "to_arrow_reader"}
 """Those of them after which there may be more to read."""
 
@@ -96,7 +96,7 @@ class Connection(duckdb.DuckDBPyConnection):
     def _submit(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         with statement_scope(self, query, args[0] if args else kwargs.get("values")):
             result = duckdb.DuckDBPyConnection._submit(self, query, *args, **kwargs)
-        if "stream" not in args:  # Whatever else is asked for has been read whole by now.
+        if "stream" not in args:  # Any other result has been read to its end by now.
             _finish_result(self)
         return result
 
@@ -137,9 +137,14 @@ for _name in FETCH_METHODS:
 
 
 def connect(
-    path: str | Path = ":memory:", *, model: str | None = None, cluster: str | None = None, read_only: bool = False
+    path: str | Path = ":memory:",
+    *,
+    model: str | None = None,
+    cluster: str | None = None,
+    read_only: bool = False,
+    aliases: Sequence[str] = (),
 ) -> Connection:
-    """Open a DuckDB database whose SQL can ask language models.
+    """Open a DuckDB database whose SQL can call language models.
 
     Args:
         path: a database file, or ':memory:'.
@@ -147,30 +152,39 @@ def connect(
         cluster: where models answer. None: this process, with no Ray; 'local': a Ray on this machine;
             'auto' or an address: a running Ray cluster.
         read_only: open the file without being able to change it.
+        aliases: also the names and arguments of other databases: 'snowflake', 'bigquery', 'databricks', 'motherduck'.
 
     Raises:
         UnknownModelError: the default model is not deployed.
         SetupError: no cluster answers at the address.
+        RequestError: there are no aliases of that name.
     """
-    return register(duckdb.connect(str(path), read_only=read_only), model=model, cluster=cluster)
+    opened = duckdb.connect(str(path), read_only=read_only)
+    return register(opened, model=model, cluster=cluster, aliases=aliases)
 
 
 def register(
-    connection: duckdb.DuckDBPyConnection, *, model: str | None = None, cluster: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    model: str | None = None,
+    cluster: str | None = None,
+    aliases: Sequence[str] = (),
 ) -> Connection:
     """Give a connection that exists our functions; it stays the same object, and watches its statements from now on.
 
     Args:
         connection: any DuckDB connection.
-        model, cluster: as for `connect`.
+        model, cluster, aliases: as for `connect`.
     """
     if isinstance(connection, Connection):
         _release(connection)
-    return _wrap(connection, open_session(connect_fleet(cluster), model))
+    ours = _wrap(connection, open_session(connect_fleet(cluster), model))
+    create_alias_macros(ours, find_session(ours), aliases)
+    return ours
 
 
 def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[ModelEstimate]:
-    """Return what a statement would ask of each model and what that would cost; nothing is asked.
+    """Return the calls that a statement would make of each model, and their cost; no model is called.
 
     Args:
         connection: where it would run.
@@ -178,7 +192,7 @@ def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[M
         parameters: the values of its parameters.
 
     Raises:
-        RequestError: nothing in it asks a model, or it cannot be run ahead; the message says why.
+        RequestError: nothing in it calls a model, or it cannot be run ahead; the message says why.
         duckdb.Error: it cannot be run.
     """
     from .planner.estimate import estimate as estimated

@@ -1,4 +1,4 @@
-"""Turns kept as tables: one row, the answer with its history, which SQL and another process continue by its name."""
+"""Turns stored as tables: one row, the answer with its history; SQL and other processes continue it by its name."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ READ_ONLY = "SELECT readonly FROM duckdb_databases() WHERE database_name = curre
 
 
 def check_turn_name(connection: Connection, name: str) -> None:
-    """Make sure that a turn can be kept under this name, before it is paid for.
+    """Make sure that a turn can be stored under this name, before the call is paid for.
 
     Raises:
         RequestError: it is no name, or one of a table that holds something else, or nothing can be written here.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise RequestError(f"{name!r} cannot name a table and a variable", hint="write a name like q1")
+        raise RequestError(f"{name!r} is not a name for a table and a variable", hint="write a name like q1")
     for table, comment in execute_raw(connection, TABLES_AND_VIEWS):
         if table.lower() == name.lower() and comment != TURN_COMMENT:
             before = quote_identifier(f"{name}_before")
             hint = f"write another name, or type: ALTER TABLE {quote_identifier(name)} RENAME TO {before}"
-            raise RequestError(f"there is a table {table} already, and it holds no turn of a conversation", hint=hint)
+            raise RequestError(
+                f"there is a table {table} already, and it does not contain a turn of a conversation", hint=hint
+            )
     if execute_raw(connection, READ_ONLY)[0][0]:
         raise RequestError(
             f"the table {name} cannot be written: the database is open for reading only", hint="leave out the output"
@@ -57,19 +59,19 @@ def save_response(connection: Connection, name: str, response: Response, column:
 def save_turn(
     connection: Connection, name: str, row: Mapping[str, Any], sql_type: str, column: str | None = None
 ) -> None:
-    """Keep a STRUCT of this SQL type that has a `history`; else as `keep_response`."""
+    """Store a STRUCT of this SQL type that has a `history`; else as `keep_response`."""
     value = f"$1::{sql_type} AS {quote_identifier(column)}" if column else f"unnest($1::{sql_type})"
     connection.execute(f"CREATE OR REPLACE TABLE {quote_identifier(name)} AS SELECT {value}", [dict(row)])
     connection.execute(f"COMMENT ON TABLE {quote_identifier(name)} IS '{TURN_COMMENT}'")
 
 
 def list_turns(connection: Connection) -> list[str]:
-    """Return the names of the turns that are kept here."""
+    """Return the names of the turns that the database stores."""
     return sorted(table for table, comment in execute_raw(connection, TABLES_AND_VIEWS) if comment == TURN_COMMENT)
 
 
 def has_table(connection: Connection, name: str) -> bool:
-    """Whether there is a table or view of that name, kept turn or not."""
+    """Whether there is a table or view of that name, stored turn or not."""
     return name.lower() in {table.lower() for table, _ in execute_raw(connection, TABLES_AND_VIEWS)}
 
 
@@ -95,7 +97,7 @@ def load_turn(connection: Connection, name: str) -> dict[str, Any] | None:
     turns = [row] if "history" in row else [value for value in row.values() if is_turn(value)]
     if len(turns) != 1 and not (len(row) == 1 and None in row.values()):
         hint = "a turn is a response: SELECT llm_chat('…') AS response"
-        raise RequestError(f"the table {name} holds {'several turns' if turns else 'no turn'}", hint=hint)
+        raise RequestError(f"the table {name} contains {'several turns' if turns else 'no turn'}", hint=hint)
     return turns[0] if turns else None
 
 

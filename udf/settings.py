@@ -32,15 +32,31 @@ class StatementOptions(BaseModel):
     llm_progress: Annotated[Literal["auto", "on", "off", "log"], BeforeValidator(_switch)] = Field(
         "auto", description="whether progress is shown; 'auto': in a terminal and in a notebook; 'log': as plain lines"
     )
-    llm_max_calls: int | None = Field(None, ge=0, description="the most calls that one statement may make")
-    llm_max_tokens: int | None = Field(None, ge=0, description="tokens, read and written, after which it stops")
-    llm_max_money: float | None = Field(None, ge=0, description="money, by `prices.yaml`, after which it stops")
+    llm_max_calls: int | None = Field(None, ge=0, description="maximum number of calls of one statement")
+    llm_max_tokens: int | None = Field(
+        None, ge=0, description="maximum number of input and output tokens of one statement"
+    )
+    llm_max_money: float | None = Field(None, ge=0, description="maximum cost of one statement, by `prices.yaml`")
+    llm_accuracy: float | None = Field(
+        None, gt=0, le=1, description="the share of a typed function's answers that must be the model's own"
+    )
+    llm_recall: float | None = Field(
+        None, gt=0, le=1, description="the share of the inputs of which the model says TRUE that must be TRUE"
+    )
+    llm_precision: float | None = Field(
+        None, gt=0, le=1, description="the share of the inputs that are TRUE of which the model must say so"
+    )
+    llm_confidence: float = Field(0.95, gt=0, lt=1, description="the probability that what was stated holds")
+    llm_helper: str | None = Field(None, description="a smaller model that answers where it is sure")
+    llm_proxy: str = Field("builtin_encoder", description="the model whose vectors a proxy learns from; 'off' for none")
 
 
 class Settings(StatementOptions):
     """The keys of `settings.yaml`."""
 
-    store_max_bytes: int = Field(4 << 30, ge=1 << 16, description="above it the oldest answers of the call store go")
+    store_max_bytes: int = Field(
+        4 << 30, ge=1 << 16, description="maximum size of the call store; the oldest answers are deleted first"
+    )
 
 
 SETTINGS = TypeAdapter(Settings)

@@ -20,7 +20,9 @@ from .session.session import Session, find_session
 from .session.statement import Statement
 from .variables import options_from_variables, read_variables
 
-READS_CATALOG_PATTERN = re.compile(r"\b(text2sql|text2sql_detail|ask|llm_estimate|ai_explain)\s*\(", re.IGNORECASE)
+READS_CATALOG_PATTERN = re.compile(
+    r"\b(text2sql|text2sql_detail|ask|guarded_query|llm_estimate|ai_explain)\s*\(", re.IGNORECASE
+)
 ESTIMATE_PATTERN = re.compile(r"\b(llm_estimate|ai_explain)\s*\(", re.IGNORECASE)
 SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
 ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
@@ -33,7 +35,7 @@ CACHED_BYTES_SQL = """
 
 
 def split_script(connection: duckdb.DuckDBPyConnection, query: Any) -> list[Any]:
-    """Split a script that asks: each of its statements is planned, and sees what the ones before it made."""
+    """Split a script that calls models: each statement is planned, and sees what the earlier ones created."""
     if isinstance(query, str) and (
         SET_VARIABLE_PATTERN.search(query) or _model_call_pattern(find_session(connection)).search(query)
     ):
@@ -73,7 +75,7 @@ def _cached_bytes(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> int:
 def statement_scope(
     connection: duckdb.DuckDBPyConnection, query: Any, parameters: Any = None, *, planned: bool = True
 ) -> Iterator[None]:
-    """Prepare for a statement, ask what it will ask, and watch it run."""
+    """Prepare for a statement, make its calls ahead, and watch it run."""
     session = find_session(connection)
     text = query if isinstance(query, str) else getattr(query, "query", "")
     with session.lock:
@@ -128,8 +130,9 @@ def _before_statement(connection: duckdb.DuckDBPyConnection, session: Session, t
         session.variables = None
     if READS_CATALOG_PATTERN.search(text):
         from .text2sql.schema.catalog import read_catalog
+        from .text2sql.schema.data_frames import caller_frame, with_data_frames
 
-        session.catalog = read_catalog(connection)
+        session.catalog = with_data_frames(connection, read_catalog(connection), caller_frame())
         _open_database(connection, session)
     if ESTIMATE_PATTERN.search(text):
         from .planner.explain import explanations_for_statement

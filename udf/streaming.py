@@ -21,12 +21,12 @@ from .variables import options_from_variables, read_variables
 class StreamedAnswer:
     """One answer, for a thread to iterate over: pieces of text, and the whole Response last.
 
-    Begins to ask at once. A known answer comes in one piece; a whole one is kept in the call store. The connection's
-    budget holds for it.
+    The request is sent at once. A cached answer arrives in one piece; a complete answer is stored in the call store.
+    The connection's budget applies.
 
     Args:
         connection: whose models, store and budget.
-        request: what to ask.
+        request: the request.
         model: the model's name; None: the connection's default.
         store: as for a statement: 'on', 'off' or 'refresh'.
 

@@ -22,9 +22,10 @@ PROMPT_VALUE = "quackllm_prompt_value"
 """The macro that every prompt passes through."""
 NOT_IN_ARROW = (
     "NULL::BIT", "NULL::TIMETZ", "NULL::UHUGEINT", "NULL::TIMESTAMPTZ", "NULL::TIMESTAMPTZ_NS", "NULL::GEOMETRY",
-    "get_type(1)",
+    "get_type(1)", "NULL::JSON[]",
 )  # fmt: skip
-"""Values of the types that a function would not get whole; TYPE it would not get at all."""
+"""Values of the types that a function would not get whole; TYPE it would not get at all. A LIST of JSON would be one of
+VARCHAR, whose texts are written in quotes."""
 PROMPT_VALUE_SQL = functools.reduce(
     lambda sql, type_name: f"replace_type({sql}, {type_name}, '')", NOT_IN_ARROW, "given"
 )

@@ -71,7 +71,7 @@ def bind(sql: str, schema: Schema) -> BindError | None:
 
 
 def binder_for(schema: Schema) -> Binder:
-    """Return the copy of a schema; the last ones are kept."""
+    """Return the copy of a schema; the most recent copies are cached."""
     return BINDERS.of(schema)
 
 
@@ -94,7 +94,7 @@ def bind_error(cursor: duckdb.DuckDBPyConnection, sql: str) -> BindError | None:
 class ReusedBinder:
     """Binds queries to thousands of small schemas: one instance, emptied for each, where a new one takes 25 ms.
 
-    For one thread, and for SQL that is not a stranger's: nothing but the order of calls keeps schemas apart.
+    For one thread, and for SQL that is only bound: nothing but the order of calls keeps schemas apart.
     """
 
     def __init__(self) -> None:

@@ -87,7 +87,7 @@ class TrainingError(QuackLLMError):
 
 
 class ExportError(QuackLLMError):
-    """A model cannot be written in the form asked for; nothing half-written is left."""
+    """A model cannot be written in the requested format; no incomplete file is left."""
 
 
 class ProviderError(QuackLLMError):

@@ -1,4 +1,4 @@
-"""What the option `extra` may hold: any field of a service but those that decide who is asked, how often, for how much.
+"""What the option `extra` may contain: a service's fields, except those that decide the model, the count and the cost.
 
 A key, a price and a budget speak of a model, of calls and of tokens. A field of `extra` overrides the one of that name
 in the body that is sent, so that `extra: {"model": "dear"}` would ask another model than the one that is paid for.
@@ -76,7 +76,7 @@ def check_extra(extra: dict[str, Any]) -> None:
     """
     for name in extra:
         if found := _RESERVED.get(normalize_field(name)):
-            raise RequestError(f"the field {name!r} is not passed on to a service", hint=found[1])
+            raise RequestError(f"the field {name!r} cannot be sent to a service", hint=found[1])
     check_encodable(extra, "extra")
 
 
@@ -94,9 +94,11 @@ def check_encodable(value: Any, name: str) -> None:
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise RequestError(f"{name} holds half of a surrogate pair, which is no text") from error
+        raise RequestError(f"{name} contains half of a surrogate pair, which is not valid text") from error
     except (ValueError, TypeError) as error:
-        raise RequestError(f"{name} cannot be written as JSON: {error}", hint="NaN and Infinity are none") from error
+        raise RequestError(
+            f"{name} cannot be written as JSON: {error}", hint="NaN and Infinity are not JSON"
+        ) from error
 
 
 def check_depth(value: Any, name: str) -> None:

@@ -89,7 +89,7 @@ class Response(Struct, frozen=True, gc=False):
     seconds: float = 0.0
     request_id: str | None = None
     embedding: tuple[float, ...] | None = None
-    # The calls of tools that the model asks for, as the service's JSON; `output` is the same where it wrote no text.
+    # The tool calls that the model requests, as the service's JSON; `output` is the same where it wrote no text.
     tool_calls: str | None = None
     # The probabilities of the first tokens of `output`, where they were asked for and the engine gives them.
     logprobs: tuple[TokenLogprobs, ...] | None = None

@@ -42,16 +42,20 @@ class Options(BaseModel):
         None, gt=0, le=1, description="sample among the likeliest tokens up to this probability"
     )
     top_k: int | None = Field(None, ge=1, description="sample among this many tokens")
-    max_tokens: int | None = Field(None, ge=1, description="the most tokens of an answer")
+    max_tokens: int | None = Field(None, ge=1, description="maximum number of tokens of an answer")
     stop: Annotated[tuple[str, ...], BeforeValidator(_strings)] = Field((), description="texts that end the answer")
     seed: int | None = Field(None, description="the service's random seed")
-    presence_penalty: float | None = Field(None, ge=-2, le=2, description="discourage what was said already")
-    frequency_penalty: float | None = Field(None, ge=-2, le=2, description="discourage what was said often")
+    presence_penalty: float | None = Field(
+        None, ge=-2, le=2, description="discourage tokens that the text contains already"
+    )
+    frequency_penalty: float | None = Field(
+        None, ge=-2, le=2, description="discourage tokens that the text contains often"
+    )
     response_format: Annotated[dict[str, Any] | None, BeforeValidator(_from_json)] = Field(
         None, description="a JSON schema, or the service's own response_format object"
     )
-    draw: int = Field(0, description="another number asks for a fresh answer to the same request")
-    timeout_seconds: float | None = Field(None, gt=0, description="give up on one attempt after this long")
+    draw: int = Field(0, description="another number requests a new answer to the same request")
+    timeout_seconds: float | None = Field(None, gt=0, description="time limit of one attempt")
     extra: Annotated[dict[str, Any], BeforeValidator(_from_json)] = Field(
         default_factory=dict, description="fields passed to the service or engine as they are"
     )
@@ -126,7 +130,7 @@ def options_from_json(text: str | None) -> Options:
     except json.JSONDecodeError as error:
         raise RequestError(f"options are not JSON: {text!r}", hint="write {'temperature': 0.2}") from error
     if not isinstance(given, dict):
-        raise RequestError(f"options are no JSON object: {text!r}", hint="write {'temperature': 0.2}")
+        raise RequestError(f"options are not a JSON object: {text!r}", hint="write {'temperature': 0.2}")
     return read_options(given)
 
 

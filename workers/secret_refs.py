@@ -1,4 +1,4 @@
-"""Secrets are references: `env:NAME` is read on the worker, and no secret is ever printed, kept or sent elsewhere."""
+"""Secrets are references: `env:NAME` is read on the worker, and no secret is ever printed, stored or sent elsewhere."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def hide(key: str, value: Any) -> Any:
     if name == "proxy" and isinstance(value, str):
         return SecretStr(value) if has_password(value) or _is_reference(value) else value
     if name == "extra":
-        return _hidden(value, lambda field, text: bool(SECRET_NAME.search(field)) or _is_reference(text))
+        return _hidden(value, _is_secret_field)
     return value
 
 
@@ -97,6 +97,12 @@ def holds_secret(key: str, value: Any) -> bool:
     map_secrets(hide(key, value), lambda _, secret: secrets.append(redact(secret)))
     is_address = isinstance(value, str) and key.rpartition(".")[2] in ("base_url", "proxy")
     return HIDDEN in secrets or (is_address and bool(secrets_in_address(value)))
+
+
+def _is_secret_field(name: str, text: str) -> bool:
+    """Whether a field of a body holds a secret: by its name, as a reference, or as a token that looks like one."""
+    is_token = name.lower().endswith("token") and bool(TOKEN_LIKE.fullmatch(text))  # No eos_token: "</s>".
+    return is_token or bool(SECRET_NAME.search(name)) or _is_reference(text)
 
 
 def _is_reference(text: str) -> bool:

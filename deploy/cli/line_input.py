@@ -10,7 +10,7 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.shortcuts import CompleteStyle
 
-from ...workers.home import home_folder
+from ...workers.home import home_folder, touch_private
 
 
 def read_inputs(
@@ -30,7 +30,7 @@ def read_inputs(
         return not text.strip() or is_complete(text)
 
     history = home_folder() / f"{name}_history"
-    history.touch(mode=0o600)
+    touch_private(history)
     session: PromptSession[str] = PromptSession(
         prompt,
         prompt_continuation=continuation,

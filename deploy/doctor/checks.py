@@ -45,7 +45,7 @@ def run_checks(default: str | None, cluster: str | None, ask: bool) -> Iterator[
     findings = list(check_models(specs, machine, default))
     yield from findings
     if ask and (invalid or _broken(home)):
-        yield Finding("models", "broken", "no model was asked, because of the above", "quackllm doctor --ask")
+        yield Finding("models", "broken", "no model was called, because of the problems above", "quackllm doctor --ask")
     elif ask:
         yield from probe_models([spec for name, spec in specs.items() if name not in _broken(findings)], cluster)
 

@@ -26,11 +26,11 @@ def probe_models(specs: Iterable[ModelSpec], cluster: str | None) -> Iterator[Fi
                 ((response,),) = connection.execute(QUESTION, {"model": spec.name}).fetchall()
             except QuackLLMError as error:
                 fix = error.hint or f"export its key, or quackllm deploy {spec.name} {spec.type} … with another"
-                yield Finding(spec.name, "broken", f"asked: {error.message}", fix)
+                yield Finding(spec.name, "broken", f"test request: {error.message}", fix)
                 continue
             failure = response["error"]
             if failure and response["finish_reason"] != "length":
-                message = f"asked: {failure['code']}: {failure['message']}"
+                message = f"test request: {failure['code']}: {failure['message']}"
                 yield Finding(spec.name, "broken", message, "see docs/errors.md")
             else:
-                yield Finding(spec.name, "ok", f"asked, and it answered in {response['seconds']:.1f} s")
+                yield Finding(spec.name, "ok", f"it answered a test request in {response['seconds']:.1f} s")

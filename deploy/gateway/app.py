@@ -10,6 +10,10 @@ from fastapi import APIRouter, FastAPI
 from ... import __version__
 from .byzer.routes import router as byzer
 from .chat2db.routes import router as chat2db
+from .console.overview import router as console_overview
+from .console.page import router as console_page
+from .console.questions import router as console_questions
+from .console.statements import router as console_statements
 from .docs_pages import DESCRIPTION, add_pages
 from .error_handlers import add_error_handlers
 from .error_styles import error_styles
@@ -31,7 +35,8 @@ except ModuleNotFoundError as error:  # The extra `mcp` is not installed.
     mcp = None  # type: ignore[assignment]
 
 # Each router has its own file; a route that calls models takes `context: Admitted`.
-ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer)
+CONSOLE: tuple[APIRouter, ...] = (console_page, console_overview, console_questions, console_statements)
+ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer, *CONSOLE)
 ROUTERS += (mcp.router,) if mcp is not None else ()
 
 

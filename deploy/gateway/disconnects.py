@@ -21,7 +21,7 @@ async def unless_disconnected(client: Request, work: Awaitable[Result]) -> Resul
         work: the answering of its request. It runs in this task, which it may have entered cancel scopes of.
 
     Raises:
-        GatewayError: the client has left.
+        GatewayError: the client has disconnected.
     """
     here = asyncio.current_task()
     assert here
@@ -39,7 +39,7 @@ async def unless_disconnected(client: Request, work: Awaitable[Result]) -> Resul
         return await work
     except asyncio.CancelledError:
         if gone and here.uncancel() == 0:
-            raise GatewayError(499, "the client has left", code="client_gone") from None
+            raise GatewayError(499, "the client has disconnected", code="client_gone") from None
         raise
     finally:
         watching.cancel()

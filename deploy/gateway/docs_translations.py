@@ -56,13 +56,13 @@ CHINESE: dict[str, str] = {
     # bodies
     "a deployed model's name": "已部署模型的名称",
     "left out: 0, the likeliest answer": "省略时为 0，即最可能的答案",
-    "another seed asks for another answer; the same gives the same": (
+    "another seed requests another answer; the same seed gives the same answer": (
         "换一个种子得到另一个答案；相同的种子得到相同的答案"
     ),
-    "so many answers, each a draw of its own": "返回这么多个答案，每个单独抽样",
-    "another number asks for a fresh answer to the same request": "换一个数字，就同一请求得到新的答案",
+    "number of answers, each sampled separately": "返回这么多个答案，每个单独抽样",
+    "another number requests a new answer to the same request": "换一个数字，就同一请求得到新的答案",
     "fields passed to the service as they are": "原样传给服务的字段",
-    "read and left out": "接受，但不使用",
+    "accepted and ignored": "接受，但不使用",
     "the newer name of max_tokens": "max_tokens 的新名称",
     "The body of `POST /v1/chat/completions`.": "`POST /v1/chat/completions` 的请求体。",
     "One message; fields that a client's library adds to an earlier answer are ignored.": (
@@ -71,8 +71,8 @@ CHINESE: dict[str, str] = {
     "The body of `POST /v1/completions`; token ids are not supported.": (
         "`POST /v1/completions` 的请求体；不接受 token id。"
     ),
-    "a deployed model that makes embeddings": "能生成向量的已部署模型",
-    "must be what the model makes, or left out": "必须与模型的维数一致，或省略",
+    "a deployed embedding model": "能生成向量的已部署模型",
+    "must be the length of the model's vectors, or left out": "必须与模型的维数一致，或省略",
     "The body of `POST /v1/embeddings`; token ids are not supported.": (
         "`POST /v1/embeddings` 的请求体；不接受 token id。"
     ),
@@ -80,7 +80,7 @@ CHINESE: dict[str, str] = {
     "an address, or `data:image/png;base64,…`": "网址，或 `data:image/png;base64,…`",
     "Where an image is.": "图片的位置。",
     "Options of a stream; unknown ones are ignored.": "流式输出的格式；不认识的字段不起作用。",
-    "a text, or parts: texts, images, and what else the service takes": "文本，或由文本、图片等组成的列表",
+    "a text, or parts: texts, images, and whatever else the service accepts": "文本，或由文本、图片等组成的列表",
     "A piece of text in a message.": "消息中的一段文字。",
     # text2sql
     "A question to SQL": "问题转 SQL",
@@ -95,11 +95,11 @@ CHINESE: dict[str, str] = {
         "DDL 或 M-Schema 文本；已配置数据库时也可以是表名；省略时为整个数据库"
     ),
     "one of `databases.yaml`; left out: the only one there": "`databases.yaml` 中的一个；省略时为其中唯一的一个",
-    "the SQL to write, for a `db_schema`; left out: DuckDB's": "只有 `db_schema` 时要写的 SQL 方言；省略时为 DuckDB",
-    "what else the model should know": "模型还应知道的参考信息",
+    "the SQL dialect, with `db_schema`; left out: DuckDB's": "只有 `db_schema` 时要写的 SQL 方言；省略时为 DuckDB",
+    "additional information for the model": "模型还应知道的参考信息",
     "left out: the only one deployed, else the built-in one": "省略时为唯一已部署的模型，否则为内置模型",
     "run the SQL on the database, which it cannot change": "在数据库上执行该 SQL；它不能修改数据库",
-    "the most rows that `run` returns": "`run` 最多返回的行数",
+    "maximum number of rows that `run` returns": "`run` 最多返回的行数",
     # MCP
     "The Model Context Protocol": "模型上下文协议（MCP）",
     "Answer a client of the Model Context Protocol (streamable HTTP, without sessions).": (
@@ -118,7 +118,7 @@ CHINESE: dict[str, str] = {
     ),
     "An earlier message of the conversation.": "之前对话中的一条消息。",
     "earlier turns: [question, answer], or {role, content}": "之前的对话：[问, 答] 或 {role, content}",
-    "the most tokens of the answer": "答案的最大 token 数",
+    "maximum number of tokens of the answer": "答案的最大 token 数",
     # Byzer
     "Byzer's REST": "Byzer 的 REST 接口",
     'Return one object a row; an answer is a list of JSON texts: `json.loads(reply[0]["value"][0])["output"]`.': (

@@ -33,4 +33,4 @@ def _read(error: Exception) -> GatewayError:
         return unreadable_body(error)
     if isinstance(error, HTTPException):
         return GatewayError(error.status_code, str(error.detail), code=CODES.get(error.status_code, "http_error"))
-    return GatewayError(500, "the gateway failed; its log says more", code="server_error")
+    return GatewayError(500, "the gateway failed; see its log", code="server_error")

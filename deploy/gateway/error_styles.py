@@ -44,7 +44,7 @@ def route_class_with_errors(write_error: Callable[[GatewayError], Response]) -> 
 
 
 def reply_error(scope: Scope, error: GatewayError) -> Response:
-    """Return an error in the protocol of the requested path; OpenAI's if no route has that path.
+    """Return an error in the protocol of the requested path; in OpenAI's if no route has that path.
 
     Adds the standard HTTP headers: when to retry, and that a key is required.
 

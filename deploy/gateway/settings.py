@@ -19,21 +19,29 @@ class GatewaySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", description="the address to listen on; only this machine unless there are keys")
-    port: int = Field(8000, ge=0, le=65535, description="the port to listen on; 0: any that is free")
-    host_names: tuple[str, ...] = Field((), description="further names of the host, where a proxy stands before it")
+    port: int = Field(8000, ge=0, le=65535, description="the port to listen on; 0: any free port")
+    host_names: tuple[str, ...] = Field((), description="further names of the host, if it is behind a proxy")
     cluster: str | None = Field(None, description="Ray's address, or 'auto'; left out: models answer in this process")
     keys: Path | None = Field(None, description="the file of API keys; left out: `keys.yaml` in QUACKLLM_HOME")
     databases: Path | None = Field(None, description="names and URLs; left out: `databases.yaml` in QUACKLLM_HOME")
     database_urls: dict[str, SecretStr] = Field({}, description="names and URLs, in place of the file")
     replicas: int = Field(2, ge=1, description="gateways on a cluster")
-    most_body_bytes: int = Field(8 << 20, ge=1024, description="a larger body is refused with 413")
-    most_held_bytes: int = Field(256 << 20, ge=1024, description="bodies of all requests under way; more get 503")
-    most_at_once: int = Field(2000, ge=1, description="requests under way in one process; more get 503")
-    most_connections: int = Field(5000, ge=1, description="open connections of one process; more get 503")
-    request_seconds: float = Field(600.0, gt=0, description="how long an answer may take")
-    statement_seconds: float = Field(30.0, gt=0, le=30, description="how long a query or a select list may compute")
-    statement_megabytes: int = Field(512, ge=64, description="how much memory one of them may take")
-    body_seconds: float = Field(30.0, gt=0, description="how long a client may take to send its request")
+    most_body_bytes: int = Field(
+        8 << 20, ge=1024, description="maximum size of a request's body; a larger one gets 413"
+    )
+    most_held_bytes: int = Field(
+        256 << 20, ge=1024, description="maximum size of all bodies of requests in flight; more get 503"
+    )
+    most_at_once: int = Field(
+        2000, ge=1, description="maximum number of requests in flight in one process; more get 503"
+    )
+    most_connections: int = Field(
+        5000, ge=1, description="maximum number of open connections of one process; more get 503"
+    )
+    request_seconds: float = Field(600.0, gt=0, description="time limit of an answer")
+    statement_seconds: float = Field(30.0, gt=0, le=30, description="time limit of a query or a select list")
+    statement_megabytes: int = Field(512, ge=64, description="memory limit of a query or a select list")
+    body_seconds: float = Field(30.0, gt=0, description="time limit for a client to send its request")
 
     @property
     def keys_path(self) -> Path:

@@ -72,9 +72,9 @@ class Gateway:
             GatewayError: too many requests are in flight, of all clients or of this key.
         """
         if self.in_flight.total() >= self.settings.most_at_once:
-            raise GatewayError(503, "too many requests are under way", code="overloaded", retry_after_seconds=1)
+            raise GatewayError(503, "too many requests are in flight", code="overloaded", retry_after_seconds=1)
         if limit is not None and self.in_flight[key] >= limit:
-            message = f"the key {key} may have {limit} requests under way at once"
+            message = f"the key {key} may have {limit} requests in flight"
             raise GatewayError(429, message, code="too_many_at_once", retry_after_seconds=1)
         self.in_flight[key] += 1
 

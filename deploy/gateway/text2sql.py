@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -58,9 +58,9 @@ class QuestionBody(RequestModel):
         description="DDL or M-Schema text; of a database also names of its tables; left out: all of it",
     )
     database: str | None = Field(None, description="one of `databases.yaml`; left out: the only one there")
-    dialect: str | None = Field(None, description="the SQL to write, for a `db_schema`; left out: DuckDB's")
+    dialect: str | None = Field(None, description="the SQL dialect, with `db_schema`; left out: DuckDB's")
     evidence: str | None = Field(
-        None, max_length=MAX_QUESTION_CHARACTERS, description="what else the model should know"
+        None, max_length=MAX_QUESTION_CHARACTERS, description="additional information for the model"
     )
     notes: str | None = Field(
         None,
@@ -74,7 +74,7 @@ class QuestionBody(RequestModel):
     )
     detail: bool = Field(False, description="return `confidence`, `alternatives`, `warnings` and `prompt` too")
     run: bool = Field(False, description="run the SQL on the database, which it cannot change")
-    max_rows: int = Field(100, ge=1, le=10_000, description="the most rows that `run` returns")
+    max_rows: int = Field(100, ge=1, le=10_000, description="maximum number of rows that `run` returns")
 
 
 @router.post("/text2sql", summary="A question to SQL")
@@ -82,8 +82,8 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     """Return the SQL for a question, and whether the database accepts it; with `run`, its first rows."""
     opened = choose_database(visit, body.database, body.db_schema)
     if body.run and opened is None:
-        raise RequestError("there is nothing to run on", hint="name a `database` of databases.yaml")
-    names = [name.strip() for name in (body.model or "").split(",") if name.strip()]
+        raise RequestError("`run` needs a database", hint="name a `database` of databases.yaml")
+    names: list[str | None] = [name.strip() for name in (body.model or "").split(",") if name.strip()]
     spec, *others = [await text2sql_model(visit, name) for name in names or [None]]
     target = QuestionTarget(visit, spec, opened, body.db_schema or "", body.dialect, tuple(others))
     messages = [Message("system", body.evidence)] if body.evidence else []
@@ -125,7 +125,7 @@ def choose_database(visit: RequestContext, name: str | None, db_schema: str | No
     if not names:
         raise SchemaError("there is no schema to ask about", hint="send `db_schema`, or fill databases.yaml")
     if len(names) > 1:
-        raise RequestError(f"there are several databases: {', '.join(names)}", hint="say which: `database`")
+        raise RequestError(f"there are several databases: {', '.join(names)}", hint="name one of them in `database`")
     return databases.open(names[0])
 
 
@@ -144,8 +144,23 @@ async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """One request to a model for a question, and what came back.
+
+    Args:
+        request: everything that was sent.
+        answer: the model's.
+        calls: how many calls it needed; 0: the answer came from the call store.
+    """
+
+    request: Request
+    answer: Answer
+    calls: int
+
+
+@dataclass(frozen=True)
 class QuestionTarget:
-    """The model and the schema for a question.
+    """The model and the schema for a question; `exchanges` holds what was sent for it so far.
 
     Args:
         visit: the admitted request.
@@ -162,6 +177,7 @@ class QuestionTarget:
     db_schema: str
     dialect: str | None
     others: tuple[ModelSpec, ...] = ()
+    exchanges: list[Exchange] = field(default_factory=list)
 
     async def answer(self, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
         """Return the SQL in the database's dialect, checked by its EXPLAIN; or the reason why there is none.
@@ -180,7 +196,7 @@ class QuestionTarget:
         )
         files = self.opened.files if self.opened and schema.from_catalog else ()
         background = await asyncio.to_thread(read_background, question, schema, files, files_allowed=False)
-        run, find = self._run_query(schema, question.votes), self.opened.find_cells if files else None
+        run, find = self._run_query(schema, question.votes), self.opened.find_cells if self.opened and files else None
         effort = Effort(background, question.votes, run, find, tuple(others))
         try:
             async with asyncio.timeout(seconds):
@@ -197,7 +213,8 @@ class QuestionTarget:
         return database.try_run if votes > 1 or database.dialect in ("duckdb", "sqlite") else None
 
     async def _complete(self, spec: ModelSpec, mode: StoreMode, wanted: Request) -> Answer:
-        (answer,), _ = await complete_in_parts(self.visit, spec, [wanted], mode)
+        (answer,), calls = await complete_in_parts(self.visit, spec, [wanted], mode)
+        self.exchanges.append(Exchange(wanted, answer, calls))
         if answer.error and (answer.error.status or answer.error.retryable):
             raise_for_failure(answer)  # The service failed. (If the model declines the question, that is an answer.)
         return answer
@@ -213,7 +230,9 @@ class QuestionTarget:
             return _translating(schema, wanted) if wanted else None
         database = self.opened.database
         if wanted not in (None, database.dialect):
-            raise RequestError(f"{database.product} does not speak {self.dialect}", hint="leave out `dialect`")
+            raise RequestError(
+                f"{database.product} does not use the dialect {self.dialect}", hint="leave out `dialect`"
+            )
         return lambda sql: database.fit(sql, schema)
 
 
@@ -222,7 +241,7 @@ def _translating(schema: Schema, dialect: str) -> TargetCheck:
         try:
             return transpile(sql, schema, dialect), None
         except SqlglotError as error:
-            return sql, Failure("dialect", f"it cannot be said in the dialect {dialect}: {error}")
+            return sql, Failure("dialect", f"it cannot be written in the dialect {dialect}: {error}")
 
     return fit
 

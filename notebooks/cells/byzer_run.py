@@ -47,7 +47,7 @@ def run_byzer_sql(notebook: NotebookConnection, text: str) -> Result | None:
             _command(connection, statement.split()[1:])
         else:
             hint = HINTS.get(first, "a %%sql cell runs DuckDB's SQL, and `quackllm --help` lists the commands")
-            raise RequestError(f"{first} is a statement of Byzer's that there is not here", hint=hint)
+            raise RequestError(f"{first} is a statement of Byzer that quackllm does not have", hint=hint)
     return result
 
 
@@ -69,8 +69,8 @@ def _checked(connection: Connection, table: str) -> str:
     """
     for name, comment in connection.execute(TABLES_AND_VIEWS).fetchall():
         if name.lower() == table.lower() and comment != COMMENT:
-            message = f"there is a table {name} already, which no Byzer cell has made"
-            raise RequestError(message, hint="write another name behind `as`")
+            message = f"there is a table {name} already, which was not created by a Byzer cell"
+            raise RequestError(message, hint="write another name after `as`")
     return quote_identifier(table)
 
 
@@ -78,7 +78,7 @@ def _connect(connection: Connection, options: dict[str, str]) -> str:
     """Say that the model of `run command as LLM` answers.
 
     Raises:
-        RequestError: it is not deployed, or something else than answering is asked for.
+        RequestError: it is not deployed, or the statement wants something other than answers.
     """
     name, action = options.get("udfName", ""), options.get("action", "infer")
     if action != "infer":
@@ -117,9 +117,9 @@ def _command(connection: Connection, arguments: list[str]) -> None:
             raise RequestError("a model is removed by a command", hint=f"type: !quackllm undeploy {name}")
         case [command, *_] if command in ("deploy", "undeploy"):
             hint = f"type: !quackllm {command} …, with the same options"
-            raise RequestError("byzerllm's commands are quackllm's here", hint=hint)
+            raise RequestError("type quackllm's command instead of byzerllm's", hint=hint)
         case _:
-            raise RequestError("byzerllm has no such command here", hint="type: !quackllm --help")
+            raise RequestError("quackllm has no such byzerllm command", hint="type: !quackllm --help")
 
 
 def _models(connection: Connection) -> list[str]:

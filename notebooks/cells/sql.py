@@ -32,7 +32,7 @@ def sql(notebook: NotebookConnection, given: dict[str, str], text: str) -> Resul
         raise RequestError("there is no SQL", hint="write %sql FROM llm_models()   or a %%sql cell")
     name = given.get("output")
     if name is not None and not name.isidentifier():
-        raise RequestError(f"{name!r} cannot name a variable", hint="write --output df")
+        raise RequestError(f"{name!r} is not a name for a variable", hint="write --output df")
     result = run(notebook.connection(), text)
     if name is None or result is None:
         return result

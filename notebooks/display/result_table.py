@@ -34,7 +34,7 @@ class Result:
 
     Args:
         rows: as `run_query` returns them.
-        notes: what the statement's warnings said.
+        notes: the statement's warnings.
     """
 
     def __init__(self, rows: pa.Table, notes: Iterable[str] = ()) -> None:

@@ -127,9 +127,9 @@ def test_a_statement_that_asks_shows_how_far_it_is(opened: Open, service: StandI
     notebook = opened([LOAD, "%sql SELECT count(llm_result(llm_chat('row ' || i))) AS answers FROM range(400) t(i)"])
     notebook.run(0)
     notebook.start(1)
-    expect(notebook.output(1)).to_contain_text("asking")
+    expect(notebook.output(1)).to_contain_text("calling models")
     notebook.wait_for_the_end(1)
-    expect(notebook.output(1)).to_contain_text("asked 400 calls")
+    expect(notebook.output(1)).to_contain_text("made 400 calls")
     expect(notebook.output(1).locator("table")).to_contain_text("400")
 
 

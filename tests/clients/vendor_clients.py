@@ -153,8 +153,7 @@ def langchain(address: str) -> dict[str, Any]:
     call = model.bind_tools([WEATHER]).invoke(QUESTION)
     told = {"role": "tool", "tool_call_id": call.tool_calls[0]["id"], "content": "Sunny."}
     end = model.bind_tools([WEATHER]).invoke([{"role": "user", "content": QUESTION}, call, told])
-    # By default it sends token ids, for which it loads a tokenizer from the network.
-    embedder = OpenAIEmbeddings(model="glm-4", base_url=f"{address}/v1", api_key=KEY, check_embedding_ctx_length=False)
+    embedder = OpenAIEmbeddings(model="glm-4", base_url=f"{address}/v1", api_key=KEY)  # It sends token ids.
     return {
         "chat": model.invoke("hello").content,
         "stream": "".join(str(chunk.content) for chunk in model.stream("hello")),

@@ -58,7 +58,7 @@ def test_a_job_deploys_and_a_batch_is_whole_or_in_blocks(
     source, files = parquet(tmp_path, 400), ["--in", f"{tmp_path}/in*.parquet", "--sql", SQL]
     code, log = submit(grounds, "quackllm", "run", *files, "--out", str(tmp_path / "plain.parquet"))
     assert code == 0, log
-    assert "asked 1,028 calls" in log
+    assert "made 1,028 calls" in log
     assert service.count() == 1028
     plain = rows_of(tmp_path / "plain.parquet")
     assert plain == [(i, f"answer to: row {i}") for i in range(1200) if i % 7]

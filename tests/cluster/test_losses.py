@@ -191,7 +191,7 @@ def test_own_resources_place_replicas_and_the_environment_reaches_them(
     assert {replica.node for replica in replicas} == {node.node_id[:8]}
     assert connection.execute("SELECT llm_result(chat('x'))").fetchall() == [("answer to: x",)]
     assert KEY in service.requests()[0]["headers"]["Authorization"]
-    with pytest.raises(quackllm.QuackLLMError, match="wants 3 specials, the cluster has 2"):
+    with pytest.raises(quackllm.QuackLLMError, match="needs 3 specials, the cluster has 2"):
         quackllm.scale("chat", 3, cluster=grounds.address)
     with pytest.raises(quackllm.QuackLLMError, match="MY_API_KEY looks like a secret"):
         quackllm.deploy("chat", "echo", env_vars={"MY_API_KEY": "x"}, cluster=grounds.address)

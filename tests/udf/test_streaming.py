@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from msgspec.structs import replace
 from quackllm.udf.streaming import StreamedAnswer
 from quackllm.workers.errors import BudgetError, SetupError, UnknownModelError
 from quackllm.workers.messages import Message, Request, Response
@@ -41,7 +42,7 @@ def test_pieces_come_before_the_whole_answer_which_is_kept(connection, service: 
     assert response.history == (Message("user", LONG), Message("assistant", response.output))
     assert response.model == "chat"
     assert response.usage.output_tokens > 0
-    assert list(StreamedAnswer(connection, Request.of(LONG))) == [response.output, response]
+    assert list(StreamedAnswer(connection, Request.of(LONG))) == [response.output, replace(response, from_store=True)]
     assert connection.execute("SELECT llm_result(chat(?))", [LONG]).fetchall() == [(response.output,)]
     assert service.count() == 1
 

@@ -1,1 +1,1 @@
-"""The typed functions: what is asked, in which words, and how an answer becomes a value of its type or a reason."""
+"""The typed functions: their prompts, and how an answer becomes a value of its type or a reason."""

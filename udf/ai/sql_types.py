@@ -121,7 +121,7 @@ def without_extra_keys(structure: Structure, value: Any) -> Any:
 
 
 def json_schema(structure: Structure) -> dict[str, Any]:
-    """Return the JSON schema of the type: every value may be null; objects are closed, as OpenAI's strict mode asks."""
+    """Return the type's JSON schema: every value may be null; objects are closed, as OpenAI's strict mode requires."""
     if isinstance(structure, list):
         return {"type": ["array", "null"], "items": json_schema(structure[0])}
     if isinstance(structure, dict):

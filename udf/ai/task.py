@@ -1,4 +1,4 @@
-"""The task of a typed function: what the user asks, in which shape the answer comes, and the request that asks it."""
+"""The task of a typed function: its question, the shape of its answer, and the request that is sent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DIGITS, COUNT = "_digits", "_count"
 
 @dataclass(frozen=True)
 class Task:
-    """One question to be asked about many inputs.
+    """One question about many inputs.
 
     Args:
         function: what SQL calls it.
@@ -39,7 +39,7 @@ class Task:
         shape: of the answer.
         examples: inputs and answers that are shown before the input.
         chinese: whether it is put in Chinese.
-        draw: another number asks anew.
+        draw: another number requests a new answer.
     """
 
     function: str
@@ -82,13 +82,13 @@ class Task:
         return weighed(self.shape, answer, response.logprobs) if response.logprobs and not answer.code else answer
 
     def made_up(self, response: Response) -> Answer:
-        """Return some answer for an estimate: what is asked next shall have an input; NULL where it cannot be had."""
+        """Return some answer for an estimate, so that the next call has an input; NULL if no answer can be made up."""
         if isinstance(self.shape, Ranking):
             return Answer([*range(1, self.shape.count + 1)])
         return Answer(self.shape.read((*self.shape.choices, response.output or "")[0], ()).value)
 
     def repeat(self, request: Request, response: Response, answer: Answer) -> Request | None:
-        """Return what is asked once more where an answer cannot be used; None where that would be in vain.
+        """Return the second request after an answer that cannot be used; None if a second request would not help.
 
         The answer goes back with its fault; one that our own limit cut off may be longer the second time.
         """
@@ -135,7 +135,7 @@ def read_task(function: str, question: str | None, details: str | None, digits: 
 
 
 def _instruction(argument: Any, shape: Shape, given: dict[str, Any]) -> str:
-    """Return what the user asks as the prompt shows it."""
+    """Return the user's question as the prompt shows it."""
     if isinstance(argument, dict) and isinstance(shape, OneLabel | SomeLabels):
         return "\n".join(f"{_line(label)}: {meaning}" for label, meaning in argument.items())
     if isinstance(shape, OneLabel | SomeLabels):
@@ -160,7 +160,7 @@ def _labels(argument: Any) -> tuple[str, ...]:
     labels = list(argument) if isinstance(argument, list | dict) else []
     hint = "type a list of texts: ['praise', 'complaint'], or MAP {'praise': 'what it means', …}"
     if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
-        raise RequestError(f"these are no labels: {json.dumps(argument, ensure_ascii=False)}", hint=hint)
+        raise RequestError(f"these are not labels: {json.dumps(argument, ensure_ascii=False)}", hint=hint)
     if double := next((label for label in labels if labels.count(label) > 1), None):
         raise RequestError(f"the label {double!r} is there twice", hint=hint)
     return tuple(labels)
@@ -169,14 +169,14 @@ def _labels(argument: Any) -> tuple[str, ...]:
 def _structures(argument: Any) -> dict[str, Any]:
     if not isinstance(argument, dict) or not argument:
         raise RequestError(
-            f"these are no fields: {json.dumps(argument, ensure_ascii=False)}",
+            f"these are not fields: {json.dumps(argument, ensure_ascii=False)}",
             hint=f"type names and SQL types: {EXAMPLE}",
         )
     for name, structure in argument.items():
         check_structure(structure, name)
     double = [name for name in argument if [other.lower() for other in argument].count(name.lower()) > 1]
     if double:
-        raise RequestError(f"two fields have the name {double[0]!r}", hint="SQL does not tell upper from lower case")
+        raise RequestError(f"two fields have the name {double[0]!r}", hint="SQL ignores upper and lower case in names")
     return argument
 
 
@@ -192,7 +192,7 @@ def _score(argument: Any, given: dict[str, Any], _: bool) -> Score:
         raise RequestError("there is no criterion", hint="type ai_score(body, 'how angry the writer is')")
     low, high = given.get("low"), given.get("high")
     if not (isinstance(low, int | float) and isinstance(high, int | float) and low < high):
-        raise RequestError(f"no score lies from {low} to {high}", hint="type low := 0, high := 10")
+        raise RequestError(f"no score fits between {low} and {high}", hint="type low := 0, high := 10")
     return Score(float(low), float(high), bool(given.get(DIGITS)))
 
 
@@ -222,7 +222,7 @@ SHAPES: dict[str, Callable[[Any, dict[str, Any], bool], Shape]] = {
 }
 """The shape of each function's answer."""
 PROMPT_ALIASES = {"choose": "classify", "sentiment": "classify"}
-"""Functions that are asked in the words of another."""
+"""Functions that use the prompt of another function."""
 
 
 def _examples(given: dict[str, Any], shape: Shape) -> tuple[tuple[str, str], ...]:
@@ -231,7 +231,7 @@ def _examples(given: dict[str, Any], shape: Shape) -> tuple[tuple[str, str], ...
         isinstance(one, dict) and one.keys() == {"input", "output"} for one in examples
     ):
         raise RequestError(
-            "these are no examples", hint="type examples := [{'input': 'the soup was cold', 'output': 'complaint'}]"
+            "these are not examples", hint="type examples := [{'input': 'the soup was cold', 'output': 'complaint'}]"
         )
     return tuple((_shown(one["input"]), _shown_output(one["output"], shape)) for one in examples)
 
@@ -257,8 +257,8 @@ def result_structure(shape: Shape) -> dict[str, Any]:
     }
 
 
-def result_json(answer: Answer, responses: Sequence[Response]) -> str:
-    """Return a function's detail as JSON: the answer, and what it took."""
+def result_json(answer: Answer, responses: Sequence[Response], by: str | None = None) -> str:
+    """Return a function's detail as JSON: the answer, what it took, and who gave it if it was not the model."""
     last = responses[-1] if responses else Response(None)
     from_store = [response.from_store for response in responses]
     usage = {
@@ -271,7 +271,7 @@ def result_json(answer: Answer, responses: Sequence[Response]) -> str:
         "error": error,
         "probability": answer.probability,
         "explanation": last.reasoning or answer.explanation,
-        "by": ("store" if all(from_store) else "model") if from_store else None,
+        "by": ("store" if all(from_store) else "model") if from_store else by,
         "usage": usage,
     }
     return json.dumps(detail, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""An aggregate as a tree of calls: texts are cut into parts by their content, each part is asked, then the answers.
+"""An aggregate as a tree of calls: content decides where texts are cut; each part is a call, then the answers are.
 
 Where a part ends is decided by a text's own hash, as in content-defined chunking (Muthitacharoen et al., LBFS, 2001): a
 row that changes moves the ends next to it and no others, so that one call a level is asked again.

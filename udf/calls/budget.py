@@ -88,5 +88,5 @@ def _reached(variable: str, limit: float, used: float, unit: str) -> BudgetError
         variable=variable,
         limit=limit,
         spent=used,
-        hint=f"type: SET VARIABLE {variable} = {raised:.12g}   and run it again: it goes on where it stopped",
+        hint=f"type: SET VARIABLE {variable} = {raised:.12g}   and run it again: it continues where it stopped",
     )

@@ -109,7 +109,8 @@ class CallStore:
                 found[key] = response
         if damaged:
             self._warn_once(
-                "damaged", f"{damaged} answers in the call store {self.path} are damaged: they are asked again"
+                "damaged",
+                f"{damaged} answers in the call store {self.path} are damaged: quackllm calls the model again for them",
             )
         return found
 
@@ -301,6 +302,26 @@ class CallStore:
             "sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(seconds) AS seconds, "
             f"sum(input_tokens * {part}) AS charged_input, sum(output_tokens * {part}) AS charged_output "
             "FROM calls GROUP BY model, engine ORDER BY calls DESC"
+        )
+        return _named(rows)
+
+    def usage_over_time(self, since: float, period_seconds: int, offset_seconds: int = 0) -> list[dict[str, Any]]:
+        """Return calls, failures, tokens and seconds by period, model and engine, the oldest period first.
+
+        Args:
+            since: calls before it are left out, in seconds since 1970.
+            period_seconds: the length of a period.
+            offset_seconds: of the reader's clock from UTC, so that days begin at midnight there.
+
+        Returns:
+            rows whose `start` is the period's beginning, in seconds since 1970.
+        """
+        rows = self._connection.execute(
+            "SELECT CAST((at + :offset) / :period AS INTEGER) * :period - :offset AS start, model, engine, "
+            "count(*) AS calls, sum(finish_reason <> 'stop') AS failed, sum(input_tokens) AS input_tokens, "
+            "sum(output_tokens) AS output_tokens, sum(seconds) AS seconds FROM calls WHERE at >= :since "
+            "GROUP BY 1, model, engine ORDER BY 1",
+            {"since": since, "period": period_seconds, "offset": offset_seconds},
         )
         return _named(rows)
 

@@ -289,7 +289,7 @@ class CachingClient:
         except StoreError as error:
             # The answers are paid for, so hand them on even if they cannot be stored.
             if not self._store_failing:
-                LOG.error("answers cannot be stored, and will be asked again: %s", error)
+                LOG.error("answers cannot be stored, so the same requests will call the model again: %s", error)
             self._store_failing = True
         for call in calls:
             self._finish(call, call.response)
@@ -343,7 +343,7 @@ def check_price(spec: ModelSpec, scope: CallScope) -> Price | None:
     price = find_price(spec)
     if scope.options.llm_max_money is not None and price is None:
         raise SetupError(
-            f"llm_max_money cannot be kept: no price of {spec.name} is known",
+            f"llm_max_money cannot be checked: there is no price for {spec.name}",
             hint=f"write {spec.name}: {{input: 2.4, output: 9.6}} in {home_folder() / 'prices.yaml'}; 0 if free",
         )
     return price

@@ -45,7 +45,11 @@ def migrate_answers(file: StoreFile) -> None:
     while has_table(file.connection, TABLE_V0):
         damaged += _migrate_some(file)
     if damaged:
-        LOG.warning("%d answers of the call store %s were damaged: they will be asked again", damaged, file.path)
+        LOG.warning(
+            "%d answers of the call store %s were damaged: quackllm will call the model again for them",
+            damaged,
+            file.path,
+        )
 
 
 def _migrate_some(file: StoreFile) -> int:

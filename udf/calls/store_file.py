@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from ...workers.errors import StoreError
+from ...workers.home import touch_private
 
 LOG = logging.getLogger("quackllm")
 SCHEMA_VERSION = 1  # `PRAGMA user_version` of the file. Earlier releases did not set it, so it is 0 there.
@@ -92,6 +93,7 @@ class StoreFile:
             ) from error
 
     def _open(self) -> None:
+        touch_private(self.path)
         try:
             self.connection = _connect(str(self.path))
             self.version = self._prepare()
@@ -137,7 +139,7 @@ class StoreFile:
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"the call store {self.path} was written by a newer quackllm: its tables are version {version}, "
-                f"this release knows {SCHEMA_VERSION}",
+                f"this release reads versions up to {SCHEMA_VERSION}",
                 hint="install that quackllm, set QUACKLLM_HOME to another folder, or SET VARIABLE llm_store = 'off'",
             )
         return int(version)
@@ -159,7 +161,11 @@ class StoreFile:
                 reason = error
         else:
             raise reason
-        LOG.warning("the call store %s cannot be written (%s): it is read, and new answers are lost", self.path, reason)
+        LOG.warning(
+            "the call store %s cannot be written (%s): stored answers are used, but new answers are not stored",
+            self.path,
+            reason,
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -216,7 +222,7 @@ def refuse_shared_disk(path: Path) -> None:
     nearest = max(mounts, key=lambda disk: len(disk.mountpoint), default=None)
     if nearest and nearest.fstype in SHARED_FILE_SYSTEMS:
         raise StoreError(
-            f"the call store cannot lie on a network file system ({nearest.fstype} at {nearest.mountpoint})",
+            f"the call store cannot be on a network file system ({nearest.fstype} at {nearest.mountpoint})",
             hint="set QUACKLLM_HOME to a folder on a disk of this machine",
         )
 

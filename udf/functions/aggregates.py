@@ -1,4 +1,4 @@
-"""`ai_agg`: every row's list of texts becomes one answer, level by level, the parts of all rows asked together."""
+"""`ai_agg`: every row's list of texts becomes one answer, level by level; the parts of all rows are sent together."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Aggregate:
         return tree.cut(self.texts, self.limit, least=2)
 
     def request(self, part: Sequence[str]) -> Request | None:
-        """Return what is asked about a part; None where it is one answer, which stays as it is."""
+        """Return the request for a part; None if the part is one answer, which stays as it is."""
         if self.level > 0 and len(part) == 1:
             return None
         task = self.later if self.level else self.first
         return task.request(Input(tree.written(part)), task.options(Constraint()))
 
     def climb(self, parts: Sequence[Sequence[str]], answered: Sequence[Response | None]) -> None:
-        """Go up a level with what was answered about the parts; None for a part that was not asked."""
+        """Go up a level with the answers for the parts; None for a part without a request."""
         answers = [self.first.read(response, Input("")) for response in answered if response is not None]
         self.responses += [response for response in answered if response is not None]
         if failed := [answer for answer in answers if answer.code]:
@@ -97,7 +97,7 @@ def aggregate(
 
 def text_lists(column: Column) -> list[list[str] | None]:
     """Return the texts of each row's list, without NULLs; None for a NULL."""
-    return [given and [one.text for one in given if one is not None] for given in input_lists(column)]
+    return [None if items is None else [one.text for one in items if one is not None] for items in input_lists(column)]
 
 
 def input_lists(column: Column) -> list[list[Input | None] | None]:
@@ -129,7 +129,7 @@ def _aggregate(
 
 
 def _request_level(session: Session, rows: Sequence[Aggregate], mode: Column) -> None:
-    """Ask the present level of all rows at once."""
+    """Send the requests of the current level of all rows together."""
     parts = [row.parts() for row in rows]
     requests = [[row.request(part) for part in cut] for row, cut in zip(rows, parts, strict=True)]
     names = pa.chunked_array(

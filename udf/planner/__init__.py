@@ -1,1 +1,1 @@
-"""The planner: what a statement will ask is found and asked before it runs, so that no call is made in vain."""
+"""The planner: a statement's requests are found and sent before it runs, so that no call is wasted."""

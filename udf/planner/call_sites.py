@@ -66,7 +66,7 @@ def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites
         call["quackllm_site"] = numbers.setdefault(_likeness(call), len(numbers) + 1)
     sites = _Reader().read(rewritten, numbers.values())
     for call in [node for node in walk(rewritten) if "quackllm_site" in node]:
-        if call["function_name"].lower() in AI_FUNCTIONS:  # It may ask once more, depending on its first answer.
+        if call["function_name"].lower() in AI_FUNCTIONS:  # It may make a second call, depending on its first answer.
             sites.loops.setdefault(call["quackllm_site"], NO_SITES)
     for call in reversed([node for node in walk(rewritten) if "quackllm_site" in node]):
         _number_call(call, number)

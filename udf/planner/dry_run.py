@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -15,18 +15,22 @@ from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
 from ...workers.metrics import CACHE_HITS, series
+from ..accuracy.stand_in import StandIn
+from ..ai.inputs import Input
 from ..session.answer_source import AnswerSource
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
 from .call_sites import CallSites
+from .cascade.rows import Population, StatedCall
+from .cascade.settle import settle
 from .modes import CachedAnswers
 from .questions import resolve_questions
 
 MAX_PENDING = 65_536
-"""Requests that are noted before the first are asked: what is held in memory, and sorted so that prefixes meet."""
+"""Requests collected before the first are sent: they are in memory, sorted so that equal prefixes meet."""
 EARLY_BATCH = 4_096
-"""The same where the first may be asked while the rehearsal goes on."""
+"""The same limit if the first requests may be sent during the dry run."""
 PendingRequests = dict[tuple[str, StoreMode], dict[Request, ModelSpec]]
 UNNUMBERED = 0
 """Stands for the calls that carry no number."""
@@ -34,10 +38,11 @@ UNNUMBERED = 0
 
 @dataclass
 class PendingCalls:
-    """What one call site asks in one run."""
+    """The requests and questions of one call site in one run."""
 
     requests: PendingRequests = field(default_factory=dict)
     questions: dict[StoreMode, dict[QuestionKey, None]] = field(default_factory=dict)
+    populations: dict[StatedCall, Population] = field(default_factory=dict)
 
     def count(self) -> int:
         """Return the number of requests."""
@@ -79,8 +84,14 @@ class DryRun(AnswerSource):
         """Return the cached responses, and note the other requests."""
         return self.responses_at(UNNUMBERED, spec, requests, mode)
 
+    def stated(
+        self, call: StatedCall, spec: ModelSpec, rows: Mapping[Request, Input]
+    ) -> Sequence[Response | StandIn | None]:
+        """Return what is known, and note all rows: a sample is drawn of all of them."""
+        return self.stated_at(UNNUMBERED, call, spec, rows)
+
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
-        """Return the known SQL, and note the other questions."""
+        """Return the cached SQL, and note the other questions."""
         return self.sql_results_at(UNNUMBERED, questions, mode)
 
     def responses_at(
@@ -102,10 +113,26 @@ class DryRun(AnswerSource):
                 self._missing.add(site)
         return responses
 
+    def stated_at(
+        self, site: int, call: StatedCall, spec: ModelSpec, rows: Mapping[Request, Input]
+    ) -> Sequence[Response | StandIn | None]:
+        """Return what is known of a call with a stated accuracy, and note all rows of a call site."""
+        answers = self._cached.stated(call, spec, rows)
+        is_missing = any(answer is None for answer in answers)
+        with self._lock:
+            if self._may_collect(site):
+                populations = self._pending.setdefault(site, PendingCalls()).populations
+                population = populations.setdefault(call, Population(site, spec, call))
+                population.requests.update(rows)
+                population.is_missing |= is_missing
+            if is_missing:
+                self._missing.add(site)
+        return answers
+
     def sql_results_at(
         self, site: int, questions: Sequence[QuestionKey], mode: StoreMode
     ) -> Sequence[Text2SqlResult | None]:
-        """Return the known SQL, and note the other questions of a call site."""
+        """Return the cached SQL, and note the other questions of a call site."""
         results = self._cached.sql_results(questions, mode)
         missing = [question for question, found in zip(questions, results, strict=True) if found is None]
         with self._lock:
@@ -125,7 +152,7 @@ class DryRun(AnswerSource):
         with self._lock:
             again, self._runs = bool(self._missing), self._runs + 1
             if self._settled & self._missing:
-                raise duckdb.InvalidInputException("it calls models for other rows each time it runs")
+                raise duckdb.InvalidInputException("it calls models for different rows each time it runs")
             self._settled |= self._complete - {UNNUMBERED} - self._sites.loops.keys()
             ready = [site for site in self._pending if not self._upstream(site) & self._missing]
             ready = ready or list(self._pending)  # Sites that name each other: nothing can be known of them.
@@ -134,6 +161,9 @@ class DryRun(AnswerSource):
             self._pending, self._missing, self._full = {}, set(), False
             self._send([pending.requests for pending in sent])
             self._wait_for_in_flight(0)
+        for population in (each for pending in sent for each in pending.populations.values()):
+            if population.is_missing or not self._session.statement.accuracy_reports:
+                settle(self._session, population)
         for pending in sent:
             for mode, questions in pending.questions.items():
                 resolve_questions(self._session, list(questions), mode)
@@ -144,7 +174,7 @@ class DryRun(AnswerSource):
         return self._sites.upstream[site] | {UNNUMBERED} if site != UNNUMBERED else frozenset()
 
     def _may_collect(self, site: int) -> bool:
-        """Whether what this site asks now may be what the statement needs."""
+        """Whether the statement may need the requests that this site makes now."""
         loop = self._sites.loops.get(site, frozenset())  # Of a loop's rounds only the first without its answers.
         return not loop & self._missing and (not self._full or site in self._complete)
 
@@ -171,7 +201,7 @@ class DryRun(AnswerSource):
         self._in_flight.append((merged, event_loop.submit(_send_all(self._session, merged))))
 
     def _wait_for_in_flight(self, max_in_flight: int) -> None:
-        """Wait until no more than so many requests are under way; an error among those that have ended is raised."""
+        """Wait until at most so many requests are in flight; raise an error of those that have ended."""
         while self._in_flight and (
             self._in_flight[0][1].done() or sum(_count(pending) for pending, _ in self._in_flight) > max_in_flight
         ):
@@ -179,7 +209,7 @@ class DryRun(AnswerSource):
             self._in_flight.popleft()
 
     def cancel(self) -> None:
-        """Ask nothing more of what was noted: the run has failed, or was interrupted."""
+        """Send no more requests: the run has failed, or was interrupted."""
         for _, future in self._in_flight:
             future.cancel()
 
@@ -194,8 +224,14 @@ class _Site(AnswerSource):
         """Return the cached responses, and note the other requests."""
         return self._run.responses_at(self._site, spec, requests, mode)
 
+    def stated(
+        self, call: StatedCall, spec: ModelSpec, rows: Mapping[Request, Input]
+    ) -> Sequence[Response | StandIn | None]:
+        """Return what is known, and note all rows."""
+        return self._run.stated_at(self._site, call, spec, rows)
+
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
-        """Return the known SQL, and note the other questions."""
+        """Return the cached SQL, and note the other questions."""
         return self._run.sql_results_at(self._site, questions, mode)
 
 
@@ -204,7 +240,7 @@ def _count(pending: PendingRequests) -> int:
 
 
 async def _send_all(session: Session, pending: PendingRequests) -> None:
-    """Ask, those that begin alike next to each other: a service that keeps prefixes reads them once."""
+    """Send the requests, those with equal beginnings together: a service with a prefix cache reads them once."""
     prefetches = []
     for (_, mode), requests in pending.items():
         for spec in list(requests.values())[:1]:  # All of one name are of one spec; there may be none.

@@ -1,9 +1,9 @@
-"""The estimate: what a statement would ask, and what that would cost, before anything is asked."""
+"""The estimate: the calls that a statement would make and their cost, before any call is made."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -36,18 +36,19 @@ ANSWER_TOKENS = 100
 
 
 class CostEstimator(AnswerSource):
-    """Answers what is not known by a text of its own, which is another for each request, and counts."""
+    """Answers a request that is not cached with a made-up text, different for each request, and counts."""
 
     def __init__(self, session: Session, answer_tokens: dict[str, float]) -> None:
         self._session = session
         self._cached = CachedAnswers(session)
         self.models: dict[str, ModelEstimate] = {}
+        self.has_stated_accuracy = False
         self._answer_tokens = answer_tokens
         self._seen: set[tuple[str, Request | QuestionKey]] = set()
         self._counting = threading.Lock()
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
-        """Return the known answers, and for the others the request's hash."""
+        """Return the cached answers, and for the others the request's hash."""
         cached = self._cached.responses(spec, requests, mode)
         with self._counting:
             found = self.models.setdefault(spec.name, ModelEstimate(spec.name))
@@ -60,6 +61,11 @@ class CostEstimator(AnswerSource):
             for request in requests
         )
         return [there or made for there, made in zip(cached, made_up, strict=True)]
+
+    def stated(self, call: Any, spec: ModelSpec, rows: Mapping[Request, Any]) -> Sequence[Response | None]:
+        """Count all requests: how many of them a helper or a proxy would save is not known before."""
+        self.has_stated_accuracy = True
+        return self.responses(spec, list(rows), call.mode)
 
     def _count(self, found: ModelEstimate, spec: ModelSpec, request: Request, response: Response | None) -> None:
         found.calls += 1
@@ -89,13 +95,13 @@ class CostEstimator(AnswerSource):
 
 
 def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, values: Any) -> list[ModelEstimate]:
-    """Return what a statement would ask, by model; nothing is asked.
+    """Return the calls that a statement would make, by model; no model is called.
 
-    Conditions that ask are taken to be true, and answers that are not known to be all different: such counts are
+    Conditions that call a model count as true, and answers that are not cached as all different: such counts are
     `at_most`.
 
     Raises:
-        RequestError: nothing in the statement asks a model, or it cannot be run ahead; the message says why.
+        RequestError: nothing in the statement calls a model, or it cannot be run ahead; the message says why.
         duckdb.Error: the statement cannot be run.
     """
     reading = read_statement(connection, session, sql)
@@ -103,7 +109,7 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
     estimator = CostEstimator(session, event_loop.run_sync(answer_tokens(session)))
     text = reading.text if rewritten is reading.tree else tree_sql(connection, rewritten)
     run_without_calls(connection, session, reading, text, values, estimator)
-    at_most = is_nested(reading) or rewritten != reading.tree
+    at_most = is_nested(reading) or rewritten != reading.tree or estimator.has_stated_accuracy
     for found in estimator.models.values():
         found.rows = session.statement.rows[found.model]
         found.at_most = at_most

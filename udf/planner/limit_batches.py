@@ -1,4 +1,4 @@
-"""LIMIT batches: a LIMIT over what a model decides asks about the first rows, then about more, never about all."""
+"""LIMIT batches: under a LIMIT, a condition that calls a model is evaluated for the first rows, then for more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
 from .tree import Node, constant, is_function, modifier, walk
 
-FIRST = 16
+FIRST = 8
 """Rows of the smallest first batch."""
 GROWTH = 4
 """A batch is at most so many times as large as the one before it."""
@@ -45,7 +45,7 @@ class LimitBatches:
     size: int
 
     def batch(self) -> Node:
-        """Return a SELECT of the first rows that asks about them."""
+        """Return a SELECT that calls the model for the first rows."""
         batch = deepcopy(self.native)
         batch["modifiers"] = [each for each in batch["modifiers"] if each["type"] != "LIMIT_MODIFIER"]
         size = {"limit": constant(self.size), "offset": None, "limit_type": "ROW_COUNT"}
@@ -58,12 +58,12 @@ class LimitBatches:
         if passed >= self.row_limit or rows < self.size:
             return True
         needed = self.size * self.row_limit // max(passed, 1) * 5 // 4
-        self.size = max(2 * self.size, min(needed, GROWTH * self.size))
+        self.size = max(self.size + FIRST, min(needed, GROWTH * self.size))
         return False
 
 
 def limit_batches(reading: ModelQuery, arguments: Any) -> LimitBatches | None:
-    """Return the batches of `SELECT … WHERE asking ORDER BY native LIMIT n`; None for a statement of another form.
+    """Return the batches of `SELECT … WHERE model(…) ORDER BY native LIMIT n`; None for a statement of another form.
 
     Args:
         reading: the statement.

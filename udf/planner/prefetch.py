@@ -1,4 +1,4 @@
-"""The prefetch: a statement is rehearsed until it asks nothing new, and then runs as its user wrote it."""
+"""The prefetch: dry runs of a statement, until it needs no new call; then it runs as its user wrote it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FETCH_ROWS = 100_000
 
 
 class Outcome(Enum):
-    """What running a statement ahead came to: `PROVEN` that it needs nothing else, `ASKED` all the same, or FAILED."""
+    """Result of running a statement ahead: `PROVEN` that it needs no other call, `UNPROVEN`, or `FAILED`."""
 
     PROVEN = "proven"
     UNPROVEN = "asked"
@@ -39,7 +39,7 @@ class Outcome(Enum):
 
 @contextmanager
 def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: str, arguments: Any) -> Iterator[None]:
-    """Ask what the statement will ask; inside, it runs and finds the answers known.
+    """Make the statement's calls ahead; inside the block it runs and finds cached answers.
 
     Args:
         connection, session: where it will run.
@@ -118,7 +118,7 @@ class Prefetch:
         self._numbered = replace(reading, tree=tree, names=NUMBERED_FUNCTIONS)
 
     def run(self) -> Outcome:
-        """Send what the statement will ask; return whether this proved that it needs nothing else.
+        """Send the statement's requests; return whether this proved that it needs no other.
 
         Every dry run sees the data that the statement itself will see: they share a transaction.
 
@@ -140,7 +140,7 @@ class Prefetch:
         return Outcome.UNPROVEN if guarded == self._numbered.tree else Outcome.PROVEN
 
     def run_unrewritten(self) -> None:
-        """Ask what the statement will ask, without guards; not where that could fail and the statement would not."""
+        """Send the statement's requests without guards, unless that could fail where the statement would not."""
         tree, reading = self.reading.tree, self.reading
         if all(_only_loses_rows(select, reading) for select in selects(tree)) and not any(
             takes_null(node) and contains_call(node, reading.is_call) for node in walk(tree)
@@ -157,7 +157,7 @@ class Prefetch:
                 return
 
     def _behind_batches(self, select: Node) -> Node:
-        """Return the SELECT whose predicates call no model any more, to find what its result asks."""
+        """Return the SELECT without the predicates that call a model, to find the calls of its result."""
         tree = deepcopy(select)
         conditions = [tree["where_clause"], *(join["condition"] for join in find_joins(tree["from_table"]))]
         for call in [node for node in walk(conditions) if self._numbered.is_call(node)]:

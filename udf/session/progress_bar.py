@@ -38,7 +38,7 @@ class ProgressBar:
         self._in_notebook = self._console.is_jupyter
         self.shown = mode == "on" or (mode == "auto" and (self._in_notebook or _is_terminal(self._console)))
         self._progress = Progress(
-            TextColumn("asking"),
+            TextColumn("calling models"),
             BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=5)),
             _Totals(usage),
             console=self._console,
@@ -100,7 +100,7 @@ class ProgressBar:
             self._drawn = 0.0
             seconds = self._looked - self._began
             rate = f"({self._usage.done / seconds:,.1f}/s)" if seconds else ""
-            parts = [f"asked {_calls(self._usage.sent)} in {seconds:,.1f} s {rate}", *usage_summary(self._usage)]
+            parts = [f"made {_calls(self._usage.sent)} in {seconds:,.1f} s {rate}", *usage_summary(self._usage)]
             if self._cell is None:
                 self._text(Text("  ".join(parts), style="dim"))
             else:
@@ -161,7 +161,7 @@ class _Totals(ProgressColumn):
             parts.append(f"{task.speed:,.1f}/s")
         parts += usage_summary(self._usage)
         if pause := longest_pause():
-            parts.append(f"paused {pause:.0f} s: the service asks for it")
+            parts.append(f"paused {pause:.0f} s, as the service requested")
         if task.time_remaining:
             minutes, seconds = divmod(round(task.time_remaining), 60)
             parts.append(f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d} left")

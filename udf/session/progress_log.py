@@ -38,7 +38,7 @@ class ProgressLog:
 
     def _done(self, expected: int | None) -> str:
         of = f" of {max(expected, self._usage.sent, self._usage.done):,}" if expected else ""
-        return f"asking: {self._usage.done:,}{of} calls, {self._rate:,.1f}/s"
+        return f"calling models: {self._usage.done:,}{of} calls, {self._rate:,.1f}/s"
 
     def _left(self, expected: int | None) -> list[str]:
         remaining = (expected or 0) - self._usage.done
@@ -59,7 +59,7 @@ class ProgressLog:
         """Write one last line with the statement's totals."""
         if self._began and self._usage.sent:
             seconds = self._looked - self._began
-            sent = f"asked {self._usage.sent:,} calls in {seconds:,.1f} s, {self._rate:,.1f}/s"
+            sent = f"made {self._usage.sent:,} calls in {seconds:,.1f} s, {self._rate:,.1f}/s"
             log_line("  ".join([sent, *usage_summary(self._usage)]))
         self._began = 0.0
 

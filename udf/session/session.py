@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...workers.database_schema import Schema
+    from ..accuracy.stand_in import AccuracyReport
     from ..text2sql.confidence.query_rows import RunQuery
     from ..text2sql.prompts.find_cells import FindCells
 
@@ -57,6 +59,8 @@ class Session:
     database_files: tuple[Path, ...] = ()
     # The estimates of the statements in `llm_estimate('…')`, by the text of the statement.
     estimates: dict[str, list[ModelEstimate]] = field(default_factory=dict)
+    # What was promised for the calls of the last statement with a stated accuracy, and what came of it.
+    accuracy_reports: dict[Hashable, AccuracyReport] = field(default_factory=dict)
     # The steps of the statements in `ai_explain('…')`, likewise.
     explanations: dict[str, list[CallStep]] = field(default_factory=dict)
     # The connection's SQL variables that configure quackllm; None: they must be read again.
@@ -75,7 +79,7 @@ class Session:
         """
         if self.catalog is None:
             raise SetupError(
-                "the catalog was not read", hint="name text2sql or ask in the statement itself, not in a view"
+                "the catalog was not read", hint="call text2sql or ask in the statement itself, not in a view"
             )
         return self.catalog
 
@@ -118,7 +122,7 @@ class Session:
         Raises:
             UnknownModelError: as `model_for`.
         """
-        parts = [name.strip() for name in (names or "").split(",") if name.strip()]
+        parts: list[str | None] = [name.strip() for name in (names or "").split(",") if name.strip()]
         return [self.text2sql_model_for(name) for name in parts or [None]]
 
     def text2sql_model_for(self, name: str | None) -> ModelSpec:

@@ -22,6 +22,8 @@ from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from ...workers.deployments.spec import ModelSpec
+    from ...workers.messages import Request
+    from ..accuracy.stand_in import AccuracyReport, StandIn
     from ..text2sql.result import QuestionKey, Text2SqlResult
     from .progress_bar import ProgressBar
     from .progress_log import ProgressLog
@@ -52,9 +54,12 @@ class Statement:
         self.failed: dict[Hashable, str] = {}
         self.warnings: dict[str, None] = {}
         self.sql_results: dict[QuestionKey, Text2SqlResult] = {}
-        # Model by name: the same from the first row to the last, even if somebody deploys another meanwhile.
+        # Model by name: the same from the first row to the last, even if another is deployed meanwhile.
         self.models: dict[str | None, ModelSpec] = {}
         self.rows: Counter[str] = Counter()
+        # Of calls with a stated accuracy: what stands in for the model's answers, by call and request.
+        self.stand_ins: dict[Hashable, dict[Request, StandIn]] = {}
+        self.accuracy_reports: dict[Hashable, AccuracyReport] = {}
         self.expected: int | None = None
         # False if the statement is only bound: a relation is executed later, by other statements.
         self.is_execution = True
@@ -235,4 +240,6 @@ class Statement:
         if counts:
             codes = ", ".join(f"{count} × {code}" for code, count in counts.most_common())
             requests = "1 request" if counts.total() == 1 else f"{counts.total()} requests"
-            warn_at_caller(f"{requests} got no whole answer: {codes}. Each row's `error` says why.", FailedRowsWarning)
+            warn_at_caller(
+                f"{requests} got no complete answer: {codes}. Each row's `error` says why.", FailedRowsWarning
+            )

@@ -35,6 +35,11 @@ SECOND_TRY_DRAW = 1_000  # Added to `draw` where a model repeats itself.
 DOUBT_TEXT = "{doubts}. If the data has nothing else, answer with the same query again."
 
 
+# What is done beside asking the model; each can be left out to measure it. 'values': cells of all rows, and those
+# with a typing error; 'repairs': without a model, with what the schema says, and anew; 'checks': of the rows.
+PARTS = frozenset({"values", "repairs", "checks"})
+
+
 @dataclass(frozen=True, slots=True)
 class SqlModel:
     """A model that writes SQL: its prompt form, and what sends it one request."""
@@ -57,6 +62,7 @@ class PreparedQuestion:
         fit: SQL that passed → its translation for the database where it will run, or that database's error.
         run: runs SQL under caps; None: nothing is run.
         max_repairs: how often an error goes back to the model.
+        parts: what is done beside asking the model; see `PARTS`.
     """
 
     request: Request
@@ -68,6 +74,7 @@ class PreparedQuestion:
     fit: TargetCheck | None = None
     run: RunQuery | None = None
     max_repairs: int = 3
+    parts: frozenset[str] = PARTS
 
     @property
     def question(self) -> str:
@@ -179,7 +186,7 @@ class Draw:
         if read is not None:
             output = await asyncio.to_thread(read, output, prepared.turns, prepared.shown, prepared.values)
         sql, failure = await asyncio.to_thread(check_answer, output, schema.schema, schema.bindable)
-        if failure is None or not schema.bindable:
+        if failure is None or not schema.bindable or "repairs" not in prepared.parts:
             return sql, failure, []
         repaired = await asyncio.to_thread(repair_sql, sql, failure.code, failure.message, schema.schema)
         return (sql, failure, []) if repaired is None else (repaired[0], None, repaired[1])
@@ -212,9 +219,10 @@ class Draw:
         if failure.code in FINAL:
             return None
         schema = self.prepared.schema.schema
-        text = "\n".join([failure.message, *known_facts(sql, failure.message, schema)])
-        again = self.model.form.repair(messages, sql, text)
-        if again is None or sql not in self._failed:
+        is_repaired = "repairs" in self.prepared.parts
+        facts = known_facts(sql, failure.message, schema) if is_repaired else []
+        again = self.model.form.repair(messages, sql, "\n".join([failure.message, *facts]))
+        if again is None or sql not in self._failed or not is_repaired:
             self._failed.append(sql)
             return again
         self._repeats += 1
@@ -224,8 +232,8 @@ class Draw:
 def judged(candidate: Candidate, prepared: PreparedQuestion) -> Candidate:
     """Return a candidate with its rows and doubts; a text that differs from a cell in case alone becomes that cell."""
     schema = prepared.schema.schema
-    if not prepared.schema.bindable:
-        return candidate
+    if not prepared.schema.bindable or "checks" not in prepared.parts:
+        return candidate if prepared.run is None else replace(candidate, rows=prepared.run(candidate.fitted))
     facts = sql_facts(candidate.sql, schema)
     rows = _rows(candidate.fitted, facts, prepared)
     if rows is not None and rows.is_empty and (better := _with_cells(candidate, facts, prepared)):

@@ -14,7 +14,7 @@ from .confidence.query_rows import RunQuery
 from .confidence.score import calibrated, score
 from .confidence.sql_facts import same_query
 from .confidence.votes import Ballot
-from .draw import ONE_VOTE_FORMATS, Candidate, Complete, Draw, PreparedQuestion, SqlModel, TargetCheck
+from .draw import ONE_VOTE_FORMATS, PARTS, Candidate, Complete, Draw, PreparedQuestion, SqlModel, TargetCheck
 from .prompts.background import ASKED_BACK, NO_BACKGROUND, Background, join_clarifications
 from .prompts.find_cells import FindCells, with_cells
 from .prompts.formats import PromptFormat
@@ -37,6 +37,7 @@ class Effort:
         run: runs SQL under caps, to check its rows and to group votes; None: nothing is run.
         find_cells: finds cells in all rows of the database; None: the sampled values must do.
         others: further models; the draws go round all of them.
+        parts: what is done beside asking the model; see `draw.PARTS`.
     """
 
     background: Background = NO_BACKGROUND
@@ -44,6 +45,7 @@ class Effort:
     run: RunQuery | None = None
     find_cells: FindCells | None = None
     others: tuple[SqlModel, ...] = ()
+    parts: frozenset[str] = PARTS
 
 
 PLAIN = Effort()
@@ -76,7 +78,7 @@ async def generate_sql(
     """
     request = Request.of(question) if isinstance(question, str) else question
     if not request.messages or request.messages[-1].role != "user":
-        raise RequestError("the newest turn is no question", hint="llm_stack(previous, 'the next question')")
+        raise RequestError("the last message is not a question", hint="llm_stack(previous, 'the next question')")
     prepared = await asyncio.to_thread(prepare, request, schema, effort)
     prepared = replace(prepared, fit=fit, max_repairs=max_repairs)
     models = [SqlModel(form, complete), *effort.others]
@@ -89,14 +91,14 @@ def prepare(request: Request, schema: ResolvedSchema, effort: Effort = PLAIN) ->
     """Return a question with all that its prompt needs: the cells that it mentions, and its part of the schema."""
     turns = join_clarifications(request.messages)
     question = turns[-1].content
-    if effort.find_cells:
+    if effort.find_cells and "values" in effort.parts:
         schema = replace(schema, schema=with_cells(schema.schema, effort.find_cells(question, schema.schema)))
     values = match_values(question, schema.schema)
     more = (match for match in near_cells(question, schema.schema) if match not in values)
-    near = tuple(islice(dict.fromkeys(more), MAX_VALUES - len(values)))
+    near = tuple(islice(dict.fromkeys(more), MAX_VALUES - len(values))) if "values" in effort.parts else ()
     shown = select_schema(schema.schema, " ".join(m.content for m in turns if m.role == "user"), (*values, *near))
     turns = effort.background.added_to(turns, [f"{table} {column}" for table, column, _ in values])
-    return PreparedQuestion(request, turns, schema, shown, values, near, run=effort.run)
+    return PreparedQuestion(request, turns, schema, shown, values, near, run=effort.run, parts=effort.parts)
 
 
 async def _vote(prepared: PreparedQuestion, models: Sequence[SqlModel], votes: int) -> tuple[Ballot, list[Draw]]:

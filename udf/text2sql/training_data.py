@@ -7,19 +7,18 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import duckdb
-
-from ...workers.binder import ReusedBinder, bind_error
-from ...workers.errors import GuardError, SetupError
+from ...workers.errors import SandboxLimitError, SetupError
 from ...workers.messages import Message
-from ...workers.sandbox.locked_duckdb import parser_error
+from ...workers.sandbox import Limits
 from ...workers.training.data.data_files import BadRow, Row
-from .checks.guard import check_sql
+from .checks.check_answer import bare_schema
 from .checks.string_literals import normalize_string_literals
-from .evaluation.databases import QuestionDatabases
+from .evaluation.child_queries import SANDBOX, check_example
+from .evaluation.databases import QuestionDatabases, schema_text, source_path
 from .evaluation.datasets import Question, list_suites, load_questions
+from .evaluation.gold import MEGABYTES, OPENING_SECONDS
 from .evaluation.question_rows import SkippedRow, parse_question
-from .evaluation.scoring import SECONDS, run
+from .evaluation.scoring import SECONDS
 from .prompts.formats import PromptFormat, format_named
 from .prompts.value_matching import match_values
 from .schema.resolve import ResolvedSchema
@@ -155,7 +154,6 @@ class _ExampleBuilder:
     languages: Sequence[str]
 
     def __post_init__(self) -> None:
-        self.copies = ReusedBinder()
         self.seen: dict[tuple[str, ...], int] = {}
         self.turns: dict[tuple[str, int], tuple[Message, ...]] = {}
         self.lost: dict[tuple[str, int], int] = {}
@@ -175,7 +173,7 @@ class _ExampleBuilder:
         if why := self.tested.holds(question):
             raise _Refused("tested", why)
         if self.languages and detect_language(question) not in self.languages:
-            raise _Refused("language", f"it is asked in {detect_language(question)!r}")
+            raise _Refused("language", f"its question is in {detect_language(question)!r}")
         try:
             schema = self.sources.schema(question)
         except SetupError as error:
@@ -186,35 +184,25 @@ class _ExampleBuilder:
         values = match_values(question.question, schema.schema)
         told = question.sql if self.form.write is None else self.form.write(question.sql, turns, schema.schema, values)
         if told is None:
-            raise _Refused("form", f"the form {self.form.name!r} cannot say its SQL")
+            raise _Refused("form", f"the form {self.form.name!r} cannot write its SQL")
         answer = Message("assistant", self.form.answer.replace("{sql}", told))
         return ChatExample(question, (*self.form.build_messages(turns, schema.schema, values), answer))
 
     def _checked(self, question: Question, schema: ResolvedSchema) -> str:
         """Return the SQL after the guard; it also binds, and runs if there are rows."""
         sql = normalize_string_literals(question.sql, schema.schema)
-        if message := parser_error(sql):
-            raise _Refused("parser", message)
+        path = None if schema_text(question) is not None else str(source_path(question.db))
+        arguments = path, sql, bare_schema(schema.schema), schema.bindable, self.seconds
+        limits = Limits(MEGABYTES, self.seconds + OPENING_SECONDS)
         try:
-            sql = check_sql(sql, schema.schema, strict=not schema.bindable)
-        except GuardError as error:
-            raise _Refused("guard", error.message) from None
-        cursor = self.sources.connection(question)
-        if cursor is not None:
-            self._run(cursor, sql)
-        elif schema.bindable and (unbound := self.copies.bind(sql, schema.schema)):
-            raise _Refused(unbound.kind, unbound.message)
-        return sql
-
-    def _run(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
-        with cursor:
-            if unbound := bind_error(cursor, sql):
-                raise _Refused(unbound.kind, unbound.message)
-            rows, why = run(cursor, sql, self.seconds)
-            if rows is None:
-                raise _Refused("run", why)
-            if self.drop_empty and not rows:
-                raise _Refused("empty", "it gives no rows")
+            checked, found = SANDBOX.call(check_example, *arguments, limits=limits)
+        except SandboxLimitError as error:
+            raise _Refused("run", error.message) from None
+        if not checked:
+            raise _Refused(*found)
+        if self.drop_empty and found == 0:
+            raise _Refused("empty", "it gives no rows")
+        return checked
 
     def _with_earlier(self, question: Question) -> Sequence[Message]:
         """Return the conversation up to the question, and store it with its answer for the next turn."""

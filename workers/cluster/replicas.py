@@ -165,7 +165,7 @@ def check_capacity(spec: ModelSpec) -> None:
         needed, available = amount * spec.num_workers, have.get(resource, 0)
         if needed > available:
             raise DeployError(
-                f"{spec.name} was not deployed: it wants {needed:g} {resource}s, the cluster has {available:g}",
+                f"{spec.name} was not deployed: it needs {needed:g} {resource}s, the cluster has {available:g}",
                 hint="fewer workers, less for each, or more machines",
             )
 

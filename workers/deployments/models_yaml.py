@@ -44,7 +44,7 @@ def delete_model(name: str) -> None:
 
 
 def _locked() -> FileLock:
-    return FileLock(home_folder() / "models.lock")
+    return FileLock(home_folder() / "models.lock", mode=0o600)
 
 
 def _write_models(specs: dict[str, ModelSpec]) -> None:

@@ -22,7 +22,7 @@ class Service:
 
     Args:
         engine: which engine speaks its protocol.
-        model: the model that is asked where a deployment names none; None: it must name one.
+        model: the service's model if a deployment names none; None: it must name one.
         base_url: the service's address.
         key_variable: the environment variable that holds the key; None: it needs no key.
         more: further engine settings.

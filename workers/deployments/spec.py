@@ -34,14 +34,14 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Limits(BaseModel):
-    """What one model may ask of its service, over all its workers: `infer_params` keys that begin with `limits.`."""
+    """The limits of one model at its service, over all its workers: `infer_params` keys that begin with `limits.`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requests_per_minute: float | None = Field(None, gt=0, description="requests begun a minute")
-    tokens_per_minute: float | None = Field(None, gt=0, description="tokens read and written a minute")
-    max_attempts: int = Field(8, ge=1, description="how often one request is tried")
-    timeout_seconds: float = Field(300.0, gt=0, description="how long one attempt may take")
+    requests_per_minute: float | None = Field(None, gt=0, description="requests started per minute")
+    tokens_per_minute: float | None = Field(None, gt=0, description="input and output tokens per minute")
+    max_attempts: int = Field(8, ge=1, description="maximum number of attempts for one request")
+    timeout_seconds: float = Field(300.0, gt=0, description="time limit of one attempt")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ModelSpec(BaseModel):
         type: `saas/SERVICE`, `custom/auto` (a local model; `infer_params` has `backend` and
             `model_path`), `builtin/text2sql`, or the name of an engine.
         num_workers: replicas.
-        worker_concurrency: requests under way at once in one worker; None: the engine's own choice.
+        worker_concurrency: requests in flight in one worker; None: the engine's own choice.
         gpus_per_worker, cpus_per_worker, resources_per_worker: what Ray reserves for one worker; the last
             are resources of your own, which nodes were started with, e.g. `{"A100": 1}`.
         env_vars: environment of the workers on a cluster, e.g. `{"NCCL_SOCKET_IFNAME": "eth0"}`; no secrets: Ray
@@ -108,7 +108,7 @@ class ModelSpec(BaseModel):
 
     @property
     def prompt_form(self) -> str | None:
-        """The text-to-SQL prompt form that the model was trained on, where the user said so."""
+        """The text-to-SQL prompt form that the model was trained on, if the user set one."""
         form: str | None = self.infer_params.get("prompt_form")
         return form
 

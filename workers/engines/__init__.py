@@ -56,7 +56,7 @@ class EmbeddingEngine(Protocol):
 
 @runtime_checkable
 class ToolEngine(Protocol):
-    """An engine that passes tools to its model and returns the calls of tools that the model asks for."""
+    """An engine that passes tools to its model and returns the tool calls that the model requests."""
 
     takes_tools: ClassVar[bool]
 

@@ -89,7 +89,7 @@ def prompt_errors(messages: tuple[Message, ...]) -> Iterator[None]:
     import jinja2
 
     if any(message.images for message in messages):
-        raise ProviderError("this model reads no images", code="unsupported_option")
+        raise ProviderError("this model does not accept images", code="unsupported_option")
     try:
         yield
     except jinja2.TemplateError as error:
@@ -111,7 +111,7 @@ def max_new_tokens(limit: int, prompt_length: int, context: int | None) -> int:
         return limit
     if prompt_length >= context:
         raise ProviderError(
-            f"the prompt has {prompt_length} tokens, and the model reads and writes {context} in all",
+            f"the prompt has {prompt_length} tokens, and the model's context holds {context}",
             code="context_length_exceeded",
         )
     return min(limit, context - prompt_length)

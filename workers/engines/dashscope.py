@@ -30,7 +30,8 @@ class DashscopeSettings(HttpSettings):
     base_url: str = Field("https://dashscope.aliyuncs.com/api/v1", description="the service's address")
     workspace: str | None = Field(None, description="the workspace that the key belongs to")
     extra: dict[str, Any] = Field(
-        default_factory=dict, description="parameters sent with every request; null leaves one out that is sent else"
+        default_factory=dict,
+        description="parameters sent with every request; null removes a field that is sent by default",
     )
     multimodal: bool | None = Field(None, description="served at the multimodal address; null: by the model's name")
 

@@ -57,7 +57,7 @@ class EncoderEngine:
             ProviderError: always.
         """
         hint = "ask a chat model, or type ai_embed(text)"
-        raise ProviderError("the built-in encoder answers no chat", code="no_chat", hint=hint)
+        raise ProviderError("the built-in encoder does not answer chat requests", code="no_chat", hint=hint)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector of length 1 a text, in order."""
@@ -65,7 +65,7 @@ class EncoderEngine:
             return await asyncio.to_thread(encode, list(texts))
 
     async def close(self) -> None:
-        """Nothing to free: the weights stay for the next who asks."""
+        """Nothing to free: the weights stay for the next request."""
 
 
 def encode(texts: list[str]) -> list[list[float]]:

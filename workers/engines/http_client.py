@@ -30,7 +30,7 @@ DEFAULT_TIMEOUT_SECONDS = 600.0
 CONNECT_SECONDS = 10.0
 """How long a connection may take, TLS and proxy included."""
 KEEP_ALIVE_SECONDS = 4.0
-"""An idle connection is kept for less than uvicorn's 5 s, so that none is used while the server closes it."""
+"""An idle connection is reused for less than uvicorn's 5 s, so that none is used while the server closes it."""
 MAX_REPLY_BYTES = 8 * 2**20
 """The most bytes of a reply: an answer of a million tokens has about 4 million."""
 MAX_FILE_BYTES = 2**30
@@ -233,20 +233,20 @@ def encoded(fields: Mapping[str, Any]) -> bytes:
         # Where there is a null, it may have been NaN, which msgspec writes so.
         return body if b"null" not in body else json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
-        message = f"the request holds half a surrogate pair at character {error.start}, which no service can read"
+        message = f"the request contains half a surrogate pair at character {error.start}, which is not valid text"
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         message = f"the request cannot be written as JSON: {error}"
     raise ProviderError(message, code="invalid_request")
 
 
 def checked_address(address: str) -> str:
-    """Return an address that can be asked.
+    """Return an address that requests can be sent to.
 
     Raises:
         SetupError: it is none.
     """
     if url_origin(address) is None:
-        raise SetupError("saas.base_url is no address", hint="write e.g. saas.base_url=https://api.openai.com/v1")
+        raise SetupError("saas.base_url is not a URL", hint="write e.g. saas.base_url=https://api.openai.com/v1")
     return address
 
 
@@ -259,7 +259,8 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not f"{name}{value}".isprintable() or not name.isascii():
             raise SetupError(
-                f"the header {name!a} holds a character that no header can", hint="was the key copied whole?"
+                f"the header {name!a} contains a character that an HTTP header cannot contain",
+                hint="was the whole key copied?",
             )
     return dict(headers)
 

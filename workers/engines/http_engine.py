@@ -29,9 +29,10 @@ class HttpSettings(BaseModel):
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="sent with every request")
     query: dict[str, SecretStr] = Field(default_factory=dict, description="parameters of the address, e.g. a key")
     extra: dict[str, Any] = Field(
-        default_factory=dict, description="body fields sent with every request; null leaves one out that is sent else"
+        default_factory=dict,
+        description="body fields sent with every request; null removes a field that is sent by default",
     )
-    default_temperature: float | None = Field(0.0, description="sent where a request gives none; null: none is sent")
+    default_temperature: float | None = Field(0.0, description="used if a request has none; null: none is sent")
 
 
 class HttpEngine(ABC):
@@ -71,11 +72,11 @@ class HttpEngine(ABC):
 
     @abstractmethod
     def chat_call(self, request: Request, *, streamed: bool) -> Call:
-        """Return how the protocol asks for an answer."""
+        """Return the protocol's request for an answer."""
 
     @abstractmethod
     def embed_call(self, texts: Sequence[str]) -> Call:
-        """Return how the protocol asks for vectors."""
+        """Return the protocol's request for vectors."""
 
     async def answer(self, request: Request) -> Response:
         """Answer one request.

@@ -28,7 +28,9 @@ class OpenAISettings(HttpSettings):
 
     base_url: str = Field("https://api.openai.com/v1", description="the service's address, up to and with its version")
     organization: str | None = Field(None, description="OpenAI's organization id")
-    max_tokens_field: str = Field("max_tokens", description="how the service calls the most tokens of an answer")
+    max_tokens_field: str = Field(
+        "max_tokens", description="the service's field for the maximum number of tokens of an answer"
+    )
 
 
 class OpenAIEngine(HttpEngine):
@@ -73,7 +75,7 @@ class OpenAIEngine(HttpEngine):
         return Call("/embeddings", without_nulls(fields))
 
     async def events(self, request: Request) -> AsyncIterator[tuple[ReplyEvent, Mapping[str, str]]]:
-        """Yield the values of a stream; a service that refuses `stream_options` is asked without it from then on."""
+        """Yield the values of a stream; if a service refuses `stream_options`, later requests leave it out."""
         try:
             async for event in super().events(request):
                 yield event

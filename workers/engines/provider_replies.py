@@ -100,6 +100,8 @@ class ReplyReader:
         if event.ends:
             self._ended = True
             return ""
+        if event.value is None:
+            return ""  # Some proxies keep a stream alive with them.
         if isinstance(event.value, list):
             return "".join(self.add(ReplyEvent(value, event.is_error, event.status)) for value in event.value)
         if event.is_error:
@@ -180,11 +182,11 @@ class ReplyReader:
         """Return the whole answer.
 
         Args:
-            request: what was asked, for its length where the service counts no tokens.
+            request: the request; its length is used if the service counts no tokens.
             is_whole: the reply was one value, which needs no finish reason to be over.
 
         Raises:
-            ProviderError: there is none, it ended before it should, or in a way that asks for another try.
+            ProviderError: there is none, it ended before it should, or in a way that requires another attempt.
         """
         self.last_piece()
         output = "".join(self._output)
@@ -379,7 +381,7 @@ def _unwrapped(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _first_choice(choices: object) -> Mapping[str, Any] | None:
-    """Return the first choice; of several answers to one request the others are not asked for."""
+    """Return the first choice; other choices are never requested."""
     if isinstance(choices, Mapping):
         choices = [choices] if choices.keys() & {"message", "delta", "text"} else list(choices.values())
     if not isinstance(choices, list) or not choices:

@@ -39,7 +39,7 @@ class RefusedOptions:
         """Return the answer, with as many of the options as the service takes.
 
         Args:
-            request: what to ask.
+            request: the request.
             send: sends a request to the service.
 
         Raises:

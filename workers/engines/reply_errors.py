@@ -17,7 +17,7 @@ from .reply_events import FramingError, read_events
 from .reply_fields import MAX_DEPTH, parse_ending, valid_text
 
 MAX_MESSAGE, MAX_CODE = 2000, 100
-"""Characters of a service's words that are kept."""
+"""Maximum number of characters of a service's message."""
 
 ERROR_KEYS = ("error", "errors", "Error", "err", "exception", "fault")
 """Where these hold something, the reply is an error, whatever else it holds."""
@@ -25,7 +25,17 @@ ENVELOPE_KEYS = ("base_resp", "Response", "response", "header", "detail", "detai
 """Where services put an error that their reply does not call one."""
 WORD_KEYS = (
     *("message", "msg", "Message", "error_msg", "errorMessage", "error_message", "status_msg", "errmsg", "err_msg"),
-    *("faultstring", "error_description", "detail", "title", "reason", "description"),
+    *(
+        "statusText",
+        "statusMessage",
+        "errMsg",
+        "faultstring",
+        "error_description",
+        "detail",
+        "title",
+        "reason",
+        "description",
+    ),
 )
 CODE_KEYS = (
     *("code", "Code", "error_code", "errorCode", "status_code", "errcode", "err_code", "errno", "ret"),

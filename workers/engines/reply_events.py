@@ -1,4 +1,4 @@
-"""The framing of a reply, read from what came and not from what was asked for: JSON, lines of JSON, or events.
+"""The framing of a reply, read from what arrived and not from what was requested: JSON, lines of JSON, or events.
 
 A service that was asked for one JSON object may send server-sent events, and the other way round; with a byte order
 mark, with CR LF, compressed, in another encoding, or without the blank lines that should end an event.
@@ -236,7 +236,7 @@ class Decompressor:
         self._max_bytes = self._left = max_bytes
         self._encoding = (encoding or "").lower()
         self._start: bytes | None = b""
-        """What came of a beginning that is too short to tell; None within the body."""
+        """The reply whose beginning is too short to tell its format; None within the body."""
         self._zlib: Any = None
         self._has_member = False
 
@@ -272,7 +272,7 @@ class Decompressor:
             zlib_header = start[0] & 15 == 8 and int.from_bytes(start[:2], "big") % 31 == 0
             self._zlib = zlib.decompressobj(GZIP_OR_ZLIB if zlib_header else RAW_DEFLATE)
         elif self._encoding in ("br", "zstd", "compress"):
-            raise FramingError(f"it is compressed as {self._encoding}, which was not asked for")
+            raise FramingError(f"it is compressed as {self._encoding}, which the request does not accept")
 
     def _next(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the next step of what the bytes stand for, and the bytes that are left."""
@@ -281,7 +281,7 @@ class Decompressor:
         try:
             piece = self._zlib.decompress(data, UNCOMPRESSED_STEP)
         except zlib.error as error:
-            raise FramingError(f"its compression cannot be undone: {error}") from None
+            raise FramingError(f"it cannot be decompressed: {error}") from None
         if not self._zlib.eof:
             return piece, self._zlib.unconsumed_tail
         self._has_member, self._start = True, b""

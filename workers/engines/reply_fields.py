@@ -20,7 +20,7 @@ MAX_DEPTH = 8
 MAX_COUNT = 2**53
 TEXT_KEYS = ("text", "content", "output_text", "value", "parts")
 REASONING_TYPES = frozenset({"thinking", "reasoning", "reasoning_content", "redacted_thinking", "thought"})
-THINKING_TAGS = ("think", "thinking", "thought", "reasoning")
+THINKING_TAGS = ("think", "thinking", "thought", "reasoning", "seed:think")
 OPENING = re.compile(rf"\s*<({'|'.join(THINKING_TAGS)})>", re.IGNORECASE)
 OPENINGS = tuple(f"<{tag}>" for tag in THINKING_TAGS)
 ORPHAN = re.compile(rf"(?:\n|^)[ \t]*</({'|'.join(THINKING_TAGS)})>|</({'|'.join(THINKING_TAGS)})>[ \t]*\n")
@@ -43,6 +43,7 @@ FINISH_REASONS: Mapping[str, Ending] = {
             *("max_completion_tokens", "max_tokens_reached", "token_limit", "token_limit_reached", "model_length"),
             *("context_length", "context_length_exceeded", "model_context_window_exceeded", "context_window"),
             *("truncated", "truncation", "cut_off", "incomplete", "stop_limit", "finish_reason_length"),
+            *("length_limit", "length_limit_reached", "output_limit", "max_tokens_exceeded", "stop_length"),
         ),
         "length",
     ),
@@ -71,7 +72,7 @@ text-generation-inference, vLLM, llama.cpp, Ollama and Bedrock, as public in Nov
 
 
 def parse_ending(reason: str, *, has_text: bool) -> Ending:
-    """Return what a finish reason means. One that nobody knows, beside a text, is no reason to pay again."""
+    """Return what a finish reason means. An unknown reason beside a text is no reason to pay again."""
     name = re.sub(r"[\s./-]+", "_", reason.strip().lower())
     return FINISH_REASONS.get(name) or ("stop" if has_text else "failed")
 
@@ -134,7 +135,8 @@ def split_reasoning(text: str) -> tuple[str, str | None]:
     """Return an answer, and what was thought before it, where the model writes `<think>…</think>`."""
     splitter = ReasoningSplitter()
     output = splitter.feed(text) + splitter.close()
-    if splitter.reasoning is None and (end := ORPHAN.search(output)):
+    end = ORPHAN.search(output) if splitter.reasoning is None else None
+    if end and not any(opening in output[: end.start()].lower() for opening in OPENINGS):
         return output[end.end() :].lstrip(), output[: end.start()].strip() or None
     return output, (splitter.reasoning or "").strip() or None
 

@@ -184,7 +184,7 @@ def _bounded_result(function: str, arguments: tuple[Any, ...], megabytes: int, s
 
 
 class _Outcome:
-    """Keeps whatever ends a block: at a process's border every error is told to the other side."""
+    """Stores whatever ends a block: every error is reported to the parent process."""
 
     error: BaseException | None = None
 

@@ -17,7 +17,7 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 def sandboxed_duckdb() -> duckdb.DuckDBPyConnection:
-    """Return a new in-memory instance without files, network and extensions, for good: these settings hold."""
+    """Return a new in-memory instance without files, network and extensions; these settings cannot be changed."""
     instance = duckdb.connect(":memory:", config=CONFIG)
     # A name that is no table must not become a variable of ours.
     instance.execute("SET python_enable_replacements = false")

@@ -42,7 +42,7 @@ class Cancellation:
         with self._lock:
             self._cancelled = True
             if self._child:
-                self._child.kill()
+                self._child.abort()
 
     @contextmanager
     def watching(self, child: ChildProcess) -> Iterator[None]:
@@ -50,7 +50,7 @@ class Cancellation:
         with self._lock:
             self._child = child
             if self._cancelled:
-                child.kill()
+                child.abort()
         try:
             yield
         finally:
@@ -77,7 +77,7 @@ class Sandbox:
     def _begin(self) -> None:
         self._lock = Lock()
         self._idle: list[ChildProcess] = []
-        self._busy = 0
+        self._busy: set[ChildProcess] = set()
         self._slots = Semaphore(self._processes)
 
     def call(
@@ -94,7 +94,7 @@ class Sandbox:
             function: of a module that the child can import.
             arguments: whatever pickle takes.
             limits: of memory and time.
-            answer: answers what the function asks by `call_parent`.
+            answer: answers the function's calls of `call_parent`.
             cancellation: what another thread may end the call with.
 
         Raises:
@@ -109,7 +109,7 @@ class Sandbox:
     @property
     def busy(self) -> int:
         """How many calls are under way."""
-        return self._busy
+        return len(self._busy)
 
     def close(self) -> None:
         """End the children that are idle; the next call starts new ones."""
@@ -117,6 +117,13 @@ class Sandbox:
             children, self._idle = self._idle, []
         for child in children:
             child.end()
+
+    def abort(self) -> None:
+        """End every child; the calls under way fail, and the next call starts new ones."""
+        with self._lock:
+            children = [*self._idle, *self._busy]
+        for child in children:
+            child.abort()
 
     def after_fork(self) -> None:
         """Leave the children to the process that started them."""
@@ -134,7 +141,7 @@ class Sandbox:
                 if child.busy:
                     child.end()
                 with self._lock:
-                    self._busy -= 1
+                    self._busy.discard(child)
                     self._idle.append(child if child.alive() else ChildProcess(self._start))
 
     def _take(self) -> ChildProcess:
@@ -145,8 +152,8 @@ class Sandbox:
         with self._lock:
             self._idle = sorted(filter(ChildProcess.alive, self._idle), key=lambda child: child.ready)
             child = self._idle.pop() if self._idle else ChildProcess(self._start)
-            self._busy += 1
-            if not self._idle and self._busy < self._processes:
+            self._busy.add(child)
+            if not self._idle and len(self._busy) < self._processes:
                 self._idle.append(ChildProcess(self._start))
             return child
 

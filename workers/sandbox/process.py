@@ -47,7 +47,7 @@ class ChildProcess:
         """Whether it has started, as far as anybody has looked."""
         self._watch = Watch(self._process)
         self.busy = False
-        """Whether a call is under way; after one that was given up nobody knows what the child does."""
+        """Whether a call is running; after an abandoned call the child's state is unknown."""
         self.end = weakref.finalize(self, _end, self._process, os.getpid())
         with suppress(OSError):  # Who calls it first hears that it is gone.
             write_frame(self._sink, pickle.dumps(start))
@@ -57,7 +57,7 @@ class ChildProcess:
         return self._process.poll() is None
 
     def call(self, call: tuple[str, tuple[Any, ...], int, float], answer: Callable[[Any], Any] | None) -> Any:
-        """Send a call, answer what it asks, and return its result; see `Sandbox.call`."""
+        """Send a call, answer the child's questions, and return its result; see `Sandbox.call`."""
         self._wait_until_ready()
         self.busy = True
         *_, megabytes, seconds = call
@@ -78,8 +78,8 @@ class ChildProcess:
             raise cast(QuackLLMError, answered)  # As it was: the child knows its words only.
         raise _limit_error(value) if status == "limit" else _rebuilt(*value)
 
-    def kill(self) -> None:
-        """End the child's process; whoever waits for its call hears that it is gone."""
+    def abort(self) -> None:
+        """Kill it; who waits for its answer hears that it is gone, and cleans up."""
         with suppress(OSError):
             self._process.kill()
 
@@ -104,7 +104,7 @@ class ChildProcess:
 
     def _exchange(self, value: Any) -> tuple[str, Any]:
         """Send a value and return what the child says to it."""
-        with suppress(OSError):  # What became of the child is said where its answer is read.
+        with suppress(OSError):  # What became of the child is reported when its answer is read.
             write_frame(self._sink, pickle.dumps(value, protocol=5))
         return self._receive()
 
@@ -128,14 +128,14 @@ def _answered(answer: Callable[[Any], Any], question: Any) -> tuple[bool, Any]:
 
 def _limit_error(limit: Any, *, stopped: bool = True) -> SandboxLimitError:
     if limit == "size":
-        return SandboxLimitError("the result is too large to be handed on", limit="size", hint=ON_SIZE)
+        return SandboxLimitError("the result is too large to be returned", limit="size", hint=ON_SIZE)
     if limit == "time":
-        return SandboxLimitError("it takes longer to compute than it may", limit="time", stopped=stopped)
-    return SandboxLimitError("it takes more memory to compute than it may", limit="memory", stopped=stopped)
+        return SandboxLimitError("it takes longer than its time limit", limit="time", stopped=stopped)
+    return SandboxLimitError("it takes more memory than its limit", limit="memory", stopped=stopped)
 
 
 def _rebuilt(module: str, name: str, message: str, fields: dict[str, Any]) -> Exception:
-    """Return the error that a child tells of: one of ours as it was."""
+    """Return the error that a child reports; an error class of ours is restored."""
     ours = QuackLLMError.__module__
     error_type = getattr(sys.modules[ours], name, None) if module == ours else None
     if not (isinstance(error_type, type) and issubclass(error_type, QuackLLMError)):

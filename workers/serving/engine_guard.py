@@ -140,7 +140,9 @@ def _hand_over(text: str, on_chunk: Callable[[str], None]) -> None:
 def _vector_response(vector: tuple[float, ...] | None) -> Response:
     if vector is not None:
         return Response(None, embedding=vector)
-    failure = Failure("broken_reply", "there is no vector for this text, or one that is no list of numbers")
+    failure = Failure(
+        "broken_reply", "the engine returned no vector for this text, or one that is not a list of numbers"
+    )
     return Response(None, error=failure, finish_reason="error")
 
 

@@ -25,7 +25,7 @@ class ReplicaStatus:
     """One replica of a model, as it is now.
 
     `starts` counts how often it was started: more than 1 means that it died and was restarted. `paused_seconds` is for
-    how long yet its service asked not to be called (Retry-After).
+    how long its service still asks for a pause (Retry-After).
     """
 
     name: str

@@ -30,7 +30,7 @@ _POLICIES: WeakSet[RetryPolicy] = WeakSet()
 
 
 def longest_pause() -> float:
-    """Return the most seconds for which a service of this process asked not to be called; 0 where none did."""
+    """Return the longest pause in seconds that a service of this process asked for; 0 if none did."""
     return max((policy.paused_seconds for policy in _POLICIES), default=0.0)
 
 
@@ -38,7 +38,7 @@ class RetryPolicy:
     """Calls a service until it answers, no faster than allowed.
 
     Args:
-        limits: what the model may ask in all.
+        limits: the model's limits over all its workers.
         workers: of how many workers this is one; each keeps to its part of the rates.
         model: its name, for the log.
     """
@@ -57,7 +57,7 @@ class RetryPolicy:
 
     @property
     def paused_seconds(self) -> float:
-        """For how long yet the service asked not to be called; 0 where it may be."""
+        """How long the service still asks for a pause, in seconds; 0 if it can be called."""
         return max(0.0, self._paused_until - monotonic())
 
     def set_worker_count(self, workers: int) -> None:
@@ -89,7 +89,7 @@ class RetryPolicy:
             self.retries += 1
 
     def _max_attempts(self) -> int:
-        """A service that has answered before comes back; one that nobody ever reached is not waited for as long."""
+        """A service that has answered before comes back; for a service that never answered the wait is shorter."""
         max_attempts = self.limits.max_attempts
         return max_attempts if self._reached else min(max_attempts, MAX_CONNECT_ATTEMPTS)
 
@@ -122,7 +122,7 @@ class RetryPolicy:
         self._paused_until = max(self._paused_until, monotonic() + bounded)
 
     def _reopen(self) -> None:
-        """End the pause: the service answers again, or nobody waits any more."""
+        """End the pause: the service answers again, or no request waits any more."""
         if self._paused_until:
             self._paused_until = 0.0
             self._reopened.set()

@@ -67,7 +67,7 @@ class Worker:
         return max(0, self._taken - self.counts.under_way)
 
     def status(self) -> dict[str, Any]:
-        """Return what it has done, and for how long yet its service asked not to be called."""
+        """Return the worker's counts, and how long its service still asks for a pause."""
         return {**asdict(self.counts), "paused_seconds": round(self.retry.paused_seconds, 1)}
 
     async def start(self) -> None:
@@ -142,7 +142,7 @@ class Worker:
         """Return the answer to one chat request; a failure is a Response with `error`.
 
         Args:
-            request: what to ask.
+            request: the request.
             on_chunk: called with each piece of a streamed answer, where the engine can stream.
 
         Raises:
@@ -163,7 +163,7 @@ class Worker:
     def _call_engine(
         self, request: Request, on_chunk: Callable[[str], None]
     ) -> Callable[[Request], Awaitable[Response]]:
-        """Return how to ask the engine: whole, or streamed where somebody reads and the engine can."""
+        """Return how to call the engine: for a full answer, or a stream if the request and the engine allow it."""
         if not (request.streamed and isinstance(self.engine, StreamingEngine)):
             return self._guarded.answer
         engine, response = self.engine, False
@@ -174,7 +174,7 @@ class Worker:
             on_chunk(chunk)
 
         async def stream(request: Request) -> Response:
-            if response:  # What was heard cannot be taken back, so that a second attempt would repeat it.
+            if response:  # Chunks that were sent cannot be taken back; a second attempt would repeat them.
                 raise ProviderError("the answer broke off", code="broken_off")
             try:
                 return await self._guarded.stream(engine, request, hand_over)
@@ -188,7 +188,8 @@ class Worker:
     async def _embed(self, requests: list[Request]) -> list[Response]:
         if not isinstance(self.engine, EmbeddingEngine):
             raise SetupError(
-                f"{self.spec.name} ({self.spec.type}) makes no embeddings", hint="deploy an embedding model and name it"
+                f"{self.spec.name} ({self.spec.type}) does not return embeddings",
+                hint="deploy an embedding model and name it",
             )
         engine, started = self.engine, perf_counter()
         texts = [request.messages[0].content for request in requests]
@@ -196,7 +197,7 @@ class Worker:
             responses = await self.retry.call(lambda _: self._guarded.embed(engine, texts), requests[0])
         except ProviderError as error:
             if len(requests) > 1 and not error.setup and not error.retryable:
-                # One bad text fails the whole call at the service; asked one by one, only its own row fails.
+                # One bad text fails the whole call at the service; sent one by one, only its own row fails.
                 return [(await self._embed([request]))[0] for request in requests]
             responses = [self._failed(error)] * len(requests)
         seconds = perf_counter() - started
@@ -235,7 +236,7 @@ def worker_concurrency(spec: ModelSpec) -> int:
 def _collect_ready(
     first: _Task | IndexedChunk, queue: asyncio.Queue[_Task | IndexedChunk]
 ) -> tuple[ChunkBatch, _Task | None]:
-    """Return all that was said and has finished by now, and a task that failed, if any did."""
+    """Return the chunks and responses that are ready, and a failed task if there is one."""
     items = [first]
     while not queue.empty():
         items.append(queue.get_nowait())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -50,6 +51,8 @@ def _hushed() -> Iterator[None]:
         for category in (FutureWarning, DeprecationWarning):
             warnings.simplefilter("ignore", category)
         warnings.filterwarnings("ignore", "MatMul8bitLt: inputs will be cast")
+        # bitsandbytes looks for a faster kernel on the hub, and works without it.
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         import huggingface_hub
         import transformers
 
@@ -169,7 +172,9 @@ def new_model(config: str, tokenizer: Any, seed: int) -> Any:
     try:
         shape = AutoConfig.from_pretrained(config)
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{config} is no config.json: {first_line(error)}", hint="it names a model_type") from error
+        raise TrainingError(
+            f"{config} is not a config.json: {first_line(error)}", hint="it names a model_type"
+        ) from error
     shape.vocab_size = len(tokenizer)
     shape.bos_token_id, shape.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
     shape.pad_token_id = tokenizer.pad_token_id

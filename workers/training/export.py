@@ -73,12 +73,12 @@ def export(
         warn: called, before anything is quantized, with the weights that fall back to another type.
 
     Raises:
-        ExportError: the model is not one that can be written so, or something is there already.
+        ExportError: the model is not one that can be written so, or something exists already.
         MissingExtraError: a package is not installed.
     """
     folder, path = require_finished(model), Path(target)
     if path.exists() and not overwrite:
-        raise ExportError(f"{path} is there already", hint="type: --overwrite   or another name")
+        raise ExportError(f"{path} exists already", hint="type: --overwrite   or another name")
     if path.suffix == ".gguf":
         return _export_gguf(folder, path, type or "Q4_K_M", ollama, progress, warn)
     if ollama:

@@ -48,7 +48,7 @@ def _trained_on(adapter: Path) -> str:
     if not (adapter / "adapter_config.json").is_file():
         whole = (adapter / "config.json").is_file()
         hint = "it is a whole model: deploy it as it is" if whole else "is the path right?"
-        raise TrainingError(f"{adapter} holds no LoRA adapter", hint=hint)
+        raise TrainingError(f"{adapter} contains no LoRA adapter", hint=hint)
     return str(PeftConfig.from_pretrained(str(adapter)).base_model_name_or_path)
 
 

@@ -87,7 +87,7 @@ def run_folder(output_dir: str) -> Iterator[Path]:
     folder = Path(output_dir)
     if (folder / FINAL).exists():
         hint = f"type: --output-dir ANOTHER   or, to train again:  rm -r {folder}"
-        raise TrainingError(f"{folder} holds a finished run", hint=hint)
+        raise TrainingError(f"{folder} contains a finished run", hint=hint)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock", timeout=0):
@@ -134,8 +134,8 @@ def _check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any])
     old, new = before["settings"], now["settings"]
     changed += [f"{name} (it was {old.get(name)!r})" for name in new if old.get(name) != new[name]]
     if changed:
-        hint = "type the same again to go on, --resume never to start over here, or --output-dir ANOTHER"
-        raise TrainingError(f"{folder} holds an unfinished run with another {', '.join(changed)}", hint=hint)
+        hint = "type the same command again to resume, add --resume never to start over here, or --output-dir ANOTHER"
+        raise TrainingError(f"{folder} contains an unfinished run with another {', '.join(changed)}", hint=hint)
 
 
 def delete_partial(folder: Path) -> None:
@@ -166,7 +166,7 @@ def require_finished(path: str) -> Path:
     if (folder / FINAL).is_dir():
         return folder / FINAL
     if (folder / RUN).is_file():
-        hint = "type the command that trains it again: it goes on at its last checkpoint, where there is one"
+        hint = "type the command that trains it again: it resumes at its last checkpoint if there is one"
         raise TrainingError(f"the run in {folder} has not finished", hint=hint)
     if folder.name.startswith("checkpoint-") or folder.name == DRAFT:
         raise TrainingError(f"{folder} is a step of a run, not its end", hint=f"type: {folder.parent}")

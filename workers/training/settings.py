@@ -62,48 +62,50 @@ class TrainingSettings(StageSettings):
     """What `finetune` and `pretrain` have in common."""
 
     output_dir: str = setting(RUN, "./output", "folder of the run: checkpoints, and `final/` at its end")
-    query: str | None = setting(DATA, None, "a DuckDB SELECT whose rows are the data, in place of train_file")
+    query: str | None = setting(DATA, None, "a DuckDB SELECT whose rows are the data, instead of train_file")
     database: str | None = setting(DATA, None, "the DuckDB file that the query reads; left out: none")
-    eval_file: str | None = setting(DATA, None, "data whose loss is measured beside, never trained on")
-    max_seq_length: int = setting(DATA, 1024, "the most tokens of prompt and answer together", ge=8)
+    eval_file: str | None = setting(DATA, None, "data for measuring the loss, never trained on")
+    max_seq_length: int = setting(DATA, 1024, "maximum number of tokens of prompt and answer together", ge=8)
 
     trust_remote_code: bool = setting(MODEL, False, "run Python code that came with the weights")
     dtype: Dtype = setting(
         MODEL, "auto", "the type of the base's weights; auto: 16 bits under LoRA on a GPU, float32 otherwise"
     )
 
-    per_device_train_batch_size: int = setting(TRAINING, 4, "examples of one pass on one device", ge=1)
-    per_device_eval_batch_size: int = setting(TRAINING, 4, "examples of one pass when measuring", ge=1)
+    per_device_train_batch_size: int = setting(TRAINING, 4, "examples per pass on one device", ge=1)
+    per_device_eval_batch_size: int = setting(TRAINING, 4, "examples per pass on one device during evaluation", ge=1)
     gradient_accumulation_steps: int = setting(
-        TRAINING, 4, "passes before one step: it sees devices x batch x this", ge=1
+        TRAINING, 4, "passes before one step: a step sees devices x batch x this many examples", ge=1
     )
-    num_train_epochs: float = setting(TRAINING, 3, "how often the data is gone through", gt=0)
-    max_steps: int | None = setting(TRAINING, None, "end after so many steps, whatever the epochs", ge=1)
+    num_train_epochs: float = setting(TRAINING, 3, "number of passes over the data", gt=0)
+    max_steps: int | None = setting(TRAINING, None, "maximum number of steps, whatever the epochs", ge=1)
     learning_rate: float = setting(TRAINING, 2e-4, "the highest learning rate", gt=0)
     lr_scheduler_type: Schedule = setting(TRAINING, "cosine", "how the learning rate falls")
-    warmup_ratio: float = setting(TRAINING, 0.03, "share of the steps in which it rises first", ge=0, lt=1)
+    warmup_ratio: float = setting(
+        TRAINING, 0.03, "share of the steps in which the learning rate rises first", ge=0, lt=1
+    )
     weight_decay: float = setting(TRAINING, 0.0, "AdamW's weight decay", ge=0)
-    max_grad_norm: float = setting(TRAINING, 1.0, "gradients longer than this are shortened", gt=0)
+    max_grad_norm: float = setting(TRAINING, 1.0, "maximum norm of the gradients; longer ones are clipped", gt=0)
     train_sampling_strategy: Literal["random", "group_by_length", "sequential"] = setting(
         TRAINING, "random", "order of the examples; group_by_length: less padding in a batch"
     )
-    bf16: bool | None = setting(TRAINING, None, "compute in bfloat16; left out: where the GPU can")
+    bf16: bool | None = setting(TRAINING, None, "compute in bfloat16; left out: if the GPU supports it")
     gradient_checkpointing: bool = setting(TRAINING, False, "less memory, a third more time")
     seed: int = setting(TRAINING, 42, "order of the data, dropout, new weights", ge=0)
 
-    logging_steps: int = setting(RUN, 10, "steps between two losses in the log", ge=1)
+    logging_steps: int = setting(RUN, 10, "number of steps between two losses in the log", ge=1)
     save_steps: int = setting(RUN, 500, "steps between two checkpoints", ge=1)
-    save_total_limit: int = setting(RUN, 2, "checkpoints that are kept", ge=2)
+    save_total_limit: int = setting(RUN, 2, "number of checkpoints to keep", ge=2)
     eval_steps: int | None = setting(RUN, None, "steps between measurements of eval_file; left out: save_steps", ge=1)
     resume: Literal["auto", "never"] = setting(
-        RUN, "auto", "auto: go on at the last complete checkpoint of the same run; never: from the start"
+        RUN, "auto", "auto: resume at the last complete checkpoint of the same run; never: start from the beginning"
     )
-    report_to: Tracker = setting(RUN, "none", "where the losses are drawn while it trains")
-    run_name: str | None = setting(RUN, None, "the run's name there")
+    report_to: Tracker = setting(RUN, "none", "the service that plots the losses during training")
+    run_name: str | None = setting(RUN, None, "the run's name in that service")
 
-    num_workers: int = setting(MACHINES, 1, "processes that train together, with a GPU each where there are any", ge=1)
+    num_workers: int = setting(MACHINES, 1, "number of training processes, each with a GPU if there are GPUs", ge=1)
     ray_address: str | None = setting(MACHINES, None, "Ray's address, or 'auto' for this machine's")
-    max_failures: int = setting(MACHINES, 3, "how often workers that died are started again", ge=0)
+    max_failures: int = setting(MACHINES, 3, "how often failed workers are restarted", ge=0)
     deepspeed: str | None = setting(MACHINES, None, "a DeepSpeed configuration (JSON), e.g. ZeRO-3 with offload")
 
 
@@ -117,15 +119,15 @@ class FinetuneSettings(TrainingSettings):
         "lora",
         "lora: small matrices beside the weights; qlora, qlora8: the same on a base in 4 or 8 bits; full: all weights",
     )
-    packing: bool = setting(DATA, False, "several examples in one row, which do not see each other")
+    packing: bool = setting(DATA, False, "several examples in one sequence, which cannot attend to each other")
     chat_template_kwargs: Keywords = setting(
         DATA, {}, "passed to the chat template, as at inference, e.g. {'enable_thinking': false}"
     )
-    lora_rank: int = setting(LORA, 16, "rank of the matrices", ge=1)
-    lora_alpha: int = setting(LORA, 32, "they count alpha / rank times", ge=1)
-    lora_dropout: float = setting(LORA, 0.05, "dropout before them", ge=0, lt=1)
-    target_modules: Names = setting(LORA, ["all-linear"], "the layers they stand beside, e.g. q_proj,v_proj")
-    modules_to_save: Names = setting(LORA, [], "layers trained and kept whole, e.g. embed_tokens,lm_head")
+    lora_rank: int = setting(LORA, 16, "rank of the LoRA matrices", ge=1)
+    lora_alpha: int = setting(LORA, 32, "scaling of the LoRA matrices: alpha / rank", ge=1)
+    lora_dropout: float = setting(LORA, 0.05, "dropout before the LoRA matrices", ge=0, lt=1)
+    target_modules: Names = setting(LORA, ["all-linear"], "the layers that get LoRA matrices, e.g. q_proj,v_proj")
+    modules_to_save: Names = setting(LORA, [], "layers that are trained and saved in full, e.g. embed_tokens,lm_head")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -137,12 +139,12 @@ class PretrainSettings(TrainingSettings):
     """The settings of `pretrain`."""
 
     model_name: str | None = setting(
-        MODEL, None, "the base to go on with: a folder, a Hugging Face id, or `modelscope:` and an id"
+        MODEL, None, "the base to continue training: a folder, a Hugging Face id, or `modelscope:` and an id"
     )
     config: str | None = setting(
-        MODEL, None, "in place of a base: a config.json, whose model starts from fresh weights"
+        MODEL, None, "instead of a base: a config.json, whose model starts from random weights"
     )
-    vocab_size: int = setting(MODEL, 8000, "with config: tokens of the tokenizer made from the text", ge=300)
+    vocab_size: int = setting(MODEL, 8000, "with config: size of the tokenizer trained on the text", ge=300)
     tokenizer: str | None = setting(MODEL, None, "with config: an existing tokenizer's folder or id instead")
     train_file: str | None = setting(DATA, None, "text: .txt, .jsonl or .parquet with a column `text`, also .gz")
 
@@ -209,7 +211,7 @@ def _yaml(file: Path) -> dict[str, Any]:
     except (OSError, yaml.YAMLError) as error:
         raise RequestError(f"{file} cannot be read: {error}", hint="write lines like   learning_rate: 2e-4") from error
     if not isinstance(fields, dict):
-        raise RequestError(f"{file} holds no settings", hint="write lines like   learning_rate: 2e-4")
+        raise RequestError(f"{file} contains no settings", hint="write lines like   learning_rate: 2e-4")
     return fields
 
 

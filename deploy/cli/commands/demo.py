@@ -20,8 +20,10 @@ from rich.table import Table
 from .... import workers
 from ....udf.connection import Connection, connect
 from ....udf.session.statement import FailedRowsWarning
+from ....udf.text2sql.evaluation.databases import QuestionDatabases
 from ....udf.text2sql.evaluation.datasets import Question, load_questions, open_database
-from ....udf.text2sql.evaluation.runner import RIGHT, judge
+from ....udf.text2sql.evaluation.gold import GoldAnswers
+from ....udf.text2sql.evaluation.scoring import RIGHT, ModelAnswer
 from ...console import print_line, stdout
 
 QUESTIONS = 10
@@ -183,10 +185,11 @@ def _outcomes(connection: Connection, drawn: Sequence[Question]) -> list[tuple[Q
     """Return each question with its SQL and whether the SQL's rows are right."""
     rows = connection.execute(TEXT2SQL, {"questions": [question.question for question in drawn]}).fetchall()
     answers = dict(rows)
-    return [
-        (question, answers[question.question], judge(connection, question, answers[question.question]).outcome)
-        for question in drawn
-    ]
+    with QuestionDatabases() as databases:
+        scored = GoldAnswers(databases).score(
+            [(question, ModelAnswer(answers[question.question], "declined")) for question in drawn]
+        )
+    return [(one.question, one.sql, one.outcome) for one in scored]
 
 
 def _on_ray(database: str, drawn: Sequence[Question]) -> int:

@@ -23,8 +23,8 @@ def evaluate(
     history: Annotated[
         Literal["own", "gold"], typer.Option(help="The SQL of earlier turns: the model's own, or the reference.")
     ] = "own",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions or conversations.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Draw them at random. Left out: evenly spread.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of questions or conversations.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed for drawing them at random. Left out: evenly spread.")] = None,
     store: Annotated[
         Literal["on", "off", "refresh"] | None, typer.Option(help="The call store: refresh ignores cached answers.")
     ] = None,
@@ -42,7 +42,7 @@ def evaluate(
     cluster: Cluster = None,
     json: Json = False,
 ) -> None:
-    """Count how many questions of a suite are answered right, asked through the function text2sql.
+    """Count how many questions of a suite the function text2sql answers right.
 
     SQL is right if it returns the rows of the reference SQL or, if neither can run, is equivalent to it.
     The suites are the sample's, or those of the folder in QUACKLLM_DATA:

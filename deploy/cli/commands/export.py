@@ -27,7 +27,7 @@ def export(
     ] = None,
     max_shard_size: Annotated[str, typer.Option(help="Safetensors: the most of one file.")] = "5GB",
     ollama: Annotated[bool, typer.Option("--ollama", help="GGUF: write Ollama's Modelfile beside it.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a model for other programs: safetensors, or a GGUF in 2 to 32 bits a weight.
 

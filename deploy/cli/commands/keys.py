@@ -19,7 +19,7 @@ from ...gateway.auth.usage_ledger import Ledger
 
 def keys(
     action: Annotated[Literal["add", "list", "remove", "reset"], typer.Argument(help="What to do.")],
-    name: Annotated[str | None, typer.Argument(help="Whose key it is.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The key's name.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="add: a model that it may use. Left out: all.")] = None,
     requests_per_minute: Annotated[float | None, typer.Option(help="add: more get status 429.")] = None,
     tokens_per_minute: Annotated[float | None, typer.Option(help="add: input and output tokens.")] = None,
@@ -27,6 +27,7 @@ def keys(
     max_calls: Annotated[int | None, typer.Option(help="add: model calls until reset.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="add: tokens until reset.")] = None,
     max_money: Annotated[float | None, typer.Option(help="add: cost by prices.yaml until reset.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="add: the console shows it all keys and all costs.")] = False,
     file: Annotated[Path | None, typer.Option("--keys", help="Left out: keys.yaml in QUACKLLM_HOME.")] = None,
     json: Annotated[bool, typer.Option("--json", help="list: print JSON.")] = False,
 ) -> None:
@@ -58,6 +59,7 @@ def keys(
             max_calls=max_calls,
             max_tokens=max_tokens,
             max_money=max_money,
+            admin=admin or None,
         )
         if max_money is not None:
             _warn_if_unpriced(name, model)
@@ -96,10 +98,10 @@ def _show(path: Path, as_json: bool) -> None:
         return
     table = make_table("name", "made", "models", "limits", "spent", numbers_from=5)
     for name, key in api_keys.items():
-        limits = key.model_dump(exclude={"hash", "made", "models"}, exclude_none=True)
+        limits = key.model_dump(exclude={"hash", "made", "models", "admin"}, exclude_none=True)
         spent = ledger.usage_of_key(name)
         table.add_row(
-            name,
+            f"{name} (admin)" if key.admin else name,
             str(key.made),
             ", ".join(key.models or ("all",)),
             ", ".join(f"{limit} {value:,g}" for limit, value in limits.items()),

@@ -39,7 +39,7 @@ def prepare(
     database: Annotated[str, typer.Option(help="A DuckDB file: for --query, and for rows without a db.")] = "",
     prompt_form: Annotated[str, typer.Option(help="The model's prompt form: chat, xiyan, sqlcoder …")] = "chat",
     language: Annotated[list[str] | None, typer.Option(help="Only questions in these: en, zh.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many examples.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of examples.")] = None,
     seed: Annotated[int, typer.Option(help="The seed of the shuffle.")] = 0,
     eval_share: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of databases set aside for evaluation.")
@@ -72,7 +72,9 @@ def prepare(
     )
     if not examples:
         _show_left_out(missing)
-        raise SetupError("no line makes an example", hint="its SQL is checked: see above why each was left out")
+        raise SetupError(
+            "no line could be used as an example", hint="its SQL is checked: see above why each was left out"
+        )
     eval_out = eval_out or output.with_suffix(f".eval{output.suffix}")
     _write_all(examples, prompt_form, output, eval_share, eval_out, seed)
     if left_out:

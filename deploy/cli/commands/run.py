@@ -32,7 +32,7 @@ def run(
     ] = None,
     target: Annotated[str | None, typer.Option("--out", help="The file for the rows of the last SELECT.")] = None,
     blocks: Annotated[
-        int | None, typer.Option(min=1, help="Split --in, Parquet, into so many parts over the cluster.")
+        int | None, typer.Option(min=1, help="Split the Parquet files of --in into this many parts for the cluster.")
     ] = None,
     database: Annotated[str, typer.Option(help="A DuckDB file to work in.")] = ":memory:",
     read_only: Annotated[bool, typer.Option("--read-only", help="Change nothing in the database.")] = False,

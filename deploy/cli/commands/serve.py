@@ -12,10 +12,10 @@ from ...console import print_line
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on; any but this machine's needs keys.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(help="The port; 0: any that is free.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; other machines can connect only with API keys.")
+    ] = ("127.0.0.1"),
+    port: Annotated[int, typer.Option(help="The port; 0: any free port.")] = 8000,
     keys: Annotated[
         Path | None, typer.Option(help="The file of API keys. Left out: keys.yaml in QUACKLLM_HOME.")
     ] = None,
@@ -24,11 +24,11 @@ def serve(
     ] = None,
     host_name: Annotated[list[str] | None, typer.Option(help="Another name of this host, behind a proxy.")] = None,
     replicas: Annotated[int, typer.Option(min=1, help="Gateways, on a cluster.")] = 2,
-    most_body_bytes: Annotated[int, typer.Option(help="A larger body is refused.")] = 8 << 20,
+    most_body_bytes: Annotated[int, typer.Option(help="Maximum size of a request's body, in bytes.")] = 8 << 20,
     most_at_once: Annotated[int, typer.Option(help="Requests in flight in one process.")] = 2000,
-    request_seconds: Annotated[float, typer.Option(help="How long an answer may take.")] = 600.0,
-    statement_seconds: Annotated[float, typer.Option(help="How long a query may compute; at most 30.")] = 30.0,
-    statement_megabytes: Annotated[int, typer.Option(help="How much memory a query may take.")] = 512,
+    request_seconds: Annotated[float, typer.Option(help="Time limit of an answer, in seconds.")] = 600.0,
+    statement_seconds: Annotated[float, typer.Option(help="Time limit of a query, in seconds; at most 30.")] = 30.0,
+    statement_megabytes: Annotated[int, typer.Option(help="Memory limit of a query, in MB.")] = 512,
     cluster: Annotated[
         str | None,
         typer.Option("--cluster", "--ray-address", help="Ray's address, or 'auto'. Left out: one process, no Ray."),
@@ -50,7 +50,8 @@ def serve(
 
         quackllm serve --cluster auto --replicas 4
 
-    `/docs` shows every route, `/docs/zh` in Chinese.
+    In a browser the address is the console: questions, SQL, chat, cost. `/docs` shows every route, `/docs/zh` in
+    Chinese.
     """
     settings_class, run = _gateway(on_ray=cluster is not None)
     settings = settings_class(
@@ -68,7 +69,7 @@ def serve(
         cluster=cluster,
     )
     settings.check()
-    run(settings, lambda address: print_line(f"quackllm serves {address}   ({address}/docs)"))
+    run(settings, lambda address: print_line(f"quackllm serves {address}   (the console in a browser; {address}/docs)"))
 
 
 def _gateway(on_ray: bool) -> tuple[Any, Any]:

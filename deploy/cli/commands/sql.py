@@ -82,4 +82,4 @@ def _read_script(script: str | None, command: str | None) -> str | None:
     try:
         return Path(script).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SetupError(f"the script {script} cannot be read: {error}", hint="a statement goes behind -c") from error
+        raise SetupError(f"the script {script} cannot be read: {error}", hint="put the statement after -c") from error

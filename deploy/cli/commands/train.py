@@ -32,7 +32,7 @@ def _with_flags(settings_type: type[StageSettings]) -> Callable[[Callable[[Any],
                 )
             )
 
-        file = Annotated[Path | None, typer.Option(help="a YAML file of these settings; a flag wins")]
+        file = Annotated[Path | None, typer.Option(help="a YAML file of these settings; a flag overrides it")]
         flags = [
             _flag("settings", file),
             *(_flag(name, _annotation(field)) for name, field in by_help_panel(settings_type)),

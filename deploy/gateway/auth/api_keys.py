@@ -27,15 +27,20 @@ class Key(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hash: str = Field(pattern=r"^sha256:[0-9a-f]{64}$", description="of the key itself, which is kept nowhere")
-    made: date = Field(default_factory=date.today, description="the day it was made")
-    models: tuple[str, ...] | None = Field(None, description="the models that it may ask; left out: all")
-    requests_per_minute: float | None = Field(None, gt=0, description="requests a minute; more get 429")
-    tokens_per_minute: float | None = Field(None, gt=0, description="tokens a minute, read and written")
-    most_at_once: int | None = Field(None, ge=1, description="its requests under way in one gateway process")
-    max_calls: int | None = Field(None, ge=0, description="calls of models, until `quackllm keys reset`")
-    max_tokens: int | None = Field(None, ge=0, description="tokens, until `quackllm keys reset`")
-    max_money: float | None = Field(None, ge=0, description="money by `prices.yaml`, until `quackllm keys reset`")
+    hash: str = Field(pattern=r"^sha256:[0-9a-f]{64}$", description="hash of the key; the key itself is not stored")
+    made: date = Field(default_factory=date.today, description="the day the key was added")
+    admin: bool = Field(False, description="whether the console shows this key all keys and the cost of all calls")
+    models: tuple[str, ...] | None = Field(None, description="the models that the key may call; left out: all")
+    requests_per_minute: float | None = Field(None, gt=0, description="requests per minute; more get 429")
+    tokens_per_minute: float | None = Field(None, gt=0, description="input and output tokens per minute")
+    most_at_once: int | None = Field(
+        None, ge=1, description="maximum number of the key's requests in flight in one gateway process"
+    )
+    max_calls: int | None = Field(None, ge=0, description="maximum number of model calls, until `quackllm keys reset`")
+    max_tokens: int | None = Field(None, ge=0, description="maximum number of tokens, until `quackllm keys reset`")
+    max_money: float | None = Field(
+        None, ge=0, description="maximum cost by `prices.yaml`, until `quackllm keys reset`"
+    )
 
     @property
     def has_budget(self) -> bool:
@@ -102,7 +107,7 @@ def remove_key(path: Path, name: str) -> None:
 
 def _locked(path: Path) -> FileLock:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path.with_name(path.name + ".lock"))
+    return FileLock(path.with_name(path.name + ".lock"), mode=0o600)
 
 
 def _write(path: Path, keys: dict[str, Key]) -> None:

@@ -14,6 +14,7 @@ from time import monotonic
 
 import psutil
 
+from ....workers.home import touch_private
 from .api_keys import Key, find_key, read_keys
 
 SCHEMA = """
@@ -111,6 +112,7 @@ class Ledger:
 
     def __init__(self, keys: Path, file: Path) -> None:
         self.path = keys
+        touch_private(file)
         self._file = sqlite3.connect(file, timeout=30, isolation_level=None, check_same_thread=False)
         self._file.executescript(SCHEMA)
         self._buckets: dict[tuple[str, str, float], TokenBucket] = {}
@@ -125,6 +127,14 @@ class Ledger:
         Raises:
             SetupError: the keys' file cannot be read.
         """
+        found = self.identify(digest)
+        if not isinstance(found, Admission):
+            return found
+        over_budget = _over_budget(found.name, found.key, self.usage_of_key(found.name))
+        return over_budget or self._too_fast(found.name, found.key) or found
+
+    def identify(self, digest: str | None) -> Admission | Refusal | None:
+        """Return whose key that is, whatever it has left to spend: for requests that call no model; see `admit`."""
         keys = read_keys(self.path)
         if not keys:
             return None
@@ -132,9 +142,8 @@ class Ledger:
             return Refusal(401, "missing_api_key", "no API key was sent; write the header Authorization: Bearer KEY")
         name = find_key(keys, digest)
         if name is None:
-            return Refusal(401, "invalid_api_key", "this API key is not known here")
-        key = keys[name]
-        return _over_budget(name, key, self.usage_of_key(name)) or self._too_fast(name, key) or Admission(name, key)
+            return Refusal(401, "invalid_api_key", "this gateway does not know this API key")
+        return Admission(name, keys[name])
 
     def _too_fast(self, name: str, key: Key) -> Refusal | None:
         requests = self._bucket(name, "requests", key.requests_per_minute)
@@ -221,6 +230,14 @@ class Ledger:
             raise
         self._file.execute("COMMIT")
 
+    def keys(self) -> dict[str, tuple[Key, Cost]]:
+        """Return every key with what it has spent, by name.
+
+        Raises:
+            SetupError: the keys' file cannot be read.
+        """
+        return {name: (key, self.usage_of_key(name)) for name, key in read_keys(self.path).items()}
+
     def usage_of_key(self, name: str) -> Cost:
         """Return what the key has spent since it was made or reset."""
         row = self._file.execute("SELECT calls, tokens, money FROM spent WHERE name = ?", (name,)).fetchone()
@@ -239,18 +256,15 @@ def _over_budget(name: str, key: Key, used: Cost, reserved: Cost = NOTHING) -> R
     budgets = (
         ("calls", key.max_calls, used.calls, reserved.calls),
         ("tokens", key.max_tokens, used.tokens, reserved.tokens),
-        ("of money", key.max_money, used.money, reserved.money),
+        ("money", key.max_money, used.money, reserved.money),
     )
     for unit, limit, total, in_flight in budgets:
         if limit is not None and total >= limit:
             if total - in_flight >= limit:
-                message = (
-                    f"the key {name} has spent {total - in_flight:,.12g} {unit} of the {limit:,.12g} that it was given"
-                )
+                message = f"the key {name} has used its budget: {total - in_flight:,.12g} of {limit:,.12g} {unit}"
                 return Refusal(429, "insufficient_quota", message)
-            message = (
-                f"requests under way may take what is left to the key {name}: {limit - total + in_flight:,.12g} {unit}"
-            )
+            left = f"{limit - total + in_flight:,.12g} {unit}"
+            message = f"requests in flight may use what is left of the budget of the key {name}: {left}"
             return Refusal(429, "insufficient_quota", message, 1.0)
     return None
 
@@ -272,7 +286,7 @@ def _granted(key: Key, used: Cost, wanted: Cost) -> Cost:
 
 def _empty(name: str, unit: str, bucket: TokenBucket | None) -> Refusal | None:
     if bucket and (pause := bucket.seconds_until_one()):
-        message = f"the key {name} has used its {unit} of this minute; come back in {pause:.1f} s"
+        message = f"the key {name} has used its {unit} of this minute; retry in {pause:.1f} s"
         return Refusal(429, "rate_limit_exceeded", message, pause)
     return None
 

@@ -27,7 +27,7 @@ def rows_to_table(data: str, row_format: str) -> pa.Table:
     try:
         given = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"`data` is no JSON: {error}", hint="write a JSON array, as text") from error
+        raise RequestError(f"`data` is not JSON: {error}", hint="write a JSON array, as text") from error
     check_encodable(given, "`data`")
     if not isinstance(given, list) or len(given) > MAX_ROWS:
         raise RequestError(f"`data` is a JSON array of at most {MAX_ROWS:,} elements", hint='write ["…"]')
@@ -41,7 +41,10 @@ def rows_to_table(data: str, row_format: str) -> pa.Table:
 def _columns(given: Sequence[dict[str, Any]]) -> pa.Table:
     names = dict.fromkeys(name for row in given for name in row)
     if len({name.lower() for name in names}) < len(names) or not all(names):
-        raise RequestError("two keys of `data` would be one column, or one has no name", hint="DuckDB minds no case")
+        raise RequestError(
+            "two keys of `data` would be one column, or one has no name",
+            hint="DuckDB ignores upper and lower case in names",
+        )
     try:
         return pa.table({name: pa.array([_flat(row.get(name)) for row in given]) for name in names})
     except (pa.ArrowException, OverflowError) as error:

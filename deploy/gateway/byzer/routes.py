@@ -61,9 +61,9 @@ class PredictForm(BaseModel):
     sql: str = Field(min_length=1, max_length=100_000, description="a select list, without FROM")
     data: str = Field("[]", description="a JSON array, as text")
     dataType: str = Field("string", description="string: each element is `feature`; row: its keys are the columns")
-    owner: str = Field("", description="read and left out")
-    sessionPerUser: str = Field("", description="read and left out")
-    sessionPerRequest: str = Field("", description="read and left out")
+    owner: str = Field("", description="accepted and ignored")
+    sessionPerUser: str = Field("", description="accepted and ignored")
+    sessionPerRequest: str = Field("", description="accepted and ignored")
 
 
 @router.post("/model/predict", summary="Byzer's REST", response_model=None)
@@ -160,7 +160,7 @@ class PredictStatement:
         while not wait([future], POLL_SECONDS).done:
             if self._stopped.is_set() or monotonic() > deadline:
                 future.cancel()
-                raise CancelledError("nobody waits for the answers any more")
+                raise CancelledError("the request that waited for the answers has ended")
         return future.result()
 
     def _run_here(self, sql: str, rows: pa.Table) -> Reply:

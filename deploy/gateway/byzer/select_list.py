@@ -79,7 +79,7 @@ class Rewriting:
 
     def _refuse_others(self, name: str, refused: bool) -> None:
         if refused:
-            message = f"the model {name} is not deployed, or this key may not ask it"
+            message = f"the model {name} is not deployed, or this key may not call it"
             raise GatewayError(403, message, code="model_not_allowed")
 
     def _item(self, item: exp.Expr) -> exp.Expr:

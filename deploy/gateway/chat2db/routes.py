@@ -56,7 +56,7 @@ class PromptBody(BaseModel):
     history: list[tuple[str, str] | Turn] | None = Field(
         None, max_length=200, description="earlier turns: [question, answer], or {role, content}"
     )
-    max_length: int | None = Field(None, ge=1, description="the most tokens of the answer")
+    max_length: int | None = Field(None, ge=1, description="maximum number of tokens of the answer")
     top_p: float | None = Field(None, gt=0, le=1)
     temperature: float | None = Field(None, ge=0, le=2)
 
@@ -89,7 +89,7 @@ async def chat2db(
         (answer,), _ = await complete(visit, spec, [wanted], store_mode(request))
         return answer.output or ""
     if not prompt.wants_sql:
-        raise RequestError(f"{spec.name} writes SQL and nothing else", hint="deploy a chat model to explain SQL")
+        raise RequestError(f"{spec.name} only writes SQL", hint="deploy a chat model to explain SQL")
     opened = choose_database(visit, database, prompt.schema)
     target = QuestionTarget(visit, spec, opened, prompt.schema, None if opened else prompt.dialect)
     detail = await target.answer(QuestionKey(_question(prompt, body)), store_mode(request))
@@ -102,7 +102,7 @@ async def chat2db(
 def _question(prompt: Prompt, body: PromptBody) -> Request:
     """Return the question after the earlier questions, all without the tables that were sent with them."""
     if len(prompt.question) > MAX_QUESTION_CHARACTERS:
-        raise RequestError(f"the question is longer than {MAX_QUESTION_CHARACTERS:,} letters")
+        raise RequestError(f"the question is longer than {MAX_QUESTION_CHARACTERS:,} characters")
     earlier = (
         Message(turn.role, parse_prompt(turn.content).question if turn.role == "user" else turn.content.rstrip("; "))
         for turn in body.earlier()

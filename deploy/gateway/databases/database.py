@@ -76,10 +76,10 @@ def fitted(database: Database, sql: str, schema: Schema) -> tuple[str, Failure |
     try:
         translated = transpile(sql, schema, database.dialect)
     except SqlglotError as error:
-        return sql, Failure("dialect", f"it cannot be said in {database.product}'s SQL: {error}")
+        return sql, Failure("dialect", f"it cannot be written in {database.product}'s SQL: {error}")
     if (message := database.explain(translated)) is None:
         return translated, None
-    return sql, Failure("database", f"{database.product} refuses it, as {translated}\n{message}")
+    return sql, Failure("database", f"{database.product} rejects it, translated as {translated}\n{message}")
 
 
 def as_rows(columns: Sequence[str], found: Sequence[Sequence[Any]], max_rows: int) -> Rows:

@@ -34,7 +34,7 @@ class DuckDBFile:
     dialect = "duckdb"
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def read_schema(self) -> Schema:
         """See `Database`."""
@@ -78,10 +78,10 @@ class DuckDBFile:
         deadline = monotonic() + LOCK_SECONDS
         while True:
             try:
-                return duckdb.connect(self._path, read_only=True, config=CONFIG)
+                return duckdb.connect(self.path, read_only=True, config=CONFIG)
             except duckdb.IOException as error:
                 if LOCKED not in str(error):
                     raise
                 if monotonic() > deadline:
-                    raise DatabaseError(f"another process has been writing to {self._path.name}: {error}") from error
+                    raise DatabaseError(f"another process has been writing to {self.path.name}: {error}") from error
             sleep(LOCK_POLL_SECONDS)

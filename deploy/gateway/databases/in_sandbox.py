@@ -16,6 +16,7 @@ from ....workers.errors import DatabaseError, SandboxLimitError
 from ....workers.messages import Failure
 from ....workers.sandbox import Cancellation, Limits, Sandbox
 from .database import Database, Rows, fitted
+from .duckdb_file import DuckDBFile
 from .urls import open_url
 
 Result = TypeVar("Result")
@@ -37,6 +38,11 @@ class SandboxedDatabase:
         self.url = url
         self._limits = limits
 
+    @property
+    def path(self) -> str | None:
+        """The DuckDB file that it is; None: it is something else."""
+        return str(self._database.path) if isinstance(self._database, DuckDBFile) else None
+
     def read_schema(self) -> Schema:
         """See `Database`."""
         return self._database.read_schema()
@@ -51,9 +57,9 @@ class SandboxedDatabase:
         result, failure = self._call(_fit, sql, schema)
         return result, Failure(*failure) if failure else None
 
-    def run(self, sql: str, max_rows: int) -> Rows:
-        """See `Database`."""
-        return Rows(*self._call(_run, sql, max_rows))
+    def run(self, sql: str, max_rows: int, cancellation: Cancellation | None = None) -> Rows:
+        """See `Database`; another thread may end it with `cancellation`."""
+        return Rows(*self._call(_run, sql, max_rows, cancellation=cancellation))
 
     async def run_async(self, sql: str, max_rows: int) -> Rows:
         """Return the rows of a query; the query ends when the task that waits for it is cancelled.
@@ -63,7 +69,7 @@ class SandboxedDatabase:
         """
         cancellation = Cancellation()
         try:
-            return Rows(*await asyncio.to_thread(self._call, _run, sql, max_rows, cancellation=cancellation))
+            return await asyncio.to_thread(self.run, sql, max_rows, cancellation)
         except asyncio.CancelledError:
             cancellation.cancel()
             raise

@@ -125,8 +125,8 @@ class SqlAlchemyDatabase:
     def __init__(self, url: URL) -> None:
         family = FAMILIES.get(url.get_backend_name())
         if family is None:
-            hint = f"there is: duckdb, {', '.join(FAMILIES)}"
-            raise SetupError(f"no database is read through {url.drivername}://", hint=hint)
+            hint = f"supported are: duckdb, {', '.join(FAMILIES)}"
+            raise SetupError(f"databases with the URL scheme {url.drivername} are not supported", hint=hint)
         self._family, self.product, self.dialect = family, family.product, family.dialect
         self._engine = _engine(url, family)
 
@@ -149,7 +149,7 @@ class SqlAlchemyDatabase:
         try:
             query = with_limit(sql, self.dialect, max_rows + 1)
         except SqlglotError as error:
-            raise DatabaseError(f"only queries are run here: {error}") from error
+            raise DatabaseError(f"only queries can run here: {error}") from error
         with self._connected() as connection:
             found = connection.exec_driver_sql(query)
             return as_rows(list(found.keys()), found.fetchmany(max_rows + 1), max_rows)

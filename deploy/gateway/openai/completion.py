@@ -96,7 +96,9 @@ class CompletionReply:
             GatewayError: more than one answer is wanted, or it failed before its first chunk.
         """
         if len(self.requests) > 1:
-            raise GatewayError(400, "a stream holds one answer to one prompt", code="invalid_request", param="stream")
+            raise GatewayError(
+                400, "a stream contains one answer to one prompt", code="invalid_request", param="stream"
+            )
         stream = await AnswerStream.start(self.context, self.spec, self.requests[0], self.mode)
         headers = {CALLS: str(stream.calls), "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         return SseResponse(stream, self.formatter, include_usage, headers)

@@ -27,7 +27,7 @@ async def embed(body: EmbeddingBody, request: HttpRequest, context: Admitted) ->
     """Return one vector for each text, in order; `usage` is estimated from the text length."""
     spec = await context.model(body.model)
     if not isinstance(spec.plan().engine, EmbeddingEngine):
-        message = f"{spec.name} ({spec.type}) makes no embeddings"
+        message = f"{spec.name} ({spec.type}) does not return embeddings"
         raise GatewayError(400, message, code="embeddings_not_supported", param="model")
     requests = body.requests()
     responses, calls = await complete(context, spec, requests, store_mode(request))
@@ -53,5 +53,5 @@ def _item(index: int, vector: Sequence[float], encoding: str) -> dict[str, Any]:
 
 def _check_dimensions(wanted: int | None, made: int) -> None:
     if wanted not in (None, made):
-        message = f"the model's vectors have {made} dimensions; another number is set where it is deployed"
+        message = f"the model's vectors have {made} dimensions; set another number when you deploy the model"
         raise GatewayError(400, message, code="invalid_dimensions", param="dimensions")

@@ -11,12 +11,13 @@ from pydantic_core import PydanticCustomError
 
 from ....workers.deployments.spec import ModelSpec
 from ....workers.engines import ToolEngine
-from ....workers.errors import did_you_mean
+from ....workers.errors import RequestError, did_you_mean
 from ....workers.extra_fields import normalize_field
 from ....workers.messages import Message, Request
 from ....workers.options import Options, read_options
 from ..errors import GatewayError
 from .content import read_content
+from .token_ids import text_from_token_ids
 
 # Fields that have the same names as our options.
 OPTIONS = frozenset(Options.model_fields) - {"extra", "timeout_seconds"}
@@ -29,7 +30,7 @@ MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
 
 class RequestModel(BaseModel):
-    """Something that a client sends; a field that nobody knows is an error which names the near ones."""
+    """Something that a client sends; an unknown field is an error that names similar fields."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
     passes_on: ClassVar[bool] = False  # Whether unknown fields are passed on to the service.
@@ -60,7 +61,7 @@ class ChatMessage(RequestModel):
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[str | dict[str, Any]] | None = Field(
-        None, description="a text, or parts: texts, images, and what else the service takes"
+        None, description="a text, or parts: texts, images, and whatever else the service accepts"
     )
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
@@ -89,7 +90,7 @@ class ChatMessage(RequestModel):
         role = "system" if self.role == "developer" else self.role
         content = read_content(self.content)
         if content.unknown_types and not passed_on:
-            message = f"the model takes texts and images, and no {', '.join(content.unknown_types)}"
+            message = f"the model accepts texts and images, not {', '.join(content.unknown_types)}"
             raise GatewayError(400, message, code="content_not_supported", param="messages")
         extra = {
             **(self.model_extra or {}),
@@ -109,11 +110,24 @@ class StreamOptions(BaseModel):
 
 
 def _texts(value: Any) -> Any:
-    if isinstance(value, list) and any(isinstance(each, int | list) for each in value):
-        # LangChain's embeddings send them by default.
-        hint = "send texts; LangChain: OpenAIEmbeddings(…, check_embedding_ctx_length=False)"
-        raise PydanticCustomError("token_ids", "token ids are not read here: {hint}", {"hint": hint})
     return [value] if isinstance(value, str) else value
+
+
+def _texts_or_token_ids(value: Any) -> Any:
+    """Return texts; token ids, of one text or of several, are decoded."""
+    if not isinstance(value, list) or not value or isinstance(value[0], str):
+        return _texts(value)
+    texts = [value] if all(isinstance(each, int) for each in value) else value
+    if not all(_are_token_ids(each) for each in texts):
+        return value
+    try:
+        return [text_from_token_ids(each) for each in texts]
+    except RequestError as error:
+        raise PydanticCustomError("token_ids", "{message}: {hint}", error.__dict__) from error
+
+
+def _are_token_ids(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, int) and not isinstance(each, bool) for each in value)
 
 
 class SamplingFields(RequestModel):
@@ -129,19 +143,22 @@ class SamplingFields(RequestModel):
     max_tokens: int | None = Field(None, ge=1, le=MAX_INT)
     stop: Annotated[list[str] | None, BeforeValidator(_texts)] = Field(None, max_length=16)
     seed: int | None = Field(
-        None, ge=MIN_INT, le=MAX_INT, description="another seed asks for another answer; the same gives the same"
+        None,
+        ge=MIN_INT,
+        le=MAX_INT,
+        description="another seed requests another answer; the same seed gives the same answer",
     )
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
-    n: int | None = Field(None, ge=1, le=16, description="so many answers, each a draw of its own")
-    draw: int = Field(0, ge=MIN_INT, le=2**62, description="another number asks for a fresh answer to the same request")
+    n: int | None = Field(None, ge=1, le=16, description="number of answers, each sampled separately")
+    draw: int = Field(0, ge=MIN_INT, le=2**62, description="another number requests a new answer to the same request")
     logit_bias: dict[str, float] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     extra: dict[str, Any] = Field(default_factory=dict, description="fields passed to the service as they are")
-    user: Any = Field(None, description="read and left out")
-    user_id: Any = Field(None, description="read and left out")
-    request_id: Any = Field(None, description="read and left out")
+    user: Any = Field(None, description="accepted and ignored")
+    user_id: Any = Field(None, description="accepted and ignored")
+    request_id: Any = Field(None, description="accepted and ignored")
 
     @field_validator("extra")
     @classmethod
@@ -149,7 +166,7 @@ class SamplingFields(RequestModel):
         own = {normalize_field(name): name for name in cls.model_fields}
         for given in extra:
             if name := own.get(normalize_field(given)):
-                message = "{name} cannot stand in `extra`: {hint}"
+                message = "{name} is not allowed in `extra`: {hint}"
                 raise PydanticCustomError("reserved_field", message, _shown(given, f"write {name!r} beside it"))
         return extra
 
@@ -180,11 +197,11 @@ class ChatBody(SamplingFields):
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
     modalities: list[Literal["text"]] | None = None
-    store: Any = Field(None, description="read and left out")
-    metadata: Any = Field(None, description="read and left out")
-    service_tier: Any = Field(None, description="read and left out")
-    safety_identifier: Any = Field(None, description="read and left out")
-    prompt_cache_key: Any = Field(None, description="read and left out")
+    store: Any = Field(None, description="accepted and ignored")
+    metadata: Any = Field(None, description="accepted and ignored")
+    service_tier: Any = Field(None, description="accepted and ignored")
+    safety_identifier: Any = Field(None, description="accepted and ignored")
+    prompt_cache_key: Any = Field(None, description="accepted and ignored")
 
     def requests(self, spec: ModelSpec) -> list[Request]:
         """Return one request for each of the `n` answers.
@@ -195,7 +212,7 @@ class ChatBody(SamplingFields):
         """
         takes_tools = isinstance(spec.plan().engine, ToolEngine)
         if not takes_tools and (self.tools or any(message.uses_tools for message in self.messages)):
-            message = f"{spec.name} ({spec.type}) takes no tools; a service behind OpenAI's protocol does"
+            message = f"{spec.name} ({spec.type}) does not accept tools; a service with OpenAI's protocol does"
             raise GatewayError(400, message, code="tools_not_supported", param="tools")
         messages = tuple(message.message(takes_tools) for message in self.messages)
         newer_name = {} if self.max_completion_tokens is None else {"max_tokens": self.max_completion_tokens}
@@ -221,15 +238,15 @@ class CompletionBody(SamplingFields):
 
 
 class EmbeddingBody(RequestModel):
-    """The body of `POST /v1/embeddings`; token ids are not supported."""
+    """The body of `POST /v1/embeddings`."""
 
     model: str = Field(description="a deployed model that makes embeddings")
-    input: Annotated[list[str], BeforeValidator(_texts)] = Field(min_length=1, max_length=2048)
+    input: Annotated[list[str], BeforeValidator(_texts_or_token_ids)] = Field(min_length=1, max_length=2048)
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, ge=1, description="must be what the model makes, or left out")
-    user: Any = Field(None, description="read and left out")
-    user_id: Any = Field(None, description="read and left out")
-    request_id: Any = Field(None, description="read and left out")
+    dimensions: int | None = Field(None, ge=1, description="must be the length of the model's vectors, or left out")
+    user: Any = Field(None, description="accepted and ignored")
+    user_id: Any = Field(None, description="accepted and ignored")
+    request_id: Any = Field(None, description="accepted and ignored")
 
     def requests(self) -> list[Request]:
         """Return one request for each text."""

@@ -77,7 +77,7 @@ def test_nothing_is_broken(standin_model: str) -> None:
     report.assert_finding("QUACKLLM_HOME", "ok", "GB free")
     report.assert_finding("call store", "ok", "calls.sqlite")
     report.assert_finding("chat", "ok", "nothing is missing")
-    report.assert_finding("chat", "ok", "it answered in")
+    report.assert_finding("chat", "ok", "answered a test request in")
 
 
 def test_for_a_person_each_line_says_what_to_type(home: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_wrong_key_is_found_by_asking_only(service: StandIn, standin_model: st
     assert service.count() == 0
     report = doctor("--ask")
     assert report.exit_code == 1
-    report.assert_finding("chat", "broken", "asked: ")
+    report.assert_finding("chat", "broken", "test request: ")
     assert any("key" in one["message"].lower() for one in report.findings if one["state"] == "broken")
 
 
@@ -149,7 +149,7 @@ def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     report = doctor(QUACKLLM_HOME=str(tmp_path / "file" / "home"))
     assert report.exit_code == 1
-    report.assert_finding("QUACKLLM_HOME", "broken", "cannot be made", "export QUACKLLM_HOME")
+    report.assert_finding("QUACKLLM_HOME", "broken", "cannot be created", "export QUACKLLM_HOME")
 
 
 def test_a_home_that_cannot_be_written() -> None:

@@ -75,7 +75,7 @@ def test_unknown_models_and_bad_bodies(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as wrong:
         client.chat.completions.create(model="standin", messages=HELLO, temperature=7)
     assert wrong.value.param == "temperature"
-    with pytest.raises(openai.BadRequestError, match="makes no embeddings"):
+    with pytest.raises(openai.BadRequestError, match="does not return embeddings"):
         client.embeddings.create(model="builtin_text2sql", input="x")
     with pytest.raises(openai.BadRequestError, match="the prompt is empty"):
         client.chat.completions.create(model="standin", messages=[{"role": "user", "content": ""}])

@@ -138,7 +138,7 @@ def test_a_part_of_a_database_is_asked_about_by_its_tables_names(home: Path) -> 
         ({"question": "How many?"}, "no schema"),
         ({"question": "How many?", "database": "shop"}, "no database is called 'shop'"),
         ({"question": "How many?", "db_schema": DDL, "dialect": "mysqk"}, "did you mean 'mysql'"),
-        ({"question": "How many?", "db_schema": DDL, "run": True}, "nothing to run on"),
+        ({"question": "How many?", "db_schema": DDL, "run": True}, "`run` needs a database"),
         ({"question": "How many?", "db_schma": DDL}, "db_schema"),
         ({"question": "", "db_schema": DDL}, "question"),
         ({"question": "x" * 4001, "db_schema": DDL}, "4000"),
@@ -156,7 +156,7 @@ def test_of_several_databases_one_must_be_named_and_its_dialect_be_its_own(home:
     configure(home, "concert_singer", "pets_1")
     assert "several databases" in asked({"question": "How many?"}, 400)["error"]["message"]
     body = {"question": "How many pets?", "database": "pets_1", "dialect": "postgres"}
-    assert "SQLite does not speak postgres" in asked(body, 400)["error"]["message"]
+    assert "SQLite does not use the dialect postgres" in asked(body, 400)["error"]["message"]
 
 
 def test_a_database_that_cannot_be_reached_is_a_bad_gateway(home: Path) -> None:
@@ -201,7 +201,7 @@ def test_the_database_s_own_words_go_back_to_the_model_which_may_correct_itself(
     )
     reply = asked({"question": "How many singers?", "evidence": "singers are people"})
     assert reply["sql"] == 'SELECT COUNT(*) FROM "singer"'
-    assert "SQLite refuses it" in service.prompts()[-1]
+    assert "SQLite rejects it" in service.prompts()[-1]
     (first, _) = service.requests()
     assert "singers are people" in first["body"]["messages"][0]["content"]
 

@@ -99,7 +99,7 @@ def test_html_is_shown_in_a_frame_where_nothing_runs(notebook, service: StandIn)
         ("--%chat\n--%model=kimi_chat\n--%inptu=q1\nhi", "did you mean 'input'"),
         ("--%chat\n--%model=kimi_chat\n--%input=q1\nhi", "there is no table q1"),
         ("--%chat\n--%model=kimi_chat", "there is no question"),
-        ("--%chat\n--%model=kimi_chat\n--%output=a b\nhi", "cannot name a table"),
+        ("--%chat\n--%model=kimi_chat\n--%output=a b\nhi", "is not a name for a table"),
     ],
 )
 def test_what_is_wrong_in_it_is_a_panel(notebook, service: StandIn, cell: str, message: str) -> None:

@@ -62,8 +62,8 @@ def test_failed_rows_are_told_with_the_result_and_responses_are_readable(noteboo
     service.script([{"fault": "bad_request", "marker": "poison"}])
     cell = "%sql SELECT llm_chat(food) AS response FROM (VALUES ('rice & beans'), ('poison')) t(food)"
     ran = notebook.run_ok(cell)
-    assert "1 request got no whole answer: 1 × invalid_value" in ran.text
-    assert "1 request got no whole answer" in ran.html
+    assert "1 request got no complete answer: 1 × invalid_value" in ran.text
+    assert "1 request got no complete answer" in ran.html
     assert "answer to: rice &amp; beans" in ran.html
     assert "The request cannot be read." in ran.html
     assert "finish_reason" not in ran.html.replace("FROM", "")
@@ -84,7 +84,7 @@ def test_the_planner_shows_how_far_it_is(notebook, service) -> None:
     service.script([{"fault": "slow", "seconds": 0.8}])
     notebook.run_ok("%sql SET VARIABLE llm_progress = 'on'")
     ran = notebook.run_ok("%sql SELECT count(llm_chat('row ' || i)) AS n FROM range(20) t(i)")
-    assert "asked 20 calls" in ran.text
+    assert "made 20 calls" in ran.text
     assert ran.value.arrow.to_pydict() == {"n": [20]}
 
 

@@ -28,7 +28,7 @@ def test_native_conditions_come_first(connection: quackllm.Connection, service: 
 def test_a_limit_stops_early(connection: quackllm.Connection, service: StandIn) -> None:
     statement = "SELECT i FROM review WHERE ai_filter(body, 'is praise') ORDER BY i LIMIT 5"
     assert connection.execute(statement).fetchall() == [(i,) for i in range(5)]
-    assert service.count() == 16  # The first wave.
+    assert service.count() == 10  # The first batch: twice as many rows as are wanted, and 8 at least.
 
 
 def test_equal_requests_are_one_call_and_none_the_next_time(connection: quackllm.Connection, service: StandIn) -> None:
@@ -63,7 +63,7 @@ def test_a_table_and_a_join_ask_about_distinct_pairs(connection: quackllm.Connec
     assert service.count() == 3
 
 
-@pytest.mark.filterwarnings("ignore:2 requests got no whole answer")
+@pytest.mark.filterwarnings("ignore:2 requests got no complete answer")
 def test_each_gives_a_row_for_each_thing(connection: quackllm.Connection, service: StandIn) -> None:
     service.script(
         [{"fault": "reply", "text": '{"items": [{"dish": "soup", "price": 4}, {"dish": "tea", "price": "?"}]}'}]
@@ -75,7 +75,7 @@ def test_each_gives_a_row_for_each_thing(connection: quackllm.Connection, servic
     assert rows == [(0, "soup", 4), (0, "tea", None), (1, "soup", 4), (1, "tea", None)]
 
 
-@pytest.mark.filterwarnings("ignore:20 requests got no whole answer")
+@pytest.mark.filterwarnings("ignore:20 requests got no complete answer")
 def test_a_repeat_is_planned_like_the_first_question(connection: quackllm.Connection, service: StandIn) -> None:
     service.script([{"fault": "reply", "text": "well", "marker": "even"}, {"fault": "reply", "text": "yes"}])
     connection.execute(

@@ -80,7 +80,7 @@ def test_a_service_that_lies_gives_elements_each_once(connection: quackllm.Conne
     assert len(found) == len({*found} & {*texts}) == 20
 
 
-@pytest.mark.filterwarnings("ignore:1 request got no whole answer")
+@pytest.mark.filterwarnings("ignore:1 request got no complete answer")
 def test_a_ranking_that_is_none_makes_the_answer_null(connection: quackllm.Connection, service: StandIn) -> None:
     service.script([{"fault": "reply", "text": '{"ranking": [11, 1]}'}])
     (detail,) = connection.execute("SELECT ai_top_detail(answers, 3, 'worth') FROM given").fetchone() or ()

@@ -121,7 +121,7 @@ def test_tokens_overshoot_by_no_more_than_what_was_under_way(connection, service
 
 def test_money_is_counted_by_the_users_prices(connection, service: StandIn, rows: str, home: Path):
     connection.execute("SET VARIABLE llm_max_money = 0.5")
-    with pytest.raises(SetupError, match="no price of chat is known") as caught:
+    with pytest.raises(SetupError, match="there is no price for chat") as caught:
         connection.execute(rows).fetchall()
     assert "prices.yaml" in caught.value.hint
     assert service.count() == 0

@@ -105,7 +105,7 @@ def test_one_poisoned_row_of_1000_is_one_error_with_the_services_own_words(conne
         [{"fault": "bad_request", "marker": "poison", "code": "content_too_odd", "message": "No, thank you."}]
     )
     rows = "SELECT CASE i WHEN 500 THEN 'poison' ELSE 'row ' || i END AS prompt FROM range(1000) t(i)"
-    with pytest.warns(UserWarning, match="1 request got no whole answer: 1 × content_too_odd"):
+    with pytest.warns(UserWarning, match="1 request got no complete answer: 1 × content_too_odd"):
         answers = connection.execute(f"SELECT chat(prompt) FROM ({rows})").fetchall()
     failed = [answer for (answer,) in answers if answer["error"]]
     assert len(answers) - len(failed) == 999
@@ -119,7 +119,7 @@ def test_one_poisoned_row_of_1000_is_one_error_with_the_services_own_words(conne
 def test_a_failure_is_asked_again_by_the_next_statement_only(connection, service: StandIn):
     service.script([{"fault": "bad_request", "marker": "poison"}])
     for _ in range(2):
-        with pytest.warns(UserWarning, match="no whole answer"):
+        with pytest.warns(UserWarning, match="no complete answer"):
             connection.execute("SELECT chat(p), chat(p) FROM (VALUES ('poison'), ('poison')) t(p)").fetchall()
     assert service.count() == 2
 

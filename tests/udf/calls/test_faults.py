@@ -74,7 +74,7 @@ def test_a_service_that_stays_down_is_a_rows_error(service: StandIn):
     params = service.openai_params() | {"limits.max_attempts": 2}
     quackllm.deploy("chat", "openai", infer_params=params)
     service.script([{"fault": "server_error"}])
-    with pytest.warns(UserWarning, match="no whole answer"):
+    with pytest.warns(UserWarning, match="no complete answer"):
         ((error,),) = quackllm.connect().execute("SELECT (chat('x')).error").fetchall()
     assert error["retryable"] is True
     assert service.count() == 2

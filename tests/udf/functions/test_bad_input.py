@@ -43,7 +43,7 @@ def test_a_prompt_of_a_megabyte_arrives_whole(connection, service: StandIn):
 
 def test_a_prompt_beyond_the_context_is_the_rows_error(connection, service: StandIn):
     service.script([{"fault": "context", "marker": "too long"}])
-    with pytest.warns(UserWarning, match="no whole answer"):
+    with pytest.warns(UserWarning, match="no complete answer"):
         ((long, short),) = connection.execute("SELECT chat('far too long'), llm_result(chat('fine'))").fetchall()
     assert "context" in (long["error"]["code"] + long["error"]["message"])
     assert short == "answer to: fine"

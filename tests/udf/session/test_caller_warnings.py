@@ -38,4 +38,4 @@ def test_the_warning_points_at_the_users_line_once(line: str, tmp_path: Path, se
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
     warned = [text for text in done.stderr.splitlines() if "FailedRowsWarning" in text]
     assert len(warned) == 1, done.stderr
-    assert warned[0].startswith(f"{script}:5: FailedRowsWarning: 1 request got no whole answer")
+    assert warned[0].startswith(f"{script}:5: FailedRowsWarning: 1 request got no complete answer")

@@ -90,13 +90,13 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], objec
 def test_a_terminal_shows_how_far_it_is_and_keeps_one_line(connection, on_terminal, home, capsys):
     (home / "prices.yaml").write_text("chat: {input: 1000, output: 2000}")
     terminal = on_terminal(lambda: connection.execute(STATEMENT).fetchall())
-    bars = [state for state in terminal.seen if "asking ━" in state]
+    bars = [state for state in terminal.seen if "calling models ━" in state]
     assert len(bars) >= 2
     for word in (" calls", "/s", "tokens in", " out", "cost "):
         assert word in bars[-1]
     assert all(len(state.splitlines()) == 1 for state in bars), "one line, however often it is drawn"
     (line,) = terminal.lines
-    assert line.startswith("asked 60 calls in ")
+    assert line.startswith("made 60 calls in ")
     assert "cost 0.7" in line, "60 times 2 tokens read and 5 written"
     assert not terminal.screen.cursor.hidden
     assert capsys.readouterr().out == ""
@@ -113,7 +113,7 @@ def test_where_the_total_is_known_it_says_what_is_left(on_terminal):
             time.sleep(0.3)
         bar.finish()
 
-    bars = [state for state in on_terminal(work).seen if "asking" in state]
+    bars = [state for state in on_terminal(work).seen if "calling models" in state]
     assert "10/100 calls" in bars[0]
     assert "50/100 calls" in bars[-1]
     assert "0:00:0" in bars[-1]
@@ -130,7 +130,7 @@ def test_where_the_total_is_known_it_says_what_is_left(on_terminal):
     ids=["CREATE TABLE AS", "a relation", "an Arrow table"],
 )
 def test_every_way_of_asking_leaves_its_line_when_it_is_done(connection, on_terminal, ask: Callable[..., object]):
-    assert [line[:14] for line in on_terminal(lambda: ask(connection)).lines] == ["asked 60 calls"]
+    assert [line[:13] for line in on_terminal(lambda: ask(connection)).lines] == ["made 60 calls"]
 
 
 @pytest.mark.parametrize("wish", ["auto", "off"])
@@ -156,7 +156,7 @@ def test_a_file_gets_nothing_unless_it_is_wished_and_then_one_line(connection, m
             patch.setattr(sys, "stderr", file)
             connection.execute(STATEMENT).fetchall()
         assert file.getvalue().count("\n") == lines
-        assert file.getvalue().count("asked 60 calls") == lines
+        assert file.getvalue().count("made 60 calls") == lines
         assert "\x1b" not in file.getvalue()
 
 
@@ -203,8 +203,8 @@ def test_of_two_statements_at_once_one_has_the_bar_and_both_their_lines(connecti
             thread.join()
 
     terminal = on_terminal(work)
-    assert max(state.count("asking") for state in terminal.seen) == 1
-    assert [line[:14] for line in terminal.lines] == ["asked 60 calls"] * 2
+    assert max(state.count("calling models") for state in terminal.seen) == 1
+    assert [line[:13] for line in terminal.lines] == ["made 60 calls"] * 2
 
 
 def singers() -> quackllm.Connection:
@@ -269,7 +269,7 @@ print(json.dumps({"stopped": stopped, "kept": connection.execute("SELECT sum(cal
     environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal.fd, text=True, env=environment) as process:
-        while service.count() < 50 or not any("asking" in state for state in terminal.seen):
+        while service.count() < 50 or not any("calling models" in state for state in terminal.seen):
             time.sleep(0.05)
         pressed = time.time()
         process.send_signal(signal.SIGINT)
@@ -285,8 +285,8 @@ def test_ctrl_c_leaves_within_a_second_with_nothing_lost_and_no_half_drawn_bar(i
     terminal, told = interrupted
     assert told["kept"] == service.count() >= 50
     assert told["stopped"] - told["pressed"] < 1.0
-    assert not [line for line in terminal.lines if "asking" in line]
-    assert [line for line in terminal.lines if line.startswith("asked ")]
+    assert not [line for line in terminal.lines if "calling models" in line]
+    assert [line for line in terminal.lines if line.startswith("made ")]
     assert not terminal.screen.cursor.hidden
 
 
@@ -303,6 +303,6 @@ def test_a_notebook_shows_one_line_that_changes_in_place(connection, service: St
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     _, asking, question = notebook.cells
-    assert [output["data"]["text/plain"][:14] for output in asking.outputs] == ["asked 60 calls"]
+    assert [output["data"]["text/plain"][:13] for output in asking.outputs] == ["made 60 calls"]
     assert "<pre" in asking.outputs[0]["data"]["text/html"]
     assert any("singer" in output["data"]["text/plain"] for output in question.outputs)

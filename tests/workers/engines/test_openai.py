@@ -154,6 +154,8 @@ def piece(text: Any = None, reason: Any = None) -> dict[str, Any]:
         (42, "42", None),
         ("<think>hm</think>\n\nFour", "Four", "hm"),
         ("<thinking>\nhm\n</thinking>Four", "Four", "hm"),
+        ("<seed:think>hm</seed:think>Four", "Four", "hm"),
+        ("```\n<think>hm</think>\n```", "```\n<think>hm</think>\n```", None),
         ("<think>\n\n</think>\n\nFour", "Four", None),
         ("a\ud83d", "a\ufffd", None),
         ("\ud83d\ude00", "😀", None),
@@ -163,6 +165,11 @@ def test_the_content_is_made_text(raw: RawService, stream: bool, text: Any, outp
     body = RawReply.events(piece(text), piece(None, "stop")) if stream else whole(text)
     response = said(body, raw, stream)
     assert (response.output, response.reasoning, response.finish_reason) == (output, reasoning, "stop")
+
+
+def test_a_null_that_keeps_a_stream_alive_is_no_part_of_the_answer(raw: RawService) -> None:
+    response = said(RawReply.events(None, piece("Hi"), None, piece(None, "stop")), raw, True)
+    assert (response.output, response.error) == ("Hi", None)
 
 
 def test_thinking_that_ends_in_another_piece_is_not_shown(raw: RawService) -> None:
@@ -211,7 +218,7 @@ def test_the_framing_is_read_from_what_came(raw: RawService, stream: bool) -> No
         *[(reason, "stop") for reason in (None, "", 7, ["stop"], {"type": "stop"})],
         *[
             (reason, "length")
-            for reason in ("MAX_TOKENS", "max_length", "model_length", "model-context-window-exceeded")
+            for reason in ("MAX_TOKENS", "max_length", "length_limit", "model_length", "model-context-window-exceeded")
         ],
         *[(reason, "filter") for reason in ("SAFETY", "content_filter", "RECITATION", "sensitive")],
     ],

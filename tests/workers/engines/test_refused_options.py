@@ -54,7 +54,7 @@ def test_what_is_refused_is_not_sent_again(
     assert others <= requests[-1]["body"].keys()  # What was not refused is sent on.
 
 
-@pytest.mark.filterwarnings("ignore:1 request got no whole answer")
+@pytest.mark.filterwarnings("ignore:1 request got no complete answer")
 def test_a_request_that_is_refused_for_itself_teaches_nothing(
     service: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_request_that_is_refused_for_itself_teaches_nothing(
     assert not [record for record in caplog.records if "from now on" in record.getMessage()]
 
 
-@pytest.mark.filterwarnings("ignore:1 request got no whole answer")
+@pytest.mark.filterwarnings("ignore:1 request got no complete answer")
 def test_a_format_that_the_user_asks_for_is_never_left_out(service: StandIn) -> None:
     quackllm.deploy("judge", "openai", infer_params=service.openai_params())
     service.script([refusal("response_format", "response_format is not supported"), YES])

@@ -38,7 +38,7 @@ def test_types_and_targets_that_do_not_go_together(tiny_llama: Path, tmp_path: P
     assert "ends in .gguf" in caught.value.hint
     with pytest.raises(ExportError, match="Ollama reads a GGUF"):
         export(str(tiny_llama), str(tmp_path / "model"), ollama=True)
-    with pytest.raises(ExportError, match="is there already"):
+    with pytest.raises(ExportError, match="exists already"):
         export(str(tiny_llama), str(tiny_llama))
     with pytest.raises(ExportError, match="cannot be loaded"):
         export(str(tmp_path), str(tmp_path / "model"))

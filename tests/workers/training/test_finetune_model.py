@@ -80,7 +80,7 @@ def test_data_with_nothing_to_learn_leaves_nothing_behind(
 
 def test_a_finished_run_is_not_overwritten(base: Path, data: Path, tmp_path: Path) -> None:
     run(base, tmp_path / "run", data, max_steps=1)
-    with pytest.raises(TrainingError, match="holds a finished run") as raised:
+    with pytest.raises(TrainingError, match="contains a finished run") as raised:
         run(base, tmp_path / "run", data, max_steps=1)
     assert "--output-dir" in raised.value.hint
 

@@ -60,7 +60,7 @@ def test_what_cannot_be_merged_says_why(base: Path, tmp_path: Path) -> None:
 
     run = adapter(base, tmp_path / "run", max_steps=1, save_steps=1)
     assert "there is no folder" in refused(tmp_path / "nothing")
-    assert "holds no LoRA adapter" in refused(base)
+    assert "contains no LoRA adapter" in refused(base)
     assert "is a step of a run" in refused(run / "checkpoint-1")
     assert "there is no model folder" in refused(run, model_name="/nowhere")
     (run / "final").rename(run / ".draft-final")

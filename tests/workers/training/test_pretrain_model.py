@@ -73,5 +73,5 @@ def test_too_little_text_is_an_error(text: str, message: str, base: Path, tmp_pa
 
 def test_a_config_that_is_none_says_so(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{}")
-    with pytest.raises(TrainingError, match=r"bad.json is no config.json"):
+    with pytest.raises(TrainingError, match=r"bad.json is not a config.json"):
         run(tmp_path / "own", config=str(tmp_path / "bad.json"))

@@ -66,5 +66,5 @@ def test_a_settings_file_that_cannot_be_read_says_so(text: str | None, tmp_path:
     file = tmp_path / "run.yaml"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(RequestError, match=r"run\.yaml (cannot be read|holds no settings)"):
+    with pytest.raises(RequestError, match=r"run\.yaml (cannot be read|contains no settings)"):
         read_settings(FinetuneSettings, file, {})

@@ -128,7 +128,7 @@ class _Wrapper:
         _refuse_unbounded(name, given, parameters)
         if bound and not _is_small(name, given):
             if where := _unreachable(given, parameters, depth):
-                raise GuardError(f"ask cannot run it: nothing bounds what {name} makes {where}")
+                raise GuardError(f"ask cannot run it: there is no limit on what {name} returns {where}")
             inner = {key: self.wrap(child, parameters, depth + 1) for key, child in call.items()}
             self.has_wrapped = True
             return _case(*bound, name, _all_arguments(inner), inner) | {"alias": call["alias"]}
@@ -172,12 +172,12 @@ def _refuse_unbounded(name: str, given: list[Tree], parameters: frozenset[str]) 
     if name in FORMATS:
         text = (given[0].get("literal") or {}).get("text") if given else None
         if text is None or FORMAT_WIDTH.search(str(text)):
-            raise GuardError(f"ask cannot run it: nothing bounds the width that {name} writes")
+            raise GuardError(f"ask cannot run it: there is no limit on the width that {name} writes")
     bodies = [node for node in given if node.get("class") == "LAMBDA"]
     for body in bodies:
         calls = {n["function_name"].lower() for n, _ in nodes(body["expr"]) if n.get("class") == "FUNCTION"}
         if name in FOLDS and not calls <= ARITHMETIC:
-            raise GuardError(f"ask cannot run it: nothing bounds what {name} collects")
+            raise GuardError(f"ask cannot run it: there is no limit on what {name} collects")
         if parameters and not _reads(given[0], parameters):
             raise GuardError(f"ask cannot run it: {name} goes through a whole list for each element of another")
 

@@ -48,8 +48,8 @@ def check_query(sql: str, schema: Schema, limits: Limits = LIMITS) -> tuple[str,
 def limit_failure(error: SandboxLimitError, limits: Limits) -> Failure:
     """Return the error, for the model and the user, of SQL that exceeds its limits before it reads a row."""
     if error.limit == "time":
-        return Failure("time", f"to plan it, with its constants, takes longer than {limits.seconds:g} s")
-    return Failure("memory", f"to plan it, with its constants, takes more memory than {limits.megabytes} MB")
+        return Failure("time", f"planning it, with its constants, takes longer than {limits.seconds:g} s")
+    return Failure("memory", f"planning it, with its constants, takes more memory than {limits.megabytes} MB")
 
 
 def bare_schema(schema: Schema) -> Schema:

@@ -98,11 +98,11 @@ def parse_tree(sql: str) -> Tree:
         if tree["error"] and tree["error_type"] != "parser" and (pivot := with_values(sql)):
             tree = serialize(pivot)
     except (RecursionError, duckdb.Error) as error:
-        raise _refuse("it cannot be taken apart; it may be nested too deeply") from error
+        raise _refuse("it cannot be parsed; it may be nested too deeply") from error
     if tree["error"] and tree["error_type"] == "parser":
         raise _refuse(f"DuckDB cannot read it: {tree['error_message']}")
     if tree["error"]:
-        raise _refuse(f"it is no SELECT: {sql.split()[0].upper()}")
+        raise _refuse(f"it is not a SELECT: {sql.split()[0].upper()}")
     if len(tree["statements"]) != 1:
         raise _refuse(f"it holds {len(tree['statements'])} statements")
     statement: Tree = tree["statements"][0]
@@ -159,8 +159,8 @@ def _check_table(node: Tree, scope: Scope, tables: dict[tuple[str, ...], str], s
     name = ".".join(part for part in given if part)
     is_view = len(path) == 1 and path[0] in system_views()
     if any(part in SYSTEM_SCHEMAS for part in path[:-1]) or is_view or SYSTEM_TABLE.fullmatch(path[-1]):
-        raise _refuse(f"{name} is a table of the system")
+        raise _refuse(f"{name} is a system table")
     if FILE_LIKE.fullmatch(name):
-        raise _refuse(f"{name} is no table of the schema; files and addresses are not read")
+        raise _refuse(f"{name} is not a table of the schema; files and addresses are not read")
     if strict:
-        raise _refuse(f"{name} is no table of the schema", hint=did_you_mean(name, set(tables.values())))
+        raise _refuse(f"{name} is not a table of the schema", hint=did_you_mean(name, set(tables.values())))

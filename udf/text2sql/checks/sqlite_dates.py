@@ -112,7 +112,7 @@ def _joined(node: exp.Expr) -> exp.Expr:
 
 
 def _refused_format(_: exp.Expr) -> exp.Expr:
-    raise SqlglotError("SQLite's format has other places for its values than {}")
+    raise SqlglotError("SQLite's format has placeholders other than {}")
 
 
 def _gathered(node: exp.Expr) -> exp.Expr:

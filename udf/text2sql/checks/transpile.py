@@ -79,7 +79,7 @@ def with_limit(sql: str, dialect: str, max_rows: int) -> str:
 def _query(sql: str, dialect: str) -> exp.Query:
     tree = sqlglot.parse_one(sql, read=dialect)
     if not isinstance(tree, exp.Query):
-        raise SqlglotError(f"it is no query: {sql}")
+        raise SqlglotError(f"it is not a query: {sql}")
     return tree
 
 

@@ -17,8 +17,8 @@ column with the same values, a redundant join.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import permutations, product
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, permutations
 from typing import Any
 
 import sqlglot
@@ -89,14 +89,23 @@ def _put_in(tree: exp.Expr, queries: dict[str, exp.Expr]) -> exp.Expr:
 def _alias_assignments(tree: exp.Expr) -> Iterator[str]:
     """Yield the query's canonical forms, one for each assignment of aliases of tables that it reads several times."""
     groups = list(_namesakes(tree))
-    ways = product(*(permutations(range(len(group))) for group in groups))
-    for _, way in zip(range(MAX_ASSIGNMENTS), ways, strict=False):
+    for way in islice(_orders([len(group) for group in groups]), MAX_ASSIGNMENTS):
         numbers = {
             id(table): number
             for group, order in zip(groups, way, strict=True)
             for table, number in zip(group, order, strict=True)
         }
         yield _Writer(numbers).write(tree, {}, 0)
+
+
+def _orders(sizes: Sequence[int]) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """Yield the combinations of orders one by one: `itertools.product` would first make every order of each group."""
+    if not sizes:
+        yield ()
+        return
+    for order in permutations(range(sizes[0])):
+        for rest in _orders(sizes[1:]):
+            yield order, *rest
 
 
 def _namesakes(tree: exp.Expr) -> Iterator[list[exp.Expr]]:

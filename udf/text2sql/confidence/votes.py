@@ -40,14 +40,15 @@ class Ballot:
 
     def winner(self) -> int | None:
         """Return the number of the first draw of the largest group; of equal groups, of the one drawn first."""
-        if not self.groups:
-            return None
-        return min(max(self.groups.values(), key=lambda draws: (len(draws), -draws[0])))
+        return next(iter(self._firsts()), None)
 
     def others(self) -> list[int]:
         """Return the first draw of each other group, the largest first."""
+        return self._firsts()[1:]
+
+    def _firsts(self) -> list[int]:
         ordered = sorted(self.groups.values(), key=lambda draws: (-len(draws), draws[0]))
-        return [draws[0] for draws in ordered[1:]]
+        return [draws[0] for draws in ordered]
 
     @property
     def agreement(self) -> float:

@@ -14,30 +14,48 @@ from ....workers.mschema import format_mschema
 from ...open_errors import open_error
 from ..schema.catalog import read_catalog
 from ..schema.resolve import ResolvedSchema, resolve_schema
-from .datasets import Question, data_folder, list_databases, open_database
+from .datasets import Question, business_script, data_folder, list_databases, open_database
+
+
+def source_path(name: str) -> Path:
+    """Return the file or folder of a database.
+
+    Args:
+        name: a database of the data folder, or the path of a DuckDB file, of a folder (`schema.sql`, Parquet files) or
+            of a script (.sql).
+
+    Raises:
+        SetupError: it does not exist.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path.resolve()
+    for folder in (data_folder() / "databases" / name, path):
+        if (folder / "schema.sql").is_file():
+            return folder.resolve()
+    if script := business_script(name):
+        return script
+    raise SetupError(f"there is no database {name!r}", hint=did_you_mean(name, list_databases()))
 
 
 def open_source(name: str) -> duckdb.DuckDBPyConnection:
-    """Open a database for reading.
-
-    Args:
-        name: a database of the data folder, or the path of a DuckDB file or of a folder (`schema.sql`, Parquet files).
+    """Open a database for reading; see `source_path`.
 
     Raises:
         SetupError: it does not exist, or it cannot be opened.
     """
-    path = Path(name).expanduser()
+    path = source_path(name)
     try:
-        if path.is_file():
+        if path.is_file() and path.suffix != ".sql":
             return duckdb.connect(str(path), read_only=True)
-        has_schema_file = (data_folder() / "databases" / name / "schema.sql").is_file()
-        if has_schema_file or (path / "schema.sql").is_file():
-            connection = duckdb.connect()
-            open_database(connection, name if has_schema_file else str(path.resolve()))
-            return connection
+        connection = duckdb.connect()
+        if path.suffix == ".sql":
+            connection.execute(path.read_text(encoding="utf-8"))
+        else:
+            open_database(connection, str(path))
+        return connection
     except duckdb.Error as error:
         raise open_error(name, error) from error
-    raise SetupError(f"there is no database {name!r}", hint=did_you_mean(name, list_databases()))
 
 
 def schema_text(question: Question) -> str | None:

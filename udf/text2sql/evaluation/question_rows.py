@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import sqlglot
@@ -55,7 +56,7 @@ def parse_question(row: Row | BadRow, database: str = "") -> Question | SkippedR
         return SkippedRow(row.line, "json", row.reason)
     line, fields = row
     if not isinstance(fields, dict):
-        return SkippedRow(line, "json", f"it is no object: {fields!r:.80}")
+        return SkippedRow(line, "json", f"it is not an object: {fields!r:.80}")
     try:
         question = QuestionRow.model_validate(fields)
     except ValidationError as error:
@@ -80,6 +81,14 @@ def _complaints(error: ValidationError, row: dict[str, object]) -> str:
     """Return the errors of the fields, and the names of the fields that exist."""
     problems = [f"`{'.'.join(map(str, one['loc']))}`: {one['msg']}" for one in error.errors(include_url=False)]
     return f"{'; '.join(problems)} (it has {', '.join(row) or 'nothing'})"
+
+
+def reads_several_tables(sql: str) -> bool:
+    """Whether SQL names more than one table, or the same one twice."""
+    try:
+        return len(list(sqlglot.parse_one(sql, read="duckdb").find_all(exp.Table))) > 1
+    except sqlglot.errors.SqlglotError:
+        return bool(re.search(r"\bJOIN\b", sql))
 
 
 def is_ordered(sql: str) -> bool:

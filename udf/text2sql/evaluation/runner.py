@@ -1,8 +1,7 @@
-"""Runs an evaluation: asks the questions of a suite, and compares the results with those of the reference SQL."""
+"""Runs an evaluation: sends the questions of a suite, and compares the results with those of the reference SQL."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +12,16 @@ from itertools import groupby, islice
 
 import duckdb
 
+from ....workers.database_schema import Schema
 from ....workers.errors import CancelledError, SetupError
+from ..checks.check_answer import check_answer
+from ..schema.catalog import read_catalog
+from .child_queries import SANDBOX
 from .client import History, QuestionInContext
 from .databases import QuestionDatabases, schema_text
 from .datasets import Question
 from .gold import GoldAnswers
-from .question_rows import SkippedRow
+from .question_rows import SkippedRow, reads_several_tables
 from .report import Report
 from .scoring import (
     DECLINED,
@@ -29,8 +32,6 @@ from .scoring import (
     ModelAnswer,
     ScoredAnswer,
     fetch_rows,
-    judge,
-    reads_several_tables,
     same_rows,
 )
 from .suites import Conversation, Suite, load_suite, turn_numbers
@@ -47,7 +48,6 @@ __all__ = [
     "evaluate",
     "evaluate_suite",
     "fetch_rows",
-    "judge",
     "reads_several_tables",
     "same_rows",
 ]  # fmt: skip
@@ -69,7 +69,8 @@ def evaluate(
     """Call a function for every question of a suite, one after the other, and compare the results.
 
     Args:
-        answer: the function to evaluate; later turns of a dialogue get the earlier questions with its own answers.
+        answer: the function to evaluate. Its SQL is checked as that of text2sql is; later turns of a dialogue get the
+            earlier questions with its own answers.
         suite: the suite's name.
         split: the data folder's part.
         limit: maximum number of questions, evenly spread; dialogues stay whole.
@@ -83,8 +84,9 @@ def evaluate(
         raise SetupError(f"the questions of {suite} have no rows to run on", hint="type: quackllm evaluate wikisql")
 
     def answer_all(connection: duckdb.DuckDBPyConnection, questions: Sequence[QuestionInContext]) -> list[ModelAnswer]:
-        answers = [answer(connection, one.question, one.history if follow else ()) for one in questions]
-        return [ModelAnswer(sql, "" if sql else "declined") for sql in answers]
+        schema = read_catalog(connection)
+        found = [answer(connection, one.question, one.history if follow else ()) for one in questions]
+        return [checked_answer(sql, schema) for sql in found]
 
     with QuestionDatabases() as sources:
         return evaluate_suite(
@@ -94,6 +96,14 @@ def evaluate(
             statements=1,
             conversations_per_statement=len(chosen.conversations),
         )
+
+
+def checked_answer(sql: str | None, schema: Schema) -> ModelAnswer:
+    """Return the SQL of a function as an answer: what text2sql would refuse has an error code."""
+    if sql is None:
+        return ModelAnswer(None, "declined")
+    checked, failure = check_answer(sql, schema, True)
+    return ModelAnswer(None, failure.code, failure.message) if failure else ModelAnswer(checked, bound=True)
 
 
 def evaluate_suite(
@@ -174,30 +184,28 @@ class _Run:
     gold_history: bool
     stopped: threading.Event = field(default_factory=threading.Event)
     connections: set[duckdb.DuckDBPyConnection] = field(default_factory=set)
-    judging: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(os.cpu_count() or 1))
 
     def answer(self, group: Sequence[Conversation]) -> Outcome:
         """Ask the conversations of one database, all first turns together, then all second ones; score the answers."""
         judged: list[ScoredAnswer] = []
-        faults = [fault for conversation in group for one in conversation if (fault := self.gold.invalid_reason(one))]
-        group = [
-            conversation for conversation in group if any(not self.gold.invalid_reason(one) for one in conversation)
-        ]
-        if not group or self.stopped.is_set():
-            return judged, faults
-        cursor = self.gold.sources.connection(group[0][0])
-        connection = cursor or duckdb.connect()
+        asked = [question for conversation in group for question in conversation]
+        faults = dict(zip(map(id, asked), self.gold.invalid_reasons(asked), strict=True))
+        left_out = [fault for fault in faults.values() if fault]
+        group = [conversation for conversation in group if any(not faults[id(one)] for one in conversation)]
+        if self.stopped.is_set():
+            return [], []  # A reference that was stopped is not at fault.
+        if not group:
+            return judged, left_out
+        connection = self.gold.sources.connection(group[0][0]) or duckdb.connect()
         self.connections.add(connection)
         try:
             # Questions that were evaluated before a stop count.
             with suppress(duckdb.InterruptException, CancelledError), closing(connection):
-                for questions in self._turns(connection, group):
-                    for question, answered in questions:
-                        if not self.gold.invalid_reason(question):
-                            judged.append(self._judge(question, answered, cursor))
+                for answers in self._turns(connection, group):
+                    judged += self._score([one for one in answers if not faults[id(one[0])]])
         finally:
             self.connections.discard(connection)
-        return judged, faults
+        return judged, left_out
 
     def _turns(
         self, connection: duckdb.DuckDBPyConnection, group: Sequence[Conversation]
@@ -217,14 +225,11 @@ class _Run:
                 histories[n] = (*histories.get(n, ()), (one.question, sql))
             yield [(one, answered) for (_, one), answered in zip(questions, answers, strict=True)]
 
-    def _judge(
-        self, question: Question, answered: ModelAnswer, cursor: duckdb.DuckDBPyConnection | None
-    ) -> ScoredAnswer:
-        with self.judging:
-            judged = self.gold.score(question, answered, cursor)
+    def _score(self, answers: Sequence[tuple[Question, ModelAnswer]]) -> list[ScoredAnswer]:
+        scored = self.gold.score(answers)
         if self.stopped.is_set():
             raise CancelledError("the evaluation was stopped")
-        return judged
+        return scored
 
     def stop(self) -> None:
         """Start no more statements, and wait for the running ones."""
@@ -233,4 +238,5 @@ class _Run:
             for connection in list(self.connections):
                 with suppress(duckdb.ConnectionException):  # Its thread has just closed the connection.
                     connection.interrupt()
+            SANDBOX.abort()
             time.sleep(STOP_SECONDS)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice, product
 from typing import Any
 
 import duckdb
-import sqlglot
-from sqlglot import expressions as exp
 
-from ....workers.database_schema import Schema
-from ..confidence.sql_equivalence import equivalent_sql
+from ....workers.sandbox import interruptible
 from .datasets import Question
 
 Outcome = str
@@ -63,6 +59,7 @@ class Difference:
     given: int
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    only_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,6 @@ class ScoredAnswer:
         answered: the whole result of text2sql.
         difference: the difference of the rows, if the answer is wrong.
         why: DuckDB's error for SQL that does not run.
-        lenient: whether it is right but for the order of the columns, or further columns.
     """
 
     question: Question
@@ -86,49 +82,32 @@ class ScoredAnswer:
     answered: ModelAnswer = ModelAnswer()
     difference: Difference | None = None
     why: str = ""
-    lenient: bool = False
 
-
-def judge(connection: duckdb.DuckDBPyConnection, question: Question, sql: str | None) -> ScoredAnswer:
-    """Compare the rows of SQL with those of the reference SQL: as multisets, in order only if it is ordered."""
-    answered = ModelAnswer(sql, "" if sql else "declined")
-    if sql and (why := _refusal(connection, sql)):
-        answered = ModelAnswer(None, "binder", why)
-    judged = judge_rows(connection, question, fetch_rows(connection, question.sql), answered)
-    return ScoredAnswer(question, sql, judged.outcome, judged.joins, answered, judged.difference, judged.why)
+    @property
+    def lenient(self) -> bool:
+        """Whether it is wrong in nothing but the order of the columns, or further columns."""
+        return self.difference is not None and self.difference.only_columns
 
 
 def judge_rows(
-    connection: duckdb.DuckDBPyConnection, question: Question, right: Rows | None, answered: ModelAnswer
-) -> ScoredAnswer:
-    """Score an answer by its rows.
+    connection: duckdb.DuckDBPyConnection, right: Rows | None, sql: str, ordered: bool, seconds: float = SECONDS
+) -> tuple[Outcome, str, Difference | None]:
+    """Run the SQL of an answer; return the outcome, DuckDB's error if it failed, and the difference of wrong rows.
 
     Args:
-        connection: where to run it.
-        question: the question.
-        right: the rows of the reference SQL.
-        answered: the answer; its SQL was bound before.
+        connection: the question's database.
+        right: the reference rows.
+        sql: the answer.
+        ordered: whether the order of the rows matters.
+        seconds: how long it may run.
     """
-    joins = reads_several_tables(question.sql)
-    if answered.sql is None:
-        return ScoredAnswer(question, None, find_outcome(answered.code), joins, answered)
-    given, why = run(connection, answered.sql)
+    given, why = run(connection, sql, seconds)
     if given is None:
-        return ScoredAnswer(question, answered.sql, FAILED, joins, answered, why=why)
-    if same_rows(right, given, question.ordered):
-        return ScoredAnswer(question, answered.sql, RIGHT, joins, answered)
-    outcome = EMPTY if right and not given else WRONG
-    lenient = holds_columns(right, given, question.ordered)
-    return ScoredAnswer(question, answered.sql, outcome, joins, answered, difference(right or [], given), "", lenient)
-
-
-def judge_text(question: Question, schema: Schema, answered: ModelAnswer) -> ScoredAnswer:
-    """Score an answer by its SQL, if there are no rows."""
-    joins = reads_several_tables(question.sql)
-    if answered.sql is None:
-        return ScoredAnswer(question, None, find_outcome(answered.code), joins, answered)
-    outcome = RIGHT if equivalent_sql(question.sql, answered.sql, schema) else WRONG
-    return ScoredAnswer(question, answered.sql, outcome, joins, answered)
+        return FAILED, why, None
+    if same_rows(right, given, ordered):
+        return RIGHT, "", None
+    found = replace(difference(right or [], given), only_columns=holds_columns(right, given, ordered))
+    return EMPTY if right and not given else WRONG, "", found
 
 
 def find_outcome(code: str) -> Outcome:
@@ -145,28 +124,13 @@ def _message(error_type: type[BaseException]) -> set[str]:
 DUCKDB_WORDS = frozenset(_message(duckdb.Error))
 
 
-def reads_several_tables(sql: str) -> bool:
-    """Whether SQL names more than one table, or the same one twice."""
-    try:
-        return len(list(sqlglot.parse_one(sql, read="duckdb").find_all(exp.Table))) > 1
-    except sqlglot.errors.SqlglotError:
-        return bool(re.search(r"\bJOIN\b", sql))
-
-
-def _refusal(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
-    try:
-        connection.execute(f"EXPLAIN {sql}")
-    except duckdb.Error as error:
-        return str(error)
-    return ""
-
-
 def run(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float = SECONDS) -> tuple[Rows | None, str]:
     """Return the rows of a query, or None and the reason: DuckDB's message, or that it takes too long."""
     timer = threading.Timer(seconds, connection.interrupt)
     timer.start()
     try:
-        return connection.execute(sql).fetchmany(MAX_ROWS), ""
+        with interruptible(connection.interrupt):
+            return connection.execute(sql).fetchmany(MAX_ROWS), ""
     except duckdb.InterruptException:
         return None, f"it takes longer than {seconds:g} s"
     except duckdb.Error as error:

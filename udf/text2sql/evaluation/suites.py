@@ -16,7 +16,7 @@ from .question_rows import SkippedRow, parse_question
 # The questions of a conversation in order; a single question is a conversation of one.
 Conversation = tuple[Question, ...]
 Turns = Literal["first", "all"]
-FIRST_ONLY = ("chase_zh",)  # Suites of conversations of which only the first turns are asked by default.
+FIRST_ONLY = ("chase_zh",)  # Suites of conversations of which only the first turns are evaluated by default.
 
 
 @dataclass(frozen=True, slots=True)

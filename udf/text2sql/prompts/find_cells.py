@@ -11,7 +11,7 @@ import duckdb
 
 from ....workers.database_schema import Column, Schema, Table, quote_path
 from ....workers.sql_text import quote_identifier, quote_literal
-from .value_matching import CellMatch, NearPhrase, fold, phrases_in
+from .value_matching import ENDS, CellMatch, NearPhrase, fold, phrases_in
 
 SECONDS = 3.0  # For all columns together; what was found until then is used.
 MAX_FOUND = 20  # Cells of one column.
@@ -19,15 +19,15 @@ MAX_FOUND = 20  # Cells of one column.
 NARROW = "".join(map(chr, range(0x21, 0x7F)))
 WIDE = "".join(chr(ord(letter) + 0xFEE0) for letter in NARROW)
 FOLDED = (
-    "CASE WHEN strlen(cell) = length(cell) THEN lower(trim(cell)) "
-    f"ELSE lower(strip_accents(translate(trim(cell), {quote_literal(WIDE)}, {quote_literal(NARROW)}))) END"
+    f"CASE WHEN strlen(cell) = length(cell) THEN lower(trim(cell, ' {ENDS}')) "
+    f"ELSE lower(strip_accents(trim(translate(cell, {quote_literal(WIDE)}, {quote_literal(NARROW)}), ' {ENDS}'))) END"
 )
-EXACT = "SELECT DISTINCT cell FROM ({cells}) WHERE {condition} LIMIT {limit}"
+EXACT = "SELECT DISTINCT cell FROM ({cells}) WHERE {condition}"
 # Materialized, for DuckDB would compute `folded` again for each condition.
 SIMILAR_CELLS = (
     "WITH cells AS MATERIALIZED (SELECT DISTINCT cell FROM ({cells})), "
     f"folded_cells AS MATERIALIZED (SELECT cell, {FOLDED} AS folded FROM cells) "
-    "SELECT cell FROM folded_cells WHERE {condition} LIMIT {limit}"
+    "SELECT cell FROM folded_cells WHERE {condition}"
 )
 FindCells = Callable[[str, Schema], list[CellMatch]]
 
@@ -87,7 +87,7 @@ def _search(
     if time.monotonic() > deadline:
         return []
     cells = f"SELECT {quote_identifier(column.name)}::VARCHAR AS cell FROM {quote_path(table.name)}"
-    written = query.format(cells=cells, condition=condition, limit=MAX_FOUND)
+    written = query.replace("{cells}", cells).replace("{condition}", condition) + f" LIMIT {MAX_FOUND}"
     try:
         rows = duckdb.DuckDBPyConnection.execute(cursor, written).fetchall()
     except duckdb.Error:
@@ -113,8 +113,8 @@ def with_cells(schema: Schema, found: Sequence[CellMatch]) -> Schema:
     if not found:
         return schema
     more: dict[tuple[str, str], list[str]] = {}
-    for table, column, cell in found:
-        more.setdefault((table, column), []).append(cell)
+    for table_name, column_name, cell in found:
+        more.setdefault((table_name, column_name), []).append(cell)
     tables = []
     for table in schema.tables:
         columns = (

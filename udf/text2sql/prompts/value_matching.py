@@ -45,6 +45,8 @@ QUOTED = re.compile(r"'([^']+)'|\"([^\"]+)\"|“([^”]+)”|「([^」]+)」|《
 # Scripts without spaces: a cell is searched for in the whole question.
 CJK = re.compile(r"[\u2e80-\ud7ff\uf900-\ufaff]")
 CJK_RUN = re.compile(r"[\u2e80-\ud7ff\uf900-\ufaff\w]+")
+SINGLE_CAPITAL = re.compile(r"(?<![\w'’])[B-HJ-Z](?![\w'’])")  # A code such as M or Y; A and I are words.
+ENDS = ".,;:!?"  # Marks that end a phrase of a question, and may end a cell: Ph.D.
 MAX_CJK, MAX_PHRASES, MAX_NEAR = 12, 800, 40
 # A word in lower case may be a mistyped cell from this length on; from the second length on, with two errors.
 MIN_LOOSE, LONG_WORD, MAX_EDITS = 6, 8, 2
@@ -89,14 +91,16 @@ def match_values(question: str, schema: Schema) -> tuple[CellMatch, ...]:
 def fold(text: str) -> str:
     """Return a text without case, accents and width: `Ｃafé` is `cafe`."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    return unicodedata.normalize("NFC", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return unicodedata.normalize("NFC", bare).strip(f" {ENDS}")
 
 
 def phrases_in(question: str, schema: Schema) -> tuple[list[str], list[NearPhrase]]:
     """Return the phrases of a question that may be cells, folded, and those that may be cells with a typing error."""
     names = {name.lower() for table in schema.tables for name in (table.name, *(c.name for c in table.columns))}
     runs = [run for run, _ in _runs(question) if _is_informative(run, names)]
-    phrases = dict.fromkeys(map(fold, [*runs, *_quoted(question), *_cjk_pieces(question)]))
+    letters = SINGLE_CAPITAL.findall(question)
+    phrases = dict.fromkeys(map(fold, [*runs, *_quoted(question), *letters, *_cjk_pieces(question)]))
     loose = [run for run in runs if _is_name(run, names)] + _quoted(question)
     loose += [run for run in runs if len(run) >= MIN_LOOSE and " " not in run]
     near = {fold(run): 1 if len(run) < LONG_WORD else 2 for run in loose if len(run) > 3}
@@ -106,18 +110,28 @@ def phrases_in(question: str, schema: Schema) -> tuple[list[str], list[NearPhras
 def near_cells(question: str, schema: Schema) -> list[CellMatch]:
     """Return the known cells that a phrase of the question has with other accents or width, or a typing error."""
     phrases, near = phrases_in(question, schema)
+    words = [fold(word[0]) for word in WORD.finditer(question)]
     exact, halves = set(phrases), {half for phrase in near for half in (phrase.start, phrase.end)}
     found: list[tuple[int, CellMatch]] = []
     for table in schema.tables:
         for column in table.columns:
             for cell in column.values:
                 folded = fold(cell)
-                if folded in exact:
+                if folded in exact or ("." in cell and _abbreviates(cell, words)):
                     found.append((0, (table.name, column.name, cell)))
                 elif len(folded) > 3 and any(folded.startswith(half) or folded.endswith(half) for half in halves):
                     edits = min((_edits(phrase, folded) for phrase in near), default=3)
                     found += [(edits, (table.name, column.name, cell))] if edits <= MAX_EDITS else []
     return [match for _, match in sorted(found, key=lambda pair: pair[0])]
+
+
+def _abbreviates(cell: str, words: Sequence[str]) -> bool:
+    """Whether a cell shortens words that follow each other: `Comp. Sci.` for computer science."""
+    parts = [part for part in re.split(r"[.\s]+", fold(cell)) if part]
+    spans = zip(*(words[at:] for at in range(len(parts))), strict=False)
+    return min(map(len, parts), default=0) > 1 and any(
+        all(word.startswith(part) for word, part in zip(span, parts, strict=True)) for span in spans
+    )
 
 
 def _edits(phrase: NearPhrase, cell: str) -> int:

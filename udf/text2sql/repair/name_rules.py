@@ -133,7 +133,7 @@ def _join(faulty: FaultySql, select: exp.Select, sources: list[Source], missing:
     on = exp.and_(
         *(exp.EQ(this=_column(here, source.alias), expression=_column(there, alias)) for here, there in pairs)
     )
-    node = _set_table(exp.Table(), table)
+    node: exp.Expr = _set_table(exp.Table(), table)
     if alias.lower() != split_name(table.name)[-1].lower():
         node = exp.alias_(node, alias, table=True)
     select.join(node, on=on, copy=False)

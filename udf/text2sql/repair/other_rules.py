@@ -118,7 +118,7 @@ def cast_argument(faulty: FaultySql) -> str | None:
         return None
     wanted, changed = exp.DataType.build(CASTS[name]), False
     for node in faulty.tree.find_all(OPERATORS.get(name, exp.Func)):
-        if name not in OPERATORS and name.upper() not in (*node.sql_names(), node.sql_name()):
+        if isinstance(node, exp.Func) and name.upper() not in (*node.sql_names(), node.sql_name()):
             continue
         column = node.find(exp.Column)
         if column is not None and not isinstance(column.parent, exp.Cast | exp.TryCast):

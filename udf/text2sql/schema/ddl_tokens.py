@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-QUOTED = r'"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|“[^”]+”'
+QUOTED = r'"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|“[^”]+”|‘[^’]+’'
 NAME = rf"(?:{QUOTED}|'[^']+'|\{{\{{[^}}]*\}}\}}|\$\{{[^}}]*\}}|\#{{0,2}}[\w$@][\w$@#-]*)"
 PATH = rf"{NAME}(?:\s*\.\s*{NAME})*"
 TOKENS = r"""

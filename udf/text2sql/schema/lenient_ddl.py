@@ -262,7 +262,7 @@ class _Reader:
             if "add" in words[:3]:
                 adding, action = True, action[words.index("add") + 1 :]
             elif words[:1] and words[0] in ("drop", "rename", "change") and "constraint" not in words:
-                self._note(action[0], f"ALTER TABLE {name} {_quote(action)} was not followed")
+                self._note(action[0], f"ALTER TABLE {name} {_quote(action)} was not applied")
                 adding = False
             if adding:
                 self._add_items(name, action)
@@ -320,7 +320,7 @@ class _Reader:
         few = list(islice(names, MAX_NEAR)) if self.near_names < MAX_NEAR else []
         near = difflib.get_close_matches(name[:100], few, 1, 0.85)
         if near:
-            self._guess(node, f"the comment on {name} was taken for {near[0]}")
+            self._guess(node, f"the comment on {name} was read as the comment on {near[0]}")
             return near[0]
         self._note(node, f"there is a comment on {name}, and nothing of the name")
         return ""

@@ -29,7 +29,7 @@ def beam_search(network: Network, names: SchemaIndex, linked: LinkedQuestion, wi
         network: scores the next symbol.
         names: of the schema.
         linked: the question, linked to the schema.
-        width: beams kept after each step.
+        width: number of beams after each step.
     """
     memory, cache, legal = network.encode(linked), network.cache(width), DecodingMask(names, linked)
     beams, whole = [Beam((), 0.0, START_STACK)], list[Beam]()

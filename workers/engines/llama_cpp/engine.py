@@ -52,16 +52,18 @@ class LlamaCppSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
-    model_path: str = Field(description="a .gguf file; of a model in several files, the first")
-    n_ctx: int = Field(4096, ge=8, description="the most tokens of one request's prompt and answer together")
+    model_path: str = Field(description="a .gguf file; the first one if the model has several")
+    n_ctx: int = Field(4096, ge=8, description="maximum number of tokens of one request's prompt and answer together")
     n_parallel: int = Field(4, ge=1, description="requests that share a batch; each has `n_ctx` tokens of memory")
-    n_threads: int | None = Field(None, ge=1, description="threads that compute; left out: one a core")
+    n_threads: int | None = Field(None, ge=1, description="number of CPU threads; left out: one per core")
     n_gpu_layers: int | None = Field(None, ge=0, description="layers on the GPU; left out: as many as fit")
-    n_batch: int = Field(512, ge=32, description="tokens of one step; a text to embed may have no more")
-    flash_attention: Literal["auto", "on", "off"] = Field("auto", description="the faster attention; auto: if it can")
-    max_tokens: int = Field(1024, ge=1, description="the most tokens of an answer where a request gives none")
+    n_batch: int = Field(512, ge=32, description="maximum number of tokens of one step, and of a text to embed")
+    flash_attention: Literal["auto", "on", "off"] = Field(
+        "auto", description="use flash attention; auto: if the device supports it"
+    )
+    max_tokens: int = Field(1024, ge=1, description="maximum number of tokens of an answer if a request gives none")
     pooling: Literal["mean", "last", "cls"] | None = Field(
-        None, description="for `llm_embed`: how a text's vectors become one; requests are answered one by one then"
+        None, description="for `llm_embed`: how the vectors of a text become one; requests are then answered one by one"
     )
     chat_template_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="passed to the chat template, e.g. {'enable_thinking': false}"
@@ -121,7 +123,7 @@ class LlamaCppEngine:
         """Answer one request.
 
         Raises:
-            ProviderError: it is too long for the model, asks for what llama.cpp cannot do, or the process ended.
+            ProviderError: it is too long for the model, has an unsupported option, or the process ended.
         """
         server = await self._running()
         reply = await server.post("/completion", await self._body(server, request))
@@ -150,7 +152,7 @@ class LlamaCppEngine:
         """
         if self.settings.pooling is None:
             hint = "deploy it with: -p pooling=mean"
-            raise ProviderError("this model makes no vectors", code="no_pooling", setup=True, hint=hint)
+            raise ProviderError("this model does not return vectors", code="no_pooling", setup=True, hint=hint)
         server = await self._running()
         reply = await server.post("/v1/embeddings", {"input": list(texts), "embd_normalize": -1})
         return [item["embedding"] for item in sorted(reply["data"], key=lambda item: int(item["index"]))]
@@ -240,9 +242,9 @@ def chat_template(path: str) -> str | None:
     file = Path(path)
     if not file.is_file():
         hint = f"quackllm export {path} model.gguf makes one" if file.is_dir() else "give the path of a .gguf file"
-        raise DeployError(f"{path} is no file", hint=hint)
+        raise DeployError(f"{path} is not a file", hint=hint)
     if file.stat().st_size == 0:
-        raise DeployError(f"{path} is empty", hint="was it copied to its end?")
+        raise DeployError(f"{path} is empty", hint="was the copy complete?")
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as head:
         field_start = head.find(TEMPLATE_FIELD, 0, HEAD_BYTES)
         if field_start < 0:

@@ -136,7 +136,7 @@ class LoadedModel:
             self.size = max(1, len(ready) // 2)
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            message = f"there is no memory for {len(ready)} requests at once: {error}"
+            message = f"there is not enough memory for {len(ready)} requests at once: {error}"
             for row in ready:
                 row.fail(ProviderError(message, code="out_of_memory", retryable=len(ready) > 1))
         except (TypeError, ValueError) as error:

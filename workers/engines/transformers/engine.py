@@ -50,7 +50,7 @@ class TransformersEngine:
         """Answer one request.
 
         Raises:
-            ProviderError: it is too long for the model, asks for what the engine cannot do, or memory ran out.
+            ProviderError: it is too long for the model, has an unsupported option, or memory ran out.
         """
         return await self._enqueue(request).future
 

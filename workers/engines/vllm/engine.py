@@ -57,7 +57,7 @@ class VllmEngine:
         """Answer one request; a caller that leaves ends the work.
 
         Raises:
-            ProviderError: it is too long for the model, asks for what vLLM does not do, or vLLM's process ended.
+            ProviderError: it is too long for the model, has an unsupported option, or vLLM's process ended.
         """
         from vllm.sampling_params import RequestOutputKind
 
@@ -124,7 +124,7 @@ class VllmEngine:
         """Yield vLLM's outputs for a request."""
         llm, adapter = await self._running(), self._adapter_for(request)
         if llm.model_config.runner_type == "pooling":
-            raise ProviderError("this model makes vectors and writes no text", code="no_generation", setup=True)
+            raise ProviderError("this model returns vectors and no text", code="no_generation", setup=True)
         more = self.settings.chat_template_kwargs
         with prompt_errors(request.messages):
             prompt = await self._read(lambda: prompt_tokens(llm.get_tokenizer(), request.messages, more))
@@ -146,7 +146,7 @@ class VllmEngine:
         llm = await self._running()
         if llm.model_config.runner_type != "pooling":
             hint = "deploy it with: -p backend.runner=pooling"
-            raise ProviderError("this model writes text and makes no vectors", code="no_pooling", setup=True, hint=hint)
+            raise ProviderError("this model returns text and no vectors", code="no_pooling", setup=True, hint=hint)
         prompt = await self._read(lambda: llm.get_tokenizer().encode(text))
         max_new_tokens(1, len(prompt), llm.model_config.max_model_len)
         adapter = self._adapter(self.settings.lora)

@@ -79,7 +79,7 @@ def check_arguments(settings: VllmSettings, vllm_arguments: Mapping[str, Any]) -
     """
     given = settings.model_extra or {}
     for name in sorted(given.keys() & RESERVED_ARGUMENTS.keys()):
-        raise DeployError(f"backend.{name} is not passed on to vLLM", hint=RESERVED_ARGUMENTS[name])
+        raise DeployError(f"backend.{name} cannot be set for vLLM", hint=RESERVED_ARGUMENTS[name])
     unknown = sorted(given.keys() - vllm_arguments.keys())
     if unknown:
         near = did_you_mean(unknown[0], {*vllm_arguments, *type(settings).model_fields} - RESERVED_ARGUMENTS.keys())

@@ -31,7 +31,7 @@ def sampling_fields(options: Options) -> dict[str, Any]:
     """
     unknown = sorted(options.extra.keys() - EXTRA_OPTIONS)
     if unknown:
-        message = f"vLLM is not asked for {', '.join(unknown)}: {did_you_mean(unknown[0], EXTRA_OPTIONS)}"
+        message = f"vLLM requests have no option {', '.join(unknown)}: {did_you_mean(unknown[0], EXTRA_OPTIONS)}"
         raise ProviderError(message, code="unsupported_option")
     fields = {name: value for name in SAME_NAME_OPTIONS if (value := getattr(options, name)) is not None}
     if options.stop:

@@ -19,8 +19,8 @@ class VllmSettings(BaseModel):
     lora_adapters: dict[str, str] = Field(
         default_factory=dict, description="LoRA adapters by name: `{name: folder or Hugging Face id}`"
     )
-    lora: str | None = Field(None, description="the adapter that answers where a request names none")
-    max_tokens: int = Field(1024, ge=1, description="the most tokens of an answer where a request gives none")
+    lora: str | None = Field(None, description="the adapter for requests that name none")
+    max_tokens: int = Field(1024, ge=1, description="maximum number of tokens of an answer if a request gives none")
     chat_template_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="passed to the chat template, e.g. {'enable_thinking': false}"
     )

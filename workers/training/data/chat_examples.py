@@ -106,14 +106,14 @@ def parse_conversation(row: Any) -> Messages:
         BadRowError: it is in none of them, or says nothing to learn from.
     """
     if not isinstance(row, dict):
-        raise BadRowError(f"{_type_name(row)} in place of an object")
+        raise BadRowError(f"{_type_name(row)} instead of an object")
     given = {key for key, value in row.items() if value is not None}
     for keys, turns in FORMS:
         if keys & given:
             return _checked(tuple(turns(row)))
     if ends_with_answer(row):
         raise BadRowError("a question with its SQL, and no prompt yet: type quackllm prepare first")
-    raise BadRowError(f"no known form: its keys are {', '.join(sorted(map(str, row))) or 'none'}")
+    raise BadRowError(f"unknown format: its keys are {', '.join(sorted(map(str, row))) or 'none'}")
 
 
 def ends_with_answer(row: Any) -> bool:
@@ -175,7 +175,7 @@ def _first(turns: Any) -> dict[str, Any]:
 def _turns(row: dict[str, Any], name: str, role: str, content: str) -> Iterator[Message]:
     for number, turn in enumerate(_list(row, name), 1):
         if not isinstance(turn, dict):
-            raise BadRowError(f"turn {number} is {_type_name(turn)} in place of an object")
+            raise BadRowError(f"turn {number} is {_type_name(turn)} instead of an object")
         who = _text(turn, role)
         if who.lower() not in ROLES:
             raise BadRowError(f"turn {number} has the unknown {role} {who!r}")
@@ -199,13 +199,13 @@ def _text(row: Mapping[str, Any], name: str) -> str:
     if row.get(name) is None:
         raise BadRowError(f"{name} is missing")
     if not isinstance(row[name], str):
-        raise BadRowError(f"{name} is {_type_name(row[name])} in place of a text")
+        raise BadRowError(f"{name} is {_type_name(row[name])} instead of a text")
     return cast(str, row[name])
 
 
 def _list(row: Mapping[str, Any], name: str) -> list[Any]:
     if not isinstance(row[name], list):
-        raise BadRowError(f"{name} is {_type_name(row[name])} in place of a list")
+        raise BadRowError(f"{name} is {_type_name(row[name])} instead of a list")
     return cast(list[Any], row[name])
 
 
@@ -222,9 +222,9 @@ def _checked(turns: Messages) -> Messages:
         raise BadRowError(f"its last turn is the {turns[-1].role}'s, so there is no answer to learn")
     for number, turn in enumerate(turns, 1):
         if turn.role == "system" and number > 1:
-            raise BadRowError(f"turn {number} is a system message, which stands first and once")
+            raise BadRowError(f"turn {number} is a system message; a system message may only be the first turn")
         if not turn.content.strip():
             raise BadRowError(f"turn {number}, the {turn.role}'s, is empty")
     if next(turn.role for turn in turns if turn.role != "system") == "assistant":
-        raise BadRowError("an answer stands first, before any question")
+        raise BadRowError("an answer comes first, before any question")
     return turns

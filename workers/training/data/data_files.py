@@ -55,7 +55,7 @@ def read_data_rows(file: str | None, query: str | None = None, database: str | N
     elif suffix in (".txt", ".text", ".md"):
         yield from _documents(path)
     else:
-        raise TrainingError(f"{file} is of no known kind", hint=f"its name ends in {FORMS}")
+        raise TrainingError(f"{file} has an unknown file type", hint=f"its name ends in {FORMS}")
 
 
 def _open(path: Path) -> IO[str]:
@@ -73,7 +73,7 @@ def _decoded(lines: IO[str], path: Path) -> Iterator[str]:
     try:
         yield from lines
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise TrainingError(f"{path} cannot be read: {error}", hint="it is to be UTF-8 text") from error
+        raise TrainingError(f"{path} cannot be read: {error}", hint="it must be UTF-8 text") from error
 
 
 def _json_row(number: int, line: str) -> Row | BadRow:
@@ -92,7 +92,9 @@ def _json_list(path: Path) -> Iterator[Row | BadRow]:
             hint = "JSON lines, one object a line, end in .jsonl"
             raise TrainingError(f"{path} is not JSON: {error}", hint=hint) from error
     if not isinstance(rows, list):
-        raise TrainingError(f"{path} holds no list of rows", hint="write [{…}, {…}], or JSON lines in a .jsonl")
+        raise TrainingError(
+            f"{path} does not contain a list of rows", hint="write [{…}, {…}], or JSON lines in a .jsonl"
+        )
     yield from enumerate(rows, 1)
 
 
@@ -119,7 +121,7 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         batches = parquet.ParquetFile(path).iter_batches(10_000)
         yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
     except (pa.ArrowInvalid, OSError) as error:
-        raise TrainingError(f"{path} is no Parquet file: {error}", hint=f"its name ends in {FORMS}") from error
+        raise TrainingError(f"{path} is not a Parquet file: {error}", hint=f"its name ends in {FORMS}") from error
 
 
 def _query_rows(query: str, database: str | None) -> Iterator[Row]:

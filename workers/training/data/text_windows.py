@@ -72,7 +72,7 @@ def make_windows(tokenizer: Any, documents: list[str], length: int, source: str)
     count = len(stream) // length
     if not count:
         hint = f"type: --max-seq-length {max(8, len(stream) // 4)}   or add text"
-        raise TrainingError(f"{source} has {len(stream)} tokens, less than one window of {length}", hint=hint)
+        raise TrainingError(f"{source} has {len(stream)} tokens, fewer than one window of {length}", hint=hint)
     return stream[: count * length].reshape(count, length)
 
 

@@ -31,7 +31,7 @@ class TemplateParts:
     Args:
         head: before everything, where the conversation has no system message.
         turns: before and behind a turn, by its role.
-        asks: behind everything, where the model is to speak.
+        generation_prompt: the text at the end, after which the model writes.
     """
 
     head: str

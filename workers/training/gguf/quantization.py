@@ -212,7 +212,7 @@ def _quantizer() -> Any:
         function = ctypes.CDLL(xllamacpp.__file__).ggml_quantize_chunk
     except (AttributeError, OSError) as error:
         hint = "export as F16, then: llama-quantize FROM.gguf TO.gguf Q4_K_M   (a program of llama.cpp)"
-        raise ExportError(f"xllamacpp on this machine shows no quantizer: {error}", hint=hint) from error
+        raise ExportError(f"xllamacpp on this machine has no quantizer: {error}", hint=hint) from error
     function.restype = ctypes.c_size_t
     function.argtypes = [
         *(ctypes.c_int, ctypes.POINTER(ctypes.c_float), ctypes.c_void_p),

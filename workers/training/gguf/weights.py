@@ -64,7 +64,7 @@ def read_config(folder: Path) -> Any:
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise ExportError(f"{folder} holds no model: {error}", hint="give the folder of a merged model") from error
+        raise ExportError(f"{folder} contains no model: {error}", hint="give the folder of a merged model") from error
     check_config(config, folder)
     return config
 
@@ -201,7 +201,7 @@ def _stored(folder: Path) -> Iterator[tuple[Path, str, tuple[int, ...]]]:
                 for source in file.keys():  # noqa: SIM118 (it is no dictionary)
                     yield path, source, tuple(file.get_slice(source).get_shape())
         except (SafetensorError, OSError) as error:
-            raise ExportError(f"{path} cannot be read: {error}", hint="was it written to its end?") from error
+            raise ExportError(f"{path} cannot be read: {error}", hint="was it written completely?") from error
 
 
 def _check_complete(found: set[str], config: Any, folder: Path) -> None:
@@ -213,4 +213,4 @@ def _check_complete(found: set[str], config: Any, folder: Path) -> None:
     missing = sorted(needed - found)
     if missing:
         message = f"{folder} lacks {len(missing)} of its weights, e.g. {missing[0]}"
-        raise ExportError(message, hint="is it whole? Its index names the files that it should have")
+        raise ExportError(message, hint="is it complete? Its index lists the files that it should have")

@@ -27,6 +27,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         self._wait_for_everyone = wait_for_everyone
         self._seconds_before = seconds_before
         self._started_at = perf_counter()
+        self._counted = (0.0, self._started_at)
 
     @property
     def seconds(self) -> float:
@@ -44,7 +45,15 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         """Show the newest losses."""
         if state.is_world_process_zero:
-            self._show(state.global_step, state.max_steps, logs)
+            self._show(state.global_step, state.max_steps, {**logs, **self._speed(logs)})
+
+    def _speed(self, logs: dict[str, Any]) -> dict[str, float]:
+        """Return the tokens a second since the last log; trl counts the tokens of all processes."""
+        tokens, now = logs.get("num_tokens"), perf_counter()
+        if tokens is None:
+            return {}
+        (before, at), self._counted = self._counted, (tokens, now)
+        return {"tokens_per_second": (tokens - before) / (now - at)} if before else {}
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Mark the checkpoint."""

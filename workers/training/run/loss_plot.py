@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+INK = "#7d7d7d"
+"""A grey that can be read on a white page and on a black one: the picture has no ground of its own."""
+INKED = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+
 
 def plot_losses(history: Sequence[dict[str, Any]], title: str, path: Path) -> None:
     """Draw the training and evaluation losses over the steps.
@@ -15,6 +19,13 @@ def plot_losses(history: Sequence[dict[str, Any]], title: str, path: Path) -> No
         title: above the curve.
         path: the picture's file.
     """
+    import matplotlib as mpl
+
+    with mpl.rc_context(dict.fromkeys(INKED, INK)):
+        _draw(history, title, path)
+
+
+def _draw(history: Sequence[dict[str, Any]], title: str, path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
@@ -25,5 +36,5 @@ def plot_losses(history: Sequence[dict[str, Any]], title: str, path: Path) -> No
             axes.plot(*zip(*points, strict=True), style, label=f"{label}, last {points[-1][1]:.3f}", markersize=4)
     axes.set(title=title, xlabel="step", ylabel="loss (nats a token)")
     axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=120)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=120, transparent=True)

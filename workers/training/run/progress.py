@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter
@@ -16,27 +17,78 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 # Takes a step, the number of steps, and the metrics logged at that step, which may be empty.
 ShowProgress = Callable[[int, int, Mapping[str, Any]], None]
 
-SHOWN_METRICS = ("loss", "eval_loss", "learning_rate")
+SHOWN_METRICS = ("loss", "eval_loss", "learning_rate", "tokens_per_second")
+SILENT_SECONDS = 5.0  # Where no bar moves, the longest time without a line is twice this.
 POLL_SECONDS = 0.5  # The shortest time between two entries without a loss.
 
 
 @contextmanager
 def progress_bar() -> Iterator[ShowProgress]:
-    """Give what shows steps, losses, learning rate and time left on standard error."""
+    """Give what shows steps, losses, learning rate, tokens a second and time left on standard error."""
     console = Console(stderr=True)
+    with _bar(console) if console.is_terminal else progress_lines(console, SILENT_SECONDS) as show:
+        yield show
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[ShowProgress]:
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}"), *columns, console=console, disable=not console.is_terminal) as live:
-        task = live.add_task("training", total=None)
+    with Progress(TextColumn("{task.description}"), *columns, console=console) as live:
+        task = live.add_task("loading the model and the data", total=None)
 
         def show(step: int, steps: int, logs: Mapping[str, Any]) -> None:
             live.update(task, completed=step, total=steps)
-            text = ", ".join(f"{name} {logs[name]:.4g}" for name in SHOWN_METRICS if name in logs)
-            if text and live.disable:
-                console.print(f"step {step}/{steps}: {text}", highlight=False)
-            elif text:
+            if text := describe_metrics(logs):
                 live.update(task, description=text)
 
         yield show
+
+
+@contextmanager
+def progress_lines(console: Console, silent_seconds: float) -> Iterator[ShowProgress]:
+    """Give what prints a line for each loss, and one whenever nothing was printed for a while.
+
+    Args:
+        console: where the lines go.
+        silent_seconds: after so many seconds without a line, one says how far the run is.
+    """
+    started, ended, printed = perf_counter(), Event(), Event()
+    state, first_step = "loading the model and the data", (0, 0.0)
+
+    def print_state(text: str = "") -> None:
+        printed.set()
+        seconds = timedelta(seconds=round(perf_counter() - started))
+        console.print(f"{state}{text and ': '}{text}, after {seconds}", highlight=False)
+
+    def show(step: int, steps: int, logs: Mapping[str, Any]) -> None:
+        nonlocal state, first_step
+        state = f"step {step}/{steps}"
+        if not first_step[1]:
+            first_step = step, perf_counter()  # What came before was loading, and a resumed run begins late.
+        if text := describe_metrics(logs):
+            done, seconds = step - first_step[0], perf_counter() - first_step[1]
+            left = f", {timedelta(seconds=round(seconds / done * (steps - step)))} left" if done else ""
+            print_state(text + left)
+
+    def fill_silence() -> None:
+        while not ended.wait(silent_seconds):
+            if not printed.is_set():
+                print_state()
+            printed.clear()
+
+    filler = Thread(target=fill_silence, daemon=True)
+    print_state()
+    filler.start()
+    try:
+        yield show
+    finally:
+        ended.set()
+        filler.join()
+
+
+def describe_metrics(logs: Mapping[str, Any]) -> str:
+    """Return the metrics as text; the empty text, if there are none to show."""
+    return ", ".join(f"{name.replace('_per_', '/')} {logs[name]:.4g}" for name in SHOWN_METRICS if name in logs)
 
 
 class ProgressFile:

@@ -97,7 +97,7 @@ def _resources(workers: int) -> dict[str, float]:
     resource = "GPU" if "GPU" in have else "CPU"
     if have.get(resource, 0) < workers:
         raise SetupError(
-            f"{workers} workers want a {resource} each, and the cluster has {have.get(resource, 0):g}",
+            f"{workers} workers need one {resource} each, and the cluster has {have.get(resource, 0):g}",
             hint=f"type: --num-workers {have.get(resource, 0):g}   or add machines: ray start --address HEAD:6379",
         )
     return have
@@ -111,5 +111,5 @@ def _worker_error(error: TrainingFailedError) -> QuackLLMError:
     if ours is not None:
         return ours
     messages = "; ".join(str(cause).strip().rpartition("\n")[2] for cause in causes)
-    hint = "type the same command again: it goes on at the last checkpoint"
+    hint = "type the same command again: it resumes at the last checkpoint"
     return TrainingError(f"the workers failed: {messages}", hint=hint)

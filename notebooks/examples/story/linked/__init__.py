@@ -1,4 +1,4 @@
-"""The prompt format of small models of one's own: `prompt_form=linked:LINKED`; its parent folder is on PYTHONPATH."""
+"""The prompt format of small models: `prompt_form=linked:LINKED`; the folder above is on PYTHONPATH."""
 
 from quackllm.udf.text2sql.prompts.formats import PromptFormat, no_repair
 

@@ -104,7 +104,7 @@ def test_a_suites_training_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -
         ("prepare own.jsonl --prompt-form chatt", "did you mean 'chat'?"),
         ("prepare own.jsonl --language de", "no language is called 'de'"),
         ("prepare own.jsonl --out nowhere/train.jsonl", "cannot be written"),
-        ("prepare bad.jsonl", "no line makes an example"),
+        ("prepare bad.jsonl", "no line could be used as an example"),
     ],
 )
 def test_prepare_refuses(line: str, happened: str, folder: Path) -> None:

@@ -69,7 +69,7 @@ def test_rows_that_failed_are_told_by_the_exit_code(chat: None, tmp_path: Path) 
     sql = "SELECT s, (chat(s)).error.code AS code FROM (VALUES ('a'), ('')) v(s)"
     result = run("--sql", sql, "--out", str(tmp_path / "out.csv"))
     assert result.exit_code == 3
-    assert "1 request got no whole answer: 1 × empty_prompt" in result.stderr
+    assert "1 request got no complete answer: 1 × empty_prompt" in result.stderr
     assert (tmp_path / "out.csv").read_text() == 's,code\na,\n"",empty_prompt\n'
 
 

@@ -98,7 +98,7 @@ def test_rows_that_fail_are_warned_of_on_the_standard_error_in_one_line(service:
     service.script([{"fault": "refused_content", "times": 1}])
     result = sql("-c", "SELECT llm_result(chat('x')) AS r", "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (0, [{"r": None}])
-    assert result.stderr.startswith("warning: 1 request got no whole answer")
+    assert result.stderr.startswith("warning: 1 request got no complete answer")
     assert ".py" not in result.stderr
 
 
@@ -112,7 +112,7 @@ def test_the_sample_can_be_asked() -> None:
     [
         (["-c", "SELECT 1", "x.sql"], "statements in --command and in a script", "leave one out"),
         (["shop.duckdb"], "shop.duckdb is a database", "quackllm sql --database shop.duckdb"),
-        (["nothing.sql"], "nothing.sql cannot be read", "behind -c"),
+        (["nothing.sql"], "nothing.sql cannot be read", "after -c"),
         (["-c", "SELECT 1", "-d", ":sampel"], "no database 'sampel'", "concert_singer"),
         (["-c", "SELECT 1", "-d", "/nowhere/x.duckdb"], "cannot be opened", "may you read it"),
         (["-c", "SELECT 1", "-d", "nothing.duckdb", "--read-only"], "there is no database nothing.duckdb", ":sample"),
@@ -171,7 +171,7 @@ def test_ctrl_c_stops_a_statement_and_not_the_prompt() -> None:
     quackllm.deploy("slow", "echo", infer_params={"delay_seconds": 60})
     terminal = Terminal("sql", prompt=PROMPT)
     terminal.type("SELECT slow('hello');" + ENTER)
-    terminal.wait_for("asking")
+    terminal.wait_for("calling models")
     terminal.type(CTRL_C)
     terminal.wait_for("interrupted")
     assert "42" in terminal.enter("SELECT 42 AS answer;")

@@ -39,7 +39,7 @@ def test_the_help_has_every_setting_with_its_meaning(command: str) -> None:
     assert f"quackllm {command} " in text
 
 
-@pytest.mark.filterwarnings("ignore:1 request got no whole answer")  # A model of random weights may not end.
+@pytest.mark.filterwarnings("ignore:1 request got no complete answer")  # A model of random weights may not end.
 def test_from_questions_to_an_answer_in_sql(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_chats(tmp_path / "train.jsonl")

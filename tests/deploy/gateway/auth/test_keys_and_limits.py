@@ -90,7 +90,7 @@ def test_a_key_asks_its_own_models_only(gateway: str, home: Path) -> None:
     key = add_key(home / "keys.yaml", "alice", models=["echo"])
     with client_with(gateway, key) as client:
         assert [model.id for model in client.models.list()] == ["echo"]
-        with pytest.raises(openai.PermissionDeniedError, match="alice may not ask the model standin") as caught:
+        with pytest.raises(openai.PermissionDeniedError, match="alice may not call the model standin") as caught:
             ask(client, model="standin")
     assert caught.value.code == "model_not_allowed"
 
@@ -100,7 +100,7 @@ def test_a_budget_of_calls_ends_and_what_is_known_is_free(gateway: str, home: Pa
     with client_with(gateway, key) as client:
         for text in ("one", "one", "two"):
             ask(client, text, "standin")
-        with pytest.raises(openai.RateLimitError, match="spent 2 calls of the 2") as caught:
+        with pytest.raises(openai.RateLimitError, match="used its budget: 2 of 2 calls") as caught:
             ask(client, "three", "standin")
         assert (caught.value.code, caught.value.response.headers["X-Should-Retry"]) == ("insufficient_quota", "false")
         assert service.count() == 2
@@ -111,7 +111,7 @@ def test_a_budget_of_calls_ends_and_what_is_known_is_free(gateway: str, home: Pa
 def test_one_request_cannot_ask_for_more_than_is_left(gateway: str, home: Path, service: StandIn) -> None:
     key = add_key(home / "keys.yaml", "alice", max_calls=2)
     with client_with(gateway, key) as client:
-        with pytest.raises(openai.RateLimitError, match="has spent 2 calls of the 2") as caught:
+        with pytest.raises(openai.RateLimitError, match="has used its budget: 2 of 2 calls") as caught:
             client.completions.create(model="standin", prompt=[f"prompt {n}" for n in range(20)])
         assert caught.value.code == "insufficient_quota"
     assert service.count() == 2
@@ -123,7 +123,7 @@ def test_tokens_and_money_are_counted_by_key(gateway: str, home: Path) -> None:
     rich, poor = add_key(keys, "rich", max_tokens=10_000), add_key(keys, "poor", max_money=4)
     with client_with(gateway, poor) as client:
         ask(client, "a prompt of some tokens", "standin")
-        with pytest.raises(openai.RateLimitError, match="the key poor has spent 6 of money of the 4"):
+        with pytest.raises(openai.RateLimitError, match="the key poor has used its budget: 6 of 4 money"):
             ask(client, "another", "standin")
     with client_with(gateway, rich) as client:
         ask(client, "a third one", "standin")

@@ -151,7 +151,7 @@ def test_a_model_outside_the_key_s_list_is_refused_by_name_and_by_llm_chat(home:
         "select llm_chat('secret_chat', feature)",
         "select llm_chat('echo', feature)",
     ):
-        assert "may not ask" in posted(keyed, ["x"], 403, sql=sql)
+        assert "may not call" in posted(keyed, ["x"], 403, sql=sql)
     assert outputs(posted(keyed, ["a", "b"])) == ["a", "b"]
     assert "insufficient_quota" in posted(keyed, ["c"], 429)
 
@@ -176,7 +176,7 @@ def test_where_every_row_fails_the_status_says_so_in_the_provider_s_words(servic
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        ({"data": "nonsense"}, "no JSON"),
+        ({"data": "nonsense"}, "not JSON"),
         ({"data": "{}"}, "JSON array"),
         ({"data": "[1]", "dataType": "row"}, "array of objects"),
         ({"data": "[]", "dataType": "vector"}, "dataType"),

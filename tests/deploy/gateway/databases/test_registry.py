@@ -130,7 +130,7 @@ def test_a_query_that_takes_too_much_memory_is_ended_and_the_next_one_is_answere
         "DuckDB": "SELECT len(list_transform(range(1000000), lambda x: repeat('x', 1000000))) AS n",
     }
     with pytest.raises(DatabaseError, match=r"(?i)memory|too big"):
-        narrow.run(sql[database.kind], 1)
+        narrow.run(sql[database.product], 1)
     assert database.run("SELECT 1 AS one", 1).columns == ("one",)
 
 
@@ -206,7 +206,7 @@ def test_urls_and_passwords_are_references_and_a_missing_one_says_what_to_set(
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("oracle://scott@127.0.0.1/orcl", "no database is read through oracle"),
+        ("oracle://scott@127.0.0.1/orcl", "URL scheme oracle"),
         ("nonsense", "cannot be read"),
         ("sqlite://", "names no SQLite file"),
     ],

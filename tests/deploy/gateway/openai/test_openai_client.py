@@ -102,7 +102,7 @@ def test_tool_calls_of_a_stream_arrive_whole(client: openai.OpenAI, service: Sta
 
 def test_a_model_without_tools_says_so(client: openai.OpenAI) -> None:
     tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
-    with pytest.raises(openai.BadRequestError, match=r"echo .* takes no tools") as caught:
+    with pytest.raises(openai.BadRequestError, match=r"echo .* does not accept tools") as caught:
         client.chat.completions.create(model="echo", messages=HELLO, tools=tools)
     assert (caught.value.code, caught.value.param) == ("tools_not_supported", "tools")
 

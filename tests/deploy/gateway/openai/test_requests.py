@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -185,6 +186,11 @@ def test_a_byte_order_mark_and_every_letter_are_text(gateway: str) -> None:
         assert post(gateway, content).json()["choices"][0]["message"]["content"] == f"echo: {text}"
 
 
-def test_token_ids_say_what_to_write(gateway: str) -> None:
-    reply = post(gateway, {"model": "echo", "input": [[1, 2, 3]]}, "/v1/embeddings")
-    assert "check_embedding_ctx_length=False" in reply.json()["error"]["message"]
+def test_token_ids_say_what_to_type_where_the_encoding_is_not_there(
+    gateway: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+    for token_ids in ([[1, 2, 3]], [1, 2, 3]):
+        message = post(gateway, {"model": "echo", "input": token_ids}, "/v1/embeddings").json()["error"]["message"]
+        assert "check_embedding_ctx_length=False" in message
+        assert "tiktoken.get_encoding" in message

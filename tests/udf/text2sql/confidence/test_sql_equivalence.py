@@ -118,3 +118,8 @@ def test_the_order_of_conditions_never_matters(conditions: list[str], chance) ->
 def test_without_a_schema_queries_are_compared_as_they_are_written() -> None:
     assert equivalent_sql("SELECT x FROM t WHERE n = 1", "select U.X from T as U where 1 = U.N")
     assert not equivalent_sql("SELECT x FROM t", "SELECT y FROM t")
+
+
+def test_a_table_read_twenty_times_is_compared_in_an_instant() -> None:
+    sources = ", ".join(f"a AS a{n}" for n in range(20))
+    assert equivalent_sql(f"SELECT a0.x FROM {sources}", f"SELECT a0.x FROM {sources}", SCHEMA)

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
 import duckdb
+import psutil
 import pytest
 from quackllm.udf.text2sql.evaluation import datasets
+from quackllm.udf.text2sql.evaluation.databases import QuestionDatabases
 from quackllm.udf.text2sql.evaluation.datasets import Question
+from quackllm.udf.text2sql.evaluation.gold import GoldAnswers
 from quackllm.udf.text2sql.evaluation.runner import (
     DECLINED,
     RIGHT,
@@ -15,13 +20,17 @@ from quackllm.udf.text2sql.evaluation.runner import (
     WRONG,
     History,
     Report,
+    ScoredAnswer,
+    checked_answer,
     evaluate,
     fetch_rows,
-    judge,
     reads_several_tables,
     same_rows,
 )
+from quackllm.udf.text2sql.evaluation.scoring import FAILED, GUARDED, UNPARSED, ModelAnswer
 from quackllm.workers.errors import SetupError
+
+from support.bombs import BY_COLUMN, TABLE, WITHOUT_ROWS
 
 
 @pytest.fixture(autouse=True)
@@ -29,35 +38,96 @@ def sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("QUACKLLM_DATA", raising=False)
 
 
-@pytest.fixture
-def connection() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    connection.execute(
-        "CREATE TABLE t AS SELECT * FROM (VALUES (1, 'a', 0.1), (2, 'b', 0.2), (2, 'b', NULL)) t(x, y, z)"
-    )
-    return connection
+@pytest.fixture(scope="module")
+def gold() -> Iterator[GoldAnswers]:
+    with QuestionDatabases() as sources:
+        yield GoldAnswers(sources, seconds=1, megabytes=256)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database file with the bombs' table and a small one."""
+    path = str(tmp_path_factory.mktemp("shop") / "shop.duckdb")
+    with duckdb.connect(path) as connection:
+        connection.execute(TABLE)
+        connection.execute(
+            "CREATE TABLE s AS SELECT * FROM (VALUES (1, 'a', 0.1), (2, 'b', 0.2), (2, 'b', NULL)) s(x, y, z)"
+        )
+    return path
+
+
+def outcome(gold: GoldAnswers, shop: str, right: str, given: str | None, ordered: bool = False) -> ScoredAnswer:
+    """Return the score of a function's answer."""
+    question = Question(shop, "?", right, ordered)
+    return scored(gold, question, checked_answer(given, gold.sources.schema(question).schema))
+
+
+def scored(gold: GoldAnswers, question: Question, answered: ModelAnswer) -> ScoredAnswer:
+    """Return the score of one answer."""
+    (score,) = gold.score([(question, answered)])
+    return score
 
 
 @pytest.mark.parametrize(
-    ("gold", "given", "ordered", "outcome"),
+    ("right", "given", "ordered", "expected"),
     [
-        ("SELECT x FROM t", "SELECT x AS other FROM t ORDER BY x DESC", False, RIGHT),
-        ("SELECT x FROM t ORDER BY x", "SELECT x FROM t ORDER BY x DESC", True, WRONG),
-        ("SELECT x FROM t", "SELECT DISTINCT x FROM t", False, WRONG),
-        ("SELECT x, y FROM t", "SELECT y, x FROM t", False, WRONG),
-        ("SELECT sum(z) FROM t", "SELECT 0.30000000001", False, RIGHT),
-        ("SELECT sum(z) FROM t", "SELECT 0.30001", False, WRONG),
-        ("SELECT count(*) FROM t", "SELECT 3.0", False, RIGHT),
-        ("SELECT z FROM t WHERE z IS NULL", "SELECT 0", False, WRONG),
-        ("SELECT x FROM t", "SELECT nothing FROM t", False, UNBOUND),
-        ("SELECT x FROM t", "SELECT x FROM", False, UNBOUND),
-        ("SELECT x FROM t", None, False, DECLINED),
+        ("SELECT x FROM s", "SELECT x AS other FROM s ORDER BY x DESC", False, RIGHT),
+        ("SELECT x FROM s ORDER BY x", "SELECT x FROM s ORDER BY x DESC", True, WRONG),
+        ("SELECT x FROM s", "SELECT DISTINCT x FROM s", False, WRONG),
+        ("SELECT x, y FROM s", "SELECT y, x FROM s", False, WRONG),
+        ("SELECT sum(z) FROM s", "SELECT 0.30000000001", False, RIGHT),
+        ("SELECT sum(z) FROM s", "SELECT 0.30001", False, WRONG),
+        ("SELECT count(*) FROM s", "SELECT 3.0", False, RIGHT),
+        ("SELECT z FROM s WHERE z IS NULL", "SELECT 0", False, WRONG),
+        ("SELECT x FROM s", "SELECT nothing FROM s", False, UNBOUND),
+        ("SELECT x FROM s", "SELECT x FROM", False, UNPARSED),
+        ("SELECT x FROM s", None, False, DECLINED),
     ],
 )
 def test_answers_are_judged_by_their_rows(
-    connection: duckdb.DuckDBPyConnection, gold: str, given: str | None, ordered: bool, outcome: str
+    gold: GoldAnswers, shop: str, right: str, given: str | None, ordered: bool, expected: str
 ) -> None:
-    assert judge(connection, Question("t", "?", gold, ordered), given).outcome == outcome
+    assert outcome(gold, shop, right, given, ordered).outcome == expected
+
+
+@pytest.mark.parametrize(
+    ("bomb", "why"),
+    [
+        (BY_COLUMN[0], "more memory than 256 MB|Out of Memory"),
+        (BY_COLUMN[17], "more memory than 256 MB|Out of Memory"),
+        (BY_COLUMN[20], "longer than 1 s"),
+        (WITHOUT_ROWS[14], "more memory than 256 MB|Out of Memory|longer than 1 s"),
+    ],
+)
+def test_a_bomb_is_one_wrong_answer_and_this_process_does_not_grow(
+    gold: GoldAnswers, shop: str, bomb: str, why: str
+) -> None:
+    outcome(gold, shop, "SELECT 1", "SELECT 1")
+    before = psutil.Process().memory_info().rss
+    question = Question(shop, "?", "SELECT 2000")
+    answers = [ModelAnswer("SELECT count(*) FROM t"), ModelAnswer(bomb, bound=True), ModelAnswer("SELECT 2000.0")]
+    right, failed, also_right = gold.score([(question, answered) for answered in answers])
+    assert (right.outcome, failed.outcome, also_right.outcome) == (RIGHT, FAILED, RIGHT)
+    assert re.search(why, failed.why)
+    assert psutil.Process().memory_info().rss - before < 50 << 20
+    assert outcome(gold, shop, "SELECT 1", "SELECT 1").outcome == RIGHT, "the next question is scored"
+
+
+def test_an_answer_cannot_change_the_database_or_read_files(gold: GoldAnswers, shop: str) -> None:
+    for sql in ("DROP TABLE s", f"SELECT * FROM read_text('{shop}')", "INSERT INTO s VALUES (1, 'a', 1)"):
+        assert outcome(gold, shop, "SELECT count(*) FROM s", sql).outcome == GUARDED
+        unchecked = scored(gold, Question(shop, "?", "SELECT count(*) FROM s"), ModelAnswer(sql))
+        assert unchecked.outcome == FAILED, "not even unchecked"
+    assert outcome(gold, shop, "SELECT 3", "SELECT count(*) FROM s").outcome == RIGHT
+
+
+def test_an_evaluation_holds_no_lock_on_a_database_afterwards(tmp_path: Path) -> None:
+    path = str(tmp_path / "own.duckdb")
+    duckdb.connect(path).execute("CREATE TABLE t AS SELECT 1 AS x").close()
+    with QuestionDatabases() as sources:
+        assert GoldAnswers(sources).invalid_reasons([Question(path, "?", "SELECT x FROM t")]) == [None]
+    with duckdb.connect(path) as connection:
+        connection.execute("DROP TABLE t")
 
 
 def test_numbers_are_compared_across_types() -> None:
@@ -67,7 +137,8 @@ def test_numbers_are_compared_across_types() -> None:
     assert not same_rows([(1,)], None, ordered=False)
 
 
-def test_a_slow_answer_is_stopped(connection: duckdb.DuckDBPyConnection) -> None:
+def test_a_slow_answer_is_stopped() -> None:
+    connection = duckdb.connect()
     slow = "SELECT sum(hash(a.range, b.range)) FROM range(10000000) a, range(1000000) b"
     assert fetch_rows(connection, slow, 0.2) is None
     assert fetch_rows(connection, "SELECT 1") == [(1,)]

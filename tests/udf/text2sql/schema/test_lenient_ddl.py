@@ -168,7 +168,7 @@ def test_no_text_makes_it_fail(text: str) -> None:
         ("\n\nCREATE TABLE t (a INT, * b)", "line 3: in t '* b' was not understood"),
         ("CREATE TABLE t (a INT 年龄)", "'年龄' was not understood"),
         ("CREATE TABLE t LIKE other", "t has the columns of other, which the text does not create"),
-        ("CREATE TABLE t (a INT); ALTER TABLE t DROP COLUMN a", "ALTER TABLE t 'DROP COLUMN a' was not followed"),
+        ("CREATE TABLE t (a INT); ALTER TABLE t DROP COLUMN a", "ALTER TABLE t 'DROP COLUMN a' was not applied"),
         ("CREATE TABLE t (a INT); COMMENT ON COLUMN t.zebra IS 'x'", "there is a comment on zebra"),
         ("CREATE VIEW v AS SELECT a + 1 FROM t", "the column 'a + 1' has no name"),
     ],
@@ -182,7 +182,10 @@ def test_what_is_left_out_is_said_with_its_line(text: str, words: str) -> None:
     [
         ("CREATE TABLE t (a INT\n b TEXT)", "line 2: in t a comma is missing before b"),
         ("CREATE TABLE t (a INT); COMNENT ON COLUMN t.a IS 'x'", "'COMNENT' was read as COMMENT ON"),
-        ("CREATE TABLE t (user_name INT); COMMENT ON COLUMN t.usr_name IS 'x'", "usr_name was taken for user_name"),
+        (
+            "CREATE TABLE t (user_name INT); COMMENT ON COLUMN t.usr_name IS 'x'",
+            "usr_name was read as the comment on user_name",
+        ),
     ],
 )
 def test_what_is_guessed_is_said_and_nothing_is_lost(text: str, words: str) -> None:

@@ -227,7 +227,7 @@ def test_one_bad_row_does_not_hold_the_others(model_path: Path, run: Run) -> Non
     assert (long.code, long.retryable) == ("context_length_exceeded", False)
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_path)
     count = len(tokenizer(f"<user>{'duck ' * CONTEXT}<assistant>")["input_ids"])
-    assert long.message == f"the prompt has {count} tokens, and the model reads and writes {CONTEXT} in all"
+    assert long.message == f"the prompt has {count} tokens, and the model's context holds {CONTEXT}"
     assert (silent.code, silent.retryable) == ("chat_template", False)
     assert "no user turn" in silent.message
     assert seen.code == "unsupported_option"

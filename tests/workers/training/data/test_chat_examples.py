@@ -51,16 +51,16 @@ FORMS = {
 }
 BAD = {
     "not JSON": "{",
-    "a number in place of an object": 3,
-    "no known form: its keys are foo": {"foo": 1},
-    "messages is a text in place of a list": {"messages": "hello"},
+    "a number instead of an object": 3,
+    "unknown format: its keys are foo": {"foo": 1},
+    "messages is a text instead of a list": {"messages": "hello"},
     "no turn at all": {"messages": []},
     "turn 1 has the unknown role 'tool'": {"messages": [{"role": "tool", "content": "x"}]},
     "content is missing": {"messages": [{"role": "user"}]},
-    "content is a number in place of a text": {"messages": [{"role": "user", "content": 5}]},
+    "content is a number instead of a text": {"messages": [{"role": "user", "content": 5}]},
     "turn 2, the assistant's, is empty": chat("x", " "),
     "its last turn is the user's": {"messages": [{"role": "user", "content": "x"}]},
-    "an answer stands first": {"messages": [{"role": "assistant", "content": "x"}]},
+    "an answer comes first": {"messages": [{"role": "assistant", "content": "x"}]},
     "turn 2 is a system message": {
         "messages": [*chat("a", "b")["messages"][:1], {"role": "system", "content": "s"}, *chat("a", "b")["messages"]]
     },
@@ -125,9 +125,9 @@ def test_every_source_gives_the_same(tmp_path: Path) -> None:
     [
         ("empty.jsonl", "", "is empty"),
         ("data.json", "[", "is not JSON"),
-        ("data.json", "{}", "holds no list"),
-        ("data.parquet", "PAR", "is no Parquet file"),
-        ("data.csv", "a,b", "is of no known kind"),
+        ("data.json", "{}", "does not contain a list"),
+        ("data.parquet", "PAR", "is not a Parquet file"),
+        ("data.csv", "a,b", "has an unknown file type"),
         ("data.jsonl.gz", "plain", "cannot be read"),
     ],
 )

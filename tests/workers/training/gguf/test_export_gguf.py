@@ -259,7 +259,7 @@ def test_an_unknown_type_names_those_there_are(tiny_llama: Path, tmp_path: Path)
 def test_what_is_there_is_replaced_only_when_told(tiny_llama: Path, tmp_path: Path) -> None:
     target = tmp_path / "model.gguf"
     target.write_text("mine")
-    with pytest.raises(ExportError, match="is there already") as caught:
+    with pytest.raises(ExportError, match="exists already") as caught:
         export(str(tiny_llama), str(target))
     assert "--overwrite" in caught.value.hint
     assert target.read_text() == "mine"
@@ -299,7 +299,7 @@ def test_folders_without_a_whole_model(tiny_llama: Path, tmp_path: Path) -> None
     with pytest.raises(TrainingError, match="there is no folder"):
         export(str(tmp_path / "nothing"), str(tmp_path / "model.gguf"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ExportError, match="holds no model"):
+    with pytest.raises(ExportError, match="contains no model"):
         export(str(tmp_path / "empty"), str(tmp_path / "model.gguf"))
     adapter = shutil.copytree(tiny_llama, tmp_path / "adapter")
     (adapter / "model.safetensors").rename(adapter / "pytorch_model.bin")
