@@ -54,6 +54,8 @@ async def answer_question(body: QuestionBody, context: Admitted, request: HttpRe
         "model": target.spec.name,
         "attempts": detail.attempts,
         "seconds": round(detail.seconds, 2),
+        "confidence": detail.confidence,
+        "warnings": list(detail.warnings),
         "sent": [_exchange(exchange) for exchange in target.exchanges],
         **_cost(target),
     }
