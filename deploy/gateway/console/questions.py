@@ -56,6 +56,7 @@ async def answer_question(body: QuestionBody, context: Admitted, request: HttpRe
         "seconds": round(detail.seconds, 2),
         "confidence": detail.confidence,
         "warnings": list(detail.warnings),
+        "alternatives": list(detail.alternatives),
         "sent": [_exchange(exchange) for exchange in target.exchanges],
         **_cost(target),
     }
