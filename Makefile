@@ -35,7 +35,7 @@ coverage: .venv/.dev ## the same tests with branch coverage
 
 # For mypy, mkdocs and editors: links that make one package of the folders; git ignores them.
 links:
-	@mkdir -p .venv/links/quackllm; for part in udf workers notebooks deploy src/quackllm/__init__.py src/quackllm/__main__.py src/quackllm/py.typed; do \
+	@mkdir -p .venv/links/quackllm; for part in udf workers notebooks deploy src/quackllm/*.py src/quackllm/py.typed; do \
 		ln -sfn "$(CURDIR)/$$part" .venv/links/quackllm/; done
 
 check: .venv/.dev links ## style, types, and which room may import which: ruff, mypy, .ci/rooms.py
@@ -86,11 +86,14 @@ test-databases: .venv/.dev ## the gateway on real servers (apt install postgresq
 test-load: .venv/.dev ## the gateway under a thousand streams at once and clients that misbehave
 	.venv/bin/python -m pytest -m load --timeout 600
 
-test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of OpenAI, Zhipu, Qwen, LangChain and LiteLLM
+test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of OpenAI, Zhipu, Qwen, LangChain and LiteLLM; a real dbt build, and Ibis, polars, jupysql, Harlequin
 	.venv/bin/python -m pytest -m clients
 
 .venv-clients/.made: # Zhipu's two packages want different versions of pyjwt.
 	$(PYTHON) -m venv .venv-clients/others && .venv-clients/others/bin/pip install -q openai zai-sdk sniffio langchain-openai litellm
+	$(PYTHON) -m venv .venv-clients/dbt && .venv-clients/dbt/bin/pip install -q --editable '.[dbt]' 'dbt-core<1.11'
+	$(PYTHON) -m venv .venv-clients/tools && .venv-clients/tools/bin/pip install -q --editable '.[sqlalchemy]' 'ibis-framework[duckdb]' jupysql ipython pandas polars
+	$(PYTHON) -m venv .venv-clients/harlequin && .venv-clients/harlequin/bin/pip install -q --editable '.[harlequin]'
 	$(PYTHON) -m venv .venv-clients/zhipuai && .venv-clients/zhipuai/bin/pip install -q openai zhipuai sniffio
 	touch $@
 
@@ -112,7 +115,7 @@ test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm, local models, and the tools of its tests"
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,databases,cluster,docs,dev]'
+	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,mcp,databases,cluster,docs,dev]'
 	@touch .venv/.core .venv/.notebook .venv/.docs $@
 
 .venv/.release: .venv/.core

@@ -147,7 +147,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "deploy.gateway": ("udf", "workers", "deploy.gateway", "deploy.models_file"),
     **{
         f"deploy.gateway.{room}": ("udf", "workers", "deploy.gateway")
-        for room in ("openai", "byzer", "chat2db", "console")
+        for room in ("openai", "byzer", "chat2db", "console", "mcp")
     },
     "deploy.cli": ("udf", "workers", "deploy"),
     "deploy.cli.commands": ("udf", "workers", "deploy"),

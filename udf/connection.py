@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import duckdb
 
-from ..workers import connect_fleet
+from ..workers import connect_fleet, event_loop
 from .calls.model_estimate import ModelEstimate, PlannedRequest
 from .functions.macros import create_alias_macros, create_macros, sync_model_macros
 from .functions.registry import register_functions
@@ -224,6 +224,25 @@ def planned_requests(
         session = find_session(connection)
         session.own_transaction.rollback(connection)
         return explain(connection, session, sql, parameters, most_requests=most)[1]
+
+
+def use_batches(connection: Connection, report: Callable[[str], None], *, wait: bool) -> None:
+    """Send the calls of a connection's statements through the services' batch APIs from now on.
+
+    Args:
+        connection: the connection.
+        report: shows what is sent, what it costs, and how far it is.
+        wait: until the answers are there; otherwise a statement that needs them ends with a `BatchPendingError`.
+
+    Raises:
+        SetupError: a service whose batch was sent before cannot be reached.
+    """
+    from .calls.batch_client import BatchClient
+
+    session = find_session(connection)
+    client = BatchClient(session.fleet, session.client.store, report, wait=wait)
+    event_loop.run_sync(client.fetch_ended())
+    session.client = client
 
 
 def _wrap(connection: duckdb.DuckDBPyConnection, session: Session) -> Connection:

@@ -27,6 +27,7 @@ ESTIMATE_PATTERN = re.compile(r"\b(llm_estimate|ai_explain)\s*\(", re.IGNORECASE
 SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
 ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
 
+STATEMENT_CHARACTERS = 10_000  # Of a statement that `llm_calls()` shows.
 CACHED_BYTES_SQL = """
     SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()
     WHERE tag IN ('BASE_TABLE', 'METADATA', 'EXTERNAL_FILE_CACHE')
@@ -82,6 +83,7 @@ def statement_scope(
         session.own_transaction.release_count(connection)
         this = weakref.ref(connection)
         session.statement = Statement(functools.partial(_interrupt, this), functools.partial(_cached_bytes, this))
+        session.statement.scope.statement = text[:STATEMENT_CHARACTERS]
         session.answers = LiveAnswers(session)
         with translated_errors(session):
             if planned:

@@ -85,6 +85,7 @@ COMMANDS = {
     "serve": LazyCommand(
         "serve", "serve", QUERIES, "Serve every deployed model over HTTP: OpenAI's dialect, text2sql, Byzer's REST."
     ),
+    "mcp": LazyCommand("mcp", "mcp", QUERIES, "Let an agent search and query databases: an MCP server, read-only."),
     "keys": LazyCommand("keys", "keys", QUERIES, "Make, list and remove the gateway's API keys."),
     "prepare": LazyCommand("prepare", "prepare", TRAINING, "Make training data for `quackllm finetune`."),
     "finetune": LazyCommand("train", "finetune", TRAINING, "Fine-tune a model on questions and answers."),

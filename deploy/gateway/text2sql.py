@@ -89,7 +89,7 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     messages = [Message("system", body.evidence)] if body.evidence else []
     question = Request((*messages, Message("user", body.question)))
     key = QuestionKey(question, notes=body.notes, examples=body.examples, votes=body.votes)
-    detail = await target.answer(key, request)
+    detail = await target.answer(key, store_mode(request))
     reply: dict[str, Any] = {"sql": detail.sql, "error": _failure_fields(detail.error), "bound": detail.bound}
     if body.detail:
         reply |= {"confidence": detail.confidence, "alternatives": list(detail.alternatives)}
@@ -99,7 +99,7 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     if not (body.run and opened and detail.sql is not None):
         return JSONResponse(reply)
     try:
-        rows = await asyncio.to_thread(opened.database.run, detail.sql, body.max_rows)
+        rows = await opened.database.run_async(detail.sql, body.max_rows)
     except DatabaseError as error:
         return JSONResponse(reply | {"error": {"code": "database", "message": error.message, "retryable": False}})
     text = json.dumps({**reply, "columns": rows.columns}, ensure_ascii=False).removesuffix("}")
@@ -179,7 +179,7 @@ class QuestionTarget:
     others: tuple[ModelSpec, ...] = ()
     exchanges: list[Exchange] = field(default_factory=list)
 
-    async def answer(self, question: QuestionKey, request: HttpRequest) -> Text2SqlResult:
+    async def answer(self, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
         """Return the SQL in the database's dialect, checked by its EXPLAIN; or the reason why there is none.
 
         Raises:
@@ -190,7 +190,6 @@ class QuestionTarget:
         """
         schema = await self._schema()
         seconds = self.visit.gateway.settings.request_seconds
-        mode = store_mode(request)
         first, *others = (
             SqlModel(format_for_model(spec), functools.partial(self._complete, spec, mode))
             for spec in (self.spec, *self.others)

@@ -21,6 +21,8 @@ class CallRecord:
         response: the answer.
         context: the messages before the last one, from `context_json`; '' for none.
         function: the SQL function that made the request; '' where nobody said.
+        statement: the SQL statement that paid; '' for a call that no statement made.
+        price_part: the part of the usual price that it cost, e.g. 0.5 in a batch.
     """
 
     key: Key
@@ -30,6 +32,8 @@ class CallRecord:
     response: Response
     context: str = ""
     function: str = ""
+    statement: str = ""
+    price_part: float = 1.0
 
 
 def context_json(messages: Sequence[Message]) -> str:

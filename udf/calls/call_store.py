@@ -20,7 +20,7 @@ from .call_record import CallRecord
 from .lease_table import LeaseTable
 from .migration import get_many_v0, migrate_answers
 from .request_key import Key
-from .store_file import SCHEMA_VERSION, StoreFile, cannot_write, has_table
+from .store_file import LATER, SCHEMA_VERSION, StoreFile, cannot_write, later_columns
 from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
 from .write_ahead_log import abandoned_calls
 
@@ -163,11 +163,13 @@ class CallStore:
                 "INSERT OR REPLACE INTO answers (key, model, stored_at, answer) VALUES (?, ?, ?, ?)",
                 [(key, models[name], at, answer) for key, name, at, answer in answers],
             )
-            contexts = {text: self._context(text) for text in {call.context for call in calls} if text}
+            texts = {text for call in calls for text in (call.context, call.statement) if text}
+            shared = {text: self._shared_text(text) for text in texts}
             self._connection.executemany(
                 "INSERT INTO calls (at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, "
-                "seconds, request_id, function, context) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(*_record(call, now), call.function or None, contexts.get(call.context)) for call in calls],
+                "seconds, request_id, function, price_part, context, statement) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(*_record(call, now), shared.get(call.context), shared.get(call.statement)) for call in calls],
             )
             self._leases.release([call.key for call in calls], owner)
         self._trim()
@@ -185,9 +187,9 @@ class CallStore:
         (number,) = self._connection.execute("SELECT id FROM models WHERE name = ?", (name,)).fetchone()
         return int(number)
 
-    def _context(self, messages: str) -> int:
-        """Return the id of the messages before the last one; add them if they are new."""
-        text = _valid(messages)
+    def _shared_text(self, text: str) -> int:
+        """Return the id of a text that several calls may share; add it if it is new."""
+        text = _valid(text)
         digest = blake2b(text.encode(), digest_size=16).digest()
         self._connection.execute("INSERT OR IGNORE INTO contexts (hash, messages) VALUES (?, ?)", (digest, text))
         (number,) = self._connection.execute("SELECT id FROM contexts WHERE hash = ?", (digest,)).fetchone()
@@ -195,7 +197,7 @@ class CallStore:
 
     def _drop_unused_contexts(self) -> None:
         with self._file.transaction() as connection:
-            unused = "SELECT id FROM contexts EXCEPT SELECT context FROM calls"
+            unused = "SELECT id FROM contexts EXCEPT SELECT context FROM calls EXCEPT SELECT statement FROM calls"
             connection.execute(f"DELETE FROM contexts WHERE id IN ({unused})")
 
     def forget(self, model: str | None = None, older_than_seconds: float = 0.0) -> int:
@@ -278,9 +280,10 @@ class CallStore:
 
     def calls(self, limit: int, before: int | None = None) -> list[dict[str, Any]]:
         """Return the newest recorded calls below the id `before`, newest first."""
-        later = "function, (SELECT messages FROM contexts WHERE contexts.id = context) AS context"
-        if not has_table(self._connection, "contexts"):  # An earlier release's file that cannot be written.
-            later = "NULL AS function, NULL AS context"
+        text = "(SELECT messages FROM contexts WHERE contexts.id = {0}) AS {0}"
+        later = f"function, price_part, {text.format('context')}, {text.format('statement')}"
+        if not self._has_later_columns():  # An earlier release's file that cannot be written.
+            later = "NULL AS function, NULL AS price_part, NULL AS context, NULL AS statement"
         rows = self._connection.execute(
             "SELECT id, at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, seconds, "
             f"request_id, {later} FROM calls WHERE (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?",
@@ -288,11 +291,16 @@ class CallStore:
         )
         return _named(rows)
 
+    def _has_later_columns(self) -> bool:
+        return later_columns(self._connection) == LATER.keys()
+
     def usage(self) -> list[dict[str, Any]]:
-        """Return calls, failures, tokens and seconds by model and engine."""
+        """Return calls, failures, tokens and seconds by model and engine, and the tokens at the usual price."""
+        part = "coalesce(price_part, 1)" if self._has_later_columns() else "1"
         rows = self._connection.execute(
             "SELECT model, engine, count(*) AS calls, sum(finish_reason <> 'stop') AS failed, "
-            "sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(seconds) AS seconds "
+            "sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(seconds) AS seconds, "
+            f"sum(input_tokens * {part}) AS charged_input, sum(output_tokens * {part}) AS charged_output "
             "FROM calls GROUP BY model, engine ORDER BY calls DESC"
         )
         return _named(rows)
@@ -346,7 +354,8 @@ def _record(call: CallRecord, now: float) -> tuple[Any, ...]:
     code = response.error.code if response.error else None
     parameters = (now, call.model, call.engine, _valid(call.prompt))
     tokens = (usage.input_tokens, usage.output_tokens)
-    return (*parameters, response.finish_reason, code, *tokens, response.seconds, response.request_id)
+    ending = response.finish_reason, code, *tokens, response.seconds, response.request_id
+    return (*parameters, *ending, call.function or None, call.price_part)
 
 
 def _valid(text: str) -> str:

@@ -33,6 +33,7 @@ class LoggedAnswer(msgspec.Struct, array_like=True, gc=False):
     answer: bytes
     context: str = ""
     function: str = ""
+    statement: str = ""
 
 
 ENCODER = msgspec.msgpack.Encoder()
@@ -95,9 +96,10 @@ def _new_file(store: Path, owner: str) -> int:
 
 
 def _logged_answer(call: CallRecord) -> LoggedAnswer:
-    prompt, context = (text.encode("utf-8", "replace").decode() for text in (call.prompt, call.context))
+    texts = (call.prompt, call.context, call.statement)
+    prompt, context, statement = (text.encode("utf-8", "replace").decode() for text in texts)
     answer = encode_answer(call.key, call.response)
-    return LoggedAnswer(call.key, call.model, call.engine, prompt, answer, context, call.function)
+    return LoggedAnswer(call.key, call.model, call.engine, prompt, answer, context, call.function, statement)
 
 
 def _call(arrival: LoggedAnswer) -> CallRecord | None:
@@ -106,7 +108,7 @@ def _call(arrival: LoggedAnswer) -> CallRecord | None:
     except DamagedAnswerError:
         return None
     request = (arrival.key, arrival.model, arrival.engine, arrival.prompt)
-    return CallRecord(*request, response, arrival.context, arrival.function)
+    return CallRecord(*request, response, arrival.context, arrival.function, arrival.statement)
 
 
 @contextlib.contextmanager

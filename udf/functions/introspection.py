@@ -24,7 +24,7 @@ MODELS_SQL = (
 CALLS_SQL = (
     "STRUCT(id BIGINT, asked_at TIMESTAMP, model VARCHAR, engine VARCHAR, prompt VARCHAR, finish_reason VARCHAR, "
     "code VARCHAR, input_tokens BIGINT, output_tokens BIGINT, seconds DOUBLE, request_id VARCHAR, money DOUBLE, "
-    "function VARCHAR, messages STRUCT(role VARCHAR, content VARCHAR)[])[]"
+    "function VARCHAR, messages STRUCT(role VARCHAR, content VARCHAR)[], statement VARCHAR)[]"
 )
 USAGE_SQL = (
     "STRUCT(model VARCHAR, engine VARCHAR, calls BIGINT, failed BIGINT, input_tokens BIGINT, output_tokens BIGINT, "
@@ -50,7 +50,7 @@ CALL = pa.struct(
     {
         **{"id": NUMBER, "asked_at": pa.timestamp("us"), "model": TEXT, "engine": TEXT, "prompt": TEXT},
         **{"finish_reason": TEXT, "code": TEXT, **USAGE_FIELDS, "request_id": TEXT, "money": pa.float64()},
-        **{"function": TEXT, "messages": pa.list_(pa.struct({"role": TEXT, "content": TEXT}))},
+        **{"function": TEXT, "messages": pa.list_(pa.struct({"role": TEXT, "content": TEXT})), "statement": TEXT},
     }
 )
 USAGE = pa.struct(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from threading import Event
@@ -22,7 +22,7 @@ from ....workers.database_schema import Schema
 from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import BudgetError, CancelledError, GuardError, QuackLLMError, RequestError, SandboxLimitError
 from ....workers.messages import Request
-from ....workers.sandbox import Limits
+from ....workers.sandbox import Cancellation, Limits
 from ....workers.serving.fleet import BUILTIN_MODELS
 from ..admission import Admitted, RequestContext, Spending, cost_ahead
 from ..auth.usage_ledger import NOTHING, Cost
@@ -122,16 +122,13 @@ class ConsoleStatement:
         self._began = monotonic()
         self._expected = 0
         self._stopped = Event()
-        self._end: Callable[[], object] = lambda: None
+        self._cancellation = Cancellation()
 
     def stop(self) -> None:
         """Call no further model, and compute nothing more."""
         self._spending.stopped = True
         self._stopped.set()
-        self._end()
-
-    def _started(self, end: Callable[[], object]) -> None:
-        self._end = end
+        self._cancellation.cancel()
 
     def progress(self) -> dict[str, Any]:
         """Return what was asked and spent so far, as JSON values."""
@@ -157,7 +154,7 @@ class ConsoleStatement:
             columns, rows, truncated, warnings = self._run_with_models(sql, max_rows)
             return {"columns": columns, "rows": rows, "truncated": truncated, "warnings": warnings}
         checked = SANDBOX.call(guarded, sql, self._schema, opened.database.dialect, limits=self._limits)
-        found = opened.database.run(checked, max_rows)
+        found = opened.database.run(checked, max_rows, self._cancellation)
         columns, rows = json_cells(found)
         return {"columns": columns, "rows": rows, "truncated": found.truncated, "warnings": []}
 
@@ -170,7 +167,7 @@ class ConsoleStatement:
                 *(run, path, sql, self._schema, statement_models, max_rows),
                 limits=self._limits,
                 answer=self._answer,
-                started=self._started,
+                cancellation=self._cancellation,
             )
         except SandboxLimitError as error:
             raise _too_much(error, self._limits) from error

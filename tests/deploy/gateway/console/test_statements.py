@@ -16,7 +16,7 @@ from quackllm.deploy.gateway.databases.database import Rows
 from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.errors import DatabaseError, GuardError
 from quackllm.workers.home import home_folder
-from quackllm.workers.sandbox import Limits, Sandbox
+from quackllm.workers.sandbox import Cancellation, Limits, Sandbox
 
 import quackllm
 from standin.fixtures import StandIn
@@ -193,10 +193,9 @@ def test_a_call_in_a_sandbox_can_be_ended_from_outside() -> None:
     sandbox = Sandbox(processes=1)
     sandbox.call(ready)
 
-    def started(end: Any) -> None:
-        Timer(0.3, end).start()
-
+    cancellation = Cancellation()
+    Timer(0.3, cancellation.cancel).start()
     with pytest.raises(SandboxLimitError):
         sandbox.call(run, None, "SELECT count(*) FROM range(10000000000)", Schema(), StatementModels(), 1,
-                     limits=Limits(512, 30), started=started)  # fmt: skip
+                     limits=Limits(512, 30), cancellation=cancellation)  # fmt: skip
     sandbox.close()
