@@ -23,7 +23,7 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     import duckdb
 
-CONNECT_OPTIONS = ("model", "cluster")
+CONNECT_OPTIONS = ("model", "cluster", "aliases")
 LOG_PROGRESS = {"llm_progress": "log"}  # dbt writes its own lines to the terminal.
 
 
@@ -36,7 +36,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         Raises:
             RequestError: it has an unknown key.
         """
-        self._options = {name: plugin_config.get(name) for name in CONNECT_OPTIONS}
+        self._options: dict[str, Any] = {name: plugin_config[name] for name in CONNECT_OPTIONS if name in plugin_config}
         given = {name: value for name, value in plugin_config.items() if name not in CONNECT_OPTIONS}
         for name in given:
             if name not in StatementOptions.model_fields:
