@@ -81,6 +81,25 @@ def test_a_question_without_sql_and_a_service_that_fails_say_what_to_do(console:
     expect(failed.locator(".big-number")).to_have_text("7")
 
 
+def test_confidence_warnings_and_other_readings_are_shown(console: Console) -> None:
+    answer = {
+        **{"sql": "SELECT 1 AS one", "error": None, "model": "chat", "attempts": 1, "seconds": 0.1, "sent": []},
+        **{"calls": 1, "input_tokens": 1, "output_tokens": 1, "money": None, "confidence": 0.62},
+        **{"warnings": ["no city is called 'Pariss'"], "alternatives": ["SELECT 2 AS two"]},
+    }
+    console.open()
+    console.page.route("**/console/question", lambda route: route.fulfill(json=answer))
+    card = console.ask("How many from Pariss?")
+    expect(card.locator(".confidence")).to_have_text("Confidence 62 %")
+    expect(card.get_by_role("note")).to_contain_text("no city is called 'Pariss'")
+    expect(card.locator(".answer-foot")).to_contain_text("no price known")
+    card.get_by_text("Other readings of the question").click()
+    card.get_by_role("button", name="Use this one").click()
+    expect(card.locator(".big-number")).to_have_text("2")
+    answer |= {"sql": None, "error": {"code": "unclear", "message": "Which year?"}}
+    expect(console.ask("How much last year?").locator(".notice").first).to_contain_text("The model asks back")
+
+
 def test_a_question_is_stopped(console: Console, service: StandIn) -> None:
     service.script([{"fault": "hang"}])
     section = console.open()

@@ -162,7 +162,7 @@ class DryRun(AnswerSource):
             self._send([pending.requests for pending in sent])
             self._wait_for_in_flight(0)
         for population in (each for pending in sent for each in pending.populations.values()):
-            if population.is_missing or not self._session.statement.accuracy_reports:
+            if population.is_missing or population.key not in self._session.statement.accuracy_reports:
                 settle(self._session, population)
         for pending in sent:
             for mode, questions in pending.questions.items():

@@ -57,7 +57,7 @@ class LimitBatches:
         """Return whether the wave reached far enough; if not, the next is larger."""
         if passed >= self.row_limit or rows < self.size:
             return True
-        needed = self.size * self.row_limit // max(passed, 1) * 5 // 4
+        needed = -(-self.size * self.row_limit // max(passed, 1))
         self.size = max(self.size + FIRST, min(needed, GROWTH * self.size))
         return False
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
+import duckdb
 import pytest
 from quackllm.workers.engines import ENGINES
 from quackllm.workers.errors import BudgetError, QuackLLMError, RequestError, UnknownModelError
@@ -75,11 +77,12 @@ def test_a_proxy_answers_most_rows_and_the_next_run_sends_nothing(
 
 
 def test_a_proxy_on_vectors_of_the_built_in_encoder(connection: quackllm.Connection, service: StandIn) -> None:
-    connection.execute("SET VARIABLE llm_accuracy = 0.9; SET VARIABLE llm_max_calls = 150")
-    ((passed,),) = connection.execute(f"{FILTER} AND i < 150").fetchall()
-    assert abs(passed - 75) <= 15
+    connection.execute("SET VARIABLE llm_accuracy = 0.9; SET VARIABLE llm_confidence = 0.8")
+    connection.execute("SET VARIABLE llm_max_calls = 112")
+    ((passed,),) = connection.execute(f"{FILTER} AND i < 112").fetchall()
+    assert abs(passed - 56) <= 11
     assert "builtin_encoder" in str(connection.execute("SELECT reason FROM ai_accuracy()").fetchone())
-    assert calls_of(service) < 150  # The encoder's own calls are free: they count for no budget.
+    assert calls_of(service) < 112  # The encoder's own calls are free: they count for no budget.
 
 
 def test_a_proxy_learns_from_vectors_of_a_deployed_model(connection: quackllm.Connection, service: StandIn) -> None:
@@ -142,6 +145,39 @@ def test_a_budget_stops_and_the_next_run_goes_on(connection: quackllm.Connection
     assert calls_of(service) < ROWS / 3
     connection.execute(FILTER).fetchall()
     assert service.count() == sent
+
+
+def test_an_interrupted_statement_goes_on_where_it_stopped(connection: quackllm.Connection, service: StandIn) -> None:
+    connection.execute("SET VARIABLE llm_accuracy = 0.9; SET VARIABLE llm_helper = 'small'")
+    service.script([{"fault": "slow", "seconds": 0.05}, *TRUTH])
+    timer = threading.Timer(0.3, connection.interrupt)
+    timer.start()
+    with pytest.raises(duckdb.InterruptException):
+        connection.execute(FILTER).fetchall()
+    timer.join()
+    service.script(TRUTH)
+    connection.execute(FILTER).fetchall()
+    sent = service.count()
+    assert calls_of(service) < ROWS / 3
+    connection.execute(FILTER).fetchall()
+    assert service.count() == sent
+
+
+@pytest.mark.parametrize("way", ["view", "transaction", "table"])
+def test_a_stated_accuracy_holds_in_a(way: str, connection: quackllm.Connection, service: StandIn) -> None:
+    connection.execute("SET VARIABLE llm_accuracy = 0.9; SET VARIABLE llm_helper = 'small'")
+    if way == "view":
+        connection.execute("CREATE TEMP VIEW judged AS SELECT i, ai_filter(body, 'is praise') AS good FROM review")
+        ((passed,),) = connection.execute("SELECT count(*) FROM judged WHERE good").fetchall()
+    elif way == "transaction":
+        connection.begin()
+        ((passed,),) = connection.execute(FILTER).fetchall()
+        connection.commit()
+    else:
+        connection.execute("CREATE TABLE judged AS SELECT i, ai_filter(body, 'is praise') AS good FROM review")
+        ((passed,),) = connection.execute("SELECT count(*) FROM judged WHERE good").fetchall()
+    assert abs(passed - ROWS // 2) <= 0.1 * ROWS
+    assert calls_of(service) <= ROWS
 
 
 def test_the_model_answers_few_rows(connection: quackllm.Connection, service: StandIn) -> None:

@@ -67,6 +67,11 @@ class Population:
     requests: dict[Request, Input] = field(default_factory=dict)
     is_missing: bool = False
 
+    @property
+    def key(self) -> tuple[int, StatedCall]:
+        """The place in the statement for which a promise is made."""
+        return self.site, self.call
+
 
 @dataclass(frozen=True)
 class Method:

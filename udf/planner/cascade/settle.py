@@ -27,8 +27,8 @@ def settle(session: Session, population: Population) -> None:
     Raises:
         SetupError, StoreError, BudgetError: as `CachingClient.complete`.
     """
-    statement, key = session.statement, (population.site, population.call)
-    report, rows = statement.accuracy_reports.get(key), Rows(session, population)
+    statement, rows = session.statement, Rows(session, population)
+    report = statement.accuracy_reports.get(population.key)
     if report is not None and report.inputs >= FEWEST:
         _settle_later_rows(rows, report)
         return
@@ -37,7 +37,7 @@ def settle(session: Session, population: Population) -> None:
     rows.label(row for row in range(len(rows)) if row not in decision.taken)
     if isinstance(method, Method):
         statement.stand_ins.setdefault(population.call, {}).update(_stand_ins(rows, decision, method))
-    statement.accuracy_reports[key] = _report(rows, decision, method)
+    statement.accuracy_reports[population.key] = _report(rows, decision, method)
 
 
 def _settle_later_rows(rows: Rows, report: AccuracyReport) -> None:

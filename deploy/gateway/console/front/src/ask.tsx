@@ -171,7 +171,10 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
 
   return (
     <article class="answer card" ref={card}>
-      <h2>{asked.question}</h2>
+      <header class="answer-head">
+        <h2>{asked.question}</h2>
+        {answer && <Confidence answer={answer} />}
+      </header>
       {error ? <ErrorBox error={error} onRetry={() => setTurn(turn + 1)} /> : stopped ? (
         <div class="running"><span class="muted" role="status">{say("stopped")}</span><Button onClick={() => setTurn(turn + 1)}>{say("retry")}</Button></div>
       ) : !answer ? (
@@ -235,23 +238,28 @@ function Alternatives({ answer, onUse }: { answer: Answer; onUse: (sql: string) 
   );
 }
 
+function Confidence({ answer }: { answer: Answer }) {
+  const { say } = useShell();
+  const confidence = answer.confidence ?? null;
+  if (confidence === null || answer.sql === null) return null;
+  return (
+    <span class={`confidence ${confidence >= 0.8 ? "high" : confidence >= 0.5 ? "middle" : "low"}`} title={say("confidenceHelp")}>
+      {say("confidence", `${Math.round(confidence * 100)} %`)}
+    </span>
+  );
+}
+
 function AnswerFoot({ answer }: { answer: Answer }) {
   const { say } = useShell();
   const cost = answer.calls
     ? costLine(say, { calls: answer.calls, tokens: answer.input_tokens + answer.output_tokens, money: answer.money, seconds: answer.seconds })
     : say("cachedNote");
-  const confidence = answer.confidence ?? null;
   return (
     <footer class="answer-foot">
       <p class="muted">
-        {confidence !== null && (
-          <span class={`confidence ${confidence >= 0.8 ? "high" : confidence >= 0.5 ? "middle" : "low"}`} title={say("confidenceHelp")}>
-            {say("confidence", `${Math.round(confidence * 100)} %`)}
-          </span>
-        )}
         <span class="mono">{answer.model}</span> · {cost}
       </p>
-      {answer.model === "builtin_text2sql" && <p class="muted">{say("smallModel")} <a href="#/models">{say("models")}</a></p>}
+      {answer.model === "builtin_text2sql" && <p class="muted small-model">{say("smallModel")} <a href="#/models">{say("models")}</a></p>}
       <details class="more">
         <summary>{say("sent")}</summary>
         {answer.sent.map((exchange, place) => (
