@@ -95,7 +95,7 @@ COMMANDS = {
     "merge": LazyCommand("train", "merge", TRAINING, "Merge a LoRA adapter into its base."),
     "export": LazyCommand("export", "export", TRAINING, "Write a model for other programs: safetensors, or a GGUF."),
     "evaluate": LazyCommand(
-        "evaluate", "evaluate", TRAINING, "Count how many questions of a suite are answered right."
+        "evaluate", "evaluate", TRAINING, "Count how many questions of a suite the function text2sql answers right."
     ),
 }
 

@@ -1,8 +1,8 @@
 """A dbt-duckdb plugin: the LLM functions on every connection that dbt makes.
 
-In `profiles.yml`, under the target: `plugins: [{module: quackllm.dbt}]`. With `config:` beside `module:`, `model` and
-`cluster` are those of `quackllm.connect`, and every other key is a SQL variable, e.g. `llm_max_calls`. dbt-duckdb's
-interface: https://github.com/duckdb/dbt-duckdb, `dbt/adapters/duckdb/plugins/__init__.py`.
+In `profiles.yml`, under the target: `plugins: [{module: quackllm.dbt}]`. With `config:` beside `module:`, `model`,
+`cluster` and `aliases` are those of `quackllm.connect`, and every other key is a SQL variable, e.g. `llm_max_calls`.
+dbt-duckdb's interface: https://github.com/duckdb/dbt-duckdb, `dbt/adapters/duckdb/plugins/__init__.py`.
 """
 
 from __future__ import annotations
