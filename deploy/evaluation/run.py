@@ -126,7 +126,7 @@ def _first_skipped(suite: Suite) -> str:
 
 def _ablations(client: Text2SqlClient) -> list[Text2SqlClient]:
     """Return a client with all its options, without each one of them, and with none."""
-    plain = {"notes": None, "examples": 0, "votes": 1}
+    plain: dict[str, Any] = {"notes": None, "examples": 0, "votes": 1}
     used = [name for name, value in plain.items() if getattr(client, name) != value]
     fewer = [replace(client, **{name: plain[name]}) for name in used] if len(used) > 1 else []
     return [client, *fewer, *([replace(client, **plain)] if used else [])]
