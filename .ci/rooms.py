@@ -81,14 +81,16 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.text2sql.evaluation": ("workers", "udf.text2sql", "udf.connection", "udf.open_errors"),
     "udf.text2sql.training_data": ("workers", "udf.text2sql"),
     "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
-    "udf.ai": ("workers",),
+    "udf.ai": ("workers", "udf.accuracy"),
+    "udf.accuracy": LEAVES,
     "udf.session": (
-        *("udf.calls", "udf.settings", "udf.text2sql.result", "udf.text2sql.confidence.query_rows"),
+        *("udf.accuracy", "udf.calls", "udf.settings", "udf.text2sql.result", "udf.text2sql.confidence.query_rows"),
         *("udf.text2sql.prompts.find_cells", "workers"),
     ),
     "udf.planner": (
         *(
             "udf.ai",
+            "udf.accuracy",
             "udf.session",
             "udf.calls",
             "udf.settings",
@@ -101,6 +103,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.functions": (
         *(
             "udf.ai",
+            "udf.accuracy",
             "udf.planner",
             "udf.session",
             "udf.calls",
@@ -127,6 +130,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.conversation_tables": ("udf", "workers"),
     "udf.kept_examples": ("udf", "workers"),
     "udf.streaming": ("udf", "workers"),
+    "udf.frames": ("udf.connection", "workers"),
     "notebooks.display": ("udf", "workers.errors", "workers.messages"),
     "notebooks.cells": ("udf", "workers.errors", "workers.messages", "workers.sql_text", "notebooks"),
     "notebooks": ("udf", "workers.errors", "workers.messages", "notebooks"),
@@ -141,7 +145,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "deploy.gateway.databases": ("udf", "workers"),
     "deploy.gateway.serving": ("udf", "workers", "deploy"),
     "deploy.gateway": ("udf", "workers", "deploy.gateway", "deploy.models_file"),
-    **{f"deploy.gateway.{room}": ("udf", "workers", "deploy.gateway") for room in ("openai", "byzer", "chat2db")},
+    **{
+        f"deploy.gateway.{room}": ("udf", "workers", "deploy.gateway")
+        for room in ("openai", "byzer", "chat2db", "console", "mcp")
+    },
     "deploy.cli": ("udf", "workers", "deploy"),
     "deploy.cli.commands": ("udf", "workers", "deploy"),
     "deploy": ("workers",),

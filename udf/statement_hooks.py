@@ -20,11 +20,14 @@ from .session.session import Session, find_session
 from .session.statement import Statement
 from .variables import options_from_variables, read_variables
 
-READS_CATALOG_PATTERN = re.compile(r"\b(text2sql|text2sql_detail|ask|llm_estimate)\s*\(", re.IGNORECASE)
-ESTIMATE_PATTERN = re.compile(r"\bllm_estimate\s*\(", re.IGNORECASE)
+READS_CATALOG_PATTERN = re.compile(
+    r"\b(text2sql|text2sql_detail|ask|guarded_query|llm_estimate|ai_explain)\s*\(", re.IGNORECASE
+)
+ESTIMATE_PATTERN = re.compile(r"\b(llm_estimate|ai_explain)\s*\(", re.IGNORECASE)
 SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
 ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
 
+STATEMENT_CHARACTERS = 10_000  # Of a statement that `llm_calls()` shows.
 CACHED_BYTES_SQL = """
     SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()
     WHERE tag IN ('BASE_TABLE', 'METADATA', 'EXTERNAL_FILE_CACHE')
@@ -80,6 +83,7 @@ def statement_scope(
         session.own_transaction.release_count(connection)
         this = weakref.ref(connection)
         session.statement = Statement(functools.partial(_interrupt, this), functools.partial(_cached_bytes, this))
+        session.statement.scope.statement = text[:STATEMENT_CHARACTERS]
         session.answers = LiveAnswers(session)
         with translated_errors(session):
             if planned:
@@ -131,9 +135,9 @@ def _before_statement(connection: duckdb.DuckDBPyConnection, session: Session, t
         session.catalog = with_data_frames(connection, read_catalog(connection), caller_frame())
         _open_database(connection, session)
     if ESTIMATE_PATTERN.search(text):
-        from .planner.estimate import estimates_for_statement
+        from .planner.explain import explanations_for_statement
 
-        session.estimates = estimates_for_statement(connection, session, text, parameters)
+        explanations_for_statement(connection, session, text, parameters)
 
 
 def _open_database(connection: duckdb.DuckDBPyConnection, session: Session) -> None:

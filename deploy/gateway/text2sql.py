@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -90,7 +90,7 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     messages = [Message("system", body.evidence)] if body.evidence else []
     question = Request((*messages, Message("user", body.question)))
     key = QuestionKey(question, notes=body.notes, examples=body.examples, votes=body.votes)
-    detail = await target.answer(key, request)
+    detail = await target.answer(key, store_mode(request))
     reply: dict[str, Any] = {"sql": detail.sql, "error": _failure_fields(detail.error), "bound": detail.bound}
     if body.detail:
         reply |= {"confidence": detail.confidence, "alternatives": list(detail.alternatives)}
@@ -100,7 +100,7 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     if not (body.run and opened and detail.sql is not None):
         return JSONResponse(reply)
     try:
-        rows = await asyncio.to_thread(opened.database.run, detail.sql, body.max_rows)
+        rows = await opened.database.run_async(detail.sql, body.max_rows)
     except DatabaseError as error:
         return JSONResponse(reply | {"error": {"code": "database", "message": error.message, "retryable": False}})
     text = json.dumps({**reply, "columns": rows.columns}, ensure_ascii=False).removesuffix("}")
@@ -145,8 +145,23 @@ async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """One request to a model for a question, and what came back.
+
+    Args:
+        request: everything that was sent.
+        answer: the model's.
+        calls: how many calls it needed; 0: the answer came from the call store.
+    """
+
+    request: Request
+    answer: Answer
+    calls: int
+
+
+@dataclass(frozen=True)
 class QuestionTarget:
-    """The model and the schema for a question.
+    """The model and the schema for a question; `exchanges` holds what was sent for it so far.
 
     Args:
         visit: the admitted request.
@@ -163,8 +178,9 @@ class QuestionTarget:
     db_schema: str
     dialect: str | None
     others: tuple[ModelSpec, ...] = ()
+    exchanges: list[Exchange] = field(default_factory=list)
 
-    async def answer(self, question: QuestionKey, request: HttpRequest) -> Text2SqlResult:
+    async def answer(self, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
         """Return the SQL in the database's dialect, checked by its EXPLAIN; or the reason why there is none.
 
         Raises:
@@ -175,7 +191,6 @@ class QuestionTarget:
         """
         schema = await self._schema()
         seconds = self.visit.gateway.settings.request_seconds
-        mode = store_mode(request)
         first, *others = (
             SqlModel(format_for_model(spec), functools.partial(self._complete, spec, mode))
             for spec in (self.spec, *self.others)
@@ -200,7 +215,8 @@ class QuestionTarget:
         return database.try_run if votes > 1 or database.dialect in ("duckdb", "sqlite") else None
 
     async def _complete(self, spec: ModelSpec, mode: StoreMode, wanted: Request) -> Answer:
-        (answer,), _ = await complete_in_parts(self.visit, spec, [wanted], mode)
+        (answer,), calls = await complete_in_parts(self.visit, spec, [wanted], mode)
+        self.exchanges.append(Exchange(wanted, answer, calls))
         if answer.error and (answer.error.status or answer.error.retryable):
             raise_for_failure(answer)  # The service failed. (If the model declines the question, that is an answer.)
         return answer

@@ -12,6 +12,7 @@ from ...udf.functions.text2sql import DETAIL_SQL
 from ...udf.kept_examples import keep_example
 from ...udf.text2sql.schema.ddl import is_ddl
 from ...workers.errors import ProviderError, RequestError
+from ...workers.sql_text import quote_literal
 from ..display.answers import format_tokens
 from ..display.charts import chart_for
 from ..display.html import FAINT, MONO, WRAP, Bundle, div, mime_bundle, muted
@@ -114,7 +115,7 @@ def ask_question(
         notebook.suggested_sql.add(detail["sql"])
         shell.set_next_input(f"%%sql\n{detail['sql']}", replace=False)
     can_run = detail["bound"] and not _is_description(given.get("schema", ""))
-    query = f"SELECT * FROM ({detail['sql']}\n) AS answer LIMIT {max_rows}"
+    query = f"FROM guarded_query({quote_literal(detail['sql'])}, max_rows := {max_rows})"
     result = run(connection, query) if can_run else None
     answer = QuestionAnswer(detail, result, show_prompt="show_prompt" in given)
     if output_turn is not None:

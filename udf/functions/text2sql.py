@@ -155,8 +155,23 @@ def ask_sql(session: Session, question: QuestionKey | None, limits: AskLimits, m
         reasons = f": {'; '.join(found.warnings)}" if found.warnings else ""
         statement.add_warning(f"{found.model} is unsure of this answer ({found.confidence:.0%}){reasons}")
     statement.announce_sql(found.sql)
-    query = bounded_query(session, found.sql, limits.rows)
-    statement.set_memory_limit(limits.megabytes)
+    return guarded_query(session, found.sql, limits)
+
+
+def guarded_query(session: Session, sql: str, limits: AskLimits) -> str:
+    """Return a SELECT that a model wrote in the form that may run in the user's process; set its limits.
+
+    Args:
+        session: the connection's session; the limits apply to its running statement.
+        sql: a SELECT over the connection's tables.
+        limits: of rows, time and memory.
+
+    Raises:
+        GuardError: the SQL may not run, takes too much time or memory to plan, or an interrupt could not stop it.
+    """
+    session.statement.set_time_limit(limits.seconds)
+    query = bounded_query(session, sql, limits.rows)
+    session.statement.set_memory_limit(limits.megabytes)
     return query
 
 

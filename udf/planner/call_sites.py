@@ -73,6 +73,14 @@ def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites
     return rewritten, sites
 
 
+def site_calls(reading: ModelQuery) -> dict[int, Node]:
+    """Return the call of each numbered site, as the statement has it."""
+    alike: dict[str, Node] = {}
+    for call in [node for node in walk(reading.tree) if reading.is_call(node)]:
+        alike.setdefault(_likeness(call), call)
+    return dict(enumerate(alike.values(), 1))
+
+
 def restrict_to_cache(call: Node) -> None:
     """Let a numbered call answer from the cache only."""
     index = -1 if call["function_name"].lower() in AI_FUNCTIONS else -2

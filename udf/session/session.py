@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from ...workers.event_loop import after_fork
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, ECHO, Fleet, find_model
 from ..calls.async_store import AsyncCallStore, open_store
 from ..calls.client import CachingClient
-from ..calls.model_estimate import ModelEstimate
+from ..calls.model_estimate import CallStep, ModelEstimate
 from .answer_source import AnswerSource
 from .statement import Statement
 from .transaction import ImplicitTransaction
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...workers.database_schema import Schema
+    from ..accuracy.stand_in import AccuracyReport
     from ..text2sql.confidence.query_rows import RunQuery
     from ..text2sql.prompts.find_cells import FindCells
 
@@ -57,6 +59,10 @@ class Session:
     database_files: tuple[Path, ...] = ()
     # The estimates of the statements in `llm_estimate('…')`, by the text of the statement.
     estimates: dict[str, list[ModelEstimate]] = field(default_factory=dict)
+    # What was promised for the calls of the last statement with a stated accuracy, and what came of it.
+    accuracy_reports: dict[Hashable, AccuracyReport] = field(default_factory=dict)
+    # The steps of the statements in `ai_explain('…')`, likewise.
+    explanations: dict[str, list[CallStep]] = field(default_factory=dict)
     # The connection's SQL variables that configure quackllm; None: they must be read again.
     variables: dict[str, str] | None = None
     # Whether DuckDB shows its own progress bar on this connection; None: unknown.

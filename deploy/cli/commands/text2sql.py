@@ -113,9 +113,10 @@ def _rows(connection: Connection, detail: dict[str, Any], max_rows: int) -> pa.T
     if not detail["bound"]:
         raise RequestError(f"the SQL could not be checked, and was not run: {detail['sql']}")
     from ....udf.value_text import run_query
+    from ....workers.sql_text import quote_literal
 
     with sql_errors("the SQL failed"):
-        return run_query(connection, f"SELECT * FROM ({detail['sql']}\n) AS answer LIMIT {max_rows}")
+        return run_query(connection, f"FROM guarded_query({quote_literal(detail['sql'])}, max_rows := {max_rows})")
 
 
 def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bool, names: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import astuple
 from functools import lru_cache
@@ -13,8 +14,9 @@ from ....udf.text2sql.confidence.query_rows import QueryRows
 from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError, SandboxLimitError
 from ....workers.messages import Failure
-from ....workers.sandbox import Limits, Sandbox
+from ....workers.sandbox import Cancellation, Limits, Sandbox
 from .database import Database, Rows, fitted
+from .duckdb_file import DuckDBFile
 from .urls import open_url
 
 Result = TypeVar("Result")
@@ -36,6 +38,11 @@ class SandboxedDatabase:
         self.url = url
         self._limits = limits
 
+    @property
+    def path(self) -> str | None:
+        """The DuckDB file that it is; None: it is something else."""
+        return str(self._database.path) if isinstance(self._database, DuckDBFile) else None
+
     def read_schema(self) -> Schema:
         """See `Database`."""
         return self._database.read_schema()
@@ -50,9 +57,22 @@ class SandboxedDatabase:
         result, failure = self._call(_fit, sql, schema)
         return result, Failure(*failure) if failure else None
 
-    def run(self, sql: str, max_rows: int) -> Rows:
-        """See `Database`."""
-        return Rows(*self._call(_run, sql, max_rows))
+    def run(self, sql: str, max_rows: int, cancellation: Cancellation | None = None) -> Rows:
+        """See `Database`; another thread may end it with `cancellation`."""
+        return Rows(*self._call(_run, sql, max_rows, cancellation=cancellation))
+
+    async def run_async(self, sql: str, max_rows: int) -> Rows:
+        """Return the rows of a query; the query ends when the task that waits for it is cancelled.
+
+        Raises:
+            DatabaseError: as `run`.
+        """
+        cancellation = Cancellation()
+        try:
+            return await asyncio.to_thread(self.run, sql, max_rows, cancellation)
+        except asyncio.CancelledError:
+            cancellation.cancel()
+            raise
 
     def try_run(self, sql: str) -> QueryRows | None:
         """Return the first rows of generated SQL, to check them; None if it takes too long to say anything."""
@@ -69,10 +89,10 @@ class SandboxedDatabase:
         """See `Database`."""
         self._database.close()
 
-    def _call(self, function: Any, *arguments: Any) -> Any:
+    def _call(self, function: Any, *arguments: Any, cancellation: Cancellation | None = None) -> Any:
         url = self.url.get_secret_value()
         try:
-            return SANDBOX.call(function, url, *arguments, limits=self._limits)
+            return SANDBOX.call(function, url, *arguments, limits=self._limits, cancellation=cancellation)
         except SandboxLimitError as error:
             raise DatabaseError(_limit_message(error, self._limits)) from error
 

@@ -39,7 +39,13 @@ def verify(output: str, schema: Schema, bindable: bool) -> Verified:
 
 
 def verify_sql(sql: str, schema: Schema, bindable: bool) -> Verified:
-    """Return SQL that may run; or the SQL as written and its error."""
+    """Return a query that may run, or the SQL as it is and its error: the whole text is the query, nothing is cut off.
+
+    Args:
+        sql: the query.
+        schema: names and types of the tables that it may read.
+        bindable: whether an empty copy of the schema can be made.
+    """
     if message := parser_error(sql):
         return sql, ("parser", message)
     try:
