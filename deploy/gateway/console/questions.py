@@ -13,6 +13,7 @@ from ....udf.text2sql.result import QuestionKey
 from ....workers.messages import Message, Request
 from ..admission import Admitted
 from ..error_styles import GatewayRoute
+from ..openai.completion import store_mode
 from ..openai.requests import RequestModel
 from ..text2sql import MAX_QUESTION_CHARACTERS, Exchange, QuestionTarget, choose_database, text2sql_model
 from .local_reader import KEY_OR_THIS_MACHINE
@@ -46,13 +47,16 @@ async def answer_question(body: QuestionBody, context: Admitted, request: HttpRe
     target = QuestionTarget(context, await text2sql_model(context, body.model), opened, "", None)
     messages = [Message(turn.role, turn.content) for turn in body.history]
     question = Request((*messages, Message("user", body.question)))
-    detail = await target.answer(QuestionKey(question, notes=body.notes.strip() or None), request)
+    detail = await target.answer(QuestionKey(question, notes=body.notes.strip() or None), store_mode(request))
     return {
         "sql": detail.sql,
         "error": detail.error and {"code": detail.error.code, "message": detail.error.message},
         "model": target.spec.name,
         "attempts": detail.attempts,
         "seconds": round(detail.seconds, 2),
+        "confidence": detail.confidence,
+        "warnings": list(detail.warnings),
+        "alternatives": list(detail.alternatives),
         "sent": [_exchange(exchange) for exchange in target.exchanges],
         **_cost(target),
     }
