@@ -122,7 +122,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
             "udf.raw_sql",
             "udf.variables",
             "udf.text2sql.schema",
-            "udf.text2sql.prompts.find_cells",
+            "udf.text2sql.prompts.cell_index",
             "workers",
         ),
     ),
