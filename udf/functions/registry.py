@@ -92,12 +92,9 @@ def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> p
 
 def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
     """`text2sql_detail(question, schema, model)` → STRUCT with the SQL, or the error, attempts and cost."""
-    return text2sql.text2sql_detail(
-        session.statement,
-        answer_source(session, mode),
-        text2sql.question_keys(requests_from_arrow(questions), schemas.to_pylist(), models.to_pylist()),
-        store_mode(mode),
-    )
+    keys = text2sql.question_keys(requests_from_arrow(questions), schemas.to_pylist(), models.to_pylist())
+    text2sql.count_rows(session, keys)
+    return text2sql.text2sql_detail(session.statement, answer_source(session, mode), keys, store_mode(mode))
 
 
 def ask_sql(

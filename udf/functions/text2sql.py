@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -45,6 +46,12 @@ def question_keys(
     """Return each row's question with its schema and model; None for a NULL question."""
     rows = zip(questions, schemas, models, strict=True)
     return [QuestionKey(question, schema, model) if question else None for question, schema, model in rows]
+
+
+def count_rows(session: Session, questions: list[QuestionKey | None]) -> None:
+    """Count the rows with a question, by model, for the estimate."""
+    for model, rows in Counter(question.model for question in questions if question).items():
+        session.statement.rows[session.text2sql_model_for(model).name] += rows
 
 
 def text2sql_detail(

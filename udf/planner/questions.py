@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from ...workers import event_loop
+from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
+from ..calls.scope import CallScope
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
 
+SendRequests = Callable[[ModelSpec, Sequence[Request], CallScope, StoreMode], Awaitable[Sequence[Response]]]
 # Questions that are worked on together.
 BATCH_SIZE = 2048
 
@@ -32,7 +35,9 @@ def resolve_questions(session: Session, questions: Sequence[QuestionKey], mode: 
         new = [question for question in questions if question not in results]
         for start in range(0, len(new), BATCH_SIZE):
             batch = new[start : start + BATCH_SIZE]
-            found = await asyncio.gather(*(_resolve(session, question, mode) for question in batch))
+            found = await asyncio.gather(
+                *(resolve_question(session, question, mode, session.client.complete) for question in batch)
+            )
             results.update(zip(batch, found, strict=True))
 
     session.statement.wait(event_loop.submit(resolve_all()))
@@ -56,7 +61,17 @@ def bounded_query(session: Session, sql: str, max_rows: int) -> str:
     return session.statement.wait(event_loop.submit(preparing))
 
 
-async def _resolve(session: Session, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
+async def resolve_question(
+    session: Session, question: QuestionKey, mode: StoreMode, send: SendRequests
+) -> Text2SqlResult:
+    """Return the SQL for one question.
+
+    Args:
+        session: whose models and catalog.
+        question: with its schema and model.
+        mode: whether the call store is read and written.
+        send: sends the requests of an attempt to a model.
+    """
     from ..text2sql.pipeline import generate_sql
     from ..text2sql.prompts.formats import format_for_model
     from ..text2sql.schema.resolve import resolve_schema
@@ -65,7 +80,7 @@ async def _resolve(session: Session, question: QuestionKey, mode: StoreMode) -> 
     schema = await asyncio.to_thread(resolve_schema, question.schema, session.require_catalog())
 
     async def complete(step: Request) -> Response:
-        (response,) = await session.client.complete(spec, [step], session.statement.scope, mode)
+        (response,) = await send(spec, [step], session.statement.scope, mode)
         return response
 
     return await generate_sql(question.request, schema, format_for_model(spec), complete)
