@@ -100,6 +100,11 @@ CHINESE: dict[str, str] = {
     "left out: the only one deployed, else the built-in one": "省略时为唯一已部署的模型，否则为内置模型",
     "run the SQL on the database, which it cannot change": "在数据库上执行该 SQL；它不能修改数据库",
     "maximum number of rows that `run` returns": "`run` 最多返回的行数",
+    # MCP
+    "The Model Context Protocol": "模型上下文协议（MCP）",
+    "Answer a client of the Model Context Protocol (streamable HTTP, without sessions).": (
+        "回答模型上下文协议的客户端（可流式 HTTP，无会话）。"
+    ),
     # Chat2DB
     "Chat2DB's custom AI": "Chat2DB 的自定义 AI",
     "Return a plain JSON string; a chat model gets the prompt unchanged, others the question in their own form.": (

@@ -79,7 +79,7 @@ def random_network(seed: int) -> Network:
         shapes |= _norm(f"{layer}.norm_inner", width)
     arrays = {name: chance.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes.items()}
     # Without this a random network goes on for ever, adding one column after another.
-    arrays["keyword_out.bias"][KEYWORDS.index("END")] += 3
+    arrays["keyword_out.bias"][KEYWORDS.index("END")] += 6
     return Network(arrays, SIZES)
 
 

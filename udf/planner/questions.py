@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
@@ -12,6 +15,11 @@ from ..calls.scope import CallScope
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
+
+if TYPE_CHECKING:
+    from ..text2sql.draw import SqlModel
+    from ..text2sql.prompts.background import Background
+    from ..text2sql.schema.resolve import ResolvedSchema
 
 SendRequests = Callable[[ModelSpec, Sequence[Request], CallScope, StoreMode], Awaitable[Sequence[Response]]]
 # Questions that are worked on together.
@@ -68,19 +76,57 @@ async def resolve_question(
 
     Args:
         session: whose models and catalog.
-        question: with its schema and model.
+        question: with its options.
         mode: whether the call store is read and written.
         send: sends the requests of an attempt to a model.
     """
-    from ..text2sql.pipeline import generate_sql
-    from ..text2sql.prompts.formats import format_for_model
+    from ..text2sql.pipeline import Effort, generate_sql
     from ..text2sql.schema.resolve import resolve_schema
 
-    spec = session.text2sql_model_for(question.model)
+    first, *others = (_model(session, spec, mode, send) for spec in session.text2sql_models_for(question.model))
     schema = await asyncio.to_thread(resolve_schema, question.schema, session.require_catalog())
+    files = session.database_files if schema.from_catalog else ()
+    background = await asyncio.to_thread(read_background, question, schema, files)
+    run, find = (session.run_query, session.find_cells) if schema.from_catalog else (None, None)
+    effort = Effort(background, question.votes, run, find, tuple(others))
+    return await generate_sql(question.request, schema, first.form, first.complete, effort=effort)
+
+
+def _model(session: Session, spec: ModelSpec, mode: StoreMode, send: SendRequests) -> SqlModel:
+    from ..text2sql.draw import SqlModel
+    from ..text2sql.prompts.formats import format_for_model
 
     async def complete(step: Request) -> Response:
         (response,) = await send(spec, [step], session.statement.scope, mode)
         return response
 
-    return await generate_sql(question.request, schema, format_for_model(spec), complete)
+    return SqlModel(format_for_model(spec), complete)
+
+
+def read_background(
+    question: QuestionKey, schema: ResolvedSchema, databases: Sequence[Path], *, files_allowed: bool = True
+) -> Background:
+    """Return what the model is told beside the schema: the notes and examples of the databases, and the date.
+
+    Args:
+        question: with its options.
+        schema: of the question.
+        databases: the files beside which notes and examples are looked for.
+        files_allowed: whether `notes` may be the path of a file.
+
+    Raises:
+        RequestError: the notes cannot be read.
+    """
+    from ..text2sql.examples.verified_examples import examples_file, nearest_examples, read_examples
+    from ..text2sql.notes.read_notes import Notes, read_notes
+    from ..text2sql.prompts.background import Background, Example
+
+    notes = read_notes(question.notes, databases, files_allowed=files_allowed)
+    chosen, warnings = tuple[Example, ...](), list[str]()
+    if question.examples:
+        found = [read_examples(examples_file(path)) for path in databases]
+        kept = [example for examples, _ in found for example in examples]
+        text = question.request.messages[-1].content
+        chosen, outdated = nearest_examples(text, kept, question.examples, schema)
+        warnings = [*(line for _, lines in found for line in lines), *outdated]
+    return Background(notes | Notes("", tuple(warnings)), chosen, date.today())

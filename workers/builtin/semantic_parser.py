@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ..binder import Binder
+from ..database_schema import Column, Table, split_name
 from ..mschema import parse_mschema
+from .dates.place_time import cut_time_phrases, place_time
+from .knowing.confidence import MIN_ANSWERABLE, Draft, answerable, confidence, features
+from .knowing.small_talk import reason_to_refuse
+from .knowing.typos import mend_typos
+from .knowing.word_coverage import Coverage, content_words, word_coverage
 from .network.beam_search import Beam, beam_search
 from .network.numpy_network import Network
 from .network.schema_linking import LinkedQuestion, PreviousTurn, SchemaLinks, link
@@ -22,12 +28,14 @@ from .query.to_sql import NotWritableError, format_sql
 from .query.tree import Query
 from .schema.prune_schema import prune_schema
 from .schema.schema_index import SchemaIndex
+from .text.tokens import name_words
 
 VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
 VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
 BEAMS = 5
 # The model declines from this log-probability on; below it, its likeliest query is the answer.
 DECLINE_THRESHOLD = math.log(0.5)
+NOTHING = "the built-in model finds nothing in the schema that answers this"
 
 
 class NoSchemaError(ValueError):
@@ -35,17 +43,30 @@ class NoSchemaError(ValueError):
 
 
 class DeclinedError(ValueError):
-    """The model finds nothing in the schema that answers the question."""
+    """The model finds nothing in the schema that answers the question; the text is the reason, for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """An answer: SQL that binds, its tree, and the numbers of input items and output symbols."""
+    """An answer.
+
+    Args:
+        sql: it binds; tree: the same as a tree.
+        read, written: the numbers of input items and output symbols.
+        confidence: how probable it is that the SQL is right, 0 to 1.
+        alternatives: the SQL of other beams.
+        warnings: doubts, in words.
+        seen: the features of which the confidence is made.
+    """
 
     sql: str
     tree: Query
     read: int
     written: int
+    confidence: float = 0.0
+    alternatives: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seen: tuple[float, ...] = ()
 
 
 class SchemaContext:
@@ -61,6 +82,13 @@ class SchemaContext:
             f"{self.names.tables[table].name}.{column.name}".lower(): number
             for number, (table, column) in enumerate(zip(self.names.table_of, self.names.columns, strict=True))
         }
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words of all names and comments, in lower case."""
+        items: list[Column | Table] = [*self.names.columns, *self.names.tables]
+        texts = [text for item in items for text in (split_name(item.name)[-1], item.comment) if text]
+        return frozenset(word for text in texts for word in name_words(text))
 
     @cached_property
     def links(self) -> SchemaLinks:
@@ -98,33 +126,120 @@ def schema_context(text: str) -> SchemaContext:
     return SchemaContext(text)
 
 
-def parse(network: Network, schema: str, turns: Sequence[tuple[str, str]], question: str) -> Parsed:
+def parse(
+    network: Network,
+    schema: str,
+    turns: Sequence[tuple[str, str]],
+    question: str,
+    min_confidence: float = 0.0,
+    min_answerable: float = MIN_ANSWERABLE,
+) -> Parsed:
     """Answer a question with SQL.
 
     Args:
         schema: M-Schema text, which may have a section 【Values】 with cells that the question mentions.
         turns: the earlier questions, each with its SQL ('' if there was none), the oldest first.
+        min_confidence: the model declines below this confidence, 0 to 1.
+        min_answerable: likewise for how much the question looks like one of this database's own.
 
     Raises:
         NoSchemaError: the text describes no table.
-        DeclinedError: no query on this schema answers the question.
+        DeclinedError: no query on this schema answers the question; its text is the reason.
     """
     text, *cells = VALUES_HEADING.split(schema, maxsplit=1)
     grounds = schema_context(text.strip())
+    if reason := reason_to_refuse(question, grounds.words):
+        raise DeclinedError(reason)
     about = " ".join((question, *(part for turn in turns[-1:] for part in turn)))
     links = grounds.links_for(about, grounds.cells(cells[0]) if cells else [])
-    names = links.names
-    linked = link(question, links, previous_turn(turns, names))
-    for beam in beam_search(network, names, linked, BEAMS):
-        if is_keyword(beam.symbols[0], "DECLINE"):
-            if beam.score > DECLINE_THRESHOLD:
-                raise DeclinedError
-            continue
-        tree = tree_from_beam(beam, linked)
-        sql = None if is_degenerate(tree) else sql_for(tree, names, linked)
-        if sql and grounds.binder.binds(sql):
-            return Parsed(sql, tree, len(linked.features), len(beam.symbols))
-    raise DeclinedError
+    return _Answer(network, grounds, links, turns, question).parsed(min_confidence, min_answerable)
+
+
+class _Answer:
+    """One question on its way to SQL."""
+
+    def __init__(
+        self,
+        network: Network,
+        grounds: SchemaContext,
+        links: SchemaLinks,
+        turns: Sequence[tuple[str, str]],
+        question: str,
+    ) -> None:
+        self.network, self.grounds, self.links = network, grounds, links
+        self.question = mend_typos(question, grounds.words, links.cells.exact)
+        self.phrases = cut_time_phrases(self.question, links.names)
+        self.linked = link(self.phrases.rest, links, previous_turn(turns, links.names))
+        self.undated = False
+        self.declined = 0.0
+
+    def parsed(self, min_confidence: float, min_answerable: float) -> Parsed:
+        drafts = self.drafts()
+        if not drafts:
+            raise DeclinedError(self._reason())
+        best = drafts[0]
+        coverage = word_coverage(self.linked, self.links, best.tree)
+        seen = features(drafts, self.linked, self.links, coverage, self.declined, bool(self.phrases.words))
+        sure = confidence(seen)
+        if sure < min_confidence or answerable(seen) < min_answerable:
+            raise DeclinedError(unsure_reason(coverage))
+        warnings = [f'nothing in the SQL stands for "{word}"' for word in coverage.unplaced]
+        others = tuple(dict.fromkeys(draft.sql for draft in drafts[1:] if draft.sql != best.sql))
+        return Parsed(
+            best.sql, best.tree, len(self.linked.features), best.symbols, sure, others, tuple(warnings), tuple(seen)
+        )
+
+    def drafts(self) -> list[Draft]:
+        """Return the queries of the beams that bind, the likeliest first; none if the network declines."""
+        found = []
+        for beam in beam_search(self.network, self.links.names, self.linked, BEAMS):
+            if is_keyword(beam.symbols[0], "DECLINE"):
+                self.declined = math.exp(beam.score)
+                if beam.score > DECLINE_THRESHOLD:
+                    return []
+                continue
+            draft = self._draft(beam)
+            found += [draft] if draft else []
+        return found
+
+    def _draft(self, beam: Beam) -> Draft | None:
+        tree: Query | None = tree_from_beam(beam, self.linked)
+        if tree is not None and self.phrases.words:
+            tree = place_time(tree, self.phrases, self.links, self.question)
+            self.undated = self.undated or tree is None
+        if tree is None or is_degenerate(tree):
+            return None
+        sql = sql_for(tree, self.links.names, self.linked)
+        return Draft(tree, sql, beam.score, len(beam.symbols)) if sql and self.grounds.binder.binds(sql) else None
+
+    def _reason(self) -> str:
+        words = " and ".join(f'"{word.strip()}"' for word in self.phrases.words)
+        if self.undated:
+            return f"the model cannot place {words}: no table of this question has a date"
+        unknown = self._unknown_words()
+        return f"nothing in the schema stands for {quoted_list(unknown)}" if unknown else NOTHING
+
+    def _unknown_words(self) -> list[str]:
+        """Return the words of the question that name nothing in the schema and no cell."""
+        levels = self.links.matcher.levels([word.lower for word in self.linked.words])
+        covered = {place for one in self.linked.candidates if one.cells for place in range(max(one.start, 0), one.end)}
+        return [
+            text
+            for text, places in content_words(self.linked)
+            if not levels[places].any() and not covered & set(places)
+        ]
+
+
+def unsure_reason(coverage: Coverage) -> str:
+    """Return why the model declines for its low confidence."""
+    if coverage.unplaced:
+        return f"nothing in the schema stands for {quoted_list(coverage.unplaced)}"
+    return "the model is not sure enough of any query"
+
+
+def quoted_list(words: Sequence[str]) -> str:
+    """Return words in quotes, at most four."""
+    return ", ".join(f'"{word}"' for word in list(dict.fromkeys(words))[:4])
 
 
 def previous_turn(turns: Sequence[tuple[str, str]], names: SchemaIndex) -> PreviousTurn | None:

@@ -27,6 +27,9 @@ class BuiltinSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     release: str = Field(default_factory=release_name, description="which weights: the beginning of their SHA-256")
+    min_confidence: float = Field(
+        default=0.0, ge=0, le=1, description="the model declines a question if it is less sure than this"
+    )
 
 
 class BuiltinEngine:
@@ -58,24 +61,31 @@ class BuiltinEngine:
         """
         turns, question = split_turns(request.messages)
         parsed = await asyncio.to_thread(self._parse, request.system or "", turns, question)
-        return Response(parsed.sql, usage=Usage(parsed.read, parsed.written))
+        return Response(parsed.sql, reasoning=remarks(parsed), usage=Usage(parsed.read, parsed.written))
 
     def _parse(self, schema: str, turns: Sequence[tuple[str, str]], question: str) -> Parsed:
         assert self.network is not None, "start() comes first"
         try:
             with _ALONE, _LIBRARIES.limit(limits=1, user_api="blas"):
-                return parse(self.network, schema, turns, question)
+                return parse(self.network, schema, turns, question, self.settings.min_confidence)
         except NoSchemaError:
             message = "the built-in model answers questions about a database only; chat needs a real model"
             hint = "deploy one: deploy('chat', 'saas/…', infer_params={…})"
             raise ProviderError(message, code="no_schema", hint=hint) from None
-        except DeclinedError:
-            message = "the built-in model finds nothing in the schema that answers this"
-            raise ProviderError(message, code="declined") from None
+        except DeclinedError as error:
+            raise ProviderError(str(error), code="declined") from None
 
     async def close(self) -> None:
         """Let go of the weights."""
         self.network = None
+
+
+def remarks(parsed: Parsed) -> str:
+    """Return what the model says about its answer, a line each: see "What a model says" in docs/text2sql.md."""
+    lines = [f"confidence: {parsed.confidence:.2f}"]
+    lines += [f"alternative: {sql}" for sql in parsed.alternatives]
+    lines += [f"warning: {warning}" for warning in parsed.warnings]
+    return "\n".join(f"-- {line}" for line in lines)
 
 
 def split_turns(messages: Sequence[Message]) -> tuple[list[tuple[str, str]], str]:

@@ -1,4 +1,4 @@
-"""docs/engines.md lists every preset and every setting with its default, in Chinese the presets; its example engine runs."""
+"""docs/engines.md lists every preset and setting with its default, in Chinese the presets; its example engine runs."""
 
 from __future__ import annotations
 

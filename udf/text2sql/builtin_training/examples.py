@@ -25,6 +25,7 @@ from ....workers.database_schema import Column, Schema, Table
 from ..evaluation.datasets import Question, load_schema
 from ..schema.resolve import resolve_schema
 from .query_trees import QuestionTree, read_questions
+from .renamed_schemas import abbreviated, in_english
 
 log = logging.getLogger(__name__)
 MAX_SYMBOLS = 90
@@ -45,6 +46,7 @@ CHINESE_UNANSWERABLE = """\
 月亮离我们有多远？|唱首歌吧。|你昨天吃了什么？|怎么安装Python？|总结一下本周新闻。"""
 # How often a question is repeated after another turn or in lower case; how often a decline has a turn before it.
 UNRELATED, LOWER_CASE, WITH_TURN = 0.2, 0.15, 0.4
+RENAMED = 0.3  # How often a question is repeated over cryptic names.
 # How often an example has the cells of its WikiSQL table; otherwise its constants must come from the question.
 CELLS_VISIBLE = 0.3
 
@@ -83,8 +85,12 @@ class Examples:
 
     Args:
         train, tables, wide: of English databases, of one table each (WikiSQL), and of Chinese databases.
+        crossed: the Chinese questions over the same databases with English names.
+        renamed: the English questions over the same databases with cryptic names, whose comments tell what they mean.
         generated, chinese_augmented: the same questions' templates, filled with other tables.
-        held_out, chinese_held_out: examples of the databases for validation.
+        business: business questions from templates of our own.
+        unanswerable: questions that name a column which their schema has no longer.
+        held_out, chinese_held_out, crossed_held_out: examples of the databases for validation.
         english, chinese: questions for the examples to decline.
         dropped: the number of questions whose values do not appear in the question.
     """
@@ -92,7 +98,12 @@ class Examples:
     train: list[Example] = field(default_factory=list)
     tables: list[Example] = field(default_factory=list)
     wide: list[Example] = field(default_factory=list)
+    crossed: list[Example] = field(default_factory=list)
+    crossed_held_out: list[Example] = field(default_factory=list)
+    renamed: list[Example] = field(default_factory=list)
     generated: list[Example] = field(default_factory=list)
+    business: list[Example] = field(default_factory=list)
+    unanswerable: list[Example] = field(default_factory=list)
     chinese_augmented: list[Example] = field(default_factory=list)
     held_out: list[Example] = field(default_factory=list)
     chinese_held_out: list[Example] = field(default_factory=list)
@@ -119,6 +130,7 @@ def spider_examples(suites: Mapping[str, Sequence[Question]]) -> Examples:
 def _add_database(found: Examples, links: SchemaLinks, readings: list[QuestionTree]) -> None:
     earlier: dict[int | None, PreviousTurn] = {}
     chance = random.Random(readings[0].question.db)
+    cryptic = SchemaLinks(SchemaIndex(abbreviated(links.names, chance)))
     turns = [PreviousTurn(one.question.question, one.tree) for one in readings if one.tree is not None]
     for reading in sorted(readings, key=lambda one: (one.question.dialogue or 0, one.question.turn)):
         question, tree = reading.question, reading.tree
@@ -130,6 +142,8 @@ def _add_database(found: Examples, links: SchemaLinks, readings: list[QuestionTr
         if question.dialogue is None and question.db not in HELD_OUT:
             found.english.questions.append((question.db, question.question))
             _add_variants(found, question, links, tree, turns, chance)
+            if chance.random() < RENAMED and (example := make_example(question.question, cryptic, tree)):
+                found.renamed.append(example)
     if readings[0].question.db not in HELD_OUT:
         found.english.turns[readings[0].question.db] += turns
 
@@ -177,11 +191,15 @@ def chinese_examples(found: Examples, questions: Sequence[Question]) -> None:
     counts = Counter[str]()
     for database, group in groupby(sorted(questions, key=lambda one: one.db), key=lambda one: one.db):
         links, into = SchemaLinks(names[database]), found.chinese_held_out if database in held_out else found.wide
+        english = SchemaLinks(SchemaIndex(in_english(names[database], random.Random(database))))
+        crossed = found.crossed_held_out if database in held_out else found.crossed
         before: PreviousTurn | None = None
         for one in sorted(group, key=lambda one: (one.dialogue or 0, one.turn)):
             before = before if one.turn else None
             tree = matching_join_tree(one.sql, names[database])
             example = make_example(one.question, links, tree, before) if tree else None
+            over_english = make_example(one.question, english, tree, before) if tree else None
+            crossed += [over_english] if over_english else []
             before = PreviousTurn(one.question, tree)
             counts["no tree" if tree is None else "value not named" if example is None else "taken"] += 1
             into += [example] if example else []

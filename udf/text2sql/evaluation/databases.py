@@ -14,14 +14,15 @@ from ....workers.mschema import format_mschema
 from ...open_errors import open_error
 from ..schema.catalog import read_catalog
 from ..schema.resolve import ResolvedSchema, resolve_schema
-from .datasets import Question, data_folder, list_databases, open_database
+from .datasets import Question, business_script, data_folder, list_databases, open_database
 
 
 def source_path(name: str) -> Path:
     """Return the file or folder of a database.
 
     Args:
-        name: a database of the data folder, or the path of a DuckDB file or of a folder (`schema.sql`, Parquet files).
+        name: a database of the data folder, or the path of a DuckDB file, of a folder (`schema.sql`, Parquet files) or
+            of a script (.sql).
 
     Raises:
         SetupError: it does not exist.
@@ -32,6 +33,8 @@ def source_path(name: str) -> Path:
     for folder in (data_folder() / "databases" / name, path):
         if (folder / "schema.sql").is_file():
             return folder.resolve()
+    if script := business_script(name):
+        return script
     raise SetupError(f"there is no database {name!r}", hint=did_you_mean(name, list_databases()))
 
 
@@ -43,10 +46,13 @@ def open_source(name: str) -> duckdb.DuckDBPyConnection:
     """
     path = source_path(name)
     try:
-        if path.is_file():
+        if path.is_file() and path.suffix != ".sql":
             return duckdb.connect(str(path), read_only=True)
         connection = duckdb.connect()
-        open_database(connection, str(path))
+        if path.suffix == ".sql":
+            connection.execute(path.read_text(encoding="utf-8"))
+        else:
+            open_database(connection, str(path))
         return connection
     except duckdb.Error as error:
         raise open_error(name, error) from error

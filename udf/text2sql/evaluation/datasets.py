@@ -23,6 +23,8 @@ from ....workers.errors import SetupError
 from ....workers.sql_text import quote_literal
 
 SAMPLE = Path(__file__).parents[1] / "sample"
+# A suite of our own, there without any data folder: its databases are scripts, whose rows are dated back from today.
+BUSINESS = Path(__file__).parents[1] / "business"
 DATA_VARIABLE = "QUACKLLM_DATA"
 CREATE = re.compile(r'CREATE TABLE "([^"]+)" \(\n(.*?)\n\);\n((?:-- [^\n]*\n?)*)', re.DOTALL)
 COLUMN = re.compile(r'\s*"([^"]+)" (.+?),?$')
@@ -67,7 +69,8 @@ def using_sample() -> bool:
 
 def list_suites(split: str = "dev") -> list[str]:
     """Return the names of the question files of a split."""
-    return sorted({path.name.split(".")[0] for path in (data_folder() / split).glob("*.jsonl*")})
+    found = {path.name.split(".")[0] for path in (data_folder() / split).glob("*.jsonl*")}
+    return sorted(found | ({"business"} if split == "dev" else set()))
 
 
 def load_questions(suite: str, split: str = "dev") -> list[Question]:
@@ -77,7 +80,8 @@ def load_questions(suite: str, split: str = "dev") -> list[Question]:
         SetupError: there is no such suite in the data folder.
     """
     folder = data_folder() / split
-    for path in (folder / f"{suite}.jsonl", folder / f"{suite}.jsonl.gz"):
+    own = [BUSINESS / "questions.jsonl"] if (suite, split) == ("business", "dev") else []
+    for path in (folder / f"{suite}.jsonl", folder / f"{suite}.jsonl.gz", *own):
         if path.exists():
             schemas = schema_texts(suite)
             return [_question(row, line, schemas) for line, row in enumerate(_lines(path), 1)]
@@ -105,6 +109,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 def _question(row: dict[str, Any], line: int, schemas: dict[str, str]) -> Question:
     row.pop("table", None)
+    row.pop("language", None)
     row["columns"] = tuple(row.get("columns", {}).items())
     row.setdefault("db", "")
     return Question(**row, schema=schemas.get(row["db"], ""), line=line)
@@ -113,6 +118,12 @@ def _question(row: dict[str, Any], line: int, schemas: dict[str, str]) -> Questi
 def list_databases() -> list[str]:
     """Return the names of the databases in the data folder."""
     return sorted(path.parent.name for path in (data_folder() / "databases").glob("*/schema.sql"))
+
+
+def business_script(name: str) -> Path | None:
+    """Return the SQL script that creates a database of the suite `business`; None if the suite has no such database."""
+    path = BUSINESS / "databases" / f"{name}.sql"
+    return path if re.fullmatch(r"\w+", name) and path.is_file() else None
 
 
 def _statements(name: str) -> list[tuple[str, str, list[str]]]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..query.grammar import (
     AGGREGATES,
+    ARITHMETIC,
     COLUMN,
     COMPARISONS,
     KEYWORDS,
@@ -30,6 +31,7 @@ from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, LinkedQuestion
 
 LEGAL = np.array(legal_table(), dtype=bool)
 NUMBERS = {name: number for number, name in enumerate(STATES)}
+STATE_AMOUNT = NUMBERS["AMOUNT"]
 MAX_DEPTH = 14  # The most open states: about three nested subqueries.
 CJK_MARKS = frozenset("，。？！；：")
 PART_OF = {COLUMN: COLUMNS, TABLE: TABLES, VALUE: VALUES, WORD: QUESTION}
@@ -61,6 +63,9 @@ class DecodingMask:
             mask[:, len(KEYWORDS) + start : len(KEYWORDS) + start + self.sizes[kind]] = LEGAL[
                 :, len(KEYWORDS) + kind - 1, None
             ]
+        if self.numeric.sum() < 2:
+            for name in ARITHMETIC:
+                mask[STATE_AMOUNT, KEYWORDS.index(name)] = False
         if not self.sizes[VALUE]:
             for name in ("BETWEEN", "LIMIT"):
                 mask[:, KEYWORDS.index(name)] = False
@@ -89,13 +94,15 @@ class DecodingMask:
         """Return which keywords and items may follow the symbols so far."""
         state = stack[-1]
         mask: Mask = self.base[NUMBERS[state]].copy()
-        if state == "ARGUMENT" and is_keyword(symbols[-1], "SUM", "AVG"):
+        if state in ("ARGUMENT", "AMOUNT") and is_keyword(symbols[-1], "SUM", "AVG"):
             self._part(COLUMN, mask)[:] &= self.numeric
+        elif state in ("FACTOR", "LEFT_SIDE"):
+            self._combinable(mask, symbols)
         elif state == "LAST_WORD":
             first = symbols[-1][1]
             self._part(WORD, mask)[:first] = False
             self._part(WORD, mask)[min(first + MAX_SPAN, self.ends[first]) :] = False
-        elif state in ("OPERAND", "VALUE", "OPERATOR"):
+        elif state in ("OPERAND", "VALUE", "MORE_VALUES", "OPERATOR"):
             self._suit(mask, state, symbols)
         elif state in ("AFTER_ITEM", "AFTER_GROUP"):
             self._no_repetition(mask, symbols)
@@ -121,7 +128,7 @@ class DecodingMask:
         """Allow only values and operators that suit the compared column."""
         position = len(symbols) - 1
         while symbols[position][0] in (VALUE, WORD) or is_keyword(
-            symbols[position], *COMPARISONS, *PATTERNS, "BETWEEN"
+            symbols[position], *COMPARISONS, *PATTERNS, "BETWEEN", "ONE_OF"
         ):
             position -= 1
         kind, number = symbols[position]
@@ -131,7 +138,7 @@ class DecodingMask:
         dated = not numeric and kind == COLUMN and bool(self.dated[number])
         if state == "OPERATOR":
             if counted:
-                self._forbid(mask, *PATTERNS, "IS_NULL", "NOT_NULL", "IN", "NOT_IN")
+                self._forbid(mask, *PATTERNS, "IS_NULL", "NOT_NULL", "IN", "NOT_IN", "ONE_OF")
             elif kind == COLUMN and not self.textual[number]:
                 self._forbid(mask, *PATTERNS)
             if (numeric and not self.number_values.any()) or (dated and not self.date_values.any()):
@@ -141,6 +148,8 @@ class DecodingMask:
             self._part(WORD, mask)[:] = False
         if numeric or dated:
             self._part(VALUE, mask)[:] &= self.number_values if numeric else self.date_values
+        if state == "MORE_VALUES":
+            self._part(VALUE, mask)[[number for kind, number in symbols[position + 2 :] if kind == VALUE]] = False
         if state == "OPERAND" and kind == COLUMN:
             self._part(COLUMN, mask)[:] &= self.numeric if numeric else ~self.numeric
             self._part(COLUMN, mask)[number] = False
@@ -154,6 +163,17 @@ class DecodingMask:
         if before and is_keyword(before[0], "DISTINCT"):
             before = before[1:]
         return bool(before) and is_keyword(before[0], "COUNT", "SUM", "AVG")
+
+    def _combinable(self, mask: Mask, symbols: Sequence[Symbol]) -> None:
+        """Allow arithmetic only with two different number columns, or the difference of two dates."""
+        kind, number = symbols[-1]
+        if kind == COLUMN:
+            self._part(COLUMN, mask)[:] &= self.dated if self.dated[number] else self.numeric
+            self._part(COLUMN, mask)[number] = False
+            return
+        numeric = self.numeric & (self.numeric.sum() > 1)
+        dated = self.dated & (self.dated.sum() > 1) & is_keyword(symbols[-1], "MINUS")
+        self._part(COLUMN, mask)[:] &= numeric | dated
 
     def _no_repetition(self, mask: Mask, symbols: Sequence[Symbol]) -> None:
         """Forbid plain columns that are already in the same list."""

@@ -10,19 +10,20 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...database_schema import split_name
+from ...database_schema import Column, Table, split_name
 from ..query.grammar import COLUMN, KEYWORD, KEYWORDS, TABLE, VALUE, Symbol
 from ..query.linearize import Linearizer
 from ..query.tree import LiteralValue, Predicate, Query
 from ..schema.schema_index import SchemaIndex, column_kind
 from ..text.lexicon import IGNORED
-from ..text.tokens import Word, feature_hash, is_cjk, name_words, question_features, read_words, stem, text_features
+from ..text.tokens import Word, feature_hash, is_cjk, name_words, question_features, read_words, text_features
+from ..text.word_meanings import meaning_words, word_meanings
 from ..text.word_vectors import EMPTY_VECTORS, word_vectors
+from .name_matching import MATCHES, NameMatcher
 from .value_candidates import KINDS, Candidate, CellIndex, find_candidates
 
 QUESTION, EARLIER, SYMBOL, COLUMNS, TABLES, VALUES = range(6)  # The parts of the sequence of items.
@@ -30,9 +31,7 @@ PARTS = 6
 MAX_TOKENS = 60
 MAX_EARLIER_TOKENS = 30
 MAX_SYMBOLS = 40
-MAX_NAME_TOKENS = 12
-# Cosines from which a word counts as very similar to a word of a name, or as similar.
-HIGH_SIMILARITY, LOW_SIMILARITY = 0.6, 0.4
+MAX_COMMENT_TOKENS = 12
 COLUMN_KINDS = ("number", "date", "boolean", "text", "other")
 SEGMENTS = 4 + len(COLUMN_KINDS) * 3 + len(KINDS)
 
@@ -125,25 +124,14 @@ class SchemaLinks:
         self.cells = CellIndex(names)
         self.column_tokens = [name_words(column.name) for column in names.columns]
         self.table_tokens = [name_words(split_name(table.name)[-1]) for table in names.tables]
-        self.features = [
-            *(
-                text_features((*words, *name_words(column.comment)[:6]) if column.comment else words)
-                for words, column in zip(self.column_tokens, names.columns, strict=True)
-            ),
-            *(text_features(words) for words in self.table_tokens),
-        ]
-        self.vectors = [vector_rows(words) for words in (*self.column_tokens, *self.table_tokens)]
+        tokens = [*self.column_tokens, *self.table_tokens]
+        items: list[Column | Table] = [*names.columns, *names.tables]
+        comments = [comment_words(item.comment) for item in items]
+        self.matcher = NameMatcher(tokens, comments)
+        self.features = [text_features((*words, *comment[:6])) for words, comment in zip(tokens, comments, strict=True)]
+        self.vectors = [vector_rows((*words, *comment)) for words, comment in zip(tokens, comments, strict=True)]
         self.segments = [self._segment(number) for number in range(len(names.columns))] + [3] * len(names.tables)
         self.relations = self._relations()
-
-    def similarity(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Return each word's cosine with the most similar word of each name, (words, columns + tables)."""
-        word_table = word_vectors()
-        rows = [EMPTY_VECTORS if word in IGNORED else word_table.row(word) for word in words]
-        ends = np.cumsum([0, *(len(rows) for rows in self.vectors)])[:-1]
-        cosines = word_table.table[rows] @ word_table.table[list(chain.from_iterable(self.vectors))].T
-        alike: NDArray[np.float32] = np.maximum.reduceat(cosines, ends, axis=1)
-        return alike
 
     def with_cells(self, found: Sequence[tuple[int, str]]) -> SchemaLinks:
         """Return the same schema with further cells, as (column, text)."""
@@ -204,7 +192,7 @@ def link(question: str, schema: SchemaLinks, earlier: PreviousTurn | None = None
     features += schema.features
     texts = [tuple(word.lower for word in read_words(one.value.text))[:6] for one in candidates]
     features += [text_features(text) or (feature_hash("<none>"),) for text in texts]
-    vectors = [vector_rows((word.lower,)) for word in (*words, *before)]
+    vectors = [vector_rows((word,)) for text in (words, before) for word in meaning_words([one.lower for one in text])]
     vectors += [_symbol_vectors(symbol, schema) for symbol in symbols]
     vectors += [*schema.vectors, *(vector_rows(text) for text in texts)]
     values = [4 + len(COLUMN_KINDS) * 3 + KINDS.index(one.kind) for one in candidates]
@@ -263,11 +251,18 @@ def _symbol_vectors(symbol: Symbol, schema: SchemaLinks) -> tuple[int, ...]:
     return schema.vectors[number + (len(schema.names.columns) if kind == TABLE else 0)]
 
 
+def comment_words(comment: str) -> tuple[str, ...]:
+    """Return the words of a comment that may name what it describes."""
+    words = name_words(comment) if comment else ()
+    return tuple(word for word in words if word not in IGNORED)[:MAX_COMMENT_TOKENS]
+
+
 @lru_cache(maxsize=65536)
 def vector_rows(words: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the rows of the words that have a vector; EMPTY_VECTORS alone if none has."""
-    word_table = word_vectors()
-    return tuple(row for row in (word_table.row(word) for word in words) if row != EMPTY_VECTORS) or (EMPTY_VECTORS,)
+    """Return the rows of the words, or of their translations, that have a vector; EMPTY_VECTORS alone if none has."""
+    table, meanings = word_vectors(), word_meanings()
+    english = [meanings.translation(word) if is_cjk(word) else word for word in dict.fromkeys(meaning_words(words))]
+    return tuple(row for row in map(table.row, english) if row != EMPTY_VECTORS) or (EMPTY_VECTORS,)
 
 
 @lru_cache(maxsize=4096)
@@ -306,49 +301,13 @@ def _set(linked: LinkedQuestion, one: int, two: int, relation: str) -> None:
 
 
 def _relate_tokens(linked: LinkedQuestion, words: list[Word], part: int, label: str, schema: SchemaLinks) -> None:
-    """Relate words to the columns and tables whose names contain them, equal them, or have similar words."""
-    start = linked.start(part)
-    stems = [stem(word.lower) for word in words]
-    pairs = [{one + two for one, two in pairwise(stems[max(n - 1, 0) : n + 2])} for n in range(len(stems))]
-    runs: dict[str, set[int]] = {}
-    for one in range(len(stems)):
-        for two in range(one + 1, min(one + (MAX_NAME_TOKENS if is_cjk(stems[one]) else 5), len(stems)) + 1):
-            runs.setdefault("".join(stems[one:two]), set()).update(range(one, two))
-    alike = schema.similarity([word.lower for word in words])
-    number = 0
-    for kind, names, where in (
-        ("column", schema.column_tokens, linked.start(COLUMNS)),
-        ("table", schema.table_tokens, linked.start(TABLES)),
-    ):
-        for parts in names:
-            name_stems = tuple(stem(part) for part in parts)
-            name, item = "".join(name_stems), where + number - (len(schema.column_tokens) if kind == "table" else 0)
-            whole = runs.get(name, set())
-            for position, word in enumerate(stems):
-                if position in whole:
-                    match = "fully"
-                elif is_cjk(word):
-                    match = "partly" if any(p in name for p in pairs[position]) else "like" if word in name else ""
-                elif word not in IGNORED and _is_part(word, name_stems):
-                    match = "partly"
-                else:
-                    match = (
-                        "near"
-                        if alike[position, number] >= HIGH_SIMILARITY
-                        else "like"
-                        if alike[position, number] >= LOW_SIMILARITY
-                        else ""
-                    )
-                if match:
-                    _set(linked, start + position, item, f"{label} {match} {kind}")
-            number += 1
-
-
-@lru_cache(maxsize=200_000)
-def _is_part(word: str, parts: tuple[str, ...]) -> bool:
-    if word in parts:
-        return True
-    return len(word) >= 4 and any(word in part or (len(part) >= 4 and part in word) for part in parts)
+    """Relate words to the columns and tables whose names or comments contain them, equal them, or are similar."""
+    start, columns = linked.start(part), len(schema.column_tokens)
+    levels = schema.matcher.levels([word.lower for word in words])
+    for position, number in zip(*(one.tolist() for one in levels.nonzero()), strict=True):
+        kind, item = ("column", COLUMNS) if number < columns else ("table", TABLES)
+        at = linked.start(item) + number - (0 if item == COLUMNS else columns)
+        _set(linked, start + position, at, f"{label} {MATCHES[levels[position, number]]} {kind}")
 
 
 def _relate_symbols(linked: LinkedQuestion) -> None:

@@ -141,9 +141,9 @@ class TorchNetwork(nn.Module):  # type: ignore[misc]
         items = (inputs - count).clamp(min=0)
         pointed = self.pointed(memory.gather(1, items[..., None].expand(-1, -1, memory.shape[-1])))
         x = torch.where((inputs >= count)[..., None], pointed, self.keywords(inputs.clamp(max=count - 1)))
-        x = self.norm_symbols(x + self.states(states) + self.places(torch.arange(steps)))
-        future = torch.full((steps, steps), -1e9).triu(1)
-        seen = torch.zeros(hidden.shape).masked_fill(hidden, -1e9)[:, None, None, :]
+        x = self.norm_symbols(x + self.states(states) + self.places(torch.arange(steps, device=inputs.device)))
+        future = torch.full((steps, steps), -1e9, device=inputs.device).triu(1)
+        seen = torch.zeros(hidden.shape, device=hidden.device).masked_fill(hidden, -1e9)[:, None, None, :]
         for layer in self.decoder:
             x = layer(x, future, self.drop, memory, seen)
         x = self.norm_out(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import sqlglot
@@ -20,6 +21,7 @@ COMPARISONS: dict[type[exp.Expr], str] = {
     exp.LTE: "<=",
     exp.GTE: ">=",
 }
+ARITHMETIC_SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
 FLIPPED = {"=": "=", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 SET_OPERATIONS: dict[type[exp.Expr], SetOperator] = {
     exp.Intersect: "INTERSECT",
@@ -135,6 +137,8 @@ class _Scope:
     def _term(self, node: exp.Expr) -> Term:
         if isinstance(node, exp.Paren | exp.AnyValue | exp.IgnoreNulls):
             return self._term(node.this)
+        if sign := ARITHMETIC_SIGNS.get(type(node)):
+            return self._arithmetic(node, sign)
         name = type(node).__name__.upper()
         if name not in AGGREGATES:
             return Term(self._column(node))
@@ -145,7 +149,15 @@ class _Scope:
             if len(inner.expressions) != 1 or name != "COUNT":
                 raise UnsupportedSqlError("DISTINCT of several columns")
             return Term(self._column(inner.expressions[0]), aggregate=name, distinct=True)
+        if type(inner) in ARITHMETIC_SIGNS:
+            return replace(self._term(inner), aggregate=name)
         return Term(self._column(inner), aggregate=name)
+
+    def _arithmetic(self, node: exp.Expr, sign: str) -> Term:
+        left, right = self._term(node.this), self._term(node.expression)
+        if left.right or right.right or bool(left.aggregate) != bool(right.aggregate):
+            raise UnsupportedSqlError("nested arithmetic")
+        return replace(left, operator=sign, right=right)
 
     def _counted(self) -> int:
         """Return the table whose rows COUNT(*) counts: one named nowhere else, or else one that refers to others."""
@@ -191,7 +203,7 @@ class _Scope:
         if isinstance(node, exp.In):
             inner = node.args.get("query")
             if inner is None:
-                raise UnsupportedSqlError("a list of values")
+                return self._one_of(node, negated, joiner)
             return Predicate(self._term(node.this), "NOT_IN" if negated else "IN", (_query(inner, self.names),), joiner)
         if isinstance(node, exp.Like | exp.ILike):
             operator, value = _pattern(node.expression, negated != bool(node.args.get("negate")))
@@ -202,6 +214,11 @@ class _Scope:
             operands = (_literal(node.args["low"]), _literal(node.args["high"]))
             return Predicate(self._term(node.this), "BETWEEN", operands, joiner)
         return self._comparison(node, joiner)
+
+    def _one_of(self, node: exp.In, negated: bool, joiner: Joiner) -> Predicate:
+        if negated:
+            raise UnsupportedSqlError("NOT IN a list of values")
+        return Predicate(self._term(node.this), "ONE_OF", tuple(_literal(one) for one in node.expressions), joiner)
 
     def _comparison(self, node: exp.Expr, joiner: Joiner) -> Predicate:
         operator = COMPARISONS.get(type(node))

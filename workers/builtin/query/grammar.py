@@ -19,6 +19,8 @@ AGGREGATES = ("COUNT", "SUM", "AVG", "MIN", "MAX")
 SET_OPERATORS = ("INTERSECT", "UNION", "EXCEPT")
 COMPARISONS = ("=", "!=", "<", ">", "<=", ">=")
 PATTERNS = ("CONTAINS", "STARTS", "ENDS", "LACKS")
+ARITHMETIC = {"PLUS": "+", "MINUS": "-", "TIMES": "*", "OVER": "/", "PERCENT_OF": "%"}
+SHARES = ("SHARE", "PERCENT")
 KEYWORDS: tuple[str, ...] = (
     "DECLINE",
     "DISTINCT",
@@ -47,6 +49,11 @@ KEYWORDS: tuple[str, ...] = (
     "DESC",
     "ZERO",
     "ONE",
+    *ARITHMETIC,
+    *SHARES,
+    "ONE_OF",
+    "CLOSE",
+    "PER",
 )
 KEYWORD_NUMBERS = {name: number for number, name in enumerate(KEYWORDS)}
 
@@ -55,12 +62,12 @@ Rules: TypeAlias = dict[str, tuple[str, ...]]
 
 def _items(after: str) -> Rules:
     """Return the rules that begin a selected item, with the state that follows it."""
-    arguments = dict.fromkeys(AGGREGATES[1:], ("ARGUMENT", after))
-    return {"C": (after,), "STAR": ("STAR_TABLE", after), "COUNT": ("COUNT_ARGUMENT", after), **arguments}
+    combined = dict.fromkeys(ARITHMETIC, ("LEFT_SIDE", after)) | dict.fromkeys(SHARES, ("SHARED", after))
+    return {"C": (after,), "STAR": ("STAR_TABLE", after), **_aggregated(after), **combined}
 
 
-def _aggregated(after: str) -> Rules:
-    return {key: value for key, value in _items(after).items() if key in AGGREGATES}
+def _aggregated(*after: str, argument: str = "AMOUNT") -> Rules:
+    return {"COUNT": ("COUNT_ARGUMENT", *after)} | dict.fromkeys(AGGREGATES[1:], (argument, *after))
 
 
 END: Rules = {"END": ()}
@@ -91,7 +98,8 @@ GRAMMAR: dict[str, Rules] = {
     "AFTER_WHERE": dict.fromkeys(("AND", "OR"), ("PREDICATE", "AFTER_WHERE")) | GROUP_PART,
     "OPERATOR": dict.fromkeys(COMPARISONS, ("OPERAND",))
     | dict.fromkeys(PATTERNS, ("VALUE",))
-    | {"BETWEEN": ("VALUE", "VALUE"), "IN": ("START_ONE",), "NOT_IN": ("START_ONE",), "IS_NULL": (), "NOT_NULL": ()},
+    | {"BETWEEN": ("VALUE", "VALUE"), "IN": ("START_ONE",), "NOT_IN": ("START_ONE",), "IS_NULL": (), "NOT_NULL": ()}
+    | {"ONE_OF": ("VALUE", "MORE_VALUES")},
     "OPERAND": {"V": (), "W": ("LAST_WORD",), "ZERO": (), "ONE": (), "C": (), "QUERY": ("START_ONE",)},
     "VALUE": {"V": (), "W": ("LAST_WORD",)},
     "GROUP_FIRST": {"C": ("AFTER_GROUP",)},
@@ -101,8 +109,16 @@ GRAMMAR: dict[str, Rules] = {
     "ORDER_ITEM": ORDER_RULES,
     "DIRECTION": {"ASC": (), "DESC": ()},
     "AFTER_ORDER": ORDER_RULES | {"LIMIT": ("VALUE", "AFTER_LIMIT"), "LIMIT_ONE": ("AFTER_LIMIT",)} | SETS,
-    "AFTER_LIMIT": SETS,
+    "AFTER_LIMIT": {"PER": ("PER_COLUMN",)} | SETS,
     "LAST_WORD": {"W": ()},
+    "AMOUNT": {"C": ()} | dict.fromkeys(ARITHMETIC, ("FACTOR", "FACTOR")),
+    "FACTOR": {"C": ()},
+    "LEFT_SIDE": {"C": ("FACTOR",)} | _aggregated("RIGHT_SIDE", argument="ARGUMENT"),
+    "RIGHT_SIDE": _aggregated(argument="ARGUMENT"),
+    "SHARED": _aggregated(),
+    "MORE_VALUES": {"V": ("MORE_VALUES",), "W": ("LAST_WORD", "MORE_VALUES"), "CLOSE": ()},
+    "PER_COLUMN": {"C": ("AFTER_PER",)},
+    "AFTER_PER": SETS,
 }
 STATES = tuple(GRAMMAR)
 STATE_NUMBERS = {name: number for number, name in enumerate(STATES)}

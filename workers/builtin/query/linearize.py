@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 from ..text.tokens import Word, split_identifier
 from .grammar import (
     AGGREGATES,
+    ARITHMETIC,
     COLUMN,
     COMPARISONS,
     KEYWORD,
     KEYWORDS,
     PATTERNS,
     SET_OPERATORS,
+    SHARES,
     TABLE,
     VALUE,
     WORD,
@@ -23,6 +26,7 @@ from .grammar import (
 )
 from .tree import Joiner, LiteralValue, Operand, Order, Predicate, Query, SetOperator, Term
 
+OPERATOR_NAMES = {sign: name for name, sign in ARITHMETIC.items()}
 CONSTANTS = {"ZERO": LiteralValue("0", number=True), "ONE": LiteralValue("1", number=True)}
 
 
@@ -70,6 +74,8 @@ class Linearizer:
         if query.limit is not None:
             one = query.limit.text == "1"
             symbols += [keyword("LIMIT_ONE")] if one else [keyword("LIMIT"), *self._value(query.limit)]
+        if query.per is not None:
+            symbols += [keyword("PER"), (COLUMN, query.per)]
         if query.operator is not None and query.right is not None:
             return [*symbols, keyword(query.operator), *self.query(query.right)]
         return [*symbols, keyword("END")]
@@ -81,6 +87,7 @@ class Linearizer:
             symbols.append(keyword(predicate.operator))
             for operand in predicate.operands:
                 symbols += self._operand(operand, predicate.operator)
+            symbols += [keyword("CLOSE")] if predicate.operator == "ONE_OF" else []
         return symbols
 
     def _operand(self, operand: Operand, operator: str) -> list[Symbol]:
@@ -110,6 +117,18 @@ class Linearizer:
 
 
 def _term(term: Term) -> list[Symbol]:
+    if term.share:
+        return [keyword(term.share), *_term(replace(term, share=""))]
+    if term.right is None:
+        return _simple(term)
+    left, right = replace(term, operator="", right=None), term.right
+    head = [keyword(OPERATOR_NAMES[term.operator])]
+    if term.aggregate and not right.aggregate:
+        return [keyword(term.aggregate), *head, *_pointer(left), *_pointer(right)]
+    return [*head, *_simple(left), *_simple(right)]
+
+
+def _simple(term: Term) -> list[Symbol]:
     head = [keyword(term.aggregate)] if term.aggregate else []
     if term.table is not None and not term.aggregate:
         head = [keyword("STAR")]
@@ -154,6 +173,7 @@ class _Reader:
         having = self._predicates("HAVING")
         order = self._order() if self._take("ORDER") else []
         limit = self._limit()
+        per = self._pointers()[0].column if self._take("PER") else None
         operator = self._keyword()
         right = self.query() if operator in SET_OPERATORS else None
         return Query(
@@ -165,6 +185,7 @@ class _Reader:
             having=having,
             order=tuple(order),
             limit=limit,
+            per=per,
             operator=cast(SetOperator, operator) if right else None,
             right=right,
         )
@@ -182,10 +203,25 @@ class _Reader:
         return KEYWORDS[self.symbols[self.position - 1][1]]
 
     def _at_term(self) -> bool:
-        return self.symbols[self.position][0] != KEYWORD or self._at(*AGGREGATES, "STAR")
+        return self.symbols[self.position][0] != KEYWORD or self._at(*AGGREGATES, *ARITHMETIC, *SHARES, "STAR")
 
     def _term(self) -> Term:
+        if self._at(*SHARES):
+            share = self._keyword()
+            return replace(self._term(), share=share)
+        if self._at(*ARITHMETIC):
+            return self._combined(ARITHMETIC[self._keyword()])
         aggregate = self._keyword() if self._at(*AGGREGATES) else ""
+        if self._at(*ARITHMETIC):
+            return replace(self._combined(ARITHMETIC[self._keyword()]), aggregate=aggregate)
+        return self._simple(aggregate)
+
+    def _combined(self, sign: str) -> Term:
+        left = self._simple(self._keyword() if self._at(*AGGREGATES) else "")
+        right = self._simple(self._keyword() if self._at(*AGGREGATES) else "")
+        return replace(left, operator=sign, right=right)
+
+    def _simple(self, aggregate: str) -> Term:
         self._take("STAR")
         distinct = self._take("DISTINCT")
         kind, number = self.symbols[self.position]
@@ -220,11 +256,19 @@ class _Reader:
             return (self._value(), self._value())
         if operator in PATTERNS:
             return (self._value(),)
+        if operator == "ONE_OF":
+            return self._list()
         if self._take("QUERY"):
             return (self.query(),)
         if self.symbols[self.position][0] == COLUMN:
             return (self._term(),)
         return (self._value(),)
+
+    def _list(self) -> tuple[Operand, ...]:
+        values = [self._value()]
+        while not self._take("CLOSE"):
+            values.append(self._value())
+        return tuple(values)
 
     def _value(self) -> LiteralValue:
         kind, number = self.symbols[self.position]

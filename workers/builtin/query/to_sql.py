@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 from ...database_schema import split_name
 from ...sql_text import quote_identifier, quote_literal
 from ..schema.schema_index import ForeignKeyEdge, SchemaIndex, column_kind, join_tree
 from .implied_tables import table_for
-from .tree import LiteralValue, Operand, Predicate, Query, Term, terms_in
+from .tree import LiteralValue, Operand, Period, Predicate, Query, Term, terms_in
 
 PATTERN_FORMS = {"CONTAINS": "%{}%", "STARTS": "{}%", "ENDS": "%{}", "LACKS": "%{}%"}
 DATE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})?[ T]?(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?")
@@ -74,20 +75,26 @@ class _Writer:
     def whole(self) -> str:
         query = self.query
         items = ", ".join(self._term(item) for item in query.items)
+        group, order = self._group(), self._order()
         parts = [f"SELECT {'DISTINCT ' if query.distinct else ''}{items}", self._from()]
-        if query.where:
-            parts.append("WHERE " + self._predicates(query.where))
-        group = self._group()
+        if conditions := self._conditions():
+            parts.append("WHERE " + conditions)
         if group:
-            parts.append("GROUP BY " + ", ".join(self._column(column) for column in group))
+            parts.append("GROUP BY " + ", ".join(group))
         if query.having:
             parts.append("HAVING " + self._predicates(query.having))
-        if query.order:
-            orders = [self._term(order.term) + (" DESC" if order.descending else "") for order in query.order]
-            parts.append("ORDER BY " + ", ".join(orders))
-        if query.limit is not None:
+        if query.per is not None and query.limit is not None:
+            parts.append(self._first_rows(self._column(query.per), query.limit))
+            order = [self._column(query.per), *order]
+        if order:
+            parts.append("ORDER BY " + ", ".join(order))
+        if query.limit is not None and query.per is None:
             parts.append("LIMIT " + self._whole_number(query.limit))
-        text = " ".join(parts)
+        return self._with_right(" ".join(parts))
+
+    def _with_right(self, text: str) -> str:
+        """Return a scope's SQL, with the other side of its set operation."""
+        query = self.query
         if query.operator is None or query.right is None:
             return text
         right = _Writer(query.right, self.names, self.spelling).whole()
@@ -95,14 +102,46 @@ class _Writer:
         tail = query.right.order or query.right.limit
         return f"{left} {query.operator} {f'({right})' if tail else right}"
 
-    def _group(self) -> list[int]:
-        """Return the columns to group by: DuckDB requires every selected column without an aggregate."""
+    def _order(self) -> list[str]:
+        """Return the order; periods of time are in order by themselves."""
+        query = self.query
+        if not query.order and not query.distinct and query.items[0].part:
+            return [self._term(query.items[0])]
+        return [self._term(order.term) + (" DESC" if order.descending else "") for order in query.order]
+
+    def _first_rows(self, per: str, limit: LiteralValue) -> str:
+        order = ", ".join(self._order())
+        return f"QUALIFY row_number() OVER (PARTITION BY {per} ORDER BY {order}) <= {self._whole_number(limit)}"
+
+    def _conditions(self) -> str:
+        """Return the text of WHERE; the conditions that a share filters by are not part of it."""
+        query = self.query
+        where = "" if self._filtered() else self._predicates(query.where) if query.where else ""
+        period = self._period(query.period) if query.period else ""
+        if where and period and any(one.joiner == "OR" for one in query.where[1:]):
+            where = f"({where})"
+        return " AND ".join(one for one in (where, period) if one)
+
+    def _filtered(self) -> bool:
+        """Whether the conditions select the rows whose share is wanted."""
+        return any(item.share for item in self.query.items) and bool(self.query.where) and not self._group()
+
+    def _period(self, period: Period) -> str:
+        column = self._column(period.column)
+        if column_kind(self.names.columns[period.column]) == "text":
+            column = f"TRY_CAST({column} AS DATE)"
+        ends = ((">=", period.begin), ("<", period.end))
+        return " AND ".join(f"{column} {sign} {moment}" for sign, moment in ends if moment)
+
+    def _group(self) -> list[str]:
+        """Return what to group by: DuckDB requires everything selected without an aggregate."""
         query = self.query
         terms = [*query.items, *(order.term for order in query.order), *(predicate.term for predicate in query.having)]
-        plain = [term.column for term in terms if not term.aggregate and term.column is not None]
-        if not query.group and not (plain and any(term.aggregate for term in terms)):
+        plain = [term for term in terms if not _is_aggregated(term) and term.column is not None]
+        if not query.group and not (plain and any(_is_aggregated(term) for term in terms)):
             return []
-        return list(dict.fromkeys([*query.group, *plain]))
+        texts = [*map(self._column, query.group), *map(self._term, plain)]
+        return list(dict.fromkeys(texts + ([self._column(query.per)] if query.per is not None else [])))
 
     def _alias(self, table: int) -> str:
         parts = split_name(self.names.tables[table].name)
@@ -132,11 +171,31 @@ class _Writer:
         return name if self.single else f"{quoted(self._alias(self.names.table_of[column]))}.{name}"
 
     def _term(self, term: Term) -> str:
+        if term.share:
+            return self._share(replace(term, share=""), 100 if term.share == "PERCENT" else 1)
+        if term.right is None:
+            return self._simple(term)
+        left = replace(term, operator="", right=None, aggregate=term.aggregate if term.right.aggregate else "")
+        text = _arithmetic(self._simple(left), term.operator, self._simple(term.right))
+        return f"{term.aggregate}({text})" if term.aggregate and not term.right.aggregate else text
+
+    def _share(self, term: Term, factor: int) -> str:
+        """Return the share of an aggregate: of a group in all groups, or of the selected rows in all rows."""
+        text = self._term(term)
+        if self._filtered():
+            return f"{text} FILTER (WHERE {self._predicates(self.query.where)}) * {factor}.0 / {text}"
+        if not self._group():
+            raise NotWritableError("a share of what?")
+        return f"{text} * {factor}.0 / SUM({text}) OVER ()"
+
+    def _simple(self, term: Term) -> str:
         if term.column is None:
             if term.aggregate:
                 return "COUNT(*)"
             return "*" if self.single or term.table is None else f"{quoted(self._alias(term.table))}.*"
         column = self._column(term.column)
+        if term.part:
+            return f"year({column})" if term.part == "year" else f"date_trunc('{term.part}', {column})"
         if not term.aggregate:
             return column
         return f"{term.aggregate}({'DISTINCT ' if term.distinct else ''}{column})"
@@ -160,6 +219,8 @@ class _Writer:
         if operator == "BETWEEN":
             low, high = sorted(operands, key=_size)
             return f"{left} BETWEEN {low} AND {high}"
+        if operator == "ONE_OF":
+            return f"{left} IN ({', '.join(dict.fromkeys(operands))})"
         sign = SIGNS.get(operator, operator.replace("_", " "))
         return f"{left} {sign} {operands[0]}"
 
@@ -201,6 +262,14 @@ class _Writer:
         if not re.fullmatch(r"\d{1,9}", value.text):
             raise NotWritableError("LIMIT needs a whole number")
         return value.text
+
+
+def _is_aggregated(term: Term) -> bool:
+    return any(part.aggregate for part in term.parts)
+
+
+def _arithmetic(left: str, operator: str, right: str) -> str:
+    return f"{left} * 100.0 / {right}" if operator == "%" else f"{left} {operator} {right}"
 
 
 def is_year(text: str) -> bool:

@@ -186,3 +186,26 @@ def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: py
     assert parse(network, schema, [], ASKED[0][0]).sql == ASKED[0][1]
     assert parse(network, schema, [], ASKED[1][0]).sql == ASKED[1][1]
     assert network.arrays["keyword_out.bias"].shape == (len(KEYWORDS),)
+
+
+def test_a_run_goes_on_where_it_stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    from quackllm.udf.text2sql.builtin_training import train
+    from quackllm.workers.builtin.network.torch_network import NetworkConfig
+    from quackllm.workers.errors import SetupError
+
+    small = NetworkConfig(width=16, heads=2, encoder_layers=1, decoder_layers=1, inner=16, features=8)
+    prepared = train.prepare(None, 1)
+    course = train.TrainingConfig(1, 40, 0.01, 0.0, 0.0, 0, False)
+    first = train.Trainer(prepared, small, course)
+    for batch in train.batches(prepared.train * 3, 8, random.Random(0)):
+        first.step(batch)
+    first.save_checkpoint(folder / "run.checkpoint")
+    second = train.Trainer(prepared, small, course)
+    second.load_checkpoint(folder / "run.checkpoint")
+    assert second.steps == first.steps > 0
+    one, two = first.network.state_dict(), second.network.state_dict()
+    assert all((one[name] == two[name]).all() for name in one)
+    other = train.Trainer(prepared, small, train.TrainingConfig(1, 41, 0.01, 0.0, 0.0, 0, False))
+    with pytest.raises(SetupError, match="other settings"):
+        other.load_checkpoint(folder / "run.checkpoint")

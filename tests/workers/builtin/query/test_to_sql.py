@@ -26,6 +26,10 @@ SAYABLE = [
     "SELECT name FROM customers WHERE city IS NOT NULL ORDER BY age DESC, name",
     "SELECT * FROM products WHERE title NOT ILIKE '%food%'",
     "SELECT ordered_on FROM orders WHERE ordered_on > '2024-01-31'",
+    "SELECT amount - customer_id FROM orders WHERE amount IN (5, 7)",
+    "SELECT product_id, SUM(amount * customer_id) FROM orders GROUP BY product_id",
+    "SELECT MAX(amount) - MIN(amount) FROM orders",
+    "SELECT SUM(amount) / COUNT(DISTINCT customer_id) FROM orders",
 ]
 
 
@@ -48,6 +52,7 @@ def test_what_is_written_binds(sql: str, names: SchemaIndex, shop: Schema) -> No
         "WITH x AS (SELECT 1) SELECT name FROM customers",
         "SELECT name FROM customers LEFT JOIN orders ON orders.customer_id = customers.id",
         "SELECT amount * 2 FROM orders",
+        "SELECT amount * age + id FROM orders",
         "SELECT name FROM nowhere",
         "SELECT nothing FROM customers",
         "not SQL at all (",

@@ -37,7 +37,7 @@ def test_unknown_words_are_nothing() -> None:
 def test_a_schema_says_which_names_a_word_is_like() -> None:
     columns = (Column("salary", "DOUBLE"), Column("hire_date", "DATE"))
     links = SchemaLinks(SchemaIndex(Schema("firm", (Table("staff", columns),))))
-    found = links.similarity(["wages", "of", "zzzqqq"])
+    found = links.matcher.similar(["wages", "of", "zzzqqq"])
     assert found.shape == (3, 3)
     assert found[0].argmax() == 0
     assert not found[1:].any()

@@ -1,0 +1,10 @@
+CREATE TABLE departments (id INTEGER PRIMARY KEY, name VARCHAR, floor INTEGER);
+CREATE TABLE doctors (id INTEGER PRIMARY KEY, name VARCHAR, department_id INTEGER REFERENCES departments (id), specialty VARCHAR, hired_on DATE, salary INTEGER);
+CREATE TABLE patients (id INTEGER PRIMARY KEY, name VARCHAR, sex VARCHAR, birth_date DATE, insurer VARCHAR);
+CREATE TABLE visits (id INTEGER PRIMARY KEY, patient_id INTEGER REFERENCES patients (id), doctor_id INTEGER REFERENCES doctors (id), visit_date DATE, diagnosis VARCHAR, charge DECIMAL(8,2), waiting_minutes INTEGER);
+CREATE TABLE prescriptions (id INTEGER PRIMARY KEY, visit_id INTEGER REFERENCES visits (id), drug VARCHAR, doses INTEGER, price_per_dose DECIMAL(6,2));
+INSERT INTO departments SELECT i, list_extract(['Cardiology','Surgery','Pediatrics','Neurology','Radiology'], i), i FROM range(1, 6) t(i);
+INSERT INTO doctors SELECT i, 'Dr. ' || list_extract(['Abel','Brandt','Cole','Dunn','Ebert','Falk','Gray','Holm','Iyer','Jung','Koch','Lang'], i), 1 + i % 4, list_extract(['heart','bones','children','brain'], 1 + i % 4), CURRENT_DATE - CAST((i * 301) % 3000 AS INTEGER), 60000 + (i * 7919) % 50000 FROM range(1, 13) t(i);
+INSERT INTO patients SELECT i, 'Patient ' || i, CASE WHEN i % 2 = 0 THEN 'F' ELSE 'M' END, DATE '1940-01-01' + CAST(i * 317 AS INTEGER), list_extract(['Alpha Care','Beta Health', NULL], 1 + i % 3) FROM range(1, 81) t(i);
+INSERT INTO visits SELECT i, 1 + (i * 7) % 72, 1 + (i * 5) % 11, CURRENT_DATE - CAST((i * 23) % 700 AS INTEGER), list_extract(['flu','fracture','migraine','checkup','asthma'], 1 + (i * 3) % 5), 40 + (i * 37) % 400, (i * 13) % 90 FROM range(1, 420) t(i);
+INSERT INTO prescriptions SELECT i, 1 + (i * 13) % 400, list_extract(['ibuprofen','amoxicillin','insulin','aspirin'], 1 + i % 4), 1 + i % 30, 0.5 + (i % 12) FROM range(1, 380) t(i);

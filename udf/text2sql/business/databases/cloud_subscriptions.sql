@@ -1,0 +1,10 @@
+CREATE TABLE plans (plan_id INTEGER PRIMARY KEY, plan_name VARCHAR, monthly_fee DOUBLE, max_users INTEGER);
+CREATE TABLE companies (company_id INTEGER PRIMARY KEY, company_name VARCHAR, industry VARCHAR, country VARCHAR, created_at TIMESTAMP);
+CREATE TABLE subscriptions (subscription_id INTEGER PRIMARY KEY, company_id INTEGER REFERENCES companies (company_id), plan_id INTEGER REFERENCES plans (plan_id), started_on DATE, cancelled_on DATE, seats INTEGER);
+CREATE TABLE invoices (invoice_id INTEGER PRIMARY KEY, company_id INTEGER REFERENCES companies (company_id), issued_on DATE, paid_on DATE, amount DOUBLE, tax DOUBLE);
+CREATE TABLE tickets (ticket_id INTEGER PRIMARY KEY, company_id INTEGER REFERENCES companies (company_id), opened_at TIMESTAMP, closed_at TIMESTAMP, priority VARCHAR, rating INTEGER);
+INSERT INTO plans VALUES (1, 'Free', 0, 3), (2, 'Team', 29, 20), (3, 'Business', 99, 200), (4, 'Enterprise', 499, 5000), (5, 'Legacy', 9, 5);
+INSERT INTO companies SELECT i, 'Firm ' || i, list_extract(['retail','energy','media','finance','health'], 1 + i % 5), list_extract(['Ireland','Canada','Japan','Brazil'], 1 + i % 4), CAST(CURRENT_DATE - CAST((i * 37) % 1100 AS INTEGER) AS TIMESTAMP) FROM range(1, 71) t(i);
+INSERT INTO subscriptions SELECT i, 1 + (i * 7) % 64, 1 + (i * 3) % 4, CURRENT_DATE - CAST((i * 29) % 1000 AS INTEGER), CASE WHEN i % 5 = 0 THEN CURRENT_DATE - CAST((i * 3) % 360 AS INTEGER) END, 1 + (i * 13) % 60 FROM range(1, 121) t(i);
+INSERT INTO invoices SELECT i, 1 + (i * 11) % 66, CURRENT_DATE - CAST((i * 17) % 740 AS INTEGER), CASE WHEN i % 6 = 0 THEN NULL ELSE CURRENT_DATE - CAST((i * 17) % 740 AS INTEGER) + CAST(i % 40 AS INTEGER) END, 20 + (i * 71) % 900, ROUND((20 + (i * 71) % 900) * 0.2, 2) FROM range(1, 520) t(i);
+INSERT INTO tickets SELECT i, 1 + (i * 13) % 60, CAST(CURRENT_DATE - CAST((i * 23) % 720 AS INTEGER) AS TIMESTAMP), CASE WHEN i % 7 = 0 THEN NULL ELSE CAST(CURRENT_DATE - CAST((i * 23) % 720 AS INTEGER) AS TIMESTAMP) + INTERVAL (i % 90) HOUR END, list_extract(['low','normal','high','urgent'], 1 + i % 4), CASE WHEN i % 3 = 0 THEN NULL ELSE 1 + i % 5 END FROM range(1, 300) t(i);

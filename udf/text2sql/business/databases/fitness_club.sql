@@ -1,0 +1,11 @@
+CREATE TABLE members (member_id INTEGER PRIMARY KEY, name VARCHAR, gender VARCHAR, birth_date DATE, joined DATE, membership VARCHAR, referred_by INTEGER REFERENCES members (member_id));
+CREATE TABLE trainers (trainer_id INTEGER PRIMARY KEY, name VARCHAR, speciality VARCHAR, hourly_rate DOUBLE);
+CREATE TABLE sessions (session_id INTEGER PRIMARY KEY, trainer_id INTEGER REFERENCES trainers (trainer_id), activity VARCHAR, session_date DATE, capacity INTEGER, minutes INTEGER);
+CREATE TABLE bookings (member_id INTEGER REFERENCES members (member_id), session_id INTEGER REFERENCES sessions (session_id), attended BOOLEAN);
+CREATE TABLE payments (payment_id INTEGER PRIMARY KEY, member_id INTEGER REFERENCES members (member_id), paid_on DATE, amount DOUBLE, method VARCHAR);
+INSERT INTO members SELECT i, 'Member ' || i, CASE WHEN i % 2 = 0 THEN 'female' ELSE 'male' END, DATE '1960-01-01' + CAST(i * 181 AS INTEGER), CURRENT_DATE - CAST((i * 47) % 1200 AS INTEGER), list_extract(['basic','plus','gold'], 1 + i % 3), NULL FROM range(1, 81) t(i) WHERE i % 5 <> 0;
+INSERT INTO members SELECT i, 'Member ' || i, CASE WHEN i % 2 = 0 THEN 'female' ELSE 'male' END, DATE '1960-01-01' + CAST(i * 181 AS INTEGER), CURRENT_DATE - CAST((i * 47) % 1200 AS INTEGER), list_extract(['basic','plus','gold'], 1 + i % 3), 1 + 5 * (i // 10) FROM range(1, 81) t(i) WHERE i % 5 = 0;
+INSERT INTO trainers SELECT i, list_extract(['Aki','Bea','Cem','Dea','Ezra','Fia'], i), list_extract(['yoga','boxing','pilates','spinning','yoga','swimming'], i), 30 + i * 3 FROM range(1, 7) t(i);
+INSERT INTO sessions SELECT i, 1 + i % 5, list_extract(['yoga','boxing','pilates','spinning'], 1 + i % 4), CURRENT_DATE - CAST((i * 11) % 720 AS INTEGER), 8 + i % 12, 30 + (i % 4) * 15 FROM range(1, 200) t(i);
+INSERT INTO bookings SELECT 1 + (i * 7) % 72, 1 + (i * 11) % 190, i % 5 <> 0 FROM range(1, 700) t(i);
+INSERT INTO payments SELECT i, 1 + (i * 13) % 76, CURRENT_DATE - CAST((i * 17) % 740 AS INTEGER), 20 + (i * 31) % 120, list_extract(['card','cash','transfer'], 1 + i % 3) FROM range(1, 480) t(i);

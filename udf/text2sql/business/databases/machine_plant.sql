@@ -1,0 +1,10 @@
+CREATE TABLE lines (line_id INTEGER PRIMARY KEY, line_name VARCHAR, hall VARCHAR, commissioned DATE);
+CREATE TABLE articles (article_id INTEGER PRIMARY KEY, description VARCHAR, material VARCHAR, unit_cost DOUBLE, sales_price DOUBLE);
+CREATE TABLE production_runs (run_id INTEGER PRIMARY KEY, line_id INTEGER REFERENCES lines (line_id), article_id INTEGER REFERENCES articles (article_id), run_date DATE, shift VARCHAR, pieces_made INTEGER, pieces_scrapped INTEGER, hours DOUBLE);
+CREATE TABLE downtimes (downtime_id INTEGER PRIMARY KEY, line_id INTEGER REFERENCES lines (line_id), cause VARCHAR, began_on DATE, minutes INTEGER);
+CREATE TABLE inspectors (inspector_id INTEGER PRIMARY KEY, name VARCHAR, certified_until DATE);
+INSERT INTO lines SELECT i, 'Line ' || i, list_extract(['North hall','South hall'], 1 + i % 2), CURRENT_DATE - CAST(i * 700 AS INTEGER) FROM range(1, 8) t(i);
+INSERT INTO articles SELECT i, list_extract(['bolt','gear','shaft','valve','bracket'], 1 + i % 5) || ' M' || i, list_extract(['steel','brass','plastic'], 1 + i % 3), 1 + (i * 7) % 30, 4 + (i * 11) % 70 FROM range(1, 26) t(i);
+INSERT INTO production_runs SELECT i, 1 + (i * 5) % 6, 1 + (i * 7) % 23, CURRENT_DATE - CAST((i * 13) % 730 AS INTEGER), list_extract(['early','late','night'], 1 + i % 3), 100 + (i * 37) % 900, (i * 11) % 40, 2 + i % 7 FROM range(1, 640) t(i);
+INSERT INTO downtimes SELECT i, 1 + (i * 3) % 6, list_extract(['power cut','tool change','cleaning','repair'], 1 + i % 4), CURRENT_DATE - CAST((i * 41) % 720 AS INTEGER), 10 + (i * 29) % 240 FROM range(1, 140) t(i);
+INSERT INTO inspectors SELECT i, 'Inspector ' || i, CURRENT_DATE + CAST((i * 71) % 500 AS INTEGER) - 200 FROM range(1, 13) t(i);

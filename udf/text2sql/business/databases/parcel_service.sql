@@ -1,0 +1,8 @@
+CREATE TABLE warehouses (warehouse_id INTEGER PRIMARY KEY, name VARCHAR, city VARCHAR, capacity INTEGER);
+CREATE TABLE drivers (driver_id INTEGER PRIMARY KEY, name VARCHAR, hire_date DATE, warehouse_id INTEGER REFERENCES warehouses (warehouse_id), licence VARCHAR);
+CREATE TABLE shipments (shipment_id INTEGER PRIMARY KEY, origin_id INTEGER REFERENCES warehouses (warehouse_id), destination_city VARCHAR, weight_kg DOUBLE, price DOUBLE, shipped_on DATE, delivered_on DATE, driver_id INTEGER REFERENCES drivers (driver_id));
+CREATE TABLE claims (claim_id INTEGER PRIMARY KEY, shipment_id INTEGER REFERENCES shipments (shipment_id), reason VARCHAR, amount DOUBLE, filed_on DATE, settled BOOLEAN);
+INSERT INTO warehouses SELECT i, list_extract(['Hub A','Hub B','Hub C','Hub D','Hub E','Hub F'], i), list_extract(['Leeds','York','Leeds','Bath','Hull','York'], i), 500 * i FROM range(1, 7) t(i);
+INSERT INTO drivers SELECT i, 'Driver ' || i, CURRENT_DATE - CAST((i * 211) % 3300 AS INTEGER), 1 + i % 5, list_extract(['B','C','CE'], 1 + i % 3) FROM range(1, 31) t(i);
+INSERT INTO shipments SELECT i, 1 + (i * 5) % 5, list_extract(['Leeds','York','Bath','Hull','London','Dover'], 1 + (i * 7) % 6), 0.5 + (i * 3) % 40, 4 + (i * 11) % 60, CURRENT_DATE - CAST((i * 19) % 730 AS INTEGER), CASE WHEN i % 11 = 0 THEN NULL ELSE CURRENT_DATE - CAST((i * 19) % 730 AS INTEGER) + CAST(1 + i % 6 AS INTEGER) END, 1 + (i * 13) % 27 FROM range(1, 600) t(i);
+INSERT INTO claims SELECT i, 1 + (i * 29) % 590, list_extract(['damaged','lost','late'], 1 + i % 3), 10 + (i * 41) % 300, CURRENT_DATE - CAST((i * 37) % 720 AS INTEGER), i % 3 <> 0 FROM range(1, 110) t(i);

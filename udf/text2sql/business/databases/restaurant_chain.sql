@@ -1,0 +1,10 @@
+CREATE TABLE 门店 (门店编号 INTEGER PRIMARY KEY, 店名 VARCHAR, 城市 VARCHAR, 开业日期 DATE, 座位数 INTEGER);
+CREATE TABLE 菜品 (菜品编号 INTEGER PRIMARY KEY, 菜名 VARCHAR, 类别 VARCHAR, 价格 DECIMAL(8,2), 成本 DECIMAL(8,2));
+CREATE TABLE 会员 (会员编号 INTEGER PRIMARY KEY, 姓名 VARCHAR, 性别 VARCHAR, 注册日期 DATE, 积分 INTEGER);
+CREATE TABLE 订单 (订单编号 INTEGER PRIMARY KEY, 门店编号 INTEGER REFERENCES 门店 (门店编号), 会员编号 INTEGER REFERENCES 会员 (会员编号), 下单日期 DATE, 支付方式 VARCHAR, 金额 DECIMAL(10,2));
+CREATE TABLE 订单明细 (订单编号 INTEGER REFERENCES 订单 (订单编号), 菜品编号 INTEGER REFERENCES 菜品 (菜品编号), 数量 INTEGER, 单价 DECIMAL(8,2));
+INSERT INTO 门店 SELECT i, list_extract(['朝阳店','海淀店','浦东店','天河店','西湖店','滨江店'], i), list_extract(['北京','北京','上海','广州','杭州','杭州'], i), CURRENT_DATE - CAST(i * 400 AS INTEGER), 30 + (i * 17) % 60 FROM range(1, 7) t(i);
+INSERT INTO 菜品 SELECT i, list_extract(['宫保鸡丁','麻婆豆腐','红烧肉','炒饭','酸辣汤','凉面','春卷','豆浆','绿茶','米饭'], 1 + i % 10) || CASE WHEN i > 9 THEN '大份' ELSE '' END, list_extract(['热菜','热菜','主食','汤','饮料'], 1 + i % 5), 8 + (i * 7) % 60, 3 + (i * 5) % 25 FROM range(1, 20) t(i);
+INSERT INTO 会员 SELECT i, list_extract(['王','李','张','刘','陈'], 1 + i % 5) || list_extract(['伟','芳','娜','敏','静','强'], 1 + i % 6), CASE WHEN i % 2 = 0 THEN '女' ELSE '男' END, CURRENT_DATE - CAST((i * 43) % 1000 AS INTEGER), (i * 37) % 2000 FROM range(1, 61) t(i);
+INSERT INTO 订单 SELECT i, 1 + (i * 7) % 5, CASE WHEN i % 4 = 0 THEN NULL ELSE 1 + (i * 11) % 52 END, CURRENT_DATE - CAST((i * 19) % 740 AS INTEGER), list_extract(['微信','支付宝','现金','银行卡'], 1 + i % 4), 20 + (i * 53) % 400 FROM range(1, 500) t(i);
+INSERT INTO 订单明细 SELECT 1 + (i * 13) % 499, 1 + (i * 5) % 18, 1 + i % 3, 8 + (i * 7) % 60 FROM range(1, 900) t(i);

@@ -1,0 +1,10 @@
+CREATE TABLE branch (branch_id INTEGER PRIMARY KEY, branch_name VARCHAR, city VARCHAR, opened DATE);
+CREATE TABLE client (client_id INTEGER PRIMARY KEY, full_name VARCHAR, birth_date DATE, segment VARCHAR, home_branch INTEGER REFERENCES branch (branch_id));
+CREATE TABLE account (account_no INTEGER PRIMARY KEY, client_id INTEGER REFERENCES client (client_id), kind VARCHAR, balance DOUBLE, opened_on DATE, closed_on DATE);
+CREATE TABLE transfer (transfer_id INTEGER PRIMARY KEY, account_no INTEGER REFERENCES account (account_no), booked_on DATE, amount DOUBLE, direction VARCHAR, fee DOUBLE);
+CREATE TABLE loan (loan_id INTEGER PRIMARY KEY, client_id INTEGER REFERENCES client (client_id), principal DOUBLE, interest_rate DOUBLE, granted_on DATE, due_on DATE, repaid BOOLEAN);
+INSERT INTO branch SELECT i, list_extract(['Harbour','Central','Airport','North','Old Town'], i), list_extract(['Hamburg','Hamburg','Munich','Kiel','Munich'], i), DATE '1990-01-01' + CAST(i * 1500 AS INTEGER) FROM range(1, 6) t(i);
+INSERT INTO client SELECT i, 'Client ' || i, DATE '1950-01-01' + CAST(i * 311 AS INTEGER), list_extract(['private','business','premium'], 1 + i % 3), 1 + i % 5 FROM range(1, 61) t(i);
+INSERT INTO account SELECT 1000 + i, 1 + (i * 7) % 52, list_extract(['checking','savings','deposit'], 1 + i % 3), ((i * 977) % 40000) - 1500, CURRENT_DATE - CAST((i * 53) % 2500 AS INTEGER), CASE WHEN i % 7 = 0 THEN CURRENT_DATE - CAST(i AS INTEGER) END FROM range(1, 91) t(i);
+INSERT INTO transfer SELECT i, 1001 + (i * 17) % 90, CURRENT_DATE - CAST((i * 31) % 740 AS INTEGER), 5 + (i * 73) % 3000, CASE WHEN i % 3 = 0 THEN 'in' ELSE 'out' END, (i % 5) * 0.4 FROM range(1, 700) t(i);
+INSERT INTO loan SELECT i, 1 + (i * 11) % 60, 1000 * (1 + (i * 7) % 50), 1.5 + (i % 8) * 0.5, CURRENT_DATE - CAST((i * 67) % 1500 AS INTEGER), CURRENT_DATE + CAST((i * 97) % 900 AS INTEGER) - 200, i % 4 = 0 FROM range(1, 55) t(i);
