@@ -100,7 +100,10 @@ def test_tables_show_names_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) 
         CliRunner().invoke(app, ["deploy", name, "echo"])
     monkeypatch.setattr(console.stdout, "_width", 80)
     piped = CliRunner().invoke(app, ["list"]).output
-    assert [len([line for line in piped.splitlines() if f" {name} " in line and "echo" in line]) for name in names] == [1, 1]
+    assert [len([line for line in piped.splitlines() if f" {name} " in line and "echo" in line]) for name in names] == [
+        1,
+        1,
+    ]
     monkeypatch.setattr(console.stdout, "_force_terminal", True)
     blocks = re.sub("\x1b\\[[0-9;]*m", "", CliRunner().invoke(app, ["list"]).output)
     assert re.findall(r"name +(\w+)", blocks) == names

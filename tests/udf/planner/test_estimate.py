@@ -1,4 +1,4 @@
-"""The estimate of questions to text2sql: rows, calls and tokens are counted from the prompts, and stored answers are known."""
+"""The estimate of questions to text2sql: rows, calls and tokens come from the prompts; stored answers are known."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def test_a_question_without_an_answer_would_be_sent_again() -> None:
 def test_a_follow_up_question_is_known_with_the_first() -> None:
     with quackllm.connect(model="builtin_text2sql") as connection:
         connection.execute("CREATE TABLE singer (name VARCHAR, age INTEGER)")
-        sql = "SELECT text2sql(llm_stack(text2sql_detail('How many singers are there?'), 'How old are they on average?'))"
+        sql = (
+            "SELECT text2sql(llm_stack(text2sql_detail('How many singers are there?'), 'How old are they on average?'))"
+        )
         before = estimated(connection, sql)
         assert (before.calls, before.to_ask, before.at_most) == (2, 2, True)
         connection.execute(sql).fetchall()
