@@ -116,6 +116,12 @@ class Commands(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         return name, COMMANDS[name].load(name) if name else command, rest
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        from .command_help import print_help
+
+        print_help(self, ctx)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line."""
         argv = ctx.obj = normalize_argv(args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +84,13 @@ def question_key(
     if not 0 <= examples <= MAX_EXAMPLES:
         raise RequestError(f"examples is {examples}", hint=f"write examples := 3, from 0 to {MAX_EXAMPLES}")
     return QuestionKey(question, schema, model, notes, int(examples), int(votes))
+
+
+def count_rows(session: Session, questions: list[QuestionKey | None]) -> None:
+    """Count the rows with a question, by model, for the estimate."""
+    for model, rows in Counter(question.model for question in questions if question).items():
+        for spec in session.text2sql_models_for(model):
+            session.statement.rows[spec.name] += rows
 
 
 def text2sql_detail(
