@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import sqlglot
@@ -26,7 +28,7 @@ from quackllm.udf.text2sql.evaluation.datasets import (
 )
 from quackllm.udf.text2sql.evaluation.suites import load_suite
 from quackllm.udf.text2sql.pipeline import Effort, prepare
-from quackllm.udf.text2sql.prompts.find_cells import CellScan
+from quackllm.udf.text2sql.prompts.cell_index import IndexedCells
 from quackllm.udf.text2sql.prompts.formats import FORMS
 from quackllm.udf.text2sql.schema.catalog import read_catalog
 from quackllm.udf.text2sql.schema.resolve import ResolvedSchema
@@ -64,7 +66,9 @@ def _measure(suite: str, setting: str, questions: list[Question], show: bool) ->
             by_database[question.db].append(question)
     found, sizes, seconds = [], [], []
     for name, asked in by_database.items():
-        with duckdb.connect() as connection:
+        folder = tempfile.TemporaryDirectory()
+        file = Path(folder.name) / f"{name}.duckdb"
+        with folder, duckdb.connect(file) as connection:
             open_database(connection, name)
             own = read_catalog(connection)
             absent = {
@@ -79,7 +83,13 @@ def _measure(suite: str, setting: str, questions: list[Question], show: bool) ->
                 needed = {place[0] for q in asked for kind, *place in _needs(q.sql, own) if kind == "text"}
                 _push_down(connection, [table for table in own.tables if table.name.lower() in needed])
             schema = ResolvedSchema(read_catalog(connection), from_catalog=True)
-            effort = Effort(find_cells=CellScan(connection.cursor))
+            connection.execute("CHECKPOINT")
+            cells = IndexedCells(connection.cursor, file)
+            effort = Effort(find_cells=cells)
+            if setting == SETTINGS[2]:
+                prepare(Request.of("Is it there?"), schema, effort)
+                if cells.build:
+                    cells.build.join()
             for question in asked:
                 began = time.perf_counter()
                 prompt = _prompt(question, schema, effort)

@@ -144,14 +144,14 @@ def _open_database(connection: duckdb.DuckDBPyConnection, session: Session) -> N
     """Find the files of the database, and let generated SQL be tried on a second connection where it sees the same."""
     from .planner.prefetch import in_transaction
     from .planner.run_query import QueryRunner, database_files
-    from .text2sql.prompts.find_cells import CellScan
+    from .text2sql.prompts.cell_index import cell_finder
 
     assert session.catalog is not None, "the caller has read it"
     session.database_files = database_files(connection)
     opened = functools.partial(_second_connection, weakref.ref(connection))
     alone = in_transaction(connection)
     session.run_query = None if alone else QueryRunner(opened, session.catalog)
-    session.find_cells = None if alone else CellScan(opened)
+    session.find_cells = None if alone else cell_finder(opened, session.database_files)
 
 
 def _second_connection(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection | None:

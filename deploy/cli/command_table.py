@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ...workers.errors import QuackLLMError
-from ..console import plain_warnings, show_error
+from ..terminal_output import plain_warnings, show_error
 from .argv import normalize_argv, without_secrets
 from .hide_secrets import argv_without_secrets
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ... import __version__
-from ..console import print_line
+from ..terminal_output import print_line
 from .command_table import Commands
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)

@@ -83,8 +83,9 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     opened = choose_database(visit, body.database, body.db_schema)
     if body.run and opened is None:
         raise RequestError("`run` needs a database", hint="name a `database` of databases.yaml")
-    names: list[str | None] = [name.strip() for name in (body.model or "").split(",") if name.strip()]
-    spec, *others = [await text2sql_model(visit, name) for name in names or [None]]
+    names = [name.strip() for name in (body.model or "").split(",") if name.strip()]
+    specs = [await text2sql_model(visit, name) for name in names]
+    spec, *others = specs or [await text2sql_model(visit, None)]
     target = QuestionTarget(visit, spec, opened, body.db_schema or "", body.dialect, tuple(others))
     messages = [Message("system", body.evidence)] if body.evidence else []
     question = Request((*messages, Message("user", body.question)))
@@ -194,9 +195,10 @@ class QuestionTarget:
             SqlModel(format_for_model(spec), functools.partial(self._complete, spec, mode))
             for spec in (self.spec, *self.others)
         )
-        files = self.opened.files if self.opened and schema.from_catalog else ()
+        opened = self.opened if schema.from_catalog else None
+        files, find = (opened.files, opened.find_cells) if opened else ((), None)
         background = await asyncio.to_thread(read_background, question, schema, files, files_allowed=False)
-        run, find = self._run_query(schema, question.votes), self.opened.find_cells if self.opened and files else None
+        run = self._run_query(schema, question.votes)
         effort = Effort(background, question.votes, run, find, tuple(others))
         try:
             async with asyncio.timeout(seconds):

@@ -1,8 +1,8 @@
 """A dbt-duckdb plugin: the LLM functions on every connection that dbt makes.
 
-In `profiles.yml`, under the target: `plugins: [{module: quackllm.dbt}]`. With `config:` beside `module:`, `model` and
-`cluster` are those of `quackllm.connect`, and every other key is a SQL variable, e.g. `llm_max_calls`. dbt-duckdb's
-interface: https://github.com/duckdb/dbt-duckdb, `dbt/adapters/duckdb/plugins/__init__.py`.
+In `profiles.yml`, under the target: `plugins: [{module: quackllm.dbt}]`. With `config:` beside `module:`, `model`,
+`cluster` and `aliases` are those of `quackllm.connect`, and every other key is a SQL variable, e.g. `llm_max_calls`.
+dbt-duckdb's interface: https://github.com/duckdb/dbt-duckdb, `dbt/adapters/duckdb/plugins/__init__.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     import duckdb
 
-CONNECT_OPTIONS = ("model", "cluster")
+CONNECT_OPTIONS = ("model", "cluster", "aliases")
 LOG_PROGRESS = {"llm_progress": "log"}  # dbt writes its own lines to the terminal.
 
 
@@ -36,7 +36,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         Raises:
             RequestError: it has an unknown key.
         """
-        self._options = {name: plugin_config.get(name) for name in CONNECT_OPTIONS}
+        self._options: dict[str, Any] = {name: plugin_config[name] for name in CONNECT_OPTIONS if name in plugin_config}
         given = {name: value for name, value in plugin_config.items() if name not in CONNECT_OPTIONS}
         for name in given:
             if name not in StatementOptions.model_fields:

@@ -43,7 +43,7 @@ def test_a_frame_comes_back_as_a_frame_of_its_library(frame: Any, service: Stand
     assert rows(found) == [{"id": 1, "body": "The soup was cold."}]
 
 
-@pytest.mark.filterwarnings("ignore:1 request got no whole answer")
+@pytest.mark.filterwarnings("ignore:1 request got no complete answer")
 def test_columns_are_added(service: StandIn) -> None:
     table = pa.table(ROWS)
     over = quackllm.ai(table, "body", model="judge")

@@ -127,8 +127,8 @@ class Session:
         Raises:
             UnknownModelError: as `model_for`.
         """
-        parts: list[str | None] = [name.strip() for name in (names or "").split(",") if name.strip()]
-        return [self.text2sql_model_for(name) for name in parts or [None]]
+        parts = [name.strip() for name in (names or "").split(",") if name.strip()]
+        return [self.text2sql_model_for(name) for name in parts] or [self.text2sql_model_for(None)]
 
     def text2sql_model_for(self, name: str | None) -> ModelSpec:
         """Return the model that writes SQL: the named, default or only deployed one, otherwise the built-in one."""

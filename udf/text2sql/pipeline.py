@@ -109,11 +109,11 @@ async def _vote(prepared: PreparedQuestion, models: Sequence[SqlModel], votes: i
     keys: list[tuple[Hashable, Candidate]] = []
     turns = cycle(models)
     while not ballot.is_decided:
-        asked = [
+        new = [
             Draw(prepared, model, (ballot.cast + n) // len(models))
             for n, model in enumerate(islice(turns, ballot.needed))
         ]
-        for draw in await asyncio.gather(*(each.make() for each in asked)):
+        for draw in await asyncio.gather(*(each.make() for each in new)):
             draws.append(draw)
             ballot.add(await asyncio.to_thread(_vote_key, draw.best, keys, prepared))
     return ballot, draws

@@ -12,9 +12,9 @@ from ....udf.calls.prices import find_price
 from ....workers.errors import RequestError
 from ....workers.home import home_folder
 from ....workers.serving.local_fleet import local_fleet
-from ...console import make_table, pluralize, print_line, print_table, show_json, stderr, stdout
 from ...gateway.auth.api_keys import add_key, read_keys, remove_key
 from ...gateway.auth.usage_ledger import Ledger
+from ...terminal_output import make_table, pluralize, print_line, print_table, show_json, stderr, stdout
 
 
 def keys(

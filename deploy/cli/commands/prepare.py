@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ....workers.atomic_files import atomic_write
 from ....workers.errors import RequestError, SetupError
 from ....workers.messages import Message
-from ...console import make_table, pluralize, print_line, print_table, stderr
+from ...terminal_output import make_table, pluralize, print_line, print_table, stderr
 
 if TYPE_CHECKING:
     from ....udf.text2sql.evaluation.datasets import Question

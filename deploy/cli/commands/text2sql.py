@@ -120,7 +120,7 @@ def _rows(connection: Connection, detail: dict[str, Any], max_rows: int) -> pa.T
 
 
 def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bool, names: tuple[str, ...]) -> None:
-    from ...console import show_error, show_json, stdout
+    from ...terminal_output import show_error, show_json, stdout
     from ..row_output import show_rows, show_with_rows
 
     if json:
@@ -150,7 +150,7 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
 
 def _show_doubts(detail: dict[str, Any]) -> None:
     """Print, beside the standard output, what speaks against the SQL and how sure it is."""
-    from ...console import stderr
+    from ...terminal_output import stderr
 
     if detail["warnings"] or detail["confidence"] < UNSURE:
         sure = f"confidence {detail['confidence']:.0%}"

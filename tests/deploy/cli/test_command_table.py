@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from quackllm.deploy import console
+from quackllm.deploy import terminal_output
 from quackllm.deploy.cli.command_table import COMMANDS
 from quackllm.deploy.cli.main import app
 from typer.testing import CliRunner
@@ -98,13 +98,13 @@ def test_tables_show_names_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) 
     names = ["codellama_7b_instruct_for_chat", "codellama_7b_instruct_for_sql"]
     for name in names:
         CliRunner().invoke(app, ["deploy", name, "echo"])
-    monkeypatch.setattr(console.stdout, "_width", 80)
+    monkeypatch.setattr(terminal_output.stdout, "_width", 80)
     piped = CliRunner().invoke(app, ["list"]).output
     assert [len([line for line in piped.splitlines() if f" {name} " in line and "echo" in line]) for name in names] == [
         1,
         1,
     ]
-    monkeypatch.setattr(console.stdout, "_force_terminal", True)
+    monkeypatch.setattr(terminal_output.stdout, "_force_terminal", True)
     blocks = re.sub("\x1b\\[[0-9;]*m", "", CliRunner().invoke(app, ["list"]).output)
     assert re.findall(r"name +(\w+)", blocks) == names
     assert max(map(len, blocks.splitlines())) <= 80

@@ -36,8 +36,9 @@ def score(
         attempts: how often the model was called for it.
         bound: whether DuckDB has bound it.
     """
-    told = [share for share in (own, agreement) if share is not None] or [PRIOR]
-    odds = sum(math.log(share / (1 - share)) for share in (min(max(share, 0.01), 0.99) for share in told)) / len(told)
+    shares = [share for share in (own, agreement) if share is not None] or [PRIOR]
+    bounded = [min(max(share, 0.01), 0.99) for share in shares]
+    odds = sum(math.log(share / (1 - share)) for share in bounded) / len(bounded)
     counts = Counter(doubt.kind for doubt in doubts)
     odds -= sum(WEIGHTS.get(kind, 0.3) * min(count, MAX_OF_A_KIND) for kind, count in counts.items())
     odds -= ATTEMPT * (attempts - 1) + (0 if bound else UNBOUND)

@@ -76,8 +76,8 @@ def nearest_examples(
     """
     if not examples or count < 1:
         return (), []
-    asked = _vector(question)
-    ordered = sorted(examples, key=lambda example: -_cosine(asked, _vector(example.question)))
+    vector = _vector(question)
+    ordered = sorted(examples, key=lambda example: -_cosine(vector, _vector(example.question)))
     chosen: list[Example] = []
     warnings: list[str] = []
     for example in ordered:

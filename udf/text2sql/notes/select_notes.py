@@ -32,8 +32,8 @@ def select_notes(text: str, question: str, names: Iterable[str] = (), limit: int
     sections = _sections(text)
     bags = [Counter(words(section)) for section in sections]
     counts = Counter(word for bag in bags for word in bag)
-    asked = set(words(question)) | {word for name in names for word in words(name)}
-    scores = [_score(section, bag, asked, counts, len(bags)) for section, bag in zip(sections, bags, strict=True)]
+    wanted = set(words(question)) | {word for name in names for word in words(name)}
+    scores = [_score(section, bag, wanted, counts, len(bags)) for section, bag in zip(sections, bags, strict=True)]
     chosen, left = set(), limit
     for place in sorted(range(len(sections)), key=lambda place: -scores[place]):
         if scores[place] > 0 and len(sections[place]) < left:
@@ -42,8 +42,8 @@ def select_notes(text: str, question: str, names: Iterable[str] = (), limit: int
     return "\n".join(sections[place] for place in sorted(chosen))
 
 
-def _score(section: str, bag: Counter[str], asked: set[str], counts: Counter[str], total: int) -> float:
-    shared = sum(math.log(1 + total / counts[word]) for word in asked if word in bag)
+def _score(section: str, bag: Counter[str], wanted: set[str], counts: Counter[str], total: int) -> float:
+    shared = sum(math.log(1 + total / counts[word]) for word in wanted if word in bag)
     heading = section.split("\n", 1)[0]
     always = 2.0 if HEADING.match(heading) and ALWAYS.search(heading) else 0.0
     return shared / math.sqrt(1 + len(bag) / 50) + always

@@ -66,8 +66,8 @@ class Background:
         text = self.text(messages[-1].content, names)
         system = [message.content for message in messages if message.role == "system"]
         turns = [message for message in messages if message.role != "system"]
-        told = "\n\n".join(filter(None, [*system, text]))
-        return (*([Message("system", told)] if told else []), *turns)
+        content = "\n\n".join(filter(None, [*system, text]))
+        return (*([Message("system", content)] if content else []), *turns)
 
 
 NO_BACKGROUND = Background()

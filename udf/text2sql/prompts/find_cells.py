@@ -113,8 +113,8 @@ def with_cells(schema: Schema, found: Sequence[CellMatch]) -> Schema:
     if not found:
         return schema
     more: dict[tuple[str, str], list[str]] = {}
-    for table_name, column_name, cell in found:
-        more.setdefault((table_name, column_name), []).append(cell)
+    for name, column, cell in found:
+        more.setdefault((name, column), []).append(cell)
     tables = []
     for table in schema.tables:
         columns = (

@@ -51,11 +51,11 @@ def select_schema(
         if size <= left or not chosen:
             chosen.add(name)
             left -= size
-    kept = tuple(tables[table.name] for table in schema.tables if table.name in chosen)
-    columns = {(table.name, column.name) for table in kept for column in table.columns}
+    shown = tuple(tables[table.name] for table in schema.tables if table.name in chosen)
+    columns = {(table.name, column.name) for table in shown for column in table.columns}
     keys = (k for k in schema.foreign_keys if (k.table, k.column) in columns)
     return replace(
-        schema, tables=kept, foreign_keys=tuple(k for k in keys if (k.other_table, k.other_column) in columns)
+        schema, tables=shown, foreign_keys=tuple(k for k in keys if (k.other_table, k.other_column) in columns)
     )
 
 
@@ -172,8 +172,8 @@ def _fewer_columns(table: Table, schema: Schema, words: Sequence[str], values: S
         key=lambda at: (table.columns[at].primary_key or table.columns[at].name in keys, scores[at], -at),
         reverse=True,
     )
-    kept = set(ordered[:MAX_COLUMNS])
-    return replace(table, columns=tuple(column for at, column in enumerate(table.columns) if at in kept))
+    shown = set(ordered[:MAX_COLUMNS])
+    return replace(table, columns=tuple(column for at, column in enumerate(table.columns) if at in shown))
 
 
 def _column_scores(table: Table, words: Sequence[str]) -> NDArray[np.float64]:

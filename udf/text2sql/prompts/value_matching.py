@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ....workers.database_schema import Schema
 from ....workers.sandbox.locked_duckdb import query
@@ -49,7 +50,7 @@ SINGLE_CAPITAL = re.compile(r"(?<![\w'’])[B-HJ-Z](?![\w'’])")  # A code such
 ENDS = ".,;:!?"  # Marks that end a phrase of a question, and may end a cell: Ph.D.
 MAX_CJK, MAX_PHRASES, MAX_NEAR = 12, 800, 40
 # A word in lower case may be a mistyped cell from this length on; from the second length on, with two errors.
-MIN_LOOSE, LONG_WORD, MAX_EDITS = 6, 8, 2
+MIN_LOOSE, LONG_WORD, MAX_EDITS, MIN_NEAR = 6, 8, 2, 3
 COMMON_WORDS = """
 a all an and any are as at be by do does each every find for from give had has have how i in is it its list many me
 more most name names no not number of on one or other show than that the their them there they this to was were
@@ -88,8 +89,11 @@ def match_values(question: str, schema: Schema) -> tuple[CellMatch, ...]:
     return tuple(dict.fromkeys([*(value for _, value in chosen), *near]))[:MAX_MATCHES]
 
 
+@lru_cache(maxsize=1 << 18)
 def fold(text: str) -> str:
-    """Return a text without case, accents and width: `Ｃafé` is `cafe`."""
+    """Return a text without case, accents and width, and marks at its ends: `Ｃafé` is `cafe`."""
+    if text.isascii():
+        return text.lower().strip(f" {ENDS}")
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return unicodedata.normalize("NFC", bare).strip(f" {ENDS}")
@@ -111,7 +115,7 @@ def near_cells(question: str, schema: Schema) -> list[CellMatch]:
     """Return the known cells that a phrase of the question has with other accents or width, or a typing error."""
     phrases, near = phrases_in(question, schema)
     words = [fold(word[0]) for word in WORD.finditer(question)]
-    exact, halves = set(phrases), {half for phrase in near for half in (phrase.start, phrase.end)}
+    exact, may_be_near = set(phrases), _half_matcher(near)
     found: list[tuple[int, CellMatch]] = []
     for table in schema.tables:
         for column in table.columns:
@@ -119,10 +123,23 @@ def near_cells(question: str, schema: Schema) -> list[CellMatch]:
                 folded = fold(cell)
                 if folded in exact or ("." in cell and _abbreviates(cell, words)):
                     found.append((0, (table.name, column.name, cell)))
-                elif len(folded) > 3 and any(folded.startswith(half) or folded.endswith(half) for half in halves):
+                elif may_be_near(folded):
                     edits = min((_edits(phrase, folded) for phrase in near), default=3)
                     found += [(edits, (table.name, column.name, cell))] if edits <= MAX_EDITS else []
     return [match for _, match in sorted(found, key=lambda pair: pair[0])]
+
+
+def _half_matcher(near: Sequence[NearPhrase]) -> Callable[[str], bool]:
+    """Return what says whether a folded cell has the first or the second half of one of the phrases."""
+    starts, ends = {phrase.start for phrase in near}, {phrase.end for phrase in near}
+    first, last = sorted({len(half) for half in starts}), sorted({len(half) for half in ends})
+
+    def matches(cell: str) -> bool:
+        if len(cell) <= MIN_NEAR:
+            return False
+        return any(cell[:size] in starts for size in first) or any(cell[-size:] in ends for size in last)
+
+    return matches
 
 
 def _abbreviates(cell: str, words: Sequence[str]) -> bool:

@@ -57,7 +57,7 @@ def test_a_key_is_needed_and_its_models_and_budget_hold(address: str, home: Path
 
     async def spent(client: Client) -> None:
         await client.call_tool("query", {"question": QUESTION})
-        with pytest.raises(MCPError, match="spent 1 calls of the 1"):
+        with pytest.raises(MCPError, match="used its budget: 1 of 1 calls"):
             await client.call_tool("query", {"question": "How many concerts are there in all?"})
 
     over_http(spent, address, add_key(home / "keys.yaml", "poor", max_calls=1, models=["paid"]))

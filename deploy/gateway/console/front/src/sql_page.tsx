@@ -19,6 +19,7 @@ const FUNCTIONS: [string, string][] = [
   ["ai_mask", "ai_mask(text, ['name', 'email'])"],
   ["ai_summarize", "ai_summarize(text)"],
   ["ai_agg", "ai_agg(text, 'What do these have in common?')"],
+  ["ai_best", "ai_best(list(text), 'the most useful')"],
   ["ai_similarity", "ai_similarity(text, 'late delivery')"],
   ["llm_chat", "llm_result(llm_chat('Say this in one word: ' || text))"],
 ];
