@@ -32,6 +32,7 @@ from .text.tokens import name_words
 
 VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
 VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
+PERIOD = re.compile(r"current_date|DATE '")  # What the SQL of a period has.
 BEAMS = 5
 # The model declines from this log-probability on; below it, its likeliest query is the answer.
 DECLINE_THRESHOLD = math.log(0.5)
@@ -170,6 +171,7 @@ class _Answer:
         self.question = mend_typos(question, grounds.words, links.cells.exact)
         self.phrases = cut_time_phrases(self.question, links.names)
         self.linked = link(self.phrases.rest, links, previous_turn(turns, links.names))
+        self.dropped_period = bool(turns and PERIOD.search(turns[-1][1])) and not self.phrases.words
         self.undated = False
         self.declined = 0.0
 
@@ -184,6 +186,7 @@ class _Answer:
         if sure < min_confidence or answerable(seen) < min_answerable:
             raise DeclinedError(unsure_reason(coverage))
         warnings = [f'nothing in the SQL stands for "{word}"' for word in coverage.unplaced]
+        warnings += ["the period of the previous answer is left out"] if self.dropped_period else []
         others = tuple(dict.fromkeys(draft.sql for draft in drafts[1:] if draft.sql != best.sql))
         return Parsed(
             best.sql, best.tree, len(self.linked.features), best.symbols, sure, others, tuple(warnings), tuple(seen)
