@@ -87,9 +87,10 @@ class SchemaContext:
     @cached_property
     def words(self) -> frozenset[str]:
         """The words of all names and comments, in lower case."""
-        items = [*self.names.columns, *self.names.tables]
-        texts = [text for item in items for text in (split_name(item.name)[-1], item.comment) if text]
-        return frozenset(word for text in texts for word in name_words(text))
+        texts = [split_name(table.name)[-1] for table in self.names.tables]
+        texts += [column.name for column in self.names.columns]
+        texts += [item.comment for item in self.names.tables] + [item.comment for item in self.names.columns]
+        return frozenset(word for text in texts if text for word in name_words(text))
 
     @cached_property
     def links(self) -> SchemaLinks:

@@ -114,7 +114,7 @@ def fit(asked: Sequence[Asked]) -> Rows:
     own = np.array([one.kind == "own" for one in asked])
     scores = np.column_stack([np.ones(own.sum()), seen[own] @ plain])
     shift, slope = _logistic(scores, right[own], weights[own], 1e-3)
-    coefficients = slope * plain
+    coefficients: Rows = slope * plain
     coefficients[0] += shift
     return coefficients
 

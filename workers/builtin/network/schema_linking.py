@@ -125,7 +125,8 @@ class SchemaLinks:
         self.column_tokens = [name_words(column.name) for column in names.columns]
         self.table_tokens = [name_words(split_name(table.name)[-1]) for table in names.tables]
         tokens = [*self.column_tokens, *self.table_tokens]
-        comments = [comment_words(item.comment) for item in (*names.columns, *names.tables)]
+        texts = [*(column.comment for column in names.columns), *(table.comment for table in names.tables)]
+        comments = [comment_words(text) for text in texts]
         self.matcher = NameMatcher(tokens, comments)
         self.features = [text_features((*words, *comment[:6])) for words, comment in zip(tokens, comments, strict=True)]
         self.vectors = [vector_rows((*words, *comment)) for words, comment in zip(tokens, comments, strict=True)]
