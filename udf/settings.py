@@ -37,6 +37,18 @@ class StatementOptions(BaseModel):
         None, ge=0, description="maximum number of input and output tokens of one statement"
     )
     llm_max_money: float | None = Field(None, ge=0, description="maximum cost of one statement, by `prices.yaml`")
+    llm_accuracy: float | None = Field(
+        None, gt=0, le=1, description="the share of a typed function's answers that must be the model's own"
+    )
+    llm_recall: float | None = Field(
+        None, gt=0, le=1, description="the share of the inputs of which the model says TRUE that must be TRUE"
+    )
+    llm_precision: float | None = Field(
+        None, gt=0, le=1, description="the share of the inputs that are TRUE of which the model must say so"
+    )
+    llm_confidence: float = Field(0.95, gt=0, lt=1, description="the probability that what was stated holds")
+    llm_helper: str | None = Field(None, description="a smaller model that answers where it is sure")
+    llm_proxy: str = Field("builtin_encoder", description="the model whose vectors a proxy learns from; 'off' for none")
 
 
 class Settings(StatementOptions):

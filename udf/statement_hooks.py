@@ -20,11 +20,14 @@ from .session.session import Session, find_session
 from .session.statement import Statement
 from .variables import options_from_variables, read_variables
 
-READS_CATALOG_PATTERN = re.compile(r"\b(text2sql|text2sql_detail|ask|llm_estimate)\s*\(", re.IGNORECASE)
-ESTIMATE_PATTERN = re.compile(r"\bllm_estimate\s*\(", re.IGNORECASE)
+READS_CATALOG_PATTERN = re.compile(
+    r"\b(text2sql|text2sql_detail|ask|guarded_query|llm_estimate|ai_explain)\s*\(", re.IGNORECASE
+)
+ESTIMATE_PATTERN = re.compile(r"\b(llm_estimate|ai_explain)\s*\(", re.IGNORECASE)
 SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
 ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
 
+STATEMENT_CHARACTERS = 10_000  # Of a statement that `llm_calls()` shows.
 CACHED_BYTES_SQL = """
     SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()
     WHERE tag IN ('BASE_TABLE', 'METADATA', 'EXTERNAL_FILE_CACHE')
@@ -80,6 +83,7 @@ def statement_scope(
         session.own_transaction.release_count(connection)
         this = weakref.ref(connection)
         session.statement = Statement(functools.partial(_interrupt, this), functools.partial(_cached_bytes, this))
+        session.statement.scope.statement = text[:STATEMENT_CHARACTERS]
         session.answers = LiveAnswers(session)
         with translated_errors(session):
             if planned:
@@ -126,12 +130,32 @@ def _before_statement(connection: duckdb.DuckDBPyConnection, session: Session, t
         session.variables = None
     if READS_CATALOG_PATTERN.search(text):
         from .text2sql.schema.catalog import read_catalog
+        from .text2sql.schema.data_frames import caller_frame, with_data_frames
 
-        session.catalog = read_catalog(connection)
+        session.catalog = with_data_frames(connection, read_catalog(connection), caller_frame())
+        _open_database(connection, session)
     if ESTIMATE_PATTERN.search(text):
-        from .planner.estimate import estimates_for_statement
+        from .planner.explain import explanations_for_statement
 
-        session.estimates = estimates_for_statement(connection, session, text, parameters)
+        explanations_for_statement(connection, session, text, parameters)
+
+
+def _open_database(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
+    """Find the files of the database, and let generated SQL be tried on a second connection where it sees the same."""
+    from .planner.prefetch import in_transaction
+    from .planner.run_query import QueryRunner, database_files
+    from .text2sql.prompts.cell_index import cell_finder
+
+    assert session.catalog is not None, "the caller has read it"
+    session.database_files = database_files(connection)
+    opened = functools.partial(_second_connection, weakref.ref(connection))
+    alone = in_transaction(connection)
+    session.run_query = None if alone else QueryRunner(opened, session.catalog)
+    session.find_cells = None if alone else cell_finder(opened, session.database_files)
+
+
+def _second_connection(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection | None:
+    return None if (alive := connection()) is None else duckdb.DuckDBPyConnection.cursor(alive)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,12 @@ EXAMPLES = {
     "llm_max_calls": "2000",
     "llm_max_tokens": "1000000",
     "llm_max_money": "0.5",
+    "llm_accuracy": "0.95",
+    "llm_recall": "0.9",
+    "llm_precision": "0.9",
+    "llm_confidence": "0.95",
+    "llm_helper": "'small'",
+    "llm_proxy": "'builtin_encoder'   ('off')",
 }
 TYPO_CUTOFF = 0.9
 """How alike two names are when one is held to be the other, mistyped."""

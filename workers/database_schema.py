@@ -20,6 +20,7 @@ class Column:
         comment: from the catalog.
         examples: a few of its values as text, shown in the prompt.
         values: distinct values (more than `examples`) to match a question's words with; never all in the prompt.
+        complete: whether `values` are all values of the column.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Column:
     comment: str = ""
     examples: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ QuackLLMError
 ├── MemoryLimitError      `ask` exceeded its memory limit
 ├── SandboxLimitError     what the sandbox computed exceeded its memory, time or size limit
 ├── BudgetError           a statement has used up the calls, tokens or money that it was given
+├── BatchPendingError     a statement needs answers of a batch that has not ended
 ├── DatabaseError         a database cannot be reached, or refuses a statement
 ├── CancelledError        a statement was interrupted; its user sees KeyboardInterrupt or DuckDB's InterruptException
 └── StoreError            the call store cannot be used
@@ -169,6 +170,12 @@ class BudgetError(QuackLLMError):
         self.variable = variable
         self.limit = limit
         self.spent = spent
+
+
+class BatchPendingError(QuackLLMError):
+    """A statement needs answers of a batch that the service has not ended; the batch goes on without this process."""
+
+    retryable = True
 
 
 class DatabaseError(QuackLLMError):

@@ -42,6 +42,7 @@ class Request(Struct, frozen=True, gc=False):
     top_logprobs: int = 0
     # Whether a service that refuses `response_format`, `max_tokens` or logprobs may be sent the request without them.
     best_effort: bool = False
+    function: str = ""  # The SQL function that makes it, for `llm_calls()`; it changes nothing.
 
     @staticmethod
     def of(text: str) -> Request:

@@ -72,6 +72,11 @@ class Options(BaseModel):
         given = self.model_dump(exclude_defaults=True, exclude={"timeout_seconds"}, mode="json")
         return json.dumps(given, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
+    def with_changes(self, **changes: Any) -> Options:
+        """Return these options with some changed. `model_copy` would also copy the cached keys of the old ones."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return Options.model_construct(self.model_fields_set | changes.keys(), **(given | changes))
+
     def __hash__(self) -> int:
         return hash(self.canonical_json)
 
@@ -105,7 +110,7 @@ def read_options(given: dict[str, Any]) -> Options:
     except (ValidationError, json.JSONDecodeError) as error:
         raise _wrong_value(error) from error
     if passed_on:
-        options = options.model_copy(update={"extra": {**options.extra, **passed_on}})
+        options = options.with_changes(extra={**options.extra, **passed_on})
     check_extra(options.extra)
     check_encodable(options.response_format, "response_format")
     return options

@@ -6,12 +6,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Literal
 
 import duckdb
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.tokenizer_core import TokenType
 
-from ...udf.connection import Connection, connect
+from ...udf.connection import Connection, connect, use_batches
 from ...udf.open_errors import open_error
 from ...udf.session.progress_log import log_line
 from ...workers.atomic_files import atomic_write
@@ -35,6 +36,8 @@ class BatchJob:
         model: the default model.
         cluster: the Ray cluster that has the models; None: this process.
         read_only: open the database for reading only.
+        batch: send calls through the services' batch APIs, and 'wait' for the answers, or 'send' them and stop; None:
+            call the services at once.
     """
 
     sql: str
@@ -44,6 +47,7 @@ class BatchJob:
     model: str | None
     cluster: str | None
     read_only: bool = False
+    batch: Literal["wait", "send"] | None = None
 
 
 def run_job(job: BatchJob) -> int:
@@ -82,6 +86,8 @@ def open_connection(job: BatchJob) -> Connection:
         raise open_error(job.database, error, ": --read-only") from error
     if not sys.stderr.isatty():
         connection.execute("SET VARIABLE llm_progress = 'log'")
+    if job.batch:
+        use_batches(connection, log_line, wait=job.batch == "wait")
     return connection
 
 

@@ -74,10 +74,18 @@ COMMANDS = {
     "chat": LazyCommand("chat", "chat", QUERIES, "Talk to a model; the answer is printed as it arrives."),
     "sql": LazyCommand("sql", "sql", QUERIES, "Run SQL with the LLM functions: a prompt, a statement, or a script."),
     "text2sql": LazyCommand("text2sql", "text2sql", QUERIES, "Turn a question about a database into SQL, and run it."),
+    "prompt": LazyCommand(
+        "prompt", "prompt", QUERIES, "Show the prompts that a statement would send, whole; nothing is sent."
+    ),
+    "notes": LazyCommand(
+        "notes", "notes", QUERIES, "Write first notes on a database, or show what a model reads of them."
+    ),
+    "examples": LazyCommand("examples", "examples", QUERIES, "Keep, list and remove questions with verified SQL."),
     "run": LazyCommand("run", "run", QUERIES, "Run a batch of SQL: a script, or one SELECT from a file to a file."),
     "serve": LazyCommand(
         "serve", "serve", QUERIES, "Serve every deployed model over HTTP: OpenAI's dialect, text2sql, Byzer's REST."
     ),
+    "mcp": LazyCommand("mcp", "mcp", QUERIES, "Let an agent search and query databases: an MCP server, read-only."),
     "keys": LazyCommand("keys", "keys", QUERIES, "Make, list and remove the gateway's API keys."),
     "prepare": LazyCommand("prepare", "prepare", TRAINING, "Make training data for `quackllm finetune`."),
     "finetune": LazyCommand("train", "finetune", TRAINING, "Fine-tune a model on questions and answers."),
@@ -87,7 +95,7 @@ COMMANDS = {
     "merge": LazyCommand("train", "merge", TRAINING, "Merge a LoRA adapter into its base."),
     "export": LazyCommand("export", "export", TRAINING, "Write a model for other programs: safetensors, or a GGUF."),
     "evaluate": LazyCommand(
-        "evaluate", "evaluate", TRAINING, "Count how many questions of a suite are answered right."
+        "evaluate", "evaluate", TRAINING, "Count how many questions of a suite the function text2sql answers right."
     ),
 }
 

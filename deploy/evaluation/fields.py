@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ...udf.text2sql.confidence.calibration import expected_calibration_error, reliability, risk_at_coverage
 from ...udf.text2sql.evaluation.difficulty import spider_difficulty
 from ...udf.text2sql.evaluation.report import Comparison, Report
 from ...udf.text2sql.evaluation.scoring import OUTCOMES, RIGHT, ScoredAnswer
@@ -30,6 +31,12 @@ def _model_fields(report: Report) -> dict[str, Any]:
         "unasked": report.unasked,
         "accuracy": report.accuracy(),
         "parts": {name: part_fields(part) for name, part in report.parts().items()},
+        "lenient_accuracy": report.lenient_accuracy(),
+        "calibration": {
+            "ece": expected_calibration_error(report.confidences()),
+            "reliability": reliability(report.confidences()),
+            "risk_at_coverage": risk_at_coverage(report.confidences()),
+        },
         "errors": dict(report.codes()),
         "bound_or_declined": report.bind_rate(),
         "input_tokens": input_tokens,
@@ -57,6 +64,8 @@ def answer_fields(report: Report, scored: ScoredAnswer) -> dict[str, Any]:
         **({"dialogue": question.dialogue, "turn": question.turn} if question.dialogue is not None else {}),
         "question": question.question,
         "outcome": scored.outcome,
+        "lenient": scored.lenient,
+        "confidence": answer.confidence,
         "gold": question.sql,
         "sql": answer.sql,
         "difficulty": spider_difficulty(question.sql),

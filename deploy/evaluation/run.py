@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ...udf.calls.prices import add_cost
 from ...udf.session.statement import FailedRowsWarning
 from ...udf.settings import StoreMode
+from ...udf.text2sql.confidence.calibration import fit
+from ...udf.text2sql.confidence.score import save_calibration
 from ...udf.text2sql.evaluation.client import Text2SqlClient
 from ...udf.text2sql.evaluation.databases import QuestionDatabases
 from ...udf.text2sql.evaluation.datasets import DATA_VARIABLE, list_suites, using_sample
@@ -28,7 +30,7 @@ from ...workers.serving.fleet import BUILTIN_TEXT2SQL, find_model
 from ..console import pluralize, print_line, show_json, stderr, stdout
 from .fields import answer_fields, report_fields
 from .page import render_page
-from .tables import accuracy_table, cost_table, outcome_table
+from .tables import accuracy_table, confidence_table, cost_table, outcome_table
 
 # A shell's exit code for a command that Ctrl-C ended.
 EXIT_INTERRUPTED = 130
@@ -63,6 +65,11 @@ def run_evaluation(
     limit: int | None = None,
     seed: int | None = None,
     store: StoreMode | None = None,
+    notes: str | None = None,
+    examples: int = 0,
+    votes: int = 1,
+    ablate: bool = False,
+    calibrate: bool = False,
 ) -> int:
     """Evaluate models on a suite, print the result, and return the exit code.
 
@@ -77,6 +84,9 @@ def run_evaluation(
         limit: at most so many questions or conversations.
         seed: draw them at random; None: evenly spread.
         store: the mode of the call store; None: that of the settings.
+        notes, examples, votes: as in `text2sql`.
+        ablate: evaluate each model also without each of these, in the same table.
+        calibrate: keep the calibration that fits each model's outcomes.
 
     Returns:
         0; 1: no question could be scored; 130: Ctrl-C ended it.
@@ -90,8 +100,12 @@ def run_evaluation(
         raise SetupError(f"{suite_name} contains no question", hint=_first_skipped(suite))
     for model in models:
         find_model(connect_fleet(cluster), model)
-    reports = _evaluate(suite, models or [""], cluster, gold_history, store)
+    full = [Text2SqlClient(model or None, cluster, store, notes, examples, votes) for model in models or [""]]
+    clients = [each for client in full for each in (_ablations(client) if ablate else [client])]
+    reports = _evaluate(suite, clients, gold_history)
     _add_costs(reports, cluster)
+    if calibrate:
+        _save_calibration(reports)
     compared = comparisons(reports)
     if outputs.folder:
         write_folder(outputs.folder, reports, compared)
@@ -110,9 +124,21 @@ def _first_skipped(suite: Suite) -> str:
     return f"line {suite.left_out[0].line}: {suite.left_out[0].why}" if suite.left_out else ""
 
 
-def _evaluate(
-    suite: Suite, models: Sequence[str], cluster: str | None, gold_history: bool, store: StoreMode | None
-) -> list[Report]:
+def _ablations(client: Text2SqlClient) -> list[Text2SqlClient]:
+    """Return a client with all its options, without each one of them, and with none."""
+    plain: dict[str, Any] = {"notes": None, "examples": 0, "votes": 1}
+    used = [name for name, value in plain.items() if getattr(client, name) != value]
+    fewer = [replace(client, **{name: plain[name]}) for name in used] if len(used) > 1 else []
+    return [client, *fewer, *([replace(client, **plain)] if used else [])]
+
+
+def _save_calibration(reports: Sequence[Report]) -> None:
+    fitted = {report.model: fit(report.confidences()) for report in reports if report.confidences()}
+    if fitted:
+        print_line(f"calibration of {', '.join(fitted)} kept in {save_calibration(fitted)}")
+
+
+def _evaluate(suite: Suite, clients: Sequence[Text2SqlClient], gold_history: bool) -> list[Report]:
     """Evaluate one model after the other; Ctrl-C skips the rest. The reference SQL runs once for all of them."""
     reports: list[Report] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -123,15 +149,16 @@ def _evaluate(
     ):
         warnings.simplefilter("ignore", FailedRowsWarning)
         gold = GoldAnswers(databases)
-        for model in models:
-            bar = progress.add_task(f"{suite.name} {model}".strip(), total=len(suite.questions))
+        for client in clients:
+            label = " ".join(filter(None, (client.model, client.label)))
+            bar = progress.add_task(f"{suite.name} {label}".strip(), total=len(suite.questions))
 
             def advance(count: int, bar: Any = bar) -> None:
                 progress.advance(bar, count)
 
-            client = Text2SqlClient(model or None, cluster, store)
             report = evaluate_suite(client, suite, gold, gold_history=gold_history, progress=advance)
-            report.model = model or _default_model(report)
+            named = client.model or _default_model(report)
+            report.model = f"{named}, {client.label}" if client.label and len(clients) > 1 else named
             reports.append(report)
             if report.unasked:
                 break
@@ -147,7 +174,7 @@ def _add_costs(reports: Sequence[Report], cluster: str | None) -> None:
     deployed = {BUILTIN_TEXT2SQL.name: BUILTIN_TEXT2SQL, **connect_fleet(cluster).deployed()}
     for report in reports:
         tokens = dict(zip(("input_tokens", "output_tokens"), report.tokens(), strict=True))
-        engine = deployed[report.model].type if report.model in deployed else ""
+        engine = deployed[name].type if (name := report.model.split(",")[0]) in deployed else ""
         row: dict[str, Any] = {"model": report.model, "engine": engine, **tokens}
         add_cost([row])
         report.money = row["money"]
@@ -179,6 +206,8 @@ def _show(reports: Sequence[Report], compared: Sequence[Comparison]) -> None:
             counts = ", ".join(f"{count} × {code}" for code, count in codes.most_common())
             print_line(f"{report.model}, errors: {counts}")
     stdout.print(cost_table(reports))
+    if any(report.confidences() for report in reports):
+        stdout.print(confidence_table(reports))
     for pair in compared:
         print_line(f"{pair.one} and {pair.other}: {pair}")
     left_out = reports[0].left_out

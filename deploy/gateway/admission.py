@@ -70,6 +70,11 @@ class RequestContext:
             raise GatewayError(403, message, code="model_not_allowed", param="model")
         return spec
 
+    @property
+    def is_admin(self) -> bool:
+        """Whether it may see all keys and the cost of all calls."""
+        return self.admitted is None or self.admitted.key.admin
+
     def may_call(self, name: str) -> bool:
         """Whether the key may call this model."""
         return self.admitted is None or self.admitted.key.models is None or name in self.admitted.key.models
@@ -186,5 +191,22 @@ async def admit_request(
             await context.settle(spending)
 
 
+async def identify_request(
+    request: HttpRequest, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+) -> RequestContext:
+    """Refuse a request without a valid key; one whose key has nothing left to spend may still read.
+
+    Raises:
+        GatewayError: 401.
+    """
+    gateway = find_gateway(request)
+    found = await gateway.ledger.call(Ledger.identify, key_digest(shown.credentials.strip()) if shown else None)
+    if isinstance(found, Refusal):
+        raise refused(found)
+    return RequestContext(gateway, found)
+
+
+# The parameter of a route that calls no model, e.g. one that shows what is left of a budget.
+Identified = Annotated[RequestContext, Depends(identify_request)]
 # The parameter of a route that calls models: `async def route(visit: Admitted, …)`.
 Admitted = Annotated[RequestContext, Depends(admit_request)]

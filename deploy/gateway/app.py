@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import APIRouter, FastAPI
 
 from ... import __version__
 from .byzer.routes import router as byzer
 from .chat2db.routes import router as chat2db
+from .console.overview import router as console_overview
+from .console.page import router as console_page
+from .console.questions import router as console_questions
+from .console.statements import router as console_statements
 from .docs_pages import DESCRIPTION, add_pages
 from .error_handlers import add_error_handlers
 from .error_styles import error_styles
@@ -23,8 +27,17 @@ from .settings import GatewaySettings
 from .state import Gateway
 from .text2sql import router as questions
 
+try:
+    from .mcp import routes as mcp
+except ModuleNotFoundError as error:  # The extra `mcp` is not installed.
+    if not (error.name or "").startswith("mcp"):
+        raise
+    mcp = None  # type: ignore[assignment]
+
 # Each router has its own file; a route that calls models takes `context: Admitted`.
-ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer)
+CONSOLE: tuple[APIRouter, ...] = (console_page, console_overview, console_questions, console_statements)
+ROUTERS: tuple[APIRouter, ...] = (chat, embeddings, models, health, questions, chat2db, byzer, *CONSOLE)
+ROUTERS += (mcp.router,) if mcp is not None else ()
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -37,7 +50,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with mcp.serving_mcp(app, gateway) if mcp is not None else nullcontext():
+            yield
         gateway.close()
 
     app = FastAPI(

@@ -97,9 +97,24 @@ CHINESE: dict[str, str] = {
     "one of `databases.yaml`; left out: the only one there": "`databases.yaml` 中的一个；省略时为其中唯一的一个",
     "the SQL dialect, with `db_schema`; left out: DuckDB's": "只有 `db_schema` 时要写的 SQL 方言；省略时为 DuckDB",
     "additional information for the model": "模型还应知道的参考信息",
-    "left out: the only one deployed, else the built-in one": "省略时为唯一已部署的模型，否则为内置模型",
+    "left out: the only one deployed, else the built-in one; several with commas vote": (
+        "省略时为唯一已部署的模型，否则为内置模型；用逗号分隔的多个模型会投票"
+    ),
+    "Markdown on the data, beside the notes that the database has": "关于数据的 Markdown 说明，补充数据库已有的说明",
+    "how many verified examples the model is shown": "给模型看多少个已核实的示例",
+    "how many answers are drawn at most; the largest group wins": "最多抽取多少个答案；数量最多的一组胜出",
+    "return `confidence`, `alternatives`, `warnings` and `prompt` too": (
+        "同时返回 `confidence`、`alternatives`、`warnings` 和 `prompt`"
+    ),
+    "a deployed model that makes embeddings": "能生成向量的已部署模型",
+    "The body of `POST /v1/embeddings`.": "`POST /v1/embeddings` 的请求体。",
     "run the SQL on the database, which it cannot change": "在数据库上执行该 SQL；它不能修改数据库",
     "maximum number of rows that `run` returns": "`run` 最多返回的行数",
+    # MCP
+    "The Model Context Protocol": "模型上下文协议（MCP）",
+    "Answer a client of the Model Context Protocol (streamable HTTP, without sessions).": (
+        "回答模型上下文协议的客户端（可流式 HTTP，无会话）。"
+    ),
     # Chat2DB
     "Chat2DB's custom AI": "Chat2DB 的自定义 AI",
     "Return a plain JSON string; a chat model gets the prompt unchanged, others the question in their own form.": (

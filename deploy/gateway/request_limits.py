@@ -14,6 +14,7 @@ from .errors import GatewayError
 from .metrics import Metrics
 from .settings import GatewaySettings
 
+OTHER_SITES = frozenset({"cross-site", "same-site"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -36,7 +37,7 @@ class RequestLimitsMiddleware:
         started = perf_counter()
         with self._metrics.in_flight.track_inprogress():
             try:
-                self._check(Headers(scope=scope))
+                self._check(scope["method"], Headers(scope=scope))
                 await self._app(scope, exchange.receive, exchange.send)
             except GatewayError as error:
                 await reply_error(scope, error)(scope, receive, exchange.send)
@@ -44,7 +45,7 @@ class RequestLimitsMiddleware:
                 self.held_bytes -= exchange.read
                 self._metrics.count(scope, exchange.status, perf_counter() - started)
 
-    def _check(self, headers: Headers) -> None:
+    def _check(self, method: str, headers: Headers) -> None:
         """Refuse requests of other sites' web pages, and bodies that are too large.
 
         Raises:
@@ -56,7 +57,7 @@ class RequestLimitsMiddleware:
             hint = "quackllm serve --host-name NAME allows another name"
             raise GatewayError(421, f"this gateway is not called {name!r}; {hint}", code="unknown_host")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if (origin is not None and urlsplit(origin).netloc != host) or _from_another_site(method, headers):
             raise GatewayError(403, "a web page of another site may not send requests", code="cross_origin")
         length = headers.get("content-length", "")
         self.check_size(int(length) if length.isdigit() else 0)
@@ -78,6 +79,15 @@ class RequestLimitsMiddleware:
             raise GatewayError(
                 503, "the requests in flight are too large in total", code="overloaded", retry_after_seconds=1
             )
+
+
+def _from_another_site(method: str, headers: Headers) -> bool:
+    """Whether a page of another site sends it, as images and scripts, which carry no `Origin`; links may be followed.
+
+    Source: https://www.w3.org/TR/fetch-metadata/; another port of this machine is `same-site`.
+    """
+    is_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+    return headers.get("sec-fetch-site") in OTHER_SITES and not is_link
 
 
 class LimitedExchange:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ...workers.errors import SetupError
 from ...workers.home import home_folder
@@ -24,6 +24,7 @@ class GatewaySettings(BaseModel):
     cluster: str | None = Field(None, description="Ray's address, or 'auto'; left out: models answer in this process")
     keys: Path | None = Field(None, description="the file of API keys; left out: `keys.yaml` in QUACKLLM_HOME")
     databases: Path | None = Field(None, description="names and URLs; left out: `databases.yaml` in QUACKLLM_HOME")
+    database_urls: dict[str, SecretStr] = Field({}, description="names and URLs, in place of the file")
     replicas: int = Field(2, ge=1, description="gateways on a cluster")
     most_body_bytes: int = Field(
         8 << 20, ge=1024, description="maximum size of a request's body; a larger one gets 413"
@@ -48,9 +49,9 @@ class GatewaySettings(BaseModel):
         return self.keys or home_folder() / "keys.yaml"
 
     @property
-    def databases_path(self) -> Path:
-        """The file of the databases that can be queried."""
-        return self.databases or home_folder() / "databases.yaml"
+    def databases_path(self) -> Path | None:
+        """The file of the databases that can be queried; None: only those of `database_urls`."""
+        return self.databases or (None if self.database_urls else home_folder() / "databases.yaml")
 
     @property
     def statement_limits(self) -> Limits:

@@ -35,7 +35,7 @@ class Gateway:
         self.client = CachingClient(self.fleet, open_store(self.fleet))
         self.ledger = open_shared_ledger(settings.keys_path, settings.cluster)
         self.metrics = Metrics()
-        self.databases = Databases(settings.databases_path, settings.statement_limits)
+        self.databases = Databases(settings.databases_path, settings.statement_limits, settings.database_urls)
         # Requests in flight in this process, by the name of their key.
         self.in_flight: Counter[str | None] = Counter()
         self._models: Mapping[str, ModelSpec] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,11 +14,14 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 from sqlglot.errors import SqlglotError
 
+from ...udf.planner.questions import read_background
 from ...udf.settings import StoreMode
 from ...udf.text2sql.checks.transpile import find_dialect, transpile
-from ...udf.text2sql.pipeline import TargetCheck, generate_sql
+from ...udf.text2sql.confidence.query_rows import RunQuery
+from ...udf.text2sql.draw import SqlModel, TargetCheck
+from ...udf.text2sql.pipeline import Effort, generate_sql
 from ...udf.text2sql.prompts.formats import format_for_model
-from ...udf.text2sql.result import Text2SqlResult
+from ...udf.text2sql.result import MAX_EXAMPLES, MAX_VOTES, QuestionKey, Text2SqlResult
 from ...udf.text2sql.schema.resolve import ResolvedSchema, resolve_schema
 from ...workers.database_schema import Schema
 from ...workers.deployments.spec import ModelSpec
@@ -59,7 +62,17 @@ class QuestionBody(RequestModel):
     evidence: str | None = Field(
         None, max_length=MAX_QUESTION_CHARACTERS, description="additional information for the model"
     )
-    model: str | None = Field(None, description="left out: the only one deployed, else the built-in one")
+    notes: str | None = Field(
+        None,
+        max_length=MAX_SCHEMA_CHARACTERS,
+        description="Markdown on the data, beside the notes that the database has",
+    )
+    examples: int = Field(0, ge=0, le=MAX_EXAMPLES, description="how many verified examples the model is shown")
+    votes: int = Field(1, ge=1, le=MAX_VOTES, description="how many answers are drawn at most; the largest group wins")
+    model: str | None = Field(
+        None, description="left out: the only one deployed, else the built-in one; several with commas vote"
+    )
+    detail: bool = Field(False, description="return `confidence`, `alternatives`, `warnings` and `prompt` too")
     run: bool = Field(False, description="run the SQL on the database, which it cannot change")
     max_rows: int = Field(100, ge=1, le=10_000, description="maximum number of rows that `run` returns")
 
@@ -70,16 +83,24 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     opened = choose_database(visit, body.database, body.db_schema)
     if body.run and opened is None:
         raise RequestError("`run` needs a database", hint="name a `database` of databases.yaml")
-    target = QuestionTarget(visit, await text2sql_model(visit, body.model), opened, body.db_schema or "", body.dialect)
+    names = [name.strip() for name in (body.model or "").split(",") if name.strip()]
+    specs = [await text2sql_model(visit, name) for name in names]
+    spec, *others = specs or [await text2sql_model(visit, None)]
+    target = QuestionTarget(visit, spec, opened, body.db_schema or "", body.dialect, tuple(others))
     messages = [Message("system", body.evidence)] if body.evidence else []
-    detail = await target.answer(Request((*messages, Message("user", body.question))), request)
+    question = Request((*messages, Message("user", body.question)))
+    key = QuestionKey(question, notes=body.notes, examples=body.examples, votes=body.votes)
+    detail = await target.answer(key, store_mode(request))
     reply: dict[str, Any] = {"sql": detail.sql, "error": _failure_fields(detail.error), "bound": detail.bound}
+    if body.detail:
+        reply |= {"confidence": detail.confidence, "alternatives": list(detail.alternatives)}
+        reply |= {"warnings": list(detail.warnings), "prompt": detail.prompt}
     if detail.left_out:
         reply["left_out"] = list(detail.left_out)
     if not (body.run and opened and detail.sql is not None):
         return JSONResponse(reply)
     try:
-        rows = await asyncio.to_thread(opened.database.run, detail.sql, body.max_rows)
+        rows = await opened.database.run_async(detail.sql, body.max_rows)
     except DatabaseError as error:
         return JSONResponse(reply | {"error": {"code": "database", "message": error.message, "retryable": False}})
     text = json.dumps({**reply, "columns": rows.columns}, ensure_ascii=False).removesuffix("}")
@@ -124,8 +145,23 @@ async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """One request to a model for a question, and what came back.
+
+    Args:
+        request: everything that was sent.
+        answer: the model's.
+        calls: how many calls it needed; 0: the answer came from the call store.
+    """
+
+    request: Request
+    answer: Answer
+    calls: int
+
+
+@dataclass(frozen=True)
 class QuestionTarget:
-    """The model and the schema for a question.
+    """The model and the schema for a question; `exchanges` holds what was sent for it so far.
 
     Args:
         visit: the admitted request.
@@ -133,6 +169,7 @@ class QuestionTarget:
         opened: the database; None: only the schema's text.
         db_schema: DDL, M-Schema, table names, or '' for the whole database.
         dialect: the SQL to write; None: the database's, or DuckDB's.
+        others: further models, which vote.
     """
 
     visit: RequestContext
@@ -140,8 +177,10 @@ class QuestionTarget:
     opened: Opened | None
     db_schema: str
     dialect: str | None
+    others: tuple[ModelSpec, ...] = ()
+    exchanges: list[Exchange] = field(default_factory=list)
 
-    async def answer(self, question: Request, request: HttpRequest) -> Text2SqlResult:
+    async def answer(self, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
         """Return the SQL in the database's dialect, checked by its EXPLAIN; or the reason why there is none.
 
         Raises:
@@ -152,16 +191,32 @@ class QuestionTarget:
         """
         schema = await self._schema()
         seconds = self.visit.gateway.settings.request_seconds
-        complete = functools.partial(self._complete, store_mode(request))
+        first, *others = (
+            SqlModel(format_for_model(spec), functools.partial(self._complete, spec, mode))
+            for spec in (self.spec, *self.others)
+        )
+        opened = self.opened if schema.from_catalog else None
+        files, find = (opened.files, opened.find_cells) if opened else ((), None)
+        background = await asyncio.to_thread(read_background, question, schema, files, files_allowed=False)
+        run = self._run_query(schema, question.votes)
+        effort = Effort(background, question.votes, run, find, tuple(others))
         try:
             async with asyncio.timeout(seconds):
                 fit = self._fit(schema.schema)
-                return await generate_sql(question, schema, format_for_model(self.spec), complete, fit=fit)
+                return await generate_sql(question.request, schema, first.form, first.complete, fit=fit, effort=effort)
         except TimeoutError as error:
             raise timeout_error(seconds) from error
 
-    async def _complete(self, mode: StoreMode, wanted: Request) -> Answer:
-        (answer,), _ = await complete_in_parts(self.visit, self.spec, [wanted], mode)
+    def _run_query(self, schema: ResolvedSchema, votes: int) -> RunQuery | None:
+        """Return what runs SQL to check its rows: on a file always, on a server only for a vote."""
+        if self.opened is None or not schema.from_catalog:
+            return None
+        database = self.opened.database
+        return database.try_run if votes > 1 or database.dialect in ("duckdb", "sqlite") else None
+
+    async def _complete(self, spec: ModelSpec, mode: StoreMode, wanted: Request) -> Answer:
+        (answer,), calls = await complete_in_parts(self.visit, spec, [wanted], mode)
+        self.exchanges.append(Exchange(wanted, answer, calls))
         if answer.error and (answer.error.status or answer.error.retryable):
             raise_for_failure(answer)  # The service failed. (If the model declines the question, that is an answer.)
         return answer

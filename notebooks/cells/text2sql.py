@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import TYPE_CHECKING, Any
 
 from ... import Connection
 from ...udf.conversation_tables import check_turn_name, load_history, save_turn
 from ...udf.functions.text2sql import DETAIL_SQL
+from ...udf.kept_examples import keep_example
 from ...udf.text2sql.schema.ddl import is_ddl
 from ...workers.errors import ProviderError, RequestError
+from ...workers.sql_text import quote_literal
 from ..display.answers import format_tokens
 from ..display.charts import chart_for
 from ..display.html import FAINT, MONO, WRAP, Bundle, div, mime_bundle, muted
@@ -23,17 +26,20 @@ if TYPE_CHECKING:
 DETAIL = """
     SELECT text2sql_detail(
         llm_param({'instruction': $question, 'history': $history::VARCHAR}),
-        schema := $schema::VARCHAR, model := $model::VARCHAR
+        schema := $schema::VARCHAR, model := $model::VARCHAR, notes := $notes::VARCHAR,
+        examples := $examples::INTEGER, votes := $votes::INTEGER
     )
 """
 MAX_ROWS = 10_000
+UNSURE = 0.5  # Below this confidence the cell warns.
 
 
 class QuestionAnswer:
     """The answer to a question: the SQL, its rows if it ran, and its usage."""
 
-    def __init__(self, detail: dict[str, Any], rows: Result | None) -> None:
+    def __init__(self, detail: dict[str, Any], rows: Result | None, *, show_prompt: bool = False) -> None:
         self.detail = detail
+        self.show_prompt = show_prompt
         self.sql: str = detail["sql"]
         self.rows = rows
 
@@ -55,8 +61,15 @@ class QuestionAnswer:
             return mime_bundle(div(code + muted(note), css_class="question"), f"{self.sql}\n{note}")
         rows = self.rows.bundle()
         chart = chart_for(self.rows.arrow) or ""
-        html = div(code + rows["text/html"] + chart + muted(self._usage_line()), css_class="question")
-        return mime_bundle(html, "\n".join([self.sql, rows["text/plain"], self._usage_line()]))
+        notes = "".join(map(muted, self._doubts()))
+        prompt = _folded("prompt", self.detail["prompt"]) if self.show_prompt else ""
+        shown = div(code + rows["text/html"] + chart + notes + muted(self._usage_line()) + prompt, css_class="question")
+        return mime_bundle(shown, "\n".join([self.sql, rows["text/plain"], *self._doubts(), self._usage_line()]))
+
+    def _doubts(self) -> list[str]:
+        """Return what speaks against the answer."""
+        unsure = ["unsure of this answer"] if self.detail["confidence"] < UNSURE else []
+        return [f"⚠ {text}" for text in (*unsure, *self.detail["warnings"])]
 
     def _usage_line(self) -> str:
         attempts, usage = self.detail["attempts"], self.detail["usage"]
@@ -74,7 +87,7 @@ def ask_question(
     Args:
         shell: gets the cell to edit.
         notebook: its connection and variables.
-        given: the options that were written: `model`, `schema`, `input`, `output`, `rows`.
+        given: the options that were written, as `magic_options.TEXT2SQL` lists them.
         text: the question.
         edit: put the SQL into the next cell.
 
@@ -84,22 +97,27 @@ def ask_question(
     """
     if not text.strip():
         raise RequestError("there is no question", hint="write the question in the cell")
-    connection, output_turn, max_rows = notebook.connection(), given.get("output"), _max_rows(given)
+    connection, output_turn, max_rows = notebook.connection(), given.get("output"), _number(given, "rows", MAX_ROWS)
     if output_turn is not None:
         check_turn_name(connection, output_turn)
     detail = _detail(connection, given, text)
     if detail["sql"] is None:
         error = detail["error"]
         hint = "rephrase the question, or name the tables: --schema 'singer, concert'"
+        if error["code"] == "unclear":
+            hint = "put the answer into the question; with --output, continue it: --input"
         raise ProviderError(error["message"], code=error["code"], hint=hint)
     if output_turn is not None:
         save_turn(connection, output_turn, detail, DETAIL_SQL)
+    if "keep" in given:
+        keep_example(connection, text.strip(), detail["sql"])
     if edit and detail["sql"] not in notebook.suggested_sql:
         notebook.suggested_sql.add(detail["sql"])
         shell.set_next_input(f"%%sql\n{detail['sql']}", replace=False)
     can_run = detail["bound"] and not _is_description(given.get("schema", ""))
-    query = f"SELECT * FROM ({detail['sql']}\n) AS answer LIMIT {max_rows}"
-    answer = QuestionAnswer(detail, run(connection, query) if can_run else None)
+    query = f"FROM guarded_query({quote_literal(detail['sql'])}, max_rows := {max_rows})"
+    result = run(connection, query) if can_run else None
+    answer = QuestionAnswer(detail, result, show_prompt="show_prompt" in given)
     if output_turn is not None:
         notebook.variables[output_turn] = answer
     return answer
@@ -113,6 +131,9 @@ def _detail(connection: Connection, given: dict[str, str], text: str) -> dict[st
         "history": json.dumps(turns, ensure_ascii=False) if turns else None,
         "schema": given.get("schema"),
         "model": given.get("model"),
+        "notes": given.get("notes"),
+        "examples": _number(given, "examples", 0),
+        "votes": _number(given, "votes", 1),
     }
     result = run(connection, DETAIL, values)
     assert result is not None, "a SELECT has a result"
@@ -120,13 +141,17 @@ def _detail(connection: Connection, given: dict[str, str], text: str) -> dict[st
     return detail
 
 
+def _folded(title: str, text: str) -> str:
+    return f"<details><summary>{title}</summary><pre>{html.escape(text)}</pre></details>"
+
+
 def _is_description(schema: str) -> bool:
     """Whether the schema is DDL or M-Schema, not names of tables of the connection."""
     return is_ddl(schema) or "# table" in schema.lower()
 
 
-def _max_rows(given: dict[str, str]) -> int:
-    rows = given.get("rows", str(MAX_ROWS))
-    if not rows.isdecimal():
-        raise RequestError(f"--rows is a number, not {rows!r}", hint="write --rows 100")
-    return int(rows)
+def _number(given: dict[str, str], name: str, default: int) -> int:
+    text = given.get(name, str(default))
+    if not text.isdecimal():
+        raise RequestError(f"--{name} is a number, not {text!r}", hint=f"write --{name} {default or 3}")
+    return int(text)

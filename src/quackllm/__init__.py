@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .udf.connection import Connection, connect, estimate, register
+    from .udf.frames import ai
     from .udf.session.statement import FailedRowsWarning
     from .workers import deploy, models, scale, status, undeploy
     from .workers.deployments.spec import ModelSpec
@@ -30,6 +31,7 @@ _MODULES = {
     "connect": "udf.connection",
     "estimate": "udf.connection",
     "register": "udf.connection",
+    "ai": "udf.frames",
     "deploy": "workers",
     "models": "workers",
     "scale": "workers",
@@ -55,6 +57,7 @@ __all__ = [
     "Request",
     "Response",
     "Usage",
+    "ai",
     "connect",
     "deploy",
     "estimate",

@@ -7,15 +7,15 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 import quackllm
 from standin.fixtures import StandIn
+from support.console_browser import Console, NewConsole, chromium_program, new_console, running_console
 from support.jupyter_lab import RUN_SECONDS, Lab, Notebook, Open, running_lab
-
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,10 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[BrowserContext]:
     """Chromium without a window; its pages share one cache."""
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert program, "there is no Chromium: apt install chromium fonts-noto-cjk"
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=chromium_program(), args=["--no-sandbox"])
         context = running.new_context(viewport={"width": 1100, "height": 900})
         context.set_default_timeout(RUN_SECONDS * 1000)
         expect.set_options(timeout=RUN_SECONDS * 1000)
@@ -68,3 +66,32 @@ def opened(browser: BrowserContext, lab: Lab, request: pytest.FixtureRequest) ->
             return Notebook(page, lab, lab.write(f"{name}.ipynb", cells).name)
 
         yield open_notebook
+
+
+@pytest.fixture
+def console_address(service: StandIn) -> Iterator[str]:
+    """A gateway without keys: the shop, and the models `chat` and `qianwen_chat`."""
+    with running_console(service) as address:
+        yield address
+
+
+@pytest.fixture
+def consoles(browser: BrowserContext, console_address: str) -> Iterator[NewConsole]:
+    """Return what opens the console in a tab of its own; at the end the browser must have had no complaint."""
+    opened = []
+
+    def open_console(**look: Any) -> Console:
+        opened.append(new_console(browser, look.pop("address", console_address), **look))
+        return opened[-1]
+
+    yield open_console
+    complaints = [complaint for console in opened for complaint in console.complaints]
+    for console in opened:
+        console.page.context.close()
+    assert not complaints
+
+
+@pytest.fixture
+def console(consoles: NewConsole) -> Console:
+    """The console in a tab of its own, in English."""
+    return consoles()

@@ -57,6 +57,19 @@ class StandIn:
         messages = [body["messages"] if "messages" in body else body["input"]["messages"] for body in bodies]
         return [conversation[-1]["content"] for conversation in messages]
 
+    def script_batches(self, **script: Any) -> None:
+        """Say what happens to batches from now on: the fields of `standin_batches.Script`."""
+        self._call("/admin/batches", script)
+
+    def hurry_batches(self) -> None:
+        """Let every batch end when it is looked at next."""
+        self._call("/admin/batches/hurry", {})
+
+    def batches(self) -> dict[str, Any]:
+        """How often each request of a batch was `paid` for, and how many `batches` and `files` there are."""
+        state: dict[str, Any] = self._call("/admin/batches")
+        return state
+
     def count(self) -> int:
         """How many requests came in."""
         return self.state()["count"]

@@ -19,6 +19,7 @@ from typing import Any
 
 from aiohttp import web
 from standin_answers import answer_to, json_answer, text_of
+from standin_batches import Batches
 from standin_faults import REFUSALS, Fault
 from standin_wires import Answer, DashscopeWire, OpenAIWire, prompt_tokens
 
@@ -34,11 +35,13 @@ class Service:
         self.api_key = api_key
         self.random = random.Random(0)
         self.numbers = count(1)
+        self.batches = Batches()
         self.reset()
 
     def reset(self) -> None:
         """Forget the requests and the script."""
         self.faults: list[Fault] = []
+        self.batches.reset()
         self.received: deque[tuple[str, dict[str, str], bytes]] = deque(maxlen=KEPT)
         self.count = self.under_way = self.most_at_once = self.input_tokens = self.output_tokens = 0
 
@@ -233,6 +236,7 @@ def application(service: Service) -> web.Application:
         return web.json_response({name: vars(service)[name] for name in names})
 
     app = web.Application(client_max_size=64 * 2**20)
+    app.add_routes(service.batches.routes())
     app.add_routes(
         [
             web.post("/v1/chat/completions", asked(openai)),

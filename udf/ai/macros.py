@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from ...workers.sql_text import quote_literal
+from ..accuracy.stated import FUNCTIONS
 from .prompts import SENTIMENTS
 from .shapes import OneLabel
 from .task import result_structure
@@ -47,6 +48,7 @@ def _pair(
     *,
     more: dict[str, str] | None = None,
     function: str = "",
+    stated: tuple[str, ...] = (),
 ) -> dict[str, str]:
     """Return the macros of a function and of its detail.
 
@@ -58,10 +60,12 @@ def _pair(
         structure: the SQL type of the value; None: it follows from the question.
         more: further arguments that reach the task, with their defaults.
         function: the task's name; left out, it is `name`.
+        stated: what can be stated about the accuracy of its answers.
     """
-    named = "".join(f", {key} := {default}" for key, default in (more or {}).items())
+    accuracy = dict.fromkeys((*stated, "confidence", "helper") if stated else (), "NULL")
+    named = "".join(f", {key} := {default}" for key, default in {**(more or {}), **accuracy}.items())
     details = "".join(f", '{key}': {key}" for key in more or {})
-    call = _call(function or name, given, question, details)
+    call = _call(function or name, given, question, details + "".join(f", '{key}': {key}" for key in accuracy))
     structure_sql = _by_arguments(function or name, question, details) if structure is None else _fixed(structure)
     body = f"({parameters}{named}, {NAMED}) AS json_transform({call}, {structure_sql})"
     return {f"ai_{name}": f"{body}.value", f"ai_{name}_detail": body}
@@ -69,16 +73,17 @@ def _pair(
 
 ENUM_OF_SENTIMENTS = str(OneLabel(SENTIMENTS).sql)
 SCALAR = {
-    **_pair("filter", "input, predicate", "input", "predicate", "BOOLEAN"),
+    **_pair("filter", "input, predicate", "input", "predicate", "BOOLEAN", stated=FUNCTIONS["filter"]),
     **_pair(
         "match",
         "left_input, right_input, criteria",
         "{{'left': left_input, 'right': right_input}}",
         "criteria",
         "BOOLEAN",
+        stated=FUNCTIONS["match"],
     ),
-    **_pair("classify", "input, labels", "input", "labels", None),
-    **_pair("choose", "input, labels", "input", "labels", "VARCHAR"),
+    **_pair("classify", "input, labels", "input", "labels", None, stated=FUNCTIONS["classify"]),
+    **_pair("choose", "input, labels", "input", "labels", "VARCHAR", stated=FUNCTIONS["choose"]),
     **_pair("labels", "input, labels", "input", "labels", None),
     **_pair("extract", "input, fields", "input", "fields", None, more={"quotes": "false"}),
     **_pair("value", "input, type", "input", "type", None),
@@ -87,7 +92,7 @@ SCALAR = {
     **_pair("translate", "input, language", "input", "language", "VARCHAR"),
     **_pair("mask", "input, kinds", "input", "kinds", "VARCHAR"),
     **_pair("fix_grammar", "input", "input", "NULL", "VARCHAR"),
-    **_pair("sentiment", "input", "input", "NULL", ENUM_OF_SENTIMENTS),
+    **_pair("sentiment", "input", "input", "NULL", ENUM_OF_SENTIMENTS, stated=FUNCTIONS["sentiment"]),
 }
 ENCODER = "model := 'builtin_encoder', store := NULL"
 

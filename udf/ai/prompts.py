@@ -113,6 +113,27 @@ TASKS = {
         "把它们合成对全部文本的一个回答，形式不变，不要遗漏。",
     ),
 }
+PAIR_LABELS = Prompt(
+    "The user sends a criterion about two inputs, left and right. Find out whether one label of each input, chosen "
+    "without a look at the other one, decides the criterion.\n"
+    'If so, answer with one JSON object and nothing else: {"labels": {each label: what it means}, "pairs": [[label of '
+    "left, label of right] for every pair of labels that makes the criterion true]}.\n"
+    'If not, answer {"labels": {}, "pairs": []}.',
+    "用户会发来一个关于 left 和 right 两个输入的标准。判断能否分别给每个输入选一个标签（选的时候不看另一个输入），"
+    "只凭两个标签就能断定标准是否成立。\n"
+    '如果能，只回答一个 JSON 对象：{"labels": {每个标签: 它的含义}, "pairs": [[left 的标签, right 的标签]，'
+    "列出所有使标准成立的标签对]}。\n"
+    '如果不能，回答 {"labels": {}, "pairs": []}。',
+)
+SIDE_LABELS = Prompt(
+    "Here is a criterion about two inputs, left and right: {criteria}\nThe user sends the {long} input. Choose every "
+    "{short} input for which the criterion is true of the two:\n{values}\n"
+    'Answer with a JSON object and nothing else: {{"labels": [those that fit, exactly as they are written]}}. '
+    "Where none fits, the list is empty.",
+    "这是一个关于 left 和 right 两个输入的标准：{criteria}\n用户会发来 {long}。"
+    "从下面的 {short} 中选出所有使标准成立的：\n{values}\n"
+    '只回答一个 JSON 对象：{{"labels": [选出的，照原样写]}}。都不合适时列表为空。不要写别的。',
+)
 QUOTES = Prompt(
     'Each key holds an object {"value": the value, "quote": the passage of the input that says so, copied word for '
     "word}.",

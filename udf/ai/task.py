@@ -34,6 +34,7 @@ class Task:
     """One question about many inputs.
 
     Args:
+        function: what SQL calls it.
         system: the message that comes first, equal for all inputs; empty for none.
         shape: of the answer.
         examples: inputs and answers that are shown before the input.
@@ -41,6 +42,7 @@ class Task:
         draw: another number requests a new answer.
     """
 
+    function: str
     system: str
     shape: Shape
     examples: tuple[tuple[str, str], ...]
@@ -63,7 +65,7 @@ class Task:
             top_logprobs: how many likely tokens come with each token of the answer.
         """
         messages = (*self.first_messages, Message("user", given.text, given.images))
-        return Request(messages, options, top_logprobs=top_logprobs, best_effort=True)
+        return Request(messages, options, top_logprobs=top_logprobs, best_effort=True, function=self.function)
 
     def options(self, constraint: Constraint) -> Options:
         """Return the options of a model's requests, equal for all inputs."""
@@ -83,7 +85,7 @@ class Task:
         """Return some answer for an estimate, so that the next call has an input; NULL if no answer can be made up."""
         if isinstance(self.shape, Ranking):
             return Answer([*range(1, self.shape.count + 1)])
-        return self.shape.read((*self.shape.choices, response.output or "")[0], ())
+        return Answer(self.shape.read((*self.shape.choices, response.output or "")[0], ()).value)
 
     def repeat(self, request: Request, response: Response, answer: Answer) -> Request | None:
         """Return the second request after an answer that cannot be used; None if a second request would not help.
@@ -128,7 +130,8 @@ def read_task(function: str, question: str | None, details: str | None, digits: 
         parts.append(QUOTES.text(chinese))
     if given.get("instructions"):
         parts.append(INSTRUCTIONS.text(chinese).format(instructions=given["instructions"]))
-    return Task("\n".join(filter(None, parts)), shape, _examples(given, shape), chinese, int(given.get("draw") or 0))
+    called, text = f"ai_{function.removesuffix('_answers')}", "\n".join(filter(None, parts))
+    return Task(called, text, shape, _examples(given, shape), chinese, int(given.get("draw") or 0))
 
 
 def _instruction(argument: Any, shape: Shape, given: dict[str, Any]) -> str:
@@ -254,8 +257,8 @@ def result_structure(shape: Shape) -> dict[str, Any]:
     }
 
 
-def result_json(answer: Answer, responses: Sequence[Response]) -> str:
-    """Return a function's detail as JSON: the answer, and what it took."""
+def result_json(answer: Answer, responses: Sequence[Response], by: str | None = None) -> str:
+    """Return a function's detail as JSON: the answer, what it took, and who gave it if it was not the model."""
     last = responses[-1] if responses else Response(None)
     from_store = [response.from_store for response in responses]
     usage = {
@@ -268,7 +271,7 @@ def result_json(answer: Answer, responses: Sequence[Response]) -> str:
         "error": error,
         "probability": answer.probability,
         "explanation": last.reasoning or answer.explanation,
-        "by": ("store" if all(from_store) else "model") if from_store else None,
+        "by": ("store" if all(from_store) else "model") if from_store else by,
         "usage": usage,
     }
     return json.dumps(detail, ensure_ascii=False)

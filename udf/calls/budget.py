@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...workers.errors import BudgetError
-from ...workers.messages import Response
+from ...workers.messages import Response, Usage
 from ..settings import StatementOptions
 from .prices import Price
 
@@ -51,6 +51,32 @@ class StatementUsage:
             return _reached("llm_max_tokens", limit, tokens, "tokens")
         if (most := options.llm_max_money) is not None and (self.money or 0.0) >= most:
             return _reached("llm_max_money", most, self.money or 0.0, "of money")
+        return None
+
+    def budget_error_ahead(
+        self, options: StatementOptions, calls: int, usage: Usage, price: Price | None
+    ) -> BudgetError | None:
+        """Return the error of calls that are sent all at once, if their estimate goes past one of the limits.
+
+        Args:
+            options: the limits.
+            calls: how many.
+            usage: the estimated tokens of all of them.
+            price: of a token; None: it is unknown.
+        """
+        money = (self.money or 0.0) + (price.cost(usage) if price else 0.0)
+        tokens = self.input_tokens + self.output_tokens + usage.input_tokens + usage.output_tokens
+        for variable, value in (("calls", self.sent + calls), ("tokens", tokens), ("money", money)):
+            limit = getattr(options, f"llm_max_{variable}")
+            if limit is not None and value > limit:
+                return BudgetError(
+                    f"nothing was sent: it would take the statement to {value:,.4g} {variable}, and llm_max_{variable} "
+                    f"is {limit:.12g}",
+                    variable=f"llm_max_{variable}",
+                    limit=limit,
+                    spent=value,
+                    hint=f"type: SET VARIABLE llm_max_{variable} = {value * 1.1:.4g}",
+                )
         return None
 
 

@@ -9,17 +9,18 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from ...workers.home import home_folder
 from ...workers.messages import Response
 from ..settings import load_settings
-from .call_record import PROMPT_CHARACTERS, CallRecord
+from .call_record import CallRecord
 from .lease_table import LeaseTable
 from .migration import get_many_v0, migrate_answers
 from .request_key import Key
-from .store_file import SCHEMA_VERSION, StoreFile, cannot_write
+from .store_file import LATER, SCHEMA_VERSION, StoreFile, cannot_write, later_columns
 from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
 from .write_ahead_log import abandoned_calls
 
@@ -162,10 +163,13 @@ class CallStore:
                 "INSERT OR REPLACE INTO answers (key, model, stored_at, answer) VALUES (?, ?, ?, ?)",
                 [(key, models[name], at, answer) for key, name, at, answer in answers],
             )
+            texts = {text for call in calls for text in (call.context, call.statement) if text}
+            shared = {text: self._shared_text(text) for text in texts}
             self._connection.executemany(
                 "INSERT INTO calls (at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, "
-                "seconds, request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [_record(call, now) for call in calls],
+                "seconds, request_id, function, price_part, context, statement) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(*_record(call, now), shared.get(call.context), shared.get(call.statement)) for call in calls],
             )
             self._leases.release([call.key for call in calls], owner)
         self._trim()
@@ -182,6 +186,19 @@ class CallStore:
         self._connection.execute("INSERT OR IGNORE INTO models (name) VALUES (?)", (name,))
         (number,) = self._connection.execute("SELECT id FROM models WHERE name = ?", (name,)).fetchone()
         return int(number)
+
+    def _shared_text(self, text: str) -> int:
+        """Return the id of a text that several calls may share; add it if it is new."""
+        text = _valid(text)
+        digest = blake2b(text.encode(), digest_size=16).digest()
+        self._connection.execute("INSERT OR IGNORE INTO contexts (hash, messages) VALUES (?, ?)", (digest, text))
+        (number,) = self._connection.execute("SELECT id FROM contexts WHERE hash = ?", (digest,)).fetchone()
+        return int(number)
+
+    def _drop_unused_contexts(self) -> None:
+        with self._file.transaction() as connection:
+            unused = "SELECT id FROM contexts EXCEPT SELECT context FROM calls EXCEPT SELECT statement FROM calls"
+            connection.execute(f"DELETE FROM contexts WHERE id IN ({unused})")
 
     def forget(self, model: str | None = None, older_than_seconds: float = 0.0) -> int:
         """Delete answers and call records, of one model or of all; return the number of deleted answers."""
@@ -229,6 +246,7 @@ class CallStore:
     def _next_table(self, deletion: Deletion) -> Deletion | int:
         if deletion.table == "answers":
             return replace(deletion, table="calls", after=0)
+        self._drop_unused_contexts()
         if self._free_pages():
             self._connection.execute(f"PRAGMA incremental_vacuum({DELETED_ROWS})").fetchall()
             if self._free_pages():
@@ -248,6 +266,8 @@ class CallStore:
             with self._file.transaction():
                 if not sum(self._delete_oldest(table) for table in ("answers", "calls")):
                     return
+        if self._file.bytes() <= self.max_bytes * SHRINK_TO:
+            self._drop_unused_contexts()
 
     def _delete_oldest(self, table: str) -> int:
         first, last = self._id_range(table)
@@ -260,19 +280,48 @@ class CallStore:
 
     def calls(self, limit: int, before: int | None = None) -> list[dict[str, Any]]:
         """Return the newest recorded calls below the id `before`, newest first."""
+        text = "(SELECT messages FROM contexts WHERE contexts.id = {0}) AS {0}"
+        later = f"function, price_part, {text.format('context')}, {text.format('statement')}"
+        if not self._has_later_columns():  # An earlier release's file that cannot be written.
+            later = "NULL AS function, NULL AS price_part, NULL AS context, NULL AS statement"
         rows = self._connection.execute(
             "SELECT id, at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, seconds, "
-            "request_id FROM calls WHERE (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?",
+            f"request_id, {later} FROM calls WHERE (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?",
             (before, before, limit),
         )
         return _named(rows)
 
+    def _has_later_columns(self) -> bool:
+        return later_columns(self._connection) == LATER.keys()
+
     def usage(self) -> list[dict[str, Any]]:
-        """Return calls, failures, tokens and seconds by model and engine."""
+        """Return calls, failures, tokens and seconds by model and engine, and the tokens at the usual price."""
+        part = "coalesce(price_part, 1)" if self._has_later_columns() else "1"
         rows = self._connection.execute(
             "SELECT model, engine, count(*) AS calls, sum(finish_reason <> 'stop') AS failed, "
-            "sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(seconds) AS seconds "
+            "sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(seconds) AS seconds, "
+            f"sum(input_tokens * {part}) AS charged_input, sum(output_tokens * {part}) AS charged_output "
             "FROM calls GROUP BY model, engine ORDER BY calls DESC"
+        )
+        return _named(rows)
+
+    def usage_over_time(self, since: float, period_seconds: int, offset_seconds: int = 0) -> list[dict[str, Any]]:
+        """Return calls, failures, tokens and seconds by period, model and engine, the oldest period first.
+
+        Args:
+            since: calls before it are left out, in seconds since 1970.
+            period_seconds: the length of a period.
+            offset_seconds: of the reader's clock from UTC, so that days begin at midnight there.
+
+        Returns:
+            rows whose `start` is the period's beginning, in seconds since 1970.
+        """
+        rows = self._connection.execute(
+            "SELECT CAST((at + :offset) / :period AS INTEGER) * :period - :offset AS start, model, engine, "
+            "count(*) AS calls, sum(finish_reason <> 'stop') AS failed, sum(input_tokens) AS input_tokens, "
+            "sum(output_tokens) AS output_tokens, sum(seconds) AS seconds FROM calls WHERE at >= :since "
+            "GROUP BY 1, model, engine ORDER BY 1",
+            {"since": since, "period": period_seconds, "offset": offset_seconds},
         )
         return _named(rows)
 
@@ -303,7 +352,12 @@ def _named(rows: sqlite3.Cursor) -> list[dict[str, Any]]:
 def _record(call: CallRecord, now: float) -> tuple[Any, ...]:
     response, usage = call.response, call.response.usage
     code = response.error.code if response.error else None
-    prompt = call.prompt[:PROMPT_CHARACTERS].encode("utf-8", "replace").decode()
-    parameters = (now, call.model, call.engine, prompt)
+    parameters = (now, call.model, call.engine, _valid(call.prompt))
     tokens = (usage.input_tokens, usage.output_tokens)
-    return (*parameters, response.finish_reason, code, *tokens, response.seconds, response.request_id)
+    ending = response.finish_reason, code, *tokens, response.seconds, response.request_id
+    return (*parameters, *ending, call.function or None, call.price_part)
+
+
+def _valid(text: str) -> str:
+    """Return a text that SQLite can store: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()

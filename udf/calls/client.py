@@ -20,7 +20,7 @@ from ...workers.serving.router import RequestState
 from ...workers.serving.worker import worker_concurrency
 from ..settings import StoreMode
 from .async_store import AsyncCallStore
-from .call_record import CallRecord
+from .call_record import CallRecord, context_json
 from .call_store import CallStore
 from .in_flight import InFlightCall
 from .leases import Leases, owner
@@ -174,7 +174,7 @@ class CachingClient:
     ) -> list[InFlightCall]:
         """Let the scope wait for the calls in flight, and start the missing ones."""
         new: list[InFlightCall] = []
-        price = _price(spec, scope)
+        price = check_price(spec, scope)
         calls = [self._attach(spec, key, request, price, mode, new) for key, request in unknown.items()]
         for call in new:
             call.stoppable |= scope.stops_calls
@@ -334,7 +334,7 @@ def _keys(spec: ModelSpec, requests: Sequence[Request]) -> list[Key]:
     return [request_key(identity, request) for request in requests]
 
 
-def _price(spec: ModelSpec, scope: CallScope) -> Price | None:
+def check_price(spec: ModelSpec, scope: CallScope) -> Price | None:
     """Return the model's price.
 
     Raises:
@@ -351,7 +351,10 @@ def _price(spec: ModelSpec, scope: CallScope) -> Price | None:
 
 def _as_recorded(call: InFlightCall) -> CallRecord:
     assert call.response is not None
-    return CallRecord(call.key, call.spec.name, call.spec.type, call.request.messages[-1].content, call.response)
+    messages, function = call.request.messages, call.request.function
+    prompt, context = messages[-1].content, context_json(messages)
+    statement = call.payer.statement if call.payer else ""
+    return CallRecord(call.key, call.spec.name, call.spec.type, prompt, call.response, context, function, statement)
 
 
 def _with_history(response: Response, request: Request, spec: ModelSpec) -> Response:

@@ -1,8 +1,10 @@
-"""The estimated calls of a statement to one model."""
+"""What a statement would send: to each model, and by each of its calls."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from ...workers.messages import Request
 
 
 @dataclass(slots=True)
@@ -29,3 +31,37 @@ class ModelEstimate:
     output_tokens: int | None = 0
     money: float | None = None
     at_most: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallStep:
+    """One call of a statement.
+
+    Args:
+        step: calls of the same step are sent together; a later step depends on the answers of earlier ones.
+        function: what SQL calls it.
+        expression: the call as the statement has it; None where it stands in a view or a macro.
+        estimate: its model and numbers.
+        selectivity: the part of the cached answers that are yes; None where no answer is cached, or it is no condition.
+    """
+
+    step: int
+    function: str | None
+    expression: str | None
+    estimate: ModelEstimate
+    selectivity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequest:
+    """A request that a statement needs.
+
+    Args:
+        model: the model's name.
+        request: what is sent.
+        is_cached: whether its answer is cached, so that nothing is sent.
+    """
+
+    model: str
+    request: Request
+    is_cached: bool

@@ -49,13 +49,11 @@ def add_cost(rows: list[dict[str, Any]]) -> None:
     """
     prices = _prices()
     for row in rows:
-        row["money"] = _cost_of_row(row, prices.get(row["model"]) or prices.get(row["engine"]))
-
-
-def _cost_of_row(row: dict[str, Any], price: Price | None) -> float | None:
-    if price is None:
-        return None
-    return price.cost(Usage(row["input_tokens"] or 0, row["output_tokens"] or 0))
+        part = row.pop("price_part", None) or 1.0
+        read = row.pop("charged_input", row["input_tokens"]) or 0
+        written = row.pop("charged_output", row["output_tokens"]) or 0
+        price = prices.get(row["model"]) or prices.get(row["engine"])
+        row["money"] = price and price.cost(Usage(read, written)) * part
 
 
 def _prices() -> dict[str, Price]:

@@ -19,7 +19,7 @@ class CallScope:
     `uncached_responses` holds, by key, responses that are not in the call store: failures, so that a row that DuckDB
     evaluates twice is sent once, and answers if the store is off. `queue_slots` limits, by model, the number of
     requests that wait for a worker. `stops_calls` says whether calls in flight are cancelled when the scope stops
-    waiting; otherwise their answers are stored when they arrive.
+    waiting; otherwise their answers are stored when they arrive. `statement` is the SQL statement; '' if there is none.
 
     Args:
         load_options: reads the options; called when they are first needed.
@@ -31,6 +31,7 @@ class CallScope:
         self.answers = StatementCache()
         self.uncached_responses: dict[Key, Response] = {}
         self.stops_calls = False
+        self.statement = ""
         self.queue_slots: dict[str, asyncio.Semaphore] = {}
 
     @cached_property

@@ -36,12 +36,27 @@ SHARED_FILE_SYSTEMS = {
 # `answers` has the order in which answers arrived, so that new rows are neighbours and the oldest are found without an
 # index. It has no column named `at`: a release before version 1 looks for that column when it opens the file, and
 # therefore stops with an error instead of paying for every call again.
+# By a column that it adds to `calls`, what earlier releases did not write: the SQL function and the statement that
+# paid, the messages before the last one, and the part of the price that was paid. `contexts` holds texts that many
+# calls share: messages and statements. Earlier releases read and write the other columns.
+LATER = {
+    "context": (
+        "CREATE TABLE contexts (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, messages TEXT NOT NULL)",
+        "ALTER TABLE calls ADD COLUMN context INTEGER",
+        "ALTER TABLE calls ADD COLUMN function TEXT",
+    ),
+    "statement": (
+        "ALTER TABLE calls ADD COLUMN statement INTEGER",
+        "ALTER TABLE calls ADD COLUMN price_part REAL",
+    ),
+}
 SCHEMA = (
     "CREATE TABLE models (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     "CREATE TABLE answers (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, model INTEGER NOT NULL, "
     "stored_at REAL NOT NULL, answer BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, at REAL NOT NULL, model TEXT, engine TEXT, prompt TEXT, "
     "finish_reason TEXT, code TEXT, input_tokens INTEGER, output_tokens INTEGER, seconds REAL, request_id TEXT)",
+    *(statement for statements in LATER.values() for statement in statements),
     "CREATE TABLE owners (owner TEXT PRIMARY KEY, seen REAL NOT NULL, unwritten INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE leases (key BLOB PRIMARY KEY, owner TEXT NOT NULL) WITHOUT ROWID",
 )
@@ -93,9 +108,17 @@ class StoreFile:
             self.connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             self.connection.execute("PRAGMA journal_mode=WAL")
             self._make_tables()
+        elif later_columns(self.connection) < LATER.keys():
+            self._add_later_columns()
         for pragma in PRAGMAS:
             self.connection.execute(pragma)
         return SCHEMA_VERSION
+
+    def _add_later_columns(self) -> None:
+        with self.transaction():
+            for column in [column for column in LATER if column not in later_columns(self.connection)]:
+                for statement in LATER[column]:
+                    self.connection.execute(statement)
 
     def _make_tables(self) -> None:
         with self.transaction():
@@ -202,3 +225,8 @@ def refuse_shared_disk(path: Path) -> None:
             f"the call store cannot be on a network file system ({nearest.fstype} at {nearest.mountpoint})",
             hint="set QUACKLLM_HOME to a folder on a disk of this machine",
         )
+
+
+def later_columns(connection: sqlite3.Connection) -> set[str]:
+    """Return which of the columns that later releases added `calls` has."""
+    return {name for _, name, *_ in connection.execute("PRAGMA table_info(calls)")} & LATER.keys()

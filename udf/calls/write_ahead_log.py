@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from .call_record import PROMPT_CHARACTERS, CallRecord
+from .call_record import CallRecord
 from .request_key import Key
 from .stored_answer import DamagedAnswerError, decode_answer, encode_answer
 
@@ -31,6 +31,9 @@ class LoggedAnswer(msgspec.Struct, array_like=True, gc=False):
     engine: str
     prompt: str
     answer: bytes
+    context: str = ""
+    function: str = ""
+    statement: str = ""
 
 
 ENCODER = msgspec.msgpack.Encoder()
@@ -93,8 +96,10 @@ def _new_file(store: Path, owner: str) -> int:
 
 
 def _logged_answer(call: CallRecord) -> LoggedAnswer:
-    prompt = call.prompt[:PROMPT_CHARACTERS].encode("utf-8", "replace").decode()
-    return LoggedAnswer(call.key, call.model, call.engine, prompt, encode_answer(call.key, call.response))
+    texts = (call.prompt, call.context, call.statement)
+    prompt, context, statement = (text.encode("utf-8", "replace").decode() for text in texts)
+    answer = encode_answer(call.key, call.response)
+    return LoggedAnswer(call.key, call.model, call.engine, prompt, answer, context, call.function, statement)
 
 
 def _call(arrival: LoggedAnswer) -> CallRecord | None:
@@ -102,7 +107,8 @@ def _call(arrival: LoggedAnswer) -> CallRecord | None:
         response = decode_answer(arrival.key, arrival.answer)
     except DamagedAnswerError:
         return None
-    return CallRecord(arrival.key, arrival.model, arrival.engine, arrival.prompt, response)
+    request = (arrival.key, arrival.model, arrival.engine, arrival.prompt)
+    return CallRecord(*request, response, arrival.context, arrival.function, arrival.statement)
 
 
 @contextlib.contextmanager

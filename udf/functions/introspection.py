@@ -1,7 +1,8 @@
-"""The functions behind `FROM llm_models()`, `llm_calls()`, `llm_usage()`, `llm_estimate()`, and `llm_forget`."""
+"""What is behind `FROM llm_models()`, `llm_calls()`, `llm_usage()`, `llm_estimate()`, `ai_explain()`, `llm_forget`."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +23,8 @@ MODELS_SQL = (
 )
 CALLS_SQL = (
     "STRUCT(id BIGINT, asked_at TIMESTAMP, model VARCHAR, engine VARCHAR, prompt VARCHAR, finish_reason VARCHAR, "
-    "code VARCHAR, input_tokens BIGINT, output_tokens BIGINT, seconds DOUBLE, request_id VARCHAR, money DOUBLE)[]"
+    "code VARCHAR, input_tokens BIGINT, output_tokens BIGINT, seconds DOUBLE, request_id VARCHAR, money DOUBLE, "
+    "function VARCHAR, messages STRUCT(role VARCHAR, content VARCHAR)[], statement VARCHAR)[]"
 )
 USAGE_SQL = (
     "STRUCT(model VARCHAR, engine VARCHAR, calls BIGINT, failed BIGINT, input_tokens BIGINT, output_tokens BIGINT, "
@@ -31,6 +33,10 @@ USAGE_SQL = (
 ESTIMATE_SQL = (
     "STRUCT(model VARCHAR, rows BIGINT, calls BIGINT, known BIGINT, to_ask BIGINT, input_tokens BIGINT, "
     "output_tokens BIGINT, money DOUBLE, at_most BOOLEAN)[]"
+)
+EXPLAIN_SQL = (
+    "STRUCT(step BIGINT, function VARCHAR, call VARCHAR, model VARCHAR, calls BIGINT, known BIGINT, to_ask BIGINT, "
+    "selectivity DOUBLE, input_tokens BIGINT, output_tokens BIGINT, money DOUBLE, at_most BOOLEAN)[]"
 )
 NUMBER, TEXT = pa.int64(), pa.string()
 USAGE_FIELDS = {"input_tokens": NUMBER, "output_tokens": NUMBER, "seconds": pa.float64()}
@@ -44,6 +50,7 @@ CALL = pa.struct(
     {
         **{"id": NUMBER, "asked_at": pa.timestamp("us"), "model": TEXT, "engine": TEXT, "prompt": TEXT},
         **{"finish_reason": TEXT, "code": TEXT, **USAGE_FIELDS, "request_id": TEXT, "money": pa.float64()},
+        **{"function": TEXT, "messages": pa.list_(pa.struct({"role": TEXT, "content": TEXT})), "statement": TEXT},
     }
 )
 USAGE = pa.struct(
@@ -53,6 +60,14 @@ ESTIMATE = pa.struct(
     {
         **{"model": TEXT, "rows": NUMBER, "calls": NUMBER, "known": NUMBER, "to_ask": NUMBER},
         **{"input_tokens": NUMBER, "output_tokens": NUMBER, "money": pa.float64(), "at_most": pa.bool_()},
+    }
+)
+
+STEP = pa.struct(
+    {
+        **{"step": NUMBER, "function": TEXT, "call": TEXT, "model": TEXT, "calls": NUMBER, "known": NUMBER},
+        **{"to_ask": NUMBER, "selectivity": pa.float64(), "input_tokens": NUMBER, "output_tokens": NUMBER},
+        **{"money": pa.float64(), "at_most": pa.bool_()},
     }
 )
 
@@ -92,6 +107,8 @@ def calls(session: Session, max_calls: pa.ChunkedArray, before: pa.ChunkedArray)
     rows = event_loop.run_sync(session.client.store.call(CallStore.calls, limit, below))
     for row in rows:
         row["asked_at"] = datetime.fromtimestamp(row.pop("at"), UTC).replace(tzinfo=None)
+        context = row.pop("context")
+        row["messages"] = [*json.loads(context or "[]"), {"role": "user", "content": row["prompt"]}]
     add_cost(rows)
     return pa.array([rows], pa.list_(CALL))
 
@@ -114,6 +131,26 @@ def estimate(session: Session, statements: pa.ChunkedArray) -> pa.Array:
         hint = "write FROM llm_estimate('SELECT chat(…) FROM …'), or quackllm.estimate(connection, sql)"
         raise RequestError("llm_estimate takes one constant text", hint=hint)
     return pa.array([[asdict(found) for found in session.estimates[sql]]], pa.list_(ESTIMATE))
+
+
+def explain(session: Session, statements: pa.ChunkedArray) -> pa.Array:
+    """Return the calls of the given statement, which were found before the running statement started.
+
+    Raises:
+        RequestError: the argument is not a constant text.
+    """
+    sql = statements[0].as_py()
+    if sql not in session.explanations:
+        raise RequestError("ai_explain takes one constant text", hint="write FROM ai_explain('SELECT ai_filter(…) …')")
+    rows = [
+        {
+            **asdict(found.estimate),
+            **{"step": found.step, "function": found.function, "call": found.expression},
+            "selectivity": found.selectivity,
+        }
+        for found in session.explanations[sql]
+    ]
+    return pa.array([[{name: row[name] for name in STEP.names} for row in rows]], pa.list_(STEP))
 
 
 def forget(session: Session, models: pa.ChunkedArray, seconds: pa.ChunkedArray) -> pa.Array:

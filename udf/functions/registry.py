@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +13,10 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ...workers.errors import QuackLLMError, RequestError
 from ...workers.messages import Message, Request
+from ..ai.tokens import count_tokens
 from ..raw_sql import execute_raw
 from ..session.session import Session, session_by_number
-from . import aggregates, introspection, rankings, text2sql, typed
+from . import aggregates, introspection, rankings, stated_calls, text2sql, typed
 from .arrow import (
     REQUEST_SQL,
     RESPONSE_SQL,
@@ -90,23 +92,51 @@ def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> p
     return take_rows(pa.array(vectors, pa.list_(pa.float32())), positions)
 
 
-def text2sql_detail(session: Session, questions: Column, schemas: Column, models: Column, mode: Column) -> pa.Array:
-    """`text2sql_detail(question, schema, model)` → STRUCT with the SQL, or the error, attempts and cost."""
+def ai_count_tokens(_: Session, texts: Column) -> pa.Array:
+    """`ai_count_tokens(text)` → BIGINT: about how many tokens a value has as a text."""
+    counts = [None if text is None else count_tokens(text) for text in prompt_texts(texts)]
+    return pa.array(counts, pa.int64())
+
+
+def joined_parts(_: Session, parts: Column) -> pa.Array:
+    """Return the texts of BigQuery's prompts, each a JSON text, or a JSON list of parts that follow each other."""
+    values = [None if text is None else json.loads(text) for text in parts.to_pylist()]
+    texts = ["".join(map(_as_text, value)) if isinstance(value, list) else _as_text(value) for value in values]
+    return pa.array([None if value is None else text for value, text in zip(values, texts, strict=True)], pa.string())
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def text2sql_detail(session: Session, questions: Column, *columns: Column) -> pa.Array:
+    """`text2sql_detail(question, schema, model, …)` → STRUCT with the SQL, or the error, attempts and cost."""
+    *options, mode = columns
     return text2sql.text2sql_detail(
         session.statement,
         answer_source(session, mode),
-        text2sql.question_keys(requests_from_arrow(questions), schemas.to_pylist(), models.to_pylist()),
+        text2sql.question_keys(requests_from_arrow(questions), *(option.to_pylist() for option in options)),
         store_mode(mode),
     )
 
 
-def ask_sql(
-    session: Session, questions: Column, models: Column, rows: Column, seconds: Column, megabytes: Column, mode: Column
-) -> pa.Array:
+def ask_sql(session: Session, questions: Column, *columns: Column) -> pa.Array:
     """`FROM ask(question)` → the SQL that `query()` then runs. No row could hold an error, so it is raised."""
+    *options, rows, seconds, megabytes, mode = columns
     limits = text2sql.AskLimits(int(rows[0].as_py()), float(seconds[0].as_py()), int(megabytes[0].as_py()))
-    request = requests_from_arrow(questions)[0]
-    return pa.array([text2sql.ask_sql(session, request, models[0].as_py(), limits, store_mode(mode))])
+    (question,) = text2sql.question_keys(requests_from_arrow(questions)[:1], *([o[0].as_py()] for o in options))
+    return pa.array([text2sql.ask_sql(session, question, limits, store_mode(mode))])
+
+
+def guarded_query(
+    session: Session, statements: Column, rows: Column, seconds: Column, megabytes: Column, _: Column
+) -> pa.Array:
+    """`FROM guarded_query(sql)` → the SQL that `query()` then runs."""
+    sql = statements[0].as_py()
+    if sql is None:
+        raise RequestError("the SQL is NULL", hint="write FROM guarded_query('SELECT …')")
+    limits = text2sql.AskLimits(int(rows[0].as_py()), float(seconds[0].as_py()), int(megabytes[0].as_py()))
+    return pa.array([text2sql.guarded_query(session, sql, limits)])
 
 
 # DuckDB may treat these as pure functions: a repeated evaluation gets its answer from the store.
@@ -118,9 +148,12 @@ SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_embed": (llm_embed, "FLOAT[]"),
     "quackllm_text2sql": (text2sql_detail, text2sql.DETAIL_SQL),
     "quackllm_ask": (ask_sql, "VARCHAR"),
+    "quackllm_guarded": (guarded_query, "VARCHAR"),
     "quackllm_ai": (typed.answer, "VARCHAR"),
     "quackllm_ai_agg": (aggregates.aggregate, "VARCHAR"),
     "quackllm_ai_top": (rankings.top, "VARCHAR"),
+    "quackllm_parts": (joined_parts, "VARCHAR"),
+    "quackllm_count_tokens": (ai_count_tokens, "BIGINT"),
     "quackllm_ai_type": (typed.result_type, "VARCHAR"),
 }
 
@@ -130,6 +163,8 @@ VOLATILE: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_usage": (introspection.usage, introspection.USAGE_SQL),
     "quackllm_calls": (introspection.calls, introspection.CALLS_SQL),
     "quackllm_estimate": (introspection.estimate, introspection.ESTIMATE_SQL),
+    "quackllm_ai_accuracy": (stated_calls.accuracy_reports, stated_calls.REPORT_SQL),
+    "quackllm_explain": (introspection.explain, introspection.EXPLAIN_SQL),
     "quackllm_forget": (introspection.forget, "BIGINT"),
 }
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
-from ...workers.errors import Text2SQLError
+from ...workers.errors import RequestError, Text2SQLError
 from ...workers.messages import Request
 from ..planner.questions import bounded_query, resolve_questions
 from ..session.answer_source import AnswerSource
 from ..session.session import Session
 from ..session.statement import Statement
 from ..settings import StoreMode
-from ..text2sql.result import QuestionKey, Text2SqlResult
+from ..text2sql.result import MAX_EXAMPLES, MAX_VOTES, QuestionKey, Text2SqlResult
 from .arrow import (
     ERROR,
     ERROR_SQL,
@@ -29,22 +30,59 @@ from .arrow import (
 
 DETAIL_SQL = (
     f"STRUCT(sql VARCHAR, error {ERROR_SQL}, attempts INTEGER, bound BOOLEAN, model VARCHAR, history {MESSAGES_SQL}, "
-    f"usage {USAGE_SQL}, seconds DOUBLE)"
+    f"usage {USAGE_SQL}, seconds DOUBLE, confidence DOUBLE, alternatives VARCHAR[], warnings VARCHAR[], prompt VARCHAR)"
 )
 DETAIL = pa.struct(
     {
         **{"sql": TEXT, "error": ERROR, "attempts": pa.int32(), "bound": pa.bool_(), "model": TEXT},
-        **{"history": MESSAGES, "usage": USAGE, "seconds": pa.float64()},
+        **{"history": MESSAGES, "usage": USAGE, "seconds": pa.float64(), "confidence": pa.float64()},
+        **{"alternatives": pa.list_(TEXT), "warnings": pa.list_(TEXT), "prompt": TEXT},
     }
 )
 
 
-def question_keys(
-    questions: list[Request | None], schemas: list[str | None], models: list[str | None]
-) -> list[QuestionKey | None]:
-    """Return each row's question with its schema and model; None for a NULL question."""
-    rows = zip(questions, schemas, models, strict=True)
-    return [QuestionKey(question, schema, model) if question else None for question, schema, model in rows]
+UNSURE = 0.5  # Below this confidence `ask` warns.
+
+
+def question_keys(questions: list[Request | None], *options: list[Any]) -> list[QuestionKey | None]:
+    """Return each row's question with its options; None for a NULL question.
+
+    Args:
+        questions: one for each row.
+        options: as many columns as `question_key` has options, in its order.
+
+    Raises:
+        RequestError: an option has a wrong value.
+    """
+    rows = zip(questions, *options, strict=True)
+    return [question_key(question, *given) if question else None for question, *given in rows]
+
+
+def question_key(
+    question: Request,
+    schema: str | None = None,
+    model: str | None = None,
+    notes: str | None = None,
+    examples: int | None = None,
+    votes: int | None = None,
+) -> QuestionKey:
+    """Return a question with its options, those that are NULL with their defaults.
+
+    Args:
+        question: the conversation; its last message is the question.
+        schema, model, notes: as in `QuestionKey`.
+        examples: how many verified examples are shown; None: none.
+        votes: how many draws there may be; None: one.
+
+    Raises:
+        RequestError: a number is out of range.
+    """
+    examples, votes = 0 if examples is None else examples, 1 if votes is None else votes
+    if not 1 <= votes <= MAX_VOTES:
+        raise RequestError(f"votes is {votes}", hint=f"write votes := 5, from 1 to {MAX_VOTES}")
+    if not 0 <= examples <= MAX_EXAMPLES:
+        raise RequestError(f"examples is {examples}", hint=f"write examples := 3, from 0 to {MAX_EXAMPLES}")
+    return QuestionKey(question, schema, model, notes, int(examples), int(votes))
 
 
 def text2sql_detail(
@@ -84,13 +122,12 @@ class AskLimits:
     megabytes: int
 
 
-def ask_sql(session: Session, question: Request | None, model: str | None, limits: AskLimits, mode: StoreMode) -> str:
+def ask_sql(session: Session, question: QuestionKey | None, limits: AskLimits, mode: StoreMode) -> str:
     """Return the statement for `query()`: the generated SQL with a limit of rows. Set the limits of time and memory.
 
     Args:
         session: the connection's session; the limits apply to its running statement.
-        question: the conversation; its last message is the question.
-        model: the model's name; None: the default.
+        question: with its options.
         limits: the limits of the whole `ask`.
         mode: whether the call store is read and written.
 
@@ -102,7 +139,10 @@ def ask_sql(session: Session, question: Request | None, model: str | None, limit
         raise Text2SQLError("the question is NULL", hint="write FROM ask('how many singers are there?')")
     statement = session.statement
     statement.set_time_limit(limits.seconds)
-    (found,) = resolve_questions(session, [QuestionKey(question, model=model)], mode)
+    (found,) = resolve_questions(session, [question], mode)
+    if found.error is not None and found.error.code == "unclear":
+        hint = "put the answer into the question"
+        raise Text2SQLError(f"{found.model} asks back: {found.error.message}", hint=hint)
     if found.sql is None:
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
         raise Text2SQLError(
@@ -111,9 +151,27 @@ def ask_sql(session: Session, question: Request | None, model: str | None, limit
         )
     if not found.bound:
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
+    if found.confidence is not None and found.confidence < UNSURE:
+        reasons = f": {'; '.join(found.warnings)}" if found.warnings else ""
+        statement.add_warning(f"{found.model} is unsure of this answer ({found.confidence:.0%}){reasons}")
     statement.announce_sql(found.sql)
-    query = bounded_query(session, found.sql, limits.rows)
-    statement.set_memory_limit(limits.megabytes)
+    return guarded_query(session, found.sql, limits)
+
+
+def guarded_query(session: Session, sql: str, limits: AskLimits) -> str:
+    """Return a SELECT that a model wrote in the form that may run in the user's process; set its limits.
+
+    Args:
+        session: the connection's session; the limits apply to its running statement.
+        sql: a SELECT over the connection's tables.
+        limits: of rows, time and memory.
+
+    Raises:
+        GuardError: the SQL may not run, takes too much time or memory to plan, or an interrupt could not stop it.
+    """
+    session.statement.set_time_limit(limits.seconds)
+    query = bounded_query(session, sql, limits.rows)
+    session.statement.set_memory_limit(limits.megabytes)
     return query
 
 
@@ -127,4 +185,8 @@ def _row(found: Text2SqlResult) -> dict[str, object]:
         "history": messages_to_rows(found.history),
         "usage": {"input_tokens": found.usage.input_tokens, "output_tokens": found.usage.output_tokens},
         "seconds": found.seconds,
+        "confidence": found.confidence,
+        "alternatives": list(found.alternatives),
+        "warnings": list(found.warnings),
+        "prompt": found.prompt,
     }

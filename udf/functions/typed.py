@@ -10,26 +10,30 @@ import pyarrow as pa
 
 from ...workers.messages import Failure, Request, Response
 from ...workers.options import Options
+from ..accuracy.stand_in import By, StandIn
 from ..ai.constraints import constraint_for, holds_choices
 from ..ai.inputs import Input, input_of_json
 from ..ai.shapes import Answer
 from ..ai.task import Task, read_task, result_json, result_structure
+from ..planner.cascade.rows import StatedCall
 from ..session.answer_source import MADE_UP
 from ..session.session import Session
 from ..value_text import json_rows
 from .arrow import prompt_texts
 from .distinct import Column, answer_distinct
+from .stated_calls import answer_stated, stated_calls
 
 Row = tuple[Task, Input]
 
 
 @dataclass(frozen=True)
 class RowAnswer:
-    """What came of a row: the first request, the answer, and the responses that it took."""
+    """What came of a row: the first request, the answer, the responses that it took, and who stood in for the model."""
 
     request: Request
     answer: Answer
     responses: list[Response]
+    by: By | None = None
 
 
 class RequestBuilder:
@@ -90,19 +94,26 @@ def answer(
         mode: the store mode of this very call, else the statement's.
     """
     builder = RequestBuilder(session)
-    arguments = zip(
-        *(column.to_pylist() for column in (functions, questions, details, names)), inputs(given), strict=True
-    )
-    rows = [builder.row(*one) for one in arguments]
-    answers = answer_rows(session, builder, names, rows, mode)
+    arguments = list(zip(*(column.to_pylist() for column in (functions, questions, details, names)), strict=True))
+    rows = [
+        builder.row(function, question, more, name, value)
+        for (function, question, more, name), value in zip(arguments, inputs(given), strict=True)
+    ]
+    calls = stated_calls(session, arguments, rows, mode)
+    answers = answer_rows(session, builder, names, rows, mode, calls)
     for one in answers:
         if one and one.answer.code is not None:
             session.statement.note_failure(one.request, Failure(one.answer.code, one.answer.problem))
-    return pa.array([one and result_json(one.answer, one.responses) for one in answers], pa.string())
+    return pa.array([one and result_json(one.answer, one.responses, one.by) for one in answers], pa.string())
 
 
 def answer_rows(
-    session: Session, builder: RequestBuilder, names: Column, rows: Sequence[Row | None], mode: Column
+    session: Session,
+    builder: RequestBuilder,
+    names: Column,
+    rows: Sequence[Row | None],
+    mode: Column,
+    calls: Sequence[StatedCall | None] = (),
 ) -> list[RowAnswer | None]:
     """Ask about all rows at once, and once more about those whose answer cannot be read.
 
@@ -112,12 +123,13 @@ def answer_rows(
         names: the models; NULL for the default.
         rows: tasks and inputs; None is not asked about.
         mode: the store mode.
+        calls: for each row the call with a stated accuracy that it belongs to; empty where there is none.
 
     Returns:
         for each row what came of it; None where nothing is asked, or nothing is known yet.
     """
     firsts = [builder.request(name, row) for name, row in zip(names.to_pylist(), rows, strict=True)]
-    first = _responses(session, names, firsts, mode)
+    first = _first_answers(session, names, calls, rows, firsts, mode)
     repeats = [_repeat(*one) for one in zip(rows, firsts, first, strict=True)]
     second = _responses(session, names, repeats, mode) if any(repeats) else [None] * len(rows)
     return [_read(*one) for one in zip(rows, firsts, first, repeats, second, strict=True)]
@@ -133,6 +145,20 @@ def inputs(column: Column) -> list[Input | None]:
     return [input_of_json(text) if valid else None for text, valid in zip(texts, there, strict=True)]
 
 
+def _first_answers(
+    session: Session,
+    names: Column,
+    calls: Sequence[StatedCall | None],
+    rows: Sequence[Row | None],
+    requests: Sequence[Request | None],
+    mode: Column,
+) -> list[Response | StandIn | None]:
+    """Return the answers to the first requests; where an accuracy is stated, a helper or a proxy may stand in."""
+    stated = answer_stated(session, calls, rows, requests, mode) if any(calls) else {}
+    others = [None if row in stated else request for row, request in enumerate(requests)]
+    return [stated.get(row, answer) for row, answer in enumerate(_responses(session, names, others, mode))]
+
+
 def _responses(
     session: Session, names: Column, requests: Sequence[Request | None], mode: Column
 ) -> list[Response | None]:
@@ -140,20 +166,26 @@ def _responses(
     return [None if index is None else answers[index] for index in indices]
 
 
-def _repeat(row: Row | None, request: Request | None, response: Response | None) -> Request | None:
+def _repeat(row: Row | None, request: Request | None, response: Response | StandIn | None) -> Request | None:
     """Return the second request for a row."""
-    if row is None or request is None or response is None or response.request_id == MADE_UP:
+    if row is None or request is None or not isinstance(response, Response) or response.request_id == MADE_UP:
         return None
     task, given = row
     return task.repeat(request, response, task.read(response, given))
 
 
 def _read(
-    row: Row | None, request: Request | None, first: Response | None, repeat: Request | None, second: Response | None
+    row: Row | None,
+    request: Request | None,
+    first: Response | StandIn | None,
+    repeat: Request | None,
+    second: Response | None,
 ) -> RowAnswer | None:
     if row is None or request is None or first is None or (repeat is not None and second is None):
         return None
     task, given = row
+    if isinstance(first, StandIn):
+        return RowAnswer(request, Answer(first.value, probability=first.probability), [], first.by)
     if first.request_id == MADE_UP:
         return RowAnswer(request, task.made_up(first), [first])
     responses = [first] if second is None else [first, second]

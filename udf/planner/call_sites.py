@@ -24,11 +24,12 @@ from .tree import Node, constant, function, walk
 Sites = frozenset[int]
 NO_SITES: Sites = frozenset()
 MODE_VARIABLE = "llm_store"
+QUESTION_PARAMETERS = ("question", "schema", "model", "notes", "examples", "votes")
 FUNCTIONS = {
     "llm_chat": ("quackllm_chat", ("request",)),
     "llm_embed": ("quackllm_embed", ("model", "text")),
-    "text2sql": ("quackllm_text2sql", ("question", "schema", "model")),
-    "text2sql_detail": ("quackllm_text2sql", ("question", "schema", "model")),
+    "text2sql": ("quackllm_text2sql", QUESTION_PARAMETERS),
+    "text2sql_detail": ("quackllm_text2sql", QUESTION_PARAMETERS),
 }
 """The function behind each of our macros that calls a model, and the macro's parameters."""
 NUMBERED_FUNCTIONS = frozenset({*(name for name, _ in FUNCTIONS.values()), *AI_FUNCTIONS})
@@ -70,6 +71,14 @@ def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites
     for call in reversed([node for node in walk(rewritten) if "quackllm_site" in node]):
         _number_call(call, number)
     return rewritten, sites
+
+
+def site_calls(reading: ModelQuery) -> dict[int, Node]:
+    """Return the call of each numbered site, as the statement has it."""
+    alike: dict[str, Node] = {}
+    for call in [node for node in walk(reading.tree) if reading.is_call(node)]:
+        alike.setdefault(_likeness(call), call)
+    return dict(enumerate(alike.values(), 1))
 
 
 def restrict_to_cache(call: Node) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -15,11 +15,15 @@ from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
 from ...workers.metrics import CACHE_HITS, series
+from ..accuracy.stand_in import StandIn
+from ..ai.inputs import Input
 from ..session.answer_source import AnswerSource
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
 from .call_sites import CallSites
+from .cascade.rows import Population, StatedCall
+from .cascade.settle import settle
 from .modes import CachedAnswers
 from .questions import resolve_questions
 
@@ -38,6 +42,7 @@ class PendingCalls:
 
     requests: PendingRequests = field(default_factory=dict)
     questions: dict[StoreMode, dict[QuestionKey, None]] = field(default_factory=dict)
+    populations: dict[StatedCall, Population] = field(default_factory=dict)
 
     def count(self) -> int:
         """Return the number of requests."""
@@ -79,6 +84,12 @@ class DryRun(AnswerSource):
         """Return the cached responses, and note the other requests."""
         return self.responses_at(UNNUMBERED, spec, requests, mode)
 
+    def stated(
+        self, call: StatedCall, spec: ModelSpec, rows: Mapping[Request, Input]
+    ) -> Sequence[Response | StandIn | None]:
+        """Return what is known, and note all rows: a sample is drawn of all of them."""
+        return self.stated_at(UNNUMBERED, call, spec, rows)
+
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
         """Return the cached SQL, and note the other questions."""
         return self.sql_results_at(UNNUMBERED, questions, mode)
@@ -101,6 +112,22 @@ class DryRun(AnswerSource):
             if missing:
                 self._missing.add(site)
         return responses
+
+    def stated_at(
+        self, site: int, call: StatedCall, spec: ModelSpec, rows: Mapping[Request, Input]
+    ) -> Sequence[Response | StandIn | None]:
+        """Return what is known of a call with a stated accuracy, and note all rows of a call site."""
+        answers = self._cached.stated(call, spec, rows)
+        is_missing = any(answer is None for answer in answers)
+        with self._lock:
+            if self._may_collect(site):
+                populations = self._pending.setdefault(site, PendingCalls()).populations
+                population = populations.setdefault(call, Population(site, spec, call))
+                population.requests.update(rows)
+                population.is_missing |= is_missing
+            if is_missing:
+                self._missing.add(site)
+        return answers
 
     def sql_results_at(
         self, site: int, questions: Sequence[QuestionKey], mode: StoreMode
@@ -134,6 +161,9 @@ class DryRun(AnswerSource):
             self._pending, self._missing, self._full = {}, set(), False
             self._send([pending.requests for pending in sent])
             self._wait_for_in_flight(0)
+        for population in (each for pending in sent for each in pending.populations.values()):
+            if population.is_missing or population.key not in self._session.statement.accuracy_reports:
+                settle(self._session, population)
         for pending in sent:
             for mode, questions in pending.questions.items():
                 resolve_questions(self._session, list(questions), mode)
@@ -193,6 +223,12 @@ class _Site(AnswerSource):
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return the cached responses, and note the other requests."""
         return self._run.responses_at(self._site, spec, requests, mode)
+
+    def stated(
+        self, call: StatedCall, spec: ModelSpec, rows: Mapping[Request, Input]
+    ) -> Sequence[Response | StandIn | None]:
+        """Return what is known, and note all rows."""
+        return self._run.stated_at(self._site, call, spec, rows)
 
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
         """Return the cached SQL, and note the other questions."""

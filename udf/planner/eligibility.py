@@ -13,7 +13,7 @@ from .builtin_functions import builtin_functions
 from .parse import OUR_PREFIXES, ModelQuery
 
 SELF_CHANGING = frozenset({
-    "llm_calls", "llm_usage", "llm_models", "llm_forget", "current_query", "current_query_id", "error",
+    "llm_calls", "llm_usage", "llm_models", "llm_forget", "ai_accuracy", "current_query", "current_query_id", "error",
 })  # fmt: skip
 """Those whose value another run of the same statement, or of a rewritten one, would change; and what only fails."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -25,7 +25,7 @@ from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
 from .eligibility import ineligible_reason
 from .modes import CachedAnswers, LiveAnswers
-from .parse import UnplannedError, parse_statement
+from .parse import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
 from .prefetch import Prefetch, in_transaction
 from .relax import relax_predicates
@@ -42,6 +42,7 @@ class CostEstimator(AnswerSource):
         self._session = session
         self._cached = CachedAnswers(session)
         self.models: dict[str, ModelEstimate] = {}
+        self.has_stated_accuracy = False
         self._answer_tokens = answer_tokens
         self._seen: set[tuple[str, Request | QuestionKey]] = set()
         self._counting = threading.Lock()
@@ -60,6 +61,11 @@ class CostEstimator(AnswerSource):
             for request in requests
         )
         return [there or made for there, made in zip(cached, made_up, strict=True)]
+
+    def stated(self, call: Any, spec: ModelSpec, rows: Mapping[Request, Any]) -> Sequence[Response | None]:
+        """Count all requests: how many of them a helper or a proxy would save is not known before."""
+        self.has_stated_accuracy = True
+        return self.responses(spec, list(rows), call.mode)
 
     def _count(self, found: ModelEstimate, spec: ModelSpec, request: Request, response: Response | None) -> None:
         found.calls += 1
@@ -98,6 +104,24 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
         RequestError: nothing in the statement calls a model, or it cannot be run ahead; the message says why.
         duckdb.Error: the statement cannot be run.
     """
+    reading = read_statement(connection, session, sql)
+    rewritten = relax_predicates(reading) if is_faithful(connection, reading.tree) else reading.tree
+    estimator = CostEstimator(session, event_loop.run_sync(answer_tokens(session)))
+    text = reading.text if rewritten is reading.tree else tree_sql(connection, rewritten)
+    run_without_calls(connection, session, reading, text, values, estimator)
+    at_most = is_nested(reading) or rewritten != reading.tree or estimator.has_stated_accuracy
+    for found in estimator.models.values():
+        found.rows = session.statement.rows[found.model]
+        found.at_most = at_most
+    return list(estimator.models.values())
+
+
+def read_statement(connection: duckdb.DuckDBPyConnection, session: Session, sql: str) -> ModelQuery:
+    """Return the statement that is to be estimated.
+
+    Raises:
+        RequestError: nothing in it calls a model, or it cannot be run ahead; the message says why.
+    """
     try:
         reading = parse_statement(connection, sql, session.model_macros or (), rows_only=False)
         reason = ineligible_reason(connection, reading) if reading else "it calls no model"
@@ -107,22 +131,41 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
         raise RequestError(
             f"the statement cannot be estimated: {reason}", hint="write FROM llm_estimate('SELECT chat(…) FROM …')"
         )
-    rewritten = relax_predicates(reading) if is_faithful(connection, reading.tree) else reading.tree
-    session.answers = estimator = CostEstimator(session, event_loop.run_sync(_answer_tokens(session)))
+    return reading
+
+
+def run_without_calls(
+    connection: duckdb.DuckDBPyConnection,
+    session: Session,
+    reading: ModelQuery,
+    text: str,
+    values: Any,
+    source: AnswerSource,
+) -> None:
+    """Run a rewritten statement in a transaction that is rolled back, with answers that cost nothing.
+
+    Args:
+        connection, session: where it runs.
+        reading: the statement.
+        text: what it was rewritten to.
+        values: its parameters' values.
+        source: of the answers.
+    """
     own = session.own_transaction
     if not in_transaction(connection):
         own.begin(connection)
     try:
-        text = reading.text if rewritten is reading.tree else tree_sql(connection, rewritten)
-        Prefetch(connection, session, reading, values).execute(text)
+        prefetch = Prefetch(connection, session, reading, values)
+        session.answers = source
+        prefetch.execute(text)
     finally:
         own.rollback(connection)
         session.answers = LiveAnswers(session)
-    nested = any(contains_call(part, reading.is_call) for call in reading.calls() for part in call["arguments"])
-    for found in estimator.models.values():
-        found.rows = session.statement.rows[found.model]
-        found.at_most = nested or rewritten != reading.tree
-    return list(estimator.models.values())
+
+
+def is_nested(reading: ModelQuery) -> bool:
+    """Whether one call is made of another's answer."""
+    return any(contains_call(part, reading.is_call) for call in reading.calls() for part in call["arguments"])
 
 
 def estimates_for_statement(
@@ -133,18 +176,24 @@ def estimates_for_statement(
     Raises:
         RequestError, duckdb.Error: as `estimate` does.
     """
+    statements = texts_given_to("llm_estimate", text, values)
+    return {sql: estimate(connection, session, sql, None) for sql in statements}
+
+
+def texts_given_to(function: str, text: str, values: Any) -> list[str]:
+    """Return the constant texts with which a statement calls a function."""
     try:
         tree = parse_one(text, dialect="duckdb")
     except SqlglotError:
-        return {}
-    calls = (node for node in tree.find_all(exp.Anonymous) if node.name.lower() == "llm_estimate")
-    questions = [_literal_text(call.expressions[0], values) for call in calls if call.expressions]
-    return {sql: estimate(connection, session, sql, None) for sql in questions if sql is not None}
+        return []
+    calls = (node for node in tree.find_all(exp.Anonymous) if node.name.lower() == function)
+    given = [_literal_text(call.expressions[0], values) for call in calls if call.expressions]
+    return [sql for sql in given if sql is not None]
 
 
 def _literal_text(argument: exp.Expr, values: Any) -> str | None:
     """Return the text that a literal or a parameter stands for."""
-    if isinstance(argument, exp.Literal):
+    if isinstance(argument, exp.Literal | exp.RawString | exp.Heredoc):  # The last two are $$…$$.
         return str(argument.this)
     name = argument.name
     if isinstance(values, dict):
@@ -153,7 +202,7 @@ def _literal_text(argument: exp.Expr, values: Any) -> str | None:
     return values[index] if values and index < len(values) else None
 
 
-async def _answer_tokens(session: Session) -> dict[str, float]:
+async def answer_tokens(session: Session) -> dict[str, float]:
     """Return how many tokens an answer of each model has had so far, on average; {} where the store is off."""
     if session.statement.scope.options.llm_store == "off":
         return {}

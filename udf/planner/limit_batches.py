@@ -12,7 +12,7 @@ from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
 from .tree import Node, constant, is_function, modifier, walk
 
-FIRST = 16
+FIRST = 8
 """Rows of the smallest first batch."""
 GROWTH = 4
 """A batch is at most so many times as large as the one before it."""
@@ -57,8 +57,8 @@ class LimitBatches:
         """Return whether the wave reached far enough; if not, the next is larger."""
         if passed >= self.row_limit or rows < self.size:
             return True
-        needed = self.size * self.row_limit // max(passed, 1) * 5 // 4
-        self.size = max(2 * self.size, min(needed, GROWTH * self.size))
+        needed = -(-self.size * self.row_limit // max(passed, 1))
+        self.size = max(self.size + FIRST, min(needed, GROWTH * self.size))
         return False
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
+from ..accuracy.stand_in import StandIn
 from ..ai.macros import AI_FUNCTIONS
 from ..session.answer_source import AnswerSource
 from ..session.session import Session
@@ -32,6 +34,14 @@ class LiveAnswers(AnswerSource):
         statement = self._session.statement
         return statement.wait(event_loop.submit(self._session.client.complete(spec, requests, statement.scope, mode)))
 
+    def stated(self, call: Any, spec: ModelSpec, rows: Mapping[Request, Any]) -> Sequence[Response | StandIn | None]:
+        """Return what is known; the model answers the rest, for a sample of rows that come bit by bit is none."""
+        known = stated_answers(self._session, call, spec, rows)
+        if missing := [request for request, answer in zip(rows, known, strict=True) if answer is None]:
+            rest = iter(self.responses(spec, missing, call.mode))
+            return [next(rest) if answer is None else answer for answer in known]
+        return known
+
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
         """Return the SQL for each question, in order."""
         return resolve_questions(self._session, questions, mode)
@@ -47,6 +57,10 @@ class CachedAnswers(AnswerSource):
         """Return the cached responses, in order."""
         statement = self._session.statement
         return statement.wait(event_loop.submit(self._session.client.cached(spec, requests, statement.scope, mode)))
+
+    def stated(self, call: Any, spec: ModelSpec, rows: Mapping[Request, Any]) -> Sequence[Response | StandIn | None]:
+        """Return the cached responses, and what stands in for others."""
+        return stated_answers(self._session, call, spec, rows)
 
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
         """Return the SQL for each question that this statement has answered."""
@@ -77,3 +91,15 @@ class MemoizedAnswers:
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
         """Return the SQL for each question: the other source remembers it by itself."""
         return self._source.sql_results(questions, mode)
+
+
+def stated_answers(
+    session: Session, call: Any, spec: ModelSpec, rows: Mapping[Request, Any]
+) -> list[Response | StandIn | None]:
+    """Return what is known of a call with a stated accuracy: the model's answers, else what stands in for them."""
+    responses = MemoizedAnswers(session, CachedAnswers(session)).responses(spec, list(rows), call.mode)
+    stand_ins = session.statement.stand_ins.get(call, {})
+    return [
+        stand_ins.get(request) if response is None else response
+        for request, response in zip(rows, responses, strict=True)
+    ]

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import duckdb
-from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from .builtin_functions import builtin_functions
 from .modes import MODEL_FUNCTIONS
+from .row_query import executed_statement, flat, row_query, tokenize
 from .tree import Node, is_function, is_recursive, parse_tree, selects, walk
 
-OPENS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
-CLOSES = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
 OUR_PREFIXES = ("llm_", "quackllm_")
-QUERY_KEYWORDS = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
 
 
 class UnplannedError(Exception):
@@ -31,7 +27,7 @@ class ModelQuery:
     """The SELECT of a statement that calls models.
 
     Args:
-        text: the SELECT as the user wrote it; of CREATE TABLE AS, INSERT and COPY the part that is one.
+        text: the SELECT as the user wrote it, or the one that reads the rows of another statement (`row_query.py`).
         tree: the same, as DuckDB read it.
         is_whole_statement: whether the statement is nothing but the SELECT.
         target: the table that CREATE TABLE makes; None for other statements.
@@ -87,69 +83,31 @@ def parse_statement(
         UnplannedError: it calls a model, and it is of a form that cannot be planned.
     """
     names = MODEL_FUNCTIONS.union(models)
-    try:
-        tokens = DuckDB().tokenize(sql)
-    except SqlglotError:
-        return None
-    while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
-        tokens.pop()
+    statement = executed_statement(sql)
+    tokens = tokenize(statement)
     calls = _count_calls(tokens, names)
     if not calls:
         return None
-    part = _query_part(tokens)
-    if not part or calls != _count_calls(part, names):
+    text = row_query(statement, tokens)
+    if text is None or calls != _count_calls(tokenize(text), names):
         raise UnplannedError(f"{tokens[0].text.upper()} statements of this form are not planned")
-    text = sql[part[0].start : part[-1].end + 1]
     tree = parse_tree(connection, text)
     if tree is None:
         raise UnplannedError("DuckDB does not give the tree of this SELECT (it holds PIVOT, or an error)")
     sources = any(node["from_table"]["type"] != "EMPTY" for node in selects(tree))
     if rows_only and not sources:
         return None
-    target = _target(tokens, part)
-    reading = ModelQuery(text, tree, len(part) == len(tokens), target, names, builtin_functions(connection).scalars)
+    is_whole = statement is sql and text == sql[tokens[0].start : tokens[-1].end + 1]
+    reading = ModelQuery(text, tree, is_whole, _target(tokens), names, builtin_functions(connection).scalars)
     return reading if reading.calls() else None
 
 
-def _query_part(tokens: list[Token]) -> list[Token]:
-    """Return the tokens of the SELECT; none where the statement is of another kind."""
-    if not tokens:
-        return []
-    first = tokens[0].token_type
-    if first in QUERY_KEYWORDS or first is TokenType.L_PAREN:
-        return tokens
-    if first is TokenType.COPY and tokens[1].token_type is TokenType.L_PAREN:
-        return tokens[2 : _end(tokens, 1)]
-    if first is TokenType.CREATE and any(token.token_type is TokenType.TABLE for token in tokens[:5]):
-        start = next((index for index, token in _flat(tokens) if token.token_type is TokenType.ALIAS), -1)
-        return (
-            [] if start < 0 or any(token.text.upper() == "EXISTS" for token in tokens[:start]) else tokens[start + 1 :]
-        )
-    if first is TokenType.INSERT:
-        start = next((index for index, token in _flat(tokens) if token.token_type in QUERY_KEYWORDS), len(tokens))
-        return tokens[start:]
-    return []
-
-
-def _target(tokens: list[Token], part: list[Token]) -> str | None:
+def _target(tokens: Sequence[Token]) -> str | None:
+    """Return the table that CREATE TABLE AS makes; the name stands before the first AS."""
     if tokens[0].token_type is not TokenType.CREATE or any(token.text.upper() == "REPLACE" for token in tokens[:3]):
         return None
-    return tokens[len(tokens) - len(part) - 2].text
-
-
-def _flat(tokens: list[Token]) -> Iterator[tuple[int, Token]]:
-    """Yield the tokens outside of brackets, with their places."""
-    depth = 0
-    for index, token in enumerate(tokens):
-        depth -= token.token_type in CLOSES
-        if depth == 0:
-            yield index, token
-        depth += token.token_type in OPENS
-
-
-def _end(tokens: list[Token], start: int) -> int:
-    """Return the place of the bracket that closes the one at `start`."""
-    return start + next((index for index, token in _flat(tokens[start:]) if token.token_type in CLOSES), 0)
+    start = next((index for index, token in flat(tokens) if token.token_type is TokenType.ALIAS), 1)
+    return tokens[start - 1].text
 
 
 def _count_calls(tokens: list[Token], names: frozenset[str]) -> int:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...workers import event_loop
+from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
+
+if TYPE_CHECKING:
+    from ..text2sql.draw import SqlModel
+    from ..text2sql.prompts.background import Background
+    from ..text2sql.schema.resolve import ResolvedSchema
 
 # Questions that are worked on together.
 BATCH_SIZE = 2048
@@ -57,15 +66,53 @@ def bounded_query(session: Session, sql: str, max_rows: int) -> str:
 
 
 async def _resolve(session: Session, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
-    from ..text2sql.pipeline import generate_sql
-    from ..text2sql.prompts.formats import format_for_model
+    from ..text2sql.pipeline import Effort, generate_sql
     from ..text2sql.schema.resolve import resolve_schema
 
-    spec = session.text2sql_model_for(question.model)
+    first, *others = (_model(session, spec, mode) for spec in session.text2sql_models_for(question.model))
     schema = await asyncio.to_thread(resolve_schema, question.schema, session.require_catalog())
+    files = session.database_files if schema.from_catalog else ()
+    background = await asyncio.to_thread(read_background, question, schema, files)
+    run, find = (session.run_query, session.find_cells) if schema.from_catalog else (None, None)
+    effort = Effort(background, question.votes, run, find, tuple(others))
+    return await generate_sql(question.request, schema, first.form, first.complete, effort=effort)
+
+
+def _model(session: Session, spec: ModelSpec, mode: StoreMode) -> SqlModel:
+    from ..text2sql.draw import SqlModel
+    from ..text2sql.prompts.formats import format_for_model
 
     async def complete(step: Request) -> Response:
         (response,) = await session.client.complete(spec, [step], session.statement.scope, mode)
         return response
 
-    return await generate_sql(question.request, schema, format_for_model(spec), complete)
+    return SqlModel(format_for_model(spec), complete)
+
+
+def read_background(
+    question: QuestionKey, schema: ResolvedSchema, databases: Sequence[Path], *, files_allowed: bool = True
+) -> Background:
+    """Return what the model is told beside the schema: the notes and examples of the databases, and the date.
+
+    Args:
+        question: with its options.
+        schema: of the question.
+        databases: the files beside which notes and examples are looked for.
+        files_allowed: whether `notes` may be the path of a file.
+
+    Raises:
+        RequestError: the notes cannot be read.
+    """
+    from ..text2sql.examples.verified_examples import examples_file, nearest_examples, read_examples
+    from ..text2sql.notes.read_notes import Notes, read_notes
+    from ..text2sql.prompts.background import Background, Example
+
+    notes = read_notes(question.notes, databases, files_allowed=files_allowed)
+    chosen, warnings = tuple[Example, ...](), list[str]()
+    if question.examples:
+        found = [read_examples(examples_file(path)) for path in databases]
+        kept = [example for examples, _ in found for example in examples]
+        text = question.request.messages[-1].content
+        chosen, outdated = nearest_examples(text, kept, question.examples, schema)
+        warnings = [*(line for _, lines in found for line in lines), *outdated]
+    return Background(notes | Notes("", tuple(warnings)), chosen, date.today())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
 from ..settings import StoreMode
 
 if TYPE_CHECKING:
+    from ..accuracy.stand_in import StandIn
     from ..text2sql.result import QuestionKey, Text2SqlResult
 
 MADE_UP = "made-up"
@@ -34,6 +35,19 @@ class AnswerSource(Protocol):
         Raises:
             SetupError, StoreError, BudgetError: no further request can succeed.
         """
+
+    def stated(self, call: Any, spec: ModelSpec, rows: Mapping[Request, Any]) -> Sequence[Response | StandIn | None]:
+        """Return one answer for each request of a call with a stated accuracy, in order: the model's, if need be.
+
+        Args:
+            call: the planner's `StatedCall`.
+            spec: the model.
+            rows: the distinct requests, with the input of each.
+
+        Raises:
+            SetupError, StoreError, BudgetError: no further request can succeed.
+        """
+        return self.responses(spec, list(rows), call.mode)
 
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
         """Return the generated SQL for each question, in order.

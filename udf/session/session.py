@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,13 +18,18 @@ from ...workers.event_loop import after_fork
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, ECHO, Fleet, find_model
 from ..calls.async_store import AsyncCallStore, open_store
 from ..calls.client import CachingClient
-from ..calls.model_estimate import ModelEstimate
+from ..calls.model_estimate import CallStep, ModelEstimate
 from .answer_source import AnswerSource
 from .statement import Statement
 from .transaction import ImplicitTransaction
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ...workers.database_schema import Schema
+    from ..accuracy.stand_in import AccuracyReport
+    from ..text2sql.confidence.query_rows import RunQuery
+    from ..text2sql.prompts.find_cells import FindCells
 
 _NUMBERS = itertools.count(1)
 _SESSIONS: dict[int, Session] = {}
@@ -45,8 +51,18 @@ class Session:
     lock: threading.RLock = field(default_factory=threading.RLock)
     own_transaction: ImplicitTransaction = field(default_factory=ImplicitTransaction)
     catalog: Schema | None = None
+    # Runs generated SQL on a second connection, to check its rows; None: in the user's own transaction nothing is run.
+    run_query: RunQuery | None = None
+    # Finds the cells of a question in all rows; None: in the user's own transaction the samples must do.
+    find_cells: FindCells | None = None
+    # The files of the connection's databases; notes and examples stand beside them.
+    database_files: tuple[Path, ...] = ()
     # The estimates of the statements in `llm_estimate('…')`, by the text of the statement.
     estimates: dict[str, list[ModelEstimate]] = field(default_factory=dict)
+    # What was promised for the calls of the last statement with a stated accuracy, and what came of it.
+    accuracy_reports: dict[Hashable, AccuracyReport] = field(default_factory=dict)
+    # The steps of the statements in `ai_explain('…')`, likewise.
+    explanations: dict[str, list[CallStep]] = field(default_factory=dict)
     # The connection's SQL variables that configure quackllm; None: they must be read again.
     variables: dict[str, str] | None = None
     # Whether DuckDB shows its own progress bar on this connection; None: unknown.
@@ -99,6 +115,15 @@ class Session:
         if name not in models:
             models[name] = self.model_for(name)
         return models[name]
+
+    def text2sql_models_for(self, names: str | None) -> list[ModelSpec]:
+        """Return the models that vote on SQL: those named, with commas between them, else the one that writes SQL.
+
+        Raises:
+            UnknownModelError: as `model_for`.
+        """
+        parts = [name.strip() for name in (names or "").split(",") if name.strip()]
+        return [self.text2sql_model_for(name) for name in parts] or [self.text2sql_model_for(None)]
 
     def text2sql_model_for(self, name: str | None) -> ModelSpec:
         """Return the model that writes SQL: the named, default or only deployed one, otherwise the built-in one."""

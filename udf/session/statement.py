@@ -22,6 +22,8 @@ from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from ...workers.deployments.spec import ModelSpec
+    from ...workers.messages import Request
+    from ..accuracy.stand_in import AccuracyReport, StandIn
     from ..text2sql.result import QuestionKey, Text2SqlResult
     from .progress_bar import ProgressBar
     from .progress_log import ProgressLog
@@ -55,6 +57,9 @@ class Statement:
         # Model by name: the same from the first row to the last, even if another is deployed meanwhile.
         self.models: dict[str | None, ModelSpec] = {}
         self.rows: Counter[str] = Counter()
+        # Of calls with a stated accuracy: what stands in for the model's answers, by call and request.
+        self.stand_ins: dict[Hashable, dict[Request, StandIn]] = {}
+        self.accuracy_reports: dict[Hashable, AccuracyReport] = {}
         self.expected: int | None = None
         # False if the statement is only bound: a relation is executed later, by other statements.
         self.is_execution = True

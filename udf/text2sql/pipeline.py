@@ -1,27 +1,54 @@
-"""The text-to-SQL pipeline: generate, extract, guard, bind, and return errors to the model until the SQL is valid."""
+"""The text-to-SQL pipeline: prepare a question, draw answers that pass the checks, vote, say how sure the winner is."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-
-from msgspec import structs
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
 
 from ...workers.errors import RequestError
-from ...workers.messages import Failure, Message, Request, Response, Usage
-from .checks.check_answer import check_answer
-from .checks.verify import NO_SQL
+from ...workers.messages import Failure, Message, Request, Usage
+from .confidence.doubts import Doubt
+from .confidence.query_rows import RunQuery
+from .confidence.score import calibrated, score
+from .confidence.sql_facts import same_query
+from .confidence.votes import Ballot
+from .draw import ONE_VOTE_FORMATS, PARTS, Candidate, Complete, Draw, PreparedQuestion, SqlModel, TargetCheck
+from .prompts.background import ASKED_BACK, NO_BACKGROUND, Background, join_clarifications
+from .prompts.find_cells import FindCells, with_cells
 from .prompts.formats import PromptFormat
-from .prompts.value_matching import match_values
+from .prompts.select_schema import select_schema
+from .prompts.value_matching import match_values, near_cells
 from .result import Text2SqlResult
 from .schema.resolve import ResolvedSchema
 
-Complete = Callable[[Request], Awaitable[Response]]
-TargetCheck = Callable[[str], tuple[str, Failure | None]]
+MAX_ALTERNATIVES = 5
+MAX_VALUES = 20  # Cells that a prompt shows.
 
-# Errors that another attempt cannot fix: the model declines, or the question has used up its time or memory.
-FINAL = ("declined", "memory", "time")
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How a question is answered, beside its model.
+
+    Args:
+        background: notes, examples, today's date.
+        votes: how many draws there may be; they end as soon as the result is decided.
+        run: runs SQL under caps, to check its rows and to group votes; None: nothing is run.
+        find_cells: finds cells in all rows of the database; None: the sampled values must do.
+        others: further models; the draws go round all of them.
+        parts: what is done beside asking the model; see `draw.PARTS`.
+    """
+
+    background: Background = NO_BACKGROUND
+    votes: int = 1
+    run: RunQuery | None = None
+    find_cells: FindCells | None = None
+    others: tuple[SqlModel, ...] = ()
+    parts: frozenset[str] = PARTS
+
+
+PLAIN = Effort()
 
 
 async def generate_sql(
@@ -32,6 +59,7 @@ async def generate_sql(
     *,
     max_repairs: int = 3,
     fit: TargetCheck | None = None,
+    effort: Effort = PLAIN,
 ) -> Text2SqlResult:
     """Return the SQL that answers a question.
 
@@ -43,6 +71,7 @@ async def generate_sql(
         complete: sends one request to the model.
         max_repairs: how often an error of the guard or DuckDB is sent back to the model.
         fit: SQL that passed → its translation for the database where it will run, or that database's error.
+        effort: notes, votes, and whether SQL is run.
 
     Raises:
         RequestError: the newest turn is not a question.
@@ -50,44 +79,120 @@ async def generate_sql(
     request = Request.of(question) if isinstance(question, str) else question
     if not request.messages or request.messages[-1].role != "user":
         raise RequestError("the last message is not a question", hint="llm_stack(previous, 'the next question')")
-    values = await asyncio.to_thread(match_values, request.messages[-1].content, schema.schema)
-    messages: tuple[Message, ...] | None = await asyncio.to_thread(
-        form.build_messages, request.messages, schema.schema, values
+    prepared = await asyncio.to_thread(prepare, request, schema, effort)
+    prepared = replace(prepared, fit=fit, max_repairs=max_repairs)
+    models = [SqlModel(form, complete), *effort.others]
+    ballot, draws = await _vote(prepared, models, effort.votes)
+    result = await asyncio.to_thread(_result, prepared, draws, ballot)
+    return replace(result, warnings=(*result.warnings, *effort.background.notes.warnings))
+
+
+def prepare(request: Request, schema: ResolvedSchema, effort: Effort = PLAIN) -> PreparedQuestion:
+    """Return a question with all that its prompt needs: the cells that it mentions, and its part of the schema."""
+    turns = join_clarifications(request.messages)
+    question = turns[-1].content
+    if effort.find_cells and "values" in effort.parts:
+        schema = replace(schema, schema=with_cells(schema.schema, effort.find_cells(question, schema.schema)))
+    values = match_values(question, schema.schema)
+    more = (match for match in near_cells(question, schema.schema) if match not in values)
+    near = tuple(islice(dict.fromkeys(more), MAX_VALUES - len(values))) if "values" in effort.parts else ()
+    shown = select_schema(schema.schema, " ".join(m.content for m in turns if m.role == "user"), (*values, *near))
+    turns = effort.background.added_to(turns, [f"{table} {column}" for table, column, _ in values])
+    return PreparedQuestion(request, turns, schema, shown, values, near, run=effort.run, parts=effort.parts)
+
+
+async def _vote(prepared: PreparedQuestion, models: Sequence[SqlModel], votes: int) -> tuple[Ballot, list[Draw]]:
+    """Make draws until the vote is decided; those that can decide it are made together."""
+    if all(model.form.name in ONE_VOTE_FORMATS for model in models):
+        votes = min(votes, len(models))
+    ballot, draws = Ballot(max(votes, 1)), list[Draw]()
+    keys: list[tuple[Hashable, Candidate]] = []
+    turns = cycle(models)
+    while not ballot.is_decided:
+        new = [
+            Draw(prepared, model, (ballot.cast + n) // len(models))
+            for n, model in enumerate(islice(turns, ballot.needed))
+        ]
+        for draw in await asyncio.gather(*(each.make() for each in new)):
+            draws.append(draw)
+            ballot.add(await asyncio.to_thread(_vote_key, draw.best, keys, prepared))
+    return ballot, draws
+
+
+def _vote_key(
+    candidate: Candidate | None, keys: list[tuple[Hashable, Candidate]], prepared: PreparedQuestion
+) -> Hashable | None:
+    """Return what equal answers share: the rows, or a query that means the same where none was run."""
+    if candidate is None:
+        return None
+    if candidate.rows is not None and candidate.rows.error:
+        return object()  # A vote that agrees with no other.
+    if candidate.rows is not None:
+        return candidate.rows.key()
+    for key, other in keys:
+        if other.sql == candidate.sql or same_query(other.sql, candidate.sql, prepared.schema.schema):
+            return key
+    keys.append((candidate.sql, candidate))
+    return candidate.sql
+
+
+def _result(prepared: PreparedQuestion, draws: Sequence[Draw], ballot: Ballot) -> Text2SqlResult:
+    number = ballot.winner()
+    draw = draws[number if number is not None else 0]
+    usage = Usage(sum(each.usage.input_tokens for each in draws), sum(each.usage.output_tokens for each in draws))
+    result = Text2SqlResult(
+        None,
+        draw.failure,
+        sum(each.attempts for each in draws),
+        False,
+        draw.model_name,
+        _history(prepared.request.messages, draw.failure),
+        usage,
+        sum(each.seconds for each in draws),
+        prepared.schema.left_out,
+        prompt=prompt_text(draw.prompt),
     )
-    detail = Text2SqlResult(None, Failure(*NO_SQL), 0, False, "", request.messages[:-1], Usage(), 0.0, schema.left_out)
-    while messages is not None and detail.attempts <= max_repairs:
-        response = await complete(structs.replace(request, messages=messages))
-        detail = _add_attempt(detail, response)
-        if response.error is not None:
-            return replace(detail, error=response.error)
-        output = response.output or ""
-        if form.read is not None:
-            output = await asyncio.to_thread(form.read, output, request.messages, schema.schema, values)
-        sql, failure = await asyncio.to_thread(check_answer, output, schema.schema, schema.bindable)
-        if fit and not failure:
-            sql, failure = await asyncio.to_thread(fit, sql)
-        if failure is None:
-            history = (*request.messages, Message("assistant", sql))
-            return replace(detail, sql=sql, error=None, bound=schema.bindable, history=history)
-        detail = replace(detail, error=_with_query(failure, sql))
-        messages = None if failure.code in FINAL else form.repair(messages, sql, failure.message)
-    return detail
-
-
-def _add_attempt(detail: Text2SqlResult, response: Response) -> Text2SqlResult:
-    usage = Usage(
-        detail.usage.input_tokens + response.usage.input_tokens,
-        detail.usage.output_tokens + response.usage.output_tokens,
+    best = draw.best
+    if number is None or best is None:
+        return result
+    doubts = [*best.doubts, *(Doubt("model", text) for text in best.remarks.warnings)]
+    raw = score(
+        best.remarks.confidence,
+        ballot.agreement if ballot.votes > 1 else None,
+        doubts,
+        attempts=best.attempts,
+        bound=prepared.schema.bindable,
     )
     return replace(
-        detail,
-        attempts=detail.attempts + 1,
-        usage=usage,
-        model=response.model or detail.model,
-        seconds=detail.seconds + response.seconds,
+        result,
+        sql=best.fitted,
+        error=None,
+        bound=prepared.schema.bindable,
+        history=(*prepared.request.messages, Message("assistant", best.fitted)),
+        confidence=calibrated(raw, draw.model_name),
+        alternatives=_alternatives(best, draws, ballot),
+        warnings=tuple(dict.fromkeys((*(doubt.text for doubt in doubts), *best.changes))),
     )
 
 
-def _with_query(failure: Failure, sql: str) -> Failure:
-    """Append the failing SQL to the message for the user. (The model already has it in the conversation.)"""
-    return structs.replace(failure, message=f"{failure.message}\n\nThe query was: {sql}") if sql else failure
+def _history(messages: tuple[Message, ...], failure: Failure) -> tuple[Message, ...]:
+    """Return the conversation after a failed turn: up to the last success, or with the question that was asked back."""
+    if failure.code == "unclear":
+        return (*messages, Message("assistant", f"{ASKED_BACK}{failure.message}"))
+    return messages[:-1]
+
+
+def _alternatives(best: Candidate, draws: Sequence[Draw], ballot: Ballot) -> tuple[str, ...]:
+    """Return the other queries that bind: of the other groups of votes, then of the winner's own draw."""
+    others = [draws[number].best for number in ballot.others()]
+    found = [each.fitted for each in others if each]
+    found += [each.fitted for draw in draws for each in draw.candidates]
+    return tuple(sql for sql in dict.fromkeys(found) if sql != best.fitted)[:MAX_ALTERNATIVES]
+
+
+def prompt_text(messages: Sequence[Message]) -> str:
+    """Return messages as one text, each below its role."""
+    return "\n\n".join(f"[{message.role}]\n{message.content}" for message in messages)
+
+
+__all__ = ["Complete", "Effort", "TargetCheck", "generate_sql", "prompt_text"]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ...workers.messages import Failure, Message, Request, Usage
 
+MAX_VOTES, MAX_EXAMPLES = 25, 20
+
 
 @dataclass(frozen=True, slots=True)
 class QuestionKey:
@@ -14,12 +16,18 @@ class QuestionKey:
     Args:
         request: the question with the turns before it.
         schema: DDL, M-Schema text, or names of tables; None: the caller's catalog.
-        model: the model's name; None: the default one.
+        model: the model's name, or several names with commas between them, which vote; None: the default one.
+        notes: Markdown, or the path of a file; None: what is found beside the database.
+        examples: how many verified examples the model is shown.
+        votes: how many draws there may be.
     """
 
     request: Request
     schema: str | None = None
     model: str | None = None
+    notes: str | None = None
+    examples: int = 0
+    votes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +37,19 @@ class Text2SqlResult:
     Args:
         sql: the query, or None.
         error: why there is none: a service's own code, or 'parser', 'binder', 'catalog' (or another error of DuckDB's),
-            'guard', 'no_sql', 'declined', 'memory' or 'time' (planning it takes more than it
-            may). None if there is a query.
-        attempts: how often the model was called.
+            'guard', 'no_sql', 'declined', 'unclear' (the message is a question to the user), 'memory' or 'time'
+            (planning it takes more than it may). None if there is a query.
+        attempts: how often models were called.
         bound: whether DuckDB itself bound the query; False if the schema cannot be bound.
         model: the name of the model.
         history: plain questions and SQL, the newest last, for a follow-up; after a failure, up to the last success.
         usage: tokens of all attempts.
         seconds: of all attempts.
         left_out: the parts of the schema's DDL that were not understood, each with its line.
+        confidence: how probable it is that the query is right; None if there is none.
+        alternatives: other queries that bind, the likeliest first.
+        warnings: what speaks against the query, and what was changed in it.
+        prompt: all that the model was sent first.
     """
 
     sql: str | None
@@ -49,3 +61,7 @@ class Text2SqlResult:
     usage: Usage
     seconds: float
     left_out: tuple[str, ...] = ()
+    confidence: float | None = None
+    alternatives: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    prompt: str = ""

@@ -62,13 +62,14 @@ class EncoderEngine:
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector of length 1 a text, in order."""
         async with self._turn:
-            return await asyncio.to_thread(_encode, list(texts))
+            return await asyncio.to_thread(encode, list(texts))
 
     async def close(self) -> None:
         """Nothing to free: the weights stay for the next request."""
 
 
-def _encode(texts: list[str]) -> list[list[float]]:
+def encode(texts: list[str]) -> list[list[float]]:
+    """Return one vector of length 1 a text, in order."""
     vectors: list[list[float]] = _encoder().encode(texts).tolist()
     return vectors
 

@@ -10,7 +10,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
@@ -33,6 +33,8 @@ KEEP_ALIVE_SECONDS = 4.0
 """An idle connection is reused for less than uvicorn's 5 s, so that none is used while the server closes it."""
 MAX_REPLY_BYTES = 8 * 2**20
 """The most bytes of a reply: an answer of a million tokens has about 4 million."""
+MAX_FILE_BYTES = 2**30
+"""The most bytes of a file of answers."""
 MAX_REDIRECTS = 5
 
 
@@ -45,12 +47,26 @@ class Call:
         fields: the body.
         headers: beside those of every request.
         seconds: how long the service may say nothing; None: `DEFAULT_TIMEOUT_SECONDS`.
+        method: 'POST', or 'GET', which has no body.
+        content: the body, if it is not the fields as JSON.
     """
 
     path: str
-    fields: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] | None = None
     seconds: float | None = None
+    method: str = "POST"
+    content: bytes | None = None
+
+    def body(self) -> bytes | None:
+        """Return what is sent.
+
+        Raises:
+            ProviderError: the fields cannot be written as JSON.
+        """
+        if self.content is not None:
+            return self.content
+        return encoded(self.fields) if self.method == "POST" else None
 
 
 class HttpClient:
@@ -119,6 +135,20 @@ class HttpClient:
             body = await _read(reply)
             return read_events(body, reply.charset), reply.headers
 
+    async def lines(self, call: Call) -> AsyncIterator[bytes]:
+        """Yield the lines of a file, which may be larger than any answer.
+
+        Raises:
+            ProviderError: the service refused, or the reply breaks off.
+        """
+        rest = b""
+        async with self._reply(call) as reply:
+            async for data in _chunks(reply, MAX_FILE_BYTES):
+                *whole, rest = (rest + data).split(b"\n")
+                for line in whole:
+                    yield line
+        yield rest
+
     async def stream(self, call: Call) -> AsyncIterator[tuple[ReplyEvent, Mapping[str, str]]]:
         """Send one body; yield the values of the reply as they arrive, each with the headers.
 
@@ -139,12 +169,12 @@ class HttpClient:
         import aiohttp
 
         assert self._session is not None, "open() comes first"
-        address, body = self._address(call.path), encoded(call.fields)
+        address, body = self._address(call.path), call.body()
         limits = _limits(call.seconds) if call.seconds else self._session.timeout
         try:
             for _ in range(MAX_REDIRECTS):
-                async with self._session.post(
-                    address, data=body, headers=call.headers, allow_redirects=False, timeout=limits
+                async with self._session.request(
+                    call.method, address, data=body, headers=call.headers, allow_redirects=False, timeout=limits
                 ) as reply:
                     if reply.status in (307, 308) and self._same_origin(target := _target(reply, address)):
                         address = target
@@ -275,13 +305,13 @@ async def _read(reply: aiohttp.ClientResponse) -> bytes:
     return b"".join([data async for data in _chunks(reply)])
 
 
-async def _chunks(reply: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _chunks(reply: aiohttp.ClientResponse, max_bytes: int = MAX_REPLY_BYTES) -> AsyncIterator[bytes]:
     """Yield what a reply holds, its compression undone.
 
     Raises:
         TooLargeError: it is too much.
     """
-    decompressor = Decompressor(MAX_REPLY_BYTES, reply.headers.get("Content-Encoding"))
+    decompressor = Decompressor(max_bytes, reply.headers.get("Content-Encoding"))
     async for data in reply.content.iter_any():
         for piece in decompressor.feed(data):
             yield piece

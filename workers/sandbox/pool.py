@@ -29,6 +29,35 @@ class Limits:
     seconds: float = 5.0
 
 
+class Cancellation:
+    """Ends one call from another thread: its child process is ended, whatever it computes."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._child: ChildProcess | None = None
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """End the call; one that has not begun ends when it begins, one that has ended stays as it is."""
+        with self._lock:
+            self._cancelled = True
+            if self._child:
+                self._child.abort()
+
+    @contextmanager
+    def watching(self, child: ChildProcess) -> Iterator[None]:
+        """Let `cancel` end this child while the block runs."""
+        with self._lock:
+            self._child = child
+            if self._cancelled:
+                child.abort()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._child = None
+
+
 class Sandbox:
     """Child processes that take calls. They start when they are first needed, and wait for more.
 
@@ -57,6 +86,7 @@ class Sandbox:
         *arguments: Any,
         limits: Limits = Limits(),
         answer: Callable[[Any], Any] | None = None,
+        cancellation: Cancellation | None = None,
     ) -> Result:
         """Run a function in a child process and return what it returns: plain values, no objects.
 
@@ -65,15 +95,21 @@ class Sandbox:
             arguments: whatever pickle takes.
             limits: of memory and time.
             answer: answers the function's calls of `call_parent`.
+            cancellation: what another thread may end the call with.
 
         Raises:
-            SandboxLimitError: it took more memory or time than it may, or its result is too large.
+            SandboxLimitError: it took more memory or time than it may, its result is too large, or it was cancelled.
             QuackLLMError: whatever the function raised; what is none of ours is a RuntimeError.
             SetupError: no child can be started.
         """
         call = dotted_path(function), arguments, limits.megabytes, limits.seconds
-        with self._child() as child:
+        with self._child() as child, (cancellation or Cancellation()).watching(child):
             return cast(Result, child.call(call, answer))
+
+    @property
+    def busy(self) -> int:
+        """How many calls are under way."""
+        return len(self._busy)
 
     def close(self) -> None:
         """End the children that are idle; the next call starts new ones."""

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 def deploy(
     name: Annotated[str | None, typer.Argument(help="The model's name in SQL, e.g. qianwen_chat.")] = None,
-    type: Annotated[str | None, typer.Argument(help="saas/SERVICE, custom/auto, builtin/text2sql or echo.")] = None,
+    type: Annotated[
+        str | None, typer.Argument(help="saas/SERVICE, custom/auto, builtin/text2sql, echo, or @MODEL.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="The same as NAME.", rich_help_panel="Byzer's spelling")] = None,
     pretrained_model_type: Annotated[
         str | None, typer.Option(help="The same as TYPE.", rich_help_panel="Byzer's spelling")
@@ -73,6 +75,11 @@ def deploy(
         quackllm deploy zephyr_7b_chat custom/auto --gpus-per-worker 1 \\
           --model-path /models/zephyr-7b
 
+    An open model that writes SQL, from Hugging Face, or from ModelScope; @ alone lists them with size and licence:
+
+        quackllm deploy sql @xiyan-3b
+        quackllm deploy sql @xiyan-3b:modelscope --gpus-per-worker 1
+
     Two replicas on the Ray cluster of this machine, in Byzer's spelling:
 
         quackllm deploy --pretrained_model_type saas/qianwen --num_workers 2 \\
@@ -100,6 +107,11 @@ def deploy(
         params["backend"] = infer_backend
     if model_path:
         params["model_path"] = model_path
+    if (written := type or pretrained_model_type) and written.startswith("@"):
+        from ....workers.deployments.catalogue import catalogue_params
+
+        params = {**catalogue_params(written, gpu=gpus_per_worker > 0), **params}
+        type, pretrained_model_type = "custom/auto", None
     chosen = _name_from_either("name", name, "--model", model, "qianwen_chat")
     outcome = workers.deploy(
         chosen,

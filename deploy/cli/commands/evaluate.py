@@ -28,6 +28,15 @@ def evaluate(
     store: Annotated[
         Literal["on", "off", "refresh"] | None, typer.Option(help="The call store: refresh ignores cached answers.")
     ] = None,
+    notes: Annotated[str | None, typer.Option(help="Notes on the data: Markdown, or a file.")] = None,
+    examples: Annotated[int, typer.Option(min=0, help="How many verified examples the model is shown.")] = 0,
+    votes: Annotated[int, typer.Option(min=1, help="How many answers are drawn at most.")] = 1,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="Evaluate also without each of these, and with none.")
+    ] = False,
+    save_calibration: Annotated[
+        bool, typer.Option("--save-calibration", help="Fit the confidence to the outcomes, and keep that.")
+    ] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with charts and every question here.")] = None,
     folder: Annotated[Path | None, typer.Option("--out", help="Write report.json and results.jsonl here.")] = None,
     cluster: Cluster = None,
@@ -43,6 +52,10 @@ def evaluate(
         quackllm evaluate spider --model small --model tuned --html report.html
         quackllm evaluate questions.jsonl --database shop.duckdb
 
+    With notes and votes, each taken away in turn, in one table with paired tests:
+
+        quackllm evaluate questions.jsonl --database shop.duckdb --notes shop.notes.md --votes 5 --ablate
+
     Stopped and typed again, it requests only the missing answers.
     """
     from ...evaluation.run import Outputs, run_evaluation
@@ -55,5 +68,10 @@ def evaluate(
         limit=limit,
         seed=seed,
         store=store,
+        notes=notes,
+        examples=examples,
+        votes=votes,
+        ablate=ablate,
+        calibrate=save_calibration,
     )
     raise typer.Exit(exit_code)

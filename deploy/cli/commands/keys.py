@@ -27,6 +27,7 @@ def keys(
     max_calls: Annotated[int | None, typer.Option(help="add: model calls until reset.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="add: tokens until reset.")] = None,
     max_money: Annotated[float | None, typer.Option(help="add: cost by prices.yaml until reset.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="add: the console shows it all keys and all costs.")] = False,
     file: Annotated[Path | None, typer.Option("--keys", help="Left out: keys.yaml in QUACKLLM_HOME.")] = None,
     json: Annotated[bool, typer.Option("--json", help="list: print JSON.")] = False,
 ) -> None:
@@ -58,6 +59,7 @@ def keys(
             max_calls=max_calls,
             max_tokens=max_tokens,
             max_money=max_money,
+            admin=admin or None,
         )
         if max_money is not None:
             _warn_if_unpriced(name, model)
@@ -96,10 +98,10 @@ def _show(path: Path, as_json: bool) -> None:
         return
     table = make_table("name", "made", "models", "limits", "spent", numbers_from=5)
     for name, key in api_keys.items():
-        limits = key.model_dump(exclude={"hash", "made", "models"}, exclude_none=True)
+        limits = key.model_dump(exclude={"hash", "made", "models", "admin"}, exclude_none=True)
         spent = ledger.usage_of_key(name)
         table.add_row(
-            name,
+            f"{name} (admin)" if key.admin else name,
             str(key.made),
             ", ".join(key.models or ("all",)),
             ", ".join(f"{limit} {value:,g}" for limit, value in limits.items()),

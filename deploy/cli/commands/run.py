@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from ....udf.session.progress_log import log_line
 from ....udf.session.statement import FailedRowsWarning
-from ....workers.errors import RequestError
+from ....workers.errors import BatchPendingError, RequestError
 from ...batch.job import BatchJob, run_job
 from ...console import pluralize, print_line
 from ..cluster_option import resolve_cluster
@@ -21,6 +21,7 @@ from ..options import Cluster, DefaultModel
 
 # Exit code of a finished job some of whose rows got no complete answer.
 EXIT_ROWS_FAILED = 3
+EXIT_BATCH_PENDING = 4
 
 
 def run(
@@ -35,6 +36,10 @@ def run(
     ] = None,
     database: Annotated[str, typer.Option(help="A DuckDB file to work in.")] = ":memory:",
     read_only: Annotated[bool, typer.Option("--read-only", help="Change nothing in the database.")] = False,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Send calls through the service's batch API: half the price, within a day.")
+    ] = False,
+    wait: Annotated[bool, typer.Option(help="With --batch: wait for the answers, or send the calls and end.")] = True,
     model: DefaultModel = None,
     cluster: Cluster = None,
 ) -> None:
@@ -51,11 +56,21 @@ def run(
         ray job submit -- quackllm run nightly.sql
         ray job submit -- quackllm run --blocks 16 --in ... --out ... --sql ...
 
+    For half the price, where nobody is in a hurry (OpenAI, Zhipu, DashScope); typed again, it goes on:
+
+        quackllm run --batch nightly.sql
+
     Stopped and typed again, it pays only for the missing answers. The file gets its name when it is complete.
 
-    Exit codes: 0; 1: it failed; 3: it is finished, and some rows have no complete answer.
+    Exit codes: 0; 1: it failed; 3: it is finished, and some rows have no complete answer; 4: with --no-wait, a batch
+    has not ended.
     """
-    job = BatchJob(_read_sql(script, sql), source, target, database, model, resolve_cluster(cluster), read_only)
+    if batch and blocks:
+        raise RequestError("--batch and --blocks do not go together", hint="leave out --blocks: the service spreads it")
+    batching: Literal["wait", "send"] | None = ("wait" if wait else "send") if batch else None
+    job = BatchJob(
+        _read_sql(script, sql), source, target, database, model, resolve_cluster(cluster), read_only, batching
+    )
     started, failures = monotonic(), list[str]()
     with _collect_failures(failures):
         if blocks:
@@ -63,7 +78,11 @@ def run(
 
             rows = run_in_blocks(job, blocks, failures)
         else:
-            rows = run_job(job)
+            try:
+                rows = run_job(job)
+            except BatchPendingError as pending:
+                log_line(f"{pending.message}: {pending.hint}")
+                raise typer.Exit(EXIT_BATCH_PENDING) from None
     for failure in failures:
         log_line(failure)
     summary = f"{target or 'done'}: {pluralize(rows, 'row')} in {monotonic() - started:,.1f} s"

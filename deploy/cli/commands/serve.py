@@ -50,7 +50,8 @@ def serve(
 
         quackllm serve --cluster auto --replicas 4
 
-    `/docs` shows every route, `/docs/zh` in Chinese.
+    In a browser the address is the console: questions, SQL, chat, cost. `/docs` shows every route, `/docs/zh` in
+    Chinese.
     """
     settings_class, run = _gateway(on_ray=cluster is not None)
     settings = settings_class(
@@ -68,7 +69,7 @@ def serve(
         cluster=cluster,
     )
     settings.check()
-    run(settings, lambda address: print_line(f"quackllm serves {address}   ({address}/docs)"))
+    run(settings, lambda address: print_line(f"quackllm serves {address}   (the console in a browser; {address}/docs)"))
 
 
 def _gateway(on_ray: bool) -> tuple[Any, Any]:

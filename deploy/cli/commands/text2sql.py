@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 
     from ....udf.connection import Connection
 
-DETAIL_SQL = "SELECT text2sql_detail($question, schema := $schema) AS detail"
-FIELDS = ("sql", "error", "attempts", "bound", "model", "usage", "seconds")
+DETAIL_SQL = """
+    SELECT text2sql_detail(
+        $question, schema := $schema, notes := $notes, examples := $examples, votes := $votes, model := $model
+    ) AS detail
+"""
+FIELDS = (
+    *("sql", "error", "attempts", "bound", "model", "usage", "seconds"),
+    *("confidence", "alternatives", "warnings"),
+)
+UNSURE = 0.5  # Below this confidence the command warns.
 
 
 def text2sql(
@@ -31,6 +39,13 @@ def text2sql(
     ] = None,
     run: Annotated[bool, typer.Option("--run", help="Run the SQL and show its rows.")] = False,
     max_rows: Annotated[int, typer.Option(min=1, help="The maximum number of rows of --run.")] = 10_000,
+    notes: Annotated[
+        str | None,
+        typer.Option(help="Notes on the data: Markdown, or a file. shop.notes.md is found beside the database."),
+    ] = None,
+    examples: Annotated[int, typer.Option(min=0, help="How many verified examples the model is shown.")] = 0,
+    votes: Annotated[int, typer.Option(min=1, help="How many answers are drawn at most; the largest group wins.")] = 1,
+    show_prompt: Annotated[bool, typer.Option("--show-prompt", help="Print all that the model was sent.")] = False,
     model: DefaultModel = None,
     cluster: Cluster = None,
     json: Json = False,
@@ -48,6 +63,10 @@ def text2sql(
 
         quackllm text2sql "Who is the oldest?" --schema "CREATE TABLE singer (name VARCHAR, age INTEGER)"
 
+    What you know about the data is a file of notes (quackllm notes), and several answers can vote:
+
+        quackllm text2sql "What was the churn last year?" -d shop.duckdb --notes shop.notes.md --votes 5 --show-prompt
+
     The database is opened for reading, and the SQL passes the guard: one SELECT, no files, no network.
     :sample is a database that comes with quackllm; :pets_1, :world_1 … are others. Exit code 1: no SQL was found.
     """
@@ -60,20 +79,24 @@ def text2sql(
         )
     if run and database is None:
         raise RequestError("--run needs rows", hint="type: --database shop.duckdb, or :sample")
-    with open_database(database, model=model, cluster=resolve_cluster(cluster), read_only=True) as connection:
-        detail = _generate(connection, question, schema)
+    default = None if model and "," in model else model
+    with open_database(database, model=default, cluster=resolve_cluster(cluster), read_only=True) as connection:
+        options = {"notes": notes, "examples": examples, "votes": votes, "model": model}
+        detail = _generate(connection, question, schema, options)
         rows = _rows(connection, detail, max_rows) if run and detail["sql"] else None
-    _show(question, detail, rows, json)
+    if show_prompt and not json:
+        print(detail["prompt"], end="\n\n")
+    _show(question, detail, rows, json, FIELDS if not show_prompt else (*FIELDS, "prompt"))
     if detail["sql"] is None:
         raise typer.Exit(1)
 
 
-def _generate(connection: Connection, question: str, schema: str | None) -> dict[str, Any]:
+def _generate(connection: Connection, question: str, schema: str | None, options: dict[str, Any]) -> dict[str, Any]:
     from ....udf.session.statement import FailedRowsWarning
 
     warnings.simplefilter("ignore", FailedRowsWarning)  # There is one question, and its error is printed.
     text = Path(schema).read_text("utf-8") if schema and os.path.isfile(schema) else schema
-    rows = connection.execute(DETAIL_SQL, {"question": question, "schema": text}).fetchall()
+    rows = connection.execute(DETAIL_SQL, {"question": question, "schema": text, **options}).fetchall()
     detail: dict[str, Any] = rows[0][0]
     return detail
 
@@ -90,21 +113,24 @@ def _rows(connection: Connection, detail: dict[str, Any], max_rows: int) -> pa.T
     if not detail["bound"]:
         raise RequestError(f"the SQL could not be checked, and was not run: {detail['sql']}")
     from ....udf.value_text import run_query
+    from ....workers.sql_text import quote_literal
 
     with sql_errors("the SQL failed"):
-        return run_query(connection, f"SELECT * FROM ({detail['sql']}\n) AS answer LIMIT {max_rows}")
+        return run_query(connection, f"FROM guarded_query({quote_literal(detail['sql'])}, max_rows := {max_rows})")
 
 
-def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bool) -> None:
+def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bool, names: tuple[str, ...]) -> None:
     from ...console import show_error, show_json, stdout
     from ..row_output import show_rows, show_with_rows
 
     if json:
-        fields = {"question": question, **{name: detail[name] for name in FIELDS}}
+        fields = {"question": question, **{name: detail[name] for name in names}}
         if rows is None:
             show_json(fields)
         else:
             show_with_rows(fields, rows)
+    elif detail["error"] and detail["error"]["code"] == "unclear":
+        show_error(f"{detail['model']} asks back: {detail['error']['message']}", "put the answer into the question")
     elif detail["sql"] is None:
         code, message = detail["error"]["code"], detail["error"]["message"]
         hint = "rephrase the question, or try another --model, e.g. builtin_text2sql"
@@ -115,5 +141,16 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
         stdout.print(Syntax(detail["sql"], "sql", word_wrap=True, background_color="default"))
     else:
         print(detail["sql"])
+    if detail["sql"] is not None and not json:
+        _show_doubts(detail)
     if rows is not None and not json:
         show_rows(rows, "table")
+
+
+def _show_doubts(detail: dict[str, Any]) -> None:
+    """Print, beside the standard output, what speaks against the SQL and how sure it is."""
+    from ...console import stderr
+
+    if detail["warnings"] or detail["confidence"] < UNSURE:
+        sure = f"confidence {detail['confidence']:.0%}"
+        stderr.print("; ".join([sure, *detail["warnings"]]), style="yellow", markup=False, highlight=False)

@@ -29,6 +29,7 @@ class Key(BaseModel):
 
     hash: str = Field(pattern=r"^sha256:[0-9a-f]{64}$", description="hash of the key; the key itself is not stored")
     made: date = Field(default_factory=date.today, description="the day the key was added")
+    admin: bool = Field(False, description="whether the console shows this key all keys and the cost of all calls")
     models: tuple[str, ...] | None = Field(None, description="the models that the key may call; left out: all")
     requests_per_minute: float | None = Field(None, gt=0, description="requests per minute; more get 429")
     tokens_per_minute: float | None = Field(None, gt=0, description="input and output tokens per minute")

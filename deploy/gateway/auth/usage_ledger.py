@@ -127,6 +127,14 @@ class Ledger:
         Raises:
             SetupError: the keys' file cannot be read.
         """
+        found = self.identify(digest)
+        if not isinstance(found, Admission):
+            return found
+        over_budget = _over_budget(found.name, found.key, self.usage_of_key(found.name))
+        return over_budget or self._too_fast(found.name, found.key) or found
+
+    def identify(self, digest: str | None) -> Admission | Refusal | None:
+        """Return whose key that is, whatever it has left to spend: for requests that call no model; see `admit`."""
         keys = read_keys(self.path)
         if not keys:
             return None
@@ -135,8 +143,7 @@ class Ledger:
         name = find_key(keys, digest)
         if name is None:
             return Refusal(401, "invalid_api_key", "this gateway does not know this API key")
-        key = keys[name]
-        return _over_budget(name, key, self.usage_of_key(name)) or self._too_fast(name, key) or Admission(name, key)
+        return Admission(name, keys[name])
 
     def _too_fast(self, name: str, key: Key) -> Refusal | None:
         requests = self._bucket(name, "requests", key.requests_per_minute)
@@ -222,6 +229,14 @@ class Ledger:
             self._file.execute("ROLLBACK")
             raise
         self._file.execute("COMMIT")
+
+    def keys(self) -> dict[str, tuple[Key, Cost]]:
+        """Return every key with what it has spent, by name.
+
+        Raises:
+            SetupError: the keys' file cannot be read.
+        """
+        return {name: (key, self.usage_of_key(name)) for name, key in read_keys(self.path).items()}
 
     def usage_of_key(self, name: str) -> Cost:
         """Return what the key has spent since it was made or reset."""

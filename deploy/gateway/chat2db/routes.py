@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from ....udf.text2sql.prompts.formats import format_for_model
+from ....udf.text2sql.result import QuestionKey
 from ....workers.errors import RequestError
 from ....workers.messages import Message, Request
 from ....workers.options import Options, read_options
@@ -91,7 +92,7 @@ async def chat2db(
         raise RequestError(f"{spec.name} only writes SQL", hint="deploy a chat model to explain SQL")
     opened = choose_database(visit, database, prompt.schema)
     target = QuestionTarget(visit, spec, opened, prompt.schema, None if opened else prompt.dialect)
-    detail = await target.answer(_question(prompt, body), request)
+    detail = await target.answer(QuestionKey(_question(prompt, body)), store_mode(request))
     if detail.sql is None:
         message = detail.error.message if detail.error else ""
         raise GatewayError(422, f"{spec.name} found no SQL for this question: {message}", code="no_sql")

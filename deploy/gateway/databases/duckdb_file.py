@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
+from time import monotonic, sleep
 
 import duckdb
 
@@ -17,6 +18,9 @@ from ....workers.errors import DatabaseError
 from ....workers.sandbox import interruptible
 from ....workers.sandbox.locked_duckdb import CONFIG
 from .database import STATEMENT_SECONDS, Rows
+
+LOCKED = "Could not set lock"
+LOCK_SECONDS, LOCK_POLL_SECONDS = 5.0, 0.05  # How long to wait for another process's lock, and how often to try.
 
 
 class DuckDBFile:
@@ -30,7 +34,7 @@ class DuckDBFile:
     dialect = "duckdb"
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def read_schema(self) -> Schema:
         """See `Database`."""
@@ -57,7 +61,7 @@ class DuckDBFile:
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
-            with duckdb.connect(self._path, read_only=True, config=CONFIG) as connection:
+            with self._connect() as connection:
                 connection.execute("SET python_enable_replacements = false; SET lock_configuration = true")
                 timer = Timer(STATEMENT_SECONDS, connection.interrupt)
                 timer.start()
@@ -68,3 +72,16 @@ class DuckDBFile:
                     timer.cancel()
         except duckdb.Error as error:
             raise DatabaseError(str(error)) from error
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        """Open the file; while another process writes to it, wait for a moment."""
+        deadline = monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                return duckdb.connect(self.path, read_only=True, config=CONFIG)
+            except duckdb.IOException as error:
+                if LOCKED not in str(error):
+                    raise
+                if monotonic() > deadline:
+                    raise DatabaseError(f"another process has been writing to {self.path.name}: {error}") from error
+            sleep(LOCK_POLL_SECONDS)

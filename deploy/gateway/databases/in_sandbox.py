@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import astuple
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from ....udf.text2sql.confidence.query_rows import QueryRows
 from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError, SandboxLimitError
 from ....workers.messages import Failure
-from ....workers.sandbox import Limits, Sandbox
+from ....workers.sandbox import Cancellation, Limits, Sandbox
 from .database import Database, Rows, fitted
+from .duckdb_file import DuckDBFile
 from .urls import open_url
 
 Result = TypeVar("Result")
+MAX_TRIED_ROWS, TRY_LIMITS = 1_000, Limits(megabytes=512, seconds=2.0)
 
 
 class SandboxedDatabase:
@@ -33,6 +38,11 @@ class SandboxedDatabase:
         self.url = url
         self._limits = limits
 
+    @property
+    def path(self) -> str | None:
+        """The DuckDB file that it is; None: it is something else."""
+        return str(self._database.path) if isinstance(self._database, DuckDBFile) else None
+
     def read_schema(self) -> Schema:
         """See `Database`."""
         return self._database.read_schema()
@@ -47,20 +57,49 @@ class SandboxedDatabase:
         result, failure = self._call(_fit, sql, schema)
         return result, Failure(*failure) if failure else None
 
-    def run(self, sql: str, max_rows: int) -> Rows:
-        """See `Database`."""
-        return Rows(*self._call(_run, sql, max_rows))
+    def run(self, sql: str, max_rows: int, cancellation: Cancellation | None = None) -> Rows:
+        """See `Database`; another thread may end it with `cancellation`."""
+        return Rows(*self._call(_run, sql, max_rows, cancellation=cancellation))
+
+    async def run_async(self, sql: str, max_rows: int) -> Rows:
+        """Return the rows of a query; the query ends when the task that waits for it is cancelled.
+
+        Raises:
+            DatabaseError: as `run`.
+        """
+        cancellation = Cancellation()
+        try:
+            return await asyncio.to_thread(self.run, sql, max_rows, cancellation)
+        except asyncio.CancelledError:
+            cancellation.cancel()
+            raise
+
+    def try_run(self, sql: str) -> QueryRows | None:
+        """Return the first rows of generated SQL, to check them; None if it takes too long to say anything."""
+        url = self.url.get_secret_value()
+        try:
+            found = Rows(*SANDBOX.call(_run, url, sql, MAX_TRIED_ROWS, limits=TRY_LIMITS))
+        except SandboxLimitError:
+            return None
+        except DatabaseError as error:
+            return QueryRows(error=error.message)
+        return QueryRows(tuple(tuple(map(_scalar, json.loads(row))) for row in found.rows), found.truncated)
 
     def close(self) -> None:
         """See `Database`."""
         self._database.close()
 
-    def _call(self, function: Any, *arguments: Any) -> Any:
+    def _call(self, function: Any, *arguments: Any, cancellation: Cancellation | None = None) -> Any:
         url = self.url.get_secret_value()
         try:
-            return SANDBOX.call(function, url, *arguments, limits=self._limits)
+            return SANDBOX.call(function, url, *arguments, limits=self._limits, cancellation=cancellation)
         except SandboxLimitError as error:
             raise DatabaseError(_limit_message(error, self._limits)) from error
+
+
+def _scalar(value: Any) -> Any:
+    """Return a JSON value that can be compared and hashed."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else value
 
 
 def warm_up() -> None:

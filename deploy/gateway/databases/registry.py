@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from time import monotonic
 
+import duckdb
 from pydantic import SecretStr, TypeAdapter
 
 from ....udf.settings import load_yaml
+from ....udf.text2sql.prompts.find_cells import CellScan, FindCells
 from ....workers.database_schema import Schema
 from ....workers.errors import RequestError, did_you_mean
+from ....workers.home import home_folder
 from ....workers.sandbox import Limits
+from ....workers.sandbox.locked_duckdb import CONFIG
 from .database import STATEMENT_SECONDS
 from .in_sandbox import SandboxedDatabase
-from .urls import EXAMPLE, open_url, resolve_url
+from .urls import EXAMPLE, database_file, open_url, resolve_url
 
 URLS = TypeAdapter(dict[str, SecretStr])
 LIMITS = Limits(megabytes=512, seconds=STATEMENT_SECONDS)
@@ -28,21 +33,24 @@ class Opened:
     """A database, and the cached schema."""
 
     database: SandboxedDatabase
+    # Paths beside which the notes and examples of the database are.
+    files: tuple[Path, ...] = ()
+    find_cells: FindCells | None = None
     lock: Lock = field(default_factory=Lock)
     _schema: Schema | None = None
     _read_at: float = 0.0
 
-    async def schema(self) -> Schema:
-        """Return the schema, which is read again after a minute.
+    async def schema(self, most_seconds: float = SCHEMA_SECONDS) -> Schema:
+        """Return the schema; it is read again when what was read is older than that.
 
         Raises:
             DatabaseError: the database cannot be reached.
         """
-        return await asyncio.to_thread(self._configured)
+        return await asyncio.to_thread(self._read, most_seconds)
 
-    def _configured(self) -> Schema:
+    def _read(self, most_seconds: float) -> Schema:
         with self.lock:
-            if self._schema is None or monotonic() - self._read_at > SCHEMA_SECONDS:
+            if self._schema is None or monotonic() - self._read_at > most_seconds:
                 self._schema, self._read_at = self.database.read_schema(), monotonic()
             return self._schema
 
@@ -51,12 +59,14 @@ class Databases:
     """The databases of a file.
 
     Args:
-        path: a YAML file with names and URLs; read again when it has changed.
+        path: a YAML file with names and URLs; read again when it has changed. None: there is no file.
         limits: of the memory and time of one query.
+        urls: of further databases, by name.
     """
 
-    def __init__(self, path: Path, limits: Limits = LIMITS) -> None:
+    def __init__(self, path: Path | None, limits: Limits = LIMITS, urls: Mapping[str, SecretStr] | None = None) -> None:
         self._path = path
+        self._given = dict(urls or {})
         self._limits = limits
         self._opened: dict[str, tuple[SecretStr, Opened]] = {}
         self._lock = Lock()
@@ -78,14 +88,17 @@ class Databases:
         """
         urls = self._urls()
         if name not in urls:
-            hint = did_you_mean(name, urls) or f"write e.g. {EXAMPLE} in {self._path}"
+            hint = did_you_mean(name, urls) or f"write e.g. {EXAMPLE} in {self._path or 'databases.yaml'}"
             raise RequestError(f"no database is called {name!r}", hint=hint)
         with self._lock:
             url, opened = self._opened.get(name, (None, None))
             if opened is None or url != urls[name]:
                 if opened:
                     opened.database.close()
-                opened = Opened(open_database(urls[name], name, self._limits))
+                database = open_database(urls[name], name, self._limits)
+                folder = self._path.parent if self._path else home_folder()
+                files = (folder / name, *([path] if (path := database_file(database.url)) else []))
+                opened = Opened(database, files, _cell_finder(database))
                 self._opened[name] = urls[name], opened
             return opened
 
@@ -97,7 +110,16 @@ class Databases:
             self._opened.clear()
 
     def _urls(self) -> dict[str, SecretStr]:
-        return load_yaml(self._path, URLS, EXAMPLE)
+        listed = load_yaml(self._path, URLS, EXAMPLE) if self._path else {}
+        return {**listed, **self._given}
+
+
+def _cell_finder(database: SandboxedDatabase) -> FindCells | None:
+    """Return what finds cells in all rows of a DuckDB file; the samples of other databases must do."""
+    path = database_file(database.url)
+    if database.dialect != "duckdb" or path is None:
+        return None
+    return CellScan(lambda: duckdb.connect(path, read_only=True, config=CONFIG))
 
 
 def open_database(url: SecretStr, name: str, limits: Limits = LIMITS) -> SandboxedDatabase:

@@ -63,3 +63,10 @@ def _address(url: SecretStr, name: str) -> URL:
         return make_url(url.get_secret_value())
     except ArgumentError as error:
         raise SetupError(f"the URL of the database {name} cannot be read", hint=f"write e.g. {EXAMPLE}") from error
+
+
+def database_file(url: SecretStr) -> Path | None:
+    """Return the file of a resolved URL; None for a server."""
+    address = _address(url, "")
+    is_file = address.get_backend_name() in FILES and address.database not in (None, "", ":memory:")
+    return Path(address.database or "") if is_file else None

@@ -255,5 +255,5 @@ class EmbeddingBody(RequestModel):
 
 def _drawn(messages: tuple[Message, ...], options: Options, count: int) -> list[Request]:
     """Return `n` requests that differ only in their draw."""
-    draws = [options.model_copy(update={"draw": options.draw + number}) for number in range(count)]
+    draws = [options.with_changes(draw=options.draw + number) for number in range(count)]
     return [Request(messages, draw) for draw in draws]

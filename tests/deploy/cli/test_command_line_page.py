@@ -1,4 +1,4 @@
-"""Every command of the page on the command line is typed, and prints what the page shows."""
+"""Every command of the page on the command line, English and Chinese, is typed, and prints what the page shows."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typer.testing import CliRunner
 import quackllm
 from standin.fixtures import KEY, StandIn
 
-PAGE = Path(__file__).parents[3] / "docs" / "command-line.md"
+DOCS = Path(__file__).parents[3] / "docs"
 BLOCK = re.compile(r"^```(?P<kind>bash|text)\n(?P<code>.*?)^```$|^<!-- setup\n(?P<setup>.*?)^-->$", re.M | re.S)
 FILE = r"cat > (?P<file>\S+) <<'END'\n(?P<content>.*?)^END$"
 COMMAND = r"(?:echo \"(?P<piped>[^\"\n]*)\" \| )?quackllm (?P<words>[^\n]+)"
 STEP = re.compile(f"{FILE}|{COMMAND}", re.M | re.S)
 
 
-def blocks() -> Iterator[tuple[str, str]]:
-    for match in BLOCK.finditer(PAGE.read_text("utf-8")):
+def blocks(page: str) -> Iterator[tuple[str, str]]:
+    for match in BLOCK.finditer((DOCS / page).read_text("utf-8")):
         yield ("setup", match["setup"]) if match["setup"] else (match["kind"], match["code"])
 
 
@@ -40,14 +40,15 @@ def typed(code: str) -> str:
     return printed
 
 
+@pytest.mark.parametrize("page", ["command-line.md", "command-line.zh.md"])
 def test_every_command_of_the_page_prints_what_the_page_shows(
-    service: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: str, service: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.chdir(tmp_path)
     printed = ""
-    for kind, code in blocks():
+    for kind, code in blocks(page):
         if kind == "setup":
             exec(code, {"quackllm": quackllm, "service": service})
         elif kind == "bash":

@@ -17,7 +17,9 @@ from support.deploy_files import DEPLOY, DOCKER, ROOT, inside, objects
 
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")])
 FOLDERS = ("docker", "examples", "kubernetes", "ray-up")
-FILES = sorted(path for folder in FOLDERS for path in (DEPLOY / folder).iterdir() if path.suffix != ".txt")
+FILES = sorted(
+    path for folder in FOLDERS for path in (DEPLOY / folder).iterdir() if path.is_file() and path.suffix != ".txt"
+)
 SHELL = re.compile(r"^```(?:bash|sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORM = re.compile(r"^.* \[--.*$", re.MULTILINE)
 """A line that shows which options a command has, not one to type."""

@@ -21,6 +21,7 @@ HEADER = "canary-header-value-55021"
 EXTRA = "canary-extra-value-77310"
 PROXY_PASSWORD = "canary-proxy-password-12894"
 ALL_PLANTED = (UPSTREAM_KEY, HEADER, EXTRA, PROXY_PASSWORD)
+CONSOLE = tuple(f"/console/{name}" for name in ("session", "models", "usage", "keys", "databases/nothing"))
 CLOSED_PORT = 9
 """`discard`: nothing listens there."""
 
@@ -56,7 +57,7 @@ def requests(model: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "POST", f"/?model={model}", {"json": {"prompt": "hello"}}
     sql = f"select {model}(array(feature)) as value"
     yield "POST", "/model/predict", {"data": {"sql": sql, "data": '["hello"]'}}
-    for path in ("/v1/models", f"/v1/models/{model}", "/metrics", "/openapi.json", "/readyz", "/v1/nothing"):
+    for path in ("/v1/models", f"/v1/models/{model}", "/metrics", "/openapi.json", "/readyz", "/v1/nothing", *CONSOLE):
         yield "GET", path, {}
 
 

@@ -94,3 +94,20 @@ def test_the_built_in_model_answers_without_any_other(notebook) -> None:
 
 def test_with_no_table_there_is_nothing_to_ask_about(notebook) -> None:
     assert "there is no table to ask about" in notebook.panel("%ask How many singers are there?")
+
+
+@pytest.mark.usefixtures("chat_model")
+def test_notes_votes_and_the_prompt_are_options_like_everywhere(notebook, service: StandIn) -> None:
+    notebook.run_ok(SINGERS)
+    service.script(says("SELECT name FROM singer WHERE age > 40") * 2)
+    ran = notebook.run_ok('%ask --votes 3 --notes "old: over 40" --show_prompt Which singers are old?')
+    sent = [request["body"]["messages"] for request in service.requests()]
+    assert len(sent) == 2, "two equal answers of three decide"
+    assert sent[0] == sent[1]
+    assert "old: over 40" in sent[0][0]["content"]
+    with_sql = notebook.names["connection"].execute(
+        "SELECT text2sql_detail('Which singers are old?', notes := 'old: over 40', votes := 3).prompt"
+    ).fetchall()
+    assert with_sql[0][0] == "\n\n".join(f"[{each['role']}]\n{each['content']}" for each in sent[0])
+    assert "<summary>prompt</summary>" in ran.html
+    assert "old: over 40" in ran.html

@@ -10,9 +10,23 @@ from quackllm.udf.ai import tree
 
 import quackllm
 from standin.fixtures import StandIn
+from standin.standin_answers import answer_to
 
 ROWS = 10_000
 TEXT = "'[0-99] How good is it? ‹dish ' || i || '›'"
+
+
+def expected_calls(texts: list[str]) -> int:
+    """How many calls the tree of these texts has, where the stand-in answers."""
+    limit = 4000 * tree.BYTES_PER_TOKEN
+    parts = tree.cut(tree.pieces(sorted(texts), limit), limit)
+    calls = len(parts)
+    while len(parts) > 1:
+        answers = [answer_to([{"role": "user", "content": tree.written(part)}]).strip() for part in parts]
+        parts = tree.cut(answers, limit, least=2)
+        assert all(len(part) > 1 for part in parts)
+        calls += len(parts)
+    return calls
 
 
 @pytest.fixture
@@ -30,7 +44,7 @@ def test_every_text_is_read_and_a_changed_row_asks_few_calls(connection: quackll
     first = service.prompts()
     read = sorted(text for prompt in first for text in json.loads(prompt) if "dish" in text)
     assert read == sorted(f"[0-99] How good is it? ‹dish {i}›" for i in range(ROWS))
-    assert len(first) == len(set(first)) > 30
+    assert len(first) == len(set(first)) == expected_calls(read) > 30
     connection.execute("UPDATE review SET body = replace(body, '›', ' today›') WHERE i = 4321")
     connection.execute(statement).fetchall()
     assert 2 <= service.count() - len(first) <= 6
@@ -49,6 +63,8 @@ def test_it_is_an_aggregate_a_window_and_a_function_of_lists(connection: quackll
         "SELECT ai_agg_list(list(body ORDER BY body DESC) FILTER (shop = 1), 'In a word?') FROM review"
     ).fetchall()
     assert json.loads(service.prompts()[-1])[0] == "dish 7"
+    connection.execute("SELECT ai_agg_list(list(DISTINCT shop::VARCHAR), 'In a word?') FROM review").fetchall()
+    assert sorted(json.loads(service.prompts()[-1])) == ["0", "1", "2"]
     assert connection.execute("SELECT ai_summarize(body) FROM review WHERE shop > 7").fetchone() == (None,)
     assert connection.execute("SELECT typeof(ai_summarize(body)) FROM review").fetchone() == ("VARCHAR",)
 

@@ -25,6 +25,11 @@ GOOD = {
     "classify": ("**Complaint**", "complaint"),
     "score": ("```\n0.25\n```", 0.25),
     "labels": ('["complaint", "praise"]', ["praise", "complaint"]),
+    "match": ("no", False),
+    "choose": ("complaint.", "complaint"),
+    "sentiment": ("Mixed", "mixed"),
+    "value": ('{"value": 41}', 41),
+    "top": ("[1, 2]", ["second"]),
     "extract": ('Here: {"age": {"value": 41, "quote": "41 years"}, "name": null}', {"age": 41, "name": None}),
 }
 CALLS = {
@@ -32,8 +37,17 @@ CALLS = {
     "classify": "ai_classify_detail(body, ['praise', 'complaint'])",
     "score": "ai_score_detail(body, 'praise')",
     "labels": "ai_labels_detail(body, ['praise', 'complaint'])",
+    "match": "ai_match_detail(body, 'x', 'say the same')",
+    "choose": "ai_choose_detail(body, ['praise', 'complaint'])",
+    "sentiment": "ai_sentiment_detail(body)",
+    "value": "ai_value_detail(body, 'INTEGER')",
+    "top": "ai_top_detail(['first', 'second'], 1, body, per_call := 2)",
     "extract": "ai_extract_detail(body, {'age': 'INTEGER', 'name': 'VARCHAR'}, quotes := true)",
 }
+
+
+MANY = ("filter", "classify", "score", "labels", "extract")
+"""The functions of one shape each: over a thousand rows. The others have the same shapes, and 200 rows."""
 
 
 def leaves(value: object) -> list[object]:
@@ -61,8 +75,9 @@ def test_what_is_no_answer_is_null_with_a_reason(
 ) -> None:
     text, expected = GOOD[function]
     service.script([*FAULTS, {"fault": "reply", "text": text, "marker": "kind-9"}])
-    rows = connection.execute(f"SELECT i % 10, body, {CALLS[function]} AS detail FROM review").fetchall()
-    assert len(rows) == 1000
+    count = 1000 if function in MANY else 200
+    rows = connection.execute(f"SELECT i % 10, body, {CALLS[function]} AS detail FROM review LIMIT {count}").fetchall()
+    assert len(rows) == count
     for kind, body, detail in rows:
         value = detail["value"]
         if kind == 9:
@@ -74,8 +89,49 @@ def test_what_is_no_answer_is_null_with_a_reason(
             assert detail["error"]["code"]
             assert detail["error"]["message"]
     asked = service.count()
-    connection.execute(f"SELECT count(*) FROM review WHERE i % 10 = 9 AND ({CALLS[function]}).error IS NULL").fetchall()
+    connection.execute(
+        f"SELECT count(*) FROM review WHERE i < {count} AND i % 10 = 9 AND ({CALLS[function]}).error IS NULL"
+    ).fetchall()
     assert service.count() == asked  # What was answered is never asked again.
+
+
+TEXTS = {
+    "complete": "ai_complete_detail(body)",
+    "translate": "ai_translate_detail(body, 'French')",
+    "mask": "ai_mask_detail(body, ['names'])",
+    "fix_grammar": "ai_fix_grammar_detail(body)",
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("function", TEXTS)
+def test_a_text_is_the_whole_text_or_null_with_a_reason(
+    function: str, connection: quackllm.Connection, service: StandIn
+) -> None:
+    service.script([*FAULTS, {"fault": "reply", "text": "fine", "marker": "kind-9"}])
+    rows = connection.execute(f"SELECT i % 10, {TEXTS[function]} AS detail FROM review WHERE i < 200").fetchall()
+    assert len(rows) == 200
+    for kind, detail in rows:
+        if kind in (0, 1, 6):
+            assert detail["value"] is None
+            assert detail["error"]["code"] in ("invalid_value", "length", "content_filter")
+        else:
+            assert detail["value"] == ("fine" if kind == 9 else FAULTS[kind]["text"])
+            assert detail["error"] is None
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_things_found_and_aggregates_come_of_whole_answers_alone(
+    connection: quackllm.Connection, service: StandIn
+) -> None:
+    service.script([*FAULTS, {"fault": "reply", "text": '{"items": [{"age": 41}]}', "marker": "kind-9"}])
+    rows = connection.execute("SELECT i % 10, age FROM review, ai_each(review.body, {'age': 'INTEGER'})").fetchall()
+    assert rows == [(9, 41)] * 100
+    details = connection.execute(
+        "SELECT i % 10, ai_agg_detail(body, 'How old?') FROM review GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    for kind, detail in details:
+        assert (detail["value"] is None) == (kind in (0, 1, 6)) == (detail["error"] is not None)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

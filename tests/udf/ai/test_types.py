@@ -33,7 +33,20 @@ TYPES = {
     "ai_mask(body, ['names'])": "VARCHAR",
     "ai_fix_grammar(body)": "VARCHAR",
     "ai_sentiment(body)": "ENUM('positive', 'negative', 'neutral', 'mixed')",
+    "ai_agg(body, 'In a word?')": "VARCHAR",
+    "ai_agg_list([body], 'In a word?')": "VARCHAR",
+    "ai_summarize(body)": "VARCHAR",
+    "ai_top([{'n': 1, 'body': body}], 2, 'praise')": "STRUCT(n INTEGER, body VARCHAR)[]",
+    "ai_best([DATE '2026-11-29'], 'praise')": "DATE",
+    "ai_embed(body)": "FLOAT[]",
+    "ai_similarity(body, body)": "DOUBLE",
+    "ai_count_tokens(body)": "BIGINT",
 }
+DETAIL = (
+    ', "error" STRUCT(code VARCHAR, message VARCHAR), probability DOUBLE, explanation VARCHAR, "by" VARCHAR, '
+    "usage STRUCT(input_tokens BIGINT, output_tokens BIGINT))"
+)
+WITHOUT_DETAIL = ("ai_embed", "ai_similarity", "ai_count_tokens")
 
 
 @pytest.fixture
@@ -57,6 +70,23 @@ def test_the_type_is_there_at_bind(call: str, connection: quackllm.Connection, s
         str(connection.sql(f"SELECT {call} AS value FROM review").types[0]),
     ]
     assert described == [expected] * 3
+    assert service.count() == 0
+
+
+@pytest.mark.parametrize("call", [call for call in TYPES if not call.startswith(WITHOUT_DETAIL)])
+def test_the_type_of_a_detail_is_there_at_bind(call: str, connection: quackllm.Connection, service: StandIn) -> None:
+    detail = call.replace("(", "_detail(", 1)
+    described = connection.execute(f"DESCRIBE SELECT {detail} AS detail FROM review").fetchone()
+    assert described is not None
+    assert described[1] == f'STRUCT("value" {TYPES[call]}{DETAIL}'
+    assert service.count() == 0
+
+
+def test_each_thing_found_is_a_row_of_the_fields_types(connection: quackllm.Connection, service: StandIn) -> None:
+    call = "SELECT found.* FROM review, ai_each(review.body, {'a': 'INTEGER', 'b': ['DATE']}) AS found"
+    connection.execute(f"CREATE TABLE made AS {call}")
+    types = [row[:2] for row in connection.execute("DESCRIBE made").fetchall()]
+    assert types == [("a", "INTEGER"), ("b", "DATE[]")]
     assert service.count() == 0
 
 
@@ -89,6 +119,10 @@ def test_five_hundred_labels(connection: quackllm.Connection, service: StandIn) 
         ("ai_classify('x', ['a', 'a'])", "'a' is there twice", "type a list of texts"),
         ("ai_classify('x', [''])", "these are not labels", "type a list of texts"),
         ("ai_labels('x', 'a')", "these are not labels", "type a list of texts"),
+        ("ai_labels('x', ['a', NULL])", "these are not labels", "type a list of texts"),
+        ("ai_classify('x', 1)", "these are not labels", "type a list of texts"),
+        ("ai_value('x', '')", "the type of the answer is ''", "type a SQL type"),
+        ("ai_value('x', ['INTEGER', 'DATE'])", "the type of the answer cannot be read", "type fields like"),
         ("ai_classify('x', labels) FROM (SELECT ['a'] AS labels)", "are constants", "ai_choose(input, labels)"),
     ],
 )

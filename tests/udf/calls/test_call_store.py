@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from quackllm.udf.calls import lease_table
-from quackllm.udf.calls.call_record import CallRecord
+from quackllm.udf.calls.call_record import CallRecord, context_json
 from quackllm.udf.calls.call_store import CallStore, Deletion
 from quackllm.udf.calls.request_key import Key, request_key
 from quackllm.workers.errors import StoreError
@@ -312,3 +312,33 @@ def test_a_crash_in_the_middle_of_a_transaction_leaves_the_store_whole(store: Ca
     other.execute("DELETE FROM answers")
     other.close()
     assert set(CallStore(tmp_path / "calls.sqlite").get_many([key("stored")])) == {key("stored")}
+
+
+def test_a_call_is_recorded_whole_and_shares_what_comes_before(store: CallStore) -> None:
+    context = context_json([Message("system", "be brief"), Message("user", "x")])
+    calls = [
+        CallRecord(key(str(number)), "chat", "echo", "word " * 900, Response("out"), context, "ai_filter")
+        for number in range(3)
+    ]
+    store.record(calls, "me")
+    rows = store.calls(10)
+    assert [(row["prompt"], row["function"]) for row in rows] == [("word " * 900, "ai_filter")] * 3
+    assert json.loads(rows[0]["context"]) == [{"role": "system", "content": "be brief"}]
+    count = "SELECT count(*) FROM contexts"
+    assert store._connection.execute(count).fetchone() == (1,)
+    store.forget()
+    assert store._connection.execute(count).fetchone() == (0,)
+
+
+def test_a_file_whose_calls_have_no_function_gets_the_column(tmp_path: Path) -> None:
+    path = tmp_path / "calls.sqlite"
+    CallStore(path).close()
+    with sqlite3.connect(path) as file:
+        for statement in ("ALTER TABLE calls DROP COLUMN context", "ALTER TABLE calls DROP COLUMN function"):
+            file.execute(statement)
+        file.execute("DROP TABLE contexts")
+        file.execute("INSERT INTO calls (at, model, prompt) VALUES (1, 'chat', 'of before')")
+    file.close()
+    opened = CallStore(path)
+    opened.record([CallRecord(key("a"), "chat", "echo", "new", Response("out"), "[]", "ai_score")], "me")
+    assert [(row["prompt"], row["function"]) for row in opened.calls(10)] == [("new", "ai_score"), ("of before", None)]

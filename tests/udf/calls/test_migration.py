@@ -62,7 +62,7 @@ def test_all_answers_move_and_the_old_table_goes(upgraded: Path):
     CallStore(upgraded / "calls.sqlite").close()
     with sqlite3.connect(upgraded / "calls.sqlite") as file:
         tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        assert tables == {"models", "answers", "calls", "owners", "leases"}
+        assert tables == {"models", "answers", "calls", "contexts", "owners", "leases"}
         assert file.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
         times = [at for (at,) in file.execute("SELECT stored_at FROM answers ORDER BY id")]
     assert len(times) == ROWS + 1

@@ -93,3 +93,15 @@ def test_a_size_that_a_row_says_is_bounded(service: StandIn, sql: str, words: st
 def test_what_nothing_bounds_is_refused_in_plain_words(service: StandIn, sql: str, words: str) -> None:
     with pytest.raises(GuardError, match=words):
         ask(service, sql)
+
+
+def test_guarded_query_runs_a_select_with_the_limits_of_ask() -> None:
+    connection = quackllm.connect()
+    connection.execute(TABLE)
+    relation = connection.sql("FROM guarded_query('SELECT n AS number FROM t ORDER BY n', max_rows := 2)")
+    assert (relation.columns, relation.fetchall()) == (["number"], [(0,), (1,)])
+    with pytest.raises(TimeLimitError):
+        connection.execute(f"FROM guarded_query('{ENDLESS}', seconds := 2)").fetchall()
+    with pytest.raises(GuardError):
+        connection.execute("FROM guarded_query('DROP TABLE t')")
+    assert connection.execute("SELECT count(*) FROM t").fetchone() == (2000,)

@@ -123,7 +123,7 @@ def test_after_a_failed_turn_the_history_is_the_last_good_one():
 
 
 def test_a_request_without_a_question():
-    with pytest.raises(RequestError, match="no question"):
+    with pytest.raises(RequestError, match="not a question"):
         run(Model(), Request((Message("user", "a"), Message("assistant", "b"))))
 
 

@@ -1,4 +1,4 @@
-"""docs/engines.md lists every preset and every setting with its default, and its example engine runs."""
+"""docs/engines.md lists every preset and setting with its default, in Chinese the presets; its example engine runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from quackllm.workers.deployments.providers import ALIASES, SERVICES
 from quackllm.workers.engines import Engine, find_engine
 from quackllm.workers.messages import Request
 
-PAGE = (Path(__file__).parents[3] / "docs" / "engines.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "engines.md").read_text()
+CHINESE_PAGE = (DOCS / "engines.zh.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -21,6 +23,14 @@ def test_each_preset_has_its_line(name: str) -> None:
     (line,) = (line for line in PAGE.splitlines() if line.startswith(f"| `saas/{name}` "))
     for word in (service.engine, service.model or "name one", service.base_url, service.key_variable or "none"):
         assert word in line
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_preset_has_its_line_in_chinese(name: str) -> None:
+    service = SERVICES[name]
+    (line,) = (line for line in CHINESE_PAGE.splitlines() if line.startswith("| `saas/") and f"`saas/{name}`" in line)
+    assert not service.key_variable or f"`{service.key_variable}`" in line
+    assert line.count("saas/") > 1 or f"`{service.model}`" in line
 
 
 @pytest.mark.parametrize("alias", ALIASES)

@@ -6,7 +6,7 @@ from ....workers.database_schema import Column, Schema, Table
 from ....workers.errors import SandboxLimitError
 from ....workers.messages import Failure
 from ....workers.sandbox import Limits, Sandbox
-from .verify import verify, warm_up
+from .verify import verify, verify_sql, warm_up
 
 LIMITS = Limits(megabytes=512, seconds=5.0)
 SANDBOX = Sandbox(warm_up)  # The sandbox for SQL and DDL that users or models wrote.
@@ -28,6 +28,21 @@ def check_answer(output: str, schema: Schema, bindable: bool, limits: Limits = L
     except SandboxLimitError as error:
         return written[-1], limit_failure(error, limits)
     return sql, Failure(*failure) if failure else None
+
+
+def check_query(sql: str, schema: Schema, limits: Limits = LIMITS) -> tuple[str, Failure | None]:
+    """Return a query that a person or an agent wrote, if it may run; or the SQL as written and its error.
+
+    Args:
+        sql: the query, in DuckDB's SQL: all of the text, so that a second statement is an error.
+        schema: the schema of the database.
+        limits: memory and time to parse and bind it and to compute its constants.
+    """
+    try:
+        checked, failure = SANDBOX.call(verify_sql, sql, bare_schema(schema), True, limits=limits)
+    except SandboxLimitError as error:
+        return sql, limit_failure(error, limits)
+    return checked, Failure(*failure) if failure else None
 
 
 def limit_failure(error: SandboxLimitError, limits: Limits) -> Failure:

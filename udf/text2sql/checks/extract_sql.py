@@ -63,6 +63,9 @@ DECLINE = re.compile(
 )
 
 
+UNCLEAR = re.compile(r"^\W{0,3}UNCLEAR\s*[:：]\s*(.+)", re.DOTALL)
+
+
 def extract_sql(text: str) -> str | None:
     """Return the SQL in an answer, without leading comments and trailing semicolons, or None.
 
@@ -94,6 +97,12 @@ def decline_reason(text: str) -> str | None:
     """Return the model's own explanation that the schema cannot answer the question; None if it does not say so."""
     found = DECLINE.search(THOUGHT.sub("", text))
     return (found[1] or found[0]).strip() if found else None
+
+
+def question_back(text: str) -> str | None:
+    """Return the question that the model asks the user in place of SQL; None if it asks none."""
+    found = UNCLEAR.match(THOUGHT.sub("", text).strip())
+    return " ".join(found[1].split()) if found else None
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:

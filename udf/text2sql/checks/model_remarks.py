@@ -37,6 +37,9 @@ class ModelRemarks:
     warnings: tuple[str, ...] = ()
 
 
+NO_REMARKS = ModelRemarks()
+
+
 def read_remarks(output: str, reasoning: str | None = None) -> ModelRemarks:
     """Return the remarks in an answer and its reasoning; of several confidences, the last one counts."""
     confidence: float | None = None

@@ -11,7 +11,7 @@ from ....workers.errors import GuardError
 from ....workers.sandbox import call_parent, interruptible
 from ....workers.sandbox.locked_duckdb import parser_error
 from .constant_expressions import compute
-from .extract_sql import decline_reason, extract_sql
+from .extract_sql import decline_reason, extract_sql, question_back
 from .guard import checked_statement
 from .sql_tree import Tree
 
@@ -28,11 +28,24 @@ def verify(output: str, schema: Schema, bindable: bool) -> Verified:
         schema: names and types of the question's schema.
         bindable: whether an empty copy of the schema can be made.
     """
+    if asked := question_back(output):
+        return "", ("unclear", asked)
     sql = extract_sql(output)
     if sql is None:
         reason = decline_reason(output)
         return "", NO_SQL if reason is None else ("declined", reason)
     call_parent(sql)  # Sent before the constants are computed, in case this process does not survive that.
+    return verify_sql(sql, schema, bindable)
+
+
+def verify_sql(sql: str, schema: Schema, bindable: bool) -> Verified:
+    """Return a query that may run, or the SQL as it is and its error: the whole text is the query, nothing is cut off.
+
+    Args:
+        sql: the query.
+        schema: names and types of the tables that it may read.
+        bindable: whether an empty copy of the schema can be made.
+    """
     if message := parser_error(sql):
         return sql, ("parser", message)
     try:

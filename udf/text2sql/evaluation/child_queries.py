@@ -45,7 +45,9 @@ def judge_answer(path: str, reference: str, sql: str, ordered: bool, seconds: fl
 
 def judge_text(reference: str, sql: str, schema: Schema) -> Judgement:
     """Return the outcome of an answer that has no rows: whether it is equivalent to the reference SQL."""
-    from .sql_equivalence import equivalent_sql  # Imported late: a child needs it only if there are no rows.
+    from ..confidence.sql_equivalence import (
+        equivalent_sql,  # Imported late: a child needs it only if there are no rows.
+    )
 
     return RIGHT if equivalent_sql(reference, sql, schema) else WRONG, "", None
 

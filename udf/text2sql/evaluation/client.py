@@ -16,7 +16,10 @@ History = tuple[tuple[str, str | None], ...]  # The earlier turns: each question
 
 # Parameters, not a table: a table of questions would be a part of the schema that the questions are about.
 QUESTION_SQL = """
-    SELECT text2sql_detail(llm_param({'instruction': question, 'history': history}), schema := schema, model := $model)
+    SELECT text2sql_detail(
+        llm_param({'instruction': question, 'history': history}), schema := schema, model := $model,
+        notes := $notes, examples := $examples, votes := $votes
+    )
     FROM (SELECT unnest($questions::VARCHAR[]) AS question, unnest($histories::VARCHAR[]) AS history,
                  unnest($schemas::VARCHAR[]) AS schema, unnest(range(len($questions))) AS number)
     ORDER BY number
@@ -40,11 +43,24 @@ class Text2SqlClient:
         model: a deployed model; None: text2sql's own choice.
         cluster: as in `connect`.
         store: the value of the SQL variable `llm_store`; None: not set.
+        notes: Markdown, or a file of it; None: what is beside the database.
+        examples: how many verified examples are shown.
+        votes: how many answers are drawn at most.
     """
 
     model: str | None = None
     cluster: str | None = None
     store: str | None = None
+    notes: str | None = None
+    examples: int = 0
+    votes: int = 1
+
+    @property
+    def label(self) -> str:
+        """The options that are not the default, for a table."""
+        parts = ["notes"] if self.notes else []
+        parts += [f"{self.examples} examples"] if self.examples else []
+        return ", ".join([*parts, *([f"{self.votes} votes"] if self.votes > 1 else [])])
 
     def __call__(
         self, connection: duckdb.DuckDBPyConnection, questions: Sequence[QuestionInContext]
@@ -63,8 +79,11 @@ class Text2SqlClient:
             "histories": [_turns(one.history) for one in questions],
             "schemas": [one.schema for one in questions],
         }
-        rows = connection.execute(QUESTION_SQL, {**columns, "model": self.model}).fetchall()
+        rows = connection.execute(QUESTION_SQL, {**columns, **self._options()}).fetchall()
         return [_answered(detail) for (detail,) in rows]
+
+    def _options(self) -> dict[str, object]:
+        return {"model": self.model, "notes": self.notes, "examples": self.examples, "votes": self.votes}
 
 
 def _turns(history: History) -> str | None:
@@ -90,4 +109,5 @@ def _answered(detail: dict[str, Any]) -> ModelAnswer:
         input_tokens=detail["usage"]["input_tokens"] or 0,
         output_tokens=detail["usage"]["output_tokens"] or 0,
         seconds=detail["seconds"] or 0.0,
+        confidence=detail["confidence"],
     )

@@ -89,6 +89,16 @@ class Report:
         counts = self.counts()
         return sum(counts[outcome] for outcome in outcomes) / max(counts.total(), 1)
 
+    def lenient_accuracy(self) -> float:
+        """Return the share of answers that are right but for the order of columns, or for further columns."""
+        good = sum(one.outcome == RIGHT or one.lenient for one in self.judged)
+        return good / max(len(self.judged), 1)
+
+    def confidences(self) -> list[tuple[float, bool]]:
+        """Return the confidence of each answer with SQL, and whether it was right."""
+        answers = [(one.answered.confidence, one.outcome == RIGHT) for one in self.judged]
+        return [(confidence, right) for confidence, right in answers if confidence is not None]
+
     def bind_rate(self) -> float:
         """Return the share of answers that are SQL that binds, or in which the model declines."""
         good = sum(one.answered.bound or one.outcome == DECLINED for one in self.judged)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import islice, product
 from typing import Any
 
 import duckdb
@@ -30,6 +31,7 @@ OUTCOME_OF_CODE = {
 SECONDS = 10.0
 MAX_ROWS = 100_000
 MAX_SHOWN = 5
+MAX_COLUMN_CHOICES = 200
 Rows = list[tuple[Any, ...]]
 
 
@@ -46,6 +48,7 @@ class ModelAnswer:
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Difference:
     given: int
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    only_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,11 @@ class ScoredAnswer:
     difference: Difference | None = None
     why: str = ""
 
+    @property
+    def lenient(self) -> bool:
+        """Whether it is wrong in nothing but the order of the columns, or further columns."""
+        return self.difference is not None and self.difference.only_columns
+
 
 def judge_rows(
     connection: duckdb.DuckDBPyConnection, right: Rows | None, sql: str, ordered: bool, seconds: float = SECONDS
@@ -97,7 +106,8 @@ def judge_rows(
         return FAILED, why, None
     if same_rows(right, given, ordered):
         return RIGHT, "", None
-    return EMPTY if right and not given else WRONG, "", difference(right or [], given)
+    found = replace(difference(right or [], given), only_columns=holds_columns(right, given, ordered))
+    return EMPTY if right and not given else WRONG, "", found
 
 
 def find_outcome(code: str) -> Outcome:
@@ -140,6 +150,21 @@ def same_rows(right: Rows | None, given: Rows | None, ordered: bool) -> bool:
         return False
     one, two = [_plain(row) for row in right], [_plain(row) for row in given]
     return one == two if ordered else Counter(one) == Counter(two)
+
+
+def holds_columns(right: Rows | None, given: Rows, ordered: bool) -> bool:
+    """Whether some columns of a result, in some order, are the reference's: an answer with more than was wanted."""
+    if not right or len(right) != len(given) or not given[0]:
+        return False
+    columns = [[row[at] for row in map(_plain, given)] for at in range(len(given[0]))]
+    wanted = [[row[at] for row in map(_plain, right)] for at in range(len(right[0]))]
+    choices = [[at for at, column in enumerate(columns) if Counter(column) == Counter(cells)] for cells in wanted]
+    tried = islice(product(*choices), MAX_COLUMN_CHOICES)
+    return any(
+        len(set(chosen)) == len(chosen)
+        and same_rows(right, [tuple(row[at] for at in chosen) for row in given], ordered)
+        for chosen in tried
+    )
 
 
 def difference(right: Rows, given: Rows) -> Difference:

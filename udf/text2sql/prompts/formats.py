@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 
 from msgspec import structs
 
@@ -15,6 +17,8 @@ from ....workers.errors import SetupError, did_you_mean
 from ....workers.messages import Message
 from ....workers.mschema import format_mschema
 from ..schema.ddl_writer import write_bare_ddl, write_ddl
+from .format_file import read_format_file
+from .thinking_templates import ARCTIC, OMNISQL
 from .value_matching import CellMatch
 
 Messages = tuple[Message, ...]
@@ -201,6 +205,16 @@ def no_repair(messages: Messages, sql: str, error: str) -> None:
     return
 
 
+def omnisql_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
+    """The prompt of OmniSQL: its model card's, with DDL."""
+    return _one_turn(OMNISQL, messages, _with_values(write_ddl(schema), values, comment="-- "))
+
+
+def arctic_messages(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
+    """The prompt of Arctic-Text2SQL-R1: its paper's, with DDL."""
+    return _one_turn(ARCTIC, messages, _with_values(write_ddl(schema), values, comment="-- "))
+
+
 # Every form by its name.
 FORMS = {
     form.name: form
@@ -210,6 +224,8 @@ FORMS = {
         PromptFormat("sqlcoder_7b_2", sqlcoder_7b_2_messages, repair_in_prompt, "{sql};"),
         PromptFormat("sql_create_context", sql_create_context_messages, repair_in_prompt),
         PromptFormat("xiyan", xiyan_messages, repair_xiyan, "\n{sql}\n```"),
+        PromptFormat("omnisql", omnisql_messages, repair_chat, IN_BLOCK),
+        PromptFormat("arctic", arctic_messages, repair_chat, "<answer>\n```sql\n{sql}\n```\n</answer>"),
         PromptFormat("builtin", builtin_messages, no_repair),
     )
 }
@@ -217,6 +233,8 @@ FORMS = {
 MODEL_PATTERNS = (
     (r"^builtin|text2sql[-_ ]?builtin", "builtin"),
     (r"xiyan|析言", "xiyan"),
+    (r"omnisql", "omnisql"),
+    (r"arctic-?text2sql", "arctic"),
     (r"sqlcoder-?(7b-2|8b)|llama-?3-?sqlcoder", "sqlcoder_7b_2"),
     (r"sqlcoder", "sqlcoder"),
     (r"sql[-_]create[-_]context", "sql_create_context"),
@@ -232,11 +250,39 @@ def format_named(prompt_form: str | None, model_hint: str) -> PromptFormat:
     if prompt_form is None:
         hint = model_hint.lower()
         prompt_form = next((name for pattern, name in MODEL_PATTERNS if re.search(pattern, hint)), "chat")
+    if prompt_form.endswith((".yaml", ".yml")):
+        return _format_of_file(prompt_form)
     if ":" in prompt_form:
         return _own_format(prompt_form)
     if prompt_form not in FORMS:
         raise SetupError(f"no prompt form is called {prompt_form!r}", hint=did_you_mean(prompt_form, FORMS))
     return FORMS[prompt_form]
+
+
+@lru_cache(maxsize=16)
+def _format_of_file(path: str) -> PromptFormat:
+    """Return a user's own format from a YAML file; a changed file is read by the next process.
+
+    Raises:
+        SetupError: the file is wrong; see `read_format_file`.
+    """
+    parts = read_format_file(Path(path).expanduser())
+    write = {"mschema": format_mschema, "ddl": write_ddl, "bare_ddl": write_bare_ddl}[parts.schema_form]
+    comment = "" if parts.schema_form == "mschema" else "-- "
+
+    def build(messages: Sequence[Message], schema: Schema, values: Sequence[CellMatch]) -> Messages:
+        text, notes = _with_values(write(schema), values, comment=comment), _system(messages)
+        *earlier, question = _turns(messages)
+        system = parts.system.format(schema=text, notes=notes)
+        user = Message("user", parts.user.format(schema=text, notes=notes, question=question.content))
+        return (*([Message("system", system)] if system else []), *earlier, user)
+
+    def repair(messages: Messages, sql: str, error: str) -> Messages | None:
+        if not parts.repair:
+            return None
+        return (*messages, Message("assistant", sql), Message("user", parts.repair.format(sql=sql, error=error)))
+
+    return PromptFormat(path, build, repair, parts.answer)
 
 
 def _own_format(prompt_form: str) -> PromptFormat:

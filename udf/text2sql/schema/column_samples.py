@@ -56,7 +56,8 @@ def sample_schema(
         if columns and time.monotonic() < deadline:
             cells = read(table, columns, rows)
             repeated |= {(table.name, name) for name, values in cells.items() if len(set(values)) < len(values)}
-            table = replace(table, columns=tuple(set_cells(c, cells.get(c.name, ())) for c in table.columns))
+            columns_with_cells = (set_cells(c, cells.get(c.name, ()), rows) for c in table.columns)
+            table = replace(table, columns=tuple(columns_with_cells))
         tables.append(table)
     return replace(schema, tables=tuple(tables)), repeated
 
@@ -77,11 +78,21 @@ def _read(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence
     return dict(zip((column.name for column in columns), zip(*found, strict=True), strict=False))
 
 
-def set_cells(column: Column, cells: Sequence[str | None]) -> Column:
-    """Return the column with its examples for the prompt and its cells for matching."""
-    distinct = [value for value in dict.fromkeys(cells) if value and len(value) <= MAX_CHARACTERS]
-    text = column.type == "VARCHAR" or column.type.startswith("ENUM")
-    return replace(column, examples=_examples(column, distinct), values=tuple(distinct[:VALUES]) if text else ())
+def set_cells(column: Column, cells: Sequence[str | None], max_cells: int = 0) -> Column:
+    """Return the column with its examples for the prompt and its cells for matching.
+
+    Args:
+        column: without cells.
+        cells: of its first rows.
+        max_cells: how many were asked for; if there are fewer, these are all of the column's.
+    """
+    different = [value for value in dict.fromkeys(cells) if value]
+    distinct = [value for value in different if len(value) <= MAX_CHARACTERS]
+    if not (column.type == "VARCHAR" or column.type.startswith("ENUM")):
+        return replace(column, examples=_examples(column, distinct))
+    complete = len(cells) < max_cells and len(distinct) == len(different) <= VALUES
+    values = tuple(distinct[:VALUES])
+    return replace(column, examples=_examples(column, distinct), values=values, complete=complete)
 
 
 def _examples(column: Column, distinct: Sequence[str]) -> tuple[str, ...]:

@@ -25,11 +25,13 @@ class ResolvedSchema:
         schema: its tables.
         bindable: whether SQL can be bound to it; if not, only the guard checks the SQL.
         left_out: the parts of a DDL text that were not understood, each with its line.
+        from_catalog: whether the tables are those of the caller's catalog, not of a text.
     """
 
     schema: Schema
     bindable: bool = True
     left_out: tuple[str, ...] = ()
+    from_catalog: bool = False
 
 
 def resolve_schema(text: str | None, catalog: Schema) -> ResolvedSchema:
@@ -55,7 +57,7 @@ def resolve_schema(text: str | None, catalog: Schema) -> ResolvedSchema:
         schema = _not_empty(parse_mschema(text), "the M-Schema text has no table")
         return ResolvedSchema(schema, all(column.type for table in schema.tables for column in table.columns))
     catalog = _not_empty(catalog, "there is no table to ask about")
-    return ResolvedSchema(select_tables(catalog, _names(text)) if text else catalog)
+    return ResolvedSchema(select_tables(catalog, _names(text)) if text else catalog, from_catalog=True)
 
 
 def _names(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ...database_schema import split_name
+from ...database_schema import Column, Table, split_name
 from ..query.grammar import COLUMN, KEYWORD, KEYWORDS, TABLE, VALUE, Symbol
 from ..query.linearize import Linearizer
 from ..query.tree import LiteralValue, Predicate, Query
@@ -125,8 +125,8 @@ class SchemaLinks:
         self.column_tokens = [name_words(column.name) for column in names.columns]
         self.table_tokens = [name_words(split_name(table.name)[-1]) for table in names.tables]
         tokens = [*self.column_tokens, *self.table_tokens]
-        texts = [*(column.comment for column in names.columns), *(table.comment for table in names.tables)]
-        comments = [comment_words(text) for text in texts]
+        items: list[Column | Table] = [*names.columns, *names.tables]
+        comments = [comment_words(item.comment) for item in items]
         self.matcher = NameMatcher(tokens, comments)
         self.features = [text_features((*words, *comment[:6])) for words, comment in zip(tokens, comments, strict=True)]
         self.vectors = [vector_rows((*words, *comment)) for words, comment in zip(tokens, comments, strict=True)]

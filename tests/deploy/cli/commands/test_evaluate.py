@@ -150,7 +150,8 @@ def test_a_file_of_ones_own_with_errors_by_kind_and_bad_lines_named(
     ]
     lines = [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines()]
     assert [line["outcome"] for line in lines] == [*texts, "service error"]
-    assert lines[1]["difference"] == {"right": 3, "given": 4, "missing": [], "extra": ["('item 3',)"]}
+    rows = {"right": 3, "given": 4, "missing": [], "extra": ["('item 3',)"]}
+    assert lines[1]["difference"] == {**rows, "only_columns": False}
     assert "Conversion Error" in lines[3]["message"]
     assert json.loads((out / "report.json").read_text("utf-8")) == report
     shown = run(f"evaluate {path} --database {shop} --model {oracle}").stdout

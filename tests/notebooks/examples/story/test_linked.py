@@ -9,9 +9,9 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quackllm.udf.text2sql.confidence.sql_equivalence import equivalent_sql
 from quackllm.udf.text2sql.evaluation.datasets import load_questions, load_schema, open_database
 from quackllm.udf.text2sql.evaluation.scoring import run, same_rows
-from quackllm.udf.text2sql.evaluation.sql_equivalence import equivalent_sql
 from quackllm.udf.text2sql.prompts.value_matching import match_values
 from quackllm.udf.text2sql.schema.ddl import read_ddl
 from quackllm.udf.text2sql.training_data import build_examples

@@ -26,7 +26,7 @@ def test_comments_types_and_examples_are_read(connection):
     city = table(read_catalog(connection), "city")
     assert city.comment == "cities, all"
     assert city.columns == (
-        Column("name", "VARCHAR", examples=("北京", "Rome"), values=("北京", "Rome")),
+        Column("name", "VARCHAR", examples=("北京", "Rome"), values=("北京", "Rome"), complete=True),
         Column("population", "BIGINT", comment="人口", examples=("5", "3")),
         Column("founded", "DATE", examples=("1045-01-01",)),
         Column("tags", "VARCHAR[]"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quackllm.udf.text2sql.evaluation.sql_equivalence import equivalent_sql
+from quackllm.udf.text2sql.confidence.sql_equivalence import equivalent_sql
 from quackllm.workers.database_schema import Column, Schema, Table
 
 SCHEMA = Schema(

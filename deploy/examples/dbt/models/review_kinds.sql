@@ -1,0 +1,1 @@
+SELECT kind, count(*) AS reviews FROM {{ ref('review') }} GROUP BY kind

@@ -1,0 +1,285 @@
+// A question in words: its SQL, rows, chart, confidence, what was sent, and what it cost.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { GatewayError, get, post } from "./api";
+import type { Answer, Database, Turn } from "./api";
+import { Button, CopyButton, Empty, ErrorBox, Icon, Select, Spinner, useGrowing, useLoaded, useShell, wasStopped } from "./parts";
+import { SchemaBrowser, exampleQuestions } from "./schema";
+import { ColouredSql, SqlEditor } from "./sql_editor";
+import { StatementOutcome, costLine, useStatement } from "./statement";
+
+interface Asked { number: number; question: string; database: string; model: string | null; notes: string; history: Turn[]; text: string }
+
+let numbers = 0;
+
+export function AskPage() {
+  const { say, session } = useShell();
+  const [question, setQuestion] = useState("");
+  const [database, setDatabase] = useState(session.databases[0] ?? "");
+  const [model, setModel] = useState("");
+  const [notes, setNotes] = useState(() => sessionStorage.getItem("quackllm-notes") ?? "");
+  const [notesOpen, setNotesOpen] = useState(notes !== "");
+  const [asked, setAsked] = useState<Asked[]>([]);
+  const [turns, setTurns] = useState<Turn[]>([]);
+  const [followsUp, setFollowsUp] = useState(false);
+  const field = useGrowing(question, 220);
+  const chosen = session.databases.includes(database) ? database : (session.databases[0] ?? "");
+  const schema = useLoaded<Database | null>(
+    (signal) => (chosen ? get<Database>(`/console/databases/${encodeURIComponent(chosen)}`, signal) : Promise.resolve(null)),
+    [chosen],
+  );
+  useEffect(() => sessionStorage.setItem("quackllm-notes", notes), [notes]);
+  if (!session.databases.length) return <NoDatabases />;
+
+  const ask = (text: string) => {
+    const plain = text.trim();
+    if (!plain) return field.current?.focus();
+    const history = followsUp ? turns : [];
+    setAsked([{ number: ++numbers, question: plain, database: chosen, model: model || null, notes, history, text: plain }, ...asked]);
+    setQuestion("");
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      ask(question);
+    }
+  };
+  const insert = (text: string) => {
+    setQuestion(question && !question.endsWith(" ") ? `${question} ${text}` : question + text);
+    field.current?.focus();
+  };
+  const canWrite = session.models.filter((each) => each.name === "builtin_text2sql" || (each.chats && each.type !== "echo"));
+  return (
+    <div class="page ask-page">
+      <div class="column">
+        <header class="page-head">
+          <h1>{say("askTitle")}</h1>
+          <p>{say("askLead")}</p>
+        </header>
+        <form class="question-box card" onSubmit={(event) => { event.preventDefault(); ask(question); }}>
+          <textarea ref={field} rows={2} value={question} aria-label={say("question")} maxLength={4000}
+            placeholder={followsUp ? say("followUpHint") : say("questionHint")}
+            onInput={(event) => setQuestion(event.currentTarget.value)} onKeyDown={onKeyDown} />
+          {turns.length > 0 && (
+            <label class="check">
+              <input type="checkbox" checked={followsUp} onChange={(event) => setFollowsUp(event.currentTarget.checked)} />
+              {say("followUp")}
+            </label>
+          )}
+          {notesOpen && (
+            <label class="notes">
+              <span>{say("notes")}</span>
+              <textarea rows={3} value={notes} maxLength={4000} placeholder={say("notesHint")} onInput={(event) => setNotes(event.currentTarget.value)} />
+            </label>
+          )}
+          <div class="question-foot">
+            <Select label={say("database")} value={chosen} onChange={setDatabase} options={session.databases.map((name) => ({ value: name, label: name }))} />
+            <Select label={say("model")} value={model} onChange={setModel}
+              options={[{ value: "", label: say("automatic") }, ...canWrite.map((each) => ({ value: each.name, label: each.name }))]} />
+            <button type="button" class="button quiet" aria-expanded={notesOpen} onClick={() => setNotesOpen(!notesOpen)}>
+              <Icon name="plus" />
+              {say("notesShort")}
+            </button>
+            <Button kind="primary" type="submit">{say("askButton")}</Button>
+          </div>
+        </form>
+        {!asked.length && schema.value && <Examples database={schema.value} onAsk={ask} />}
+        <div class="answers" aria-live="polite">
+          {asked.map((one) => (
+            <AnswerCard key={one.number} asked={one} onAnswered={(sql) => one.number === numbers && setTurns([...one.history, { role: "user", content: one.question }, { role: "assistant", content: sql }])} />
+          ))}
+        </div>
+      </div>
+      <aside class="side card" aria-label={say("tablesOf", chosen)}>
+        <h2>{say("tablesOf", chosen)}</h2>
+        {schema.error ? <ErrorBox error={schema.error} onRetry={schema.again} /> : schema.value ? <SchemaBrowser database={schema.value} onPick={insert} /> : <Spinner>{say("loading")}</Spinner>}
+      </aside>
+    </div>
+  );
+}
+
+function Examples({ database, onAsk }: { database: Database; onAsk: (question: string) => void }) {
+  const { say } = useShell();
+  const questions = exampleQuestions(database, say);
+  if (!questions.length) return null;
+  return (
+    <section class="examples">
+      <h2>{say("tryThese")}</h2>
+      {questions.map((question) => (
+        <button key={question} type="button" class="example" onClick={() => onAsk(question)}>{question}</button>
+      ))}
+    </section>
+  );
+}
+
+function NoDatabases() {
+  const { say, session, reload } = useShell();
+  const line = "shop: duckdb:////path/of/shop.duckdb";
+  return (
+    <div class="page column">
+      <header class="page-head">
+        <h1>{say("askTitle")}</h1>
+        <p>{say("askLead")}</p>
+      </header>
+      <div class="card">
+        <Empty icon="table" title={say("noDatabases")}>
+          <p>{say("noDatabasesHelp")}</p>
+          <p class="mono path">{session.databases_file}</p>
+          <div class="copy-line"><code tabIndex={0}>{line}</code><CopyButton text={line} /></div>
+          <Button onClick={reload}>{say("checkAgain")}</Button>
+        </Empty>
+      </div>
+    </div>
+  );
+}
+
+function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: string) => void }) {
+  const { say, needKey } = useShell();
+  const [answer, setAnswer] = useState<Answer | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const [stopped, setStopped] = useState(false);
+  const [sql, setSql] = useState("");
+  const [turn, setTurn] = useState(0);
+  const statement = useStatement();
+  const stopper = useRef<AbortController | null>(null);
+  const card = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (innerWidth < 760) card.current?.scrollIntoView({ block: "start", behavior: "smooth" });
+  }, []);
+  const unclear = answer?.error?.code === "unclear";
+  const runSql = (text: string) => statement.run({ sql: text, database: asked.database, model: asked.model });
+
+  useEffect(() => {
+    const own = (stopper.current = new AbortController());
+    setError(null);
+    setStopped(false);
+    const { question, database, model, notes, history } = asked;
+    post<Answer>("/console/question", { question, database, model, notes, history }, own.signal).then(
+      (found) => {
+        setAnswer(found);
+        if (found.sql === null) return;
+        setSql(found.sql);
+        onAnswered(found.sql);
+        void runSql(found.sql);
+      },
+      (failure: unknown) => {
+        if (failure instanceof GatewayError && failure.status === 401) needKey();
+        wasStopped(failure) ? setStopped(true) : setError(failure);
+      },
+    );
+    return () => own.abort();
+  }, [turn]);
+
+  return (
+    <article class="answer card" ref={card}>
+      <header class="answer-head">
+        <h2>{asked.question}</h2>
+        {answer && <Confidence answer={answer} />}
+      </header>
+      {error ? <ErrorBox error={error} onRetry={() => setTurn(turn + 1)} /> : stopped ? (
+        <div class="running"><span class="muted" role="status">{say("stopped")}</span><Button onClick={() => setTurn(turn + 1)}>{say("retry")}</Button></div>
+      ) : !answer ? (
+        <div class="running">
+          <Spinner>{say("writing")}</Spinner>
+          <Button kind="danger" icon="stop" onClick={() => stopper.current?.abort()}>{say("stop")}</Button>
+        </div>
+      ) : null}
+      {answer && answer.sql === null && (
+        <div class="notice" role="status">
+          <strong>{say(unclear ? "unclear" : "noSql")}</strong>
+          {answer.error && <p class="reason">{answer.error.message}</p>}
+          <p>{say(unclear ? "unclearHelp" : "noSqlHelp")}</p>
+        </div>
+      )}
+      {answer && <Warnings answer={answer} />}
+      {answer && answer.sql !== null && (
+        <>
+          <div class="sql-block">
+            <SqlEditor sql={sql} onInput={setSql} onRun={() => runSql(sql)} />
+            <div class="sql-actions">
+              <Button icon="run" onClick={() => runSql(sql)} disabled={!sql.trim()}>{say("runAgain")}</Button>
+              {sql !== answer.sql && <Button kind="quiet" onClick={() => setSql(answer.sql!)}>{say("revert")}</Button>}
+              <CopyButton text={sql} />
+              {sql !== answer.sql && <span class="tag">{say("edited")}</span>}
+            </div>
+          </div>
+          <StatementOutcome statement={statement} />
+          <Alternatives answer={answer} onUse={(text) => { setSql(text); void runSql(text); }} />
+        </>
+      )}
+      {answer && <AnswerFoot answer={answer} />}
+    </article>
+  );
+}
+
+function Warnings({ answer }: { answer: Answer }) {
+  const { say } = useShell();
+  if (!answer.warnings?.length) return null;
+  return (
+    <div class="notice" role="note">
+      <strong>{say("warnings")}</strong>
+      <ul>{answer.warnings.map((text) => <li key={text}>{text}</li>)}</ul>
+    </div>
+  );
+}
+
+function Alternatives({ answer, onUse }: { answer: Answer; onUse: (sql: string) => void }) {
+  const { say } = useShell();
+  if (!answer.alternatives?.length) return null;
+  return (
+    <details class="more">
+      <summary>{say("alternatives")}</summary>
+      {answer.alternatives.map((one) => (
+        <div key={one} class="alternative">
+          <pre class="mono" tabIndex={0}><ColouredSql sql={one} /></pre>
+          <Button kind="quiet" icon="run" onClick={() => onUse(one)}>{say("useThis")}</Button>
+        </div>
+      ))}
+    </details>
+  );
+}
+
+function Confidence({ answer }: { answer: Answer }) {
+  const { say } = useShell();
+  const confidence = answer.confidence ?? null;
+  if (confidence === null || answer.sql === null) return null;
+  return (
+    <span class={`confidence ${confidence >= 0.8 ? "high" : confidence >= 0.5 ? "middle" : "low"}`} title={say("confidenceHelp")}>
+      {say("confidence", `${Math.round(confidence * 100)} %`)}
+    </span>
+  );
+}
+
+function AnswerFoot({ answer }: { answer: Answer }) {
+  const { say } = useShell();
+  const cost = answer.calls
+    ? costLine(say, { calls: answer.calls, tokens: answer.input_tokens + answer.output_tokens, money: answer.money, seconds: answer.seconds })
+    : say("cachedNote");
+  return (
+    <footer class="answer-foot">
+      <p class="muted">
+        <span class="mono">{answer.model}</span> · {cost}
+      </p>
+      {answer.model === "builtin_text2sql" && <p class="muted small-model">{say("smallModel")} <a href="#/models">{say("models")}</a></p>}
+      <details class="more">
+        <summary>{say("sent")}</summary>
+        {answer.sent.map((exchange, place) => (
+          <section key={place} class="exchange">
+            {answer.sent.length > 1 && <h3>{say("attempt", place + 1)}</h3>}
+            {exchange.messages.map((message, number) => (
+              <div key={number} class="sent-message">
+                <span class="role">{say(message.role === "system" ? "system" : message.role === "user" ? "user" : "assistant")}</span>
+                <pre tabIndex={0}>{message.content}</pre>
+              </div>
+            ))}
+            {exchange.answer && (
+              <div class="sent-message">
+                <span class="role">{say("answer")}</span>
+                <pre tabIndex={0}>{exchange.answer}</pre>
+              </div>
+            )}
+          </section>
+        ))}
+      </details>
+    </footer>
+  );
+}

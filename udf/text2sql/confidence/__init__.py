@@ -1,0 +1,1 @@
+"""How sure an answer is: checks of SQL and its rows, votes, and a calibrated probability."""
