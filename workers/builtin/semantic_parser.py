@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ..binder import Binder
-from ..database_schema import Column, Table, split_name
+from ..database_schema import split_name
 from ..mschema import parse_mschema
 from .dates.place_time import cut_time_phrases, place_time
 from .knowing.confidence import MIN_ANSWERABLE, Draft, answerable, confidence, features
@@ -32,6 +32,7 @@ from .text.tokens import name_words
 
 VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
 VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
+PERIOD = re.compile(r"current_date|DATE '")  # What the SQL of a period has.
 BEAMS = 5
 # The model declines from this log-probability on; below it, its likeliest query is the answer.
 DECLINE_THRESHOLD = math.log(0.5)
@@ -86,9 +87,10 @@ class SchemaContext:
     @cached_property
     def words(self) -> frozenset[str]:
         """The words of all names and comments, in lower case."""
-        items: list[Column | Table] = [*self.names.columns, *self.names.tables]
-        texts = [text for item in items for text in (split_name(item.name)[-1], item.comment) if text]
-        return frozenset(word for text in texts for word in name_words(text))
+        texts = [split_name(table.name)[-1] for table in self.names.tables]
+        texts += [column.name for column in self.names.columns]
+        texts += [item.comment for item in self.names.tables] + [item.comment for item in self.names.columns]
+        return frozenset(word for text in texts if text for word in name_words(text))
 
     @cached_property
     def links(self) -> SchemaLinks:
@@ -170,6 +172,7 @@ class _Answer:
         self.question = mend_typos(question, grounds.words, links.cells.exact)
         self.phrases = cut_time_phrases(self.question, links.names)
         self.linked = link(self.phrases.rest, links, previous_turn(turns, links.names))
+        self.dropped_period = bool(turns and PERIOD.search(turns[-1][1])) and not self.phrases.words
         self.undated = False
         self.declined = 0.0
 
@@ -184,6 +187,7 @@ class _Answer:
         if sure < min_confidence or answerable(seen) < min_answerable:
             raise DeclinedError(unsure_reason(coverage))
         warnings = [f'nothing in the SQL stands for "{word}"' for word in coverage.unplaced]
+        warnings += ["the period of the previous answer is left out"] if self.dropped_period else []
         others = tuple(dict.fromkeys(draft.sql for draft in drafts[1:] if draft.sql != best.sql))
         return Parsed(
             best.sql, best.tree, len(self.linked.features), best.symbols, sure, others, tuple(warnings), tuple(seen)

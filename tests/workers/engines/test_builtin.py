@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from quackllm.udf.text2sql.checks.model_remarks import read_remarks
 from quackllm.workers.builtin.network import weights
-from quackllm.workers.builtin.text import word_vectors
+from quackllm.workers.builtin.text import word_meanings, word_vectors
 from quackllm.workers.database_schema import Schema
 from quackllm.workers.deployments.spec import make_spec
 from quackllm.workers.engines.builtin import BuiltinEngine, BuiltinSettings, split_turns
@@ -17,7 +18,7 @@ from quackllm.workers.mschema import format_mschema
 
 pytest_plugins = ["support.builtin_shop"]
 
-MAX_BYTES = 24_000_000
+MAX_BYTES = 22_500_000  # The wheel may have 24 MB.
 
 
 def ask(schema: str | None, *turns: str) -> Response:
@@ -76,6 +77,44 @@ def test_what_the_schema_cannot_answer_is_declined(shop: Schema) -> None:
     assert (caught.value.code, caught.value.retryable, caught.value.setup) == ("declined", False, False)
 
 
+def test_words_of_time_become_a_condition_and_are_never_dropped(shop: Schema) -> None:
+    response = ask(format_mschema(shop), "What is the total amount of orders last month?")
+    assert response.output is not None
+    assert "ordered_on >= date_trunc('month', current_date) - INTERVAL 1 MONTH" in response.output
+    schema = "# Table: sale\n[\n(id:INTEGER, Primary Key),\n(amount:DOUBLE)\n]"
+    with pytest.raises(ProviderError, match='"last month": no table of this question has a date') as caught:
+        ask(schema, "total amount last month")
+    assert caught.value.code == "declined"
+    followed = ask(
+        format_mschema(shop), "total amount of orders last month", response.output, "How many orders are there?"
+    )
+    assert "the period of the previous answer is left out" in (followed.reasoning or "")
+
+
+def test_every_answer_says_how_sure_it_is(shop: Schema) -> None:
+    remarks = read_remarks("", ask(format_mschema(shop), "How many customers are there?").reasoning)
+    assert remarks.confidence is not None
+    assert 0.5 < remarks.confidence <= 1
+
+
+def test_below_a_bound_the_model_declines(shop: Schema) -> None:
+    async def answer() -> Response:
+        engine = BuiltinEngine(BuiltinSettings(min_confidence=1.0))
+        await engine.start()
+        messages = (Message("system", format_mschema(shop)), Message("user", "How many customers are there?"))
+        return await engine.answer(Request(messages))
+
+    with pytest.raises(ProviderError, match="not sure enough") as caught:
+        asyncio.run(answer())
+    assert caught.value.code == "declined"
+
+
+@pytest.mark.parametrize("text", ["thanks!", "Delete all customers", "谢谢", "Wie viele Kunden gibt es?"])
+def test_what_is_no_question_is_declined_with_a_reason(shop: Schema, text: str) -> None:
+    with pytest.raises(ProviderError, match=r"no question|only reads|reads English"):
+        ask(format_mschema(shop), text)
+
+
 @pytest.mark.parametrize("schema", [None, "You are a helpful assistant.", "【DB_ID】 empty\n【Schema】"])
 def test_chat_needs_a_real_model(schema: str | None) -> None:
     with pytest.raises(ProviderError, match="chat needs a real model") as caught:
@@ -114,7 +153,8 @@ def test_other_weights_are_another_model() -> None:
 
 def test_weights_are_small_and_whole() -> None:
     arrays, shape = weights.load_weights()
-    assert weights.WEIGHTS.stat().st_size + word_vectors.VECTORS.stat().st_size <= MAX_BYTES
+    files = (weights.WEIGHTS, word_vectors.VECTORS, word_meanings.MEANINGS)
+    assert sum(path.stat().st_size for path in files) <= MAX_BYTES
     assert arrays["keywords.weight"].shape[1] == shape["width"]
     assert weights.release_name() == weights.release_name(Path(weights.WEIGHTS))
 
