@@ -105,9 +105,11 @@ def test_notes_votes_and_the_prompt_are_options_like_everywhere(notebook, servic
     assert len(sent) == 2, "two equal answers of three decide"
     assert sent[0] == sent[1]
     assert "old: over 40" in sent[0][0]["content"]
-    with_sql = notebook.names["connection"].execute(
-        "SELECT text2sql_detail('Which singers are old?', notes := 'old: over 40', votes := 3).prompt"
-    ).fetchall()
+    with_sql = (
+        notebook.names["connection"]
+        .execute("SELECT text2sql_detail('Which singers are old?', notes := 'old: over 40', votes := 3).prompt")
+        .fetchall()
+    )
     assert with_sql[0][0] == "\n\n".join(f"[{each['role']}]\n{each['content']}" for each in sent[0])
     assert "<summary>prompt</summary>" in ran.html
     assert "old: over 40" in ran.html
