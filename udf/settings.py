@@ -37,6 +37,9 @@ class StatementOptions(BaseModel):
         None, ge=0, description="maximum number of input and output tokens of one statement"
     )
     llm_max_money: float | None = Field(None, ge=0, description="maximum cost of one statement, by `prices.yaml`")
+    llm_check_rows: Annotated[Literal["on", "off"], BeforeValidator(_switch)] = Field(
+        "on", description="whether `text2sql` runs the SQL that a model wrote, within limits, to check its rows"
+    )
     llm_accuracy: float | None = Field(
         None, gt=0, le=1, description="the share of a typed function's answers that must be the model's own"
     )

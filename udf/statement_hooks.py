@@ -150,7 +150,8 @@ def _open_database(connection: duckdb.DuckDBPyConnection, session: Session) -> N
     session.database_files = database_files(connection)
     opened = functools.partial(_second_connection, weakref.ref(connection))
     alone = in_transaction(connection)
-    session.run_query = None if alone else QueryRunner(opened, session.catalog)
+    checks_rows = not alone and session.statement.scope.options.llm_check_rows == "on"
+    session.run_query = QueryRunner(opened, session.catalog) if checks_rows else None
     session.find_cells = None if alone else cell_finder(opened, session.database_files)
 
 

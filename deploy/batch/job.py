@@ -18,8 +18,8 @@ from ...udf.session.progress_log import log_line
 from ...workers.atomic_files import atomic_write
 from ...workers.errors import RequestError
 from ...workers.sql_text import quote_literal
-from ..console import pluralize
 from ..sql_errors import sql_errors
+from ..terminal_output import pluralize
 
 FETCH_ROWS = 100_000
 

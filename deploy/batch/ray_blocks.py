@@ -18,7 +18,7 @@ from ...udf.session.statement import FailedRowsWarning
 from ...workers import connect_fleet
 from ...workers.errors import QuackLLMError, RequestError
 from ...workers.sql_text import quote_literal
-from ..console import pluralize
+from ..terminal_output import pluralize
 from .job import BatchJob, create_input, parquet_glob, write_result
 from .splittable import check_splittable
 

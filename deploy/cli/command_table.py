@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ...workers.errors import QuackLLMError
-from ..console import plain_warnings, show_error
+from ..terminal_output import plain_warnings, show_error
 from .argv import normalize_argv, without_secrets
 from .hide_secrets import argv_without_secrets
 
@@ -115,6 +115,12 @@ class Commands(TyperGroup):
         """Find the command and import it."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, COMMANDS[name].load(name) if name else command, rest
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        from .command_help import print_help
+
+        print_help(self, ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ... import __version__
-from ..console import print_line
+from ..terminal_output import print_line
 from .command_table import Commands
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
@@ -15,7 +15,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="markdown
 
 @app.callback(invoke_without_command=True)
 def quackllm(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    """LLM functions inside DuckDB, answered by named workers.
+    """Language models inside your SQL: DuckDB functions that call the models you deploy.
 
     Deploy a model under a name; the name is a SQL function from then on:
 

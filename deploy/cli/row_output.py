@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...udf.value_text import json_objects, text_rows, written
-from ..console import stdout
+from ..terminal_output import stdout
 
 if TYPE_CHECKING:
     import pyarrow as pa

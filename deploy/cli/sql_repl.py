@@ -7,7 +7,7 @@ import sys
 
 from ...udf.connection import Connection
 from ...workers.errors import QuackLLMError
-from ..console import print_line, show_error
+from ..terminal_output import print_line, show_error
 from .line_input import read_inputs
 from .row_output import OutputFormat
 from .run_sql import run_script

@@ -27,7 +27,7 @@ from ...workers import connect_fleet
 from ...workers.atomic_files import atomic_write_text
 from ...workers.errors import SetupError
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, find_model
-from ..console import pluralize, print_line, show_json, stderr, stdout
+from ..terminal_output import pluralize, print_line, show_json, stderr, stdout
 from .fields import answer_fields, report_fields
 from .page import render_page
 from .tables import accuracy_table, confidence_table, cost_table, outcome_table

@@ -9,7 +9,7 @@ from rich.table import Table
 from ...udf.text2sql.confidence.calibration import expected_calibration_error, risk_at_coverage
 from ...udf.text2sql.evaluation.report import Report
 from ...udf.text2sql.evaluation.scoring import OUTCOMES
-from ..console import make_table
+from ..terminal_output import make_table
 from .fields import part_fields
 
 

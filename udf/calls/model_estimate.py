@@ -16,8 +16,8 @@ class ModelEstimate:
         rows: rows on which the model is called.
         calls: distinct requests among them.
         known: requests whose answer is cached already.
-        to_ask: requests that would be sent.
-        input_tokens, output_tokens: estimated tokens of `to_ask`; None for questions to text2sql.
+        to_ask: requests that would be sent; of a question to text2sql the first, which may need repairs.
+        input_tokens, output_tokens: estimated tokens of `to_ask`.
         money: their cost by `prices.yaml`; None if it has no price.
         at_most: whether the statement may send fewer requests, because they depend on other answers.
     """

@@ -112,12 +112,9 @@ def _as_text(value: Any) -> str:
 def text2sql_detail(session: Session, questions: Column, *columns: Column) -> pa.Array:
     """`text2sql_detail(question, schema, model, …)` → STRUCT with the SQL, or the error, attempts and cost."""
     *options, mode = columns
-    return text2sql.text2sql_detail(
-        session.statement,
-        answer_source(session, mode),
-        text2sql.question_keys(requests_from_arrow(questions), *(option.to_pylist() for option in options)),
-        store_mode(mode),
-    )
+    keys = text2sql.question_keys(requests_from_arrow(questions), *(option.to_pylist() for option in options))
+    text2sql.count_rows(session, keys)
+    return text2sql.text2sql_detail(session.statement, answer_source(session, mode), keys, store_mode(mode))
 
 
 def ask_sql(session: Session, questions: Column, *columns: Column) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,7 @@ DETAIL = pa.struct(
 )
 
 
-UNSURE = 0.5  # Below this confidence `ask` warns.
+UNSURE, DECLINED = 0.5, 0.05  # Below the first confidence `ask` warns, below the second it runs nothing.
 
 
 def question_keys(questions: list[Request | None], *options: list[Any]) -> list[QuestionKey | None]:
@@ -83,6 +84,13 @@ def question_key(
     if not 0 <= examples <= MAX_EXAMPLES:
         raise RequestError(f"examples is {examples}", hint=f"write examples := 3, from 0 to {MAX_EXAMPLES}")
     return QuestionKey(question, schema, model, notes, int(examples), int(votes))
+
+
+def count_rows(session: Session, questions: list[QuestionKey | None]) -> None:
+    """Count the rows with a question, by model, for the estimate."""
+    for model, rows in Counter(question.model for question in questions if question).items():
+        for spec in session.text2sql_models_for(model):
+            session.statement.rows[spec.name] += rows
 
 
 def text2sql_detail(
@@ -153,6 +161,9 @@ def ask_sql(session: Session, question: QuestionKey | None, limits: AskLimits, m
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
     if found.confidence is not None and found.confidence < UNSURE:
         reasons = f": {'; '.join(found.warnings)}" if found.warnings else ""
+        if found.confidence < DECLINED:
+            message = f"{found.model} is too unsure ({found.confidence:.0%}) of its SQL{reasons}\n\nIt was: {found.sql}"
+            raise Text2SQLError(message, hint="rephrase the question, or write notes on the data: notes := '…'")
         statement.add_warning(f"{found.model} is unsure of this answer ({found.confidence:.0%}){reasons}")
     statement.announce_sql(found.sql)
     return guarded_query(session, found.sql, limits)

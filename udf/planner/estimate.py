@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,12 +14,13 @@ from sqlglot.errors import SqlglotError
 from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import RequestError
-from ...workers.messages import Request, Response, Usage
+from ...workers.messages import Failure, Request, Response, Usage
 from ...workers.serving.retry import estimate_tokens
 from ..calls.call_store import CallStore
 from ..calls.model_estimate import ModelEstimate
 from ..calls.prices import find_price
 from ..calls.request_key import request_key
+from ..calls.scope import CallScope
 from ..session.answer_source import MADE_UP, AnswerSource
 from ..session.session import Session
 from ..settings import StoreMode
@@ -28,11 +30,15 @@ from .modes import CachedAnswers, LiveAnswers
 from .parse import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
 from .prefetch import Prefetch, in_transaction
+from .questions import resolve_question
 from .relax import relax_predicates
 from .tree import is_faithful, tree_sql
 
 ANSWER_TOKENS = 100
 """Taken for the length of an answer where the model has given none yet and the request says no `max_tokens`."""
+
+NOT_CACHED = Failure("not_cached", "an estimate makes no call", False)
+"""The error of a call that an estimate does not make: it ends the attempts to answer a question."""
 
 
 class CostEstimator(AnswerSource):
@@ -44,23 +50,26 @@ class CostEstimator(AnswerSource):
         self.models: dict[str, ModelEstimate] = {}
         self.has_stated_accuracy = False
         self._answer_tokens = answer_tokens
-        self._seen: set[tuple[str, Request | QuestionKey]] = set()
+        self._seen: set[tuple[str, Request]] = set()
         self._counting = threading.Lock()
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return the cached answers, and for the others the request's hash."""
         cached = self._cached.responses(spec, requests, mode)
+        self._count_new(spec, requests, cached)
+        made_up = (
+            Response(request_key(spec.identity, request).hex(), model=spec.name, request_id=MADE_UP)
+            for request in requests
+        )
+        return [there or made for there, made in zip(cached, made_up, strict=True)]
+
+    def _count_new(self, spec: ModelSpec, requests: Sequence[Request], cached: Sequence[Response | None]) -> None:
         with self._counting:
             found = self.models.setdefault(spec.name, ModelEstimate(spec.name))
             for request, response in zip(requests, cached, strict=True):
                 if (spec.name, request) not in self._seen:
                     self._seen.add((spec.name, request))
                     self._count(found, spec, request, response)
-        made_up = (
-            Response(request_key(spec.identity, request).hex(), model=spec.name, request_id=MADE_UP)
-            for request in requests
-        )
-        return [there or made for there, made in zip(cached, made_up, strict=True)]
 
     def stated(self, call: Any, spec: ModelSpec, rows: Mapping[Request, Any]) -> Sequence[Response | None]:
         """Count all requests: how many of them a helper or a proxy would save is not known before."""
@@ -81,17 +90,21 @@ class CostEstimator(AnswerSource):
             found.money = (found.money or 0.0) + price.cost(usage)
 
     def sql_results(self, questions: Sequence[QuestionKey], mode: StoreMode) -> Sequence[Text2SqlResult | None]:
-        """Return no SQL: a question is at least one call, of a length that is not known before."""
-        with self._counting:
-            for question in questions:
-                spec = self._session.text2sql_model_for(question.model)
-                found = self.models.setdefault(spec.name, ModelEstimate(spec.name))
-                new = (spec.name, question) not in self._seen
-                self._seen.add((spec.name, question))
-                found.calls += new
-                found.to_ask += new
-                found.input_tokens = found.output_tokens = found.money = None
-        return [None] * len(questions)
+        """Return the SQL of questions whose calls are all cached. Of another, its first call that is not is counted."""
+
+        async def resolve_all() -> list[Text2SqlResult]:
+            resolving = (resolve_question(self._session, question, mode, self._send_nothing) for question in questions)
+            return await asyncio.gather(*resolving)
+
+        found = self._session.statement.wait(event_loop.submit(resolve_all()))
+        return [result if result.error is None else None for result in found]
+
+    async def _send_nothing(
+        self, spec: ModelSpec, requests: Sequence[Request], scope: CallScope, mode: StoreMode
+    ) -> list[Response]:
+        cached = await self._session.client.cached(spec, requests, scope, mode)
+        self._count_new(spec, requests, cached)
+        return [response or Response(None, error=NOT_CACHED, finish_reason="error") for response in cached]
 
 
 def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, values: Any) -> list[ModelEstimate]:

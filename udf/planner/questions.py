@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ...workers import event_loop
 from ...workers.deployments.spec import ModelSpec
 from ...workers.messages import Request, Response
+from ..calls.scope import CallScope
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..text2sql.prompts.background import Background
     from ..text2sql.schema.resolve import ResolvedSchema
 
+SendRequests = Callable[[ModelSpec, Sequence[Request], CallScope, StoreMode], Awaitable[Sequence[Response]]]
 # Questions that are worked on together.
 BATCH_SIZE = 2048
 
@@ -41,7 +43,9 @@ def resolve_questions(session: Session, questions: Sequence[QuestionKey], mode: 
         new = [question for question in questions if question not in results]
         for start in range(0, len(new), BATCH_SIZE):
             batch = new[start : start + BATCH_SIZE]
-            found = await asyncio.gather(*(_resolve(session, question, mode) for question in batch))
+            found = await asyncio.gather(
+                *(resolve_question(session, question, mode, session.client.complete) for question in batch)
+            )
             results.update(zip(batch, found, strict=True))
 
     session.statement.wait(event_loop.submit(resolve_all()))
@@ -65,11 +69,21 @@ def bounded_query(session: Session, sql: str, max_rows: int) -> str:
     return session.statement.wait(event_loop.submit(preparing))
 
 
-async def _resolve(session: Session, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
+async def resolve_question(
+    session: Session, question: QuestionKey, mode: StoreMode, send: SendRequests
+) -> Text2SqlResult:
+    """Return the SQL for one question.
+
+    Args:
+        session: whose models and catalog.
+        question: with its options.
+        mode: whether the call store is read and written.
+        send: sends the requests of an attempt to a model.
+    """
     from ..text2sql.pipeline import Effort, generate_sql
     from ..text2sql.schema.resolve import resolve_schema
 
-    first, *others = (_model(session, spec, mode) for spec in session.text2sql_models_for(question.model))
+    first, *others = (_model(session, spec, mode, send) for spec in session.text2sql_models_for(question.model))
     schema = await asyncio.to_thread(resolve_schema, question.schema, session.require_catalog())
     files = session.database_files if schema.from_catalog else ()
     background = await asyncio.to_thread(read_background, question, schema, files)
@@ -78,12 +92,12 @@ async def _resolve(session: Session, question: QuestionKey, mode: StoreMode) -> 
     return await generate_sql(question.request, schema, first.form, first.complete, effort=effort)
 
 
-def _model(session: Session, spec: ModelSpec, mode: StoreMode) -> SqlModel:
+def _model(session: Session, spec: ModelSpec, mode: StoreMode, send: SendRequests) -> SqlModel:
     from ..text2sql.draw import SqlModel
     from ..text2sql.prompts.formats import format_for_model
 
     async def complete(step: Request) -> Response:
-        (response,) = await session.client.complete(spec, [step], session.statement.scope, mode)
+        (response,) = await send(spec, [step], session.statement.scope, mode)
         return response
 
     return SqlModel(format_for_model(spec), complete)

@@ -35,6 +35,12 @@ _NUMBERS = itertools.count(1)
 _SESSIONS: dict[int, Session] = {}
 _OF_CONNECTIONS: weakref.WeakKeyDictionary[duckdb.DuckDBPyConnection, Session] = weakref.WeakKeyDictionary()
 
+# Who reads it is in SQL, in Python, in a notebook or in a shell.
+DEFAULT_MODEL_HINT = (
+    "name one, in SQL: llm_chat('{model}', …); in Python: connect(model='{model}')\n"
+    "in a notebook: %quackllm --model {model}; in a shell: quackllm chat {model}"
+)
+
 
 @dataclass(eq=False)
 class Session:
@@ -98,10 +104,9 @@ class Session:
             )
             return ECHO
         if len(deployed) > 1:
-            names = ", ".join(sorted(deployed))
             raise UnknownModelError(
-                f"there are several models ({names}) and no default",
-                hint=f"write llm_chat('{min(deployed)}', …) or connect(model='{min(deployed)}')",
+                f"there are several models ({', '.join(sorted(deployed))}) and no default",
+                hint=DEFAULT_MODEL_HINT.format(model=min(deployed)),
             )
         return next(iter(deployed.values()))
 

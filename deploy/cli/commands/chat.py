@@ -140,7 +140,7 @@ class Conversation:
 
 def _show_result(response: Response, json: bool) -> bool:
     """Print the response as JSON, or its error; return whether it is complete."""
-    from ...console import print_line, show_json, stderr
+    from ...terminal_output import print_line, show_json, stderr
 
     if json:
         show_json(response_fields(response))
@@ -160,7 +160,7 @@ def response_fields(response: Response) -> dict[str, Any]:
 def _repl(conversation: Conversation) -> None:
     """Read turns until Ctrl-D or /quit; an error ends its turn only."""
     from ....workers.errors import QuackLLMError
-    from ...console import print_line, show_error
+    from ...terminal_output import print_line, show_error
     from ..line_input import read_inputs
 
     print_line("Type /help for help, /quit to leave.")
@@ -183,7 +183,7 @@ def _run_command(conversation: Conversation, text: str) -> bool:
     Raises:
         UnknownModelError: /model names one that is not deployed.
     """
-    from ...console import print_line
+    from ...terminal_output import print_line
 
     command, _, rest = text.partition(" ")
     rest = rest.strip()

@@ -24,7 +24,7 @@ from ....udf.text2sql.evaluation.databases import QuestionDatabases
 from ....udf.text2sql.evaluation.datasets import Question, load_questions, open_database
 from ....udf.text2sql.evaluation.gold import GoldAnswers
 from ....udf.text2sql.evaluation.scoring import RIGHT, ModelAnswer
-from ...console import print_line, stdout
+from ...terminal_output import print_line, stdout
 
 QUESTIONS = 10
 MODEL = "builtin_demo"

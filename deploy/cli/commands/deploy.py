@@ -11,7 +11,7 @@ import typer
 
 from .... import workers
 from ....workers.errors import RequestError
-from ...console import (
+from ...terminal_output import (
     print_line,
     show_json,
     show_models,

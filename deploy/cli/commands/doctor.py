@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...console import print_line, show_json, stdout
+from ...terminal_output import print_line, show_json, stdout
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, DefaultModel, Json
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from ....workers.errors import RequestError, did_you_mean
-from ...console import pluralize, print_line
+from ...terminal_output import pluralize, print_line
 
 
 def examples(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ...console import print_line, stderr
+from ...terminal_output import print_line, stderr
 from ..prompt_form import deploy_command, load_prompt_form, save_prompt_form
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from ....udf.calls.prices import find_price
 from ....workers.errors import RequestError
 from ....workers.home import home_folder
 from ....workers.serving.local_fleet import local_fleet
-from ...console import make_table, pluralize, print_line, show_json, stderr, stdout
 from ...gateway.auth.api_keys import add_key, read_keys, remove_key
 from ...gateway.auth.usage_ledger import Ledger
+from ...terminal_output import make_table, pluralize, print_line, print_table, show_json, stderr, stdout
 
 
 def keys(
@@ -105,6 +105,9 @@ def _show(path: Path, as_json: bool) -> None:
             str(key.made),
             ", ".join(key.models or ("all",)),
             ", ".join(f"{limit} {value:,g}" for limit, value in limits.items()),
-            f"{pluralize(spent.calls, 'call')}, {pluralize(spent.tokens, 'token')}, {spent.money:,g} money",
+            f"{pluralize(spent.calls, 'call')}, {pluralize(spent.tokens, 'token')}, cost {spent.money:,g}",
         )
-    stdout.print(table if api_keys else "no keys: type quackllm keys add NAME")
+    if api_keys:
+        print_table(table)
+    else:
+        stdout.print("no keys: type quackllm keys add NAME")

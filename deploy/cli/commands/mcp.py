@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ....workers.errors import MissingExtraError
-from ...console import show_json
+from ...terminal_output import show_json
 from ..cluster_option import resolve_cluster
 from ..database_urls import parse_databases
 from ..options import Cluster, DefaultModel

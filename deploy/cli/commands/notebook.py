@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ....workers.errors import MissingExtraError
-from ...console import print_line
+from ...terminal_output import print_line
 
 EXAMPLES = Path(__file__).parents[3] / "notebooks" / "examples"
 STORY = "story"

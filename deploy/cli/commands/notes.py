@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ....workers.errors import RequestError
-from ...console import print_line
+from ...terminal_output import print_line
 
 if TYPE_CHECKING:
     from ....udf.connection import Connection
@@ -58,7 +58,7 @@ def _draft(connection: Connection) -> str:
 def _show(database: Path, question: str) -> None:
     from ....udf.text2sql.notes.read_notes import read_notes
     from ....udf.text2sql.notes.select_notes import select_notes
-    from ...console import stderr
+    from ...terminal_output import stderr
 
     found = read_notes(None, [database])
     if not found.text:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ....workers.atomic_files import atomic_write
 from ....workers.errors import RequestError, SetupError
 from ....workers.messages import Message
-from ...console import make_table, pluralize, print_line, stderr, stdout
+from ...terminal_output import make_table, pluralize, print_line, print_table, stderr
 
 if TYPE_CHECKING:
     from ....udf.text2sql.evaluation.datasets import Question
@@ -185,7 +185,7 @@ def _show_left_out(missing: Sequence[tuple[str, SkippedRow]], written_to: Path |
     counts = Counter((name, one.kind) for name, one in missing)
     for (name, kind), count in counts.most_common():
         table.add_row(name, kind, str(count))
-    stdout.print(table)
+    print_table(table)
     printed = [(name, one) for name, one in missing if one.kind not in ("duplicate", "tested", "language")]
     for name, one in printed[:MAX_LEFT_OUT]:
         print_line(f"{name}, line {one.line}: {one.why.splitlines()[0]}")

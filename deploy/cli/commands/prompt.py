@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...console import print_line, show_json
+from ...terminal_output import print_line, show_json
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, DatabaseFile, DefaultModel, Json
 

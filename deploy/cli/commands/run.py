@@ -15,7 +15,7 @@ from ....udf.session.progress_log import log_line
 from ....udf.session.statement import FailedRowsWarning
 from ....workers.errors import BatchPendingError, RequestError
 from ...batch.job import BatchJob, run_job
-from ...console import pluralize, print_line
+from ...terminal_output import pluralize, print_line
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, DefaultModel
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .... import workers
-from ...console import print_line, show_json
+from ...terminal_output import print_line, show_json
 from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json, Name
 

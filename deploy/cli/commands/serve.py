@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ....workers.errors import MissingExtraError
-from ...console import print_line
+from ...terminal_output import print_line
 
 
 def serve(

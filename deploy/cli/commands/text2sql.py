@@ -120,7 +120,7 @@ def _rows(connection: Connection, detail: dict[str, Any], max_rows: int) -> pa.T
 
 
 def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bool, names: tuple[str, ...]) -> None:
-    from ...console import show_error, show_json, stdout
+    from ...terminal_output import show_error, show_json, stdout
     from ..row_output import show_rows, show_with_rows
 
     if json:
@@ -133,7 +133,8 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
         show_error(f"{detail['model']} asks back: {detail['error']['message']}", "put the answer into the question")
     elif detail["sql"] is None:
         code, message = detail["error"]["code"], detail["error"]["message"]
-        hint = "rephrase the question, or try another --model, e.g. builtin_text2sql"
+        others = "quackllm list names them" if detail["model"] == "builtin_text2sql" else "e.g. builtin_text2sql"
+        hint = f"rephrase the question, or try another --model: {others}"
         show_error(f"{detail['model']} found no SQL ({code}): {message}", hint)
     elif stdout.is_terminal:
         from rich.syntax import Syntax
@@ -149,7 +150,7 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
 
 def _show_doubts(detail: dict[str, Any]) -> None:
     """Print, beside the standard output, what speaks against the SQL and how sure it is."""
-    from ...console import stderr
+    from ...terminal_output import stderr
 
     if detail["warnings"] or detail["confidence"] < UNSURE:
         sure = f"confidence {detail['confidence']:.0%}"

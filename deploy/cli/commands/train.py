@@ -14,7 +14,7 @@ from ....workers.training import FinetuneSettings, MergeSettings, PretrainSettin
 from ....workers.training.data.chat_examples import Example, Examples, ends_with_answer, nothing_usable
 from ....workers.training.data.data_files import BadRow, read_data_rows
 from ....workers.training.settings import PANELS, StageSettings, default_text, help_panel, read_settings
-from ...console import pluralize, print_line, stderr
+from ...terminal_output import pluralize, print_line, stderr
 from ..prompt_form import deploy_command, load_prompt_form, save_prompt_form
 
 # Bad rows that are printed.

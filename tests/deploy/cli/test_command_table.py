@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from quackllm.deploy import console
+from quackllm.deploy import terminal_output
 from quackllm.deploy.cli.command_table import COMMANDS
 from quackllm.deploy.cli.main import app
 from typer.testing import CliRunner
@@ -70,6 +70,7 @@ def test_the_shell_completes_commands_and_the_names_of_models(monkeypatch: pytes
         ("quackllm te", "text2sql"),
         ("quackllm chat pa", "parrot"),
         ("quackllm undeploy ", "parrot"),
+        ("quackllm deploy --num-w", "--num-workers"),
     ):
         asked = {"_QUACKLLM_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
         result = CliRunner().invoke(app, [], env=asked, prog_name="quackllm")
@@ -77,7 +78,9 @@ def test_the_shell_completes_commands_and_the_names_of_models(monkeypatch: pytes
 
 
 def test_completion_is_offered() -> None:
-    assert "--install-completion" in CliRunner().invoke(app, ["--help"]).output
+    output = CliRunner().invoke(app, ["--help"]).output
+    assert "--install-completion" in output
+    assert "<bool>" not in output
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -95,8 +98,13 @@ def test_tables_show_names_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) 
     names = ["codellama_7b_instruct_for_chat", "codellama_7b_instruct_for_sql"]
     for name in names:
         CliRunner().invoke(app, ["deploy", name, "echo"])
-    monkeypatch.setattr(console.stdout, "_width", 80)
-    output = CliRunner().invoke(app, ["list"]).output
-    for name in names:
-        assert name in "".join(re.sub(r"\s.*", "", line.strip()) for line in output.splitlines())
-    assert "…" not in output
+    monkeypatch.setattr(terminal_output.stdout, "_width", 80)
+    piped = CliRunner().invoke(app, ["list"]).output
+    assert [len([line for line in piped.splitlines() if f" {name} " in line and "echo" in line]) for name in names] == [
+        1,
+        1,
+    ]
+    monkeypatch.setattr(terminal_output.stdout, "_force_terminal", True)
+    blocks = re.sub("\x1b\\[[0-9;]*m", "", CliRunner().invoke(app, ["list"]).output)
+    assert re.findall(r"name +(\w+)", blocks) == names
+    assert max(map(len, blocks.splitlines())) <= 80

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from quackllm.deploy.cli.main import app
-from quackllm.deploy.console import show_next_step
+from quackllm.deploy.terminal_output import show_next_step
 from typer.testing import CliRunner, Result
 
 import quackllm

@@ -35,3 +35,11 @@ def test_nothing_is_run_in_the_users_own_transaction() -> None:
         connection.execute("SELECT text2sql('How many singers are there?')").fetchall()
         assert find_session(connection).run_query is None
         connection.rollback()
+
+
+def test_nothing_is_run_where_the_user_switches_it_off() -> None:
+    with quackllm.connect() as connection:
+        connection.execute("CREATE TABLE singer (name VARCHAR); INSERT INTO singer VALUES ('Ann')")
+        connection.execute("SET VARIABLE llm_check_rows = 'off'")
+        assert connection.execute("SELECT text2sql('How many singers are there?')").fetchone() is not None
+        assert find_session(connection).run_query is None

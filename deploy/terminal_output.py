@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..workers.serving.fleet import ModelStatus
     from .models_file import Outcome
 
+WIDEST_LINE = 10_000
 stdout = Console()
 stderr = Console(stderr=True)
 
@@ -99,6 +101,24 @@ def make_table(*columns: str, numbers_from: int = 1) -> Table:
     return table
 
 
+def print_table(table: Table) -> None:
+    """Print a table with every word whole: a row on one line, or as a block where the terminal is too narrow for that.
+
+    Into a file or a pipe, a row is always one line, for `grep` and `awk`.
+    """
+    width = Measurement.get(stdout, stdout.options.update(width=WIDEST_LINE), table).maximum
+    if width <= stdout.width or not stdout.is_terminal:
+        Console(file=stdout.file, width=max(width, stdout.width)).print(table)
+        return
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        block = Table(box=None, show_header=False)
+        block.add_column(style="bold")
+        block.add_column(overflow="fold")
+        for column, cell in zip(table.columns, row, strict=True):
+            block.add_row(column.header, cell)
+        stdout.print(block, "")
+
+
 def show_models(statuses: Sequence[ModelStatus]) -> None:
     """Print one line per model."""
     if not statuses:
@@ -114,7 +134,7 @@ def show_models(statuses: Sequence[ModelStatus]) -> None:
             str(sum(replica.answered for replica in replicas)),
             str(sum(replica.failed for replica in replicas)),
         )
-    stdout.print(table)
+    print_table(table)
 
 
 def show_status(status: ModelStatus) -> None:
@@ -133,7 +153,7 @@ def show_status(status: ModelStatus) -> None:
     table = make_table(*columns, numbers_from=2)
     for replica in status.replicas:
         table.add_row(*(escape(str(value)) for value in list(asdict(replica).values())[:-1]))
-    stdout.print(table)
+    print_table(table)
     for replica in status.replicas:
         if replica.paused_seconds:
             stdout.print(f"{replica.name} is paused for {replica.paused_seconds:.0f} s, as its service requested.")
