@@ -163,27 +163,40 @@ def _select(cursor: duckdb.DuckDBPyConnection, table: pa.Table, function: str) -
 
 
 def _without_enums(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column with texts for its ENUMs inside: DuckDB reads the codes of those that are deep in a MAP."""
+    """Return a column with texts for its ENUMs inside: DuckDB reads the codes of those that are deep in it."""
     if "dictionary<" not in str(column.type) or pa.types.is_dictionary(column.type):
         return column
-    try:
-        return column.cast(_decoded(column.type))
-    except pa.ArrowException:  # Arrow casts no UNION.
-        return column
+    return pa.chunked_array([_decoded(chunk) for chunk in column.chunks], _decoded(_empty(column.type)).type)
 
 
-def _decoded(type_name: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(type_name):
-        return type_name.value_type
-    if pa.types.is_struct(type_name):
-        return pa.struct([field.with_type(_decoded(field.type)) for field in type_name])
-    if pa.types.is_map(type_name):
-        return pa.map_(_decoded(type_name.key_type), type_name.item_field.with_type(_decoded(type_name.item_type)))
-    if pa.types.is_fixed_size_list(type_name):
-        return pa.list_(type_name.value_field.with_type(_decoded(type_name.value_type)), type_name.list_size)
-    if pa.types.is_list(type_name):
-        return pa.list_(type_name.value_field.with_type(_decoded(type_name.value_type)))
-    return type_name
+def _empty(data_type: pa.DataType) -> pa.Array:
+    return pa.nulls(0, data_type)
+
+
+def _decoded(array: pa.Array) -> pa.Array:
+    """Return an array with texts in place of dictionaries, at any depth; Arrow's own cast knows no UNION."""
+    data_type = array.type
+    if pa.types.is_dictionary(data_type):
+        return array.dictionary_decode()
+    if "dictionary<" not in str(data_type):
+        return array
+    if pa.types.is_struct(data_type):
+        children = [_decoded(array.field(place)) for place in range(data_type.num_fields)]
+        fields = [field.with_type(child.type) for field, child in zip(data_type, children, strict=True)]
+        return pa.StructArray.from_arrays(children, fields=fields, mask=array.is_null())
+    if pa.types.is_union(data_type):
+        fields = [data_type.field(place) for place in range(data_type.num_fields)]
+        children = [_decoded(array.field(place)) for place in range(data_type.num_fields)]
+        return pa.UnionArray.from_sparse(array.type_codes, children, [f.name for f in fields], data_type.type_codes)
+    if pa.types.is_fixed_size_list(data_type):
+        size = data_type.list_size
+        values = _decoded(array.values.slice(array.offset * size, len(array) * size))
+        return pa.FixedSizeListArray.from_arrays(values, size, mask=array.is_null())
+    # A slice's offsets begin in the middle of a buffer, and Arrow takes no nulls beside such.
+    offsets = pa.array(array.offsets.to_numpy(zero_copy_only=False))
+    if pa.types.is_map(data_type):
+        return pa.MapArray.from_arrays(offsets, _decoded(array.keys), _decoded(array.items), mask=array.is_null())
+    return pa.ListArray.from_arrays(offsets, _decoded(array.values), mask=array.is_null())
 
 
 def _typed(cursor: duckdb.DuckDBPyConnection, column: str, type_name: str) -> str:

@@ -158,6 +158,7 @@ nested_values = st.recursive(plain_values, _deeper, max_leaves=6)
 @given(st.lists(nested_values, min_size=1, max_size=4))
 @example(["[NULL::UNION(a INTEGER, b VARCHAR[])]"])
 @example(["[union_value(l := ['y'::ENUM('x', 'y')]), NULL]", "[[union_value(a := MAP {'x'::ENUM('x', 'y'): 1})]]"])
+@example(["array_value([union_value(u := ['b'::ENUM('b', 'c')]), NULL], [union_value(u := ['c'::ENUM('b', 'c')])])"])
 @example(["""['{"a": 1}'::JSON, NULL]"""])
 @example(["['POINT(1 2)'::GEOMETRY('OGC:CRS84'), NULL]"])
 def test_nested_values_are_written_whole(values: list[str]) -> None:
