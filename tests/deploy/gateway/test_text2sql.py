@@ -43,8 +43,7 @@ def asked(body: dict[str, Any], status: int = 200, **headers: str) -> Any:
 
 
 def test_xiyan_s_sample_body_is_answered_to_the_letter_and_said_to_be_unbound(service: StandIn) -> None:
-    by_built_in = asked(XIYAN_BODY)
-    assert (by_built_in["sql"], by_built_in["bound"], by_built_in["error"]["code"]) == (None, False, "declined")
+    assert asked(XIYAN_BODY)["bound"] is False
     deploy("xiyansql", "saas/openai", infer_params=service.openai_params())
     sql = "SELECT second_industry, first_industry FROM bi.bi_industry_statistics WHERE statistics_year = '2024'"
     service.script([{"fault": "reply", "text": f"{sql}\n```"}])

@@ -82,10 +82,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suites", nargs="*", default=["spider"])
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--limit", type=int, help="so many questions of each suite, evenly spread")
     given = parser.parse_args()
     model = BuiltinModel(given.weights)
     for suite in given.suites:
-        print(evaluate(model.answer, suite))
+        print(evaluate(model.answer, suite, limit=given.limit))
     times = sorted(model.seconds)
     print(f"seconds a question: median {statistics.median(times):.3f}, 95 % below {times[len(times) * 95 // 100]:.3f}")
     questions = [question for question in load_questions("spider") if question.db in list_databases()]

@@ -33,7 +33,7 @@ def test_the_command_prints_what_the_model_card_says(
 ) -> None:
     asked = datasets.load_questions("spider")[::20]
     monkeypatch.setattr(measure, "load_questions", lambda suite: asked)
-    monkeypatch.setattr(sys, "argv", ["measure_builtin", "spider"])
+    monkeypatch.setattr(sys, "argv", ["measure_builtin", "spider", "--limit", "20"])
     measure.main()
     printed = capsys.readouterr().out
     assert "spider: execution accuracy" in printed
