@@ -65,7 +65,7 @@ def test_a_base_goes_on_with_an_evaluation_beside(base: Path, tmp_path: Path) ->
     assert (trained.folder / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize(("text", "message"), [("", "is empty"), ("a few words", "less than one window of 32")])
+@pytest.mark.parametrize(("text", "message"), [("", "is empty"), ("a few words", "fewer than one window of 32")])
 def test_too_little_text_is_an_error(text: str, message: str, base: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=message):
         run(tmp_path / "run", text, model_name=str(base))

@@ -316,7 +316,7 @@ def test_a_file_that_cannot_be_loaded(tiny_gguf: Path, tmp_path: Path, kind: str
     elif kind != "no file":
         whole = tiny_gguf.read_bytes()
         path.write_bytes({"no GGUF": b"hello " * 100, "cut off": whole[: len(whole) // 2], "empty": b""}[kind])
-    missing = {"no file": "no file", "a folder": "no file", "empty": "is empty"}
+    missing = {"no file": "is not a file", "a folder": "is not a file", "empty": "is empty"}
     own = {"no GGUF": "invalid magic", "cut off": "not within the file"}
     with pytest.raises(DeployError, match={**missing, **own}[kind]) as caught:
         answers(path, [request(DUCK)])
