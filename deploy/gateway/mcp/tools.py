@@ -24,7 +24,6 @@ from .schema_search import describe_schema, look_up_values, matching_values, sea
 
 MAX_ROWS = 1_000
 MAX_NOTES = 4_000  # Characters.
-FRESH_SECONDS = 1.0  # A schema that is older is read again before a name is said to be unknown.
 UNKNOWN_NAME = ("binder", "catalog")
 Report = Callable[[str], Awaitable[None]]
 
@@ -100,7 +99,7 @@ class DatabaseTools:
         """Return an agent's SQL in the dialect of the database, if it may run."""
         checked, failure = await self._check(opened, await opened.schema(), sql)
         if failure and failure.code in UNKNOWN_NAME:  # Another process may have made the table a moment ago.
-            checked, failure = await self._check(opened, await opened.schema(FRESH_SECONDS), sql)
+            checked, failure = await self._check(opened, await opened.schema(most_seconds=0), sql)
         if failure:
             raise Text2SQLError(failure.message, hint=_hint(failure, opened))
         return checked
