@@ -166,11 +166,7 @@ def _without_enums(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column with texts for its ENUMs inside: DuckDB reads the codes of those that are deep in it."""
     if "dictionary<" not in str(column.type) or pa.types.is_dictionary(column.type):
         return column
-    return pa.chunked_array([_decoded(chunk) for chunk in column.chunks], _decoded(_empty(column.type)).type)
-
-
-def _empty(data_type: pa.DataType) -> pa.Array:
-    return pa.nulls(0, data_type)
+    return pa.chunked_array([_decoded(chunk) for chunk in column.chunks], _decoded(pa.nulls(0, column.type)).type)
 
 
 def _decoded(array: pa.Array) -> pa.Array:

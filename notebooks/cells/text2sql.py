@@ -10,6 +10,7 @@ from ... import Connection
 from ...udf.conversation_tables import check_turn_name, load_history, save_turn
 from ...udf.functions.text2sql import DETAIL_SQL
 from ...udf.kept_examples import keep_example
+from ...udf.text2sql.result import is_unsure
 from ...udf.text2sql.schema.ddl import is_ddl
 from ...workers.errors import ProviderError, RequestError
 from ...workers.sql_text import quote_literal
@@ -31,7 +32,6 @@ DETAIL = """
     )
 """
 MAX_ROWS = 10_000
-UNSURE = 0.5  # Below this confidence the cell warns.
 
 
 class QuestionAnswer:
@@ -68,7 +68,7 @@ class QuestionAnswer:
 
     def _doubts(self) -> list[str]:
         """Return what speaks against the answer."""
-        unsure = ["unsure of this answer"] if self.detail["confidence"] < UNSURE else []
+        unsure = ["unsure of this answer"] if is_unsure(self.detail["confidence"]) else []
         return [f"⚠ {text}" for text in (*unsure, *self.detail["warnings"])]
 
     def _usage_line(self) -> str:

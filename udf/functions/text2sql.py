@@ -15,7 +15,7 @@ from ..session.answer_source import AnswerSource
 from ..session.session import Session
 from ..session.statement import Statement
 from ..settings import StoreMode
-from ..text2sql.result import MAX_EXAMPLES, MAX_VOTES, QuestionKey, Text2SqlResult
+from ..text2sql.result import MAX_EXAMPLES, MAX_VOTES, QuestionKey, Text2SqlResult, is_unsure
 from .arrow import (
     ERROR,
     ERROR_SQL,
@@ -42,7 +42,7 @@ DETAIL = pa.struct(
 )
 
 
-UNSURE, DECLINED = 0.5, 0.05  # Below the first confidence `ask` warns, below the second it runs nothing.
+DECLINED = 0.05  # Below this confidence `ask` runs nothing.
 
 
 def question_keys(questions: list[Request | None], *options: list[Any]) -> list[QuestionKey | None]:
@@ -159,7 +159,7 @@ def ask_sql(session: Session, question: QuestionKey | None, limits: AskLimits, m
         )
     if not found.bound:
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
-    if found.confidence is not None and found.confidence < UNSURE:
+    if is_unsure(found.confidence):
         reasons = f": {'; '.join(found.warnings)}" if found.warnings else ""
         if found.confidence < DECLINED:
             message = f"{found.model} is too unsure ({found.confidence:.0%}) of its SQL{reasons}\n\nIt was: {found.sql}"

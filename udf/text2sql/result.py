@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from ...workers.messages import Failure, Message, Request, Usage
 
+UNSURE = 0.5  # Below this confidence an answer is shown with a warning.
 MAX_VOTES, MAX_EXAMPLES = 25, 20
 
 
@@ -65,3 +67,8 @@ class Text2SqlResult:
     alternatives: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     prompt: str = ""
+
+
+def is_unsure(confidence: float | None) -> TypeGuard[float]:
+    """Whether an answer of this confidence is shown with a warning; one without a query has none."""
+    return confidence is not None and confidence < UNSURE

@@ -27,7 +27,6 @@ FIELDS = (
     *("sql", "error", "attempts", "bound", "model", "usage", "seconds"),
     *("confidence", "alternatives", "warnings"),
 )
-UNSURE = 0.5  # Below this confidence the command warns.
 
 
 def text2sql(
@@ -150,8 +149,9 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
 
 def _show_doubts(detail: dict[str, Any]) -> None:
     """Print, beside the standard output, what speaks against the SQL and how sure it is."""
+    from ....udf.text2sql.result import is_unsure
     from ...terminal_output import stderr
 
-    if detail["warnings"] or detail["confidence"] < UNSURE:
+    if detail["warnings"] or is_unsure(detail["confidence"]):
         sure = f"confidence {detail['confidence']:.0%}"
         stderr.print("; ".join([sure, *detail["warnings"]]), style="yellow", markup=False, highlight=False)

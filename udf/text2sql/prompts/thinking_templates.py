@@ -1,4 +1,4 @@
-"""Prompts of open models that think before they write SQL, each from its own card."""
+"""Prompts of open models that think before they write SQL, after its card or paper."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ In your answer, please enclose the generated SQL query in a code block:
 Take a deep breath and think step by step to find the correct SQL query.
 """
 
-# Snowflake/Arctic-Text2SQL-R1-7B, the prompt of its paper (arXiv 2505.20315, appendix), with DuckDB as the engine.
+# Snowflake/Arctic-Text2SQL-R1-7B (arXiv 2505.20315), with DuckDB as the engine; not yet compared with the paper's text.
 ARCTIC = """\
 You are a data science expert. Below, you are provided with a database schema and a natural language question. Your \
 task is to understand the schema and generate a valid SQL query to answer the question.
