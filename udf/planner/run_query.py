@@ -15,7 +15,8 @@ from ..session.watchdog import Watchdog
 from ..text2sql.checks.own_process import bounded_ask_query
 from ..text2sql.confidence.query_rows import QueryRows, rows_of
 
-MAX_ROWS, SECONDS, MEGABYTES = 1_000, 2.0, 512
+# The watchdog looks every 10 ms, and DuckDB fills some 50 MB in that time: the process stays below 300 MB of growth.
+MAX_ROWS, SECONDS, MEGABYTES = 1_000, 2.0, 192
 FILES = "SELECT path FROM duckdb_databases() WHERE NOT internal AND type = 'duckdb' AND path IS NOT NULL"
 
 

@@ -10,7 +10,7 @@ import psutil
 
 from ...workers.errors import MemoryLimitError, QuackLLMError, TimeLimitError
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.01
 MEGABYTE = 1 << 20
 
 
