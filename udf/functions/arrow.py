@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, chain
 from typing import Any
 
@@ -66,6 +66,23 @@ def requests_from_arrow(column: pa.ChunkedArray) -> list[Request | None]:
         read_params(row, typed=False) if row and row.keys() & set(INSTRUCTION) else request
         for row, request in zip(_map_rows(column), requests, strict=True)
     ]
+
+
+def request_keys(column: pa.ChunkedArray) -> tuple[Sequence[str | Request | None], Callable[[Any], Request]]:
+    """Return a key for each row, None for a NULL prompt, and the function that makes a key's request.
+
+    The key of a prompt is its text, so that a Request is made only where no answer is known.
+
+    Raises:
+        RequestError: a request cannot be read.
+    """
+    if _is_text(column.type):
+        return column.to_pylist(), Request.of
+    return requests_from_arrow(column), _unchanged
+
+
+def _unchanged(request: Request) -> Request:
+    return request
 
 
 def prompt_texts(column: pa.ChunkedArray) -> list[str | None]:
@@ -136,7 +153,7 @@ def requests_to_arrow(requests: Iterable[Request | None]) -> pa.Array:
     return _structs(REQUEST, [messages, options], rows)
 
 
-def responses_to_arrow(responses: Iterable[Response | None]) -> pa.Array:
+def responses_to_arrow(responses: Sequence[Response | None]) -> pa.Array:
     """Return the responses as a column of `RESPONSE_SQL`; None is NULL."""
     rows = list(responses)
     there = [row or EMPTY_RESPONSE for row in rows]

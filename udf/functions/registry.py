@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import duckdb
@@ -12,7 +12,7 @@ import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ...workers.errors import QuackLLMError, RequestError
-from ...workers.messages import Message, Request
+from ...workers.messages import Message, Request, Response
 from ..ai.tokens import count_tokens
 from ..raw_sql import execute_raw
 from ..session.session import Session, session_by_number
@@ -23,13 +23,13 @@ from .arrow import (
     messages_from_rows,
     params_requests,
     prompt_texts,
+    request_keys,
     requests_from_arrow,
     requests_to_arrow,
     responses_to_arrow,
     sql_type_name,
-    take_rows,
 )
-from .distinct import Column, answer_distinct, answer_source, store_mode
+from .distinct import Column, answer_column, answer_source, store_mode
 from .params import continue_conversation
 
 _REGISTERING = threading.Lock()
@@ -77,19 +77,22 @@ def _stacked(history: list[dict[str, Any]] | None, request: Request | None) -> R
 
 def llm_chat(session: Session, names: Column, requests: Column, mode: Column) -> pa.Array:
     """`llm_chat(model, request)` → Response."""
-    responses, positions = answer_distinct(session, names, requests_from_arrow(requests), mode)
-    return take_rows(responses_to_arrow(responses), positions)
+    return answer_column(session, names, *request_keys(requests), mode, responses_to_arrow)
 
 
 def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> pa.Array:
     """`llm_embed(model, text)` → FLOAT[]; NULL where the text is NULL or the service refused it."""
     if pa.types.is_struct(texts.type) and texts.type.get_field_index("messages") >= 0:
         raise RequestError("llm_embed takes a text, not a request", hint="write llm_embed('model', 'your text')")
-    wanted = prompt_texts(texts)
-    requests = [None if text is None else Request((Message("user", text),), kind="embed") for text in wanted]
-    responses, positions = answer_distinct(session, names, requests, mode)
-    vectors = [response.embedding if response else None for response in responses]
-    return take_rows(pa.array(vectors, pa.list_(pa.float32())), positions)
+    return answer_column(session, names, prompt_texts(texts), _embed_request, mode, _vectors)
+
+
+def _embed_request(text: str) -> Request:
+    return Request((Message("user", text),), kind="embed")
+
+
+def _vectors(responses: Sequence[Response | None]) -> pa.Array:
+    return pa.array([response.embedding if response else None for response in responses], pa.list_(pa.float32()))
 
 
 def ai_count_tokens(_: Session, texts: Column) -> pa.Array:

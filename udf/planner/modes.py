@@ -71,18 +71,25 @@ class MemoizedAnswers:
     """Answers what the statement has read before from its own cache, and leaves the rest to another source.
 
     A statement that is planned runs several times; the call store's file need not be read each time.
+
+    Args:
+        session: whose statement runs.
+        source: answers the rest.
+        hand_over: whether the caller saves the answers itself, so that the cache need not hold them any longer.
     """
 
-    def __init__(self, session: Session, source: AnswerSource) -> None:
+    def __init__(self, session: Session, source: AnswerSource, *, hand_over: bool = False) -> None:
         self._session, self._source = session, source
+        self._hand_over = hand_over
 
     def responses(self, spec: ModelSpec, requests: Sequence[Request], mode: StoreMode) -> Sequence[Response | None]:
         """Return one response for each request, in order."""
         cache = self._session.statement.scope.answers
-        cached = [cache.get((spec.name, mode, request)) for request in requests]
+        read = cache.pop if self._hand_over else cache.get
+        cached = [read((spec.name, mode, request)) for request in requests]
         if missing := [request for request, response in zip(requests, cached, strict=True) if response is None]:
             found = self._source.responses(spec, missing, mode)
-            for request, response in zip(missing, found, strict=True):
+            for request, response in zip(missing, found, strict=True) if not self._hand_over else ():
                 cache.put((spec.name, mode, request), response)
             rest = iter(found)
             return [next(rest) if response is None else response for response in cached]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ...workers.messages import Request
     from ..accuracy.stand_in import AccuracyReport, StandIn
     from ..text2sql.result import QuestionKey, Text2SqlResult
+    from .answer_table import AnswerTable
     from .progress_bar import ProgressBar
     from .progress_log import ProgressLog
 
@@ -57,6 +58,8 @@ class Statement:
         # Model by name: the same from the first row to the last, even if another is deployed meanwhile.
         self.models: dict[str | None, ModelSpec] = {}
         self.rows: Counter[str] = Counter()
+        # Answers as Arrow columns, by function, model and store mode.
+        self.answer_tables: dict[Hashable, AnswerTable] = {}
         # Of calls with a stated accuracy: what stands in for the model's answers, by call and request.
         self.stand_ins: dict[Hashable, dict[Request, StandIn]] = {}
         self.accuracy_reports: dict[Hashable, AccuracyReport] = {}
