@@ -12,10 +12,10 @@ from ...workers.errors import RequestError
 from ...workers.messages import Request, Response
 from ..planner.modes import CACHE_ONLY, SITE_MARK, CachedAnswers, MemoizedAnswers
 from ..session.answer_source import AnswerSource
-from ..session.answer_table import AnswerTable
 from ..session.session import Session
 from ..session.statement import Statement
 from ..settings import StoreMode, load_settings
+from .answer_table import AnswerTable
 
 Column: TypeAlias = pa.ChunkedArray
 
@@ -105,8 +105,9 @@ def _answer_table(
     statement: Statement, to_arrow: Callable[[Sequence[Response | None]], pa.Array], model: str, mode: StoreMode
 ) -> AnswerTable:
     name = (to_arrow, model, mode)
-    if (table := statement.answer_tables.get(name)) is None:  # Of two threads, both use the one that came first.
-        table = statement.answer_tables.setdefault(name, AnswerTable(to_arrow([]).type, statement.scope.answers))
+    if name not in statement.answer_tables:  # Of two threads, both use the table that came first.
+        statement.answer_tables.setdefault(name, AnswerTable(to_arrow([]).type, statement.scope.answers))
+    table: AnswerTable = statement.answer_tables[name]
     return table
 
 

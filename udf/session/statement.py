@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator
 from concurrent import futures
 from concurrent.futures import Future, wait
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ...workers.messages import Request
     from ..accuracy.stand_in import AccuracyReport, StandIn
     from ..text2sql.result import QuestionKey, Text2SqlResult
-    from .answer_table import AnswerTable
     from .progress_bar import ProgressBar
     from .progress_log import ProgressLog
 
@@ -58,8 +57,8 @@ class Statement:
         # Model by name: the same from the first row to the last, even if another is deployed meanwhile.
         self.models: dict[str | None, ModelSpec] = {}
         self.rows: Counter[str] = Counter()
-        # Answers as Arrow columns, by function, model and store mode.
-        self.answer_tables: dict[Hashable, AnswerTable] = {}
+        # Each an `AnswerTable` of the functions', by function, model and store mode.
+        self.answer_tables: dict[Hashable, Any] = {}
         # Of calls with a stated accuracy: what stands in for the model's answers, by call and request.
         self.stand_ins: dict[Hashable, dict[Request, StandIn]] = {}
         self.accuracy_reports: dict[Hashable, AccuracyReport] = {}

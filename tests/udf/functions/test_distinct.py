@@ -12,7 +12,7 @@ ROWS = 5_000  # More than two chunks of DuckDB's.
 
 
 def random_rows(seed: int) -> list[tuple[int, str, str | None]]:
-    """Return a number, a model and a prompt for each row; the prompts repeat, are NULL, or fail because they are empty."""
+    """Return a number, a model and a prompt for each row: repeated, NULL, or empty, which fails."""
     draw = random.Random(seed)
     prompts = [None, "", "  ", "ünder", *(f"prompt {number}" for number in range(draw.choice((3, 400, 9_000))))]
     return [(row, draw.choice(("one", "two")), draw.choice(prompts)) for row in range(ROWS)]

@@ -157,14 +157,18 @@ def test_nothing_is_sent_that_depends_on_a_missing_answer(connection, asked: lis
     assert sorted(map(str, connection.execute(sql).fetchall())) == sorted(map(str, rows))
 
 
+NAMES = "SELECT 'P' || i AS name FROM range(10) t(i)", "VALUES " + ", ".join(f"('P{i}')" for i in range(10))
+
+
+@pytest.mark.parametrize("names", NAMES, ids=["range", "values"])
 @pytest.mark.parametrize("turns", [2, 3])
-def test_each_turn_of_a_conversation_carries_those_before_it(service: StandIn, turns: int) -> None:
+def test_each_turn_of_a_conversation_carries_those_before_it(service: StandIn, turns: int, names: str) -> None:
     quackllm.deploy("chat", "openai", infer_params=service.openai_params())
     turn = "chat('Who am I, ' || name || '?')"
     for number in range(2, turns + 1):
         turn = f"chat(llm_stack({turn}, 'turn {number} of ' || name))"
     with quackllm.connect() as connection:
-        connection.execute(f"SELECT {turn} FROM (SELECT 'P' || i AS name FROM range(10) t(i))").fetchall()
+        connection.execute(f"SELECT {turn} FROM ({names}) t(name)").fetchall()
     bodies = [request["body"] for request in service.requests()]
     assert len(bodies) == 10 * turns
     said = [[message["content"] for message in body["messages"]] for body in bodies]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from quackllm.udf.calls import statement_cache
 from quackllm.udf.calls.statement_cache import StatementCache
-from quackllm.udf.session.answer_table import AnswerTable
+from quackllm.udf.functions.answer_table import AnswerTable
 
 ANSWER = pa.struct({"output": pa.string(), "numbers": pa.list_(pa.int64())})
 
