@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, chain
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import accumulate, chain, pairwise
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -40,6 +40,13 @@ RESPONSE = pa.struct(
     }
 )
 
+DUCKDB_REQUEST = (
+    "struct<messages: list<l: struct<role: string, content: string, images: list<l: string>>>, options: string>"
+)
+"""`REQUEST` as DuckDB hands it to a function."""
+_Conversation: TypeAlias = tuple[Any, ...]
+"""The options of a request, then the role and the content of each message."""
+
 EMPTY_RESPONSE = Response(None)
 
 
@@ -68,7 +75,7 @@ def requests_from_arrow(column: pa.ChunkedArray) -> list[Request | None]:
     ]
 
 
-def request_keys(column: pa.ChunkedArray) -> tuple[Sequence[str | Request | None], Callable[[Any], Request]]:
+def request_keys(column: pa.ChunkedArray) -> tuple[Sequence[Hashable], Callable[[Any], Request]]:
     """Return a key for each row, None for a NULL prompt, and the function that makes a key's request.
 
     The key of a prompt is its text, so that a Request is made only where no answer is known.
@@ -78,11 +85,38 @@ def request_keys(column: pa.ChunkedArray) -> tuple[Sequence[str | Request | None
     """
     if _is_text(column.type):
         return column.to_pylist(), Request.of
+    if (conversations := _conversations(column)) is not None:
+        return conversations, _conversation_request
     return requests_from_arrow(column), _unchanged
 
 
 def _unchanged(request: Request) -> Request:
     return request
+
+
+def _conversations(column: pa.ChunkedArray) -> list[_Conversation | None] | None:
+    """Return the options and the messages of each request, None for NULL; None if the column holds anything else."""
+    if not (pa.types.is_struct(column.type) and str(column.type) == DUCKDB_REQUEST):
+        return None
+    from pyarrow.compute import list_value_length, struct_field  # As below.
+
+    lists = struct_field(column, "messages").combine_chunks()
+    messages = lists.flatten()
+    if messages.null_count or len(struct_field(messages, "images").flatten()):
+        return None
+    fields = (struct_field(messages, name).to_pylist() for name in ("role", "content"))
+    turns = list(zip(*fields, strict=True))
+    ends = accumulate(list_value_length(lists).fill_null(0).to_pylist(), initial=0)
+    options = struct_field(column, "options").to_pylist()
+    return [
+        (given, *turns[start:end]) if end > start else None
+        for given, (start, end) in zip(options, pairwise(ends), strict=True)
+    ]
+
+
+def _conversation_request(conversation: _Conversation) -> Request:
+    options, *turns = conversation
+    return Request(tuple(Message(role, content or "") for role, content in turns), options_from_json(options))
 
 
 def prompt_texts(column: pa.ChunkedArray) -> list[str | None]:
@@ -99,8 +133,34 @@ def params_requests(column: pa.ChunkedArray) -> list[Request | None]:
         RequestError: a row cannot be read.
     """
     if pa.types.is_struct(column.type):
+        if (requests := _alike_requests(column)) is not None:
+            return requests
         return [None if row is None else read_params(row) for row in _struct_rows(column)]
     return [None if row is None else read_params(row, typed=False) for row in _map_rows(column)]
+
+
+def _alike_requests(column: pa.ChunkedArray) -> list[Request | None] | None:
+    """Return the requests if the rows differ in nothing but their texts: the rest is read once. Else return None."""
+    names = [field.name for field in column.type]
+    instructions = [name for name in names if name in INSTRUCTION]
+    if len(instructions) != 1 or column.null_count or not _is_text(column.type.field(instructions[0]).type):
+        return None
+    from pyarrow.compute import struct_field  # As below.
+
+    texts = struct_field(column, instructions[0]).to_pylist()
+    first = next((row for row, text in enumerate(texts) if text is not None), None)
+    others = [struct_field(column, name).combine_chunks() for name in names if name not in instructions]
+    if first is None or not all(other[1:].equals(other[:-1]) for other in others):
+        return None
+    (row,) = _struct_rows(column.slice(first, 1))
+    model = read_params(row) if row else None
+    if model is None:
+        return None
+    *before, turn = model.messages
+    return [
+        None if text is None else Request((*before, Message(turn.role, text, turn.images)), model.options)
+        for text in texts
+    ]
 
 
 def _map_rows(column: pa.ChunkedArray) -> list[dict[str, str | None] | None]:
