@@ -89,12 +89,14 @@ test-load: .venv/.dev ## the gateway under a thousand streams at once and client
 test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of OpenAI, Zhipu, Qwen, LangChain and LiteLLM; a real dbt build, and Ibis, polars, jupysql, Harlequin
 	.venv/bin/python -m pytest -m clients
 
-.venv-clients/.made: # Zhipu's two packages want different versions of pyjwt.
-	$(PYTHON) -m venv .venv-clients/others && .venv-clients/others/bin/pip install -q openai zai-sdk sniffio langchain-openai litellm
-	$(PYTHON) -m venv .venv-clients/dbt && .venv-clients/dbt/bin/pip install -q --editable '.[dbt]' 'dbt-core<1.11'
-	$(PYTHON) -m venv .venv-clients/tools && .venv-clients/tools/bin/pip install -q --editable '.[sqlalchemy]' 'ibis-framework[duckdb]' jupysql ipython pandas polars
-	$(PYTHON) -m venv .venv-clients/harlequin && .venv-clients/harlequin/bin/pip install -q --editable '.[harlequin]'
-	$(PYTHON) -m venv .venv-clients/zhipuai && .venv-clients/zhipuai/bin/pip install -q openai zhipuai sniffio
+CLIENTS_PIP = -m pip --disable-pip-version-check install --quiet --constraint constraints-clients.txt
+.venv-clients/.made: pyproject.toml constraints-clients.txt # Zhipu's two packages want different versions of pyjwt.
+	for name in others zhipuai dbt tools harlequin; do $(PYTHON) -m venv .venv-clients/$$name || exit 1; done
+	.venv-clients/others/bin/python $(CLIENTS_PIP) openai zai-sdk sniffio langchain-openai litellm
+	.venv-clients/zhipuai/bin/python $(CLIENTS_PIP) openai zhipuai sniffio
+	.venv-clients/dbt/bin/python $(CLIENTS_PIP) --editable '.[dbt]' 'dbt-core<1.11'
+	.venv-clients/tools/bin/python $(CLIENTS_PIP) --editable '.[sqlalchemy]' 'ibis-framework[duckdb]' jupysql ipython pandas polars
+	.venv-clients/harlequin/bin/python $(CLIENTS_PIP) --editable '.[harlequin]'
 	touch $@
 
 .venv/bin/python:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import os
 import re
@@ -205,7 +206,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets for form in _forms(secret)}
         patterns = [_pattern(form) for form in sorted(forms, key=len, reverse=True)]
-        self._pattern = re.compile("|".join(patterns)) if patterns else None
+        self._pattern = re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
 
     def text(self, text: str) -> str:
         """Return the text with every secret hidden."""
@@ -244,10 +245,26 @@ def _links(error: BaseException) -> Iterator[BaseException]:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield a secret as it may be written: itself, in an address, in JSON; a header's scheme is no part of it."""
-    for text in {secret, secret.strip(), *(word for word in secret.split() if len(word) >= 2 * SHORT)}:
-        if text:
-            yield from (text, quote(text, safe=""), json.dumps(text)[1:-1], repr(text)[1:-1])
+    """Yield a secret as it may be written: itself, in an address, in JSON, in HTML, in base64.
+
+    A header's scheme is no part of it; the user and password of `Basic …` are.
+    """
+    texts = {secret, secret.strip(), *(word for word in secret.split() if len(word) >= 2 * SHORT)}
+    for text in filter(None, {*texts, *_user_and_password(secret)}):
+        base64_text = base64.b64encode(text.encode("utf-8", "replace")).decode().rstrip("=")
+        yield from (text, quote(text, safe=""), json.dumps(text)[1:-1], repr(text)[1:-1], html.escape(text))
+        yield from (base64_text, base64_text.replace("+", "-").replace("/", "_"))
+
+
+def _user_and_password(header: str) -> list[str]:
+    """Return the pair and the password that an Authorization of the scheme Basic holds. Source: RFC 7617."""
+    scheme, _, pair = header.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return []
+    with suppress(ValueError):
+        plain = base64.b64decode(pair).decode()
+        return [plain, plain.partition(":")[2]]
+    return []
 
 
 def _pattern(form: str) -> str:

@@ -104,6 +104,9 @@ def test_no_cause_of_an_error_shows_a_secret() -> None:
         ("p@ss/word", "http://u:p%40ss%2Fword@h", "http://u:(hidden)@h"),
         ("Bearer sk-0123456789abc", "got sk-0123456789abc", "got (hidden)"),
         ("密钥密钥密钥", "错误: 密钥密钥密钥!", "错误: (hidden)!"),
+        ("header-secret", "HEADER-SECRET or aGVhZGVyLXNlY3JldA==", "(hidden) or (hidden)=="),
+        ("a<b>&c-long", "<pre>a&lt;b&gt;&amp;c-long</pre>", "<pre>(hidden)</pre>"),
+        ("Basic dXNlcjpwYXNzdzByZC1sb25n", "bad: user:passw0rd-long / passw0rd-long", "bad: (hidden) / (hidden)"),
     ],
 )
 def test_a_secret_is_hidden_in_each_of_its_forms(secret: str, text: str, shown: str) -> None:

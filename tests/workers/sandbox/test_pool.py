@@ -119,3 +119,20 @@ def test_children_end_with_their_parent() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60)
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(int(done.stdout)).wait(10)
+
+
+def test_abort_ends_the_calls_under_way_and_the_next_call_is_answered() -> None:
+    box = Sandbox(calls.warm_up, processes=2)
+    before = box.call(calls.process)
+    with ThreadPoolExecutor(1) as pool:
+        begun = time.monotonic()
+        waiting = pool.submit(box.call, calls.spin, limits=Limits(seconds=60))
+        while not box.busy and time.monotonic() < begun + 10:
+            time.sleep(0.01)
+        box.abort()
+        with pytest.raises(SandboxLimitError):
+            waiting.result(timeout=10)
+    assert time.monotonic() < begun + 10
+    assert box.call(calls.process) != before
+    assert not psutil.pid_exists(before)
+    box.close()

@@ -56,6 +56,7 @@ CONTINUATION = re.compile(
     r"|AND|OR|NOT|IN|UNION|INTERSECT|EXCEPT|FROM|SELECT|AS|WINDOW|QUALIFY|CASE|WHEN|THEN|ELSE|END|USING|BETWEEN|IS)\b)",
     re.IGNORECASE,
 )
+ESCAPED_OPERATOR = re.compile(r"(?<=\s)&(lt|gt);(?=[\s=&])")  # `a &lt;= 3`, from a page.
 COMMENTS = re.compile(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", re.DOTALL)
 DECLINE = re.compile(
     r"CANNOT ANSWER\s*[:：]?\s*(.*)|\bI (?:do not|don't|don’t) know\b.*|(?:无法|不能)(?:回答|确定|根据).*",
@@ -73,7 +74,7 @@ def extract_sql(text: str) -> str | None:
     to the earlier ones (a model that reasons writes drafts first), a block to prose. This function does not check
     whether the SQL may run; the guard does.
     """
-    text = THOUGHT.sub("", text)
+    text = ESCAPED_OPERATOR.sub(lambda found: "<" if found[1] == "lt" else ">", THOUGHT.sub("", text))
     for part, is_sql in _parts(text):
         bare = COMMENTS.sub("", part)
         if is_sql and VERB.match(bare):
@@ -107,7 +108,7 @@ def question_back(text: str) -> str | None:
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
     """Yield the places where the SQL may be, the likeliest first, and whether a place should contain only SQL."""
-    if text.lstrip().startswith(("{", "[")) and (sql := sql_in_json(text)):
+    if text.lstrip().startswith(("{", "[", '"')) and (sql := sql_in_json(text)):
         yield sql, True
     if AT_LINE_START.match(COMMENTS.sub("", text)):
         yield text, False  # The answer begins with SQL: if the prompt opened a block, the answer closes it.

@@ -15,8 +15,8 @@ VERB = re.compile(
     r"|SUMMARIZE|PIVOT|UNPIVOT|COPY|ATTACH|PRAGMA|SET|CALL)\b",
     re.IGNORECASE | re.DOTALL,
 )
-# Where a JSON object may begin: at the start of a line or after a colon, never within SQL.
-BEGINS = re.compile(r"(?:^|[:：>`]|\bjson)[ \t]*(?=[{\[])", re.IGNORECASE | re.MULTILINE)
+# Where JSON may begin: at the start of a line or after a colon, never within SQL.
+BEGINS = re.compile(r"(?:^|[:：>`]|\bjson)[ \t]*(?=[{\[])|\A\s*(?=\"(?:SELECT|WITH)\b)", re.IGNORECASE | re.MULTILINE)
 KEY = r"(?:[\w -]{0,20}(?:sql|query|查询|语句)[\w -]{0,20}|answer|statement|code|output|result|response|答案)"
 FIELD = re.compile(
     rf"""(?:["'“”`]{KEY}["'“”`]|(?<![\w"']){KEY})\s*[:：]\s*(?P<quote>"{{3}}|'{{3}}|["'`“])""", re.IGNORECASE

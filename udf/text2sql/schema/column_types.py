@@ -24,7 +24,7 @@ NAMES = {
     "national varchar,national character varying,national char varying,nchar varying,native character,"
     "varying character,character large object,char large object,national character large object,nchar large object,"
     "long varchar,lvarchar,citext,name,sysname,fixedstring,xml,xmltype,graphic,vargraphic,long vargraphic,set,inet,"
-    "inet4,inet6,cidr,macaddr,macaddr8,ipv4,ipv6,ipaddress,hierarchyid,tsvector,tsquery,urowid,rowid,enum,varcharacter",
+    "inet4,inet6,cidr,macaddr,macaddr8,ipv4,ipv6,ipaddress,alphanum,shorttext,hierarchyid,tsvector,tsquery,urowid,rowid,enum,varcharacter",
     "BLOB": "blob,bytea,binary,varbinary,bytes,raw,long raw,tinyblob,mediumblob,longblob,image,bfile,rowversion,"
     "binary large object,binary varying,varbyte,byte varying,long varbinary",
     "BIT": "bit varying,varbit,bitstring",
@@ -57,7 +57,7 @@ INTERVAL_UNITS = {"year", "month", "day", "hour", "minute", "second", "to"}
 TRANSPARENT = {"nullable", "lowcardinality", "simpleaggregatefunction", "readonly"}
 LISTS = {"array", "list", "multiset"}
 RECORDS = {"struct", "row", "tuple", "object", "nested", "union"}
-VECTORS = {"vector", "halfvec"}
+VECTORS = {"vector", "halfvec", "real_vector"}
 DEEPEST = 20  # Maximum nesting of types; a deeper type is left as it is written.
 
 
@@ -137,7 +137,7 @@ def _long_name(nodes: list[Node], at: int) -> tuple[str, int]:
         return exact, 1
     words: list[str] = []
     for node in nodes[at : at + MAX_NAME_WORDS]:
-        if node.kind not in ("word", "name"):
+        if node.kind not in ("word", "name", "double"):
             break
         words.append(node.text.lower())
     for count in range(len(words), 0, -1):
@@ -158,6 +158,8 @@ def _nested(word: str, group: Group, depth: int) -> str:
     if word == "map" and len(items) == 2:
         key, value = (duckdb_type(item, depth + 1)[0] for item in items)
         return f"MAP({key}, {value})"
+    if word == "object" and items[0][0].kind == "string":
+        return "JSON"  # ClickHouse: Object('json')
     if word in RECORDS:
         fields = ", ".join(_field(item, at, depth) for at, item in enumerate(items, 1))
         type_name = "UNION" if word == "union" else "STRUCT"
@@ -233,6 +235,8 @@ def _unknown(nodes: list[Node]) -> tuple[str, list[Node]]:
     text, at = nodes[0].text, 1
     while at + 1 < len(nodes) and nodes[at].lower == ".":
         text, at = f"{text}.{nodes[at + 1].text}", at + 2
+    if at > 1 and _long_name(nodes, at - 1)[1]:
+        return _scalar_or_nested(nodes[at - 1 :], 0)  # "pg_catalog"."int4", [sys].[hierarchyid]
     if at < len(nodes) and isinstance(group := nodes[at], Group) and group.open.text in "(<":
         text, at = text + written(group), at + 1
     return text.upper(), nodes[at:]

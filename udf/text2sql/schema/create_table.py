@@ -57,6 +57,8 @@ def _columns_position(nodes: list[Node], start: int) -> int | None:
     words = [node.lower for node in nodes]
     for at in range(start, len(nodes)):
         node, before = nodes[at], nodes[at - 1]
+        if words[at : at + 2] == ["for", "values"]:
+            return None  # PostgreSQL: PARTITION OF sales FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')
         if isinstance(node, Group) and node.open.text == "(" and node.nodes:
             called = before.start + len(before.text) == node.start and before.kind == "word"
             called = called and ("=" in words[max(at - 2, start) : at - 1] or "by" in words[start:at])
@@ -95,6 +97,8 @@ def copied_tables(body: Body) -> Iterator[str]:
         before, follows = body.head[at - 1].lower if at else "", body.head[at + 1]
         if node.lower == "select" or (node.lower == "as" and _begins_query(follows)):
             break
+        if follows.lower == "grants":
+            continue
         copies = node.lower in ("like", "clone", "copy") or (node.lower == "as" and before != "stored")
         if (copies or (before, node.lower) == ("partition", "of")) and follows.is_name:
             yield join_name(table_path(body.head, at + 1)[0])

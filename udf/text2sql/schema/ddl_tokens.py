@@ -14,7 +14,8 @@ TOKENS = r"""
     (?P<space>\s+)
   | (?P<comment>--[^\n]*|//[^\n]*|/\*(?!!).*?(?:\*/|\Z))
   | (?P<version>/\*!\d*|\*/)                # what only MySQL runs: /*!50100 PARTITION BY … */
-  | (?P<string>'(?:[^'\\]|''|ESCAPE)*(?:'|\Z)|‘[^’]*(?:’|\Z)|\$(_?)\$.*?\$\5\$)
+  | (?P<string>[nN]?[qQ]'(?:\[.{0,500}?\]|\(.{0,500}?\)|\{.{0,500}?\}|<.{0,500}?>|([^\w\s]).{0,500}?\5)'  # Oracle's q'[it's]'
+            |'(?:[^'\\]|''|ESCAPE)*(?:'|\Z)|‘[^’]*(?:’|\Z)|\$(_?)\$.*?\$\6\$)
   | (?P<double>"{3}(?:[^"\\]|ESCAPE|"(?!"{2}))*"{3}|"(?:[^"\\]|""|ESCAPE)*(?:"|\Z)|“[^“”]*[“”])
   | (?P<name>`(?:[^`]|``)*`|【[^【】\n]*】|\[[^\[\],'"\n]*\]|\{\{[^{}]*\}\}|\$\{[^{}]*\})
   | (?P<word>[\w$@][\w$@\#]*)
@@ -25,6 +26,8 @@ WITH_ESCAPES, WITHOUT_ESCAPES = (
 )
 TO_LINE_END = re.compile(r"[^\n]*")
 HASH_NAME = re.compile(r"##?\w+")
+# SQL Server: [Customer's name, in full], [a]]b]. Elsewhere brackets are an array: [1, 'b'].
+BRACKET_NAME = re.compile(r"\[[^\W\d](?:[^\[\]\n]|\]\](?=\w))*\]")
 APOSTROPHE = re.compile(r"'(?:(?:s|t|re|ll|ve|m|d)\b(?!')|\s)")
 STRING_PREFIX = re.compile(r"\A(?:n|e|b|x|r|q|u&|_\w+)\Z", re.IGNORECASE)
 FULL_WIDTH = str.maketrans("（），；：．＝［］｛｝＜＞、", "(),;:.=[]{}<>,")
@@ -121,6 +124,8 @@ def _token(text: str, at: int, line: int, before: Token, pattern: re.Pattern[str
         found = name or TO_LINE_END.match(text, at)
         assert found
         return Token("word" if name else "comment", found[0], at, line), found.end()
+    if text[at] == "[" and before.lower in BEFORE_NAME | {"(", ","} and (found := BRACKET_NAME.match(text, at)):
+        return Token("name", found[0][1:-1].replace("]]", "]"), at, line), found.end()
     if text[at] == "'" and _is_apostrophe(text, at, before):
         return None, at + 1
     found = pattern.match(text, at)
@@ -145,6 +150,8 @@ def _is_apostrophe(text: str, at: int, before: Token) -> bool:
 def _unquoted(text: str) -> tuple[str, bool]:
     """Return the text of a quoted name or string, and whether its closing quote is there."""
     quote = text[0]
+    if quote in "nNqQ":
+        return text[text.index("'") + 2 : -2], True
     if quote == "$" or text.startswith("{{"):
         return (text, True) if "{" in text else (text.strip("$_"), True)
     closed = len(text) > 1 and text[-1] in {"“": "“”", "‘": "’", "[": "]", "【": "】"}.get(quote, quote)
@@ -238,6 +245,13 @@ def _touches(nodes: list[Node], at: int) -> bool:
     before, after = nodes[at - 1], nodes[at + 1]
     touching = before.start + len(before.text) == nodes[at].start == after.start - 1
     return touching and before.kind == after.kind == "word"
+
+
+def string_at(nodes: list[Node], at: int) -> Node | None:
+    """Return the string at a position, also with a prefix: N'text', E'text'; None if there is none."""
+    if at + 1 < len(nodes) and nodes[at].kind == "word" and STRING_PREFIX.match(nodes[at].text):
+        at += 1
+    return nodes[at] if at < len(nodes) and nodes[at].kind in ("string", "double") else None
 
 
 def unquoted_path(path: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from itertools import islice
 from ....workers.database_schema import Column, Schema, Table, join_name
 from .column_types import duckdb_type, written
 from .create_table import Body, columns_of_query, copied_tables, find_body, name_of_item, partition_items
-from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split, table_path
+from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split, string_at, table_path
 from .inferred_keys import Keys, add_keys, read_key_lines
 from .table_items import Item, find_comment, forgotten_commas, primary_key, read_item
 
@@ -294,13 +294,14 @@ class _Reader:
         at += at < len(nodes) and nodes[at].lower in ("is", "as")
         if object_type not in ("table", "column") or not path:
             return
-        if at >= len(nodes) or nodes[at].kind not in ("string", "double"):
+        comment = string_at(nodes, at)
+        if comment is None:
             self._note(statement[0], f"the comment on {join_name(path)} has no text")
             return
-        behind = [node for node in nodes[at + 1 :] if node.lower != "/"]
-        if statement[0].lower != "comment" or (behind and behind[0].line == nodes[at].line):
+        behind = [node for node in nodes[nodes.index(comment) + 1 :] if node.lower != "/"]
+        if statement[0].lower != "comment" or (behind and behind[0].line == comment.line):
             self._guess(statement[0], f"{_quote([statement[0], *behind])} was read as COMMENT ON and ;")
-        self._put_comment(object_type, path, nodes[at])
+        self._put_comment(object_type, path, comment)
 
     def _put_comment(self, object_type: str, path: tuple[str, ...], comment: Node) -> None:
         name = join_name(path if object_type == "table" else path[:-1]).lower()

@@ -7,7 +7,7 @@ from itertools import pairwise, takewhile
 
 from ....workers.database_schema import Column, join_name
 from .column_types import duckdb_type, is_known
-from .ddl_tokens import Group, Node, read_path, split, table_path
+from .ddl_tokens import Group, Node, read_path, split, string_at, table_path
 from .inferred_keys import Keys
 
 OPTION_WORDS = """
@@ -19,7 +19,7 @@ OPTION_WORDS = """
     hll_union bitmap_union quantile_union generic first after enable disable statistics stat using column_format index
     computed calculated metadata enforced deferrable initially rely norely srid sort system position shardkey
     clustered nonclustered maxvalue minvalue start increment always path for is in encoding block_size
-    secondary_engine_attribute engine_attribute cs_int cs_string cs_fixed cs_fixedstring cs_decimal_float cs_double
+    ccsid scope fast preprocess search fuzzy secondary_engine_attribute engine_attribute cs_int cs_string cs_fixed cs_fixedstring cs_decimal_float cs_double
     cs_seconddate cs_longdate cs_daydate cs_date cs_time unindexed
 """
 OPTIONS = frozenset(OPTION_WORDS.split())  # The words that end a column's type, in all supported databases.
@@ -92,11 +92,15 @@ def is_constraint(nodes: list[Node]) -> bool:
     if word in ("constraint", "unique", "supplemental"):
         return len(nodes) > 1 and not is_known(nodes, 1)
     if word in BEFORE_KEY:
-        return following in ("key", "index", "by", "primary") or (word == "fulltext" and not is_known(nodes, 1))
+        return (
+            following in ("key", "index", "by", "primary")
+            or (word == "fulltext" and not is_known(nodes, 1))
+            or _names_a_key(nodes)
+        )
     if word in ("period", "watermark"):
         return following == "for" or (len(nodes) > 2 and isinstance(nodes[2], Group) and not is_known(nodes, 1))
-    if following == "=":
-        return True  # An option of SQLite's virtual tables: tokenize = 'porter'.
+    if following in ("=", "by"):
+        return True  # An option of SQLite's virtual tables, tokenize = 'porter', or PARTITION BY.
     if word == "with":
         return following == "column"
     if word == "not":
@@ -107,7 +111,16 @@ def is_constraint(nodes: list[Node]) -> bool:
         return len(nodes) > 2 and isinstance(nodes[2], Group) and not is_known(nodes, 1)
     if word in ("key", "index"):
         return _is_index(nodes)
-    return False
+    return _names_a_key(nodes)
+
+
+def _names_a_key(nodes: list[Node]) -> bool:
+    """Whether words of any database lead to KEY (a) or GROUP g (a): PARTIAL CLUSTER KEY, CLUSTER UNIQUE KEY."""
+    end = next((at for at, node in enumerate(nodes[:5]) if isinstance(node, Group)), 0)
+    words = [node.lower for node in nodes[:end]]
+    if len(words) < 2 or not all(words) or is_known(nodes, 1):
+        return False
+    return words[-1] == "key" or words[:2] == ["column", "group"]
 
 
 def _is_index(nodes: list[Node]) -> bool:
@@ -157,8 +170,8 @@ def find_comment(nodes: list[Node]) -> str:
     for at, node in enumerate(nodes):
         if node.lower in ("comment", "title"):
             value = at + 1 + (at + 1 < len(nodes) and nodes[at + 1].lower == "=")
-            if value < len(nodes) and nodes[value].kind in ("string", "double"):
-                return nodes[value].text
+            if text := string_at(nodes, value):
+                return text.text
         elif node.lower in ("options", "tblproperties", "properties", "with") and at + 1 < len(nodes):
             group = nodes[at + 1]
             found = _property(group) if isinstance(group, Group) else ""

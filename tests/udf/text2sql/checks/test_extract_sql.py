@@ -249,3 +249,13 @@ def test_a_query_is_found_whatever_stands_around_it(sql: str, wrapping: str, bef
 @given(st.text(max_size=200))
 def test_any_answer_is_fine(text):
     assert extract_sql(text) is None or extract_sql(text).strip()
+
+
+def test_a_json_string_and_operators_of_a_page_are_read() -> None:
+    assert extract_sql(r'"SELECT name\nFROM singer"') == "SELECT name\nFROM singer"
+    assert extract_sql("SELECT name FROM singer WHERE age &gt; 3 AND age &lt;= 9") == (
+        "SELECT name FROM singer WHERE age > 3 AND age <= 9"
+    )
+    assert (
+        extract_sql("SELECT name FROM singer WHERE name = 'a&lt;b'") == "SELECT name FROM singer WHERE name = 'a&lt;b'"
+    )

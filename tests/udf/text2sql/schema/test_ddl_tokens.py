@@ -58,3 +58,10 @@ def test_a_bracket_that_is_not_closed_ends_with_the_text() -> None:
 def test_paths_and_comments() -> None:
     assert unquoted_path('`my db`."a.b".[c]') == ("my db", "a.b", "c")
     assert without_comments("a -- x\n'--' /* y */ b").split() == ["a", "'--'", "b"]
+
+
+def test_a_name_in_brackets_may_hold_commas_and_brackets() -> None:
+    names = [
+        token.text for token in read_tokens("([a]]b] int, [Total, net] int DEFAULT [1, 2])") if token.kind == "name"
+    ]
+    assert names == ["a]b", "Total, net"]

@@ -64,3 +64,6 @@ CREATE TABLE geo (k Tuple(UInt8, String), q Array(Array(Nullable(Int64)))) ENGIN
 
 CREATE OR REPLACE TABLE w (`a-b` String, `x.y` Array(String), "q" UInt8) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/w', '{replica}') ORDER BY tuple();
 => w: a-b VARCHAR, x.y VARCHAR[], q UTINYINT
+
+CREATE TABLE o (j Object('json'), a Array(String) DEFAULT ['a,b', 'c)'], i Int8) ENGINE = Memory
+=> o: j JSON, a VARCHAR[], i TINYINT

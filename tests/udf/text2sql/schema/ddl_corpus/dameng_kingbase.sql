@@ -38,7 +38,13 @@ CREATE TABLE "SYSDBA"."T_LOG" ("ID" BIGINT NOT NULL COMMENT '主键', "MSG" VARC
 => SYSDBA.T_LOG: ID BIGINT pk {主键}, MSG VARCHAR {内容}, T TIMESTAMP
 
 create column table "S"."HANA" ("ID" INTEGER CS_INT NOT NULL, "TXT" NVARCHAR(100), "D" SECONDDATE CS_SECONDDATE, "X" ALPHANUM(5), PRIMARY KEY INVERTED VALUE ("ID")) UNLOAD PRIORITY 5 AUTO MERGE;
-=> S.HANA: ID INTEGER pk, TXT VARCHAR, D TIMESTAMP, X ALPHANUM(5)
+=> S.HANA: ID INTEGER pk, TXT VARCHAR, D TIMESTAMP, X VARCHAR
 
 create table gauss_t (id int4 not null, name nvarchar2(20), b boolean default false, c clob, primary key (id)) with (orientation=column, compression=low) distribute by hash(id) to group group_version1;
 => gauss_t: id INTEGER pk, name VARCHAR, b BOOLEAN, c VARCHAR
+
+CREATE TABLE g (id INT, PARTIAL CLUSTER KEY(id), CLUSTER UNIQUE KEY (id), COLUMN GROUP cg (id), partial TEXT)
+=> g: id INTEGER pk, partial VARCHAR
+
+CREATE COLUMN TABLE h (t SHORTTEXT(200), v REAL_VECTOR(128), x TEXT FAST PREPROCESS ON SEARCH ONLY ON, c CHAR(3) CCSID EBCDIC)
+=> h: t VARCHAR, v FLOAT[128], x VARCHAR, c VARCHAR

@@ -88,3 +88,6 @@ COMMENT ON COLUMN later.c IS '日期';
 
 CREATE TABLE vt (id NUMBER, start_d DATE, end_d DATE, PERIOD FOR valid_time (start_d, end_d));
 => vt: id DECIMAL(18,3) pk, start_d DATE, end_d DATE
+
+CREATE TABLE quotes (a VARCHAR2(10) DEFAULT q'[it's, (b)]', b VARCHAR2(9) DEFAULT nq'!it's!' NOT NULL, c INT)
+=> quotes: a VARCHAR, b VARCHAR, c INTEGER

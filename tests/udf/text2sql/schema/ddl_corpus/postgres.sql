@@ -54,7 +54,7 @@ CREATE TABLE b (x int, y int, PRIMARY KEY (x, y) INCLUDE (x));
 => a.y -> b.y
 
 CREATE TABLE t (id uuid DEFAULT gen_random_uuid(), ip inet, mac macaddr, m money, b bytea, bt bit(8), bv bit varying(9), tz timestamptz(3), ti time with time zone, ts tsvector, r int4range, p point, x xml, v vector(3), o oid, d double precision, c "char");
-=> t: id UUID pk, ip VARCHAR, mac VARCHAR, m DECIMAL(19,4), b BLOB, bt BIT, bv BIT, tz TIMESTAMP WITH TIME ZONE, ti TIME WITH TIME ZONE, ts VARCHAR, r INT4RANGE, p POINT, x VARCHAR, v FLOAT[3], o OID, d DOUBLE, c CHAR
+=> t: id UUID pk, ip VARCHAR, mac VARCHAR, m DECIMAL(19,4), b BLOB, bt BIT, bv BIT, tz TIMESTAMP WITH TIME ZONE, ti TIME WITH TIME ZONE, ts VARCHAR, r INT4RANGE, p POINT, x VARCHAR, v FLOAT[3], o OID, d DOUBLE, c VARCHAR
 
 CREATE FOREIGN TABLE films_f (code char(5) OPTIONS (column_name 'c', x 'y,z') NOT NULL, title varchar(40)) SERVER film_server OPTIONS (schema_name 's');
 => films_f: code VARCHAR, title VARCHAR
@@ -84,3 +84,11 @@ CREATE TABLE e (a text DEFAULT E'it\'s, (x', b text DEFAULT $$a, b)$$, d int);
 
 CREATE TABLE e (c text DEFAULT 'C:\', d int);
 => e: c VARCHAR, d INTEGER
+
+CREATE TABLE public.t (n "pg_catalog"."int4" NOT NULL, v "pg_catalog"."varchar"(20), g public.citext, x "public"."mood");
+CREATE TABLE t_1 PARTITION OF public.t FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE TABLE t_2 PARTITION OF public.t FOR VALUES WITH (MODULUS 4, REMAINDER 0);
+COMMENT ON COLUMN public.t.n IS E'x\'y, (z)'; COMMENT ON TABLE public.t IS N'名（x）';
+=> public.t {名（x）}: n INTEGER {x'y, (z)}, v VARCHAR, g VARCHAR, x PUBLIC.MOOD
+=> t_1: n INTEGER, v VARCHAR, g VARCHAR, x PUBLIC.MOOD
+=> t_2: n INTEGER, v VARCHAR, g VARCHAR, x PUBLIC.MOOD

@@ -63,3 +63,8 @@ create table x (a int);
 => x: a INTEGER
 => ! line 2: in demo_db.public.emp_basic the column 'array_agg(object_construct(*))' has no name
 => ! line 1: no column of demo_db.public.emp_basic can be read
+
+CREATE TABLE y COPY GRANTS (b INT COMMENT N'x');
+CREATE TABLE z CLONE y COPY GRANTS;
+=> y: b INTEGER {x}
+=> z: b INTEGER {x}

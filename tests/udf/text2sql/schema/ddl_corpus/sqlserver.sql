@@ -97,3 +97,6 @@ CREATE TABLE [学生]([学号] [int] NOT NULL,[姓名] [nvarchar](20) NULL,[Name
 CREATE TABLE HumanResources.EmployeeResumes (LName NVARCHAR(25), FName NVARCHAR(25), Resume XML(DOCUMENT HumanResources.ResumeCollection))
 ALTER TABLE HumanResources.EmployeeResumes ADD Age int NULL, City varchar(20) CONSTRAINT df DEFAULT 'x'
 => HumanResources.EmployeeResumes: LName VARCHAR, FName VARCHAR, Resume VARCHAR, Age INTEGER, City VARCHAR
+
+CREATE TABLE [dbo].[x] ([a]]b] [int] NULL, [Customer's name] [nvarchar](50), [n] [sys].[hierarchyid], PRIMARY KEY ([a]]b] ASC))
+=> dbo.x: a]b INTEGER pk, Customer's name VARCHAR, n VARCHAR
