@@ -14,13 +14,13 @@ TOKENS = r"""
     (?P<space>\s+)
   | (?P<comment>--[^\n]*|//[^\n]*|/\*(?!!).*?(?:\*/|\Z))
   | (?P<version>/\*!\d*|\*/)                # what only MySQL runs: /*!50100 PARTITION BY … */
-  | (?P<string>[nN]?[qQ]'(?:\[.{0,500}?\]|\(.{0,500}?\)|\{.{0,500}?\}|<.{0,500}?>|([^\w\s]).{0,500}?\5)'  # Oracle's q'[it's]'
+  | (?P<string>[nN]?[qQ]'(?:\[.{0,500}?\]|\(.{0,500}?\)|\{.{0,500}?\}|<.{0,500}?>|([^\w\s]).{0,500}?\5)'
             |'(?:[^'\\]|''|ESCAPE)*(?:'|\Z)|‘[^’]*(?:’|\Z)|\$(_?)\$.*?\$\6\$)
   | (?P<double>"{3}(?:[^"\\]|ESCAPE|"(?!"{2}))*"{3}|"(?:[^"\\]|""|ESCAPE)*(?:"|\Z)|“[^“”]*[“”])
   | (?P<name>`(?:[^`]|``)*`|【[^【】\n]*】|\[[^\[\],'"\n]*\]|\{\{[^{}]*\}\}|\$\{[^{}]*\})
   | (?P<word>[\w$@][\w$@\#]*)
   | (?P<mark>.)
-"""
+"""  # The first form of a string is Oracle's: q'[it's]'.
 WITH_ESCAPES, WITHOUT_ESCAPES = (
     re.compile(TOKENS.replace("ESCAPE", escape), re.DOTALL | re.VERBOSE) for escape in (r"\\(?:.|\Z)", r"\\")
 )

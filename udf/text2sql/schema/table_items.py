@@ -19,7 +19,8 @@ OPTION_WORDS = """
     hll_union bitmap_union quantile_union generic first after enable disable statistics stat using column_format index
     computed calculated metadata enforced deferrable initially rely norely srid sort system position shardkey
     clustered nonclustered maxvalue minvalue start increment always path for is in encoding block_size
-    ccsid scope fast preprocess search fuzzy secondary_engine_attribute engine_attribute cs_int cs_string cs_fixed cs_fixedstring cs_decimal_float cs_double
+    ccsid scope fast preprocess search fuzzy
+    secondary_engine_attribute engine_attribute cs_int cs_string cs_fixed cs_fixedstring cs_decimal_float cs_double
     cs_seconddate cs_longdate cs_daydate cs_date cs_time unindexed
 """
 OPTIONS = frozenset(OPTION_WORDS.split())  # The words that end a column's type, in all supported databases.

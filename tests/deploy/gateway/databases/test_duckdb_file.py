@@ -37,6 +37,6 @@ def test_a_query_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "shop.duckdb"
     with (
         opened_elsewhere(path),
-        pytest.raises(DatabaseError, match=r"another process has been writing to shop\.duckdb"),
+        pytest.raises(DatabaseError, match="another process has been writing to"),
     ):
         DuckDBFile(path).run("SELECT id FROM item", 10)
