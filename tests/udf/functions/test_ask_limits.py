@@ -105,3 +105,11 @@ def test_guarded_query_runs_a_select_with_the_limits_of_ask() -> None:
     with pytest.raises(GuardError):
         connection.execute("FROM guarded_query('DROP TABLE t')")
     assert connection.execute("SELECT count(*) FROM t").fetchone() == (2000,)
+
+
+def test_sql_that_does_not_bind_is_refused_in_duckdbs_words() -> None:
+    connection = quackllm.connect()
+    connection.execute("CREATE TABLE item AS SELECT 'a' AS name")
+    for sql in ("SELECT range(name) FROM item", "SELECT repeat(absent, 2) FROM item"):
+        with pytest.raises(Text2SQLError, match="does not fit the schema: Binder Error"):
+            connection.execute("FROM guarded_query(?)", [sql]).fetchall()

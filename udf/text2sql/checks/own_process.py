@@ -10,7 +10,7 @@ import duckdb
 
 from ....workers.binder import bind_error, binder_for
 from ....workers.database_schema import Schema
-from ....workers.errors import GuardError, SandboxLimitError
+from ....workers.errors import GuardError, SandboxLimitError, Text2SQLError
 from ....workers.sandbox import Limits, interruptible
 from .bounded_sql import MAX_VALUE, bounded
 from .check_answer import SANDBOX, bare_schema
@@ -49,6 +49,7 @@ def bounded_query(sql: str, schema: Schema) -> str:
 
     Raises:
         GuardError: one of its functions cannot be bounded.
+        Text2SQLError: DuckDB refuses it.
     """
     sql, tree = checked_statement(sql, schema)
     if sql.lstrip().lower().startswith("pivot"):
@@ -59,6 +60,8 @@ def bounded_query(sql: str, schema: Schema) -> str:
             raise GuardError(f"ask cannot run it: it repeats a constant of {size:,} bytes for each row")
         if not is_new:
             return sql
+        if refused := bind_error(cursor, sql):
+            raise Text2SQLError(f"the SQL does not fit the schema: {refused.message}")
         columns = cursor.sql(f"SELECT * FROM ({sql}\n) AS answer").columns
         names = ", ".join('"' + column.replace('"', '""') + '"' for column in columns)
         query = f"SELECT * FROM ({to_sql(written).rstrip('; ')}\n) AS answer({names})"
