@@ -141,9 +141,8 @@ class Prefetch:
         if (batches := limit_batches(flat, self._arguments)) is not None:
             self._prefetch_in_batches(batches)
             guarded = self._behind_batches(flat.tree)
-        is_unguarded = guarded == self._numbered.tree
-        self._dry_run(tree_sql(self._connection, guarded), self._sites, needs_proof=not is_unguarded)
-        return Outcome.UNPROVEN if is_unguarded else Outcome.PROVEN
+        self._dry_run(tree_sql(self._connection, guarded), self._sites)
+        return Outcome.UNPROVEN if guarded == self._numbered.tree else Outcome.PROVEN
 
     def run_unrewritten(self) -> None:
         """Send the statement's requests without guards, unless that could fail where the statement would not."""
@@ -170,15 +169,15 @@ class Prefetch:
             restrict_to_cache(call)
         return tree
 
-    def _dry_run(self, sql: str, sites: CallSites, *, needs_proof: bool = True) -> None:
-        """Run until nothing is missing; without need of a proof, until all that the statement needs was sent."""
+    def _dry_run(self, sql: str, sites: CallSites) -> None:
+        """Run until nothing is missing."""
         dry_run, again = DryRun(self._session, sites), True
         try:
             while again:
                 self._session.answers = dry_run
                 self.execute(sql)
                 self._session.answers = CachedAnswers(self._session)
-                again = dry_run.finish_run() and (needs_proof or not dry_run.has_noted_all)
+                again = dry_run.finish_run()
         finally:
             dry_run.cancel()
 
