@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import uuid
 from collections.abc import Mapping
@@ -22,12 +21,13 @@ from ..serving.local_fleet import local_fleet
 from ..serving.router import Router
 from ..serving.worker import worker_concurrency
 from .actors import DIRECTORY, NAMESPACE, Deployment, ModelDirectory
-from .address import resolve_address
+from .address import connect_to_ray
 from .metrics_exporter import start_exporter
 from .replicas import RayReplica, drain, live_replicas, rebalance_rates, replica_statuses, start_replicas
 
 # Where the directory and the call store run: they survive a lost worker node, and the store's file stays where it is.
 ON_HEAD = {"node:__internal_head__": 0.001}
+NOT_INSTALLED = "No module named 'quackllm'"  # In Ray's error, where the cluster's Python is another one.
 # How long the cluster's head may be silent, e.g. while it is restarted, before that is an error.
 ANSWER_SECONDS = float(os.environ.get("QUACKLLM_CLUSTER_SECONDS", 60))
 # A replica has this many requests for each that it works on, so that it stays busy while answers go to the driver.
@@ -61,6 +61,9 @@ class RayFleet(Fleet):
         try:
             return ray.get(getattr(self._directory, method).remote(*arguments), timeout=ANSWER_SECONDS)
         except (GetTimeoutError, RayActorError) as error:
+            if NOT_INSTALLED in str(error):
+                hint = "install the same quackllm on the head and on every node that runs a model"
+                raise SetupError(f"the Python of {self.description} has no quackllm", hint=hint) from None
             raise self._head_unreachable() from error
 
     def _head_unreachable(self) -> SetupError:
@@ -152,14 +155,9 @@ def ray_fleet(address: str | None) -> RayFleet:
 
 def _attach(address: str | None) -> Any:
     """Connect this process to Ray and return the cluster's directory, made if need be."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # No usage statistics are sent unless the user enables them.
     if not ray.is_initialized():
-        try:
-            at = resolve_address(address)
-            ray.init(address=at, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, ValueError) as error:
-            hint = "start one with: RAY_AUTH_MODE=disabled ray start --head   or name no cluster: this process answers"
-            raise SetupError(f"no Ray cluster answers at {address!r}: {error}", hint=hint) from error
+        hint = "start one with: RAY_AUTH_MODE=disabled ray start --head   or name no cluster: this process answers"
+        connect_to_ray(address, hint, NAMESPACE)
     return detached_actor(ModelDirectory, DIRECTORY)
 
 

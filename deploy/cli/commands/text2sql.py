@@ -132,8 +132,7 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
         show_error(f"{detail['model']} asks back: {detail['error']['message']}", "put the answer into the question")
     elif detail["sql"] is None:
         code, message = detail["error"]["code"], detail["error"]["message"]
-        others = "quackllm list names them" if detail["model"] == "builtin_text2sql" else "e.g. builtin_text2sql"
-        hint = f"rephrase the question, or try another --model: {others}"
+        hint = "rephrase the question, or try another --model: quackllm list names them"
         show_error(f"{detail['model']} found no SQL ({code}): {message}", hint)
     elif stdout.is_terminal:
         from rich.syntax import Syntax

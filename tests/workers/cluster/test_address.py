@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import ray
-from quackllm.workers.cluster.address import resolve_address
+from quackllm.workers.cluster.address import resolve_address, version_mismatch
+from ray._private.utils import check_version_info
 
 LEFT = "ray_current_cluster"  # The file that still holds a head's address after the head was killed.
 
@@ -51,3 +52,17 @@ def test_the_environment_s_cluster_is_asked_for_too(monkeypatch: pytest.MonkeyPa
         resolve_address(None)
     monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:1")
     assert resolve_address(None) == resolve_address("auto") == "ray://127.0.0.1:1"
+
+
+def test_versions_that_differ_are_named_in_one_line():
+    with pytest.raises(RuntimeError) as raised:
+        check_version_info({"ray_version": "2.59.0", "python_version": "3.11.1"}, "127.0.0.1")
+    versions = version_mismatch(f"Traceback\nRuntimeError: {raised.value}\n\nnoise")
+    assert versions is not None
+    assert versions.startswith("The cluster was started with: Ray: 2.59.0 Python: 3.11.1 This process")
+    assert "\n" not in versions
+    assert "noise" not in versions
+
+
+def test_another_error_is_no_difference_of_versions():
+    assert version_mismatch("RuntimeError: out of memory") is None

@@ -62,8 +62,7 @@ DECLINE = re.compile(
     r"CANNOT ANSWER\s*[:：]?\s*(.*)|\bI (?:do not|don't|don’t) know\b.*|(?:无法|不能)(?:回答|确定|根据).*",
     re.DOTALL | re.I,
 )
-
-
+SENTENCE_END = re.compile(r"[。！？!?\n]|\.\s")
 UNCLEAR = re.compile(r"^\W{0,3}UNCLEAR\s*[:：]\s*(.+)", re.DOTALL)
 
 
@@ -96,8 +95,12 @@ def _begin(text: str) -> re.Match[str] | None:
 
 def decline_reason(text: str) -> str | None:
     """Return the model's own explanation that the schema cannot answer the question; None if it does not say so."""
-    found = DECLINE.search(THOUGHT.sub("", text))
-    return (found[1] or found[0]).strip() if found else None
+    found = DECLINE.search(text := THOUGHT.sub("", text))
+    if not found:
+        return None
+    # Chinese gives the reason first: 数据库中没有员工信息，因此无法回答该问题。
+    begin = max((end.end() for end in SENTENCE_END.finditer(text, 0, found.start())), default=0)
+    return (found[1] or text[begin:]).strip()
 
 
 def question_back(text: str) -> str | None:

@@ -6,8 +6,6 @@ start again from the last complete checkpoint: every machine must see the run's 
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 
-from ...cluster.address import resolve_address
+from ...cluster.address import connect_to_ray
 from ...errors import QuackLLMError, SetupError, TrainingError
 from ..run_folder import FINAL
 from .job import TrainingJob
@@ -75,12 +73,7 @@ def _cluster(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        ray.init(address=resolve_address(address), log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError) as error:
-        hint = "start one with: ray start --head   or leave --ray-address out to use this machine alone"
-        raise SetupError(f"no Ray cluster answers at {address!r}: {error}", hint=hint) from error
+    connect_to_ray(address, "start one with: ray start --head   or leave --ray-address out to use this machine alone")
     try:
         yield
     finally:

@@ -182,6 +182,8 @@ def test_a_second_statement_is_not_hidden_from_the_guard(text):
         ("CANNOT ANSWER: there is no price", "there is no price"),
         ("I do not know", "I do not know"),
         ("无法根据给定的schema回答", "无法根据给定的schema回答"),
+        ("抱歉。\n数据库中没有员工信息，因此无法回答该问题。", "数据库中没有员工信息，因此无法回答该问题。"),
+        ("There is no table of staff, so I don't know.", "There is no table of staff, so I don't know."),
         ("<think>I do not know</think> SELECT 1", None),
         (SQL, None),
     ],
