@@ -50,7 +50,7 @@ def check_token_mode() -> Iterator[Finding]:
 
 def check_cluster(address: str) -> tuple[list[Finding], float]:
     """Connect to the cluster in another process; return the finding, and the number of its GPUs."""
-    from ...workers.cluster.address import version_mismatch
+    from ...workers.cluster.address import SAME_VERSIONS_HINT, version_mismatch
 
     host_and_port = parse_address(address)
     if host_and_port and (why := why_unreachable(*host_and_port)):
@@ -70,8 +70,8 @@ def check_cluster(address: str) -> tuple[list[Finding], float]:
         text = f"the cluster at {address} demands a token, and {MODE} is {mode} here"
         return [Finding("Ray", "broken", text, SAME_MODE_HINT)], 0
     if versions := version_mismatch(stderr):
-        fix = "install the same versions of Ray and Python on the head and on every client"
-        return [Finding("Ray", "broken", f"the cluster at {address} has another version: {versions}", fix)], 0
+        text = f"the cluster at {address} has another version: {versions}"
+        return [Finding("Ray", "broken", text, SAME_VERSIONS_HINT)], 0
     if address == "auto":
         return [_unreachable(address, "none runs on this machine")], 0
     last = stderr.strip().splitlines()[-1:] or ["no reply"]

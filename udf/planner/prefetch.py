@@ -130,9 +130,8 @@ class Prefetch:
             self._session.statement.note_unplanned(reason)
             return Outcome.FAILED
         if not is_faithful(self._connection, self.reading.tree):
-            if (
-                not self.reading.has_single_call()
-            ):  # Without numbers, a call that depends on another would go out early.
+            # Without numbers, a call that depends on another would go out early.
+            if not self.reading.has_single_call():
                 self._session.statement.note_unplanned("DuckDB does not write its tree as it reads it")
                 return Outcome.UNPROVEN
             self._dry_run(self.reading.text, CallSites())

@@ -12,6 +12,7 @@ from ray._private.services import canonicalize_bootstrap_address
 from ..errors import SetupError
 
 REACH_SECONDS = 10.0
+SAME_VERSIONS_HINT = "install the same versions of Ray and Python on the head and on every client"
 VERSION_MISMATCH = "Version mismatch:"  # How Ray's error begins; the versions follow, a line each.
 
 
@@ -35,8 +36,8 @@ def connect_to_ray(address: str | None, hint: str, namespace: str | None = None)
     except RuntimeError as error:
         if not (versions := version_mismatch(str(error))):
             raise
-        hint = "install the same versions of Ray and Python on the head and on every client"
-        raise SetupError(f"the Ray cluster at {address!r} has another version: {versions}", hint=hint) from None
+        message = f"the Ray cluster at {address!r} has another version: {versions}"
+        raise SetupError(message, hint=SAME_VERSIONS_HINT) from None
 
 
 def version_mismatch(text: str) -> str | None:
