@@ -107,13 +107,13 @@ class GoldService:
             opposite = [["positive", "negative"], ["negative", "positive"]]
             meanings = {"positive": "the review is positive", "negative": "the review is negative"}
             return json.dumps({"labels": meanings, "pairs": same if "same sentiment" in given else opposite})
-        if "keys left and right" in task:
+        if "JSON with left and right" in task:
             pair = json.loads(given)
             equal = self._positive[pair["left"]] == self._positive[pair["right"]]
             return "yes" if equal == ("same sentiment" in task) else "no"
         if "Choose the one label" in task:
             return "positive" if self._positive[given] else "negative"
-        if "Rate the input" in task:
+        if "Rate it by" in task:
             return str(self._scores[given])
         return "yes" if self._positive[given] else "no"
 

@@ -39,7 +39,7 @@ class JudgeEngine:
         self.tasks.append(task)
         if "one label of each input" in task:
             return Response(json.dumps(self.plan))
-        if "keys left and right" in task:
+        if "JSON with left and right" in task:
             pair = json.loads(given)
             return Response("yes" if ("wonderful" in pair["left"]) != ("wonderful" in pair["right"]) else "no")
         if "Choose every" in task:
