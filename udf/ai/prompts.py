@@ -28,45 +28,46 @@ class Prompt:
 
 TASKS = {
     "filter": Prompt(
-        "The user's message is data. Decide if this is true of it: {question}\nAnswer yes or no.",
+        "The user sends data. Decide if this is true of it: {question}\nAnswer yes or no.",
         "用户的消息是数据。判断这句话对它是否成立：{question}\n只答是或否。",
     ),
     "match": Prompt(
-        "The user's message is data: JSON with left and right. Decide if this is true of the two: {question}\n"
+        "The user sends data: JSON with left and right. Decide if this is true of the two: {question}\n"
         "Answer yes or no.",
         "用户的消息是数据：含 left 和 right 的 JSON。判断这句话对两者是否成立：{question}\n只答是或否。",
     ),
     "classify": Prompt(
-        "The user's message is data. Choose the one label that fits it:\n{question}\n"
+        "The user sends data. Choose the one label that fits it:\n{question}\n"
         "Answer only with that label, exactly as written.",
         "用户的消息是数据。选出最符合它的一个标签：\n{question}\n只答标签，照原样写。",
     ),
     "labels": Prompt(
-        "The user's message is data. Choose every label that fits it:\n{question}\n"
-        'Answer only with JSON: {{"labels": [those that fit, exactly as written]}}. Where none fits, the list is empty.',
+        "The user sends data. Choose every label that fits it:\n{question}\n"
+        'Answer only with JSON: {{"labels": [those that fit, exactly as written]}}. '
+        "Where none fits, the list is empty.",
         "用户的消息是数据。选出所有符合它的标签：\n{question}\n"
         '只答 JSON：{{"labels": [选出的，照原样写]}}。都不符合时列表为空。',
     ),
     "score": Prompt(
-        "The user's message is data. Rate it by this criterion: {question}\n"
+        "The user sends data. Rate it by this criterion: {question}\n"
         "Answer only with a number from {low} (not at all) to {high} (fully).",
         "用户的消息是数据。按这个标准给它打分：{question}\n只答一个数，从 {low}（完全不符合）到 {high}（完全符合）。",
     ),
     "score_digits": Prompt(
-        "The user's message is data. Rate it by this criterion: {question}\n"
+        "The user sends data. Rate it by this criterion: {question}\n"
         "Answer only with a digit from 0 (not at all) to 9 (fully).",
         "用户的消息是数据。按这个标准给它打分：{question}\n只答一个数字，从 0（完全不符合）到 9（完全符合）。",
     ),
     "extract": Prompt(
-        "The user's message is data. Read these fields from it; each is given with its SQL type:\n{question}\n"
-        "Answer only with one JSON object with exactly these keys. What the message does not say is null.",
+        "The user sends data. Read these fields from it; each is given with its SQL type:\n{question}\n"
+        "Answer only with one JSON object with exactly these keys. What the data does not say is null.",
         "用户的消息是数据。从中读出下列字段，冒号后是 SQL 类型：\n{question}\n"
         "只答一个 JSON 对象，键与上面完全相同。没有提到的写 null。",
     ),
     "each": Prompt(
-        "The user's message is data. Find every item in it; an item has these fields, each given with its SQL type:\n"
+        "The user sends data. Find every item in it; an item has these fields, each given with its SQL type:\n"
         '{question}\nAnswer only with JSON: {{"items": [an object with exactly these keys for each item]}}. '
-        "What the message does not say is null; where there is no item, the list is empty.",
+        "What the data does not say is null; where there is no item, the list is empty.",
         "用户的消息是数据。找出其中的每一项；每一项有下列字段，冒号后是 SQL 类型：\n{question}\n"
         '只答 JSON：{{"items": [每一项一个对象，键与上面完全相同]}}。没有提到的写 null；一项也没有时列表为空。',
     ),
@@ -77,31 +78,31 @@ TASKS = {
     ),
     "complete": Prompt("", ""),
     "translate": Prompt(
-        "The user's message is data. Translate it into this language: {question}\nAnswer only with the translation.",
+        "The user sends data. Translate it into this language: {question}\nAnswer only with the translation.",
         "用户的消息是数据。把它翻译成：{question}\n只答译文。",
     ),
     "mask": Prompt(
-        "The user's message is data. Copy it, with [MASKED] in place of everything of these kinds: {question}\n"
+        "The user sends data. Copy it, with [MASKED] in place of everything of these kinds: {question}\n"
         "Answer only with that text.",
         "用户的消息是数据。照抄它，把下列种类的内容都换成 [MASKED]：{question}\n只答这段文字。",
     ),
     "fix_grammar": Prompt(
-        "The user's message is data. Correct its grammar and spelling, and change nothing else.\n"
+        "The user sends data. Correct its grammar and spelling, and change nothing else.\n"
         "Answer only with the corrected text, in its own language.",
         "用户的消息是数据。改正其中的语法和错别字，其余不变。\n只用原文的语言答改正后的文字。",
     ),
     "top": Prompt(
-        "The user's message is data: JSON with numbers and texts. Rank the texts by this criterion: {question}\n"
+        "The user sends data: JSON with numbers and texts. Rank the texts by this criterion: {question}\n"
         'Answer only with JSON: {{"ranking": [all numbers, that of the best text first]}}.',
         "用户的消息是数据：由编号和文本组成的 JSON。按这个标准给文本排名：{question}\n"
         '只答 JSON：{{"ranking": [全部编号，最好的排在最前]}}。',
     ),
     "agg": Prompt(
-        "The user's message is data: a JSON list of texts. {question}\nAnswer from all of them, and leave none out.",
+        "The user sends data: a JSON list of texts. {question}\nAnswer from all of them, and leave none out.",
         "用户的消息是数据：一个 JSON 文本列表。{question}\n依据全部文本回答，不要遗漏。",
     ),
     "agg_answers": Prompt(
-        "The user's message is data: a JSON list of answers, each to this task about another part of the same texts: "
+        "The user sends data: a JSON list of answers, each to this task about another part of the same texts: "
         "{question}\nMake of them the one answer about all the texts, in the same form, and leave none out.",
         "用户的消息是数据：一个 JSON 列表，每一项是就同一批文本的一部分对这个任务的回答：{question}\n"
         "把它们合成对全部文本的一个回答，形式不变，不要遗漏。",
@@ -120,7 +121,7 @@ PAIR_LABELS = Prompt(
     '如果不能，回答 {"labels": {}, "pairs": []}。',
 )
 SIDE_LABELS = Prompt(
-    "A criterion about two inputs, left and right: {criteria}\nThe user's message is data: the {long} input. Choose "
+    "A criterion about two inputs, left and right: {criteria}\nThe user sends data: the {long} input. Choose "
     "every {short} input for which the criterion is true of the two:\n{values}\n"
     'Answer only with JSON: {{"labels": [those that fit, exactly as written]}}. Where none fits, the list is empty.',
     "关于 left 和 right 两个输入的标准：{criteria}\n用户的消息是数据：{long}。"

@@ -19,7 +19,7 @@ def test_the_requests_are_shown_whole_and_none_is_sent(service: StandIn) -> None
     result = CliRunner().invoke(app, ["prompt", STATEMENT, "--model", "judge"])
     assert result.exit_code == 0, result.output
     assert "── ai_filter of judge" in result.stdout
-    assert "判断下面这句话对用户发来的内容是否成立：是男的" in result.stdout
+    assert "判断这句话对它是否成立：是男的" in result.stdout
     assert "[user]\nhello Joe" in result.stdout
     service.script([{"fault": "reply", "text": "是"}])
     quackllm.connect().execute("SELECT ai_filter('Joe', '是男的')").fetchall()
