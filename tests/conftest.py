@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psutil
 import pytest
 from quackllm.udf.calls.async_store import close_store
@@ -18,7 +20,20 @@ pytest_plugins = ["standin.fixtures", "support.installed_engines", "support.tiny
 # Ray reads these when it is imported, and its processes inherit them.
 os.environ.update(RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0", RAY_ENABLE_UV_RUN_RUNTIME_ENV="0")
 
+# A run that a shell started in the background ignores Ctrl-C, and so would every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says something about the machine, not about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
 SECRET_ENDINGS = ("_API_KEY", "_TOKEN", "_proxy", "_PROXY")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each file in one process of a parallel run, and all tests with Ray in the same: two Rays would meet."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("ray" if item.get_closest_marker("ray") else item.location[0]))
 
 
 @pytest.fixture(autouse=True)

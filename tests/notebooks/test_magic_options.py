@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
 from quackllm.notebooks.completion import completions
@@ -46,7 +46,6 @@ def test_every_key_of_llm_param_is_an_option_and_in_the_help() -> None:
     assert all(command.option(key) in command.options for key in keys)
 
 
-@settings(deadline=None)
 @given(value=st.text(), text=st.text(alphabet=st.characters(codec="utf-8"), min_size=1))
 def test_a_value_in_quotes_is_read_as_it_was_meant(value: str, text: str) -> None:
     written = value.replace("\\", "\\\\").replace('"', '\\"')
@@ -55,7 +54,6 @@ def test_a_value_in_quotes_is_read_as_it_was_meant(value: str, text: str) -> Non
     assert rest == f"x{text}".strip()
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_line_is_read_or_refused(line: str) -> None:
     with contextlib.suppress(RequestError):

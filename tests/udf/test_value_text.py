@@ -154,7 +154,7 @@ nested_values = st.recursive(plain_values, _deeper, max_leaves=6)
 
 
 @pytest.mark.filterwarnings("ignore::quackllm.udf.session.statement.FailedRowsWarning")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(nested_values, min_size=1, max_size=4))
 @example(["[NULL::UNION(a INTEGER, b VARCHAR[])]"])
 @example(["[union_value(l := ['y'::ENUM('x', 'y')]), NULL]", "[[union_value(a := MAP {'x'::ENUM('x', 'y'): 1})]]"])

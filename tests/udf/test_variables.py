@@ -25,7 +25,7 @@ VALUES = {
 }
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.fixed_dictionaries({}, optional=VALUES))
 def test_a_variable_holds_where_it_is_set_and_the_default_elsewhere(values: dict[str, Any]):
     with duckdb.connect() as connection:

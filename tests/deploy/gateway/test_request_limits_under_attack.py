@@ -202,7 +202,6 @@ def test_the_published_interface_has_no_server_error(gateway: str, examples: int
         @given(case=operation.as_strategy())
         @settings(
             max_examples=examples,
-            deadline=None,
             database=None,
             derandomize=True,
             phases=[Phase.generate],

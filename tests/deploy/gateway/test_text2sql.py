@@ -245,7 +245,7 @@ BODIES = st.fixed_dictionaries(
 
 
 @given(BODIES | VALUES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_body_of_a_question_is_the_server_s_fault(gateway: TestClient, body: Any) -> None:
     reply = gateway.post("/text2sql", content=json.dumps(body), headers={"Content-Type": "application/json"})
     assert reply.status_code < 500, reply.text
@@ -253,7 +253,7 @@ def test_no_body_of_a_question_is_the_server_s_fault(gateway: TestClient, body: 
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_bytes_that_are_no_json_are_refused(gateway: TestClient, body: bytes) -> None:
     for path in ("/text2sql", "/", "/model/predict"):
         reply = gateway.post(path, content=body, headers={"Content-Type": "application/json"})

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from quackllm.notebooks.cells.byzer import as_magic, parse_cell
 
@@ -115,7 +115,6 @@ def test_the_seeds_cells_are_those_of_the_test() -> None:
     assert cells == [TOLD, ASKED]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["--%", "--%chat2=1", "x = 1", "%%chat", "# --%chat", "", "  ", "--", "-- %chat"])))
 def test_no_other_cell_is_touched(lines: list[str]) -> None:
     cell = [line + "\n" for line in lines]
@@ -127,7 +126,6 @@ def test_a_chat_line_below_the_top_belongs_to_the_cell() -> None:
     assert as_magic(cell) == cell
 
 
-@settings(deadline=None)
 @given(st.text().filter(lambda text: not re.match(r"\s*(--|#)%", text)))
 def test_what_is_below_the_header_is_the_question_to_the_letter(text: str) -> None:
     given_, question = parse_cell("--%chat\n--%model=m\n" + text)

@@ -69,7 +69,7 @@ def test_what_is_refused(connection, text: str, message: str) -> None:
     assert connection.execute("SELECT count(*) FROM t").fetchall() == [(3,)]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text())
 def test_a_value_is_text_and_nothing_else(connection, value: str) -> None:
     assert render_template("<{{value}}>", {"value": value}, connection) == f"<{value}>"

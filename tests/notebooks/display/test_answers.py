@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from quackllm.notebooks.display.answers import format_answer, format_conversation, format_error
 from quackllm.notebooks.display.charts import chart_for
@@ -59,7 +59,6 @@ def test_a_models_markdown_can_run_and_fetch_nothing() -> None:
     assert "&lt;script&gt;alert(2)" in markdown(ABUSE)
 
 
-@settings(deadline=None)
 @given(st.text(), st.sampled_from(["markdown", "text", "html"]))
 def test_whatever_a_model_says_adds_no_tag_of_its_own(text: str, look: str) -> None:
     response = Response(f"<script>{text}", "<b>", Failure("<i>", text), f"<u>{text}", (Message("user", text),), "error")
@@ -80,7 +79,6 @@ def test_a_picture_that_is_elsewhere_is_named_and_not_fetched() -> None:
     assert "script" not in tags(html).tags
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(), st.none() | st.text() | st.just("<script>")), max_size=4))
 def test_a_tables_values_are_text(rows: list[tuple[str, str | None]]) -> None:
     table = pa.table({"<script>": [a for a, _ in rows], "b": pa.array([b for _, b in rows], pa.string())})

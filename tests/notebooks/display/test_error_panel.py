@@ -122,7 +122,7 @@ def test_our_errors_in_pythons_cells_are_panels_too(notebook) -> None:
     assert "no model is called 'nobody'" in notebook.panel("quackllm.connect(model='nobody')")
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(line=st.text(max_size=60), cell=st.text(min_size=1, max_size=60))
 def test_whatever_is_written_ends_well_or_in_a_panel(notebook, line: str, cell: str) -> None:
     line = line.replace("\n", " ").replace("\r", " ")

@@ -42,7 +42,7 @@ def rows(connection: quackllm.Connection) -> str:
     return "SELECT llm_result(chat(p)) FROM asked"
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.integers(1, 6000), distinct=st.integers(1, 40), budget=st.integers(0, 50), prefetch=st.booleans())
 def test_no_call_too_many_and_the_second_run_asks_the_rest(
     connection, service: StandIn, rows: int, distinct: int, budget: int, prefetch: bool

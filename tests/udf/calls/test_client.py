@@ -184,7 +184,6 @@ def test_ctrl_c_answers_within_a_second_and_loses_nothing(service: StandIn):
     service.script([{"fault": "slow", "seconds": 0.1}])
     program = """
 import json, quackllm, signal, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # A test run in the background passes on that it ignores it.
 connection = quackllm.connect()
 connection.execute("CREATE TABLE t AS SELECT 'row ' || i AS p FROM range(300000) t(i)")
 print("ready", flush=True)

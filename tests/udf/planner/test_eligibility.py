@@ -154,15 +154,6 @@ def test_what_fails_behind_the_first_rows_while_there_are_no_answers_fails_no_st
     assert rows == [(1,)] * 5000
 
 
-@pytest.fixture
-def listening() -> Iterator[None]:
-    """Python's own handler of Ctrl-C; a test run in the background passes on that it is ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize("form", ["{}", "FROM ({}) s, range(3000)", "CREATE TABLE made AS {}", "INSERT INTO people {}"])
 def test_ctrl_c_while_it_asks_leaves_the_connection_as_it_was(connection, asked, form: str):
     thread = while_it_asks(asked, lambda: os.kill(os.getpid(), signal.SIGINT))

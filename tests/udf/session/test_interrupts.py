@@ -12,18 +12,15 @@ from quackllm.udf.session.interrupts import on_interrupt
 
 
 def test_ctrl_c_is_heard_by_the_statement_during_which_it_was_pressed() -> None:
-    before, stopped = signal.signal(signal.SIGINT, signal.default_int_handler), threading.Event()
-    try:
-        with on_interrupt(stopped.set):
-            with pytest.raises(KeyboardInterrupt):
-                signal.raise_signal(signal.SIGINT)
-            assert stopped.wait(10)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    stopped = threading.Event()
+    with on_interrupt(stopped.set):
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert stopped.wait(10)
 
 
 def test_ctrl_c_stops_no_later_statement_however_late_it_is_heard() -> None:
-    before, stopped = signal.signal(signal.SIGINT, signal.default_int_handler), []
+    stopped: list[str] = []
     with on_interrupt(lambda: stopped.append("warm")):  # The listening thread is there.
         pass
     interval = sys.getswitchinterval()
@@ -35,5 +32,4 @@ def test_ctrl_c_stops_no_later_statement_however_late_it_is_heard() -> None:
             time.sleep(0.2)
     finally:
         sys.setswitchinterval(interval)
-        signal.signal(signal.SIGINT, before)
     assert "next" not in stopped

@@ -255,7 +255,6 @@ def interrupted(service: StandIn) -> tuple[Terminal, dict[str, float]]:
     service.script([{"fault": "slow", "seconds": 0.3}])
     program = """
 import json, quackllm, signal, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # A test run in the background passes on that it ignores it.
 connection = quackllm.connect()
 connection.execute("CREATE TABLE t AS SELECT 'row ' || i AS p FROM range(300000) t(i)")
 try:

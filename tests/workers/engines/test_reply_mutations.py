@@ -38,7 +38,7 @@ WIRES = ("openai", "dashscope")
 def examples(count: int) -> Any:
     """Settings for so many examples, or as many times as the environment asks for."""
     quiet = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
-    return settings(max_examples=count * MUTATIONS // 800, deadline=None, database=None, suppress_health_check=quiet)
+    return settings(max_examples=count * MUTATIONS // 800, database=None, suppress_health_check=quiet)
 
 
 class Asker:

@@ -85,7 +85,7 @@ def route(replicas: list[Replica], prompts: list[str], concurrency: int = 4) -> 
     return run_in_virtual_time(run())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rows=st.integers(0, 60), replicas=st.integers(1, 4), concurrency=st.integers(1, 9))
 def test_every_request_gets_its_own_answer_once(rows: int, replicas: int, concurrency: int):
     crew = [Replica(0) for _ in range(replicas)]
@@ -107,7 +107,7 @@ def test_a_slow_replica_gets_less():
     assert len(quick.answered) > 8 * len(slow.answered), "it is ten times slower"
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(dies_after=st.integers(0, 30))
 def test_what_a_lost_replica_had_not_answered_is_answered_by_another(dies_after: int):
     mortal, other = Replica(0, dies_after=dies_after), Replica(0)

@@ -21,7 +21,6 @@ from standin.fixtures import StandIn
 COMMAND = """
 import signal
 from quackllm.deploy.cli.main import app
-signal.signal(signal.SIGINT, signal.default_int_handler)  # A test run in the background passes on that it ignores it.
 app()
 """
 

@@ -217,7 +217,7 @@ SQLS = st.sampled_from(
 
 
 @given(SQLS | st.text(max_size=30), st.lists(ELEMENTS, max_size=4), st.sampled_from(["string", "row", "vector", "row"]))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_form_is_the_server_s_fault(echo: TestClient, sql: str, data: list[Any], kind: str) -> None:
     reply = echo.post("/model/predict", data={"sql": sql, "data": json.dumps(data), "dataType": kind})
     assert reply.status_code < 500, reply.text

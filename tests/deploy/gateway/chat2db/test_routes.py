@@ -123,7 +123,7 @@ def test_a_prompt_of_chat2db_is_taken_apart() -> None:
 @given(
     st.text(max_size=200) | st.builds(chat2db_prompt, st.text(max_size=20), st.text(max_size=60), st.text(max_size=8))
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_text_can_be_taken_apart(text: str) -> None:
     parse_prompt(text)
 
@@ -144,7 +144,7 @@ BODIES = st.fixed_dictionaries(
 
 
 @given(BODIES | VALUES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_body_of_chat2db_is_the_server_s_fault(built_in: TestClient, body: Any) -> None:
     reply = built_in.post("/", content=json.dumps(body), headers={"Content-Type": "application/json"})
     assert reply.status_code < 500, reply.text

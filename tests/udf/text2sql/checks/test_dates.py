@@ -67,7 +67,7 @@ parts = st.sampled_from(["year", "quarter", "month", "week", "day", "dayofweek",
 steps = st.tuples(st.sampled_from("+-"), st.integers(0, 40), units)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     start=st.datetimes(datetime(1000, 1, 1), datetime(3000, 1, 1)),
     steps=st.lists(steps, max_size=3),

@@ -241,7 +241,7 @@ WRAPPINGS = {
 }
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(QUERIES, st.sampled_from(list(WRAPPINGS)), *(st.sampled_from(p.split("\n")) for p in (BEFORE, BEHIND)))
 def test_a_query_is_found_whatever_stands_around_it(sql: str, wrapping: str, before: str, behind: str) -> None:
     text = f"{before}\n{WRAPPINGS[wrapping](sql)}\n{behind}"

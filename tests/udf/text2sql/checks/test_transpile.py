@@ -61,7 +61,7 @@ def test_duckdb_s_own_sql_is_left_as_it_is() -> None:
 
 
 @given(st.text(max_size=30), st.sampled_from(["postgres", "mysql", "sqlite"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_text_stays_one_text_whatever_is_in_it(text: str, dialect: str) -> None:
     sql = "SELECT name FROM singer WHERE name = '" + text.replace("'", "''") + "'"
     try:

@@ -105,7 +105,7 @@ CONDITIONS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(CONDITIONS, st.randoms(use_true_random=False))
 def test_the_order_of_conditions_never_matters(conditions: list[str], chance) -> None:
     mixed = list(conditions)

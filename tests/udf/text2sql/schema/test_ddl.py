@@ -187,7 +187,7 @@ PLAIN_TYPES = st.sampled_from(["VARCHAR", "INTEGER", "BIGINT", "DOUBLE", "BOOLEA
 COLUMNS = st.lists(st.tuples(NAMES, PLAIN_TYPES), min_size=1, max_size=3)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(NAMES, COLUMNS), min_size=1, max_size=2))
 def test_plain_ddl_is_read_as_duckdb_reads_it(tables: list[tuple[str, list[tuple[str, str]]]]) -> None:
     told = [f"CREATE TABLE {name} ({', '.join(' '.join(column) for column in columns)})" for name, columns in tables]

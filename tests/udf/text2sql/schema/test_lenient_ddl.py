@@ -128,7 +128,7 @@ def written_tables(draw: st.DrawFn, name: str = "t") -> tuple[str, Table]:
     return text, Table(name, tuple(columns))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(written_tables())
 def test_any_table_is_read_back_whole(written: tuple[str, Table]) -> None:
     text, table = written
@@ -137,7 +137,7 @@ def test_any_table_is_read_back_whole(written: tuple[str, Table]) -> None:
     assert ddl.left_out == (), text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.tuples(*map(written_tables, ["a", "b c", "d"])), st.sampled_from([";\n", "\n\n", "\n/\n", ";;", " "]))
 def test_tables_of_any_dialects_stand_beside_each_other(written: tuple[tuple[str, Table], ...], between: str) -> None:
     text = between.join(one for one, _ in written)
@@ -151,7 +151,7 @@ SQL_WORDS = """
 WORDS = st.sampled_from([*"(),;'\"`.-/*:#[]<>{}$\\\n", *(f" {word.strip()} " for word in SQL_WORDS.split("|"))])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(WORDS, max_size=40).map("".join))
 def test_no_text_makes_it_fail(text: str) -> None:
     tables = parse_lenient("CREATE TABLE first (a INT); " + text).schema.tables

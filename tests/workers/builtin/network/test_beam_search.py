@@ -23,7 +23,7 @@ QUESTIONS = [
 
 
 @given(seed=st.integers(0, 10**6), question=st.sampled_from(QUESTIONS))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_beam_of_a_random_network_is_a_whole_query(seed: int, question: str) -> None:
     from support.builtin_shop import random_network, shop_schema
 

@@ -48,7 +48,7 @@ def walk(seed: int) -> list[Symbol]:
 
 
 @given(st.integers(0, 10**9))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_whole_sequence_reads_as_a_query_and_is_written_back(seed: int) -> None:
     symbols = walk(seed)
     query = parse_symbols(symbols, VALUES, WORDS)

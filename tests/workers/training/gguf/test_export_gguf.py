@@ -215,7 +215,7 @@ def test_llama_cpp_splits_texts_as_the_tokenizer(tiny_llama: Path, tiny_gguf: Pa
         runner.run(server.start())
         try:
 
-            @settings(max_examples=150, deadline=None)
+            @settings(max_examples=150)
             @given(TEXTS)
             def check(text: str) -> None:
                 tokens = runner.run(server.post("/tokenize", {"content": text}))["tokens"]
