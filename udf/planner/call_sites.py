@@ -181,8 +181,16 @@ class _Reader:
     def read(self, query: Node, numbers: Iterable[int]) -> CallSites:
         self._visit(query, NO_SITES)
         for site in numbers:
-            self.sites.upstream[site] = frozenset(self._upstream[site] - self.sites.loops.get(site, {site}))
+            self.sites.upstream[site] = self._all_upstream(site) - self.sites.loops.get(site, {site})
         return self.sites
+
+    def _all_upstream(self, site: int) -> Sites:
+        """Return the sites upstream of one, and those upstream of them: an alias names only the nearest."""
+        found, new = NO_SITES, frozenset(self._upstream[site])
+        while new:
+            found |= new
+            new = NO_SITES.union(*(self._upstream[each] for each in new)) - found
+        return found
 
     def _visit(self, tree: Any, before: Sites) -> Sites:
         """Return the sites that the value of this part depends on."""

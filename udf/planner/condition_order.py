@@ -174,12 +174,21 @@ class OrderedWhere:
                 return cost / (1 - condition.selectivity)
 
             best = min(left, key=rank)
-            import os; os.environ.get('DBG') and print(all_rows, [(i, rank(i), self.conditions[i].evaluated, self.conditions[i].passed, len(self.conditions[i].sites)) for i in left])
             order.append(best)
             left.remove(best)
             done |= self.conditions[best].sites
             rows *= self.conditions[best].selectivity
         return tuple(order)
+
+    def first_orders(self, costs: Mapping[int, SiteCost], all_rows: int) -> list[Order]:
+        """Return the orders of the first wave: each condition comes first once, after those that cost next to nothing.
+
+        A condition costs next to nothing if its requests for all rows cost no more than a sample of another one.
+        """
+        whole = [sum(costs[site].tokens for site in each.sites) for each in self.conditions]
+        first = [index for index in self.rank(costs, all_rows) if whole[index] * all_rows <= max(whole) * FIRST_ROWS]
+        rest = [index for index in range(len(self.conditions)) if index not in first]
+        return [(*first, *rest[place:], *rest[:place]) for place in range(max(len(rest), 1))]
 
     def note(self, order: Order, counts: Sequence[int]) -> None:
         """Note how many rows of a wave came, passed the first condition of its order, the second, and so on."""
@@ -217,7 +226,8 @@ class OrderedWhere:
         """Write the orders into the statement's WHERE; `last` is that of the rows in no wave."""
         chains = [(high, self._chain(number)) for _, high, number in self._bounds()]
         self.slices.append((HASH_RANGE, last))
-        whole = _by_slice(self._hash(), chains, self._chain(len(self.slices) - 1))
+        rest = self._chain(len(self.slices) - 1)
+        whole = _by_slice(self._hash(), chains, rest) if chains else rest
         self.select["where_clause"] = conjunction([*self.native, whole, *self.others])
 
     def _bounds(self) -> list[tuple[int, int, int]]:
@@ -276,7 +286,8 @@ def orderable(reading: ModelQuery, runner: Runner) -> tuple[ModelQuery, list[Ord
     return reading, [
         ordered
         for select, ctes in standalone(reading.tree)
-        if len(_fit(select, names, reading)) > 1
+        if len(fit := _fit(select, names, reading)) > 1
+        and _columns(fit)
         and not contains_call([ctes, select["from_table"]], reading.is_call)
         and runner.binds((ordered := _ordered(select, ctes, names, reading)).all_conditions())
     ]
@@ -295,10 +306,7 @@ def _fit(select: Node, names: frozenset[str], reading: ModelQuery) -> list[Node]
     return [
         part
         for part in conjuncts(select["where_clause"])
-        if contains_call(part, reading.is_call)
-        and not contains_query(part)
-        and not references_any(part, names)
-        and _columns(part)
+        if contains_call(part, reading.is_call) and not contains_query(part) and not references_any(part, names)
     ]
 
 
@@ -307,7 +315,10 @@ def order_conditions(ordered: OrderedWhere, runner: Runner) -> None:
     rows, costs = _count(ordered, runner)
     if not rows or not any(cost.tokens for cost in costs.values()):
         return
-    orders = [_rotated(len(ordered.conditions), first) for first in range(len(ordered.conditions))]
+    orders = ordered.first_orders(costs, rows)
+    if len(orders) == 1:
+        ordered.apply(orders[0])
+        return
     part = min(FIRST_ROWS / rows, 1 / SMALLEST_PART / len(orders))
     ordered.slices = [(round((place + 1) * part * HASH_RANGE), order) for place, order in enumerate(orders)]
     start = 0
@@ -343,10 +354,6 @@ def _run_wave(ordered: OrderedWhere, start: int, runner: Runner) -> None:
     passed = ", ".join(f"count(*) FILTER (WHERE quackllm_{place})" for place in range(len(ordered.conditions)))
     for number, *counts in runner.rows(f"SELECT quackllm_slice, count(*), {passed} FROM ({sql}) GROUP BY 1"):
         ordered.note(ordered.slices[number][1], counts)
-
-
-def _rotated(count: int, first: int) -> Order:
-    return tuple((first + place) % count for place in range(count))
 
 
 def _by_slice(slice_hash: Node, branches: Sequence[tuple[int, Node]], last: Node | None = None) -> Node:

@@ -125,6 +125,8 @@ def test_over_http(service: StandIn):
     quackllm.deploy("chat", "openai", infer_params=service.openai_params())
     with quackllm.connect() as connection:
         connection.execute("CREATE TABLE t AS SELECT 'row ' || i AS body FROM range(300) t(i)")
-        all_rows, no_rows = ("llm_result(chat('{} ' || body)) LIKE '{}'".format(*each) for each in (("a", "%"), ("b", "")))
+        all_rows, no_rows = (
+            "llm_result(chat('{} ' || body)) LIKE '{}'".format(*each) for each in (("a", "%"), ("b", ""))
+        )
         connection.execute(f"SELECT body FROM t WHERE {all_rows} AND {no_rows}").fetchall()
     assert sum(prompt.startswith("a ") for prompt in service.prompts()) < 20
