@@ -274,23 +274,24 @@ def orderable(reading: ModelQuery, runner: Runner) -> tuple[ModelQuery, list[Ord
         reading: the statement.
         runner: tries whether DuckDB can run a SELECT by itself: no transaction may be open.
     """
-    reading = replace(reading, tree=deepcopy(reading.tree))
     if any(modifier(node, "LIMIT") for node in walk(reading.tree) if "modifiers" in node):
         return reading, []
     names = call_aliases(reading.tree, reading.is_call)
     if all(len(_fit(gathered(each, reading), names, reading)) < 2 for each in selects(reading.tree)):
         return reading, []
-    for select in selects(reading.tree):
-        push_down(select, reading.tree, reading)
+    prepared = replace(reading, tree=deepcopy(reading.tree))
+    for select in selects(prepared.tree):
+        push_down(select, prepared.tree, reading)
         select.update(gathered(select, reading))
-    return reading, [
+    found = [
         ordered
-        for select, ctes in standalone(reading.tree)
+        for select, ctes in standalone(prepared.tree)
         if len(fit := _fit(select, names, reading)) > 1
         and _columns(fit)
         and not contains_call([ctes, select["from_table"]], reading.is_call)
-        and runner.binds((ordered := _ordered(select, ctes, names, reading)).all_conditions())
+        and runner.binds((ordered := _ordered(select, ctes, names, prepared)).all_conditions())
     ]
+    return (prepared, found) if found else (reading, [])
 
 
 def _ordered(select: Node, ctes: Sequence[Node], names: frozenset[str], reading: ModelQuery) -> OrderedWhere:
