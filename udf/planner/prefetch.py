@@ -114,11 +114,16 @@ class Prefetch:
         self._runner = Runner(connection, session, arguments)
         self._ordered: list[OrderedWhere] = []
         self._planned = self.reading = reading
+        self._is_faithful = False
 
     def prepare(self) -> None:
         """Find out what can be evaluated by itself, while no transaction is open that an error would abort."""
-        if is_faithful(self._connection, self.reading.tree):
-            self._planned, self._ordered = orderable(self.reading, self._runner)
+        try:
+            self._is_faithful = is_faithful(self._connection, self.reading.tree)
+            if self._is_faithful:
+                self._planned, self._ordered = orderable(self.reading, self._runner)
+        except (duckdb.Error, RecursionError):  # DuckDB cannot write it, or it is nested too deeply.
+            self._is_faithful = False
 
     def run(self) -> Outcome:
         """Send the statement's requests; return whether this proved that it needs no other.
@@ -132,7 +137,7 @@ class Prefetch:
         if reason := unrepeatable_source(self._connection, self.reading.text, self._arguments):
             self._session.statement.note_unplanned(reason)
             return Outcome.FAILED
-        if not is_faithful(self._connection, self.reading.tree):
+        if not self._is_faithful:
             # Without numbers, a call that depends on another would go out early.
             if not self.reading.has_single_call():
                 self._session.statement.note_unplanned("DuckDB does not write its tree as it reads it")
@@ -148,7 +153,7 @@ class Prefetch:
             self._prefetch_in_batches(batches, sites)
             guarded = _behind_batches(flat)
         is_unguarded = guarded == numbered.tree and not self._ordered
-        self._runner.dry_run(tree_sql(self._connection, guarded), sites, needs_proof=not is_unguarded)
+        self._runner.dry_run(tree_sql(self._connection, guarded), sites)
         return Outcome.UNPROVEN if is_unguarded else Outcome.PROVEN
 
     def run_unrewritten(self) -> None:
