@@ -36,6 +36,10 @@ NUMBERED_FUNCTIONS = frozenset({*(name for name, _ in FUNCTIONS.values()), *AI_F
 """What a call is in the SELECT whose call sites are numbered."""
 
 
+BRANCH = "quackllm_branch"
+"""A key in the node of a call: calls that are written alike are one site only within one branch."""
+
+
 class CallSites:
     """The numbered call sites of one SELECT.
 
@@ -61,9 +65,9 @@ def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites
         number: the session's, which the functions behind the macros take.
     """
     rewritten = deepcopy(reading.tree)
-    numbers: dict[str, int] = {}
+    numbers = {likeness: site for site, likeness in enumerate(_alike(reading), 1)}
     for call in [node for node in walk(rewritten) if reading.is_call(node)]:
-        call["quackllm_site"] = numbers.setdefault(_likeness(call), len(numbers) + 1)
+        call["quackllm_site"] = numbers[_likeness(call)]
     sites = _Reader().read(rewritten, numbers.values())
     for call in [node for node in walk(rewritten) if "quackllm_site" in node]:
         if call["function_name"].lower() in AI_FUNCTIONS:  # It may make a second call, depending on its first answer.
@@ -75,10 +79,21 @@ def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites
 
 def site_calls(reading: ModelQuery) -> dict[int, Node]:
     """Return the call of each numbered site, as the statement has it."""
+    return dict(enumerate(_alike(reading).values(), 1))
+
+
+def sites_within(part: Node, reading: ModelQuery) -> Sites:
+    """Return the numbers of the call sites in a part of the statement."""
+    numbers = {likeness: site for site, likeness in enumerate(_alike(reading), 1)}
+    return frozenset(numbers[_likeness(call)] for call in walk(part) if reading.is_call(call))
+
+
+def _alike(reading: ModelQuery) -> dict[str, Node]:
+    """Return the first of the calls that are written alike, for each likeness, in the order of the statement."""
     alike: dict[str, Node] = {}
     for call in [node for node in walk(reading.tree) if reading.is_call(node)]:
         alike.setdefault(_likeness(call), call)
-    return dict(enumerate(alike.values(), 1))
+    return alike
 
 
 def restrict_to_cache(call: Node) -> None:
@@ -108,6 +123,7 @@ def _likeness(call: Node) -> str:
 def _number_call(call: Node, number: int) -> None:
     """Put the function behind the macro in its place, with the number of its site in the argument for the mode."""
     name, site = call["function_name"].lower(), call.pop("quackllm_site")
+    call.pop(BRANCH, None)
     if name in AI_FUNCTIONS:
         _number_typed_call(call, site)
         return
@@ -165,8 +181,16 @@ class _Reader:
     def read(self, query: Node, numbers: Iterable[int]) -> CallSites:
         self._visit(query, NO_SITES)
         for site in numbers:
-            self.sites.upstream[site] = frozenset(self._upstream[site] - self.sites.loops.get(site, {site}))
+            self.sites.upstream[site] = self._all_upstream(site) - self.sites.loops.get(site, {site})
         return self.sites
+
+    def _all_upstream(self, site: int) -> Sites:
+        """Return the sites upstream of one, and those upstream of them: an alias names only the nearest."""
+        found, new = NO_SITES, frozenset(self._upstream[site])
+        while new:
+            found |= new
+            new = NO_SITES.union(*(self._upstream[each] for each in new)) - found
+        return found
 
     def _visit(self, tree: Any, before: Sites) -> Sites:
         """Return the sites that the value of this part depends on."""

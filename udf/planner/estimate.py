@@ -29,9 +29,10 @@ from .eligibility import ineligible_reason
 from .modes import CachedAnswers, LiveAnswers
 from .parse import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
-from .prefetch import Prefetch, in_transaction
+from .prefetch import in_transaction
 from .questions import resolve_question
 from .relax import relax_predicates
+from .runner import Runner
 from .tree import is_faithful, tree_sql
 
 ANSWER_TOKENS = 100
@@ -121,7 +122,7 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
     rewritten = relax_predicates(reading) if is_faithful(connection, reading.tree) else reading.tree
     estimator = CostEstimator(session, event_loop.run_sync(answer_tokens(session)))
     text = reading.text if rewritten is reading.tree else tree_sql(connection, rewritten)
-    run_without_calls(connection, session, reading, text, values, estimator)
+    run_without_calls(connection, session, text, values, estimator)
     at_most = is_nested(reading) or rewritten != reading.tree or estimator.has_stated_accuracy
     for found in estimator.models.values():
         found.rows = session.statement.rows[found.model]
@@ -150,7 +151,6 @@ def read_statement(connection: duckdb.DuckDBPyConnection, session: Session, sql:
 def run_without_calls(
     connection: duckdb.DuckDBPyConnection,
     session: Session,
-    reading: ModelQuery,
     text: str,
     values: Any,
     source: AnswerSource,
@@ -159,8 +159,7 @@ def run_without_calls(
 
     Args:
         connection, session: where it runs.
-        reading: the statement.
-        text: what it was rewritten to.
+        text: the rewritten statement.
         values: its parameters' values.
         source: of the answers.
     """
@@ -168,9 +167,7 @@ def run_without_calls(
     if not in_transaction(connection):
         own.begin(connection)
     try:
-        prefetch = Prefetch(connection, session, reading, values)
-        session.answers = source
-        prefetch.execute(text)
+        Runner(connection, session, values).run_with(text, source)
     finally:
         own.rollback(connection)
         session.answers = LiveAnswers(session)

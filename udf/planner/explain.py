@@ -107,7 +107,7 @@ def explain(
     rewritten = relax_predicates(numbered) if is_relaxed else tree
     explainer = Explainer(session, most_requests)
     text = tree_sql(connection, rewritten) if is_relaxed else reading.text
-    run_without_calls(connection, session, reading, text, values, explainer)
+    run_without_calls(connection, session, text, values, explainer)
     at_most = is_nested(reading) or rewritten != tree
     calls, steps = site_calls(reading), _steps(sites)
     found: list[CallStep] = []

@@ -32,12 +32,11 @@ def add_guards(reading: ModelQuery) -> Node:
 
 def guard_where_and_joins(select: Node, names: frozenset[str], reading: ModelQuery) -> None:
     """Guard the predicates of ON and WHERE; where all joins are inner, they are one list."""
+    select.update(gathered(select, reading))
     joins = list(find_joins(select["from_table"]))
     native: list[Node] = []
     if all(_is_inner(join) for join in joins):
-        for join in joins:
-            native += [part for part in _join_predicates(join, joins) if not contains_call(part, reading.is_call)]
-            _move_to_where(select, join, reading)
+        native = [part for join in joins for part in _join_predicates(join, joins)]
     _guard(select, "where_clause", native, names, reading)
 
 
@@ -54,11 +53,16 @@ def source_name(source: Node) -> str:
     return str(source["alias"] or source.get("table_name", ""))
 
 
-def _move_to_where(select: Node, join: Node, reading: ModelQuery) -> None:
-    parts = conjuncts(join["condition"])
-    if calling := [part for part in parts if contains_call(part, reading.is_call)]:
-        join["condition"] = conjunction([part for part in parts if part not in calling] or [constant(True)])
-        select["where_clause"] = conjunction([*conjuncts(select["where_clause"]), *calling])
+def gathered(select: Node, reading: ModelQuery) -> Node:
+    """Return the SELECT with the predicates of its joins that call models in its WHERE, if all joins are inner."""
+    select = deepcopy(select)
+    joins = list(find_joins(select["from_table"]))
+    for join in joins if all(_is_inner(join) for join in joins) else []:
+        parts = conjuncts(join["condition"])
+        if calling := [part for part in parts if contains_call(part, reading.is_call)]:
+            join["condition"] = conjunction([part for part in parts if part not in calling] or [constant(True)])
+            select["where_clause"] = conjunction([*conjuncts(select["where_clause"]), *calling])
+    return select
 
 
 def _guard(holder: Node, clause: str, before: Sequence[Node], names: frozenset[str], reading: ModelQuery) -> None:

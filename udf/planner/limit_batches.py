@@ -10,6 +10,7 @@ from typing import Any
 from .guards import find_joins, guard_where_and_joins
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
+from .standalone import dropped_parameters
 from .tree import Node, constant, is_function, modifier, walk
 
 FIRST = 8
@@ -87,15 +88,8 @@ def limit_batches(reading: ModelQuery, arguments: Any) -> LimitBatches | None:
     native_conditions = [part for part in parts if part not in model_conditions]
     native["where_clause"] = conjunction(native_conditions) if native_conditions else None
     native["select_list"] = [item for item in native["select_list"] if _is_native(item, reading, named)]
-    native["select_list"] += _dropped_parameters(select, [{**native, "modifiers": []}, model_conditions])
+    native["select_list"] += dropped_parameters(select, [{**native, "modifiers": []}, model_conditions])
     return LimitBatches(row_limit, conjunction(model_conditions), native, max(FIRST, 2 * row_limit))
-
-
-def _dropped_parameters(select: Node, remaining: Sequence[Any]) -> list[Node]:
-    """Return the parameters that only the parts left out name: DuckDB takes no value for one that is not there."""
-    names = {node["identifier"] for node in walk(remaining) if node.get("class") == "PARAMETER"}
-    found = {node["identifier"]: node for node in walk(select) if node.get("class") == "PARAMETER"}
-    return [{**deepcopy(node), "alias": f"quackllm_{name}"} for name, node in found.items() if name not in names]
 
 
 def _is_native(part: Node, reading: ModelQuery, named: frozenset[str]) -> bool:

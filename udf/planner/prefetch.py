@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from ..raw_sql import execute_raw
 from ..session.session import Session
 from .call_sites import NUMBERED_FUNCTIONS, CallSites, number_call_sites, restrict_to_cache
-from .dry_run import DryRun
+from .condition_order import OrderedWhere, order_conditions, orderable
 from .eligibility import ineligible_reason, unrepeatable_source
 from .flatten import flatten
 from .guards import add_guards, find_joins
@@ -23,10 +22,8 @@ from .limit_batches import LimitBatches, count_passed, limit_batches, takes_null
 from .modes import CachedAnswers, LiveAnswers
 from .parse import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
+from .runner import Runner
 from .tree import Node, is_faithful, selects, tree_sql, walk
-
-FETCH_ROWS = 100_000
-"""Rows of a rehearsal that are read, and dropped, at once."""
 
 
 class Outcome(Enum):
@@ -54,6 +51,7 @@ def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: st
         prefetch.run_unrewritten()
         yield
         return
+    prefetch.prepare()
     own = session.own_transaction
     own.begin(connection)
     try:
@@ -113,9 +111,19 @@ class Prefetch:
         self, connection: duckdb.DuckDBPyConnection, session: Session, reading: ModelQuery, arguments: Any
     ) -> None:
         self._connection, self._session, self._arguments = connection, session, arguments
-        self.reading = reading
-        tree, self._sites = number_call_sites(reading, session.number)
-        self._numbered = replace(reading, tree=tree, names=NUMBERED_FUNCTIONS)
+        self._runner = Runner(connection, session, arguments)
+        self._ordered: list[OrderedWhere] = []
+        self._planned = self.reading = reading
+        self._is_faithful = False
+
+    def prepare(self) -> None:
+        """Find out what can be evaluated by itself, while no transaction is open that an error would abort."""
+        try:
+            self._is_faithful = is_faithful(self._connection, self.reading.tree)
+            if self._is_faithful:
+                self._planned, self._ordered = orderable(self.reading, self._runner)
+        except (duckdb.Error, RecursionError):  # DuckDB cannot write it, or it is nested too deeply.
+            self._is_faithful = False
 
     def run(self) -> Outcome:
         """Send the statement's requests; return whether this proved that it needs no other.
@@ -129,19 +137,24 @@ class Prefetch:
         if reason := unrepeatable_source(self._connection, self.reading.text, self._arguments):
             self._session.statement.note_unplanned(reason)
             return Outcome.FAILED
-        if not is_faithful(self._connection, self.reading.tree):
+        if not self._is_faithful:
             # Without numbers, a call that depends on another would go out early.
             if not self.reading.has_single_call():
                 self._session.statement.note_unplanned("DuckDB does not write its tree as it reads it")
                 return Outcome.UNPROVEN
-            self._dry_run(self.reading.text, CallSites())
+            self._runner.dry_run(self.reading.text, CallSites())
             return Outcome.UNPROVEN
-        guarded, flat = add_guards(self._numbered), flatten(self._numbered)
+        for ordered in self._ordered:
+            order_conditions(ordered, self._runner)
+        tree, sites = number_call_sites(self._planned, self._session.number)
+        numbered = replace(self._planned, tree=tree, names=NUMBERED_FUNCTIONS)
+        guarded, flat = add_guards(numbered), flatten(numbered)
         if (batches := limit_batches(flat, self._arguments)) is not None:
-            self._prefetch_in_batches(batches)
-            guarded = self._behind_batches(flat.tree)
-        self._dry_run(tree_sql(self._connection, guarded), self._sites)
-        return Outcome.UNPROVEN if guarded == self._numbered.tree else Outcome.PROVEN
+            self._prefetch_in_batches(batches, sites)
+            guarded = _behind_batches(flat)
+        is_unguarded = guarded == numbered.tree and not self._ordered
+        self._runner.dry_run(tree_sql(self._connection, guarded), sites)
+        return Outcome.UNPROVEN if is_unguarded else Outcome.PROVEN
 
     def run_unrewritten(self) -> None:
         """Send the statement's requests without guards, unless that could fail where the statement would not."""
@@ -149,51 +162,25 @@ class Prefetch:
         if all(_only_loses_rows(select, reading) for select in selects(tree)) and not any(
             takes_null(node) and contains_call(node, reading.is_call) for node in walk(tree)
         ):
-            self._dry_run(reading.text, CallSites())
+            self._runner.dry_run(reading.text, CallSites())
         self._session.answers = LiveAnswers(self._session)
 
-    def _prefetch_in_batches(self, batches: LimitBatches) -> None:
+    def _prefetch_in_batches(self, batches: LimitBatches, sites: CallSites) -> None:
         while True:
             sql = tree_sql(self._connection, batches.batch())
-            self._dry_run(sql, self._sites)
-            ((rows, passed),) = self._submit(count_passed(sql)).fetchall()
+            self._runner.dry_run(sql, sites)
+            ((rows, passed),) = self._runner.rows(count_passed(sql))
             if batches.is_satisfied(rows, passed):
                 return
 
-    def _behind_batches(self, select: Node) -> Node:
-        """Return the SELECT without the predicates that call a model, to find the calls of its result."""
-        tree = deepcopy(select)
-        conditions = [tree["where_clause"], *(join["condition"] for join in find_joins(tree["from_table"]))]
-        for call in [node for node in walk(conditions) if self._numbered.is_call(node)]:
-            restrict_to_cache(call)
-        return tree
 
-    def _dry_run(self, sql: str, sites: CallSites) -> None:
-        """Run until nothing is missing."""
-        dry_run, again = DryRun(self._session, sites), True
-        try:
-            while again:
-                self._session.answers = dry_run
-                self.execute(sql)
-                self._session.answers = CachedAnswers(self._session)
-                again = dry_run.finish_run()
-        finally:
-            dry_run.cancel()
-
-    def execute(self, sql: str) -> None:
-        """Run a SELECT with the statement's values, to its last row, for what its functions see.
-
-        Raises:
-            duckdb.Error: it failed; of an error behind the first rows Arrow passes on no more than the text.
-        """
-        try:
-            for _ in self._submit(sql, "stream").arrow_reader():
-                pass
-        except (OSError, pa.ArrowException) as error:
-            raise duckdb.Error(str(error)) from error
-
-    def _submit(self, sql: str, form: Literal["rows", "stream"] = "rows") -> Any:
-        return duckdb.DuckDBPyConnection._submit(self._connection, sql, self._arguments, form, FETCH_ROWS)
+def _behind_batches(numbered: ModelQuery) -> Node:
+    """Return the SELECT without the predicates that call a model, to find the calls of its result."""
+    tree = deepcopy(numbered.tree)
+    conditions = [tree["where_clause"], *(join["condition"] for join in find_joins(tree["from_table"]))]
+    for call in [node for node in walk(conditions) if numbered.is_call(node)]:
+        restrict_to_cache(call)
+    return tree
 
 
 def _only_loses_rows(select: Node, reading: ModelQuery) -> bool:

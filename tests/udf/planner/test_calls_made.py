@@ -126,6 +126,11 @@ SHAPES = {
         "SELECT llm_result(orc('say: ' || body)) AS a, elf(concat('say: ', a)) FROM t WHERE id < 5",
         10,
     ),
+    "an alias of an alias": (
+        "SELECT llm_result(orc('say: ' || body)) AS a, llm_result(elf('say: ' || a)) AS b, elf(concat('say: ', b)) "
+        "FROM t WHERE id < 5",
+        15,
+    ),
     "a lambda": (
         "SELECT list_transform([llm_result(orc('say: ' || body))], lambda x: elf(concat('say: ', x))) FROM t "
         "WHERE id < 5",
