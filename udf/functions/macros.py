@@ -15,8 +15,8 @@ from ..value_text import PROMPT_VALUE, PROMPT_VALUE_SQL
 
 STORE_MODE_SQL = "getvariable('llm_store')"
 
-QUESTION_PARAMETERS = "schema := NULL, model := NULL, notes := NULL, examples := NULL, votes := NULL"
-QUESTION_OPTIONS = "schema, model, notes, examples, votes"
+QUESTION_PARAMETERS = "schema := NULL, model := NULL, notes := NULL, examples := NULL, votes := NULL, min_confidence := NULL"
+QUESTION_OPTIONS = "schema, model, notes, examples, votes, min_confidence"
 SCALAR = {
     "llm_param": "(given) AS quackllm_param({prompt}(given), {number})",
     "llm_stack": "(response, request) AS quackllm_stack(response, {prompt}(request), {number})",
@@ -27,9 +27,9 @@ SCALAR = {
     "(model, request) AS quackllm_chat(model, {prompt}(request), {mode}, {number})",
     "llm_embed": "(model, text) AS quackllm_embed(model, {prompt}(text), {mode}, {number})",
     "text2sql_detail": f"(question, {QUESTION_PARAMETERS}) AS "
-    f"quackllm_text2sql({{prompt}}(question), {QUESTION_OPTIONS}, {{mode}}, {{number}})",
+    f"quackllm_text2sql_detail({{prompt}}(question), {QUESTION_OPTIONS}, {{mode}}, {{number}})",
     "text2sql": f"(question, {QUESTION_PARAMETERS}) AS "
-    f"(quackllm_text2sql({{prompt}}(question), {QUESTION_OPTIONS}, {{mode}}, {{number}})).sql",
+    f"quackllm_text2sql({{prompt}}(question), {QUESTION_OPTIONS}, {{mode}}, {{number}})",
     "llm_forget": "(model := NULL, older_than_seconds := 0) AS quackllm_forget(model, older_than_seconds, {number})",
     "ai_count_tokens": "(text) AS quackllm_count_tokens({prompt}(text), {number})",
     **ai.SCALAR,
