@@ -15,7 +15,9 @@ from ..value_text import PROMPT_VALUE, PROMPT_VALUE_SQL
 
 STORE_MODE_SQL = "getvariable('llm_store')"
 
-QUESTION_PARAMETERS = "schema := NULL, model := NULL, notes := NULL, examples := NULL, votes := NULL, min_confidence := NULL"
+QUESTION_PARAMETERS = (
+    "schema := NULL, model := NULL, notes := NULL, examples := NULL, votes := NULL, min_confidence := NULL"
+)
 QUESTION_OPTIONS = "schema, model, notes, examples, votes, min_confidence"
 SCALAR = {
     "llm_param": "(given) AS quackllm_param({prompt}(given), {number})",

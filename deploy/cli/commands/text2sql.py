@@ -84,7 +84,13 @@ def text2sql(
         raise RequestError("--run needs rows", hint="type: --database shop.duckdb, or :sample")
     default = None if model and "," in model else model
     with open_database(database, model=default, cluster=resolve_cluster(cluster), read_only=True) as connection:
-        options = {"notes": notes, "examples": examples, "votes": votes, "model": model, "min_confidence": min_confidence}
+        options = {
+            "notes": notes,
+            "examples": examples,
+            "votes": votes,
+            "model": model,
+            "min_confidence": min_confidence,
+        }
         detail = _generate(connection, question, schema, options)
         rows = _rows(connection, detail, max_rows) if run and detail["sql"] else None
     if show_prompt and not json:

@@ -38,7 +38,9 @@ def test_a_sure_answer_has_no_warning(ask) -> None:
 
 
 def test_an_unsure_one_is_given_with_a_warning(ask) -> None:
-    warning = rf"^the SQL may be wrong: '{re.escape(QUESTION)}': confidence 28%; is a band a singer\?. More: text2sql_detail"
+    warning = (
+        rf"^the SQL may be wrong: '{re.escape(QUESTION)}': confidence 28%; is a band a singer\?. More: text2sql_detail"
+    )
     with pytest.warns(UserWarning, match=warning):
         assert ask(f"-- confidence: 0.35\n-- warning: is a band a singer?\n{SQL}") == [(2,)]
 
@@ -67,7 +69,9 @@ def test_the_bound_may_be_none(ask) -> None:
     assert ask(f"-- confidence: 0.01\n{SQL}", ", min_confidence := 0") == [(2,)]
 
 
-def test_text2sql_gives_its_query_however_unsure_with_one_warning_a_statement(connection: quackllm.Connection, service: StandIn) -> None:
+def test_text2sql_gives_its_query_however_unsure_with_one_warning_a_statement(
+    connection: quackllm.Connection, service: StandIn
+) -> None:
     service.script([{"fault": "reply", "text": f"-- confidence: 0.1\n{SQL}"}] * 5)
     questions = f"VALUES ('{QUESTION}'), ('{QUESTION}'), ('Count the singers')"
     with pytest.warns(quackllm.FailedRowsWarning) as warned:
@@ -96,7 +100,9 @@ def test_a_question_back(ask) -> None:
         ask("UNCLEAR: In which year?")
 
 
-@pytest.mark.parametrize("options", [", votes := 0", ", votes := 1000", ", examples := 99", ", notes := 'gone.md'", ", min_confidence := 2"])
+@pytest.mark.parametrize(
+    "options", [", votes := 0", ", votes := 1000", ", examples := 99", ", notes := 'gone.md'", ", min_confidence := 2"]
+)
 def test_wrong_options_are_said(ask, options: str) -> None:
     with pytest.raises(RequestError) as error:
         ask(SQL, options)
