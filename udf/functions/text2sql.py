@@ -43,7 +43,7 @@ DETAIL = pa.struct(
 )
 
 
-# Below this confidence `ask` runs nothing, unless a bound is stated: there most queries of the built-in model are wrong.
+# Below this confidence `ask` runs nothing if no bound is stated: most such queries of the built-in model are wrong.
 ASK_MIN_CONFIDENCE = 0.2
 # The distinct questions, their results (None: not known yet), and for each row the index of its question.
 Answers = tuple[list[QuestionKey], Sequence[Text2SqlResult | None], list[int | None]]
