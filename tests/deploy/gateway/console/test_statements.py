@@ -14,7 +14,7 @@ from quackllm.deploy.gateway.admission import RequestContext
 from quackllm.deploy.gateway.auth.api_keys import add_key
 from quackllm.deploy.gateway.auth.usage_ledger import NOTHING
 from quackllm.deploy.gateway.console.cells import json_cells
-from quackllm.deploy.gateway.console.in_sandbox import StatementModels, guarded, ready, run
+from quackllm.deploy.gateway.console.in_sandbox import StatementModels, guarded, ready, run, warm_up
 from quackllm.deploy.gateway.console.sql_functions import calls_models
 from quackllm.deploy.gateway.console.statements import ConsoleStatement, StatementBody, _lines
 from quackllm.deploy.gateway.databases.database import Rows
@@ -213,7 +213,7 @@ def test_a_call_in_a_sandbox_can_be_ended_from_outside() -> None:
 
     from quackllm.workers.errors import SandboxLimitError
 
-    sandbox = Sandbox(processes=1)
+    sandbox = Sandbox(warm_up, processes=1)
     sandbox.call(ready)
 
     cancellation = Cancellation()
