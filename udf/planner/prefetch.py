@@ -83,7 +83,7 @@ def _plan(connection: duckdb.DuckDBPyConnection, session: Session, text: str, ar
     if session.statement.scope.options.llm_prefetch == "off":
         return None
     try:
-        reading = parse_statement(connection, text, session.model_macros or ())
+        reading = parse_statement(connection, text, session.deployed)
         reason = ineligible_reason(connection, reading) if reading else None
         if reading and not reason:
             return Prefetch(connection, session, reading, arguments)
