@@ -153,7 +153,7 @@ class Prefetch:
             self._prefetch_in_batches(batches, sites)
             guarded = _behind_batches(flat)
         is_unguarded = guarded == numbered.tree and not self._ordered
-        self._runner.dry_run(tree_sql(self._connection, guarded), sites)
+        self._runner.dry_run(tree_sql(self._connection, guarded), sites, needs_proof=not is_unguarded)
         return Outcome.UNPROVEN if is_unguarded else Outcome.PROVEN
 
     def run_unrewritten(self) -> None:
