@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..engines import EmbeddingEngine, Engine, StreamingEngine
-from ..engines.provider_replies import checked_failure, checked_response, checked_vectors
+from ..engines import BatchEngine, EmbeddingEngine, Engine, StreamingEngine
+from ..engines.provider_replies import checked_failure, checked_response, checked_responses, checked_vectors
 from ..engines.reply_fields import ReasoningSplitter, parse_text, valid_text
 from ..errors import ProviderError, QuackLLMError, SetupError
 from ..log_events import log_event
@@ -94,6 +94,15 @@ class GuardedEngine:
         """
         with self._guard:
             return checked_response(await self.engine.answer(request))
+
+    async def answer_all(self, engine: BatchEngine, requests: Sequence[Request]) -> list[Response]:
+        """Answer several requests in one call.
+
+        Raises:
+            ProviderError, SetupError: the engine failed.
+        """
+        with self._guard:
+            return checked_responses(await engine.answer_all(requests), len(requests))
 
     async def stream(self, engine: StreamingEngine, request: Request, on_chunk: Callable[[str], None]) -> Response:
         """Answer one request, and hand over the answer as it grows, without what was thought before it.
