@@ -333,18 +333,6 @@ def checked_response(given: object) -> Response:
     )
 
 
-def checked_responses(given: object, count: int) -> list[Response]:
-    """Return an engine's Responses to several requests, each of them checked.
-
-    Raises:
-        ProviderError: there are more or fewer than requests, or one is none.
-    """
-    responses = list(given) if isinstance(given, Sequence) and not isinstance(given, str | bytes) else []
-    if len(responses) != count:
-        raise broken_reply_error(f"the engine answered with {len(responses)} answers to {count} requests")
-    return [checked_response(response) for response in responses]
-
-
 def checked_usage(usage: object) -> Usage:
     """Return the tokens that an engine counted; 0 for what is no count."""
     if not isinstance(usage, Usage):

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..engines import BatchEngine, EmbeddingEngine, Engine, StreamingEngine
-from ..engines.provider_replies import checked_failure, checked_response, checked_responses, checked_vectors
+from ..engines.provider_replies import checked_failure, checked_response, checked_vectors
+from ..engines.reply_errors import broken_reply_error
 from ..engines.reply_fields import ReasoningSplitter, parse_text, valid_text
 from ..errors import ProviderError, QuackLLMError, SetupError
 from ..log_events import log_event
@@ -102,7 +103,10 @@ class GuardedEngine:
             ProviderError, SetupError: the engine failed.
         """
         with self._guard:
-            return checked_responses(await engine.answer_all(requests), len(requests))
+            given = await engine.answer_all(requests)
+            if not isinstance(given, Sequence) or len(given) != len(requests):
+                raise broken_reply_error(f"the engine answered {len(requests)} requests with another number of answers")
+            return [checked_response(response) for response in given]
 
     async def stream(self, engine: StreamingEngine, request: Request, on_chunk: Callable[[str], None]) -> Response:
         """Answer one request, and hand over the answer as it grows, without what was thought before it.
