@@ -81,7 +81,7 @@ async def chat2db(
     body: PromptBody, visit: Admitted, request: HttpRequest, model: str | None = None, database: str | None = None
 ) -> Any:
     """Return a plain JSON string; a chat model gets the prompt unchanged, others the question in their own form."""
-    spec = await text2sql_model(visit, model)
+    spec, _ = await text2sql_model(visit, model)
     form, prompt = format_for_model(spec), parse_prompt(body.prompt)
     writes_sql_alone = form.name in SQL_ONLY_FORMATS or form.read is not None
     if form.name == PASS_THROUGH_FORMAT or not (prompt.wants_sql or writes_sql_alone):

@@ -45,7 +45,8 @@ class QuestionBody(RequestModel):
 async def answer_question(body: QuestionBody, context: Admitted, request: HttpRequest) -> dict[str, Any]:
     """Return the SQL for a question, or why there is none; the rows come from `POST /console/sql`."""
     opened = choose_database(context, body.database, None)
-    target = QuestionTarget(context, await text2sql_model(context, body.model), opened, "", None)
+    spec, remarks = await text2sql_model(context, body.model)
+    target = QuestionTarget(context, spec, opened, "", None, remarks=remarks)
     messages = [Message(turn.role, turn.content) for turn in body.history]
     question = Request((*messages, Message("user", body.question)))
     key = QuestionKey(question, notes=body.notes.strip() or None, votes=body.votes)
