@@ -30,7 +30,7 @@ from .query.tree import Query
 from .query.truth_values import with_truth_values
 from .schema.prune_schema import prune_schema
 from .schema.schema_index import SchemaIndex
-from .text.tokens import name_words
+from .text.tokens import is_cjk, name_words
 
 VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
 VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
@@ -181,8 +181,12 @@ class _Answer:
 
     def parsed(self, min_confidence: float, min_answerable: float) -> Parsed:
         if self.yearless:
-            example = f'"{self.yearless.strip()} {date.today().year}"'
-            raise DeclinedError(f'the model does not know the year of "{self.yearless.strip()}": say e.g. {example}')
+            dated = (
+                f"{date.today().year}年{self.yearless}"
+                if is_cjk(self.yearless)
+                else f"{self.yearless} {date.today().year}"
+            )
+            raise DeclinedError(f'the model does not know the year of "{self.yearless}": say e.g. "{dated}"')
         drafts = self.drafts()
         if not drafts:
             raise DeclinedError(self._reason())
