@@ -30,9 +30,10 @@ def with_truth_values(tree: Query, names: SchemaIndex, question: str) -> Query:
     value = LiteralValue("0" if NEGATION.search(question) else "1", number=True)
 
     def valued(predicate: Predicate) -> Predicate:
-        column = predicate.term.column
-        is_test = predicate.operator in ("IS_NULL", "NOT_NULL") and column is not None and not predicate.term.aggregate
-        if is_test and column_kind(names.columns[column]) == "boolean":
+        term = predicate.term
+        if predicate.operator not in ("IS_NULL", "NOT_NULL") or term.column is None or term.aggregate:
+            return predicate
+        if column_kind(names.columns[term.column]) == "boolean":
             return replace(predicate, operator="=", operands=(value,))
         return predicate
 
