@@ -12,6 +12,7 @@ from ....workers import event_loop
 from ....workers.deployments.spec import ModelSpec
 from ....workers.messages import Message, Request
 from ....workers.serving.fleet import BUILTIN_ENCODER
+from ....workers.vectors import NUMBER_BYTES
 from ...accuracy.calibration import Proposal
 from ...accuracy.proxy import Proxy, train_proxy
 from ...ai.inputs import Input
@@ -106,8 +107,8 @@ def vectors(rows: Rows, spec: ModelSpec, distinct: Sequence[str]) -> np.ndarray:
         requests = [Request((Message("user", text),), kind="embed") for text in part]
         asking = client.complete(spec, requests, scope, rows.call.mode)
         found += [response.embedding for response in statement.wait(event_loop.submit(asking))]
-    width = max((len(vector) for vector in found if vector), default=1)
-    table = np.array([vector or (0.0,) * width for vector in found], dtype=np.float32)
+    width = max((len(vector) for vector in found if vector), default=NUMBER_BYTES)
+    table = np.frombuffer(b"".join(vector or bytes(width) for vector in found), dtype="<f4").reshape(len(found), -1)
     return np.asarray(table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9))
 
 
