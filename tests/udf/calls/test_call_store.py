@@ -20,6 +20,7 @@ from quackllm.udf.calls.request_key import Key, request_key
 from quackllm.workers.errors import StoreError
 from quackllm.workers.messages import Failure, Message, Request, Response, Usage
 from quackllm.workers.options import Options
+from quackllm.workers.vectors import vector_bytes
 
 ANY_TEXT = st.text(max_size=30)
 REQUESTS = st.builds(

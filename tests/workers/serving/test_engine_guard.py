@@ -16,6 +16,7 @@ from quackllm.workers.errors import ProviderError, QuackLLMError, RequestError, 
 from quackllm.workers.messages import Failure, Message, Request, Response, Usage
 from quackllm.workers.serving.local_fleet import local_fleet
 from quackllm.workers.serving.worker import Worker
+from quackllm.workers.vectors import vector_bytes
 
 import quackllm
 
