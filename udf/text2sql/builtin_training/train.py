@@ -28,12 +28,14 @@ import torch
 from torch.nn import functional
 
 from ....workers.builtin.network.batching import Batch, Example, batches
+from ....workers.builtin.network.numpy_network import Network
 from ....workers.builtin.network.torch_network import NetworkConfig, TorchNetwork
 from ....workers.builtin.network.weights import average_weights, load_weights, save_weights
 from ....workers.errors import SetupError
-from ..evaluation.datasets import load_questions
+from ..evaluation.datasets import Question, load_questions
 from .augment import generated_examples
 from .business_questions import business_examples, spoken_schemas
+from .calibrate import count_right, held_out_questions
 from .examples import (
     CHINESE_UNANSWERABLE,
     UNANSWERABLE,
@@ -252,6 +254,20 @@ def checkpoint_path(out: Path) -> Path:
     return out.with_suffix(".checkpoint")
 
 
+def choose_weights(out: Path, paths: Sequence[Path], questions: Sequence[Question]) -> None:
+    """Write those weights that answer most questions correctly; of equal ones the first.
+
+    Args:
+        out: the weights file to write.
+        paths: the weights to choose from.
+        questions: of databases that no weights were trained on. Never dev questions: figures on them would be too good.
+    """
+    counts = {path: count_right(Network(*load_weights(path)), questions) for path in paths}
+    for path, count in counts.items():
+        log.info("%s: %d of %d right (%.1f %%)", path, count, len(questions), 100 * count / len(questions))
+    out.write_bytes(max(paths, key=lambda path: counts[path]).read_bytes())
+
+
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -270,11 +286,17 @@ def main() -> None:
     parser.add_argument("--half", action="store_true", help="bfloat16 arithmetic, where the processor has it")
     parser.add_argument("--start", type=Path, help="go on from these weights")
     parser.add_argument("--average", type=Path, nargs="+", help="train nothing: write the mean of these weights")
+    parser.add_argument(
+        "--choose", type=Path, nargs="+", help="train nothing: write the best of these weights on held-out databases"
+    )
     given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if given.average:
         average_weights(given.out, given.average)
         return
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if given.choose:
+        choose_weights(given.out, given.choose, held_out_questions())
+        return
     torch.set_num_threads(1)
     examples = prepare(given.cache, given.tables)
     counts = (*map(len, (examples.train, examples.tables, examples.wide, examples.held_out)), examples.dropped)

@@ -173,7 +173,8 @@ def test_a_question_that_names_less_than_its_query_is_no_template(folder: Path) 
 def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     from quackllm.udf.text2sql.builtin_training import train
-    from quackllm.workers.builtin.network.torch_network import NetworkConfig
+    from quackllm.workers.builtin.network.torch_network import NetworkConfig, TorchNetwork
+    from quackllm.workers.builtin.network.weights import save_weights
 
     out = folder / "weights.npz"
     monkeypatch.setattr(train, "WARM_UP", 5)
@@ -186,6 +187,10 @@ def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: py
     assert parse(network, schema, [], ASKED[0][0]).sql == ASKED[0][1]
     assert parse(network, schema, [], ASKED[1][0]).sql == ASKED[1][1]
     assert network.arrays["keyword_out.bias"].shape == (len(KEYWORDS),)
+    untrained, chosen = folder / "untrained.npz", folder / "chosen.npz"
+    save_weights(untrained, TorchNetwork(small).state_dict(), small)
+    train.choose_weights(chosen, [untrained, out], datasets.load_questions("spider", "train")[:2])
+    assert chosen.read_bytes() == out.read_bytes()
 
 
 def test_a_run_goes_on_where_it_stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
