@@ -86,7 +86,7 @@ def parse_statement(
     statement = executed_statement(sql)
     tokens = tokenize(statement)
     calls = _count_calls(tokens, names)
-    if not calls:
+    if not calls or _defines(tokens):
         return None
     text = row_query(statement, tokens)
     if text is None or calls != _count_calls(tokenize(text), names):
@@ -100,6 +100,12 @@ def parse_statement(
     is_whole = statement is sql and text == sql[tokens[0].start : tokens[-1].end + 1]
     reading = ModelQuery(text, tree, is_whole, _target(tokens), names, builtin_functions(connection).scalars)
     return reading if reading.calls() else None
+
+
+def _defines(tokens: Sequence[Token]) -> bool:
+    """Whether the statement makes something that calls a model only when it is used: a view, a macro."""
+    makes = {token.token_type for token in tokens[:5]}
+    return tokens[0].token_type is TokenType.CREATE and TokenType.TABLE not in makes
 
 
 def _target(tokens: Sequence[Token]) -> str | None:
