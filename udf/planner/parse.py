@@ -109,10 +109,11 @@ def _defines(tokens: Sequence[Token]) -> bool:
 
 
 def _target(tokens: Sequence[Token]) -> str | None:
-    """Return the table that CREATE TABLE AS makes; the name stands before the first AS."""
+    """Return the table that CREATE TABLE AS makes; the name stands before its columns and AS."""
     if tokens[0].token_type is not TokenType.CREATE or any(token.text.upper() == "REPLACE" for token in tokens[:3]):
         return None
-    start = next((index for index, token in flat(tokens) if token.token_type is TokenType.ALIAS), 1)
+    behind = (TokenType.ALIAS, TokenType.L_PAREN)
+    start = next((index for index, token in flat(tokens) if token.token_type in behind), 1)
     return tokens[start - 1].text
 
 

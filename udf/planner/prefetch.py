@@ -126,7 +126,9 @@ class Prefetch:
                 self._early_stops = [
                     place
                     for place, rows in early_stops(self.reading, self._arguments)
-                    if self._runner.binds(replace(self.reading, tree=rows))
+                    if (alone := replace(self.reading, tree=rows))
+                    and limit_batches(flatten(alone), self._arguments)
+                    and self._runner.binds(alone)
                 ]
                 if not self._early_stops:
                     self._planned, self._ordered = orderable(self.reading, self._runner)
