@@ -170,6 +170,7 @@ _QUESTION = {
     "notes": "Markdown on the data, or a file; shop.notes.md beside the database is found without",
     "examples": "how many verified examples the model is shown; left out: none",
     "votes": "how many answers are drawn at most; the largest group of equal results wins",
+    "min_confidence": "give no SQL that is less sure than this, from 0 to 1",
     "show_prompt": "show all that the model was sent",
     "keep": "keep the question and its SQL as a verified example beside the database",
     "rows": "the maximum number of rows; left out: 10000",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from .functions.registry import register_functions
 from .planner.modes import LiveAnswers
 from .raw_sql import execute_raw
 from .session.session import Session, attach_session, close_session, find_session, open_session
-from .statement_hooks import split_script, statement_scope, translated_errors
+from .statement_hooks import run_statement, split_script, statement_scope, translated_errors
 
 FETCH_METHODS = (
     "fetchone", "fetchmany", "fetchall", "fetchnumpy", "fetchdf", "fetch_df", "fetch_df_chunk", "df", "torch", "tf",
@@ -37,16 +38,16 @@ class Connection(duckdb.DuckDBPyConnection):
         session = find_session(self)
         with session.lock:
             for statement in split_script(self, query):
-                with statement_scope(self, statement, _parameters(args, kwargs)):
-                    duckdb.DuckDBPyConnection.execute(self, statement, *args, **kwargs)
+                run = functools.partial(duckdb.DuckDBPyConnection.execute, self, statement, *args, **kwargs)
+                run_statement(self, statement, run, _parameters(args, kwargs))
                 if session.statement.progress_shown and self.description and self.description[0][0] == "Count":
                     session.statement.finish()  # It wrote, and gives no rows to read on.
         return self
 
     def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Connection:
         """Run a prepared statement once for each set of parameters, as DuckDB does."""
-        with statement_scope(self, query, planned=False):
-            duckdb.DuckDBPyConnection.executemany(self, query, *args, **kwargs)
+        run = functools.partial(duckdb.DuckDBPyConnection.executemany, self, query, *args, **kwargs)
+        run_statement(self, query, run, planned=False)
         return self
 
     def cursor(self) -> Connection:
@@ -60,7 +61,9 @@ class Connection(duckdb.DuckDBPyConnection):
 
     def begin(self) -> Connection:
         """Open a transaction."""
-        find_session(self).own_transaction.rollback(self)
+        session = find_session(self)
+        session.own_transaction.rollback(self)
+        sync_model_macros(self, session)
         duckdb.DuckDBPyConnection.begin(self)
         return self
 
@@ -74,7 +77,7 @@ class Connection(duckdb.DuckDBPyConnection):
         """Undo the open transaction, and with it macros that were made in it."""
         find_session(self).own_transaction.rollback(self)
         duckdb.DuckDBPyConnection.rollback(self)
-        find_session(self).model_macros = None
+        find_session(self).model_macros.clear()
         return self
 
     def interrupt(self) -> None:
@@ -94,20 +97,22 @@ class Connection(duckdb.DuckDBPyConnection):
     # Every statement of a relation, and nothing else, passes through these two: the relation layer of
     # DuckDB 2.0 is Python over them.
     def _submit(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        with statement_scope(self, query, args[0] if args else kwargs.get("values")):
-            result = duckdb.DuckDBPyConnection._submit(self, query, *args, **kwargs)
+        run = functools.partial(duckdb.DuckDBPyConnection._submit, self, query, *args, **kwargs)
+        result = run_statement(self, query, run, args[0] if args else kwargs.get("values"))
         if "stream" not in args:  # Any other result has been read to its end by now.
             _finish_result(self)
         return result
 
     def _bind(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        with statement_scope(self, query, planned=False):
+        def bind() -> Any:
             statement = find_session(self).statement
             statement.is_execution = False
             try:
                 return duckdb.DuckDBPyConnection._bind(self, query, *args, **kwargs)
             finally:
                 statement.stop_clock()
+
+        return run_statement(self, query, bind, planned=False)
 
 
 def _finish_result(connection: Connection) -> None:
@@ -254,7 +259,7 @@ def _wrap(connection: duckdb.DuckDBPyConnection, session: Session) -> Connection
     execute_raw(adopted, "SET python_scan_all_frames = true")
     session.answers = LiveAnswers(session)
     create_macros(adopted, session)
-    sync_model_macros(adopted, session)
+    sync_model_macros(adopted, session, called=())
     weakref.finalize(adopted, close_session, session.number)
     return adopted
 

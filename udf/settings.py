@@ -40,6 +40,9 @@ class StatementOptions(BaseModel):
     llm_check_rows: Annotated[Literal["on", "off"], BeforeValidator(_switch)] = Field(
         "on", description="whether `text2sql` runs the SQL that a model wrote, within limits, to check its rows"
     )
+    llm_min_confidence: float | None = Field(
+        None, ge=0, le=1, description="below this confidence `text2sql` and `ask` decline; left out: `ask` below 0.2"
+    )
     llm_accuracy: float | None = Field(
         None, gt=0, le=1, description="the share of a typed function's answers that must be the model's own"
     )

@@ -6,8 +6,8 @@ import contextlib
 import functools
 import re
 import weakref
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -26,6 +26,11 @@ READS_CATALOG_PATTERN = re.compile(
 ESTIMATE_PATTERN = re.compile(r"\b(llm_estimate|ai_explain)\s*\(", re.IGNORECASE)
 SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
 ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
+# In a transaction an unknown function is the end; whoever lists the functions looks for all of them.
+ALL_MODELS_PATTERN = re.compile(r"^\s*(begin|start)\b|duckdb_functions", re.IGNORECASE)
+CALL_PATTERN = re.compile(r"\b(\w+)\"?\s*\(")
+UNKNOWN_FUNCTION_PATTERN = re.compile(r"Scalar Function with name (\w+) does not exist")
+Result = TypeVar("Result")
 
 STATEMENT_CHARACTERS = 10_000  # Of a statement that `llm_calls()` shows.
 CACHED_BYTES_SQL = """
@@ -36,21 +41,21 @@ CACHED_BYTES_SQL = """
 
 def split_script(connection: duckdb.DuckDBPyConnection, query: Any) -> list[Any]:
     """Split a script that calls models: each statement is planned, and sees what the earlier ones created."""
-    if isinstance(query, str) and (
-        SET_VARIABLE_PATTERN.search(query) or _model_call_pattern(find_session(connection)).search(query)
-    ):
+    if isinstance(query, str) and (SET_VARIABLE_PATTERN.search(query) or _calls_model(find_session(connection), query)):
         return connection.extract_statements(query)
     return [query]
 
 
-def _model_call_pattern(session: Session) -> re.Pattern[str]:
-    return _call_pattern((session.model_macros or frozenset()) | {*MODEL_FUNCTIONS, "ask"})
+def _calls_model(session: Session, text: str) -> bool:
+    """Whether a statement calls a model; now and then a word in a text looks like a call."""
+    called = _called(text)
+    return not (called.isdisjoint(session.deployed) and called.isdisjoint(MODEL_FUNCTIONS) and "ask" not in called)
 
 
-@functools.lru_cache(maxsize=64)
-def _call_pattern(names: frozenset[str]) -> re.Pattern[str]:
-    """Return what finds a call of one of these functions in a statement, and now and then a word in a text."""
-    return re.compile(rf"\b({'|'.join(names)})\"?\s*\(", re.IGNORECASE)
+@functools.lru_cache(maxsize=1)
+def _called(text: str) -> set[str]:
+    """Return the names of the functions that a statement calls."""
+    return {name.lower() for name in CALL_PATTERN.findall(text)}
 
 
 def _interrupt(connection: weakref.ref[duckdb.DuckDBPyConnection]) -> None:
@@ -92,24 +97,41 @@ def statement_scope(
             with _planned(connection, session, text, parameters) if planned else contextlib.nullcontext():
                 yield
         if ROLLBACK_PATTERN.match(text):
-            session.model_macros = None
+            session.model_macros.clear()
+
+
+def run_statement(
+    connection: duckdb.DuckDBPyConnection,
+    query: Any,
+    run: Callable[[], Result],
+    parameters: Any = None,
+    *,
+    planned: bool = True,
+) -> Result:
+    """Run one statement: again where it reads a view that calls a model which it does not name itself."""
+    while True:
+        try:
+            with statement_scope(connection, query, parameters, planned=planned):
+                return run()
+        except duckdb.CatalogException as error:
+            session, unknown = find_session(connection), UNKNOWN_FUNCTION_PATTERN.search(str(error))
+            if unknown is None or unknown[1] not in session.deployed - session.model_macros:
+                raise
+            sync_model_macros(connection, session, [unknown[1]])
 
 
 def _silence_duckdb_progress(connection: duckdb.DuckDBPyConnection, session: Session, text: str) -> None:
     """Keep DuckDB, which draws a bar of its own where Python is interactive, from drawing over ours."""
     if session.duckdb_progress_enabled is None:
         ((session.duckdb_progress_enabled,),) = execute_raw(connection, "SELECT current_setting('enable_progress_bar')")
-    if (
-        session.duckdb_progress_enabled
-        and (ours := bool(_model_call_pattern(session).search(text))) != session.duckdb_progress_silenced
-    ):
+    if session.duckdb_progress_enabled and (ours := _calls_model(session, text)) != session.duckdb_progress_silenced:
         execute_raw(connection, f"SET enable_progress_bar_print = {not ours}")
         session.duckdb_progress_silenced = ours
 
 
 @contextlib.contextmanager
 def _planned(connection: duckdb.DuckDBPyConnection, session: Session, text: str, parameters: Any) -> Iterator[None]:
-    if not _model_call_pattern(session).search(text):
+    if not _calls_model(session, text):
         yield
         return
     from .planner.prefetch import prefetched
@@ -121,7 +143,7 @@ def _planned(connection: duckdb.DuckDBPyConnection, session: Session, text: str,
 def _before_statement(connection: duckdb.DuckDBPyConnection, session: Session, text: str, parameters: Any) -> None:
     """Name the models that were deployed since, and read the catalog where the statement will need it."""
     with contextlib.suppress(duckdb.TransactionException):  # An aborted transaction: their statement will say so.
-        sync_model_macros(connection, session)
+        sync_model_macros(connection, session, None if ALL_MODELS_PATTERN.search(text) else _called(text))
         if session.variables is None:
             session.variables = read_variables(connection)
         _silence_duckdb_progress(connection, session, text)

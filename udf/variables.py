@@ -22,6 +22,7 @@ EXAMPLES = {
     "llm_max_tokens": "1000000",
     "llm_max_money": "0.5",
     "llm_check_rows": "'on'   ('off')",
+    "llm_min_confidence": "0.5",
     "llm_accuracy": "0.95",
     "llm_recall": "0.9",
     "llm_precision": "0.9",

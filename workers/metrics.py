@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Protocol
 from weakref import WeakSet
@@ -46,15 +46,17 @@ def _answer_series(model: str, finish_reason: str) -> tuple[Counter, Counter, Co
     )
 
 
-def count_answer(model: str, response: Response) -> None:
-    """Count a request that was answered or failed."""
-    requests, read, written, seconds = _answer_series(model, response.finish_reason)
-    requests.inc()
-    read.inc(response.usage.input_tokens)
-    written.inc(response.usage.output_tokens)
-    seconds.inc(response.seconds)
-    if response.error:
-        series(ERRORS, model, response.error.code).inc()
+def count_answers(model: str, responses: Sequence[Response]) -> None:
+    """Count requests that were answered or failed."""
+    for reason in {response.finish_reason for response in responses}:
+        ended = [response for response in responses if response.finish_reason == reason]
+        requests, read, written, seconds = _answer_series(model, reason)
+        requests.inc(len(ended))
+        read.inc(sum([response.usage.input_tokens for response in ended]))
+        written.inc(sum([response.usage.output_tokens for response in ended]))
+        seconds.inc(sum([response.seconds for response in ended]))
+        for error in [response.error for response in ended if response.error]:
+            series(ERRORS, model, error.code).inc()
 
 
 class LoadSource(Protocol):

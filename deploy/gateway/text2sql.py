@@ -15,7 +15,7 @@ from pydantic import Field
 from sqlglot.errors import SqlglotError
 
 from ...udf.planner.questions import read_background
-from ...udf.settings import StoreMode
+from ...udf.settings import StoreMode, load_settings
 from ...udf.text2sql.checks.transpile import find_dialect, transpile
 from ...udf.text2sql.confidence.query_rows import RunQuery
 from ...udf.text2sql.draw import SqlModel, TargetCheck
@@ -69,10 +69,13 @@ class QuestionBody(RequestModel):
     )
     examples: int = Field(0, ge=0, le=MAX_EXAMPLES, description="how many verified examples the model is shown")
     votes: int = Field(1, ge=1, le=MAX_VOTES, description="how many answers are drawn at most; the largest group wins")
+    min_confidence: float | None = Field(
+        None, ge=0, le=1, description="decline below this confidence; left out: `llm_min_confidence` of settings.yaml"
+    )
     model: str | None = Field(
         None, description="left out: the only one deployed, else the built-in one; several with commas vote"
     )
-    detail: bool = Field(False, description="return `confidence`, `alternatives`, `warnings` and `prompt` too")
+    detail: bool = Field(False, description="return `alternatives` and `prompt` too")
     run: bool = Field(False, description="run the SQL on the database, which it cannot change")
     max_rows: int = Field(100, ge=1, le=10_000, description="maximum number of rows that `run` returns")
 
@@ -89,12 +92,13 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     target = QuestionTarget(visit, spec, opened, body.db_schema or "", body.dialect, tuple(others))
     messages = [Message("system", body.evidence)] if body.evidence else []
     question = Request((*messages, Message("user", body.question)))
-    key = QuestionKey(question, notes=body.notes, examples=body.examples, votes=body.votes)
+    bound = load_settings().llm_min_confidence if body.min_confidence is None else body.min_confidence
+    key = QuestionKey(question, None, None, body.notes, body.examples, body.votes, bound or 0.0)
     detail = await target.answer(key, store_mode(request))
     reply: dict[str, Any] = {"sql": detail.sql, "error": _failure_fields(detail.error), "bound": detail.bound}
+    reply |= {"confidence": detail.confidence, "warnings": list(detail.warnings)}
     if body.detail:
-        reply |= {"confidence": detail.confidence, "alternatives": list(detail.alternatives)}
-        reply |= {"warnings": list(detail.warnings), "prompt": detail.prompt}
+        reply |= {"alternatives": list(detail.alternatives), "prompt": detail.prompt}
     if detail.left_out:
         reply["left_out"] = list(detail.left_out)
     if not (body.run and opened and detail.sql is not None):
@@ -199,7 +203,7 @@ class QuestionTarget:
         files, find = (opened.files, opened.find_cells) if opened else ((), None)
         background = await asyncio.to_thread(read_background, question, schema, files, files_allowed=False)
         run = self._run_query(schema, question.votes)
-        effort = Effort(background, question.votes, run, find, tuple(others))
+        effort = Effort(background, question.votes, run, find, tuple(others), question.min_confidence)
         try:
             async with asyncio.timeout(seconds):
                 fit = self._fit(schema.schema)

@@ -28,7 +28,7 @@ DETAIL = """
     SELECT text2sql_detail(
         llm_param({'instruction': $question, 'history': $history::VARCHAR}),
         schema := $schema::VARCHAR, model := $model::VARCHAR, notes := $notes::VARCHAR,
-        examples := $examples::INTEGER, votes := $votes::INTEGER
+        examples := $examples::INTEGER, votes := $votes::INTEGER, min_confidence := $min_confidence::DOUBLE
     )
 """
 MAX_ROWS = 10_000
@@ -134,6 +134,7 @@ def _detail(connection: Connection, given: dict[str, str], text: str) -> dict[st
         "notes": given.get("notes"),
         "examples": _number(given, "examples", 0),
         "votes": _number(given, "votes", 1),
+        "min_confidence": _share(given, "min_confidence"),
     }
     result = run(connection, DETAIL, values)
     assert result is not None, "a SELECT has a result"
@@ -155,3 +156,11 @@ def _number(given: dict[str, str], name: str, default: int) -> int:
     if not text.isdecimal():
         raise RequestError(f"--{name} is a number, not {text!r}", hint=f"write --{name} {default or 3}")
     return int(text)
+
+
+def _share(given: dict[str, str], name: str) -> float | None:
+    try:
+        return float(given[name]) if name in given else None
+    except ValueError:
+        hint = f"write --{name} 0.5, from 0 to 1"
+        raise RequestError(f"--{name} is a number, not {given[name]!r}", hint=hint) from None

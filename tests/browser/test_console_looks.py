@@ -122,6 +122,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen_and_is_kept(consoles: N
     dark = background(console)
     assert light != dark
     console.page.get_by_role("button", name="Light").click()
+    expect(console.page.locator("html")).to_have_attribute("data-theme", "light")
     assert background(console) == light
     console.page.reload()
     console.page.locator("h1").wait_for()

@@ -100,6 +100,21 @@ def test_confidence_warnings_and_other_readings_are_shown(console: Console) -> N
     expect(console.ask("How much last year?").locator(".notice").first).to_contain_text("The model asks back")
 
 
+def test_votes_show_the_answer_of_the_most(console: Console, service: StandIn) -> None:
+    lonely, common = "SELECT count(*) FROM orders", "SELECT count(*) FROM customers"
+    service.script([{"fault": "reply", "text": lonely, "times": 1}, {"fault": "reply", "text": common}])
+    section = console.open()
+    section.get_by_label("Model", exact=True).select_option("builtin_text2sql")
+    expect(section.get_by_label("Votes")).to_have_count(0)  # It answers the same each time.
+    section.get_by_label("Model", exact=True).select_option("chat")
+    section.get_by_label("Votes").select_option("3")
+    card = console.ask("How many are there?")
+    expect(card.locator(".big-number")).to_have_text("120")
+    expect(card.locator(".answer-foot")).to_contain_text("3 calls")
+    card.get_by_text("Other readings of the question").click()
+    expect(card.locator(".alternative")).to_contain_text(lonely)
+
+
 def test_a_question_is_stopped(console: Console, service: StandIn) -> None:
     service.script([{"fault": "hang"}])
     section = console.open()

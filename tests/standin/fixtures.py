@@ -83,6 +83,11 @@ class StandIn:
         state: dict[str, int] = self._call("/admin/state")
         return state
 
+    def answered(self, before: float) -> int:
+        """How many of the last answers had been sent before this moment of the machine's monotonic clock."""
+        answered: int = self._call(f"/admin/answered?before={before}")
+        return answered
+
     def _call(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import random
+import time
 from collections import deque
 from itertools import count
 from typing import Any
@@ -43,6 +44,7 @@ class Service:
         self.faults: list[Fault] = []
         self.batches.reset()
         self.received: deque[tuple[str, dict[str, str], bytes]] = deque(maxlen=KEPT)
+        self.answered_at: deque[float] = deque(maxlen=KEPT)
         self.count = self.under_way = self.most_at_once = self.input_tokens = self.output_tokens = 0
 
     async def answer(self, request: web.Request, wire: Wire, embedding: bool = False) -> web.StreamResponse:
@@ -53,7 +55,11 @@ class Service:
         self.under_way += 1
         self.most_at_once = max(self.most_at_once, self.under_way)
         try:
-            return await Call(self, request, wire, json.loads(raw), embedding).reply()
+            response = await Call(self, request, wire, json.loads(raw), embedding).reply()
+            await response.prepare(request)
+            await response.write_eof()
+            self.answered_at.append(time.monotonic())
+            return response
         finally:
             self.under_way = max(0, self.under_way - 1)
 
@@ -231,6 +237,10 @@ def application(service: Service) -> web.Application:
         kept = [{"path": path, "headers": head, "body": json.loads(raw)} for path, head, raw in service.received]
         return web.json_response(kept)
 
+    async def answered(request: web.Request) -> web.Response:
+        before = float(request.query["before"])
+        return web.json_response(sum(at < before for at in service.answered_at))
+
     async def state(request: web.Request) -> web.Response:
         names = ("count", "under_way", "most_at_once", "input_tokens", "output_tokens")
         return web.json_response({name: vars(service)[name] for name in names})
@@ -248,6 +258,7 @@ def application(service: Service) -> web.Application:
             web.post("/admin/script", script),
             web.post("/admin/reset", reset),
             web.get("/admin/requests", requests),
+            web.get("/admin/answered", answered),
             web.get("/admin/state", state),
         ]
     )

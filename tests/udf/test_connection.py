@@ -59,6 +59,34 @@ def test_a_model_deployed_later_is_callable_at_once_and_an_undeployed_one_is_gon
         connection.execute("SELECT later_chat('x')")
 
 
+def test_a_model_costs_a_connection_nothing_until_it_is_called(connection):
+    quackllm.deploy("other_chat", "echo")
+    fresh = quackllm.connect()
+    models = (
+        "SELECT list_sort(list(function_name)) FROM duckdb_functions() WHERE function_name IN ('chat', 'other_chat')"
+    )
+    assert duckdb.DuckDBPyConnection.execute(fresh, models).fetchall() == [(None,)]
+    fresh.execute("SELECT other_chat('x')")
+    assert duckdb.DuckDBPyConnection.execute(fresh, models).fetchall() == [(["other_chat"],)]
+    assert fresh.execute(models).fetchall() == [(["chat", "other_chat"],)], "who lists them sees all"
+
+
+@pytest.mark.parametrize("read", ["FROM v", "BEGIN; FROM v", "relation", "other('x')"])
+def test_a_view_calls_models_that_the_statement_does_not_name(connection, tmp_path, read: str):
+    quackllm.deploy("other_chat", "echo")
+    path = tmp_path / "file.duckdb"
+    with quackllm.connect(path) as one:
+        one.execute("CREATE VIEW v AS SELECT llm_result(chat('x')) AS a, llm_result(other_chat('y')) AS b")
+        one.execute("CREATE MACRO other(x) AS llm_result(other_chat(x))")
+    with quackllm.connect(path) as two:
+        if read == "relation":
+            assert two.table("v").fetchall() == [("echo: x", "echo: y")]
+        elif read.startswith("other"):
+            assert two.execute(f"SELECT {read}").fetchall() == [("echo: x",)]
+        else:
+            assert two.execute(read).fetchall() == [("echo: x", "echo: y")]
+
+
 @pytest.mark.parametrize("rollback", ["ROLLBACK", "abort", "method"])
 def test_no_rollback_takes_functions_or_models_away(connection, rollback: str):
     connection.execute("BEGIN")

@@ -129,7 +129,7 @@ SIDE_LABELS = Prompt(
     '只答 JSON：{{"labels": [选出的，照原样写]}}。都不符合时列表为空。',
 )
 QUOTES = Prompt(
-    'Each key holds an object {"value": the value, "quote": the passage of the input that says so, copied word for '
+    'Each key holds an object {"value": the value, "quote": the passage of the data that says so, copied word for '
     "word}.",
     '每个键对应一个对象 {"value": 值, "quote": 内容中说明它的那段原文，逐字照抄}。',
 )

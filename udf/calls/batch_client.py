@@ -110,8 +110,7 @@ class BatchClient(CachingClient):
         """
         responses = await super().cached(spec, requests, scope, mode)
         missing = (request for request, response in zip(requests, responses, strict=True) if response is None)
-        if self._under_way and any(request_key(spec.identity, request) in self._under_way for request in missing):
-            raise BatchPendingError(f"{spec.name} has not answered yet", hint="type the command again later")
+        self._check_pending(spec, (request_key(spec.identity, request) for request in missing))
         return responses
 
     async def complete(
@@ -120,15 +119,21 @@ class BatchClient(CachingClient):
         """Return one response for each request, of those that are cached or whose batch has failed.
 
         Raises:
+            BatchPendingError: a request is in a batch, and this client does not wait.
             RequestError: one is neither: the statement could not be planned.
         """
         wanted = {request_key(spec.identity, request): request for request in requests}
-        if _is_service(spec) and await self._missing(spec, wanted, scope, mode):
+        if _is_service(spec) and (missing := await self._missing(spec, wanted, scope, mode)):
+            self._check_pending(spec, missing)
             raise RequestError(
                 f"a call of {spec.name} cannot go into a batch: nobody knew of it before the statement ran",
                 hint="run it without --batch; a question to text2sql, and a statement that is not planned, cannot wait",
             )
         return await super().complete(spec, requests, scope, mode)
+
+    def _check_pending(self, spec: ModelSpec, missing: Iterable[Key]) -> None:
+        if self._under_way and not self._under_way.isdisjoint(missing):
+            raise BatchPendingError(f"{spec.name} has not answered yet", hint="type the command again later")
 
     async def _missing(
         self, spec: ModelSpec, wanted: dict[Key, Request], scope: CallScope, mode: StoreMode

@@ -83,8 +83,8 @@ class CallStore:
             migrate_answers(self._file)
             self._recover()
 
-    def _recover(self) -> set[Key]:
-        """Store the answers that killed processes received but did not commit; return their keys.
+    def _recover(self) -> None:
+        """Store the answers that killed processes received but did not commit.
 
         If the file cannot be written, the answers stay where they are.
         """
@@ -95,8 +95,6 @@ class CallStore:
             if dead:
                 with self._file.transaction():
                     self._leases.forget_owners(dead)
-            return {call.key for call in calls}
-        return set()
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Response]:
         """Return the stored answers, by key; the caller adds history and model."""
@@ -128,15 +126,18 @@ class CallStore:
                     yield key, None
 
     def claim(self, keys: Sequence[Key], owner: str) -> set[Key]:
-        """Take a lease on each key that no other living owner holds; return the keys that were taken.
+        """Take a lease on each key that has no answer and that no other living owner holds; return those keys.
 
-        If the file cannot be written, all keys are returned: sending a request twice is better than not at all. Answers
-        that a killed owner had received are stored first, and their keys are not returned.
+        Another process may have stored an answer, and returned its lease, since the caller looked the key up. Answers
+        that a killed owner had received are stored first. If the file cannot be written, all keys are returned: sending
+        a request twice is better than not at all.
         """
         try:
-            recovered = self._recover() if self._leases.has_dead_owners() else set()
+            if self._leases.has_dead_owners():
+                self._recover()
             with self._file.transaction():
-                return self._leases.claim([key for key in keys if key not in recovered], owner)
+                stored = self.get_many(keys)
+                return self._leases.claim([key for key in keys if key not in stored], owner)
         except sqlite3.OperationalError as error:
             if not cannot_write(error):
                 raise

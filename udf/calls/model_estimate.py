@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...workers.messages import Request
@@ -43,6 +44,7 @@ class CallStep:
         expression: the call as the statement has it; None where it stands in a view or a macro.
         estimate: its model and numbers.
         selectivity: the part of the cached answers that are yes; None where no answer is cached, or it is no condition.
+        guarantee: the fields of what is stated about the accuracy of its answers; empty where nothing is.
     """
 
     step: int
@@ -50,6 +52,7 @@ class CallStep:
     expression: str | None
     estimate: ModelEstimate
     selectivity: float | None
+    guarantee: Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,17 +114,30 @@ def _as_text(value: Any) -> str:
 
 def text2sql_detail(session: Session, questions: Column, *columns: Column) -> pa.Array:
     """`text2sql_detail(question, schema, model, …)` → STRUCT with the SQL, or the error, attempts and cost."""
+    return text2sql.detail_column(*_text2sql_results(session, questions, columns)[1:])
+
+
+def text2sql_query(session: Session, questions: Column, *columns: Column) -> pa.Array:
+    """`text2sql(question, schema, model, …)` → VARCHAR: the SQL; what speaks against it becomes a warning."""
+    return text2sql.sql_column(session.statement, *_text2sql_results(session, questions, columns))
+
+
+def _text2sql_results(session: Session, questions: Column, columns: Sequence[Column]) -> text2sql.Answers:
     *options, mode = columns
-    keys = text2sql.question_keys(requests_from_arrow(questions), *(option.to_pylist() for option in options))
+    bound = session.statement.scope.options.llm_min_confidence or 0.0
+    keys = text2sql.question_keys(requests_from_arrow(questions), bound, *(option.to_pylist() for option in options))
     text2sql.count_rows(session, keys)
-    return text2sql.text2sql_detail(session.statement, answer_source(session, mode), keys, store_mode(mode))
+    return text2sql.answer_distinct(session.statement, answer_source(session, mode), keys, store_mode(mode))
 
 
 def ask_sql(session: Session, questions: Column, *columns: Column) -> pa.Array:
     """`FROM ask(question)` → the SQL that `query()` then runs. No row could hold an error, so it is raised."""
     *options, rows, seconds, megabytes, mode = columns
     limits = text2sql.AskLimits(int(rows[0].as_py()), float(seconds[0].as_py()), int(megabytes[0].as_py()))
-    (question,) = text2sql.question_keys(requests_from_arrow(questions)[:1], *([o[0].as_py()] for o in options))
+    chosen = session.statement.scope.options.llm_min_confidence
+    bound = text2sql.ASK_MIN_CONFIDENCE if chosen is None else chosen
+    given = ([option[0].as_py()] for option in options)
+    (question,) = text2sql.question_keys(requests_from_arrow(questions)[:1], bound, *given)
     return pa.array([text2sql.ask_sql(session, question, limits, store_mode(mode))])
 
 
@@ -146,7 +159,8 @@ SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_result": (llm_result, "VARCHAR"),
     "quackllm_chat": (llm_chat, RESPONSE_SQL),
     "quackllm_embed": (llm_embed, "FLOAT[]"),
-    "quackllm_text2sql": (text2sql_detail, text2sql.DETAIL_SQL),
+    "quackllm_text2sql": (text2sql_query, "VARCHAR"),
+    "quackllm_text2sql_detail": (text2sql_detail, text2sql.DETAIL_SQL),
     "quackllm_ask": (ask_sql, "VARCHAR"),
     "quackllm_guarded": (guarded_query, "VARCHAR"),
     "quackllm_ai": (typed.answer, "VARCHAR"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..session.answer_source import AnswerSource
 from ..session.session import Session
 from ..session.statement import Statement
 from ..settings import StoreMode
-from ..text2sql.result import MAX_EXAMPLES, MAX_VOTES, QuestionKey, Text2SqlResult, is_unsure
+from ..text2sql.result import MAX_EXAMPLES, MAX_VOTES, QuestionKey, Text2SqlResult, describe_doubts
 from .arrow import (
     ERROR,
     ERROR_SQL,
@@ -42,38 +43,46 @@ DETAIL = pa.struct(
 )
 
 
-DECLINED = 0.05  # Below this confidence `ask` runs nothing.
+# Below this confidence `ask` runs nothing if no bound is stated: most such queries of the built-in model are wrong.
+ASK_MIN_CONFIDENCE = 0.2
+# The distinct questions, their results (None: not known yet), and for each row the index of its question.
+Answers = tuple[list[QuestionKey], Sequence[Text2SqlResult | None], list[int | None]]
 
 
-def question_keys(questions: list[Request | None], *options: list[Any]) -> list[QuestionKey | None]:
+def question_keys(questions: list[Request | None], bound: float, *options: list[Any]) -> list[QuestionKey | None]:
     """Return each row's question with its options; None for a NULL question.
 
     Args:
         questions: one for each row.
+        bound: the `min_confidence` of rows where it is NULL.
         options: as many columns as `question_key` has options, in its order.
 
     Raises:
         RequestError: an option has a wrong value.
     """
     rows = zip(questions, *options, strict=True)
-    return [question_key(question, *given) if question else None for question, *given in rows]
+    return [question_key(question, bound, *given) if question else None for question, *given in rows]
 
 
 def question_key(
     question: Request,
+    bound: float = 0.0,
     schema: str | None = None,
     model: str | None = None,
     notes: str | None = None,
     examples: int | None = None,
     votes: int | None = None,
+    min_confidence: float | None = None,
 ) -> QuestionKey:
     """Return a question with its options, those that are NULL with their defaults.
 
     Args:
         question: the conversation; its last message is the question.
+        bound: the default of `min_confidence`.
         schema, model, notes: as in `QuestionKey`.
         examples: how many verified examples are shown; None: none.
         votes: how many draws there may be; None: one.
+        min_confidence: below it there is no SQL, from 0 to 1.
 
     Raises:
         RequestError: a number is out of range.
@@ -83,7 +92,10 @@ def question_key(
         raise RequestError(f"votes is {votes}", hint=f"write votes := 5, from 1 to {MAX_VOTES}")
     if not 0 <= examples <= MAX_EXAMPLES:
         raise RequestError(f"examples is {examples}", hint=f"write examples := 3, from 0 to {MAX_EXAMPLES}")
-    return QuestionKey(question, schema, model, notes, int(examples), int(votes))
+    min_confidence = bound if min_confidence is None else float(min_confidence)
+    if not 0 <= min_confidence <= 1:
+        raise RequestError(f"min_confidence is {min_confidence}", hint="write min_confidence := 0.5, from 0 to 1")
+    return QuestionKey(question, schema, model, notes, int(examples), int(votes), min_confidence)
 
 
 def count_rows(session: Session, questions: list[QuestionKey | None]) -> None:
@@ -93,26 +105,54 @@ def count_rows(session: Session, questions: list[QuestionKey | None]) -> None:
             session.statement.rows[spec.name] += rows
 
 
-def text2sql_detail(
+def answer_distinct(
     statement: Statement, source: AnswerSource, questions: list[QuestionKey | None], mode: StoreMode
-) -> pa.Array:
-    """Return a column of `DETAIL_SQL`: each distinct question answered once, NULL for a NULL question.
+) -> Answers:
+    """Answer each distinct question once, and count those that failed.
 
     Args:
         statement: the running one, which counts what failed.
         source: how questions become answers.
-        questions: one for each row.
+        questions: one for each row; None for a NULL question.
         mode: whether the call store is read and written.
     """
     distinct: dict[QuestionKey, int] = {}
     indices = [None if question is None else distinct.setdefault(question, len(distinct)) for question in questions]
-    answers = source.sql_results(list(distinct), mode)
-    for key, found in zip(distinct, answers, strict=True):
+    results = source.sql_results(list(distinct), mode)
+    for key, found in zip(distinct, results, strict=True):
         if found is not None:
             statement.note_failure(key, found.error)
             if found.left_out:
                 statement.add_warning(f"of the schema's DDL this was left out: {'; '.join(found.left_out)}")
-    return take_rows(pa.array([found and _row(found) for found in answers], DETAIL), indices)
+    return list(distinct), results, indices
+
+
+def detail_column(results: Sequence[Text2SqlResult | None], indices: list[int | None]) -> pa.Array:
+    """Return a column of `DETAIL_SQL`: row i has the result `indices[i]`, NULL where there is none."""
+    return take_rows(pa.array([found and _row(found) for found in results], DETAIL), indices)
+
+
+def sql_column(
+    statement: Statement,
+    questions: Sequence[QuestionKey],
+    results: Sequence[Text2SqlResult | None],
+    indices: list[int | None],
+) -> pa.Array:
+    """Return a column of the SQL alone; what speaks against it is noted in the statement, which warns once.
+
+    Args:
+        statement: the running one.
+        questions, results, indices: as `answer_distinct` returns them.
+    """
+    for key, found in zip(questions, results, strict=True):
+        note_doubts(statement, key, found)
+    return take_rows(pa.array([found and found.sql for found in results], TEXT), indices)
+
+
+def note_doubts(statement: Statement, question: QuestionKey, found: Text2SqlResult | None) -> None:
+    """Note what speaks against the SQL of a question, for callers who see nothing but SQL or rows."""
+    if found and found.sql and (doubts := describe_doubts(found.confidence, found.warnings)):
+        statement.note_doubt(question, question.request.messages[-1].content, doubts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +191,9 @@ def ask_sql(session: Session, question: QuestionKey | None, limits: AskLimits, m
     if found.error is not None and found.error.code == "unclear":
         hint = "put the answer into the question"
         raise Text2SQLError(f"{found.model} asks back: {found.error.message}", hint=hint)
+    if found.error is not None and found.error.code == "unsure":
+        hint = "rephrase the question, write notes := 'what the words mean', or lower the bound: min_confidence := 0"
+        raise Text2SQLError(f"{found.model} is {found.error.message}", hint=hint)
     if found.sql is None:
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")
         raise Text2SQLError(
@@ -159,12 +202,7 @@ def ask_sql(session: Session, question: QuestionKey | None, limits: AskLimits, m
         )
     if not found.bound:
         raise Text2SQLError(f"{found.model} wrote SQL that could not be checked: {found.sql}")
-    if is_unsure(found.confidence):
-        reasons = f": {'; '.join(found.warnings)}" if found.warnings else ""
-        if found.confidence < DECLINED:
-            message = f"{found.model} is too unsure ({found.confidence:.0%}) of its SQL{reasons}\n\nIt was: {found.sql}"
-            raise Text2SQLError(message, hint="rephrase the question, or write notes on the data: notes := '…'")
-        statement.add_warning(f"{found.model} is unsure of this answer ({found.confidence:.0%}){reasons}")
+    note_doubts(statement, question, found)
     statement.announce_sql(found.sql)
     return guarded_query(session, found.sql, limits)
 

@@ -26,12 +26,12 @@ NO_SITES: Sites = frozenset()
 Likeness = tuple[int, str]
 """The number of a SELECT, and how a call in it is written."""
 MODE_VARIABLE = "llm_store"
-QUESTION_PARAMETERS = ("question", "schema", "model", "notes", "examples", "votes")
+QUESTION_PARAMETERS = ("question", "schema", "model", "notes", "examples", "votes", "min_confidence")
 FUNCTIONS = {
     "llm_chat": ("quackllm_chat", ("request",)),
     "llm_embed": ("quackllm_embed", ("model", "text")),
     "text2sql": ("quackllm_text2sql", QUESTION_PARAMETERS),
-    "text2sql_detail": ("quackllm_text2sql", QUESTION_PARAMETERS),
+    "text2sql_detail": ("quackllm_text2sql_detail", QUESTION_PARAMETERS),
 }
 """The function behind each of our macros that calls a model, and the macro's parameters."""
 NUMBERED_FUNCTIONS = frozenset({*(name for name, _ in FUNCTIONS.values()), *AI_FUNCTIONS})
@@ -158,13 +158,10 @@ def _number_call(call: Node, number: int) -> None:
         given = [constant(None), *given] if name == "llm_chat" and len(given) == 1 else given
     else:
         behind, given = "quackllm_chat", [constant(name), *_arguments(call, ("request",))]
-    index = 0 if behind == "quackllm_text2sql" else -1
+    index = 0 if name in ("text2sql", "text2sql_detail") else -1
     given[index] = function(PROMPT_VALUE, given[index])
     mode = function("concat", function("getvariable", constant(MODE_VARIABLE)), constant(f"{SITE_MARK}{site}"))
     numbered = function(behind, *given, mode, constant(number), alias=call["alias"])
-    if name == "text2sql":
-        numbered["alias"] = ""
-        numbered = function("struct_extract", numbered, constant("sql"), alias=call["alias"])
     call.clear()
     call.update(numbered)
 

@@ -72,6 +72,8 @@ class DryRun(AnswerSource):
         self._settled: set[int] = set()
         """The sites all of whose requests were noted in a run: none of them can be missing in another."""
         self._full = False
+        self.has_noted_all = False
+        """Whether the last run has noted all that the statement needs: another run could only prove that."""
         self._runs = 0
         self._in_flight: deque[tuple[PendingRequests, Future[None]]] = deque()
         self._lock = threading.Lock()
@@ -158,6 +160,9 @@ class DryRun(AnswerSource):
             ready = ready or list(self._pending)  # Sites that name each other: nothing can be known of them.
             self._complete |= {site for site in self._sites.upstream if not self._upstream(site) & self._missing}
             sent = [self._pending[site] for site in ready]
+            self.has_noted_all = not (self._full or self._sites.loops or UNNUMBERED in self._missing) and not any(
+                [*self._sites.upstream.values(), *(pending.populations for pending in sent)]
+            )
             self._pending, self._missing, self._full = {}, set(), False
             self._send([pending.requests for pending in sent])
             self._wait_for_in_flight(0)

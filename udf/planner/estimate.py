@@ -137,7 +137,7 @@ def read_statement(connection: duckdb.DuckDBPyConnection, session: Session, sql:
         RequestError: nothing in it calls a model, or it cannot be run ahead; the message says why.
     """
     try:
-        reading = parse_statement(connection, sql, session.model_macros or (), rows_only=False)
+        reading = parse_statement(connection, sql, session.deployed, rows_only=False)
         reason = ineligible_reason(connection, reading) if reading else "it calls no model"
     except (UnplannedError, RecursionError) as error:
         reading, reason = None, str(error)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import duckdb
@@ -40,8 +41,14 @@ class SiteEstimator(CostEstimator):
     def __init__(self, session: Session, tokens: dict[str, float], most: int) -> None:
         super().__init__(session, tokens)
         self.requests: list[PlannedRequest] = []
+        self.guarantee: Mapping[str, float | None] = {}
         self._most = most
         self._yes = self._no = 0
+
+    def stated(self, call: Any, spec: ModelSpec, rows: Mapping[Request, Any]) -> Sequence[Response | None]:
+        """Note what is stated, and count all requests."""
+        self.guarantee = asdict(call.stated.guarantee)
+        return super().stated(call, spec, rows)
 
     def _count(self, found: ModelEstimate, spec: ModelSpec, request: Request, response: Response | None) -> None:
         super()._count(found, spec, request, response)
@@ -114,10 +121,11 @@ def explain(
     for site in sorted(explainer.sites, key=lambda site: (steps.get(site, 1), site)):
         estimator, call = explainer.sites[site], calls.get(site)
         for estimate in estimator.models.values():
-            estimate.at_most = at_most
+            estimate.at_most = at_most or estimator.has_stated_accuracy
             name = call["function_name"].lower() if call else None
             written = _written(connection, call) if call else None
-            found.append(CallStep(steps.get(site, 1), name, written, estimate, estimator.selectivity))
+            step = steps.get(site, 1)
+            found.append(CallStep(step, name, written, estimate, estimator.selectivity, estimator.guarantee))
     return found, [request for site in explainer.sites.values() for request in site.requests]
 
 

@@ -83,7 +83,7 @@ def _plan(connection: duckdb.DuckDBPyConnection, session: Session, text: str, ar
     if session.statement.scope.options.llm_prefetch == "off":
         return None
     try:
-        reading = parse_statement(connection, text, session.model_macros or ())
+        reading = parse_statement(connection, text, session.deployed)
         reading = reading and without_volatile_items(connection, reading)
         reason = ineligible_reason(connection, reading) if reading else None
         if reading and not reason:
@@ -164,7 +164,7 @@ class Prefetch:
             self._prefetch_in_batches(batches, sites)
             guarded = restrict_to_cache(flat.tree, batches.model_condition, flat)
         is_unguarded = guarded == numbered.tree and not self._ordered
-        self._runner.dry_run(tree_sql(self._connection, guarded), sites)
+        self._runner.dry_run(tree_sql(self._connection, guarded), sites, needs_proof=not is_unguarded)
         return Outcome.UNPROVEN if is_unguarded else Outcome.PROVEN
 
     def run_unrewritten(self) -> None:

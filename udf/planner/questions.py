@@ -88,7 +88,7 @@ async def resolve_question(
     files = session.database_files if schema.from_catalog else ()
     background = await asyncio.to_thread(read_background, question, schema, files)
     run, find = (session.run_query, session.find_cells) if schema.from_catalog else (None, None)
-    effort = Effort(background, question.votes, run, find, tuple(others))
+    effort = Effort(background, question.votes, run, find, tuple(others), question.min_confidence)
     return await generate_sql(question.request, schema, first.form, first.complete, effort=effort)
 
 

@@ -45,15 +45,15 @@ class Runner:
             self.session.answers = before
         return True
 
-    def dry_run(self, sql: str, sites: CallSites) -> None:
-        """Run until nothing is missing."""
+    def dry_run(self, sql: str, sites: CallSites, *, needs_proof: bool = True) -> None:
+        """Run until nothing is missing; without need of a proof, until all that the statement needs was sent."""
         dry_run, again = DryRun(self.session, sites), True
         try:
             while again:
                 self.session.answers = dry_run
                 self.execute(sql)
                 self.session.answers = CachedAnswers(self.session)
-                again = dry_run.finish_run()
+                again = dry_run.finish_run() and (needs_proof or not dry_run.has_noted_all)
         finally:
             dry_run.cancel()
 

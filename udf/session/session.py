@@ -74,8 +74,9 @@ class Session:
     # Whether DuckDB shows its own progress bar on this connection; None: unknown.
     duckdb_progress_enabled: bool | None = None
     duckdb_progress_silenced: bool = False
-    # The models that have a macro on this connection; None: unknown, so all macros must be created again.
-    model_macros: frozenset[str] | None = None
+    # The models that were deployed when the statement started, and those that have a macro on this connection.
+    deployed: frozenset[str] = frozenset()
+    model_macros: set[str] = field(default_factory=set)
 
     def require_catalog(self) -> Schema:
         """Return the connection's catalog as it was when the statement started.

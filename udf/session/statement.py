@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import textwrap
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
@@ -32,13 +33,14 @@ LOG = logging.getLogger("quackllm")
 Result = TypeVar("Result")
 
 POLL_SECONDS = 0.1  # How often a waiting function checks whether its statement was cancelled.
+MAX_QUESTION_SHOWN = 80
 PROGRESS_DELAY_SECONDS = 0.5  # Progress is shown only after this time.
 # DuckDB's message if the type of a typed function does not come from a constant.
 NOT_CONSTANT = 'The "structure" argument in function "json_transform" must be a constant'
 
 
 class FailedRowsWarning(UserWarning):
-    """Some requests of a statement got no complete answer; `error` in their rows has the reason."""
+    """Some requests of a statement got no complete answer, or SQL that may be wrong; `error` or `warnings` say why."""
 
 
 class Statement:
@@ -53,6 +55,8 @@ class Statement:
         self.scope = CallScope()
         self.failed: dict[Hashable, str] = {}
         self.warnings: dict[str, None] = {}
+        # By question: its text, and what speaks against its SQL.
+        self.doubtful: dict[Hashable, tuple[str, str]] = {}
         self.sql_results: dict[QuestionKey, Text2SqlResult] = {}
         # Model by name: the same from the first row to the last, even if another is deployed meanwhile.
         self.models: dict[str | None, ModelSpec] = {}
@@ -229,15 +233,25 @@ class Statement:
         if failure:
             self.failed[request] = failure.code
 
+    def note_doubt(self, question: Hashable, text: str, doubts: str) -> None:
+        """Count a question whose SQL may be wrong once, no matter how often its rows are evaluated."""
+        self.doubtful[question] = (text, doubts)
+
     def add_warning(self, text: str) -> None:
         """Add a text that is shown once, as a warning at the end of the statement."""
         self.warnings[text] = None
 
     def emit_warnings(self) -> None:
-        """Issue the collected warnings, and one warning that counts failed requests by code."""
+        """Issue the collected warnings, one for SQL that may be wrong, and one that counts failed requests by code."""
         texts, self.warnings = self.warnings, {}
         for text in texts:
             warn_at_caller(text, FailedRowsWarning)
+        doubtful, self.doubtful = list(self.doubtful.values()), {}
+        if doubtful:
+            (text, doubts), count = doubtful[0], len(doubtful)
+            what = f"the SQL of {count} questions may be wrong, first" if count > 1 else "the SQL may be wrong"
+            short = textwrap.shorten(text, MAX_QUESTION_SHOWN, placeholder=" …")
+            warn_at_caller(f"{what}: {short!r}: {doubts}. More: text2sql_detail('…')", FailedRowsWarning)
         counts, self.failed = Counter(self.failed.values()), {}
         if counts:
             codes = ", ".join(f"{count} × {code}" for code, count in counts.most_common())

@@ -20,7 +20,7 @@ from .prompts.find_cells import FindCells, with_cells
 from .prompts.formats import PromptFormat
 from .prompts.select_schema import select_schema
 from .prompts.value_matching import match_values, near_cells
-from .result import Text2SqlResult
+from .result import Text2SqlResult, decline_if_unsure
 from .schema.resolve import ResolvedSchema
 
 MAX_ALTERNATIVES = 5
@@ -37,6 +37,7 @@ class Effort:
         run: runs SQL under caps, to check its rows and to group votes; None: nothing is run.
         find_cells: finds cells in all rows of the database; None: the sampled values must do.
         others: further models; the draws go round all of them.
+        min_confidence: the question is declined if the answer is less sure than that.
         parts: what is done beside asking the model; see `draw.PARTS`.
     """
 
@@ -45,6 +46,7 @@ class Effort:
     run: RunQuery | None = None
     find_cells: FindCells | None = None
     others: tuple[SqlModel, ...] = ()
+    min_confidence: float = 0.0
     parts: frozenset[str] = PARTS
 
 
@@ -84,7 +86,8 @@ async def generate_sql(
     models = [SqlModel(form, complete), *effort.others]
     ballot, draws = await _vote(prepared, models, effort.votes)
     result = await asyncio.to_thread(_result, prepared, draws, ballot)
-    return replace(result, warnings=(*result.warnings, *effort.background.notes.warnings))
+    result = replace(result, warnings=(*result.warnings, *effort.background.notes.warnings))
+    return decline_if_unsure(result, effort.min_confidence, request.messages[:-1])
 
 
 def prepare(request: Request, schema: ResolvedSchema, effort: Effort = PLAIN) -> PreparedQuestion:

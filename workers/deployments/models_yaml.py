@@ -25,7 +25,8 @@ def read_models() -> dict[str, ModelSpec]:
         return {}
     import yaml  # Only those who deployed something wait for it.
 
-    entries: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text("utf-8")) or {}
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is six times as fast; not every build has it.
+    entries: dict[str, dict[str, Any]] = yaml.load(path.read_text("utf-8"), loader) or {}
     return {name: make_spec(name=name, **fields) for name, fields in entries.items()}
 
 
@@ -51,7 +52,8 @@ def _write_models(specs: dict[str, ModelSpec]) -> None:
     import yaml
 
     entries = {spec.name: _fields(spec) for spec in specs.values()}
-    text = yaml.safe_dump(entries, allow_unicode=True, sort_keys=False)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text = yaml.dump(entries, Dumper=dumper, allow_unicode=True, sort_keys=False)
     atomic_write_text(home_folder() / "models.yaml", text, mode=0o600)
 
 

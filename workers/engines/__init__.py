@@ -45,6 +45,19 @@ class StreamingEngine(Protocol):
 
 
 @runtime_checkable
+class BatchEngine(Protocol):
+    """An engine that can answer several requests in one call, in the time of one or little more.
+
+    A request that is streamed or has a time limit of its own is answered alone.
+    """
+
+    chat_batch: ClassVar[int]  # The most requests of one call.
+
+    async def answer_all(self, requests: Sequence[Request]) -> list[Response]:
+        """Return one answer a request, in order. Where it raises a `ProviderError`, each is answered alone."""
+
+
+@runtime_checkable
 class EmbeddingEngine(Protocol):
     """An engine that can turn texts into vectors."""
 

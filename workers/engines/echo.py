@@ -26,6 +26,7 @@ class EchoEngine:
 
     Settings: ClassVar[type[BaseModel]] = EchoSettings
     concurrency: ClassVar[int] = 256
+    chat_batch: ClassVar[int] = 256
     embed_batch: ClassVar[int] = 256
 
     def __init__(self, settings: EchoSettings) -> None:
@@ -36,11 +37,13 @@ class EchoEngine:
 
     async def answer(self, request: Request) -> Response:
         """Return the last message behind 'echo: '."""
+        return (await self.answer_all([request]))[0]
+
+    async def answer_all(self, requests: Sequence[Request]) -> list[Response]:
+        """Return the last message of each behind 'echo: '."""
         if self.settings.delay_seconds:
             await asyncio.sleep(self.settings.delay_seconds)
-        output = f"echo: {request.messages[-1].content}"
-        read = sum(len(message.content.split()) for message in request.messages)
-        return Response(output, usage=Usage(read, len(output.split())))
+        return [_echo(request) for request in requests]
 
     async def stream(self, request: Request) -> AsyncIterator[str | Response]:
         """Yield the answer line by line."""
@@ -55,3 +58,9 @@ class EchoEngine:
 
     async def close(self) -> None:
         """Nothing to free."""
+
+
+def _echo(request: Request) -> Response:
+    output = f"echo: {request.messages[-1].content}"
+    read = sum(len(message.content.split()) for message in request.messages)
+    return Response(output, usage=Usage(read, len(output.split())))

@@ -14,8 +14,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..engines import EmbeddingEngine, Engine, StreamingEngine
+from ..engines import BatchEngine, EmbeddingEngine, Engine, StreamingEngine
 from ..engines.provider_replies import checked_failure, checked_response, checked_vectors
+from ..engines.reply_errors import broken_reply_error
 from ..engines.reply_fields import ReasoningSplitter, parse_text, valid_text
 from ..errors import ProviderError, QuackLLMError, SetupError
 from ..log_events import log_event
@@ -94,6 +95,18 @@ class GuardedEngine:
         """
         with self._guard:
             return checked_response(await self.engine.answer(request))
+
+    async def answer_all(self, engine: BatchEngine, requests: Sequence[Request]) -> list[Response]:
+        """Answer several requests in one call.
+
+        Raises:
+            ProviderError, SetupError: the engine failed.
+        """
+        with self._guard:
+            given = await engine.answer_all(requests)
+            if not isinstance(given, Sequence) or len(given) != len(requests):
+                raise broken_reply_error(f"the engine answered {len(requests)} requests with another number of answers")
+            return [checked_response(response) for response in given]
 
     async def stream(self, engine: StreamingEngine, request: Request, on_chunk: Callable[[str], None]) -> Response:
         """Answer one request, and hand over the answer as it grows, without what was thought before it.

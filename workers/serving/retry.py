@@ -60,6 +60,11 @@ class RetryPolicy:
         """How long the service still asks for a pause, in seconds; 0 if it can be called."""
         return max(0.0, self._paused_until - monotonic())
 
+    @property
+    def has_rates(self) -> bool:
+        """Whether requests are counted: by the minute, or by their tokens."""
+        return bool(self._requests or self._tokens)
+
     def set_worker_count(self, workers: int) -> None:
         """Keep to the part of the rates that is left to one of so many workers."""
         if workers != self._workers:

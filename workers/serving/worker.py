@@ -11,11 +11,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..deployments.spec import ModelSpec
-from ..engines import EmbeddingEngine, StreamingEngine
+from ..engines import BatchEngine, EmbeddingEngine, StreamingEngine
 from ..errors import ProviderError, SetupError
 from ..log_events import log_answer
 from ..messages import Failure, Request, Response
-from ..metrics import RETRIES, WORKERS, count_answer, series
+from ..metrics import RETRIES, WORKERS, count_answers, series
 from .engine_guard import GuardedEngine
 from .retry import RetryPolicy
 
@@ -53,7 +53,8 @@ class Worker:
         self.model = spec.name
         self._taken = 0
         self._starting: asyncio.Task[None] | None = None
-        self._slots = asyncio.Semaphore(worker_concurrency(spec))
+        self._concurrency = worker_concurrency(spec)
+        self._slots = asyncio.Semaphore(self._concurrency)
         WORKERS.add(self)
 
     @property
@@ -117,12 +118,16 @@ class Worker:
                 task.cancel()
 
     def _jobs(self, requests: Sequence[Request]) -> list[tuple[list[int], list[Request]]]:
-        """Each chat request is a job of its own; texts to embed share calls."""
-        chats = [([index], [request]) for index, request in enumerate(requests) if request.kind == "chat"]
-        texts = [(index, request) for index, request in enumerate(requests) if request.kind == "embed"]
-        size = self.engine.embed_batch if isinstance(self.engine, EmbeddingEngine) else 1
-        shared = [([index for index, _ in part], [request for _, request in part]) for part in _batched(texts, size)]
-        return chats + shared
+        """Texts to embed share calls, and so do chat requests where the engine takes several; other requests do not."""
+        together = isinstance(self.engine, BatchEngine) and not self.retry.has_rates
+        alone, chats, texts = list[int](), list[int](), list[int]()
+        for index, request in enumerate(requests):
+            shared = chats if together and _can_be_shared(request) else alone
+            (texts if request.kind == "embed" else shared).append(index)
+        chat_size = min(self.engine.chat_batch, self._concurrency) if isinstance(self.engine, BatchEngine) else 1
+        text_size = self.engine.embed_batch if isinstance(self.engine, EmbeddingEngine) else 1
+        parts = [*_batched(alone, 1), *_batched(chats, chat_size), *_batched(texts, text_size)]
+        return [(part, [requests[index] for index in part]) for part in parts]
 
     async def _answer_job(
         self, indices: list[int], requests: list[Request], on_chunk: Callable[[IndexedChunk], None]
@@ -130,10 +135,12 @@ class Worker:
         async with self._slots:
             self.counts.under_way += len(requests)
             try:
-                if requests[0].kind == "chat":
-                    responses = [await self.answer_one(requests[0], lambda piece: on_chunk((indices[0], piece)))]
-                else:
+                if requests[0].kind == "embed":
                     responses = await self._embed(requests)
+                elif len(requests) > 1:
+                    responses = await self._answer_all(requests)
+                else:
+                    responses = [await self.answer_one(requests[0], lambda piece: on_chunk((indices[0], piece)))]
             finally:
                 self.counts.under_way -= len(requests)
         return list(zip(indices, responses, strict=True))
@@ -150,15 +157,30 @@ class Worker:
         """
         started = perf_counter()
         try:
-            if not request.messages or not (request.messages[-1].content.strip() or request.messages[-1].images):
+            if _is_empty(request):
                 raise ProviderError("the prompt is empty", code="empty_prompt")
             response = await self.retry.call(self._call_engine(request, on_chunk), request)
             await self.retry.charge_tokens(request, response.usage)
         except ProviderError as error:
             response = self._failed(error)
-        response = self._completed(response, perf_counter() - started)
+        (response,) = self._completed([response], perf_counter() - started)
         log_answer(request, response)
         return response
+
+    async def _answer_all(self, requests: list[Request]) -> list[Response]:
+        """Answer several chat requests in one call; where that fails, each alone, so that only its own row fails."""
+        engine, started = self.engine, perf_counter()
+        assert isinstance(engine, BatchEngine), "only its requests share a call"
+        try:
+            found = await self.retry.call(lambda _: self._guarded.answer_all(engine, requests), requests[0])
+        except ProviderError as error:
+            if not error.setup:
+                return [await self.answer_one(request) for request in requests]
+            found = [self._failed(error)]
+        responses = self._completed(found, (perf_counter() - started) / len(requests))
+        for request, response in zip(requests, responses, strict=True):
+            log_answer(request, response)
+        return responses
 
     def _call_engine(
         self, request: Request, on_chunk: Callable[[str], None]
@@ -200,8 +222,7 @@ class Worker:
                 # One bad text fails the whole call at the service; sent one by one, only its own row fails.
                 return [(await self._embed([request]))[0] for request in requests]
             responses = [self._failed(error)] * len(requests)
-        seconds = perf_counter() - started
-        return [self._completed(response, seconds) for response in responses]
+        return self._completed(responses, perf_counter() - started)
 
     def _failed(self, error: ProviderError) -> Response:
         """Turn a failure into the row's response, or stop the statement where no row can succeed."""
@@ -211,21 +232,17 @@ class Worker:
         failure = Failure(error.code, error.message, error.retryable, error.status)
         return Response(None, error=failure, finish_reason=error.finish_reason)
 
-    def _completed(self, response: Response, seconds: float) -> Response:
-        """Count the answer, and add what the engine does not know."""
-        error = None
-        if response.is_complete:
-            self.counts.answered += 1
-        else:
-            self.counts.failed += 1
-            error = response.error or Failure(
-                response.finish_reason, FAILURE_TEXTS.get(response.finish_reason, "no answer")
-            )
+    def _completed(self, found: Sequence[Response], seconds: float) -> list[Response]:
+        """Count answers of which each took so many seconds, and add what the engine does not know."""
+        model = self.spec.name
+        responses = [replace(each, model=model, error=_failure(each), seconds=seconds) for each in found]
+        answered = sum([response.is_complete for response in responses])
+        self.counts.answered += answered
+        self.counts.failed += len(responses) - answered
         series(RETRIES, self.model).inc(self.retry.retries - self.counts.retries)
         self.counts.retries = self.retry.retries
-        response = replace(response, model=self.spec.name, error=error, seconds=seconds)
-        count_answer(self.model, response)
-        return response
+        count_answers(self.model, responses)
+        return responses
 
 
 def worker_concurrency(spec: ModelSpec) -> int:
@@ -252,5 +269,23 @@ def _collect_ready(
     return finished, failed
 
 
-def _batched(items: list[tuple[int, Request]], size: int) -> list[list[tuple[int, Request]]]:
+def _is_empty(request: Request) -> bool:
+    last = request.messages[-1] if request.messages else None
+    return last is None or not (last.content.strip() or last.images)
+
+
+def _can_be_shared(request: Request) -> bool:
+    """Whether a request can be answered in one call with others: it has no piece or time limit of its own."""
+    return not (request.streamed or request.options.timeout_seconds or _is_empty(request))
+
+
+def _failure(response: Response) -> Failure | None:
+    """Return why an answer is not a whole one."""
+    if response.is_complete:
+        return None
+    reason = response.finish_reason
+    return response.error or Failure(reason, FAILURE_TEXTS.get(reason, "no answer"))
+
+
+def _batched(items: list[int], size: int) -> list[list[int]]:
     return [items[start : start + size] for start in range(0, len(items), size)]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 DETAIL_SQL = """
     SELECT text2sql_detail(
-        $question, schema := $schema, notes := $notes, examples := $examples, votes := $votes, model := $model
+        $question, schema := $schema, notes := $notes, examples := $examples, votes := $votes, model := $model,
+        min_confidence := $min_confidence
     ) AS detail
 """
 FIELDS = (
@@ -44,6 +45,9 @@ def text2sql(
     ] = None,
     examples: Annotated[int, typer.Option(min=0, help="How many verified examples the model is shown.")] = 0,
     votes: Annotated[int, typer.Option(min=1, help="How many answers are drawn at most; the largest group wins.")] = 1,
+    min_confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Give no SQL that is less sure than this, from 0 to 1.")
+    ] = None,
     show_prompt: Annotated[bool, typer.Option("--show-prompt", help="Print all that the model was sent.")] = False,
     model: DefaultModel = None,
     cluster: Cluster = None,
@@ -80,7 +84,13 @@ def text2sql(
         raise RequestError("--run needs rows", hint="type: --database shop.duckdb, or :sample")
     default = None if model and "," in model else model
     with open_database(database, model=default, cluster=resolve_cluster(cluster), read_only=True) as connection:
-        options = {"notes": notes, "examples": examples, "votes": votes, "model": model}
+        options = {
+            "notes": notes,
+            "examples": examples,
+            "votes": votes,
+            "model": model,
+            "min_confidence": min_confidence,
+        }
         detail = _generate(connection, question, schema, options)
         rows = _rows(connection, detail, max_rows) if run and detail["sql"] else None
     if show_prompt and not json:
@@ -148,9 +158,8 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
 
 def _show_doubts(detail: dict[str, Any]) -> None:
     """Print, beside the standard output, what speaks against the SQL and how sure it is."""
-    from ....udf.text2sql.result import is_unsure
+    from ....udf.text2sql.result import describe_doubts
     from ...terminal_output import stderr
 
-    if detail["warnings"] or is_unsure(detail["confidence"]):
-        sure = f"confidence {detail['confidence']:.0%}"
-        stderr.print("; ".join([sure, *detail["warnings"]]), style="yellow", markup=False, highlight=False)
+    if doubts := describe_doubts(detail["confidence"], detail["warnings"]):
+        stderr.print(doubts, style="yellow", markup=False, highlight=False)

@@ -9,7 +9,7 @@ from fastapi import Request as HttpRequest
 from pydantic import BaseModel, Field
 
 from ....udf.calls.prices import find_price
-from ....udf.text2sql.result import QuestionKey
+from ....udf.text2sql.result import MAX_VOTES, QuestionKey
 from ....workers.messages import Message, Request
 from ..admission import Admitted
 from ..error_styles import GatewayRoute
@@ -37,6 +37,7 @@ class QuestionBody(RequestModel):
     database: str
     model: str | None = None
     notes: str = Field("", max_length=MAX_QUESTION_CHARACTERS, description="what else the model should know")
+    votes: int = Field(1, ge=1, le=MAX_VOTES, description="how many answers are drawn at most; the largest group wins")
     history: list[Turn] = Field([], max_length=40, description="earlier questions and their SQL, for a follow-up")
 
 
@@ -47,7 +48,8 @@ async def answer_question(body: QuestionBody, context: Admitted, request: HttpRe
     target = QuestionTarget(context, await text2sql_model(context, body.model), opened, "", None)
     messages = [Message(turn.role, turn.content) for turn in body.history]
     question = Request((*messages, Message("user", body.question)))
-    detail = await target.answer(QuestionKey(question, notes=body.notes.strip() or None), store_mode(request))
+    key = QuestionKey(question, notes=body.notes.strip() or None, votes=body.votes)
+    detail = await target.answer(key, store_mode(request))
     return {
         "sql": detail.sql,
         "error": detail.error and {"code": detail.error.code, "message": detail.error.message},

@@ -215,6 +215,7 @@ async def _lines(statement: ConsoleStatement, body: StatementBody) -> AsyncItera
         while not work.done():  # The client has left; its calls are booked before its slot becomes free.
             statement.stop()
             await asyncio.shield(asyncio.wait({work}, timeout=POLL_SECONDS))
+        work.cancelled() or work.exception()  # asyncio would log that nobody read how a stopped statement ended.
 
 
 def _outcome(work: asyncio.Future[dict[str, Any]]) -> dict[str, Any]:

@@ -47,15 +47,29 @@ def test_xiyan_s_sample_body_is_answered_to_the_letter_and_said_to_be_unbound(se
     deploy("xiyansql", "saas/openai", infer_params=service.openai_params())
     sql = "SELECT second_industry, first_industry FROM bi.bi_industry_statistics WHERE statistics_year = '2024'"
     service.script([{"fault": "reply", "text": f"{sql}\n```"}])
-    assert asked(XIYAN_BODY) == {"sql": sql, "error": None, "bound": False}
+    reply = asked(XIYAN_BODY)
+    assert (reply["sql"], reply["error"], reply["bound"]) == (sql, None, False)
     (prompt,) = service.prompts()
     assert "【用户问题】\n统计2024年1月份的第二产值、第一产值、第三产值" in prompt
     assert "(third_industry:DECIMAL, 第三产业产值(单位:元))" in prompt
 
 
+def test_the_plain_reply_says_what_speaks_against_the_sql_and_declines_below_a_bound(service: StandIn) -> None:
+    deploy("writer", "saas/openai", infer_params=service.openai_params())
+    sql = "SELECT count(*) FROM singer"
+    service.script([{"fault": "reply", "text": f"-- confidence: 0.4\n-- warning: is a band a singer?\n{sql}"}] * 2)
+    question = {"question": "How many singers are there?", "db_schema": DDL}
+    reply = asked(question)
+    assert (reply["sql"], reply["warnings"]) == (sql, ["is a band a singer?"])
+    assert 0 < reply["confidence"] < 0.4
+    reply = asked({**question, "min_confidence": 0.5})
+    assert (reply["sql"], reply["error"]["code"], reply["bound"]) == (None, "unsure", False)
+
+
 def test_sound_ddl_is_bound_and_answered_in_the_dialect_that_is_wanted() -> None:
     question = {"question": "How many singers are there?", "db_schema": DDL}
-    assert asked(question) == {"sql": "SELECT COUNT(*) FROM singer", "error": None, "bound": True}
+    reply = asked(question)
+    assert (reply["sql"], reply["error"], reply["bound"]) == ("SELECT COUNT(*) FROM singer", None, True)
     assert asked({**question, "dialect": "MySQL"})["sql"] == "SELECT COUNT(*) FROM `singer`"
 
 

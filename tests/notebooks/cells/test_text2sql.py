@@ -97,6 +97,13 @@ def test_with_no_table_there_is_nothing_to_ask_about(notebook) -> None:
 
 
 @pytest.mark.usefixtures("chat_model")
+def test_a_bound_of_ones_own_declines(notebook, service: StandIn) -> None:
+    notebook.run_ok(SINGERS)
+    service.script([{"fault": "reply", "text": "-- confidence: 0.4\nSELECT count(*) FROM singer"}])
+    assert "too unsure" in notebook.panel("%ask --min_confidence 0.5 How many singers are there?")
+
+
+@pytest.mark.usefixtures("chat_model")
 def test_notes_votes_and_the_prompt_are_options_like_everywhere(notebook, service: StandIn) -> None:
     notebook.run_ok(SINGERS)
     service.script(says("SELECT name FROM singer WHERE age > 40") * 2)

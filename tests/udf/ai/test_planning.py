@@ -20,39 +20,58 @@ def connection(service: StandIn) -> Iterator[quackllm.Connection]:
         yield connection
 
 
-def test_native_conditions_come_first(connection: quackllm.Connection, service: StandIn) -> None:
-    rows = connection.execute("SELECT i FROM review WHERE ai_filter(body, 'is praise') AND i % 100 = 7").fetchall()
-    assert len(rows) == service.count() == 4
+CONDITIONS = {
+    "filter": ("ai_filter(body, 'is praise')", "yes"),
+    "match": ("ai_match(body, 'x', 'say the same')", "yes"),
+    "classify": ("ai_classify(body, ['good', 'bad']) = 'good'", "good"),
+    "choose": ("ai_choose(body, ['good', 'bad']) = 'good'", "good"),
+    "sentiment": ("ai_sentiment(body) = 'positive'", "positive"),
+    "labels": ("len(ai_labels(body, ['good', 'bad'])) = 1", '["good"]'),
+    "score": ("ai_score(body, 'praise') > 0.5", "0.9"),
+    "extract": ("ai_extract(body, {'age': 'INTEGER'}).age = 4", '{"age": 4}'),
+    "value": ("ai_value(body, 'INTEGER') = 4", '{"value": 4}'),
+    "complete": ("ai_complete(body) = 'fine'", "fine"),
+    "translate": ("ai_translate(body, 'French') = 'fine'", "fine"),
+    "mask": ("ai_mask(body, ['names']) = 'fine'", "fine"),
+    "fix_grammar": ("ai_fix_grammar(body) = 'fine'", "fine"),
+    "agg_list": ("ai_agg_list([body], 'How is it?') = 'fine'", "fine"),
+    "top": ("len(ai_top([body, 'x'], 1, 'praise')) = 1", '{"ranking": [1, 2]}'),
+}
+"""A condition of each function, and the answer with which it is true."""
 
 
-def test_a_limit_stops_early(connection: quackllm.Connection, service: StandIn) -> None:
-    statement = "SELECT i FROM review WHERE ai_filter(body, 'is praise') ORDER BY i LIMIT 5"
-    assert connection.execute(statement).fetchall() == [(i,) for i in range(5)]
-    assert service.count() == 10  # The first batch: twice as many rows as are wanted, and 8 at least.
-
-
-def test_equal_requests_are_one_call_and_none_the_next_time(connection: quackllm.Connection, service: StandIn) -> None:
-    for _ in range(2):
-        connection.execute("SELECT ai_filter('the same', 'is praise') FROM review").fetchall()
-        assert service.count() == 1
-
-
-def test_a_budget_stops_and_the_next_run_asks_the_rest(connection: quackllm.Connection, service: StandIn) -> None:
-    connection.execute("SET VARIABLE llm_max_calls = 100")
-    statement = "SELECT count(*) FROM review WHERE ai_filter(body, 'is praise')"
+@pytest.mark.parametrize("function", CONDITIONS)
+def test_calls_are_saved_counted_and_limited(function: str, connection: quackllm.Connection, service: StandIn) -> None:
+    condition, answer = CONDITIONS[function]
+    service.script([{"fault": "reply", "text": answer}])
+    # A native condition comes first.
+    assert connection.execute(f"SELECT i FROM review WHERE {condition} AND i % 100 = 7").fetchall() == [
+        (7,), (107,), (207,), (307,)
+    ]  # fmt: skip
+    assert service.count() == 4
+    # An estimate counts each request once, and sends none.
+    (found,) = quackllm.estimate(connection, f"SELECT count(*) FROM review WHERE {condition}")
+    assert (found.calls, found.known, found.to_ask, service.count()) == (400, 4, 396, 4)
+    # A LIMIT stops early: the first batch has twice as many rows as are wanted, of which row 7 is known.
+    first = f"SELECT i FROM review WHERE {condition} ORDER BY i LIMIT 5"
+    assert connection.execute(first).fetchall() == [(i,) for i in range(5)]
+    assert service.count() == 13
+    # A budget stops, and the next run sends the rest.
+    some = f"SELECT count(*) FROM review WHERE {condition} AND i BETWEEN 20 AND 29"
+    connection.execute("SET VARIABLE llm_max_calls = 3")
     with pytest.raises(BudgetError):
-        connection.execute(statement).fetchall()
-    assert service.count() == 100
+        connection.execute(some).fetchall()
+    assert service.count() == 16
     connection.execute("RESET VARIABLE llm_max_calls")
-    assert connection.execute(statement).fetchall() == [(400,)]
-    assert service.count() == 400
+    assert connection.execute(some).fetchall() == [(10,)]
+    # What was answered is never sent again.
+    connection.execute(first).fetchall()
+    assert service.count() == 23
 
 
-def test_an_estimate_counts_each_request_once(connection: quackllm.Connection, service: StandIn) -> None:
-    connection.execute("SELECT ai_filter(body, 'is praise') FROM review WHERE i < 30").fetchall()
-    (found,) = quackllm.estimate(connection, "SELECT ai_filter(body, 'is praise') FROM review")
-    assert (found.calls, found.known, found.to_ask) == (400, 30, 370)
-    assert service.count() == 30
+def test_equal_requests_are_one_call(connection: quackllm.Connection, service: StandIn) -> None:
+    connection.execute("SELECT ai_filter('the same', 'is praise') FROM review").fetchall()
+    assert service.count() == 1
 
 
 def test_a_table_and_a_join_ask_about_distinct_pairs(connection: quackllm.Connection, service: StandIn) -> None:

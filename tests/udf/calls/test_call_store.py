@@ -157,6 +157,15 @@ def test_who_has_nothing_under_way_holds_nobody_up(store: CallStore, tmp_path: P
     assert CallStore(tmp_path / "calls.sqlite").claim(keys("b"), "you") == {key("b")}
 
 
+@pytest.mark.parametrize("written", [False, True])
+def test_what_another_process_answered_since_the_look_up_is_not_sent_again(tmp_path: Path, written: bool):
+    mine, yours = (CallStore(tmp_path / "calls.sqlite", leases_written=written) for _ in range(2))
+    assert mine.get_many(keys("ab")) == {}
+    assert yours.claim(keys("a"), "you") == {key("a")}
+    yours.record([call("a")], "you")
+    assert mine.claim(keys("ab"), "me") == {key("b")}
+
+
 def test_leases_of_many_drivers_are_written(tmp_path: Path):
     store = CallStore(tmp_path / "calls.sqlite", leases_written=True)
     assert store.claim(keys("ab"), "one driver") == {*keys("ab")}

@@ -216,6 +216,8 @@ def test_nothing_is_said_when_nothing_failed(connection):
 class BrokenEngine(EchoEngine):
     """An engine with a mistake in it."""
 
+    chat_batch = 1
+
     async def answer(self, request: Request) -> Response:
         raise {"time": TimeoutError}.get(request.messages[-1].content, ZeroDivisionError)("a mistake in the engine")
 

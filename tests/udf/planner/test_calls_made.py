@@ -286,3 +286,16 @@ def test_a_macro_with_the_name_of_a_builtin_function_is_seen(connection, asked: 
     rows = connection.execute(sql).fetchall()
     assert len(rows) == 10
     assert all(row[0] for row in rows)
+
+
+def test_calls_that_depend_on_nothing_are_found_by_one_run_ahead(connection) -> None:
+    read: list[int] = []
+
+    def noted(number: int) -> int:
+        read.append(number)
+        return number
+
+    connection.create_function("noted", noted, ["BIGINT"], "BIGINT")
+    rows = connection.execute("SELECT orc(body || ' once').output FROM t WHERE noted(id) < 10").fetchall()
+    (in_all,) = connection.execute("SELECT count(*) FROM t").fetchone()
+    assert (len(rows), len(read)) == (10, 2 * in_all), "one run ahead, and the statement itself"

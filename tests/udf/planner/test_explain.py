@@ -53,6 +53,18 @@ def test_calls_of_the_same_step_do_not_wait_for_each_other(connection: quackllm.
     assert service.count() == 0
 
 
+def test_a_stated_accuracy_is_shown_and_may_save_calls(connection: quackllm.Connection, service: StandIn) -> None:
+    stated = "SELECT accuracy, recall, confidence, to_ask, at_most FROM ai_explain($$SELECT {} FROM review$$)"
+    connection.execute("SET VARIABLE llm_accuracy = 0.9")
+    calls = "ai_classify(body, ['a', 'b']), ai_filter(body, 'is praise', recall := 0.8, confidence := 0.99), "
+    assert connection.execute(stated.format(calls + "ai_score(body, 'joy')")).fetchall() == [
+        (0.9, None, 0.95, 40, True),
+        (None, 0.8, 0.99, 40, True),
+        (None, None, None, 40, False),
+    ]
+    assert service.count() == 0
+
+
 def test_the_prompts_are_shown_whole(connection: quackllm.Connection, service: StandIn) -> None:
     planned = planned_requests(connection, STATEMENT, most=2)
     assert service.count() == 0

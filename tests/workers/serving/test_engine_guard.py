@@ -32,6 +32,7 @@ class OddEngine(EchoEngine):
     """Does what `act` does."""
 
     Settings: ClassVar[type[BaseModel]] = OddSettings
+    chat_batch: ClassVar[int] = 1
     embed_batch: ClassVar[int] = 4
     act: ClassVar[Callable[[], Any]]
     start_act: ClassVar[Callable[[], Any]] = staticmethod(lambda: None)

@@ -12,6 +12,7 @@ from quackllm.workers.deployments.spec import ModelSpec, make_spec
 from quackllm.workers.engines.echo import EchoEngine
 from quackllm.workers.errors import ProviderError, SetupError
 from quackllm.workers.messages import Message, Request, Response
+from quackllm.workers.options import Options
 from quackllm.workers.serving.worker import Worker
 
 from support.installed_engines import InstallEngine
@@ -21,6 +22,7 @@ from support.virtual_time import run_in_virtual_time
 class ScriptedEngine(EchoEngine):
     """Does what the prompt says, e.g. `sleep 0.2`."""
 
+    chat_batch: ClassVar[int] = 1
     embed_batch: ClassVar[int] = 4
     calls: ClassVar[list[int]] = []
 
@@ -48,6 +50,23 @@ class ScriptedEngine(EchoEngine):
         if "bad" in texts:
             raise ProviderError("one of them is bad", code="400")
         return [[float(len(text))] for text in texts]
+
+
+class SharingEngine(ScriptedEngine):
+    """Answers three requests in one call, unless one of them is refused."""
+
+    chat_batch: ClassVar[int] = 3
+
+    async def answer_all(self, requests: Sequence[Request]) -> list[Response]:
+        self.calls.append(len(requests))
+        return [await self.answer(request) for request in requests]
+
+
+class ShortEngine(SharingEngine):
+    """Returns one answer too few."""
+
+    async def answer_all(self, requests: Sequence[Request]) -> list[Response]:
+        return (await super().answer_all(requests))[1:]
 
 
 @pytest.fixture
@@ -102,6 +121,34 @@ def test_texts_to_embed_share_calls_and_a_bad_one_fails_alone(spec: ModelSpec):
     assert answers[2].error is not None
     assert answers[2].error.code == "400"
     assert sorted(ScriptedEngine.calls) == [1, 1, 1, 1, 2, 4], "two shared calls, and the failed one again one by one"
+
+
+def test_requests_share_calls_and_a_bad_one_fails_alone(install_engine: InstallEngine):
+    ScriptedEngine.calls.clear()
+    install_engine("sharing", SharingEngine)
+    own_limit = replace(Request.of("x"), options=Options(timeout_seconds=5.0))
+    requests = [*texts("a", "b", "c", "d", "refuse", "e", " "), own_limit, replace(Request.of("y"), streamed=True)]
+    finished = answer(make_spec(name="actor", type="sharing"), requests)
+    answers = {index: found for batch in finished for index, found in batch if isinstance(found, Response)}
+    outputs = ["a", "b", "c", "d", None, "e", None, "x", "half done"]
+    assert [answers[index].output for index in range(9)] == outputs
+    assert [answers[index].finish_reason for index in (4, 6)] == ["filter", "error"]
+    assert ScriptedEngine.calls == [3, 3], "the last three, and those of the call that failed, are answered alone"
+
+
+def test_requests_share_no_call_where_they_are_counted(install_engine: InstallEngine):
+    ScriptedEngine.calls.clear()
+    install_engine("sharing", SharingEngine)
+    limits = {"limits.requests_per_minute": 6000}
+    answer(make_spec(name="actor", type="sharing", infer_params=limits), texts("a", "b", "c"))
+    assert ScriptedEngine.calls == []
+
+
+def test_no_row_gets_the_answer_of_another(install_engine: InstallEngine):
+    install_engine("short", ShortEngine)
+    finished = answer(make_spec(name="actor", type="short"), texts("a", "b", "c"))
+    answers = dict(one for batch in finished for one in batch)
+    assert [answers[index].output for index in range(3)] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(("prompt", "reason"), [("go on", "stop"), ("refuse", "error")])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 from ....workers.errors import GuardError
@@ -78,6 +79,22 @@ BOUNDS: dict[tuple[str, int], tuple[str, str]] = {
     **_distance("editdist3", 500),
     **_distance("damerau_levenshtein", 140),
 }
+# Aggregates whose value grows with the rows of a window's frame; DuckDB makes one for each of a chunk's rows.
+COLLECTING = frozenset(
+    {
+        *("list", "array_agg", "string_agg", "group_concat", "listagg", "histogram", "bitstring_agg", "lttb"),
+        *("json_group_array", "json_group_object", "variant_group_array", "variant_group_object", "approx_top_k"),
+    }
+)
+# Aggregates that DuckDB computes anew for each row if the frame moves; it does not look for an interrupt meanwhile.
+RECOMPUTED = frozenset({"mode", "mad", "entropy", "approx_quantile", "reservoir_quantile"})
+# Aggregates that collect at most N values, and the position of the argument N.
+TOP_N = {
+    **dict.fromkeys(("max", "min"), 2),
+    **dict.fromkeys(("max_by", "min_by", "argmax", "argmin", "arg_max", "arg_min"), 3),
+    **dict.fromkeys(("arg_max_nulls_last", "arg_min_nulls_last"), 3),
+}
+MAX_FRAME = 100  # Rows of a frame that these aggregates may read, and values that they may collect.
 FORMATS = ("printf", "format")
 FORMAT_WIDTH = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
 RANDOM = frozenset({"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid"})
@@ -115,6 +132,8 @@ class _Wrapper:
             return value
         if value.get("type") == "TABLE_FUNCTION":  # Rows come chunk by chunk.
             return value
+        if value.get("class") == "WINDOW":
+            _refuse_unbounded_window(value)
         if value.get("class") == "FUNCTION":
             return value if is_constant(value) else self._wrap_call(value, parameters, depth)
         if value.get("class") == "LAMBDA":
@@ -165,7 +184,7 @@ def _is_small(name: str, given: list[Tree]) -> bool:
 def _number(node: Tree) -> float:
     literal = node.get("literal") or {}
     is_number = node.get("class") == "CONSTANT" and literal.get("kind") in ("INTEGER", "NUMERIC")
-    return float(literal["text"]) if is_number else float("inf")
+    return float(literal["text"]) if is_number else inf
 
 
 def _refuse_unbounded(name: str, given: list[Tree], parameters: frozenset[str]) -> None:
@@ -180,6 +199,38 @@ def _refuse_unbounded(name: str, given: list[Tree], parameters: frozenset[str]) 
             raise GuardError(f"ask cannot run it: there is no limit on what {name} collects")
         if parameters and not _reads(given[0], parameters):
             raise GuardError(f"ask cannot run it: {name} goes through a whole list for each element of another")
+
+
+def _refuse_unbounded_window(window: Tree) -> None:
+    name = window["function_name"].lower()
+    is_recomputed = name in RECOMPUTED and not _is_whole_partition(window)
+    given = arguments(window)
+    top = given[TOP_N.get(name, len(given) + 1) - 1 :]
+    if (name in COLLECTING or is_recomputed or top) and min((_frame_rows(window), *map(_number, top))) > MAX_FRAME:
+        raise GuardError(
+            f"ask cannot run it: there is no limit on the rows that {name} reads for each row",
+            hint=f"bound it, for example: {name}(…) OVER (… ROWS BETWEEN 99 PRECEDING AND CURRENT ROW)",
+        )
+
+
+def _is_whole_partition(window: Tree) -> bool:
+    """Whether all rows of a partition have the same frame, so that DuckDB computes the aggregate once."""
+    ends_at_last = window["end"] == "UNBOUNDED_FOLLOWING" or (
+        window["end"] == "CURRENT_ROW_RANGE" and not window["orders"]
+    )
+    return window["start"] == "UNBOUNDED_PRECEDING" and ends_at_last
+
+
+def _frame_rows(window: Tree) -> float:
+    """Return the most rows that a frame may have."""
+    return _distance_in_rows(window, "start") + _distance_in_rows(window, "end") + 1
+
+
+def _distance_in_rows(window: Tree, end: str) -> float:
+    """Return how far from the current row an end of the frame is; infinity if it is not given in rows."""
+    if window[end] == "CURRENT_ROW_ROWS":
+        return 0
+    return _number(window[f"{end}_expr"]) if window[end] in ("EXPR_PRECEDING_ROWS", "EXPR_FOLLOWING_ROWS") else inf
 
 
 def _reads(node: Tree, parameters: frozenset[str]) -> bool:

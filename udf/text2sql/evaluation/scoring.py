@@ -26,6 +26,7 @@ OUTCOME_OF_CODE = {
     "memory": FAILED,
     "time": FAILED,
     "declined": DECLINED,
+    "unsure": DECLINED,
     "no_sql": NO_SQL,
 }
 SECONDS = 10.0

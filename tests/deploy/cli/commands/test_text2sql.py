@@ -75,6 +75,12 @@ def test_no_sql_is_exit_code_1_with_the_models_reason() -> None:
     assert (as_json.exit_code, json.loads(as_json.stdout)["error"]["code"]) == (1, "declined")
 
 
+def test_below_a_bound_of_ones_own_there_is_no_sql() -> None:
+    result = text2sql(QUESTION, "-d", ":sample", "--min-confidence", "1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "builtin_text2sql found no SQL (unsure)" in result.stderr
+
+
 def test_a_model_is_chosen_by_name() -> None:
     quackllm.deploy("parrot", "echo")
     found = json.loads(text2sql(QUESTION, "-d", ":sample", "--model", "parrot", "--json").stdout)

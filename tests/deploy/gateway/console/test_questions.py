@@ -45,6 +45,15 @@ def test_everything_that_was_sent_is_shown_with_its_cost(gateway: TestClient, se
     assert (again["sql"], again["calls"], again["money"]) == (right, 0, 0)
 
 
+def test_the_largest_group_of_votes_wins_and_each_vote_is_paid(gateway: TestClient, service: StandIn) -> None:
+    quackllm.deploy("chat", "saas/openai", infer_params=service.openai_params())
+    lonely, common = "SELECT count(*) FROM orders", "SELECT count(*) FROM customers"
+    service.script([{"fault": "reply", "text": lonely, "times": 1}, {"fault": "reply", "text": common}])
+    found = ask(gateway, "How many are there?", model="chat", votes=3)
+    assert (found["sql"], found["calls"], found["alternatives"]) == (common, 3, [lonely])
+    assert len(found["sent"]) == 3
+
+
 def test_a_follow_up_knows_the_question_before(gateway: TestClient, service: StandIn) -> None:
     quackllm.deploy("chat", "saas/openai", infer_params=service.openai_params())
     service.script([{"fault": "reply", "text": "SELECT name FROM customers WHERE city = 'Rome'"}])

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 from typing import Any
 
 import duckdb
 import pytest
 from fastapi.testclient import TestClient
+from quackllm.deploy.gateway.admission import RequestContext
 from quackllm.deploy.gateway.auth.api_keys import add_key
+from quackllm.deploy.gateway.auth.usage_ledger import NOTHING
 from quackllm.deploy.gateway.console.cells import json_cells
-from quackllm.deploy.gateway.console.in_sandbox import StatementModels, guarded, ready, run
+from quackllm.deploy.gateway.console.in_sandbox import StatementModels, guarded, ready, run, warm_up
 from quackllm.deploy.gateway.console.sql_functions import calls_models
+from quackllm.deploy.gateway.console.statements import ConsoleStatement, StatementBody, _lines
 from quackllm.deploy.gateway.databases.database import Rows
+from quackllm.deploy.gateway.settings import GatewaySettings
+from quackllm.deploy.gateway.state import Gateway
 from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.errors import DatabaseError, GuardError
 from quackllm.workers.home import home_folder
@@ -185,12 +192,28 @@ def test_progress_counts_what_is_to_come(gateway: TestClient, service: StandIn) 
     assert seen[-1]["progress"]["done"] == 8
 
 
+def test_a_stopped_statement_leaves_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    gateway = Gateway(GatewaySettings())
+
+    async def stop_at_the_first_line() -> None:
+        context = RequestContext(gateway, None)
+        statement = ConsoleStatement(context, await context.reserve(NOTHING), {}, None, Schema(), None)
+        lines = _lines(statement, StatementBody(sql="SELECT count(*) FROM range(10000000000)"))
+        await anext(lines)
+        await lines.aclose()
+
+    asyncio.run(stop_at_the_first_line())
+    gateway.close()
+    gc.collect()  # asyncio reports an error that nobody has read when the future is collected.
+    assert not caplog.records
+
+
 def test_a_call_in_a_sandbox_can_be_ended_from_outside() -> None:
     from threading import Timer
 
     from quackllm.workers.errors import SandboxLimitError
 
-    sandbox = Sandbox(processes=1)
+    sandbox = Sandbox(warm_up, processes=1)
     sandbox.call(ready)
 
     cancellation = Cancellation()

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import duckdb
 import pytest
-from quackllm.udf.text2sql.checks.bounded_sql import bounded
+from quackllm.udf.text2sql.checks.allowlist import is_allowed
+from quackllm.udf.text2sql.checks.bounded_sql import COLLECTING, TOP_N, bounded
 from quackllm.udf.text2sql.checks.guard import checked_statement
 from quackllm.udf.text2sql.checks.sql_tree import to_sql
 from quackllm.workers.errors import GuardError
@@ -31,6 +32,11 @@ SELECT repeat(repeat(name, n), n), name.repeat(n) FROM t
 SELECT repeat('x', row_number() OVER ()), repeat('x', (SELECT max(n) FROM t)) FROM t
 WITH a AS (SELECT repeat('x', n) AS r FROM t) SELECT r FROM a
 SELECT list_resize(l, n), bitstring('01', n::INTEGER) FROM t
+SELECT list(n) OVER (ORDER BY n ROWS BETWEEN 9 PRECEDING AND CURRENT ROW), sum(n) OVER (ORDER BY n) FROM t
+SELECT string_agg(name) OVER w FROM t WINDOW w AS (ORDER BY n ROWS BETWEEN 3 PRECEDING AND 3 FOLLOWING)
+SELECT max(n, 3) OVER (ORDER BY d), max(n) OVER (ORDER BY d), arg_max(name, n) OVER (), min_by(d, n, 2) OVER () FROM t
+SELECT mode(name) OVER (PARTITION BY n), median(n) OVER (ORDER BY d), count(DISTINCT n) OVER (ORDER BY d) FROM t
+SELECT mode(n) OVER (ORDER BY d ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), list(n) FROM t GROUP BY n, d
 """.strip().split("\n")
 TOO_LARGE = """
 SELECT repeat(name, n * 1000000) FROM t
@@ -53,6 +59,15 @@ SELECT printf('%1000000d', n) FROM t
 SELECT printf('%*d', n, n) FROM t
 SELECT format(name, n) FROM t
 SELECT repeat('x', (random() * 5)::INTEGER) FROM t
+SELECT list(n) OVER () FROM t
+SELECT string_agg(name, ',') OVER (PARTITION BY d) FROM t
+SELECT len(ARRAY_AGG(DISTINCT n) FILTER (n > 1) OVER w) FROM t WINDOW w AS (ORDER BY n)
+SELECT n FROM t QUALIFY len(list(n) OVER (ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) > 1
+SELECT json_group_array(n) OVER (ORDER BY n ROWS BETWEEN 999 PRECEDING AND CURRENT ROW) FROM t
+SELECT histogram(n) OVER (ORDER BY d RANGE BETWEEN INTERVAL 3 DAY PRECEDING AND CURRENT ROW) FROM t
+SELECT mode(n) OVER (ORDER BY d) FROM t
+SELECT max(n, 100000) OVER (ORDER BY d), max_by(name, n, n) OVER () FROM t
+SELECT * FROM (SELECT entropy(n) OVER (ORDER BY d GROUPS BETWEEN 3 PRECEDING AND 3 FOLLOWING) FROM t)
 """.strip().split("\n")
 
 
@@ -84,3 +99,31 @@ def test_a_row_whose_value_would_be_too_large_stops_it(connection: duckdb.DuckDB
 def test_what_nothing_bounds_is_refused(sql: str) -> None:
     with pytest.raises(GuardError, match="ask cannot run it"):
         bounded(checked_statement(sql)[1])
+
+
+ARGUMENTS = ("n", "n, 1000", "s", "s, n", "n, n", "n::DOUBLE, n::DOUBLE, 1000", "n, n, 1000", "v", "s, v")
+
+
+def test_every_aggregate_whose_value_grows_with_its_rows_is_known() -> None:
+    with duckdb.connect() as opened:
+        for rows in (100, 400):
+            columns = "range AS n, 'text ' || range AS s, range::VARIANT AS v"
+            opened.execute(f"CREATE TABLE of_{rows} AS SELECT {columns} FROM range({rows})")
+        types = "('aggregate', 'macro')"
+        names = opened.execute(f"SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type IN {types}")
+        growing = {name for (name,) in names.fetchall() if is_allowed(name) and _grows(opened, name)}
+    assert growing == COLLECTING | TOP_N.keys()
+
+
+def _grows(connection: duckdb.DuckDBPyConnection, aggregate: str) -> bool:
+    """Whether an aggregate over a window of 400 rows is much longer than one of 100."""
+
+    def length(arguments: str, rows: int) -> int:
+        call = f"{aggregate}({arguments}) OVER ()"
+        try:
+            lengths = connection.execute(f"SELECT strlen(({call})::VARCHAR) FROM of_{rows} LIMIT 1").fetchall()
+        except duckdb.Error:  # These are not its arguments.
+            return 0
+        return lengths[0][0] or 0
+
+    return any((long := length(each, 400)) and long > 3 * length(each, 100) > 0 for each in ARGUMENTS)

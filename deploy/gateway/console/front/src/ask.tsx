@@ -1,14 +1,15 @@
 // A question in words: its SQL, rows, chart, confidence, what was sent, and what it cost.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { GatewayError, get, post } from "./api";
-import type { Answer, Database, Turn } from "./api";
+import type { Answer, Database, Exchange, Turn } from "./api";
 import { Button, CopyButton, Empty, ErrorBox, Icon, Select, Spinner, useGrowing, useLoaded, useShell, wasStopped } from "./parts";
 import { SchemaBrowser, exampleQuestions } from "./schema";
 import { ColouredSql, SqlEditor } from "./sql_editor";
 import { StatementOutcome, costLine, useStatement } from "./statement";
 
-interface Asked { number: number; question: string; database: string; model: string | null; notes: string; history: Turn[]; text: string }
+interface Asked { number: number; question: string; database: string; model: string | null; votes: number; notes: string; history: Turn[]; text: string }
 
+const VOTES = [1, 3, 5, 9];
 let numbers = 0;
 
 export function AskPage() {
@@ -16,6 +17,7 @@ export function AskPage() {
   const [question, setQuestion] = useState("");
   const [database, setDatabase] = useState(session.databases[0] ?? "");
   const [model, setModel] = useState("");
+  const [votes, setVotes] = useState(1);
   const [notes, setNotes] = useState(() => sessionStorage.getItem("quackllm-notes") ?? "");
   const [notesOpen, setNotesOpen] = useState(notes !== "");
   const [asked, setAsked] = useState<Asked[]>([]);
@@ -34,7 +36,7 @@ export function AskPage() {
     const plain = text.trim();
     if (!plain) return field.current?.focus();
     const history = followsUp ? turns : [];
-    setAsked([{ number: ++numbers, question: plain, database: chosen, model: model || null, notes, history, text: plain }, ...asked]);
+    setAsked([{ number: ++numbers, question: plain, database: chosen, model: model || null, votes, notes, history, text: plain }, ...asked]);
     setQuestion("");
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -48,6 +50,8 @@ export function AskPage() {
     field.current?.focus();
   };
   const canWrite = session.models.filter((each) => each.name === "builtin_text2sql" || (each.chats && each.type !== "echo"));
+  // The built-in model answers the same each time; "automatic" is the only deployed model, if there is one.
+  const canVote = model ? model !== "builtin_text2sql" : session.models.filter((each) => !each.builtin).length === 1;
   return (
     <div class="page ask-page">
       <div class="column">
@@ -75,6 +79,10 @@ export function AskPage() {
             <Select label={say("database")} value={chosen} onChange={setDatabase} options={session.databases.map((name) => ({ value: name, label: name }))} />
             <Select label={say("model")} value={model} onChange={setModel}
               options={[{ value: "", label: say("automatic") }, ...canWrite.map((each) => ({ value: each.name, label: each.name }))]} />
+            {canVote && (
+              <Select label={say("votes")} title={say("votesHelp")} value={String(votes)} onChange={(value) => setVotes(Number(value))}
+                options={VOTES.map((most) => ({ value: String(most), label: String(most) }))} />
+            )}
             <button type="button" class="button quiet" aria-expanded={notesOpen} onClick={() => setNotesOpen(!notesOpen)}>
               <Icon name="plus" />
               {say("notesShort")}
@@ -152,8 +160,8 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
     const own = (stopper.current = new AbortController());
     setError(null);
     setStopped(false);
-    const { question, database, model, notes, history } = asked;
-    post<Answer>("/console/question", { question, database, model, notes, history }, own.signal).then(
+    const { question, database, model, votes, notes, history } = asked;
+    post<Answer>("/console/question", { question, database, model, votes, notes, history }, own.signal).then(
       (found) => {
         setAnswer(found);
         if (found.sql === null) return;
@@ -249,6 +257,11 @@ function Confidence({ answer }: { answer: Answer }) {
   );
 }
 
+/** Whether two calls sent the same, as votes do. */
+function sameMessages(one: Exchange, other: Exchange | undefined): boolean {
+  return JSON.stringify(one.messages) === JSON.stringify(other?.messages);
+}
+
 function AnswerFoot({ answer }: { answer: Answer }) {
   const { say } = useShell();
   const cost = answer.calls
@@ -265,7 +278,7 @@ function AnswerFoot({ answer }: { answer: Answer }) {
         {answer.sent.map((exchange, place) => (
           <section key={place} class="exchange">
             {answer.sent.length > 1 && <h3>{say("attempt", place + 1)}</h3>}
-            {exchange.messages.map((message, number) => (
+            {sameMessages(exchange, answer.sent[place - 1]) ? <p class="muted">{say("sameMessages")}</p> : exchange.messages.map((message, number) => (
               <div key={number} class="sent-message">
                 <span class="role">{say(message.role === "system" ? "system" : message.role === "user" ? "user" : "assistant")}</span>
                 <pre tabIndex={0}>{message.content}</pre>

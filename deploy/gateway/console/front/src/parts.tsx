@@ -84,11 +84,12 @@ interface SelectProps {
   options: { value: string; label: string }[];
   onChange: (value: string) => void;
   hideLabel?: boolean;
+  title?: string;
 }
 
-export function Select({ label, value, options, onChange, hideLabel }: SelectProps) {
+export function Select({ label, value, options, onChange, hideLabel, title }: SelectProps) {
   return (
-    <label class="select">
+    <label class="select" title={title}>
       <span class={hideLabel ? "hidden-text" : "select-label"}>{label}</span>
       <select value={value} aria-label={label} onChange={(event) => onChange(event.currentTarget.value)}>
         {options.map((option) => (

@@ -39,6 +39,11 @@ const WORDS = {
   noDatabase: ["No database", "不用数据库"],
   model: ["Model", "模型"],
   automatic: ["Automatic", "自动"],
+  votes: ["Votes", "投票"],
+  votesHelp: [
+    "How many answers the model gives at most. The largest group of answers with the same rows wins; each answer costs a call.",
+    "模型最多回答几次。结果行相同、数量最多的一组回答获胜；每次回答都是一次调用。",
+  ],
   askTitle: ["Ask your data", "向数据提问"],
   askLead: [
     "Write a question in your own words. You see the SQL before you trust the answer.",
@@ -105,6 +110,7 @@ const WORDS = {
   revert: ["Undo my changes", "撤销修改"],
   statement: ["SQL statement", "SQL 语句"],
   sent: ["What was sent to the model", "发送给模型的内容"],
+  sameMessages: ["The same messages again.", "消息与上一次相同。"],
   attempt: ["Attempt {0}", "第 {0} 次"],
   cachedNote: ["from the call store, at no cost", "来自调用缓存，免费"],
   system: ["System", "系统"],
@@ -183,7 +189,7 @@ const WORDS = {
   answered: ["Answered", "已回答"],
   failed: ["Failed", "失败"],
   restarts: ["restarts {0}", "重启 {0} 次"],
-  runsIn: ["runs in {0}", "运行于 {0}"],
+  runsIn: ["runs in {0}", "位置：{0}"],
   thisProcess: ["this process", "网关进程"],
   deployLine: ["The line that deploys it", "部署它的命令"],
   deployFirst: ["Deploy your first model", "部署第一个模型"],
