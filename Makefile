@@ -55,7 +55,7 @@ format: .venv/.dev ## fix what ruff can fix, and format the code
 	.venv/bin/ruff format .
 
 bench: .venv/.dev ## run the benchmarks whose results the documentation states
-	@for name in semantic aggregate throughput http_calls overhead memory startup growth quantised on_vllm gateway; do \
+	@for name in shapes idioms semantic aggregate throughput http_calls overhead memory startup growth quantised on_vllm gateway; do \
 		echo "== benchmarks/$$name.py"; .venv/bin/python benchmarks/$$name.py || exit 1; done
 
 release: .venv/.release ## build and check the wheel and the sdist of the version in pyproject.toml

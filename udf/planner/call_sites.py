@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -23,6 +23,8 @@ from .tree import Node, constant, function, walk
 
 Sites = frozenset[int]
 NO_SITES: Sites = frozenset()
+Likeness = tuple[int, str]
+"""The number of a SELECT, and how a call in it is written."""
 MODE_VARIABLE = "llm_store"
 QUESTION_PARAMETERS = ("question", "schema", "model", "notes", "examples", "votes", "min_confidence")
 FUNCTIONS = {
@@ -58,16 +60,16 @@ class CallSites:
 def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites]:
     """Return the SELECT with each call carrying the number of its site, and the sites.
 
-    Calls that are written alike are one site: GROUP BY must find its expression in the list.
+    Calls of one SELECT that are written alike are one site: GROUP BY must find its expression in the list.
 
     Args:
         reading: the statement.
         number: the session's, which the functions behind the macros take.
     """
     rewritten = deepcopy(reading.tree)
-    numbers = {likeness: site for site, likeness in enumerate(_alike(reading), 1)}
-    for call in [node for node in walk(rewritten) if reading.is_call(node)]:
-        call["quackllm_site"] = numbers[_likeness(call)]
+    numbers: dict[Likeness, int] = {}
+    for likeness, call in list(_likenesses(rewritten, reading)):
+        call["quackllm_site"] = numbers.setdefault(likeness, len(numbers) + 1)
     sites = _Reader().read(rewritten, numbers.values())
     for call in [node for node in walk(rewritten) if "quackllm_site" in node]:
         if call["function_name"].lower() in AI_FUNCTIONS:  # It may make a second call, depending on its first answer.
@@ -79,32 +81,55 @@ def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites
 
 def site_calls(reading: ModelQuery) -> dict[int, Node]:
     """Return the call of each numbered site, as the statement has it."""
-    return dict(enumerate(_alike(reading).values(), 1))
+    alike: dict[Likeness, Node] = {}
+    for likeness, call in _likenesses(reading.tree, reading):
+        alike.setdefault(likeness, call)
+    return dict(enumerate(alike.values(), 1))
 
 
 def sites_within(part: Node, reading: ModelQuery) -> Sites:
     """Return the numbers of the call sites in a part of the statement."""
-    numbers = {likeness: site for site, likeness in enumerate(_alike(reading), 1)}
-    return frozenset(numbers[_likeness(call)] for call in walk(part) if reading.is_call(call))
+    calls = {_written_alike(call) for _, call in _likenesses(part, reading)}
+    return frozenset(site for site, call in site_calls(reading).items() if _written_alike(call) in calls)
 
 
-def _alike(reading: ModelQuery) -> dict[str, Node]:
-    """Return the first of the calls that are written alike, for each likeness, in the order of the statement."""
-    alike: dict[str, Node] = {}
-    for call in [node for node in walk(reading.tree) if reading.is_call(node)]:
-        alike.setdefault(_likeness(call), call)
-    return alike
+def restrict_to_cache(tree: Node, part: Node, reading: ModelQuery) -> Node:
+    """Return the tree with the numbered calls of a part of it, wherever they stand, answering from the cache only."""
+    restricted = deepcopy(tree)
+    sites = {_mark(call)["literal"]["text"] for call in walk(part) if reading.is_call(call)}
+    for mark in [_mark(call) for call in walk(restricted) if reading.is_call(call)]:
+        if mark["literal"]["text"] in sites:
+            mark.update(constant(f"{SITE_MARK}{CACHE_ONLY}"))
+    return restricted
 
 
-def restrict_to_cache(call: Node) -> None:
-    """Let a numbered call answer from the cache only."""
+def _mark(call: Node) -> Node:
+    """Return the constant that holds the number of a call's site."""
     index = -1 if call["function_name"].lower() in AI_FUNCTIONS else -2
-    mode = call["arguments"][index]["expression"]
-    mode["arguments"][-1]["expression"] = constant(f"{SITE_MARK}{CACHE_ONLY}")
+    mark: Node = call["arguments"][index]["expression"]["arguments"][-1]["expression"]
+    return mark
 
 
-def _likeness(call: Node) -> str:
-    """Return a text that calls with the same meaning share, whether or not they name the table of a column."""
+def _likenesses(tree: Any, reading: ModelQuery) -> Iterator[tuple[Likeness, Node]]:
+    """Yield each call, each before those inside of it, with what calls of the same meaning in its SELECT share."""
+    count = 0
+
+    def calls(part: Any, select: int) -> Iterator[tuple[Likeness, Node]]:
+        nonlocal count
+        if isinstance(part, dict):
+            if part.get("type") == "SELECT_NODE":
+                count = select = count + 1
+            if reading.is_call(part):
+                yield (select, _written_alike(part)), part
+        for inner in part.values() if isinstance(part, dict) else part:
+            if isinstance(inner, (dict, list)):
+                yield from calls(inner, select)
+
+    yield from calls(tree, 0)
+
+
+def _written_alike(call: Node) -> str:
+    """Return a text that calls share which are written alike, whether or not they name the table of a column."""
 
     def plain(tree: Any) -> Any:
         if isinstance(tree, list):

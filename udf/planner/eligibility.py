@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -11,6 +12,8 @@ import duckdb
 from ..raw_sql import execute_raw
 from .builtin_functions import builtin_functions
 from .parse import OUR_PREFIXES, ModelQuery
+from .predicates import contains_call, references_any
+from .tree import Node, constant, is_function, modifier, tree_sql, walk
 
 SELF_CHANGING = frozenset({
     "llm_calls", "llm_usage", "llm_models", "llm_forget", "ai_accuracy", "current_query", "current_query_id", "error",
@@ -46,6 +49,38 @@ def ineligible_reason(connection: duckdb.DuckDBPyConnection, reading: ModelQuery
     if reading.target and _exists(connection, reading.target):
         return f"{reading.target} exists"
     return None
+
+
+def without_volatile_items(connection: duckdb.DuckDBPyConnection, reading: ModelQuery) -> ModelQuery:
+    """Return the statement without those of its result's columns that are another value each time, such as random().
+
+    Only a column that nothing else in the statement reads, and that calls no model.
+    """
+    volatile, select = builtin_functions(connection).volatile, reading.tree
+    if volatile.isdisjoint(CALLED.findall(reading.text.lower())) or not _has_free_items(select):
+        return reading
+    others = {key: value for key, value in select.items() if key != "select_list"}
+    items = []
+    for item in select["select_list"]:
+        rest = [others, *(each for each in select["select_list"] if each is not item)]
+        is_free = (
+            any(is_function(node) and node["function_name"].lower() in volatile for node in walk(item))
+            and reading.is_row_by_row(item)
+            and not contains_call(item, reading.is_call)
+            and not any(node.get("class") in ("PARAMETER", "SUBQUERY") for node in walk(item))
+            and not references_any(rest, frozenset({item["alias"].lower()}))
+        )
+        items.append({**constant(None), "alias": item["alias"]} if is_free else item)
+    tree = {**select, "select_list": items}
+    return reading if items == select["select_list"] else replace(reading, tree=tree, text=tree_sql(connection, tree))
+
+
+def _has_free_items(select: Node) -> bool:
+    """Whether no row of a SELECT depends on the values of its list, unless by name."""
+    if select["type"] != "SELECT_NODE" or modifier(select, "DISTINCT") or select["group_expressions"]:
+        return False
+    order = modifier(select, "ORDER")
+    return all(each["expression"]["class"] not in ("CONSTANT", "STAR") for each in (order["orders"] if order else []))
 
 
 def unrepeatable_source(connection: duckdb.DuckDBPyConnection, sql: str, values: Any) -> str | None:

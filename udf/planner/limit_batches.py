@@ -11,7 +11,7 @@ from .guards import find_joins, guard_where_and_joins
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
 from .standalone import dropped_parameters
-from .tree import Node, constant, is_function, modifier, walk
+from .tree import Node, case_when, comparison, constant, is_function, modifier, row_number, walk
 
 FIRST = 8
 """Rows of the smallest first batch."""
@@ -38,21 +38,31 @@ class LimitBatches:
     Args:
         row_limit: how many rows its LIMIT and OFFSET reach.
         model_condition, native: the conditions that call a model, and the SELECT with only the others.
+        is_distinct: whether it counts rows that are not equal.
     """
 
     row_limit: int
     model_condition: Node
     native: Node
     size: int
+    is_distinct: bool = False
 
     def batch(self) -> Node:
         """Return a SELECT that calls the model for the first rows."""
-        batch = deepcopy(self.native)
-        batch["modifiers"] = [each for each in batch["modifiers"] if each["type"] != "LIMIT_MODIFIER"]
-        size = {"limit": constant(self.size), "offset": None, "limit_type": "ROW_COUNT"}
-        batch["modifiers"].append({"type": "LIMIT_MODIFIER", **size})
-        batch["select_list"].append({**deepcopy(self.model_condition), "alias": PASSED_COLUMN})
+        batch, passed = deepcopy(self.native), deepcopy(self.model_condition)
+        if order := modifier(batch, "ORDER"):  # DuckDB would call the model for all rows, and then sort them.
+            passed = case_when(comparison("LESSTHANOREQUALTO", row_number(order), constant(self.size)), passed)
+        batch["modifiers"] = [each for each in batch["modifiers"] if each["type"] == "ORDER_MODIFIER"]
+        batch["modifiers"].append(limit_clause(self.size))
+        batch["select_list"].append({**passed, "alias": PASSED_COLUMN})
         return batch
+
+    def count_passed(self, batch_sql: str) -> str:
+        """Return a SELECT of how many rows a batch has, and how many of them pass."""
+        if self.is_distinct:
+            passed = f"FROM (SELECT DISTINCT * FROM ({batch_sql}) WHERE {PASSED_COLUMN})"
+            return f"SELECT (SELECT count(*) FROM ({batch_sql})), (SELECT count(*) {passed})"
+        return f"SELECT count(*), count(*) FILTER (WHERE {PASSED_COLUMN}) FROM ({batch_sql})"
 
     def is_satisfied(self, rows: int, passed: int) -> bool:
         """Return whether the wave reached far enough; if not, the next is larger."""
@@ -71,13 +81,19 @@ def limit_batches(reading: ModelQuery, arguments: Any) -> LimitBatches | None:
         arguments: its parameters' values: LIMIT may be one.
     """
     select = reading.tree
-    if select["type"] != "SELECT_NODE" or any(select[name] for name in CHANGES_ROWS) or modifier(select, "DISTINCT"):
+    if select["type"] != "SELECT_NODE" or any(select[name] for name in CHANGES_ROWS):
         return None
+    distinct = modifier(select, "DISTINCT")
     row_limit = _row_limit(modifier(select, "LIMIT"), arguments)
     named = call_aliases(select, reading.is_call)
     if not row_limit or not select["where_clause"] or not _in_native_order(select, reading, named):
         return None
     if not reading.is_row_by_row(select["select_list"]):
+        return None
+    # A missing answer would be a NULL in the result, one value more than there is.
+    if distinct and (
+        distinct["distinct_on_targets"] or not all(_is_native(item, reading, named) for item in select["select_list"])
+    ):
         return None
     native = deepcopy(select)
     guard_where_and_joins(native, named, reading)
@@ -89,10 +105,10 @@ def limit_batches(reading: ModelQuery, arguments: Any) -> LimitBatches | None:
     native["where_clause"] = conjunction(native_conditions) if native_conditions else None
     native["select_list"] = [item for item in native["select_list"] if _is_native(item, reading, named)]
     native["select_list"] += dropped_parameters(select, [{**native, "modifiers": []}, model_conditions])
-    return LimitBatches(row_limit, conjunction(model_conditions), native, max(FIRST, 2 * row_limit))
+    return LimitBatches(row_limit, conjunction(model_conditions), native, max(FIRST, 2 * row_limit), bool(distinct))
 
 
-def _is_native(part: Node, reading: ModelQuery, named: frozenset[str]) -> bool:
+def _is_native(part: Any, reading: ModelQuery, named: frozenset[str]) -> bool:
     return not contains_call(part, reading.is_call) and not references_any(part, named)
 
 
@@ -100,13 +116,18 @@ def _row_limit(limit: Node | None, arguments: Any) -> int | None:
     """Return how many rows LIMIT and OFFSET reach; None where that is no plain number."""
     if limit is None or limit["limit_type"] != "ROW_COUNT":
         return None
-    count, offset = _number(limit["limit"], arguments), _number(limit["offset"], arguments)
+    count, offset = (integer_value(limit[part], arguments) if limit[part] else 0 for part in ("limit", "offset"))
     return None if count is None or offset is None else count and count + offset
 
 
-def _number(clause: Node | None, arguments: Any) -> int | None:
-    if clause is None:
-        return 0
+def limit_clause(rows: int) -> Node:
+    """Return LIMIT."""
+    limit = {"limit": constant(rows), "offset": None, "limit_type": "ROW_COUNT"}
+    return {"type": "LIMIT_MODIFIER", **limit}
+
+
+def integer_value(clause: Node, arguments: Any) -> int | None:
+    """Return the number that a clause is, or the parameter in it; None where that is no plain number."""
     if clause["class"] == "PARAMETER":
         value = _argument(clause["identifier"], arguments)
         return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
@@ -139,8 +160,3 @@ def takes_null(node: Node) -> bool:
     if is_function(node):
         return node["function_name"].lower() in NULL_TOLERANT_FUNCTIONS
     return node.get("type") in NULL_TOLERANT_TYPES
-
-
-def count_passed(batch_sql: str) -> str:
-    """Return a SELECT of how many rows a batch has, and how many of them pass."""
-    return f"SELECT count(*), count(*) FILTER (WHERE {PASSED_COLUMN}) FROM ({batch_sql})"

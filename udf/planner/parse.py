@@ -86,7 +86,7 @@ def parse_statement(
     statement = executed_statement(sql)
     tokens = tokenize(statement)
     calls = _count_calls(tokens, names)
-    if not calls:
+    if not calls or _defines(tokens):
         return None
     text = row_query(statement, tokens)
     if text is None or calls != _count_calls(tokenize(text), names):
@@ -102,11 +102,18 @@ def parse_statement(
     return reading if reading.calls() else None
 
 
+def _defines(tokens: Sequence[Token]) -> bool:
+    """Whether the statement makes something that calls a model only when it is used: a view, a macro."""
+    makes = {token.token_type for token in tokens[:5]}
+    return tokens[0].token_type is TokenType.CREATE and TokenType.TABLE not in makes
+
+
 def _target(tokens: Sequence[Token]) -> str | None:
-    """Return the table that CREATE TABLE AS makes; the name stands before the first AS."""
+    """Return the table that CREATE TABLE AS makes; the name stands before its columns and AS."""
     if tokens[0].token_type is not TokenType.CREATE or any(token.text.upper() == "REPLACE" for token in tokens[:3]):
         return None
-    start = next((index for index, token in flat(tokens) if token.token_type is TokenType.ALIAS), 1)
+    behind = (TokenType.ALIAS, TokenType.L_PAREN)
+    start = next((index for index, token in flat(tokens) if token.token_type in behind), 1)
     return tokens[start - 1].text
 
 

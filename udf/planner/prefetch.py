@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import replace
 from enum import Enum
 from typing import Any
@@ -15,10 +14,11 @@ from ..raw_sql import execute_raw
 from ..session.session import Session
 from .call_sites import NUMBERED_FUNCTIONS, CallSites, number_call_sites, restrict_to_cache
 from .condition_order import OrderedWhere, order_conditions, orderable
-from .eligibility import ineligible_reason, unrepeatable_source
+from .early_stop import early_stops
+from .eligibility import ineligible_reason, unrepeatable_source, without_volatile_items
 from .flatten import flatten
-from .guards import add_guards, find_joins
-from .limit_batches import LimitBatches, count_passed, limit_batches, takes_null
+from .guards import add_guards
+from .limit_batches import LimitBatches, limit_batches, takes_null
 from .modes import CachedAnswers, LiveAnswers
 from .parse import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
@@ -84,6 +84,7 @@ def _plan(connection: duckdb.DuckDBPyConnection, session: Session, text: str, ar
         return None
     try:
         reading = parse_statement(connection, text, session.deployed)
+        reading = reading and without_volatile_items(connection, reading)
         reason = ineligible_reason(connection, reading) if reading else None
         if reading and not reason:
             return Prefetch(connection, session, reading, arguments)
@@ -113,6 +114,7 @@ class Prefetch:
         self._connection, self._session, self._arguments = connection, session, arguments
         self._runner = Runner(connection, session, arguments)
         self._ordered: list[OrderedWhere] = []
+        self._early_stops: list[int] = []
         self._planned = self.reading = reading
         self._is_faithful = False
 
@@ -121,7 +123,15 @@ class Prefetch:
         try:
             self._is_faithful = is_faithful(self._connection, self.reading.tree)
             if self._is_faithful:
-                self._planned, self._ordered = orderable(self.reading, self._runner)
+                self._early_stops = [
+                    place
+                    for place, rows in early_stops(self.reading, self._arguments)
+                    if (alone := replace(self.reading, tree=rows))
+                    and limit_batches(flatten(alone), self._arguments)
+                    and self._runner.binds(alone)
+                ]
+                if not self._early_stops:
+                    self._planned, self._ordered = orderable(self.reading, self._runner)
         except (duckdb.Error, RecursionError):  # DuckDB cannot write it, or it is nested too deeply.
             self._is_faithful = False
 
@@ -148,10 +158,11 @@ class Prefetch:
             order_conditions(ordered, self._runner)
         tree, sites = number_call_sites(self._planned, self._session.number)
         numbered = replace(self._planned, tree=tree, names=NUMBERED_FUNCTIONS)
-        guarded, flat = add_guards(numbered), flatten(numbered)
+        stopped = self._stop_early(numbered, sites)
+        guarded, flat = add_guards(stopped), flatten(stopped)
         if (batches := limit_batches(flat, self._arguments)) is not None:
             self._prefetch_in_batches(batches, sites)
-            guarded = _behind_batches(flat)
+            guarded = restrict_to_cache(flat.tree, batches.model_condition, flat)
         is_unguarded = guarded == numbered.tree and not self._ordered
         self._runner.dry_run(tree_sql(self._connection, guarded), sites, needs_proof=not is_unguarded)
         return Outcome.UNPROVEN if is_unguarded else Outcome.PROVEN
@@ -165,22 +176,24 @@ class Prefetch:
             self._runner.dry_run(reading.text, CallSites())
         self._session.answers = LiveAnswers(self._session)
 
+    def _stop_early(self, numbered: ModelQuery, sites: CallSites) -> ModelQuery:
+        """Call models for the rows that decide the SELECTs inside; return the statement that calls none for others."""
+        for place in self._early_stops:
+            rows = dict(early_stops(numbered, self._arguments))[place]
+            batches = limit_batches(flatten(replace(numbered, tree=rows)), self._arguments)
+            if batches is not None:
+                self._prefetch_in_batches(batches, sites)
+                tree = restrict_to_cache(numbered.tree, batches.model_condition, numbered)
+                numbered = replace(numbered, tree=tree)
+        return numbered
+
     def _prefetch_in_batches(self, batches: LimitBatches, sites: CallSites) -> None:
         while True:
             sql = tree_sql(self._connection, batches.batch())
             self._runner.dry_run(sql, sites)
-            ((rows, passed),) = self._runner.rows(count_passed(sql))
+            ((rows, passed),) = self._runner.rows(batches.count_passed(sql))
             if batches.is_satisfied(rows, passed):
                 return
-
-
-def _behind_batches(numbered: ModelQuery) -> Node:
-    """Return the SELECT without the predicates that call a model, to find the calls of its result."""
-    tree = deepcopy(numbered.tree)
-    conditions = [tree["where_clause"], *(join["condition"] for join in find_joins(tree["from_table"]))]
-    for call in [node for node in walk(conditions) if numbered.is_call(node)]:
-        restrict_to_cache(call)
-    return tree
 
 
 def _only_loses_rows(select: Node, reading: ModelQuery) -> bool:

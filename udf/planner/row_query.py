@@ -84,8 +84,7 @@ def _created(tokens: Sequence[Token]) -> Sequence[Token]:
     if not any(token.token_type is TokenType.TABLE for token in tokens[:5]):
         return ()
     start = next((index for index, token in flat(tokens) if token.token_type is TokenType.ALIAS), len(tokens))
-    # With IF NOT EXISTS the SELECT may not run at all.
-    return () if any(token.text.upper() == "EXISTS" for token in tokens[:start]) else tokens[start + 1 :]
+    return tokens[start + 1 :]
 
 
 def _inserted(tokens: Sequence[Token]) -> Sequence[Token]:

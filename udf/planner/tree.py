@@ -144,3 +144,15 @@ def case_when(condition: Node, result: Node) -> Node:
     """Return `CASE WHEN condition THEN result END`."""
     checks = [{"when_expr": condition, "then_expr": result}]
     return {"class": "CASE", "type": "CASE_EXPR", "alias": "", "case_checks": checks, "else_expr": constant(None)}
+
+
+def row_number(order: Node) -> Node:
+    """Return `row_number() OVER (ORDER BY …)`, with the terms of an ORDER modifier."""
+    return {
+        **{"class": "WINDOW", "type": "WINDOW_ROW_NUMBER", "alias": "", "function_name": "row_number", "schema": ""},
+        **{"catalog": "", "partitions": [], "orders": order["orders"], "start": "UNBOUNDED_PRECEDING"},
+        **{"end": "CURRENT_ROW_RANGE", "start_expr": None, "end_expr": None, "offset_expr": None},
+        **{"default_expr": None, "ignore_nulls": False, "filter_expr": None, "exclude_clause": "NO_OTHER"},
+        **{"distinct": False, "arg_orders": [], "has_ignore_nulls": False, "arguments": []},
+        "qualified_name": {"path": ["row_number"]},
+    }
