@@ -30,7 +30,7 @@ class Turn(BaseModel):
     content: str = Field(max_length=100_000)
 
 
-class QuestionBody(RequestModel):
+class ConsoleQuestion(RequestModel):
     """The body of `POST /console/question`."""
 
     question: str = Field(min_length=1, max_length=MAX_QUESTION_CHARACTERS)
@@ -42,7 +42,7 @@ class QuestionBody(RequestModel):
 
 
 @router.post("/question")
-async def answer_question(body: QuestionBody, context: Admitted, request: HttpRequest) -> dict[str, Any]:
+async def answer_question(body: ConsoleQuestion, context: Admitted, request: HttpRequest) -> dict[str, Any]:
     """Return the SQL for a question, or why there is none; the rows come from `POST /console/sql`."""
     opened = choose_database(context, body.database, None)
     spec, remarks = await text2sql_model(context, body.model)

@@ -27,7 +27,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from ....workers.builtin.network.batching import Batch, Example, batches
+from ....workers.builtin.network.batching import Batch, ParserExample, batches
 from ....workers.builtin.network.numpy_network import Network
 from ....workers.builtin.network.torch_network import NetworkConfig, TorchNetwork
 from ....workers.builtin.network.weights import average_weights, load_weights, save_weights
@@ -39,7 +39,7 @@ from .calibrate import count_right, held_out_questions
 from .examples import (
     CHINESE_UNANSWERABLE,
     UNANSWERABLE,
-    Examples,
+    ExampleSets,
     chinese_examples,
     spider_examples,
     table_examples,
@@ -55,10 +55,10 @@ EMA_DECAY = 0.999
 MAX_HELD_OUT = 350  # Examples of each language that a report measures.
 
 
-def prepare(cache: Path | None, tables: int) -> Examples:
+def prepare(cache: Path | None, tables: int) -> ExampleSets:
     """Return the examples, from a cache file if there is one."""
     if cache and cache.exists():
-        found: Examples = pickle.loads(cache.read_bytes())
+        found: ExampleSets = pickle.loads(cache.read_bytes())
         return found
     suites = {name: load_questions(name, "train") for name in ("spider", "spider_synonyms", "cosql")}
     found = spider_examples(suites)
@@ -97,7 +97,7 @@ def on_device(batch: Batch, device: str) -> Batch:
     return Batch(*(getattr(batch, part.name).to(device, non_blocking=True) for part in fields(Batch)))
 
 
-def exact_match(network: TorchNetwork, examples: Sequence[Example]) -> float:
+def exact_match(network: TorchNetwork, examples: Sequence[ParserExample]) -> float:
     """Return the share of examples whose whole sequence is right with greedy decoding; nan without examples."""
     if not examples:
         return math.nan
@@ -127,7 +127,7 @@ class TrainingConfig:
 class Trainer:
     """One run: AdamW, warm-up, then a linear decay to zero; keeps a running mean of the weights."""
 
-    def __init__(self, examples: Examples, shape: NetworkConfig, course: TrainingConfig) -> None:
+    def __init__(self, examples: ExampleSets, shape: NetworkConfig, course: TrainingConfig) -> None:
         torch.manual_seed(course.seed)
         self.examples, self.course = examples, course
         self.chance = random.Random(course.seed)
@@ -205,7 +205,7 @@ class Trainer:
         torch._foreach_lerp_(list(self.mean.parameters()), list(self.network.parameters()), 1 - keep)
         return float(loss.item())
 
-    def epoch_examples(self) -> list[Example]:
+    def epoch_examples(self) -> list[ParserExample]:
         """Return one epoch's examples: every question, a share of the one-table and generated ones, and declines."""
         found = self.examples
         english, chinese = len(found.train), len(found.wide)
@@ -217,7 +217,7 @@ class Trainer:
         drawn += found.chinese.declined(chinese // 11, self.chance)
         return [*found.train, *found.wide, *drawn]
 
-    def _draw(self, examples: list[Example], limit: int) -> list[Example]:
+    def _draw(self, examples: list[ParserExample], limit: int) -> list[ParserExample]:
         return self.chance.sample(examples, min(len(examples), limit))
 
     def run(self, out: Path, batch_size: int, save_seconds: float = 400) -> None:

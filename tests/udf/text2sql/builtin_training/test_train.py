@@ -137,7 +137,7 @@ def test_one_table_questions_know_cells_or_find_their_constant(
 
 
 def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(folder: Path) -> None:
-    made = examples.Examples()
+    made = examples.ExampleSets()
     examples.chinese_examples(made, datasets.load_questions("chase_zh", "train"))
     assert len(made.chinese_held_out) == 1, "the first of each ten databases is held out"
     assert len(made.wide) == 3, "姓名 = 书名 is no key"
@@ -146,7 +146,7 @@ def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(fol
 
 
 def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
-    made = examples.Examples()
+    made = examples.ExampleSets()
     examples.chinese_examples(made, datasets.load_questions("chase_zh", "train"))
     links = made.chinese.links["图书馆"]
     template = augment.make_template("列出所有图书的书名。", parse_sql('SELECT "书名" FROM "图书"', links.names), links)
