@@ -94,6 +94,12 @@ def test_what_is_no_harmless_select_is_refused_in_every_dialect(dialect: str, sq
         guarded(sql, SCHEMA, dialect)
 
 
+@pytest.mark.parametrize("dialect", ["duckdb", "sqlite", "mysql", "postgres"])
+def test_what_is_no_select_is_named(dialect: str) -> None:
+    with pytest.raises(GuardError, match="it is not a SELECT: DELETE"):
+        guarded("DELETE FROM t", SCHEMA, dialect)
+
+
 @pytest.mark.parametrize(("dialect", "sql", "runs"), ALLOWED)
 def test_what_runs_is_written_anew_without_its_comments(dialect: str, sql: str, runs: str) -> None:
     assert guarded(sql, SCHEMA, dialect) == runs
