@@ -15,7 +15,7 @@ from ...workers.event_loop import after_fork
 from ...workers.home import home_folder
 from ...workers.serving.fleet import Fleet
 from .call_store import PAUSE_SECONDS, CallStore, Deletion
-from .store_file import SCHEMA_VERSION
+from .store_file import SCHEMA_VERSION, begin_new
 
 AsyncCallStore: TypeAlias = SharedObject[CallStore]
 # The actor's name contains the version, because an actor of another release has other methods.
@@ -67,9 +67,7 @@ def _on_this_machine(path: Path) -> AsyncCallStore:
     def failure(error: Exception) -> Exception:
         if not isinstance(error, sqlite3.Error):
             return error
-        damaged = isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error)
-        hint = f"mv '{path}' '{path}.broken'   to begin a new one" if damaged else ""
-        return StoreError(f"the call store {path} failed: {error}", hint=hint)
+        return StoreError(f"the call store {path} failed: {error}", hint=begin_new(path, error))
 
     return in_thread(lambda: CallStore(path), "quackllm-store", failure)
 
