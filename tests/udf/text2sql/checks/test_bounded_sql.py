@@ -35,7 +35,7 @@ SELECT list_resize(l, n), bitstring('01', n::INTEGER) FROM t
 SELECT list(n) OVER (ORDER BY n ROWS BETWEEN 9 PRECEDING AND CURRENT ROW), sum(n) OVER (ORDER BY n) FROM t
 SELECT string_agg(name) OVER w FROM t WINDOW w AS (ORDER BY n ROWS BETWEEN 3 PRECEDING AND 3 FOLLOWING)
 SELECT list_transform(l, lambda x: name || x), [{'a': t.name, 'b': x} FOR x IN l], l.list_transform(lambda x: n) FROM t
-SELECT list_transform([l], lambda x: list_transform(x, lambda y: y + n)), list_transform([[name]], lambda x: x[1]) FROM t
+SELECT list_transform([l], lambda x: list_transform(x, lambda y: y + n)), list_transform([[name]], lambda x: x) FROM t
 SELECT max(n, 3) OVER (ORDER BY d), max(n) OVER (ORDER BY d), arg_max(name, n) OVER () FROM t
 SELECT mode(name) OVER (PARTITION BY n), median(n) OVER (ORDER BY d), count(DISTINCT n) OVER (ORDER BY d) FROM t
 SELECT mode(n) OVER (ORDER BY d ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), list(n) FROM t GROUP BY n, d
