@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ....workers.database_schema import Column, Schema, Table
 from ....workers.errors import SandboxLimitError
 from ....workers.messages import Failure
@@ -10,6 +12,20 @@ from .verify import verify, verify_sql, warm_up
 
 LIMITS = SandboxLimits(megabytes=512, seconds=5.0)
 SANDBOX = Sandbox(warm_up)  # The sandbox for SQL and DDL that users or models wrote.
+MAX_CACHED = 4096  # Results that are kept: a known question is not parsed and bound again.
+
+
+class _UnfinishedError(Exception):
+    """A check that exceeded a limit: it is not cached, because on a less busy machine it may end.
+
+    Args:
+        sql: as far as it was read.
+        error: the limit.
+    """
+
+    def __init__(self, sql: str, error: SandboxLimitError) -> None:
+        super().__init__(sql, error)
+        self.sql, self.error = sql, error
 
 
 def check_answer(
@@ -23,13 +39,26 @@ def check_answer(
         bindable: whether an empty copy of the schema can be made.
         limits: memory and time to parse and bind it and to compute its constants.
     """
-    written = [""]
-    arguments = output, bare_schema(schema), bindable
     try:
-        sql, failure = SANDBOX.call(verify, *arguments, limits=limits, answer=written.append)
+        return _checked(output, shared_schema(bare_schema(schema)), bindable, limits)
+    except _UnfinishedError as unfinished:
+        return unfinished.sql, limit_failure(unfinished.error, limits)
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def _checked(output: str, schema: Schema, bindable: bool, limits: SandboxLimits) -> tuple[str, Failure | None]:
+    written = [""]
+    try:
+        sql, failure = SANDBOX.call(verify, output, schema, bindable, limits=limits, answer=written.append)
     except SandboxLimitError as error:
-        return written[-1], limit_failure(error, limits)
+        raise _UnfinishedError(written[-1], error) from error
     return sql, Failure(*failure) if failure else None
+
+
+@lru_cache(maxsize=16)
+def shared_schema(schema: Schema) -> Schema:
+    """Return the first of equal schemas, so that all that is cached for a schema holds it once."""
+    return schema
 
 
 def check_query(sql: str, schema: Schema, limits: SandboxLimits = LIMITS) -> tuple[str, Failure | None]:
