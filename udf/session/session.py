@@ -125,7 +125,7 @@ class Session:
         if not (name or self.model or self.fleet.deployed()):
             raise UnknownModelError(
                 f"ai_{function} needs a model, and none is deployed",
-                hint="in a shell: quackllm deploy chat saas/kimi   (quackllm deploy --help has other services and models)\n"
+                hint="in a shell: quackllm deploy chat saas/kimi   (others: quackllm deploy --help)\n"
                 "these need no model: ai_embed, ai_similarity, ai_near, ai_count_tokens, text2sql",
             )
         return self.resolve_model(name)
