@@ -97,7 +97,8 @@ def main() -> None:
     tell(f"{options.concurrency} at a time, {options.latency:g} s each; cores by process", columns, rows)
     load = os.getloadavg()[0]
     found = [
-        {**asdict(p), "rows_per_second": rate, "cores": cores} for p, (rate, cores) in zip(points, measured, strict=True)
+        {**asdict(p), "rows_per_second": rate, "cores": cores}
+        for p, (rate, cores) in zip(points, measured, strict=True)
     ]
     keep("replicas", {"load_average": load, "points": found})
 

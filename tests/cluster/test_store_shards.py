@@ -1,4 +1,4 @@
-"""A cluster's call store on several shards: every request is sent once, and no answer is lost when parts die or move."""
+"""A cluster's call store on shards: every request is sent once, and no answer is lost when parts die or move."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from ...workers.cluster.shared_object import SharedObject
@@ -21,6 +22,7 @@ MOVED_POLL_SECONDS = 0.02  # A slot is on its way for milliseconds; a large one 
 HEARTBEAT_SECONDS = 1.0  # A heartbeat waits no longer for a shard that does not answer.
 MOVER_SECONDS = 5.0
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 Row = dict[str, Any]
 FindShard = Callable[[int, str | None], SharedObject[Any]]
 
@@ -60,31 +62,32 @@ class ShardedStore(SharedObject[CallStore]):
         return self._shards[number, machine]
 
     async def _by_key(
-        self, method: Callable[..., Any], items: Sequence[Item], key: Callable[[Item], Key], *args: Any
-    ) -> list[Any]:
+        self, method: Callable[..., Result], items: Sequence[Item], key: Callable[[Item], Key], *args: Any
+    ) -> AsyncGenerator[Result]:
         """Call the method of each shard with its part of the items; again for those whose slot has moved meanwhile.
 
-        Returns:
-            what the shards returned.
+        Yields:
+            what the shards returned, also if another shard failed.
 
         Raises:
             StoreError: a shard failed. The other shards have done their part.
         """
         layout = self._layout or await self._read_layout()
         deadline = time.monotonic() + self._patience
-        results: list[Any] = []
         while True:
             parts = layout.split(items, key)
             calls = [self._shard(n, layout.machines[n]).call(method, part, *args) for n, part in parts.items()]
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
-            results += [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
-            failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-            if not failed:
-                return results
-            if others := [error for error in failed if not isinstance(error, MovedError)]:
-                raise PartError(results, others[0])
+            for outcome in outcomes:
+                if not isinstance(outcome, BaseException):
+                    yield outcome
+            errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+            if not errors:
+                return
+            if others := [error for error in errors if not isinstance(error, MovedError)]:
+                raise others[0]
             if time.monotonic() > deadline:
-                raise PartError(results, StoreError("the call store is moving its answers, and did not get further"))
+                raise StoreError("the call store is moving its answers, and did not get further")
             pairs = zip(parts.values(), outcomes, strict=True)
             items = [item for part, outcome in pairs if isinstance(outcome, MovedError) for item in part]
             await asyncio.sleep(MOVED_POLL_SECONDS)
@@ -98,25 +101,31 @@ class ShardedStore(SharedObject[CallStore]):
 
     async def get_many(self, keys: Sequence[Key]) -> dict[Key, Response]:
         """See `CallStore.get_many`."""
-        found: list[dict[Key, Response]] = await _whole(self._by_key(CallStore.get_many, keys, _itself))
-        return found[0] if len(found) == 1 else {key: answer for part in found for key, answer in part.items()}
+        found: dict[Key, Response] = {}
+        async for part in self._by_key(CallStore.get_many, keys, bytes):
+            found = found | part if found else part
+        return found
 
     async def claim(self, keys: Sequence[Key], owner: str) -> set[Key]:
         """See `CallStore.claim`. If one shard fails, the leases of the others are returned."""
+        taken: set[Key] = set()
         try:
-            return set().union(*await self._by_key(CallStore.claim, keys, _itself, owner))
-        except PartError as error:
-            if taken := [key for part in error.results for key in part]:
-                await self.release(taken, owner)
-            raise error.cause from None
+            async for part in self._by_key(CallStore.claim, keys, bytes, owner):
+                taken |= part
+        except StoreError:
+            await self.release([*taken], owner)
+            raise
+        return taken
 
     async def release(self, keys: Sequence[Key], owner: str) -> None:
         """See `CallStore.release`."""
-        await _whole(self._by_key(CallStore.release, keys, _itself, owner))
+        async for _ in self._by_key(CallStore.release, keys, bytes, owner):
+            pass
 
     async def record(self, calls: Sequence[CallRecord], owner: str) -> None:
         """See `CallStore.record`; each shard's part is a transaction."""
-        await _whole(self._by_key(CallStore.record, calls, lambda call: call.key, owner))
+        async for _ in self._by_key(CallStore.record, calls, attrgetter("key"), owner):
+            pass
 
     async def heartbeat(self, owner: str) -> None:
         """See `CallStore.heartbeat`. A shard that is down holds no heartbeat to the others up."""
@@ -168,33 +177,6 @@ class ShardedStore(SharedObject[CallStore]):
         """See `CallStore.usage_over_time`."""
         parts = await self._on_all(CallStore.usage_over_time, since, period_seconds, offset_seconds)
         return sorted(_summed(parts, ("start", "model", "engine")), key=lambda row: row["start"])
-
-
-class PartError(Exception):
-    """A shard failed, and others did not.
-
-    Args:
-        results: what the others returned.
-        cause: the first error.
-    """
-
-    def __init__(self, results: list[Any], cause: BaseException) -> None:
-        super().__init__(cause)
-        self.results = results
-        self.cause = cause
-
-
-async def _whole(call: Any) -> list[Any]:
-    """Return what all shards returned, or raise what the first one raised."""
-    try:
-        results: list[Any] = await call
-    except PartError as error:
-        raise error.cause from None
-    return results
-
-
-def _itself(key: Key) -> Key:
-    return key
 
 
 def _summed(parts: Sequence[list[Row]], names: tuple[str, ...]) -> list[Row]:

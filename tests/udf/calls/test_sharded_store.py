@@ -68,7 +68,7 @@ class Shards:
 
     def store(self) -> ShardedStore:
         """The store as a driver sees it that knows nothing yet."""
-        return ShardedStore(self.find, lambda: None, 2.0)
+        return ShardedStore(self.find, lambda: None, 60.0)
 
 
 @pytest.fixture
