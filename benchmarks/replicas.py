@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
@@ -28,6 +28,7 @@ import psutil
 import ray
 from quackllm.udf.calls.async_store import SHARD
 from report import keep, tell
+from simulated_cluster import Point
 
 import quackllm
 
@@ -47,28 +48,6 @@ connection = quackllm.connect(cluster=sys.argv[2])
 for line in sys.stdin:
     print(*connection.execute(line).fetchone(), flush=True)
 """
-
-
-@dataclass(frozen=True)
-class Point:
-    """What is measured: so many of each, and how fast a replica is.
-
-    Args:
-        replicas, drivers, shards: how many.
-        concurrency: requests that a replica works on at a time.
-        latency: seconds of one request.
-    """
-
-    replicas: int
-    drivers: int
-    shards: int
-    concurrency: int
-    latency: float
-
-    @property
-    def linear(self) -> float:
-        """Rows a second if nothing but the replicas took time."""
-        return self.replicas * self.concurrency / self.latency if self.latency else float("inf")
 
 
 def main() -> None:

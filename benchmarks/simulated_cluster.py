@@ -8,6 +8,7 @@ one batch that end within 4 ms in one message. Each process is single-threaded.
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import simpy
 
 Work: TypeAlias = Generator[simpy.Event, Any, None]
 BATCH_SIZE, MAX_QUEUED, QUEUE_FACTOR, GATHER_SECONDS = 256, 8192, 2.0, 0.004
+REFRESH_SECONDS = 2.0  # A driver pings every replica, and renews its leases at every shard, so often.
 NETWORK_SECONDS = 0.0005  # One way, Ray's own threads included.
 
 
@@ -113,7 +115,7 @@ class Cluster:
         self.answered = 0
         self.messages = 0
 
-    def run(self, warm: float, seconds: float) -> "Measured":
+    def run(self, warm: float, seconds: float) -> Measured:
         """Simulate, and return what happened in the last `seconds`."""
         self.environment.run(warm)
         before = self._counts()
@@ -169,7 +171,7 @@ class Replica(Process):
         self._free = cluster.point.concurrency
         self._queue: deque[Batch] = deque()
 
-    def receive(self, batch: "Batch") -> Work:
+    def receive(self, batch: Batch) -> Work:
         """Take a batch of requests."""
         yield self.environment.timeout(NETWORK_SECONDS)
         yield from self.work(self._costs.replica_message + batch.rows * self._costs.replica_row / 2)
@@ -186,7 +188,7 @@ class Replica(Process):
                 self._queue.popleft()
             self.environment.process(self._answer(batch, count))
 
-    def _answer(self, batch: "Batch", count: int) -> Work:
+    def _answer(self, batch: Batch, count: int) -> Work:
         yield self.environment.timeout(self._point.latency)
         self._free += count
         batch.ended += count
@@ -195,7 +197,7 @@ class Replica(Process):
             batch.streaming = True
             self.environment.process(self._stream(batch))
 
-    def _stream(self, batch: "Batch") -> Work:
+    def _stream(self, batch: Batch) -> Work:
         while batch.ended:
             count, batch.ended = batch.ended, 0
             yield from self.work(self._costs.replica_message + count * self._costs.replica_row / 2)
@@ -208,7 +210,7 @@ class Replica(Process):
 class Batch:
     """Requests that a driver sent to a replica in one message."""
 
-    driver: "Driver"
+    driver: Driver
     rows: int
     begun: int = 0
     ended: int = 0
@@ -229,6 +231,7 @@ class Driver(Process):
         self._answered = 0
         self._flushing = False
         self.environment.process(self._feed())
+        self.environment.process(self._refresh())
 
     def _feed(self) -> Work:
         while True:
@@ -236,6 +239,15 @@ class Driver(Process):
             yield from self.work(BATCH_SIZE * self._costs.driver_row / 2)
             yield from self._call_shards(BATCH_SIZE)  # One look-up at a time.
             self.environment.process(self._send())
+
+    def _refresh(self) -> Work:
+        yield self.environment.timeout(REFRESH_SECONDS * random.random())
+        while True:
+            for replica in self._in_flight:
+                self.environment.process(replica.work(self._costs.replica_message))
+            yield from self.work(len(self._in_flight) * self._costs.driver_message)
+            yield from self._call_shards(len(self._cluster.shards))
+            yield self.environment.timeout(REFRESH_SECONDS)
 
     def _send(self) -> Work:
         yield from self._call_shards(BATCH_SIZE)

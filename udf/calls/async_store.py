@@ -80,7 +80,7 @@ def _on_cluster() -> AsyncCallStore:
     from ...workers.cluster.ray_fleet import ANSWER_SECONDS, detached_actor, machines
 
     def start_mover() -> None:
-        detached_actor(ShardMover, MOVER, _cluster_shard).move.remote(machines())
+        detached_actor(ShardMover, MOVER, _cluster_shard).move.options(max_task_retries=0).remote(machines())
 
     return ShardedStore(_cluster_shard, start_mover, ANSWER_SECONDS)
 

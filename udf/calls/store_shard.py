@@ -71,11 +71,11 @@ class StoreShard(CallStore):
         """Let this file take its part of what the whole store may take."""
         self.max_bytes = load_settings().store_max_bytes * (SLOTS - len(self._elsewhere)) // SLOTS
 
-    def _recover(self) -> set[Key]:
+    def _recover(self) -> None:
         """As `CallStore`: what a killed process of this machine received may belong to any slot."""
         elsewhere, self._elsewhere = self._elsewhere, frozenset()
         try:
-            return super()._recover()
+            super()._recover()
         finally:
             self._elsewhere = elsewhere
 
