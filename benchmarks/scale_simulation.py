@@ -163,7 +163,10 @@ def request_bytes() -> float:
     """Return how much memory a request with its answer takes."""
     tracemalloc.start()
     held = [
-        (Request.of(f"{n:08}" + "x" * (TOKENS_IN * TOKEN_BYTES - 8)), Response(f"{n:08}" + "y" * TOKENS_OUT * TOKEN_BYTES))
+        (
+            Request.of(f"{n:08}" + "x" * (TOKENS_IN * TOKEN_BYTES - 8)),
+            Response(f"{n:08}" + "y" * TOKENS_OUT * TOKEN_BYTES),
+        )
         for n in range(2000)
     ]
     size, _ = tracemalloc.get_traced_memory()
