@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
@@ -28,7 +28,6 @@ import psutil
 import ray
 from quackllm.udf.calls.async_store import SHARD
 from report import keep, tell
-from simulated_cluster import Point
 
 import quackllm
 
@@ -50,6 +49,28 @@ for line in sys.stdin:
 """
 
 
+@dataclass(frozen=True)
+class Point:
+    """A cluster: so many of each, and how fast a replica is.
+
+    Args:
+        replicas, drivers, shards: how many.
+        concurrency: requests that a replica works on at a time.
+        latency: seconds of one request.
+    """
+
+    replicas: int
+    drivers: int
+    shards: int
+    concurrency: int
+    latency: float
+
+    @property
+    def linear(self) -> float:
+        """Rows a second if nothing but the replicas took time."""
+        return self.replicas * self.concurrency / self.latency if self.latency else float("inf")
+
+
 def main() -> None:
     """Measure each point, and print rows a second and busy cores."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -68,10 +89,13 @@ def main() -> None:
     busy = sorted({name for _, cores in measured for name in cores})
     columns = ("replicas", "drivers", "shards", "linear", "rows/s", "of it", *busy, "all cores")
     rows = [
-        (*map(str, (p.replicas, p.drivers, p.shards)), f"{p.linear:,.0f}", f"{rate:,.0f}", f"{rate / p.linear:.0%}")
-        + tuple(f"{cores[name]:.2f}" for name in busy)
-        + (f"{cores.total():.2f}",)
-        for p, (rate, cores) in zip(points, measured, strict=True)
+        (
+            *(str(point.replicas), str(point.drivers), str(point.shards), f"{point.linear:,.0f}", f"{rate:,.0f}"),
+            f"{rate / point.linear:.0%}",
+            *(f"{cores[name]:.2f}" for name in busy),
+            f"{cores.total():.2f}",
+        )
+        for point, (rate, cores) in zip(points, measured, strict=True)
     ]
     tell(f"{options.concurrency} at a time, {options.latency:g} s each; cores by process", columns, rows)
     load = os.getloadavg()[0]

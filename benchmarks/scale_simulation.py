@@ -20,8 +20,9 @@ from typing import Any
 from quackllm.udf.calls.call_record import CallRecord
 from quackllm.udf.calls.request_key import request_key
 from quackllm.workers.messages import Request, Response, Usage
+from replicas import Point
 from report import RESULTS, keep, tell
-from simulated_cluster import MAX_QUEUED, Cluster, Costs, Measured, Point
+from simulated_cluster import MAX_QUEUED, Cluster, Costs, Measured
 
 GROUPS = {"driver": "drivers", "replica": "replicas", "store": "call store"}
 TOKENS_IN, TOKENS_OUT, TOKEN_BYTES = 400, 100, 4

@@ -15,33 +15,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import simpy
+from replicas import Point
 
 Work: TypeAlias = Generator[simpy.Event, Any, None]
 BATCH_SIZE, MAX_QUEUED, QUEUE_FACTOR, GATHER_SECONDS = 256, 8192, 2.0, 0.004
 REFRESH_SECONDS = 2.0  # A driver pings every replica, and renews its leases at every shard, so often.
 NETWORK_SECONDS = 0.0005  # One way, Ray's own threads included.
-
-
-@dataclass(frozen=True)
-class Point:
-    """A cluster: so many of each, and how fast a replica is.
-
-    Args:
-        replicas, drivers, shards: how many.
-        concurrency: requests that a replica works on at a time.
-        latency: seconds of one request.
-    """
-
-    replicas: int
-    drivers: int
-    shards: int
-    concurrency: int
-    latency: float
-
-    @property
-    def linear(self) -> float:
-        """Rows a second if nothing but the replicas took time."""
-        return self.replicas * self.concurrency / self.latency if self.latency else float("inf")
 
 
 @dataclass(frozen=True)

@@ -66,9 +66,6 @@ class Settings(StatementOptions):
     store_shards: int = Field(
         1, ge=1, le=64, description="the number of actors that share a cluster's call store; read on the head node"
     )
-    store_nodes: Literal["head", "all"] = Field(
-        "head", description="where a cluster's further shards lie: on the head node, or spread over all machines"
-    )
 
 
 SETTINGS = TypeAdapter(Settings)

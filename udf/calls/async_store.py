@@ -77,19 +77,19 @@ def _on_this_machine(path: Path) -> AsyncCallStore:
 
 
 def _on_cluster() -> AsyncCallStore:
-    from ...workers.cluster.ray_fleet import ANSWER_SECONDS, detached_actor, machines
+    from ...workers.cluster.ray_fleet import ANSWER_SECONDS, detached_actor
 
     def start_mover() -> None:
-        detached_actor(ShardMover, MOVER, _cluster_shard).move.options(max_task_retries=0).remote(machines())
+        detached_actor(ShardMover, MOVER, _cluster_shard).move.options(max_task_retries=0).remote()
 
     return ShardedStore(_cluster_shard, start_mover, ANSWER_SECONDS)
 
 
-def _cluster_shard(number: int, machine: str | None) -> SharedObject[Any]:
+def _cluster_shard(number: int) -> SharedObject[Any]:
     """Return a shard, whose actor is made if need be; every driver finds it by its name."""
     from ...workers.cluster.ray_fleet import detached_actor
 
-    return in_actor(detached_actor(StoreShard, f"{SHARD}{number}", number, machine=machine), "cluster's call store")
+    return in_actor(detached_actor(StoreShard, f"{SHARD}{number}", number), "cluster's call store")
 
 
 def _reset_after_fork() -> None:

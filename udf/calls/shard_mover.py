@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from itertools import cycle, islice
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...workers.cluster.shared_object import SharedObject
@@ -14,44 +13,39 @@ from .slots import StoreLayout, balanced_slots
 from .store_shard import StoreShard
 
 LOG = logging.getLogger("quackllm")
-FindShard = Callable[[int, str | None], SharedObject[Any]]
+FindShard = Callable[[int], SharedObject[Any]]
 
 
-async def reach_wanted_shards(find_shard: FindShard, machines: Sequence[str | None] = (None,)) -> None:
+async def reach_wanted_shards(find_shard: FindShard) -> None:
     """Add, fill, empty and remove shards. What a killed mover began, the next one begins again.
 
     Args:
-        find_shard: returns the shard of that number, whose file is on that machine.
-        machines: where further shards may lie, in turn; None: on the head.
+        find_shard: returns the shard of that number.
 
     Raises:
         StoreError: a shard does not answer.
     """
-    first = find_shard(0, None)
+    first = find_shard(0)
     while (layout := await first.call(StoreShard.layout)).is_moving:
-        await _Move(find_shard, layout).run(machines if layout.spread else (None,))
+        await _Move(find_shard, layout).run()
 
 
 class _Move:
     """The way from one layout to the next."""
 
     def __init__(self, find_shard: FindShard, layout: StoreLayout) -> None:
-        self._find_shard = find_shard
+        self._shard = find_shard
         self._layout = layout
-        self._machines = [*layout.machines]
-        self._first = find_shard(0, None)
+        self._first = find_shard(0)
 
-    def _shard(self, number: int) -> SharedObject[Any]:
-        return self._find_shard(number, self._machines[number])
-
-    async def run(self, machines: Sequence[str | None]) -> None:
+    async def run(self) -> None:
         """Take all steps."""
         slots, wanted = self._layout.slots, self._layout.wanted
         LOG.warning("the call store moves from %d to %d shards", self._layout.shards, wanted)
-        for number, machine in islice(enumerate(cycle(machines)), len(self._machines), wanted):
-            await self._first.call(StoreShard.add_shard, number, machine)
-            self._machines.append(machine)
-        for number in range(len(self._machines)):  # Undo what a killed mover left half done.
+        for number in range(self._layout.shards, wanted):
+            await self._first.call(StoreShard.add_shard, number)
+        shards = max(self._layout.shards, wanted)
+        for number in range(shards):  # Undo what a killed mover left half done.
             await self._shard(number).call(StoreShard.serve, [*_slots_on(slots, number)])
             await self._drop(number)
         for slot, target in enumerate(balanced_slots(slots, wanted)):
@@ -60,7 +54,7 @@ class _Move:
                 slots = slots[:slot] + bytes([target]) + slots[slot + 1 :]
                 await self._shard(target).call(StoreShard.serve, [*_slots_on(slots, target)])
                 await self._drop(source)
-        for number in range(len(self._machines) - 1, wanted - 1, -1):
+        for number in range(shards - 1, wanted - 1, -1):
             await self._move_calls(number, number % wanted)
             await self._first.call(StoreShard.remove_shard, number)
 
@@ -93,14 +87,14 @@ class ShardMover:
     """The actor that moves slots, on the head; it ends when there is nothing more to move.
 
     Args:
-        find_shard: returns the shard of that number, whose file is on that machine.
+        find_shard: returns the shard of that number.
     """
 
     def __init__(self, find_shard: FindShard) -> None:
         self._find_shard = find_shard
         self._moving = asyncio.Lock()
 
-    async def move(self, machines: Sequence[str | None]) -> None:
+    async def move(self) -> None:
         """Move until the layout is as wanted."""
         import ray
 
@@ -108,7 +102,7 @@ class ShardMover:
             return
         async with self._moving:
             try:
-                await reach_wanted_shards(self._find_shard, machines)
+                await reach_wanted_shards(self._find_shard)
             except StoreError as error:  # The next driver that notices starts another mover.
                 LOG.error("the call store could not move its answers: %s", error)
         ray.actor.exit_actor()

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -24,14 +25,14 @@ MOVER_SECONDS = 5.0
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Row = dict[str, Any]
-FindShard = Callable[[int, str | None], SharedObject[Any]]
+FindShard = Callable[[int], SharedObject[Any]]
 
 
 class ShardedStore(SharedObject[CallStore]):
     """The same methods as `CallStore`, over all shards. Used in the event loop only.
 
     Args:
-        find_shard: returns the shard of that number, whose file is on that machine.
+        find_shard: returns the shard of that number.
         start_mover: starts the move to as many shards as the settings ask for, unless it runs.
         patience: for how many seconds a slot may be on its way.
     """
@@ -42,7 +43,7 @@ class ShardedStore(SharedObject[CallStore]):
         self._start_mover = start_mover
         self._patience = patience
         self._layout: StoreLayout | None = None
-        self._shards: dict[tuple[int, str | None], SharedObject[Any]] = {}
+        self._shards: dict[int, SharedObject[Any]] = {}
         self._heartbeats: dict[int, asyncio.Future[None]] = {}
         self._mover_started = -MOVER_SECONDS
 
@@ -50,16 +51,16 @@ class ShardedStore(SharedObject[CallStore]):
         return await getattr(self, method)(*args, **kwargs)
 
     async def _read_layout(self) -> StoreLayout:
-        self._layout = await self._shard(0, None).call(StoreShard.layout)
+        self._layout = await self._shard(0).call(StoreShard.layout)
         if self._layout.is_moving and time.monotonic() - self._mover_started > MOVER_SECONDS:
             self._mover_started = time.monotonic()
             self._start_mover()
         return self._layout
 
-    def _shard(self, number: int, machine: str | None) -> SharedObject[Any]:
-        if (number, machine) not in self._shards:
-            self._shards[number, machine] = self._find_shard(number, machine)
-        return self._shards[number, machine]
+    def _shard(self, number: int) -> SharedObject[Any]:
+        if number not in self._shards:
+            self._shards[number] = self._find_shard(number)
+        return self._shards[number]
 
     async def _by_key(
         self, method: Callable[..., Result], items: Sequence[Item], key: Callable[[Item], Key], *args: Any
@@ -76,7 +77,7 @@ class ShardedStore(SharedObject[CallStore]):
         deadline = time.monotonic() + self._patience
         while True:
             parts = layout.split(items, key)
-            calls = [self._shard(n, layout.machines[n]).call(method, part, *args) for n, part in parts.items()]
+            calls = [self._shard(n).call(method, part, *args) for n, part in parts.items()]
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
             for outcome in outcomes:
                 if not isinstance(outcome, BaseException):
@@ -96,8 +97,7 @@ class ShardedStore(SharedObject[CallStore]):
     async def _on_all(self, method: Callable[..., Any], *args: Any) -> list[Any]:
         """Return what the method of each shard returned."""
         layout = await self._read_layout()
-        shards = [self._shard(number, machine) for number, machine in enumerate(layout.machines)]
-        return await asyncio.gather(*(shard.call(method, *args) for shard in shards))
+        return await asyncio.gather(*(self._shard(n).call(method, *args) for n in range(layout.shards)))
 
     async def get_many(self, keys: Sequence[Key]) -> dict[Key, Response]:
         """See `CallStore.get_many`."""
@@ -130,11 +130,11 @@ class ShardedStore(SharedObject[CallStore]):
     async def heartbeat(self, owner: str) -> None:
         """See `CallStore.heartbeat`. A shard that is down holds no heartbeat to the others up."""
         layout = await self._read_layout()
-        for number, machine in enumerate(layout.machines):
+        for number in range(layout.shards):
             if number not in self._heartbeats:
-                beat = asyncio.ensure_future(self._shard(number, machine).call(CallStore.heartbeat, owner))
+                beat = asyncio.ensure_future(self._shard(number).call(CallStore.heartbeat, owner))
                 self._heartbeats[number] = beat
-                beat.add_done_callback(lambda ended, number=number: self._end_heartbeat(number, ended))
+                beat.add_done_callback(partial(self._end_heartbeat, number))
         if self._heartbeats:
             await asyncio.wait([*self._heartbeats.values()], timeout=HEARTBEAT_SECONDS)
 
@@ -148,7 +148,7 @@ class ShardedStore(SharedObject[CallStore]):
         layout = await self._read_layout()
         if layout.slots != deletion.slots or deletion.shard >= layout.shards:
             deletion = Deletion(deletion.model, deletion.before, slots=layout.slots, forgotten=deletion.forgotten)
-        shard = self._shard(deletion.shard, layout.machines[deletion.shard])
+        shard = self._shard(deletion.shard)
         step: Deletion | int = await shard.call(CallStore.forget_step, deletion)
         if isinstance(step, Deletion):
             return step

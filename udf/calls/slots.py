@@ -25,20 +25,13 @@ class StoreLayout:
 
     Args:
         slots: the shard of each slot, one byte a slot.
-        machines: of each shard, the address of the machine where its file lies; None: on the head.
+        shards: how many shards there are now.
         wanted: how many shards the settings ask for.
-        spread: whether new shards go to all machines, or to the head.
     """
 
     slots: bytes
-    machines: tuple[str | None, ...]
+    shards: int
     wanted: int
-    spread: bool = False
-
-    @property
-    def shards(self) -> int:
-        """How many shards there are now."""
-        return len(self.machines)
 
     @property
     def is_moving(self) -> bool:

@@ -20,11 +20,11 @@ AnswerRow: TypeAlias = tuple[Key, str, float, bytes]
 LeaseRow: TypeAlias = tuple[Key, str]
 CallRow: TypeAlias = tuple[Any, ...]
 # Beside the tables of every call store: the slots that are not served here, in each shard; and in shard 0, which shard
-# has each slot, and where each shard's file lies.
+# has each slot, and which shards there are.
 TABLES = (
     "CREATE TABLE slots_elsewhere (slot INTEGER PRIMARY KEY)",
     "CREATE TABLE slots (slot INTEGER PRIMARY KEY, shard INTEGER NOT NULL)",
-    "CREATE TABLE shards (number INTEGER PRIMARY KEY, machine TEXT)",
+    "CREATE TABLE shards (number INTEGER PRIMARY KEY)",
 )
 
 
@@ -63,7 +63,7 @@ class StoreShard(CallStore):
             for statement in TABLES:
                 connection.execute(statement)
             connection.executemany("INSERT INTO slots VALUES (?, 0)", [(slot,) for slot in range(SLOTS)])
-            connection.execute("INSERT INTO shards VALUES (0, NULL)")
+            connection.execute("INSERT INTO shards VALUES (0)")
             if self.number:
                 connection.execute("INSERT INTO slots_elsewhere SELECT slot FROM slots")
 
@@ -132,22 +132,21 @@ class StoreShard(CallStore):
 
     def layout(self) -> StoreLayout:
         """Return which shard has which slots, and how many shards the settings of this machine ask for."""
-        settings = load_settings()
         if not has_table(self._connection, "slots"):  # A file that cannot be written.
-            return StoreLayout(bytes(SLOTS), (None,), 1)
+            return StoreLayout(bytes(SLOTS), 1, 1)
         slots = bytes(shard for (shard,) in self._connection.execute("SELECT shard FROM slots ORDER BY slot"))
-        machines = tuple(name for (name,) in self._connection.execute("SELECT machine FROM shards ORDER BY number"))
-        return StoreLayout(slots, machines, settings.store_shards, settings.store_nodes == "all")
+        (shards,) = self._connection.execute("SELECT count(*) FROM shards").fetchone()
+        return StoreLayout(slots, shards, load_settings().store_shards)
 
     def assign(self, slot: int, shard: int) -> None:
         """Write down which shard has the slot."""
         with self._file.transaction() as connection:
             connection.execute("UPDATE slots SET shard = ? WHERE slot = ?", (shard, slot))
 
-    def add_shard(self, number: int, machine: str | None) -> None:
-        """Write down that there is a shard, and where its file lies."""
+    def add_shard(self, number: int) -> None:
+        """Write down that there is a shard of this number."""
         with self._file.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO shards VALUES (?, ?)", (number, machine))
+            connection.execute("INSERT OR REPLACE INTO shards VALUES (?)", (number,))
 
     def remove_shard(self, number: int) -> None:
         """Write down that this shard is empty and no longer used."""

@@ -161,28 +161,17 @@ def _attach(address: str | None) -> Any:
     return detached_actor(ModelDirectory, DIRECTORY)
 
 
-def machines() -> list[str | None]:
-    """Return the addresses of the cluster's machines in a fixed order; None for the head's, which is the first."""
-    alive = [node for node in ray.nodes() if node["Alive"]]
-    heads = {node["NodeManagerAddress"] for node in alive if next(iter(ON_HEAD)) in node["Resources"]}
-    return [None, *sorted({node["NodeManagerAddress"] for node in alive} - heads)]
-
-
-def detached_actor(
-    actor_class: type, name: str, *args: Any, on_this_node: bool = False, machine: str | None = None, **kwargs: Any
-) -> Any:
+def detached_actor(actor_class: type, name: str, *args: Any, on_this_node: bool = False, **kwargs: Any) -> Any:
     """Return the cluster's one actor of that name, made if need be; every call of it may be repeated.
 
     Args:
         actor_class: its class.
         name: its name in the cluster.
         on_this_node: it reads a file that lies here; else it is on the head.
-        machine: the address of the machine where its file lies, which has to be in the cluster; None: as said above.
         args, kwargs: what its class is made with.
     """
     kept = {"name": name, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
     node = ray.get_runtime_context().get_node_id
     where = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node(), soft=True)} if on_this_node else {}
-    resources = {f"node:{machine}": 0.001} if machine else ON_HEAD
-    options = {**kept, **(where or {"resources": resources}), "num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+    options = {**kept, **(where or {"resources": ON_HEAD}), "num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
     return ray.remote(actor_class).options(**options).remote(*args, **kwargs)

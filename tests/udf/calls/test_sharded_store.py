@@ -32,7 +32,7 @@ class Shards:
         self.opened: dict[int, StoreShard] = {}
         self.calls_left: int | None = None
 
-    def find(self, number: int, machine: str | None) -> SharedObject[Any]:
+    def find(self, number: int) -> SharedObject[Any]:
         """The shard of that number."""
 
         async def run(method: str, *args: Any) -> Any:
@@ -42,7 +42,7 @@ class Shards:
 
         return SharedObject(run)
 
-    def find_until_killed(self, number: int, machine: str | None) -> SharedObject[Any]:
+    def find_until_killed(self, number: int) -> SharedObject[Any]:
         """The shard of that number, as a mover sees it that is killed after some calls."""
         shard = self.opened.get(number) or StoreShard(number)
         self.opened[number] = shard
@@ -101,7 +101,7 @@ def test_every_slot_has_one_shard_in_equal_parts_and_few_move(counts: list[int])
         assert sum(old != new for old, new in zip(slots, after, strict=True)) <= SLOTS * abs(count - before) // max(
             count, before
         ) + max(count, before)
-        parts = StoreLayout(after, (None,) * count, count).split(KEYS, bytes)
+        parts = StoreLayout(after, count, count).split(KEYS, bytes)
         assert sorted(key for part in parts.values() for key in part) == sorted(KEYS)
         slots, before = after, count
 
@@ -185,10 +185,10 @@ def test_forgetting_goes_over_all_shards(shards: Shards):
 def _slowly(find: Callable[..., SharedObject[Any]]) -> Callable[..., SharedObject[Any]]:
     """Let others work between the calls of a mover."""
 
-    def found(number: int, machine: str | None) -> SharedObject[Any]:
+    def found(number: int) -> SharedObject[Any]:
         async def run(method: str, *args: Any) -> Any:
             await asyncio.sleep(0)
-            return await find(number, machine)._run(method, *args)
+            return await find(number)._run(method, *args)
 
         return SharedObject(run)
 
