@@ -129,7 +129,7 @@ class ShardedStore(SharedObject[CallStore]):
 
     async def heartbeat(self, owner: str) -> None:
         """See `CallStore.heartbeat`. A shard that is down holds no heartbeat to the others up."""
-        layout = await self._read_layout()
+        layout = self._layout or await self._read_layout()
         for number in range(layout.shards):
             if number not in self._heartbeats:
                 beat = asyncio.ensure_future(self._shard(number).call(CallStore.heartbeat, owner))
@@ -137,6 +137,8 @@ class ShardedStore(SharedObject[CallStore]):
                 beat.add_done_callback(partial(self._end_heartbeat, number))
         if self._heartbeats:
             await asyncio.wait([*self._heartbeats.values()], timeout=HEARTBEAT_SECONDS)
+        if 0 not in self._heartbeats:
+            await self._read_layout()  # A statement that runs for long learns here that there are other shards.
 
     def _end_heartbeat(self, number: int, ended: asyncio.Future[None]) -> None:
         del self._heartbeats[number]
