@@ -193,3 +193,29 @@ def _slowly(find: Callable[..., SharedObject[Any]]) -> Callable[..., SharedObjec
         return SharedObject(run)
 
     return found
+
+
+def test_a_shard_that_is_down_delays_no_heartbeat_to_the_others(shards: Shards, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("quackllm.udf.calls.sharded_store.HEARTBEAT_SECONDS", 0.05)
+    down = asyncio.Event()
+    renewed: list[int] = []
+
+    def find(number: int) -> SharedObject[Any]:
+        async def run(method: str, *args: Any) -> Any:
+            if down.is_set() and number == 0:
+                await asyncio.Event().wait()
+            renewed.extend([number] if method == "heartbeat" else [])
+            return await shards.find(number)._run(method, *args)
+
+        return SharedObject(run)
+
+    async def work() -> None:
+        shards.want(4)
+        await reach_wanted_shards(shards.find)
+        store = ShardedStore(find, lambda: None, 60.0)
+        assert await store.call(CallStore.get_many, KEYS) == {}
+        down.set()
+        await store.call(CallStore.heartbeat, "me")
+        assert sorted(renewed) == [1, 2, 3]
+
+    asyncio.run(work())
