@@ -96,7 +96,7 @@ class ShardMover:
 
     async def move(self) -> None:
         """Move until the layout is as wanted."""
-        import ray
+        from ...workers.cluster.ray_fleet import end_this_actor
 
         if self._moving.locked():
             return
@@ -105,4 +105,4 @@ class ShardMover:
                 await reach_wanted_shards(self._find_shard)
             except StoreError as error:  # The next driver that notices starts another mover.
                 LOG.error("the call store could not move its answers: %s", error)
-        ray.actor.exit_actor()
+        end_this_actor()
