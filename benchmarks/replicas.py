@@ -6,8 +6,9 @@
 Every row of a SELECT is another request. First each number of replicas, with one driver: a replica works on so many
 requests at a time, each of which takes `latency` seconds, as a service over the network would, which costs the replica
 next to no work. Linear is `replicas x concurrency / latency`. Then 2 replicas that answer immediately, so that the
-drivers, Ray and the call store are the limit: each number of drivers on one shard, and the most drivers on each number
-of shards. `.bench/results/replicas.json` has what `scale_simulation.py` is compared with.
+drivers, Ray and the call store are the limit: each number of drivers on one shard, the most drivers on each number of
+shards, and one driver whose replicas work on one request at a time, so that every message carries one row.
+`.bench/results/replicas.json` has what `scale_simulation.py` is compared with.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ def main() -> None:
     points = [Point(replicas, 1, 1, options.concurrency, options.latency) for replicas in options.replicas]
     points += [Point(2, drivers, 1, 1024, 0.0) for drivers in options.drivers]
     points += [Point(2, max(options.drivers or [1]), shards, 1024, 0.0) for shards in options.shards if shards > 1]
+    points.append(Point(2, 1, 1, 1, 0.0))
     os.environ["QUACKLLM_HOME"] = tempfile.mkdtemp()
     connection = quackllm.connect(cluster="local")
     measured = [measure(connection, point, options.seconds) for point in points]

@@ -1,7 +1,7 @@
 """What 1,000 replicas, 100 drivers and 1 billion rows would do: a simulation, compared with what was measured.
 
     python benchmarks/replicas.py                  # measures 1 to 4 replicas, drivers and shards: minutes
-    python benchmarks/scale_simulation.py [--seconds 4] [--latency 1.0] [--gpu-hour 2.0]
+    python benchmarks/scale_simulation.py [--seconds 2] [--latency 1.0] [--gpu-hour 2.0]
 
 The first table compares the simulation (`simulated_cluster.py`) with every measured point. What a step costs in
 processor time is fitted to two of these points, which the table names; the others are predictions. Then come the large
@@ -32,11 +32,12 @@ LIMITS = {"driver": "the drivers", "shard": "the call store", "replica": "the re
 def main() -> None:
     """Fit, compare with what was measured, and simulate the large cluster."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=4.0, help="simulated seconds of each point")
+    parser.add_argument("--seconds", type=float, default=2.0, help="simulated seconds of each point")
     parser.add_argument("--rows", type=int, default=10**9)
     parser.add_argument("--replicas", type=int, default=1000)
     parser.add_argument("--drivers", type=int, default=100)
     parser.add_argument("--concurrency", type=int, default=32, help="requests that a replica works on at a time")
+    parser.add_argument("--shards", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--latency", type=float, nargs="+", default=[1.0, 0.1], help="seconds of a request")
     parser.add_argument("--gpu-hour", type=float, default=2.0, help="price of one replica's GPU, an assumption")
     options = parser.parse_args()
@@ -45,7 +46,7 @@ def main() -> None:
     compared = compare(measured, costs, cores)
     large = []
     for latency in options.latency:
-        for shards in (1, 4, 16, 64):
+        for shards in options.shards:
             point = Point(options.replicas, options.drivers, shards, options.concurrency, latency)
             large.append((point, Cluster(point, costs).run(options.seconds, options.seconds)))
     show_large(large, options.rows, options.gpu_hour)
@@ -58,50 +59,50 @@ def point_of(found: dict[str, Any]) -> Point:
     return Point(**{name: found[name] for name in ("replicas", "drivers", "shards", "concurrency", "latency")})
 
 
+def fitted_points(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the points with one driver where processor time is the limit: many rows a message, and one."""
+    alone = [found for found in measured if found["drivers"] == 1 and not found["latency"]]
+    return sorted(alone, key=lambda found: -found["concurrency"])
+
+
 def fit(measured: list[dict[str, Any]]) -> tuple[Costs, float]:
     """Find what a row and a message cost, so that two points need the processor time that was measured.
-
-    The points are the first one, where a message carries few rows, and the one driver whose replicas answer
-    immediately, where it carries many.
 
     Returns:
         the costs, and how many cores the measured processes had together at the busiest point.
     """
-    limit = next(found for found in measured if not found["latency"])
     costs = Costs(driver_row=2e-4, replica_row=5e-5, store_row=5e-5, other_row=2e-5)
-    for _ in range(12):
-        for found in (measured[0], limit):
-            simulated = Cluster(point_of(found), costs, cores=2).run(4, 8)
-            costs = _adjusted(costs, found, simulated, messages=found is not limit)
+    for _ in range(20):
+        for found in fitted_points(measured):
+            costs = _adjusted(costs, found, Cluster(point_of(found), costs, cores=2).run(1, 2))
     return costs, max(sum(found["cores"].values()) for found in measured)
 
 
-def _adjusted(costs: Costs, found: dict[str, Any], simulated: Measured, *, messages: bool) -> Costs:
-    """Scale the costs of messages, or of rows, by how far the simulated processor time of a row is off."""
-    needed = {name: found["cores"].get(group, 0.0) / found["rows_per_second"] for name, group in GROUPS.items()}
+def _adjusted(costs: Costs, found: dict[str, Any], simulated: Measured) -> Costs:
+    """Change what rows cost (many rows a message), or messages (one), by what the simulated rows need too little."""
+    rate, changed = found["rows_per_second"], {}
     got = {"driver": simulated.driver, "replica": simulated.replica * found["replicas"], "store": simulated.shard}
-    changed: dict[str, float] = {}
-    for name in GROUPS:
-        factor = needed[name] / max(got[name] / simulated.rows, 1e-9)
-        steps = [f"{name}_row"]
-        if messages:
-            steps = ["store_call"] if name == "store" else [f"{name}_message"]
-            steps += ["driver_call"] * (name == "driver")
-        changed |= {step: getattr(costs, step) * factor for step in steps}
-    if not messages:
-        others = sum(cores for group, cores in found["cores"].items() if group not in GROUPS.values())
-        changed["other_row"] = others / found["rows_per_second"]
-    return replace(costs, **changed)
+    for name, group in GROUPS.items():
+        missing = found["cores"].get(group, 0.0) / rate - got[name] / simulated.rows
+        if found["concurrency"] > 1:
+            changed[f"{name}_row"] = max(getattr(costs, f"{name}_row") + missing / 2, 1e-6)
+        else:  # A row is a message to a replica and one back, and its part of three calls of a shard.
+            for step in {"driver": ("driver_message", "driver_call"), "store": ("store_call",)}.get(
+                name, ("replica_message",)
+            ):
+                changed[step] = max(getattr(costs, step) + missing / 8, 1e-5)
+    others = sum(cores for group, cores in found["cores"].items() if group not in GROUPS.values())
+    return replace(costs, **changed, other_row=others / rate)
 
 
 def compare(measured: list[dict[str, Any]], costs: Costs, cores: float) -> list[tuple[str, ...]]:
     """Print each measured point, what the simulation says, and by how much they differ."""
     slowed = replace(costs, **{name: cost * 2 / cores for name, cost in vars(costs).items()})
-    fitted = (measured[0], next(found for found in measured if not found["latency"]))
+    fitted = fitted_points(measured)
     rows = []
     for found in measured:
         point, rate = point_of(found), found["rows_per_second"]
-        simulated = Cluster(point, slowed, cores=2).run(4, 16).rows
+        simulated = Cluster(point, slowed, cores=2).run(2, 10).rows
         counts = (str(point.replicas), str(point.drivers), str(point.shards), f"{point.latency:g} s")
         note = "fitted" if found in fitted else ""
         rows.append((*counts, f"{rate:,.0f}", f"{simulated:,.0f}", f"{simulated / rate - 1:+.0%}", note))
