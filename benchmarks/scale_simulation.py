@@ -1,11 +1,12 @@
 """What 1,000 replicas, 100 drivers and 1 billion rows would do: a simulation, compared with what was measured.
 
-    python benchmarks/replicas.py                  # measures 1 to 4 replicas, drivers and shards: minutes
-    python benchmarks/scale_simulation.py [--seconds 2] [--latency 1.0] [--gpu-hour 2.0]
+    python benchmarks/scale_simulation.py [--seconds 2] [--latency 1.0 0.1] [--shards 1 4 16] [--gpu-hour 2.0]
+        [--measured benchmarks/scale_points.json]
 
-The first table compares the simulation (`simulated_cluster.py`) with every measured point. What a step costs in
-processor time is fitted to two of these points, which the table names; the others are predictions. Then come the large
-cluster's rows a second with 1 to 64 shards, how busy its busiest processes are, and its network, memory and cost.
+The first table compares the simulation (`simulated_cluster.py`) with every measured point; `benchmarks/replicas.py`
+measures anew and writes `.bench/results/replicas.json`. What a row costs in processor time is fitted to the points that
+the table names; the others are predictions. Then come the large cluster's rows a second, how busy its busiest processes
+are, its network, its memory and its cost.
 """
 
 from __future__ import annotations
@@ -14,17 +15,24 @@ import argparse
 import json
 import pickle
 import tracemalloc
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from quackllm.udf.calls.call_record import CallRecord
 from quackllm.udf.calls.request_key import request_key
 from quackllm.workers.messages import Request, Response, Usage
 from replicas import Point
-from report import RESULTS, keep, tell
-from simulated_cluster import MAX_QUEUED, Cluster, Costs, Measured
+from report import keep, tell
+from simulated_cluster import Cluster, Costs, Measured
 
 GROUPS = {"driver": "drivers", "replica": "replicas", "store": "call store"}
+MESSAGES = {
+    "driver": ("driver_message", "driver_call"),
+    "replica": ("replica_message",),
+    "store": ("store_call",),
+}
+CORES = 2  # Of the machine where the points were measured.
 TOKENS_IN, TOKENS_OUT, TOKEN_BYTES = 400, 100, 4
 LIMITS = {"driver": "the drivers", "shard": "the call store", "replica": "the replicas' processes"}
 
@@ -40,10 +48,11 @@ def main() -> None:
     parser.add_argument("--shards", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--latency", type=float, nargs="+", default=[1.0, 0.1], help="seconds of a request")
     parser.add_argument("--gpu-hour", type=float, default=2.0, help="price of one replica's GPU, an assumption")
+    parser.add_argument("--measured", type=Path, default=Path(__file__).with_name("scale_points.json"))
     options = parser.parse_args()
-    measured = json.loads((RESULTS / "replicas.json").read_text("utf-8"))["measured"]["points"]
-    costs, cores = fit(measured)
-    compared = compare(measured, costs, cores)
+    measured = json.loads(options.measured.read_text("utf-8"))["measured"]["points"]
+    costs = fit(measured)
+    compared = compare(measured, costs)
     large = []
     for latency in options.latency:
         for shards in options.shards:
@@ -51,7 +60,7 @@ def main() -> None:
             large.append((point, Cluster(point, costs).run(options.seconds, options.seconds)))
     show_large(large, options.rows, options.gpu_hour)
     show_sizes(large[0][0], large, options.rows)
-    keep("scale_simulation", {"compared": compared, "costs": repr(costs), "cores": cores})
+    keep("scale_simulation", {"compared": compared, "costs": asdict(costs)})
 
 
 def point_of(found: dict[str, Any]) -> Point:
@@ -60,22 +69,21 @@ def point_of(found: dict[str, Any]) -> Point:
 
 
 def fitted_points(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the points with one driver where processor time is the limit: many rows a message, and one."""
+    """Return the points with one driver where processor time is the limit: many rows a message, and one if measured."""
     alone = [found for found in measured if found["drivers"] == 1 and not found["latency"]]
     return sorted(alone, key=lambda found: -found["concurrency"])
 
 
-def fit(measured: list[dict[str, Any]]) -> tuple[Costs, float]:
-    """Find what a row and a message cost, so that two points need the processor time that was measured.
+def fit(measured: list[dict[str, Any]]) -> Costs:
+    """Find what a row and a message cost, so that the fitted points have the measured rate and processor time.
 
-    Returns:
-        the costs, and how many cores the measured processes had together at the busiest point.
+    Without a point where every message carries one row, messages and the call store cost what `Costs` says.
     """
-    costs = Costs(driver_row=2e-4, replica_row=5e-5, store_row=5e-5, other_row=2e-5)
+    costs = Costs()
     for _ in range(20):
         for found in fitted_points(measured):
-            costs = _adjusted(costs, found, Cluster(point_of(found), costs, cores=2).run(1, 2))
-    return costs, max(sum(found["cores"].values()) for found in measured)
+            costs = _adjusted(costs, found, Cluster(point_of(found), costs, CORES).run(1, 3))
+    return costs
 
 
 def _adjusted(costs: Costs, found: dict[str, Any], simulated: Measured) -> Costs:
@@ -83,31 +91,28 @@ def _adjusted(costs: Costs, found: dict[str, Any], simulated: Measured) -> Costs
     rate, changed = found["rows_per_second"], {}
     got = {"driver": simulated.driver, "replica": simulated.replica * found["replicas"], "store": simulated.shard}
     for name, group in GROUPS.items():
-        missing = found["cores"].get(group, 0.0) / rate - got[name] / simulated.rows
-        if found["concurrency"] > 1:
-            changed[f"{name}_row"] = max(getattr(costs, f"{name}_row") + missing / 2, 1e-6)
-        else:  # A row is a message to a replica and one back, and its part of three calls of a shard.
-            for step in {"driver": ("driver_message", "driver_call"), "store": ("store_call",)}.get(
-                name, ("replica_message",)
-            ):
-                changed[step] = max(getattr(costs, step) + missing / 8, 1e-5)
+        if group not in found["cores"]:
+            continue
+        missing = found["cores"][group] / rate - got[name] / simulated.rows
+        if name == "driver":  # It is the limit of these points; a part of its time runs in threads beside Python.
+            missing = 1 / rate - 1 / simulated.rows
+        steps = (f"{name}_row",) if found["concurrency"] > 1 else MESSAGES[name]
+        changed |= {step: max(getattr(costs, step) + missing / (2 * len(steps)), 1e-6) for step in steps}
     others = sum(cores for group, cores in found["cores"].items() if group not in GROUPS.values())
     return replace(costs, **changed, other_row=others / rate)
 
 
-def compare(measured: list[dict[str, Any]], costs: Costs, cores: float) -> list[tuple[str, ...]]:
+def compare(measured: list[dict[str, Any]], costs: Costs) -> list[tuple[str, ...]]:
     """Print each measured point, what the simulation says, and by how much they differ."""
-    slowed = replace(costs, **{name: cost * 2 / cores for name, cost in vars(costs).items()})
-    fitted = fitted_points(measured)
-    rows = []
+    fitted, rows = fitted_points(measured), []
     for found in measured:
         point, rate = point_of(found), found["rows_per_second"]
-        simulated = Cluster(point, slowed, cores=2).run(2, 10).rows
-        counts = (str(point.replicas), str(point.drivers), str(point.shards), f"{point.latency:g} s")
-        note = "fitted" if found in fitted else ""
-        rows.append((*counts, f"{rate:,.0f}", f"{simulated:,.0f}", f"{simulated / rate - 1:+.0%}", note))
-    names = ("replicas", "drivers", "shards", "latency", "measured rows/s", "simulated", "deviation", "")
-    tell(f"measured and simulated, {cores:.2f} cores in all", names, rows)
+        simulated = Cluster(point, costs, CORES).run(5, 20).rows
+        counts = (str(point.replicas), str(point.drivers), str(point.shards), str(point.concurrency))
+        rates = (f"{rate:,.0f}", f"{simulated:,.0f}", f"{simulated / rate - 1:+.0%}")
+        rows.append((*counts, f"{point.latency:g} s", *rates, "fitted" if found in fitted else ""))
+    names = ("replicas", "drivers", "shards", "concurrency", "latency", "measured rows/s", "simulated", "off by", "")
+    tell(f"measured and simulated on {CORES} cores", names, rows)
     return rows
 
 
@@ -148,7 +153,8 @@ def show_sizes(point: Point, large: list[tuple[Point, Measured]], rows: int) -> 
     total = sum(bytes_sent.values())
     lines.append(("network of one driver at most", f"{fastest / point.drivers * total / 1e6:.1f} MB/s"))
     lines.append(("network of the head (all shards)", f"{fastest * bytes_sent['to the call store'] / 1e6:,.0f} MB/s"))
-    queued = max(MAX_QUEUED, 4 * point.replicas * point.concurrency)
+    # `CachingClient.prefetch` holds so many.
+    queued = max(8192, 4 * point.replicas * point.concurrency)
     lines.append((f"memory of the {queued:,} requests that a driver holds", f"{queued * request_bytes() / 1e9:.2f} GB"))
     lines.append(("connections of a driver, of a replica", f"{point.replicas + 64:,}, {point.drivers}"))
     tell(f"{TOKENS_IN} tokens in, {TOKENS_OUT} out", ("what", "size"), lines)
