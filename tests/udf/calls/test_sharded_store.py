@@ -158,6 +158,7 @@ def test_leases_answers_and_drivers_keep_their_promises_while_slots_move(shards:
         moving = asyncio.ensure_future(reach_wanted_shards(_slowly(shards.find)))
         granted: set[bytes] = set()
         while not moving.done():
+            await one.call(CallStore.heartbeat, "one")
             granted |= await two.call(CallStore.claim, KEYS, "two")
             await asyncio.sleep(0.01)
         await moving
