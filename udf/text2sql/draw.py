@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -37,6 +38,7 @@ DOUBT_TEXT = "{doubts}. If the data has nothing else, answer with the same query
 
 # What is done beside asking the model; each can be left out to measure it. 'values': cells of all rows, and those
 # with a typing error; 'repairs': without a model, with what the schema says, and anew; 'checks': of the rows.
+MAX_PROSE = 300  # Characters of an answer without SQL that the user is shown.
 PARTS = frozenset({"values", "repairs", "checks"})
 
 
@@ -148,7 +150,8 @@ class Draw:
             if failure is None:
                 messages = await self._judge(messages, sql, changes, response)
             else:
-                self.failure = with_query(failure, sql)
+                said = response.output or "" if failure.code == NO_SQL[0] else ""
+                self.failure = with_prose(failure, said) if said else with_query(failure, sql)
                 messages = await self._next_messages(messages, sql, failure)
         return self
 
@@ -286,6 +289,12 @@ def narrowed(schema: Schema, texts: Sequence[str]) -> Schema:
     between = {name for name, others in near.items() if len(others & named) > 1}
     chosen = named | between
     return select_tables(schema, chosen) if 0 < len(chosen) < len(schema.tables) else schema
+
+
+def with_prose(failure: Failure, said: str) -> Failure:
+    """Append what the model said in place of SQL to the message for the user, shortened."""
+    text = textwrap.shorten(said, MAX_PROSE, placeholder=" …")
+    return structs.replace(failure, message=f"{failure.message}. The model said: {text}") if text else failure
 
 
 def with_query(failure: Failure, sql: str) -> Failure:
