@@ -6,7 +6,7 @@
 (github.com/SemBench/SemBench, files/movie/data/sf_2000), which also has the gold: the critic's verdict and score. Both
 variants ask the same model: held to a choice, a digit or a JSON schema, with the probabilities of the tokens; and by
 the prompt's words alone. The answers stay in FOLDER: stopped and started again, the script asks only what is missing.
-Seconds are those of the calls, added up.
+Seconds and tokens are means of the calls; equal reviews are one call.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def main() -> None:
         quackllm.deploy(name, "custom/auto", infer_params=params, worker_concurrency=1)
     with quackllm.connect() as connection:
         read_reviews(connection, options.reviews, options.rows)
-        print("| function | answers | quality | NULL | calls | seconds | tokens read | tokens written |")
+        print("| function | answers | quality | NULL | calls | seconds a call | tokens read | written |")
         print("|---|---|---|---|---|---|---|---|")
         for function in options.functions:
             for model in ("held", "plain"):
@@ -157,7 +157,7 @@ def line(connection: quackllm.Connection, function: str, model: str) -> str:
         [model],
     ).fetchall()
     took = connection.execute(
-        "SELECT count(*), sum(seconds), sum(input_tokens), sum(output_tokens) FROM llm_calls(max_calls := 1000000) "
+        "SELECT count(*), avg(seconds), avg(input_tokens), avg(output_tokens) FROM llm_calls(max_calls := 1000000) "
         f"WHERE model = '{model}' AND function = 'ai_{function}'"
     ).fetchone()
     assert took is not None
@@ -165,7 +165,7 @@ def line(connection: quackllm.Connection, function: str, model: str) -> str:
     quality, empty = question.quality(found), sum(value is None for value, _ in found)
     return (
         f"| {function}, {len(found)} rows | {model} | {question.measure} {quality:.2f} | {empty} "
-        f"| {calls} | {seconds or 0:.0f} | {read or 0:,} | {written or 0:,} |"
+        f"| {calls} | {seconds or 0:.1f} | {read or 0:.0f} | {written or 0:.1f} |"
     )
 
 

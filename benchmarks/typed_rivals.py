@@ -4,7 +4,7 @@
     python benchmarks/typed_rivals.py lotus Reviews.csv http://127.0.0.1:8199/v1 [--rows 200]
 
 Each runs in an environment of its own: `pip install lotus-ai duckdb`, or `pip install blendsql`. Calls are sent one at
-a time. Tokens are those that each counts itself; seconds are of the clock.
+a time. Seconds, by the clock, and tokens, as each counts them itself, are divided by the rows.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def main() -> None:
     options = parser.parse_args()
     system = SYSTEMS[options.system](options.url)
     rows = duckdb.execute(ROWS, [str(options.reviews), options.rows]).fetchall()
-    print("| function | answers | accuracy | no answer | seconds | tokens read | tokens written |")
+    print("| function | answers | accuracy | no answer | seconds a row | tokens read | written |")
     print("|---|---|---|---|---|---|---|")
     for place, function in enumerate(("filter", "classify"), 1):
         if function not in options.functions:
@@ -109,14 +109,14 @@ def main() -> None:
         before, begun = system.usage, time.perf_counter()
         answers = getattr(system, function)([row[0] for row in rows])
         seconds = time.perf_counter() - begun
-        read, written = (now - then for now, then in zip(system.usage, before, strict=True))
+        read, written = ((now - then) / len(rows) for now, then in zip(system.usage, before, strict=True))
         if function == "classify":
             answers = [label if (label := str(answer).strip().lower()) in LABELS else None for answer in answers]
         right = sum(answer == row[place] for answer, row in zip(answers, rows, strict=True)) / len(rows)
         none = sum(answer is None for answer in answers)
         print(
-            f"| {function}, {len(rows)} rows | {options.system} | {right:.2f} | {none} | {seconds:.0f} | {read:,} "
-            f"| {written:,} |",
+            f"| {function}, {len(rows)} rows | {options.system} | {right:.2f} | {none} | {seconds / len(rows):.1f} "
+            f"| {read:.0f} | {written:.1f} |",
             flush=True,
         )
 
