@@ -78,7 +78,8 @@ class BlendSql:
         from blendsql import BlendSQL
         from blendsql.models import VLLM
 
-        model = VLLM("local", base_url=self._url)  # A second statement of the same model finds its event loop closed.
+        # A second statement of the same model finds its event loop closed. LOTUS asks for temperature 0 by itself.
+        model = VLLM("local", base_url=self._url, extra_body={"temperature": 0})
         frame = pandas.DataFrame({"place": range(len(texts)), "body": texts})
         sql = f"SELECT place, {call} AS answer FROM review ORDER BY place"
         found = BlendSQL({"review": frame}, model=model).execute(sql)
