@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ....workers.database_schema import Column, Schema, Table
 from ....workers.errors import SandboxLimitError
 from ....workers.messages import Failure
@@ -10,6 +12,9 @@ from .verify import verify, verify_sql, warm_up
 
 LIMITS = Limits(megabytes=512, seconds=5.0)
 SANDBOX = Sandbox(warm_up)  # The sandbox for SQL and DDL that users or models wrote.
+MAX_VERDICTS = 1_024
+_VERDICTS: dict[tuple[str, Schema, bool, Limits], tuple[str, tuple[str, str] | None]] = {}
+"""What was found of an answer before: the same answer for the same tables is checked once in a process."""
 
 
 def check_answer(output: str, schema: Schema, bindable: bool, limits: Limits = LIMITS) -> tuple[str, Failure | None]:
@@ -22,12 +27,23 @@ def check_answer(output: str, schema: Schema, bindable: bool, limits: Limits = L
         limits: memory and time to parse and bind it and to compute its constants.
     """
     written = [""]
-    arguments = output, bare_schema(schema), bindable
-    try:
-        sql, failure = SANDBOX.call(verify, *arguments, limits=limits, answer=written.append)
-    except SandboxLimitError as error:
-        return written[-1], limit_failure(error, limits)
+    arguments = output, _shared(bare_schema(schema)), bindable
+    if (verdict := _VERDICTS.get((*arguments, limits))) is None:
+        try:
+            verdict = SANDBOX.call(verify, *arguments, limits=limits, answer=written.append)
+        except SandboxLimitError as error:
+            return written[-1], limit_failure(error, limits)
+        if len(_VERDICTS) >= MAX_VERDICTS:
+            _VERDICTS.clear()
+        _VERDICTS[(*arguments, limits)] = verdict
+    sql, failure = verdict
     return sql, Failure(*failure) if failure else None
+
+
+@lru_cache(maxsize=16)
+def _shared(schema: Schema) -> Schema:
+    """Return the first of the schemas that are equal, so that many verdicts hold one."""
+    return schema
 
 
 def check_query(sql: str, schema: Schema, limits: Limits = LIMITS) -> tuple[str, Failure | None]:

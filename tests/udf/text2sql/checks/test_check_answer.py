@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 import pytest
-from quackllm.udf.text2sql.checks.check_answer import check_answer
+from quackllm.udf.text2sql.checks.check_answer import SANDBOX, check_answer
 from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.sandbox import Limits
 
@@ -51,3 +51,16 @@ def test_what_no_interrupt_stops_is_ended_whoever_computes(sql: str) -> None:
 )
 def test_what_reads_and_writes_nothing_else_passes_unread(sql: str) -> None:
     assert check_answer(sql, SCHEMA, True) == (sql, None)
+
+
+def test_the_same_answer_for_the_same_tables_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks: list[str] = []
+    call = SANDBOX.call
+    monkeypatch.setattr(
+        SANDBOX, "call", lambda work, sql, *rest, **how: checks.append(sql) or call(work, sql, *rest, **how)
+    )
+    other = Schema("memory", (Table("t", (Column("n", "BIGINT"),)),))
+    for _ in range(2):
+        assert check_answer("SELECT name, 'checked once' FROM t", SCHEMA, True)[1] is None
+        assert check_answer("SELECT name, 'checked once' FROM t", other, True)[1] is not None
+    assert len(checks) == 2
