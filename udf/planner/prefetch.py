@@ -121,7 +121,7 @@ class Prefetch:
     def prepare(self) -> None:
         """Find out what can be evaluated by itself, while no transaction is open that an error would abort."""
         try:
-            self._is_faithful = is_faithful(self._connection, self.reading.tree)
+            self._is_faithful = is_faithful(self._connection, self.reading.tree, self.reading.text)
             if self._is_faithful:
                 self._early_stops = [
                     place

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 from .parse import ModelQuery
 from .predicates import conjunction, conjuncts, contains_call
-from .tree import Node, column, contains_query, is_recursive, modifier, walk
+from .tree import Node, column, contains_query, copy_tree, is_recursive, modifier, walk
 
 BLOCKS_PUSHDOWN = ("group_expressions", "group_sets", "having", "qualify", "sample")
 """What a subquery may not have: with it, fewer rows inside would mean other rows outside."""
@@ -23,7 +22,7 @@ def push_down(select: Node, query: Node, reading: ModelQuery) -> None:
     name = source["alias"] or source.get("table_name", "")
     for part in conjuncts(select["where_clause"]):
         if not contains_call(part, reading.is_call) and not contains_query(part):
-            moved = deepcopy(part)
+            moved = copy_tree(part)
             if rewrite_columns(moved, name, inner) and not contains_call(moved, reading.is_call):
                 inner["where_clause"] = conjunction([*conjuncts(inner["where_clause"]), moved])
 
@@ -83,7 +82,7 @@ def _own_column(name: str, inner: Node) -> Node | None:
     stars = [item for item in inner["select_list"] if item["class"] == "STAR"]
     shown = [item for item in inner["select_list"] if item not in stars and _shown_name(item) == name.lower()]
     if shown and not stars and len(shown) == 1:
-        return {**deepcopy(shown[0]), "alias": ""}
+        return {**copy_tree(shown[0]), "alias": ""}
     if len(stars) == 1 and not shown and all(stars[0].get(key) == value for key, value in PLAIN_STAR.items()):
         return column(name)
     return None
