@@ -26,7 +26,6 @@ from .guards import gathered
 from .modes import CachedAnswers
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
-from .pushdown import push_down
 from .runner import Runner
 from .standalone import rows_of, standalone
 from .tree import (
@@ -280,8 +279,8 @@ def orderable(reading: ModelQuery, runner: Runner) -> tuple[ModelQuery, list[Ord
     if all(len(_fit(gathered(each, reading), names, reading)) < 2 for each in selects(reading.tree)):
         return reading, []
     prepared = replace(reading, tree=copy_tree(reading.tree))
-    for select in selects(prepared.tree):
-        push_down(select, prepared.tree, reading)
+    push_all_down(prepared.tree, reading)
+    for select in reversed(selects(prepared.tree)):
         select.update(gathered(select, reading))
     found = [
         ordered

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, split_predicates
-from .pushdown import push_down
+from .pushdown import push_all_down
 from .tree import Node, case_when, column, comparison, constant, contains_query, copy_tree, is_function, selects, walk
 
 
@@ -19,11 +19,12 @@ def add_guards(reading: ModelQuery) -> Node:
     """Return the query with guards around the predicates that call models; equal to the one given if it needs none."""
     rewritten = copy_tree(reading.tree)
     names = call_aliases(rewritten, reading.is_call)
-    for select in selects(rewritten):
-        push_down(select, rewritten, reading)
+    push_all_down(rewritten, reading)
+    # A guard copies the subqueries inside of it: they must have theirs before.
+    for select in reversed(selects(rewritten)):
         guard_where_and_joins(select, names, reading)
         _guard(select, "having", [], names, reading)
-    for node in list(walk(rewritten)):
+    for node in reversed(list(walk(rewritten))):
         if is_function(node) and node.get("filter"):
             _guard(node, "filter", [], names, reading)
     return rewritten

@@ -13,6 +13,13 @@ BLOCKS_PUSHDOWN = ("group_expressions", "group_sets", "having", "qualify", "samp
 PLAIN_STAR = {"relation_name": "", "exclude_list": [], "replace_list": [], "columns": False, "expr": None}
 
 
+def push_all_down(query: Node, reading: ModelQuery) -> None:
+    """Push predicates down in every SELECT of a query, from the outermost on."""
+    for node in walk(query):  # It goes on into what a SELECT has become.
+        if node.get("type") == "SELECT_NODE":
+            push_down(node, query, reading)
+
+
 def push_down(select: Node, query: Node, reading: ModelQuery) -> None:
     """Copy such predicates of WHERE into the subquery or CTE that the SELECT reads, where they mean the same."""
     source = select["from_table"]
@@ -69,7 +76,7 @@ def rewrite_columns(part: Any, alias: str, inner: Node) -> bool:
     *table, name = part["column_names"]
     if len(table) > 1 or (table and table[0].lower() != alias.lower()):
         return False
-    own = _own_column(name, inner)
+    own = own_column(name, inner)
     if own is None or contains_query(own):
         return False
     shown_as = part["alias"]
@@ -78,7 +85,8 @@ def rewrite_columns(part: Any, alias: str, inner: Node) -> bool:
     return True
 
 
-def _own_column(name: str, inner: Node) -> Node | None:
+def own_column(name: str, inner: Node) -> Node | None:
+    """Return what a SELECT shows under a name; None where that is not plain."""
     stars = [item for item in inner["select_list"] if item["class"] == "STAR"]
     shown = [item for item in inner["select_list"] if item not in stars and _shown_name(item) == name.lower()]
     if shown and not stars and len(shown) == 1:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .guards import find_joins
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, contains_call, split_predicates
-from .pushdown import push_down
+from .pushdown import push_all_down
 from .tree import Node, case_when, comparison, constant, copy_tree, function, is_function, selects, walk
 
 IMPOSSIBLE_HASH = 1234567
@@ -24,8 +24,8 @@ def relax_predicates(reading: ModelQuery) -> Node:
             node.clear()
             node.update(case_when(conjunction([_evaluated(_reached(*branch, reading)) for branch in branches]), whole))
             node["alias"], whole["alias"] = whole["alias"], ""
-    for select in selects(rewritten):
-        push_down(select, rewritten, reading)
+    push_all_down(rewritten, reading)
+    for select in reversed(selects(rewritten)):
         for join in find_joins(select["from_table"]):
             if contains_call(join["condition"], reading.is_call):
                 join["condition"] = _relaxed(*split_predicates(join["condition"], frozenset(), reading.is_call))

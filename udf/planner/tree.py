@@ -84,7 +84,8 @@ def _remember(memory: dict[str, Any], sql: str, value: Any) -> None:
 
 def copy_tree(tree: _T) -> _T:
     """Return a deep copy, ten times as fast as `copy.deepcopy`: a tree is made of dicts, lists and plain values."""
-    copy: _T = marshal.loads(marshal.dumps(tree))
+    plain: Any = tree
+    copy: _T = marshal.loads(marshal.dumps(plain))
     return copy
 
 
