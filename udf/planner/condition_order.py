@@ -26,6 +26,7 @@ from .guards import gathered
 from .modes import CachedAnswers
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
+from .pushdown import push_all_down
 from .runner import Runner
 from .standalone import rows_of, standalone
 from .tree import (
