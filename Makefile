@@ -97,7 +97,7 @@ CLIENTS_PIP = -m pip --disable-pip-version-check install --quiet --constraint co
 	for name in others zhipuai dbt tools harlequin; do $(PYTHON) -m venv .venv-clients/$$name || exit 1; done
 	.venv-clients/others/bin/python $(CLIENTS_PIP) openai zai-sdk sniffio langchain-openai litellm
 	.venv-clients/zhipuai/bin/python $(CLIENTS_PIP) openai zhipuai sniffio
-	.venv-clients/dbt/bin/python $(CLIENTS_PIP) --editable '.[dbt]' 'dbt-core<1.11'
+	.venv-clients/dbt/bin/python $(CLIENTS_PIP) --editable '.[dbt]' 'dbt-core<1.12'
 	.venv-clients/tools/bin/python $(CLIENTS_PIP) --editable '.[sqlalchemy]' 'ibis-framework[duckdb]' jupysql ipython pandas polars
 	.venv-clients/harlequin/bin/python $(CLIENTS_PIP) --editable '.[harlequin]'
 	touch $@

@@ -36,6 +36,7 @@ LEAVES = tuple(
             "lazy_exports",
             "binder",
             "sandbox",
+            "vectors",
         ),
     )
 )

@@ -22,7 +22,7 @@ EXAMPLE = "write e.g. qianwen_chat: {type: saas/qianwen, infer_params: {saas.mod
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ApplyOutcome:
     """What happened to one model.
 
     Args:
@@ -77,7 +77,7 @@ def _parse_entry(name: str, fields: Any) -> ModelSpec | QuackLLMError:
     return spec
 
 
-def apply_models_file(path: Path, cluster: str | None, *, prune: bool = False) -> Iterator[Outcome]:
+def apply_models_file(path: Path, cluster: str | None, *, prune: bool = False) -> Iterator[ApplyOutcome]:
     """Deploy the models of a file one by one; a failure does not stop the others.
 
     Args:
@@ -96,10 +96,10 @@ def apply_models_file(path: Path, cluster: str | None, *, prune: bool = False) -
         yield outcome
     surplus = sorted(fleet.deployed().keys() - entries.keys()) if prune else []
     for name in surplus:
-        yield Outcome(name, "not pruned", "because of the failure above") if failed else _undeploy(fleet, name)
+        yield ApplyOutcome(name, "not pruned", "because of the failure above") if failed else _undeploy(fleet, name)
 
 
-def _deploy(fleet: Fleet, spec: ModelSpec) -> Outcome:
+def _deploy(fleet: Fleet, spec: ModelSpec) -> ApplyOutcome:
     try:
         outcome = fleet.deploy(spec)
     except QuackLLMError as error:
@@ -108,26 +108,26 @@ def _deploy(fleet: Fleet, spec: ModelSpec) -> Outcome:
         if isinstance(fleet, LocalFleet):
             fleet.close()  # Each model was started as a test; all at once may not fit in memory.
     note = "the file contains an API key; env:NAME is safer" if _has_literal_key(spec.infer_params) else ""
-    return Outcome(spec.name, outcome, note)
+    return ApplyOutcome(spec.name, outcome, note)
 
 
-def undeploy_all(names: Iterable[str], cluster: str | None) -> Iterator[Outcome]:
+def undeploy_all(names: Iterable[str], cluster: str | None) -> Iterator[ApplyOutcome]:
     """Undeploy models one by one; a failure does not stop the others."""
     fleet = connect_fleet(cluster)
     for name in dict.fromkeys(names):
         yield _undeploy(fleet, name)
 
 
-def _undeploy(fleet: Fleet, name: str) -> Outcome:
+def _undeploy(fleet: Fleet, name: str) -> ApplyOutcome:
     try:
         fleet.undeploy(name)
     except QuackLLMError as error:
         return _failure(name, error)
-    return Outcome(name, "undeployed")
+    return ApplyOutcome(name, "undeployed")
 
 
-def _failure(name: str, error: QuackLLMError) -> Outcome:
-    return Outcome(name, "failed", error.message, error.hint)
+def _failure(name: str, error: QuackLLMError) -> ApplyOutcome:
+    return ApplyOutcome(name, "failed", error.message, error.hint)
 
 
 def _has_literal_key(params: Mapping[str, Any]) -> bool:

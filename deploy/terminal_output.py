@@ -17,7 +17,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from ..workers.serving.fleet import ModelStatus
-    from .models_file import Outcome
+    from .models_file import ApplyOutcome
 
 WIDEST_LINE = 10_000
 stdout = Console()
@@ -64,7 +64,7 @@ def status_fields(status: ModelStatus) -> dict[str, Any]:
     return {**status.spec.model_dump(mode="json"), "replicas": [asdict(replica) for replica in status.replicas]}
 
 
-def show_outcome(outcome: Outcome) -> None:
+def show_outcome(outcome: ApplyOutcome) -> None:
     """Print what happened to one model; a failure goes to the standard error."""
     failed = outcome.outcome == "failed"
     console = stderr if failed else stdout

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -95,6 +96,17 @@ def test_no_module_is_imported_twice() -> None:
     paths = sources(*FOLDERS, "tests", "benchmarks")
     bare = [(str(path), parts) for path in paths for dots, parts in imports(path) if not dots and parts[0] in FOLDERS]
     assert not bare, "a bare import makes second copies of the classes: write quackllm.… or a relative one"
+
+
+def test_a_public_class_has_a_name_of_its_own() -> None:
+    classes = [
+        (node.name, str(path))
+        for path in sources(*FOLDERS)
+        for node in tree(path).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    counts = Counter(name for name, _ in classes)
+    assert not [(name, path) for name, path in classes if counts[name] > 1]
 
 
 def test_files_are_short() -> None:

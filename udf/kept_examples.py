@@ -9,7 +9,7 @@ import duckdb
 from ..workers.errors import RequestError
 from .planner.run_query import database_files
 from .text2sql.examples.verified_examples import add_example, examples_file
-from .text2sql.prompts.background import Example
+from .text2sql.prompts.background import VerifiedExample
 from .text2sql.schema.catalog import read_catalog
 from .text2sql.schema.resolve import ResolvedSchema
 
@@ -26,5 +26,5 @@ def keep_example(connection: duckdb.DuckDBPyConnection, question: str, sql: str)
             "a database in memory keeps no examples", hint="open a file: quackllm.connect('shop.duckdb')"
         )
     path = examples_file(files[0])
-    add_example(path, Example(question, sql), ResolvedSchema(read_catalog(connection)))
+    add_example(path, VerifiedExample(question, sql), ResolvedSchema(read_catalog(connection)))
     return path

@@ -88,7 +88,7 @@ class Response(Struct, frozen=True, gc=False):
     usage: Usage = Usage()
     seconds: float = 0.0
     request_id: str | None = None
-    embedding: tuple[float, ...] | None = None
+    embedding: bytes | None = None  # A vector's 32-bit numbers, little-endian: see `vectors.py`.
     # The tool calls that the model requests, as the service's JSON; `output` is the same where it wrote no text.
     tool_calls: str | None = None
     # The probabilities of the first tokens of `output`, where they were asked for and the engine gives them.

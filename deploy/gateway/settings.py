@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ...workers.errors import SetupError
 from ...workers.home import home_folder
-from ...workers.sandbox import Limits
+from ...workers.sandbox import SandboxLimits
 from .auth.api_keys import read_keys
 
 
@@ -54,9 +54,9 @@ class GatewaySettings(BaseModel):
         return self.databases or (None if self.database_urls else home_folder() / "databases.yaml")
 
     @property
-    def statement_limits(self) -> Limits:
+    def statement_limits(self) -> SandboxLimits:
         """Memory and time limits of one database query, or of one select list."""
-        return Limits(self.statement_megabytes, self.statement_seconds)
+        return SandboxLimits(self.statement_megabytes, self.statement_seconds)
 
     @property
     def open_to_network(self) -> bool:

@@ -15,6 +15,7 @@ from pydantic import Field
 from sqlglot.errors import SqlglotError
 
 from ...udf.planner.questions import read_background
+from ...udf.session.session import several_models
 from ...udf.settings import StoreMode, load_settings
 from ...udf.text2sql.checks.transpile import find_dialect, transpile
 from ...udf.text2sql.confidence.query_rows import RunQuery
@@ -87,9 +88,11 @@ async def text2sql(body: QuestionBody, visit: Admitted, request: HttpRequest) ->
     if body.run and opened is None:
         raise RequestError("`run` needs a database", hint="name a `database` of databases.yaml")
     names = [name.strip() for name in (body.model or "").split(",") if name.strip()]
-    specs = [await text2sql_model(visit, name) for name in names]
-    spec, *others = specs or [await text2sql_model(visit, None)]
-    target = QuestionTarget(visit, spec, opened, body.db_schema or "", body.dialect, tuple(others))
+    models = [await text2sql_model(visit, name) for name in names] or [await text2sql_model(visit, None)]
+    (spec, remarks), *others = models
+    target = QuestionTarget(
+        visit, spec, opened, body.db_schema or "", body.dialect, tuple(other for other, _ in others), remarks
+    )
     messages = [Message("system", body.evidence)] if body.evidence else []
     question = Request((*messages, Message("user", body.question)))
     bound = load_settings().llm_min_confidence if body.min_confidence is None else body.min_confidence
@@ -134,18 +137,23 @@ def choose_database(visit: RequestContext, name: str | None, db_schema: str | No
     return databases.open(names[0])
 
 
-async def text2sql_model(visit: RequestContext, name: str | None) -> ModelSpec:
-    """Return the model for a question: the named one, or the only deployed one that the key may call, or the built-in.
+async def text2sql_model(visit: RequestContext, name: str | None) -> tuple[ModelSpec, tuple[str, ...]]:
+    """Return the model for a question, and what the user should know of the choice.
+
+    It is the named model, or the only deployed one that the key may call, or the built-in one.
 
     Raises:
         UnknownModelError: the model is not deployed.
         GatewayError: the API key may not call it.
     """
     if name:
-        return await visit.model(name)
+        return await visit.model(name), ()
     models = await visit.gateway.models()
     deployed = [model_name for model_name in models if model_name not in BUILTIN_MODELS and visit.may_call(model_name)]
-    return await visit.model(deployed[0] if len(deployed) == 1 else BUILTIN_TEXT2SQL.name)
+    if len(deployed) == 1:
+        return await visit.model(deployed[0]), ()
+    remarks = (several_models(deployed, f'"model": "{min(deployed)}"'),) if deployed else ()
+    return await visit.model(BUILTIN_TEXT2SQL.name), remarks
 
 
 @dataclass(frozen=True)
@@ -174,6 +182,7 @@ class QuestionTarget:
         db_schema: DDL, M-Schema, table names, or '' for the whole database.
         dialect: the SQL to write; None: the database's, or DuckDB's.
         others: further models, which vote.
+        remarks: warnings that each answer has, beside its own.
     """
 
     visit: RequestContext
@@ -182,6 +191,7 @@ class QuestionTarget:
     db_schema: str
     dialect: str | None
     others: tuple[ModelSpec, ...] = ()
+    remarks: tuple[str, ...] = ()
     exchanges: list[Exchange] = field(default_factory=list)
 
     async def answer(self, question: QuestionKey, mode: StoreMode) -> Text2SqlResult:
@@ -207,7 +217,8 @@ class QuestionTarget:
         try:
             async with asyncio.timeout(seconds):
                 fit = self._fit(schema.schema)
-                return await generate_sql(question.request, schema, first.form, first.complete, fit=fit, effort=effort)
+                found = await generate_sql(question.request, schema, first.form, first.complete, fit=fit, effort=effort)
+                return replace(found, warnings=(*self.remarks, *found.warnings))
         except TimeoutError as error:
             raise timeout_error(seconds) from error
 

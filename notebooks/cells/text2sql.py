@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ... import Connection
@@ -37,8 +38,11 @@ MAX_ROWS = 10_000
 class QuestionAnswer:
     """The answer to a question: the SQL, its rows if it ran, and its usage."""
 
-    def __init__(self, detail: dict[str, Any], rows: Result | None, *, show_prompt: bool = False) -> None:
+    def __init__(
+        self, detail: dict[str, Any], rows: Result | None, *, remarks: Sequence[str] = (), show_prompt: bool = False
+    ) -> None:
         self.detail = detail
+        self.remarks = remarks
         self.show_prompt = show_prompt
         self.sql: str = detail["sql"]
         self.rows = rows
@@ -69,7 +73,7 @@ class QuestionAnswer:
     def _doubts(self) -> list[str]:
         """Return what speaks against the answer."""
         unsure = ["unsure of this answer"] if is_unsure(self.detail["confidence"]) else []
-        return [f"⚠ {text}" for text in (*unsure, *self.detail["warnings"])]
+        return [f"⚠ {text}" for text in (*self.remarks, *unsure, *self.detail["warnings"])]
 
     def _usage_line(self) -> str:
         attempts, usage = self.detail["attempts"], self.detail["usage"]
@@ -100,7 +104,7 @@ def ask_question(
     connection, output_turn, max_rows = notebook.connection(), given.get("output"), _number(given, "rows", MAX_ROWS)
     if output_turn is not None:
         check_turn_name(connection, output_turn)
-    detail = _detail(connection, given, text)
+    detail, remarks = _detail(connection, given, text)
     if detail["sql"] is None:
         error = detail["error"]
         hint = "rephrase the question, or name the tables: --schema 'singer, concert'"
@@ -117,13 +121,13 @@ def ask_question(
     can_run = detail["bound"] and not _is_description(given.get("schema", ""))
     query = f"FROM guarded_query({quote_literal(detail['sql'])}, max_rows := {max_rows})"
     result = run(connection, query) if can_run else None
-    answer = QuestionAnswer(detail, result, show_prompt="show_prompt" in given)
+    answer = QuestionAnswer(detail, result, remarks=remarks, show_prompt="show_prompt" in given)
     if output_turn is not None:
         notebook.variables[output_turn] = answer
     return answer
 
 
-def _detail(connection: Connection, given: dict[str, str], text: str) -> dict[str, Any]:
+def _detail(connection: Connection, given: dict[str, str], text: str) -> tuple[dict[str, Any], list[str]]:
     history = load_history(connection, given["input"]) if "input" in given else ()
     turns = [{"role": message.role, "content": message.content} for message in history]
     values = {
@@ -139,7 +143,7 @@ def _detail(connection: Connection, given: dict[str, str], text: str) -> dict[st
     result = run(connection, DETAIL, values)
     assert result is not None, "a SELECT has a result"
     detail: dict[str, Any] = result.arrow.columns[0][0].as_py()
-    return detail
+    return detail, result.notes
 
 
 def _folded(title: str, text: str) -> str:

@@ -26,7 +26,7 @@ from ...workers.serving.fleet import Fleet
 from ...workers.serving.retry import estimate_tokens
 from ..settings import StoreMode
 from .async_store import AsyncCallStore
-from .batch_jobs import BatchJob, BatchJobs, split_requests
+from .batch_jobs import BatchJobs, SubmittedBatch, split_requests
 from .call_record import CallRecord, context_json
 from .call_store import CallStore
 from .client import CachingClient, check_price
@@ -162,7 +162,7 @@ class BatchClient(CachingClient):
             for job in jobs:
                 await self._begin(api, job)
 
-    async def _begin(self, api: BatchApi, job: BatchJob) -> BatchJob:
+    async def _begin(self, api: BatchApi, job: SubmittedBatch) -> SubmittedBatch:
         """Upload a job's file and begin its batch; what an earlier process has done of it is not done again.
 
         Raises:
@@ -195,7 +195,7 @@ class BatchClient(CachingClient):
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, MAX_POLL_SECONDS)
 
-    async def _look(self, api: BatchApi, spec: ModelSpec, job: BatchJob, scope: CallScope) -> bool:
+    async def _look(self, api: BatchApi, spec: ModelSpec, job: SubmittedBatch, scope: CallScope) -> bool:
         """Collect a batch if it has ended; return whether it has."""
         batch = job.batch
         if batch is None:  # Another process writes it down in a moment.
@@ -219,7 +219,7 @@ class BatchClient(CachingClient):
             self._report(line)
 
     async def _collect(
-        self, api: BatchApi, spec: ModelSpec, job: BatchJob, status: BatchStatus, scope: CallScope
+        self, api: BatchApi, spec: ModelSpec, job: SubmittedBatch, status: BatchStatus, scope: CallScope
     ) -> None:
         """Store the answers of a batch that has ended, remember what failed, and forget the job."""
         requests = {each.key: Request(each.messages, function=each.function) for each in job.requests}

@@ -31,7 +31,7 @@ class BatchRequest(msgspec.Struct, frozen=True):
     function: str = ""
 
 
-class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
+class SubmittedBatch(msgspec.Struct, frozen=True, kw_only=True):
     """A batch on its way.
 
     Args:
@@ -57,7 +57,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ENCODER = msgspec.json.Encoder()
-DECODER = msgspec.json.Decoder(BatchJob)
+DECODER = msgspec.json.Decoder(SubmittedBatch)
 
 
 class BatchJobs:
@@ -78,7 +78,7 @@ class BatchJobs:
         async with self._here, AsyncFileLock(self._folder / ".lock"):
             yield
 
-    def all(self) -> list[BatchJob]:
+    def all(self) -> list[SubmittedBatch]:
         """Return the jobs that have not been fetched.
 
         Raises:
@@ -86,13 +86,13 @@ class BatchJobs:
         """
         return [self._load(path) for path in sorted(self._folder.glob("*.json"))]
 
-    def add(self, model: str, identity: str, requests: Iterable[BatchRequest]) -> BatchJob:
+    def add(self, model: str, identity: str, requests: Iterable[BatchRequest]) -> SubmittedBatch:
         """Write down a new job, of which the service knows nothing yet."""
-        job = BatchJob(name=uuid.uuid4().hex, model=model, identity=identity, requests=tuple(requests))
+        job = SubmittedBatch(name=uuid.uuid4().hex, model=model, identity=identity, requests=tuple(requests))
         self.save(job)
         return job
 
-    def save(self, job: BatchJob) -> None:
+    def save(self, job: SubmittedBatch) -> None:
         """Write a job's file, whole or not at all."""
         with atomic_write(self.path(job)) as draft:
             draft.touch(mode=0o600)
@@ -101,15 +101,15 @@ class BatchJobs:
                 file.flush()
                 os.fsync(file.fileno())
 
-    def remove(self, job: BatchJob) -> None:
+    def remove(self, job: SubmittedBatch) -> None:
         """Forget a job, whose answers are in the call store."""
         self.path(job).unlink(missing_ok=True)
 
-    def path(self, job: BatchJob) -> Path:
+    def path(self, job: SubmittedBatch) -> Path:
         """Return the file of a job."""
         return self._folder / f"{job.name}.json"
 
-    def _load(self, path: Path) -> BatchJob:
+    def _load(self, path: Path) -> SubmittedBatch:
         try:
             return DECODER.decode(path.read_bytes())
         except (OSError, msgspec.MsgspecError) as error:

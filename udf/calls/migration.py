@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ...workers.messages import Response, Usage
+from ...workers.vectors import vector_bytes
 from .request_key import Key
 from .store_file import TABLE_V0, StoreFile, has_table
 from .stored_answer import DamagedAnswerError, encode_answer
@@ -110,6 +111,6 @@ def decode_answer_v0(answer: bytes) -> Response:
         usage=found.usage,
         seconds=found.seconds,
         request_id=found.request_id,
-        embedding=found.embedding,
+        embedding=None if found.embedding is None else vector_bytes(found.embedding),
         tool_calls=found.tool_calls,
     )

@@ -43,4 +43,4 @@ class StatementCache:
 
 def _size(response: Response) -> int:
     texts = sum(len(message.content) for message in response.history)
-    return OVERHEAD_BYTES + texts + 8 * len(response.embedding or ())
+    return OVERHEAD_BYTES + texts + len(response.embedding or b"")

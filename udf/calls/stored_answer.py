@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from array import array
 from zlib import crc32
 
 import msgspec
@@ -42,7 +40,7 @@ def encode_answer(key: Key, response: Response) -> bytes:
     Raises:
         DamagedAnswerError: the response could not be read again, e.g. because its text is a number.
     """
-    usage, vector = response.usage, response.embedding
+    usage = response.usage
     try:
         stored = StoredAnswer(
             response.output,
@@ -51,7 +49,7 @@ def encode_answer(key: Key, response: Response) -> bytes:
             usage.output_tokens,
             response.seconds,
             response.request_id,
-            None if vector is None else _little_endian(array("f", vector)).tobytes(),
+            response.embedding,
             response.tool_calls,
             response.logprobs,
         )
@@ -84,7 +82,7 @@ def decode_answer(key: Key, stored: object) -> Response:
         usage=Usage(found.input_tokens, found.output_tokens),
         seconds=found.seconds,
         request_id=found.request_id,
-        embedding=None if found.embedding is None else tuple(_little_endian(array("f", found.embedding))),
+        embedding=found.embedding,
         tool_calls=found.tool_calls,
         logprobs=found.logprobs,
         from_store=True,
@@ -93,10 +91,3 @@ def decode_answer(key: Key, stored: object) -> Response:
 
 def _checksum(key: Key, content: bytes) -> bytes:
     return crc32(content, crc32(key)).to_bytes(CHECKSUM_BYTES, "little")
-
-
-def _little_endian(numbers: array[float]) -> array[float]:
-    """Swap the bytes on a big-endian machine, so that the store can be copied to any machine."""
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers

@@ -89,6 +89,8 @@ def _take(columns: Sequence[pa.Array], indices: Sequence[int | None]) -> pa.Arra
 
     `ChunkedArray.take` would copy all columns into one for each chunk of rows.
     """
+    if (neighbours := _neighbours(columns, indices)) is not None:
+        return neighbours
     wanted = pa.array(indices, pa.int32())
     if len(columns) == 1:
         return columns[0].take(wanted)
@@ -104,3 +106,20 @@ def _take(columns: Sequence[pa.Array], indices: Sequence[int | None]) -> pa.Arra
         parts.append(column.take(pa.array(rows[here] - first)))
         first, taken = first + len(column), taken + len(here)
     return pa.concat_arrays(parts).take(pa.array(places, mask=places < 0))
+
+
+def _neighbours(columns: Sequence[pa.Array], indices: Sequence[int | None]) -> pa.Array | None:
+    """Return rows that follow each other in one column: a table that is read again in its order has no others.
+
+    Where they do not, None. Copying a part takes a tenth of what taking row by row does; DuckDB takes no STRUCT that
+    is a slice of another.
+    """
+    first = indices[0] if indices else None
+    if first is None or indices != [*range(first, first + len(indices))]:
+        return None
+    for column in columns:
+        if first < len(column):
+            part = column.slice(first, len(indices))
+            return pa.concat_arrays([part]) if len(part) == len(indices) else None
+        first -= len(column)
+    return None

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ...workers.messages import Failure, Message, Request, Response
 from ...workers.options import options_from_json
+from ...workers.vectors import NUMBER_BYTES, vector_numbers
 from ..value_text import cast_column, column_texts, plain_column
 from .params import INSTRUCTION, SYSTEM, read_params
 
@@ -228,6 +229,15 @@ def responses_to_arrow(responses: Sequence[Response | None]) -> pa.Array:
         [row.seconds for row in there],
     ]
     return _structs(RESPONSE, columns, rows)
+
+
+def vectors_to_arrow(vectors: Sequence[bytes | None]) -> pa.Array:
+    """Return vectors as a column of FLOAT[]; None is NULL."""
+    numbers = vector_numbers(b"".join(vector for vector in vectors if vector))
+    values = pa.Array.from_buffers(pa.float32(), len(numbers), [None, pa.py_buffer(numbers)])
+    lengths = (len(vector or b"") // NUMBER_BYTES for vector in vectors)
+    offsets = pa.array(accumulate(lengths, initial=0), pa.int32())
+    return pa.ListArray.from_arrays(offsets, values, mask=pa.array([vector is None for vector in vectors], pa.bool_()))
 
 
 def messages_to_arrow(conversations: Sequence[Sequence[Message]]) -> pa.Array:

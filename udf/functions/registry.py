@@ -28,6 +28,7 @@ from .arrow import (
     requests_to_arrow,
     responses_to_arrow,
     sql_type_name,
+    vectors_to_arrow,
 )
 from .distinct import Column, answer_column, answer_source, store_mode
 from .params import continue_conversation
@@ -92,7 +93,7 @@ def _embed_request(text: str) -> Request:
 
 
 def _vectors(responses: Sequence[Response | None]) -> pa.Array:
-    return pa.array([response.embedding if response else None for response in responses], pa.list_(pa.float32()))
+    return vectors_to_arrow([response.embedding if response else None for response in responses])
 
 
 def ai_count_tokens(_: Session, texts: Column) -> pa.Array:

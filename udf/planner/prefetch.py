@@ -27,7 +27,7 @@ from .runner import Runner
 from .tree import Node, is_faithful, selects, tree_sql, walk
 
 
-class Outcome(Enum):
+class PrefetchOutcome(Enum):
     """Result of running a statement ahead: `PROVEN` that it needs no other call, `UNPROVEN`, or `FAILED`."""
 
     PROVEN = "proven"
@@ -57,9 +57,9 @@ def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: st
     own.begin(connection)
     try:
         outcome = _run_ahead(prefetch, session)
-        if outcome is not Outcome.PROVEN:
+        if outcome is not PrefetchOutcome.PROVEN:
             session.answers = LiveAnswers(session)
-        if outcome is Outcome.FAILED:
+        if outcome is PrefetchOutcome.FAILED:
             own.rollback(connection)
         yield
         if not prefetch.reading.is_whole_statement:
@@ -69,7 +69,7 @@ def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: st
         raise
 
 
-def _run_ahead(prefetch: Prefetch, session: Session) -> Outcome:
+def _run_ahead(prefetch: Prefetch, session: Session) -> PrefetchOutcome:
     """Run the statement ahead; a dry run that fails proves nothing."""
     try:
         return prefetch.run()
@@ -77,7 +77,7 @@ def _run_ahead(prefetch: Prefetch, session: Session) -> Outcome:
         if session.statement.is_terminal:
             raise
         session.statement.note_unplanned(f"it cannot run ahead: {str(error).splitlines()[0]}")
-        return Outcome.FAILED
+        return PrefetchOutcome.FAILED
 
 
 def _plan(connection: duckdb.DuckDBPyConnection, session: Session, text: str, arguments: Any) -> Prefetch | None:
@@ -139,7 +139,7 @@ class Prefetch:
         except (duckdb.Error, RecursionError):  # DuckDB cannot write it, or it is nested too deeply.
             self._is_faithful = False
 
-    def run(self) -> Outcome:
+    def run(self) -> PrefetchOutcome:
         """Send the statement's requests; return whether this proved that it needs no other.
 
         Every dry run sees the data that the statement itself will see: they share a transaction.
@@ -150,14 +150,14 @@ class Prefetch:
         self._session.answers = CachedAnswers(self._session)  # EXPLAIN folds constants: it would call models.
         if reason := unrepeatable_source(self._connection, self.reading.text, self._arguments):
             self._session.statement.note_unplanned(reason)
-            return Outcome.FAILED
+            return PrefetchOutcome.FAILED
         if not self._is_faithful:
             # Without numbers, a call that depends on another would go out early.
             if not self.reading.has_single_call():
                 self._session.statement.note_unplanned("DuckDB does not write its tree as it reads it")
-                return Outcome.UNPROVEN
+                return PrefetchOutcome.UNPROVEN
             self._runner.dry_run(self.reading.text, CallSites())
-            return Outcome.UNPROVEN
+            return PrefetchOutcome.UNPROVEN
         for ordered in reversed(self._ordered):  # Those inside first: WHERE is copied with its subqueries.
             order_conditions(ordered, self._runner)
         tree, sites = number_call_sites(self._planned, self._session.number)
@@ -169,7 +169,7 @@ class Prefetch:
             guarded = restrict_to_cache(flat.tree, batches.model_condition, flat)
         is_unguarded = guarded == numbered.tree and not (self._ordered or self._is_reduced)
         self._runner.dry_run(tree_sql(self._connection, guarded), sites, needs_proof=not is_unguarded)
-        return Outcome.UNPROVEN if is_unguarded else Outcome.PROVEN
+        return PrefetchOutcome.UNPROVEN if is_unguarded else PrefetchOutcome.PROVEN
 
     def run_unrewritten(self) -> None:
         """Send the statement's requests without guards, unless that could fail where the statement would not."""

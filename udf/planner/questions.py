@@ -119,10 +119,10 @@ def read_background(
     """
     from ..text2sql.examples.verified_examples import examples_file, nearest_examples, read_examples
     from ..text2sql.notes.read_notes import Notes, read_notes
-    from ..text2sql.prompts.background import Background, Example
+    from ..text2sql.prompts.background import Background, VerifiedExample
 
     notes = read_notes(question.notes, databases, files_allowed=files_allowed)
-    chosen, warnings = tuple[Example, ...](), list[str]()
+    chosen, warnings = tuple[VerifiedExample, ...](), list[str]()
     if question.examples:
         found = [read_examples(examples_file(path)) for path in databases]
         kept = [example for examples, _ in found for example in examples]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -136,7 +136,20 @@ class Session:
         if name or self.model:
             return self.model_for(name)
         deployed = [spec for spec in self.fleet.deployed().values() if spec.type != "echo"]  # It writes no SQL.
+        if len(deployed) > 1:
+            first = min(spec.name for spec in deployed)
+            self.statement.add_warning(
+                several_models([spec.name for spec in deployed], f"model := '{first}', or connect(model='{first}')")
+            )
         return deployed[0] if len(deployed) == 1 else BUILTIN_TEXT2SQL
+
+
+def several_models(names: Iterable[str], hint: str) -> str:
+    """Return what a user reads if the built-in model answered because none of several models is the default."""
+    return (
+        f"several models are deployed ({', '.join(sorted(names))}) and none is the default: "
+        f"{BUILTIN_TEXT2SQL.name} answered. To name one, type {hint}"
+    )
 
 
 def open_session(fleet: Fleet, model: str | None) -> Session:

@@ -83,7 +83,7 @@ class PreparedQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class SqlCandidate:
     """SQL that passed all checks.
 
     Args:
@@ -123,7 +123,7 @@ class Draw:
     prepared: PreparedQuestion
     model: SqlModel
     number: int = 0
-    candidates: list[Candidate] = field(default_factory=list)
+    candidates: list[SqlCandidate] = field(default_factory=list)
     failure: Failure = field(default_factory=lambda: Failure(*NO_SQL))
     attempts: int = 0
     usage: Usage = field(default_factory=Usage)
@@ -153,7 +153,7 @@ class Draw:
         return self
 
     @property
-    def best(self) -> Candidate | None:
+    def best(self) -> SqlCandidate | None:
         """The candidate with the fewest serious doubts, of equal ones the first; None if no SQL passed."""
         return min(self.candidates, key=lambda candidate: candidate.serious, default=None)
 
@@ -203,7 +203,7 @@ class Draw:
                 self.failure = with_query(failure, sql)
                 return await self._next_messages(messages, sql, failure)
         remarks = read_remarks(response.output or "", response.reasoning)
-        candidate = Candidate(sql, fitted, tuple(changes), remarks=remarks, attempts=self.attempts)
+        candidate = SqlCandidate(sql, fitted, tuple(changes), remarks=remarks, attempts=self.attempts)
         candidate = await asyncio.to_thread(judged, candidate, prepared)
         first = not self.candidates
         self.candidates.append(candidate)
@@ -229,7 +229,7 @@ class Draw:
         return await self._first_messages(narrowed(self.prepared.shown, [*self._failed, self.prepared.question]))
 
 
-def judged(candidate: Candidate, prepared: PreparedQuestion) -> Candidate:
+def judged(candidate: SqlCandidate, prepared: PreparedQuestion) -> SqlCandidate:
     """Return a candidate with its rows and doubts; a text that differs from a cell in case alone becomes that cell."""
     schema = prepared.schema.schema
     if not prepared.schema.bindable or "checks" not in prepared.parts:
@@ -244,8 +244,8 @@ def judged(candidate: Candidate, prepared: PreparedQuestion) -> Candidate:
 
 
 def _with_cells(
-    candidate: Candidate, facts: SqlFacts, prepared: PreparedQuestion
-) -> tuple[Candidate, QueryRows] | None:
+    candidate: SqlCandidate, facts: SqlFacts, prepared: PreparedQuestion
+) -> tuple[SqlCandidate, QueryRows] | None:
     """Return the candidate, with its rows, where texts that differ from a cell in case alone are that cell.
 
     None if there are none, or if it gives no row either.

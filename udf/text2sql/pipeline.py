@@ -14,7 +14,7 @@ from .confidence.query_rows import RunQuery
 from .confidence.score import calibrated, score
 from .confidence.sql_facts import same_query
 from .confidence.votes import Ballot
-from .draw import ONE_VOTE_FORMATS, PARTS, Candidate, Complete, Draw, PreparedQuestion, SqlModel, TargetCheck
+from .draw import ONE_VOTE_FORMATS, PARTS, Complete, Draw, PreparedQuestion, SqlCandidate, SqlModel, TargetCheck
 from .prompts.background import ASKED_BACK, NO_BACKGROUND, Background, join_clarifications
 from .prompts.find_cells import FindCells, with_cells
 from .prompts.formats import PromptFormat
@@ -109,7 +109,7 @@ async def _vote(prepared: PreparedQuestion, models: Sequence[SqlModel], votes: i
     if all(model.form.name in ONE_VOTE_FORMATS for model in models):
         votes = min(votes, len(models))
     ballot, draws = Ballot(max(votes, 1)), list[Draw]()
-    keys: list[tuple[Hashable, Candidate]] = []
+    keys: list[tuple[Hashable, SqlCandidate]] = []
     turns = cycle(models)
     while not ballot.is_decided:
         new = [
@@ -123,7 +123,7 @@ async def _vote(prepared: PreparedQuestion, models: Sequence[SqlModel], votes: i
 
 
 def _vote_key(
-    candidate: Candidate | None, keys: list[tuple[Hashable, Candidate]], prepared: PreparedQuestion
+    candidate: SqlCandidate | None, keys: list[tuple[Hashable, SqlCandidate]], prepared: PreparedQuestion
 ) -> Hashable | None:
     """Return what equal answers share: the rows, or a query that means the same where none was run."""
     if candidate is None:
@@ -185,7 +185,7 @@ def _history(messages: tuple[Message, ...], failure: Failure) -> tuple[Message, 
     return messages[:-1]
 
 
-def _alternatives(best: Candidate, draws: Sequence[Draw], ballot: Ballot) -> tuple[str, ...]:
+def _alternatives(best: SqlCandidate, draws: Sequence[Draw], ballot: Ballot) -> tuple[str, ...]:
     """Return the other queries that bind: of the other groups of votes, then of the winner's own draw."""
     others = [draws[number].best for number in ballot.others()]
     found = [each.fitted for each in others if each]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ...workers.errors import SandboxLimitError, SetupError
 from ...workers.messages import Message
-from ...workers.sandbox import Limits
+from ...workers.sandbox import SandboxLimits
 from ...workers.training.data.data_files import BadRow, Row
 from .checks.check_answer import bare_schema
 from .checks.string_literals import normalize_string_literals
@@ -193,7 +193,7 @@ class _ExampleBuilder:
         sql = normalize_string_literals(question.sql, schema.schema)
         path = None if schema_text(question) is not None else str(source_path(question.db))
         arguments = path, sql, bare_schema(schema.schema), schema.bindable, self.seconds
-        limits = Limits(MEGABYTES, self.seconds + OPENING_SECONDS)
+        limits = SandboxLimits(MEGABYTES, self.seconds + OPENING_SECONDS)
         try:
             checked, found = SANDBOX.call(check_example, *arguments, limits=limits)
         except SandboxLimitError as error:

@@ -6,12 +6,13 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property, lru_cache
 
 from ..binder import Binder
 from ..database_schema import split_name
 from ..mschema import parse_mschema
-from .dates.place_time import cut_time_phrases, place_time
+from .dates.place_time import cut_time_phrases, place_time, yearless_month
 from .knowing.confidence import MIN_ANSWERABLE, Draft, answerable, confidence, features
 from .knowing.small_talk import reason_to_refuse
 from .knowing.typos import mend_typos
@@ -26,9 +27,10 @@ from .query.implied_tables import drop_implied_tables
 from .query.linearize import parse_symbols
 from .query.to_sql import NotWritableError, format_sql
 from .query.tree import Query
+from .query.truth_values import with_truth_values
 from .schema.prune_schema import prune_schema
 from .schema.schema_index import SchemaIndex
-from .text.tokens import name_words
+from .text.tokens import is_cjk, name_words
 
 VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
 VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
@@ -171,12 +173,20 @@ class _Answer:
         self.network, self.grounds, self.links = network, grounds, links
         self.question = mend_typos(question, grounds.words, links.cells.exact)
         self.phrases = cut_time_phrases(self.question, links.names)
+        self.yearless = yearless_month(self.phrases.rest, links)
         self.linked = link(self.phrases.rest, links, previous_turn(turns, links.names))
         self.dropped_period = bool(turns and PERIOD.search(turns[-1][1])) and not self.phrases.words
         self.undated = False
         self.declined = 0.0
 
     def parsed(self, min_confidence: float, min_answerable: float) -> Parsed:
+        if self.yearless:
+            dated = (
+                f"{date.today().year}年{self.yearless}"
+                if is_cjk(self.yearless)
+                else f"{self.yearless} {date.today().year}"
+            )
+            raise DeclinedError(f'the model does not know the year of "{self.yearless}": say e.g. "{dated}"')
         drafts = self.drafts()
         if not drafts:
             raise DeclinedError(self._reason())
@@ -207,7 +217,7 @@ class _Answer:
         return found
 
     def _draft(self, beam: Beam) -> Draft | None:
-        tree: Query | None = tree_from_beam(beam, self.linked)
+        tree: Query | None = with_truth_values(tree_from_beam(beam, self.linked), self.links.names, self.question)
         if tree is not None and self.phrases.words:
             tree = place_time(tree, self.phrases, self.links, self.question)
             self.undated = self.undated or tree is None

@@ -5,6 +5,6 @@ past its limits is ended and replaced; the process that asks neither grows nor w
 """
 
 from .child import call_parent, interruptible
-from .pool import Cancellation, Limits, Sandbox
+from .pool import Cancellation, Sandbox, SandboxLimits
 
-__all__ = ["Cancellation", "Limits", "Sandbox", "call_parent", "interruptible"]
+__all__ = ["Cancellation", "Sandbox", "SandboxLimits", "call_parent", "interruptible"]

@@ -17,7 +17,7 @@ PROCESSES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SandboxLimits:
     """What one call may use.
 
     Args:
@@ -84,7 +84,7 @@ class Sandbox:
         self,
         function: Callable[..., Result],
         *arguments: Any,
-        limits: Limits = Limits(),
+        limits: SandboxLimits = SandboxLimits(),
         answer: Callable[[Any], Any] | None = None,
         cancellation: Cancellation | None = None,
     ) -> Result:

@@ -67,7 +67,7 @@ class Watch:
             self.process.kill()
 
 
-class Watchdog:
+class ChildWatchdog:
     """Looks at the children that work, every twentieth of a second while there are any."""
 
     def __init__(self) -> None:
@@ -105,6 +105,6 @@ class Watchdog:
                 self._changed.wait(POLL_SECONDS)
 
 
-WATCHDOG = Watchdog()
+WATCHDOG = ChildWatchdog()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=WATCHDOG.after_fork)

@@ -22,6 +22,7 @@ from ..errors import ProviderError, QuackLLMError, SetupError
 from ..log_events import log_event
 from ..messages import Failure, Request, Response
 from ..secret_refs import Redactor, secrets_of_settings
+from ..vectors import vector_bytes
 
 
 class ErrorGuard:
@@ -152,7 +153,7 @@ def _hand_over(text: str, on_chunk: Callable[[str], None]) -> None:
 
 def _vector_response(vector: tuple[float, ...] | None) -> Response:
     if vector is not None:
-        return Response(None, embedding=vector)
+        return Response(None, embedding=vector_bytes(vector))
     failure = Failure(
         "broken_reply", "the engine returned no vector for this text, or one that is not a list of numbers"
     )

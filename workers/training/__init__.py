@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from .data.chat_examples import Examples, read_examples
+    from .data.chat_examples import TrainingExamples, read_examples
     from .finetune_model import finetune
     from .merge_adapter import merge
     from .pretrain_model import pretrain
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .settings import FinetuneSettings, MergeSettings, PretrainSettings
 
 _MODULES = {
-    "Examples": "data.chat_examples",
+    "TrainingExamples": "data.chat_examples",
     "read_examples": "data.chat_examples",
     "finetune": "finetune_model",
     "merge": "merge_adapter",
@@ -30,11 +30,11 @@ _MODULES = {
 }
 
 __all__ = [
-    "Examples",
     "FinetuneSettings",
     "MergeSettings",
     "PretrainSettings",
     "Trained",
+    "TrainingExamples",
     "finetune",
     "merge",
     "pretrain",

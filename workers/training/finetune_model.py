@@ -9,7 +9,7 @@ from typing import Any
 
 from .base_models import base_path, deepspeed_config, end_tokens, load_tokenizer, translated_errors
 from .data.chat_encoding import ChatEncoder, encode_examples, require_examples
-from .data.chat_examples import Examples, read_examples
+from .data.chat_examples import TrainingExamples, read_examples
 from .data.data_files import BadRow
 from .data.dataset import fingerprint, make_dataset, pack
 from .run.job import TrainingJob
@@ -19,7 +19,7 @@ from .settings import FinetuneSettings
 
 
 def finetune(
-    settings: FinetuneSettings, examples: Examples | None = None, eval_examples: Examples | None = None
+    settings: FinetuneSettings, examples: TrainingExamples | None = None, eval_examples: TrainingExamples | None = None
 ) -> Trained:
     """Fine-tune a base on questions and answers.
 
@@ -64,7 +64,7 @@ def finetune(
 
 
 def _evaluation(
-    encoder: ChatEncoder, settings: FinetuneSettings, examples: Examples | None
+    encoder: ChatEncoder, settings: FinetuneSettings, examples: TrainingExamples | None
 ) -> tuple[Any, list[BadRow]]:
     """Return the dataset that is measured beside, None where there is none, and the rows that it leaves out."""
     if not settings.eval_file:

@@ -26,7 +26,7 @@ from ..cluster_option import resolve_cluster
 from ..options import Cluster, Json, Name, deployed_names
 
 if TYPE_CHECKING:
-    from ...models_file import Outcome
+    from ...models_file import ApplyOutcome
 
 
 def deploy(
@@ -137,7 +137,7 @@ def _require_file_alone(*given: str | list[str] | None) -> None:
         raise RequestError("--file cannot be combined with a name, a type or settings", hint="leave out all but --file")
 
 
-def _show_outcomes(outcomes: Iterable[Outcome], json: bool) -> None:
+def _show_outcomes(outcomes: Iterable[ApplyOutcome], json: bool) -> None:
     """Print a line per model when it is done; after a failure the exit code is 1."""
     seen = []
     for outcome in outcomes:

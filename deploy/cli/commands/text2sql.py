@@ -103,7 +103,8 @@ def text2sql(
 def _generate(connection: Connection, question: str, schema: str | None, options: dict[str, Any]) -> dict[str, Any]:
     from ....udf.session.statement import FailedRowsWarning
 
-    warnings.simplefilter("ignore", FailedRowsWarning)  # There is one question, and its error is printed.
+    # There is one question, and its error is printed.
+    warnings.filterwarnings("ignore", ".* got no complete answer", FailedRowsWarning)
     text = Path(schema).read_text("utf-8") if schema and os.path.isfile(schema) else schema
     rows = connection.execute(DETAIL_SQL, {"question": question, "schema": text, **options}).fetchall()
     detail: dict[str, Any] = rows[0][0]

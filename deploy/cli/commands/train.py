@@ -11,7 +11,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from ....workers.training import FinetuneSettings, MergeSettings, PretrainSettings, Trained
-from ....workers.training.data.chat_examples import Example, Examples, ends_with_answer, nothing_usable
+from ....workers.training.data.chat_examples import TrainingExample, TrainingExamples, ends_with_answer, nothing_usable
 from ....workers.training.data.data_files import BadRow, read_data_rows
 from ....workers.training.settings import PANELS, StageSettings, default_text, help_panel, read_settings
 from ...terminal_output import pluralize, print_line, stderr
@@ -110,7 +110,7 @@ def finetune(settings: FinetuneSettings) -> None:
 
 def _read_examples(
     settings: FinetuneSettings, file: str | None, **source: str | None
-) -> tuple[Examples | None, str | None]:
+) -> tuple[TrainingExamples | None, str | None]:
     """Return the examples made of rows of questions and SQL, and the prompt form of the data.
 
     The rows are checked as `quackllm prepare` checks them. The examples are None if the rows are conversations,
@@ -127,7 +127,8 @@ def _read_examples(
     bad = [BadRow(row.line, f"{row.kind}: {row.why}") for row in left_out]
     if not made:
         raise nothing_usable(file or "the query", bad)
-    return Examples([Example(example.question.line, example.messages) for example in made], bad), form.name
+    conversations = [TrainingExample(example.question.line, example.messages) for example in made]
+    return TrainingExamples(conversations, bad), form.name
 
 
 @_with_flags(PretrainSettings)

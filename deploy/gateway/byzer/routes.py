@@ -27,7 +27,7 @@ from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import CancelledError, RequestError, SandboxLimitError
 from ....workers.messages import Failure, Request
 from ....workers.messages import Response as Answer
-from ....workers.sandbox import Limits
+from ....workers.sandbox import SandboxLimits
 from ....workers.sandbox.locked_duckdb import sandboxed_duckdb
 from ..admission import Admitted, RequestContext, Spending, cost_ahead
 from ..auth.usage_ledger import NOTHING
@@ -87,7 +87,7 @@ async def predict(form: Annotated[PredictForm, Form()], visit: Admitted) -> Resp
 
 
 def _rewritten(
-    text: str, models: Collection[str], others: Collection[str], limits: Limits
+    text: str, models: Collection[str], others: Collection[str], limits: SandboxLimits
 ) -> tuple[str, list[str], bool]:
     """Return the SELECT for a select list, parsed in the sandbox; see `rewrite`."""
     try:
@@ -188,7 +188,7 @@ class PredictStatement:
                 self._spending.scope = session.statement.scope
 
 
-def _too_much(error: SandboxLimitError, limits: Limits) -> RequestError:
+def _too_much(error: SandboxLimitError, limits: SandboxLimits) -> RequestError:
     limit = {"time": f"{limits.seconds:g} s", "memory": f"{limits.megabytes} MB", "size": "8 MB of rows"}[error.limit]
     return RequestError(f"the select list: {error.message}", hint=f"it may take {limit} beside the models' own time")
 

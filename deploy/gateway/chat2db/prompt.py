@@ -26,7 +26,7 @@ STATEMENT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class ParsedPrompt:
     """A parsed prompt.
 
     Args:
@@ -42,19 +42,19 @@ class Prompt:
     wants_sql: bool = True
 
 
-def parse_prompt(text: str) -> Prompt:
+def parse_prompt(text: str) -> ParsedPrompt:
     """Parse a prompt: Chat2DB's, a question after CREATE TABLE statements, or a question alone."""
     before, found, question_part = text.partition(INPUT)
     if not found:
         ddl = "\n".join(statement[0] for statement in STATEMENT.finditer(text))
         question = " ".join(STATEMENT.sub(" ", text).split()) if ddl else text.strip()
-        return Prompt(question or text.strip(), ddl)
+        return ParsedPrompt(question or text.strip(), ddl)
     task_match = TASK.search(text)
     task = task_match["task"].lower() if task_match else ""
     wants_sql = any(word in task for word in TO_SQL) or not any(word in task for word in OTHER_TASKS)
     heading, _, tables = before.partition(TABLES)
     database_type = heading.rpartition("\n")[2].strip("# ") if tables else ""
-    return Prompt(
+    return ParsedPrompt(
         question_part.partition(TARGET)[0].strip("# \n"),
         _schema(tables.rstrip("# \n")),
         _dialect(database_type),

@@ -19,7 +19,7 @@ from ..error_styles import route_class_with_errors
 from ..errors import GatewayError
 from ..openai.completion import complete, store_mode
 from ..text2sql import MAX_QUESTION_CHARACTERS, MAX_SCHEMA_CHARACTERS, QuestionTarget, choose_database, text2sql_model
-from .prompt import Prompt, parse_prompt
+from .prompt import ParsedPrompt, parse_prompt
 
 # The prompt form of models that get the prompt unchanged; other forms are those of models trained on them.
 PASS_THROUGH_FORMAT = "chat"
@@ -35,7 +35,7 @@ def error_reply(error: GatewayError) -> Response:
 router = APIRouter(tags=["chat2db"], route_class=route_class_with_errors(error_reply))
 
 
-class Turn(BaseModel):
+class EarlierMessage(BaseModel):
     """An earlier message of the conversation."""
 
     role: Literal["system", "user", "assistant"]
@@ -53,7 +53,7 @@ class PromptBody(BaseModel):
         validation_alias=AliasChoices("prompt", "question"),
         description="a question with its tables, as Chat2DB writes it; some versions call it `question`",
     )
-    history: list[tuple[str, str] | Turn] | None = Field(
+    history: list[tuple[str, str] | EarlierMessage] | None = Field(
         None, max_length=200, description="earlier turns: [question, answer], or {role, content}"
     )
     max_length: int | None = Field(None, ge=1, description="maximum number of tokens of the answer")
@@ -69,7 +69,7 @@ class PromptBody(BaseModel):
         """Return the conversation before the prompt."""
         turns: list[Message] = []
         for turn in self.history or ():
-            if isinstance(turn, Turn):
+            if isinstance(turn, EarlierMessage):
                 turns.append(Message(turn.role, turn.content))
             else:
                 turns += [Message("user", turn[0]), Message("assistant", turn[1])]
@@ -81,7 +81,7 @@ async def chat2db(
     body: PromptBody, visit: Admitted, request: HttpRequest, model: str | None = None, database: str | None = None
 ) -> Any:
     """Return a plain JSON string; a chat model gets the prompt unchanged, others the question in their own form."""
-    spec = await text2sql_model(visit, model)
+    spec, _ = await text2sql_model(visit, model)
     form, prompt = format_for_model(spec), parse_prompt(body.prompt)
     writes_sql_alone = form.name in SQL_ONLY_FORMATS or form.read is not None
     if form.name == PASS_THROUGH_FORMAT or not (prompt.wants_sql or writes_sql_alone):
@@ -99,7 +99,7 @@ async def chat2db(
     return f"{detail.sql};"
 
 
-def _question(prompt: Prompt, body: PromptBody) -> Request:
+def _question(prompt: ParsedPrompt, body: PromptBody) -> Request:
     """Return the question after the earlier questions, all without the tables that were sent with them."""
     if len(prompt.question) > MAX_QUESTION_CHARACTERS:
         raise RequestError(f"the question is longer than {MAX_QUESTION_CHARACTERS:,} characters")

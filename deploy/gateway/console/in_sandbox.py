@@ -78,8 +78,10 @@ def guarded(sql: str, schema: Schema, dialect: str) -> str:
         trees = [tree for tree in sqlglot.parse(sql, read=dialect) if tree is not None]
     except (SqlglotError, RecursionError) as error:
         raise GuardError(f"it cannot be read as {dialect}: {str(error).splitlines()[0]}") from error
-    if len(trees) != 1 or not isinstance(trees[0], exp.Query):
+    if len(trees) != 1:
         raise GuardError("only one query is run here", hint="write one SELECT")
+    if not isinstance(trees[0], exp.Query):
+        raise GuardError(f"it is not a SELECT: {trees[0].key.upper()}", hint="write one SELECT")
     check_sql(
         trees[0].transform(_plain_date).sql("duckdb", comments=False), schema, strict=True, functions=OTHER_FUNCTIONS
     )

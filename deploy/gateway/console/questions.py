@@ -30,7 +30,7 @@ class Turn(BaseModel):
     content: str = Field(max_length=100_000)
 
 
-class QuestionBody(RequestModel):
+class ConsoleQuestion(RequestModel):
     """The body of `POST /console/question`."""
 
     question: str = Field(min_length=1, max_length=MAX_QUESTION_CHARACTERS)
@@ -42,10 +42,11 @@ class QuestionBody(RequestModel):
 
 
 @router.post("/question")
-async def answer_question(body: QuestionBody, context: Admitted, request: HttpRequest) -> dict[str, Any]:
+async def answer_question(body: ConsoleQuestion, context: Admitted, request: HttpRequest) -> dict[str, Any]:
     """Return the SQL for a question, or why there is none; the rows come from `POST /console/sql`."""
     opened = choose_database(context, body.database, None)
-    target = QuestionTarget(context, await text2sql_model(context, body.model), opened, "", None)
+    spec, remarks = await text2sql_model(context, body.model)
+    target = QuestionTarget(context, spec, opened, "", None, remarks=remarks)
     messages = [Message(turn.role, turn.content) for turn in body.history]
     question = Request((*messages, Message("user", body.question)))
     key = QuestionKey(question, notes=body.notes.strip() or None, votes=body.votes)

@@ -22,7 +22,7 @@ from ....workers.database_schema import Schema
 from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import BudgetError, CancelledError, GuardError, QuackLLMError, RequestError, SandboxLimitError
 from ....workers.messages import Request
-from ....workers.sandbox import Cancellation, Limits
+from ....workers.sandbox import Cancellation, SandboxLimits
 from ....workers.serving.fleet import BUILTIN_MODELS
 from ..admission import Admitted, RequestContext, Spending, cost_ahead
 from ..auth.usage_ledger import NOTHING, Cost
@@ -190,7 +190,7 @@ class ConsoleStatement:
         return future.result()
 
 
-def _too_much(error: SandboxLimitError, limits: Limits) -> RequestError:
+def _too_much(error: SandboxLimitError, limits: SandboxLimits) -> RequestError:
     if error.limit == "size":
         return RequestError("the rows are larger than 8 MB", hint="ask for fewer rows, or for shorter values")
     most = {"time": f"{limits.seconds:g} s", "memory": f"{limits.megabytes} MB"}[error.limit]

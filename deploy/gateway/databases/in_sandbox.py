@@ -14,13 +14,13 @@ from ....udf.text2sql.confidence.query_rows import QueryRows
 from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError, SandboxLimitError
 from ....workers.messages import Failure
-from ....workers.sandbox import Cancellation, Limits, Sandbox
+from ....workers.sandbox import Cancellation, Sandbox, SandboxLimits
 from .database import Database, Rows, fitted
 from .duckdb_file import DuckDBFile
 from .urls import open_url
 
 Result = TypeVar("Result")
-MAX_TRIED_ROWS, TRY_LIMITS = 1_000, Limits(megabytes=512, seconds=2.0)
+MAX_TRIED_ROWS, TRY_LIMITS = 1_000, SandboxLimits(megabytes=512, seconds=2.0)
 
 
 class SandboxedDatabase:
@@ -32,7 +32,7 @@ class SandboxedDatabase:
         limits: memory and time to translate, explain or run a query.
     """
 
-    def __init__(self, database: Database, url: SecretStr, limits: Limits) -> None:
+    def __init__(self, database: Database, url: SecretStr, limits: SandboxLimits) -> None:
         self.product, self.dialect = database.product, database.dialect
         self._database = database
         self.url = url
@@ -110,7 +110,7 @@ def warm_up() -> None:
 SANDBOX = Sandbox(warm_up)
 
 
-def _limit_message(error: SandboxLimitError, limits: Limits) -> str:
+def _limit_message(error: SandboxLimitError, limits: SandboxLimits) -> str:
     if error.limit == "time":
         return f"the query takes longer than {limits.seconds:g} s"
     if error.limit == "memory":

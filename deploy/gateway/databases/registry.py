@@ -17,14 +17,14 @@ from ....udf.text2sql.prompts.find_cells import CellScan, FindCells
 from ....workers.database_schema import Schema
 from ....workers.errors import RequestError, did_you_mean
 from ....workers.home import home_folder
-from ....workers.sandbox import Limits
+from ....workers.sandbox import SandboxLimits
 from ....workers.sandbox.locked_duckdb import CONFIG
 from .database import STATEMENT_SECONDS
 from .in_sandbox import SandboxedDatabase
 from .urls import EXAMPLE, database_file, open_url, resolve_url
 
 URLS = TypeAdapter(dict[str, SecretStr])
-LIMITS = Limits(megabytes=512, seconds=STATEMENT_SECONDS)
+LIMITS = SandboxLimits(megabytes=512, seconds=STATEMENT_SECONDS)
 SCHEMA_SECONDS = 60.0  # How long a schema is cached.
 
 
@@ -64,7 +64,9 @@ class Databases:
         urls: of further databases, by name.
     """
 
-    def __init__(self, path: Path | None, limits: Limits = LIMITS, urls: Mapping[str, SecretStr] | None = None) -> None:
+    def __init__(
+        self, path: Path | None, limits: SandboxLimits = LIMITS, urls: Mapping[str, SecretStr] | None = None
+    ) -> None:
         self._path = path
         self._given = dict(urls or {})
         self._limits = limits
@@ -122,7 +124,7 @@ def _cell_finder(database: SandboxedDatabase) -> FindCells | None:
     return CellScan(lambda: duckdb.connect(path, read_only=True, config=CONFIG))
 
 
-def open_database(url: SecretStr, name: str, limits: Limits = LIMITS) -> SandboxedDatabase:
+def open_database(url: SecretStr, name: str, limits: SandboxLimits = LIMITS) -> SandboxedDatabase:
     """Return the database of a URL, without connecting to it yet.
 
     Args:

@@ -112,9 +112,9 @@ class DatabaseTools:
         """Return the SQL for a question, and what the model says about it."""
         if len(question) > MAX_QUESTION_CHARACTERS:
             raise RequestError(f"the question is longer than {MAX_QUESTION_CHARACTERS:,} letters")
-        spec = await text2sql_model(self.visit, self.model)
+        spec, remarks = await text2sql_model(self.visit, self.model)
         await self.report(f"asking {spec.name}")
-        target = QuestionTarget(self.visit, spec, opened, "", None)
+        target = QuestionTarget(self.visit, spec, opened, "", None, remarks=remarks)
         detail = await target.answer(QuestionKey(Request.of(question)), load_settings().llm_store)
         if detail.sql is None:
             code, message = (
@@ -122,8 +122,8 @@ class DatabaseTools:
             )
             hint = "search for the tables, and write the SQL yourself"
             raise Text2SQLError(f"{detail.model} found no SQL ({code}): {message}", hint=hint)
-        remarks = {"warnings": list(detail.warnings)} if detail.warnings else {}
-        return detail.sql, {"model": detail.model, "confidence": detail.confidence, **remarks}
+        warnings = {"warnings": list(detail.warnings)} if detail.warnings else {}
+        return detail.sql, {"model": detail.model, "confidence": detail.confidence, **warnings}
 
 
 def _notes(opened: Opened, words: str) -> str:

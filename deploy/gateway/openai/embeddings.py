@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import struct
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -13,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from ....workers.engines import EmbeddingEngine
 from ....workers.serving.retry import estimate_tokens
+from ....workers.vectors import NUMBER_BYTES, vector_numbers
 from ..admission import Admitted
 from ..error_styles import GatewayRoute
 from ..errors import OPENAI_ERRORS, GatewayError
@@ -31,8 +30,8 @@ async def embed(body: EmbeddingBody, request: HttpRequest, context: Admitted) ->
         raise GatewayError(400, message, code="embeddings_not_supported", param="model")
     requests = body.requests()
     responses, calls = await complete(context, spec, requests, store_mode(request))
-    vectors = [response.embedding or () for response in responses]
-    _check_dimensions(body.dimensions, len(vectors[0]))
+    vectors = [response.embedding or b"" for response in responses]
+    _check_dimensions(body.dimensions, len(vectors[0]) // NUMBER_BYTES)
     tokens = sum(estimate_tokens(each) for each in requests)
     reply = {
         "object": "list",
@@ -43,11 +42,9 @@ async def embed(body: EmbeddingBody, request: HttpRequest, context: Admitted) ->
     return JSONResponse(reply, headers={CALLS: str(calls)})
 
 
-def _item(index: int, vector: Sequence[float], encoding: str) -> dict[str, Any]:
+def _item(index: int, vector: bytes, encoding: str) -> dict[str, Any]:
     """Return one vector; base64 contains little-endian 32-bit floats."""
-    written: Any = vector
-    if encoding == "base64":
-        written = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    written = base64.b64encode(vector).decode() if encoding == "base64" else vector_numbers(vector).tolist()
     return {"object": "embedding", "index": index, "embedding": written}
 
 

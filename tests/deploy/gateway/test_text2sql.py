@@ -66,6 +66,15 @@ def test_the_plain_reply_says_what_speaks_against_the_sql_and_declines_below_a_b
     assert (reply["sql"], reply["error"]["code"], reply["bound"]) == (None, "unsure", False)
 
 
+def test_of_several_models_the_builtin_one_answers_and_the_reply_says_so(service: StandIn) -> None:
+    for name in ("writer", "other"):
+        deploy(name, "saas/openai", infer_params=service.openai_params())
+    question = {"question": "How many singers are there?", "db_schema": DDL}
+    (warning,) = asked(question)["warnings"]
+    assert all(part in warning for part in ("(other, writer)", '"model": "other"'))
+    assert asked({**question, "model": "builtin_text2sql"})["warnings"] == []
+
+
 def test_sound_ddl_is_bound_and_answered_in_the_dialect_that_is_wanted() -> None:
     question = {"question": "How many singers are there?", "db_schema": DDL}
     reply = asked(question)

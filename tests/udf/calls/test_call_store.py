@@ -20,6 +20,7 @@ from quackllm.udf.calls.request_key import Key, request_key
 from quackllm.workers.errors import StoreError
 from quackllm.workers.messages import Failure, Message, Request, Response, Usage
 from quackllm.workers.options import Options
+from quackllm.workers.vectors import vector_bytes
 
 ANY_TEXT = st.text(max_size=30)
 REQUESTS = st.builds(
@@ -73,7 +74,7 @@ def call(name: str, output: str | None = "answer", model: str = "chat", **fields
 def test_an_answer_is_found_with_all_that_was_said(store: CallStore):
     said = Response("out", reasoning="because", usage=Usage(3, 4), seconds=1.5, request_id="r-1", tool_calls="[]")
     said = replace(said, logprobs=((("ou", -0.5), ("in", -1.5)), (("t", -0.25),)))
-    vector = Response(None, embedding=(0.25, 0.5))
+    vector = Response(None, embedding=vector_bytes([0.25, 0.5]))
     store.record(
         [CallRecord(key("k"), "chat", "echo", "p", said), CallRecord(key("v"), "chat", "echo", "p", vector)], "me"
     )

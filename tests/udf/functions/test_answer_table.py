@@ -49,6 +49,18 @@ def test_each_row_gets_the_answer_of_its_key(seed: int) -> None:
     assert {count for key, count in source.looked_up.items() if not str(key).startswith("failed")} <= {1}
 
 
+@pytest.mark.parametrize("size", [1, 7, 500])
+def test_a_table_that_is_read_again_in_its_order_has_the_same_answers(size: int) -> None:
+    table, source = AnswerTable(ANSWER, StatementCache()), Source()
+    keys = [f"key {number}" for number in range(1000)]
+    for _ in range(3):
+        for start in range(0, len(keys), size):
+            chunk = keys[start : start + size]
+            found = table.answers(chunk, source.find)
+            assert (found.offset, found.to_pylist()) == (0, [answer(key) for key in chunk])
+    assert table.answers([keys[-1], keys[0]], source.find).to_pylist() == [answer(keys[-1]), answer(keys[0])]
+
+
 def test_an_answer_that_is_missing_is_null_and_looked_for_again() -> None:
     table, source = AnswerTable(ANSWER, StatementCache()), Source()
     source.known = False

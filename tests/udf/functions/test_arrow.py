@@ -6,10 +6,17 @@ import random
 
 import pyarrow as pa
 import pytest
-from quackllm.udf.functions.arrow import params_requests, request_keys, requests_from_arrow, requests_to_arrow
+from quackllm.udf.functions.arrow import (
+    params_requests,
+    request_keys,
+    requests_from_arrow,
+    requests_to_arrow,
+    vectors_to_arrow,
+)
 from quackllm.udf.functions.params import read_params
 from quackllm.workers.messages import Message, Request
 from quackllm.workers.options import read_options
+from quackllm.workers.vectors import vector_bytes
 
 OTHERS = {
     "system": ["be brief", "be kind", None],
@@ -59,3 +66,10 @@ def duckdb_column(column: pa.Array) -> pa.ChunkedArray:
     message = pa.struct({"role": pa.string(), "content": pa.string(), "images": texts})
     request = pa.struct({"messages": pa.list_(pa.field("l", message)), "options": pa.string()})
     return pa.chunked_array([column.cast(request)])
+
+
+@pytest.mark.parametrize("rows", [[], [None], [[0.5, -1.0], None, [2.0], None, [0.0, 0.25]]])
+def test_vectors_are_a_column_of_lists(rows: list[list[float] | None]) -> None:
+    column = vectors_to_arrow([None if row is None else vector_bytes(row) for row in rows])
+    assert column.type == pa.list_(pa.float32())
+    assert column.to_pylist() == rows

@@ -28,7 +28,21 @@ def test_the_only_model_that_writes_is_asked(service: StandIn) -> None:
     assert connection_to_singers().execute(QUESTION).fetchone() == ("writer",)
 
 
-def test_of_several_none_is_chosen(service: StandIn) -> None:
+def test_of_several_none_is_chosen_and_one_warning_says_so(service: StandIn) -> None:
     quackllm.deploy("writer", "openai", infer_params=service.openai_params())
     quackllm.deploy("other", "openai", infer_params=service.openai_params())
-    assert connection_to_singers().execute(QUESTION).fetchone() == ("builtin_text2sql",)
+    connection = connection_to_singers()
+    with pytest.warns(quackllm.FailedRowsWarning) as warned:
+        rows = connection.execute(f"{QUESTION} FROM range(3)").fetchall()
+    assert rows == [("builtin_text2sql",)] * 3
+    (warning,) = warned
+    assert str(warning.message).startswith("several models are deployed (other, writer) and none is the default: built")
+    assert "model := 'other'" in str(warning.message)
+
+
+@pytest.mark.filterwarnings("error")
+def test_who_names_the_builtin_one_is_not_warned(service: StandIn) -> None:
+    quackllm.deploy("writer", "openai", infer_params=service.openai_params())
+    quackllm.deploy("other", "openai", infer_params=service.openai_params())
+    named = QUESTION.replace("?'", "?', model := 'builtin_text2sql'")
+    assert connection_to_singers().execute(named).fetchone() == ("builtin_text2sql",)

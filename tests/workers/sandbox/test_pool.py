@@ -14,11 +14,11 @@ from typing import Any
 import psutil
 import pytest
 from quackllm.workers.errors import GuardError, RequestError, SandboxLimitError
-from quackllm.workers.sandbox import Limits, Sandbox
+from quackllm.workers.sandbox import Sandbox, SandboxLimits
 
 from support import sandbox_calls as calls
 
-SHORT = Limits(megabytes=256, seconds=0.3)
+SHORT = SandboxLimits(megabytes=256, seconds=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +42,9 @@ def test_plain_values_come_back_as_they_were_and_nothing_else_does(sandbox: Sand
 
 
 def test_memory_beyond_the_limit_is_refused_and_the_next_call_is_answered(sandbox: Sandbox) -> None:
-    assert sandbox.call(calls.allocate, 100, limits=Limits(megabytes=256)) == 100 << 20
+    assert sandbox.call(calls.allocate, 100, limits=SandboxLimits(megabytes=256)) == 100 << 20
     with pytest.raises(SandboxLimitError) as caught:
-        sandbox.call(calls.allocate, 1000, limits=Limits(megabytes=256))
+        sandbox.call(calls.allocate, 1000, limits=SandboxLimits(megabytes=256))
     assert caught.value.limit == "memory"
     assert sandbox.call(calls.values) == calls.values()
 
@@ -126,7 +126,7 @@ def test_abort_ends_the_calls_under_way_and_the_next_call_is_answered() -> None:
     before = box.call(calls.process)
     with ThreadPoolExecutor(1) as pool:
         begun = time.monotonic()
-        waiting = pool.submit(box.call, calls.spin, limits=Limits(seconds=60))
+        waiting = pool.submit(box.call, calls.spin, limits=SandboxLimits(seconds=60))
         while not box.busy and time.monotonic() < begun + 10:
             time.sleep(0.01)
         box.abort()

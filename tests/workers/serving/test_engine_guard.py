@@ -16,6 +16,7 @@ from quackllm.workers.errors import ProviderError, QuackLLMError, RequestError, 
 from quackllm.workers.messages import Failure, Message, Request, Response, Usage
 from quackllm.workers.serving.local_fleet import local_fleet
 from quackllm.workers.serving.worker import Worker
+from quackllm.workers.vectors import vector_bytes
 
 import quackllm
 
@@ -213,7 +214,7 @@ def test_vectors_are_checked_row_by_row(spec: ModelSpec, given: Any, monkeypatch
     assert second.error is not None
     assert second.embedding is None
     if isinstance(given, list) and len(given) == 2:
-        assert first.embedding == (1.0,)
+        assert first.embedding == vector_bytes([1.0])
 
 
 @pytest.mark.parametrize("piece", [["a", "b"], {"text": "ab"}, 12, b"ab", object()])

@@ -14,6 +14,7 @@ from quackllm.workers.errors import ProviderError, SetupError
 from quackllm.workers.messages import Message, Request, Response
 from quackllm.workers.options import Options
 from quackllm.workers.serving.worker import Worker
+from quackllm.workers.vectors import vector_bytes
 
 from support.installed_engines import InstallEngine
 from support.virtual_time import run_in_virtual_time
@@ -117,7 +118,8 @@ def test_what_no_row_can_survive_is_raised_after_what_was_answered(spec: ModelSp
 def test_texts_to_embed_share_calls_and_a_bad_one_fails_alone(spec: ModelSpec):
     requests = [Request((Message("user", text),), kind="embed") for text in ("a", "bb", "bad", "ccc", "dddd", "e")]
     answers = dict(answer for batch in answer(spec, requests) for answer in batch)
-    assert [answers[index].embedding for index in range(6)] == [(1.0,), (2.0,), None, (3.0,), (4.0,), (1.0,)]
+    vectors = [vector_bytes([length]) for length in (1.0, 2.0, 3.0, 4.0, 1.0)]
+    assert [answers[index].embedding for index in range(6)] == [*vectors[:2], None, *vectors[2:]]
     assert answers[2].error is not None
     assert answers[2].error.code == "400"
     assert sorted(ScriptedEngine.calls) == [1, 1, 1, 1, 2, 4], "two shared calls, and the failed one again one by one"

@@ -15,7 +15,7 @@ from ...accuracy.calibration import Proposal
 from ...ai.constraints import constraint_for
 from ...ai.inputs import Input
 from ...ai.task import Task
-from .rows import Method, Rows, send_all, true_scores
+from .rows import Method, SampledRows, send_all, true_scores
 
 PILOT = 40
 """Rows that the helper answers first, to see whether it is worth sending it the others."""
@@ -27,7 +27,7 @@ TEMPERATURE = 0.7
 """Of the further draws: at 0 they would all be the same."""
 
 
-def by_helper(rows: Rows, name: str) -> Method | str:
+def by_helper(rows: SampledRows, name: str) -> Method | str:
     """Return what a helper says of all rows; or in words why it does not get them.
 
     Raises:
@@ -45,7 +45,7 @@ def by_helper(rows: Rows, name: str) -> Method | str:
     return Method(f"the helper {name}", "helper", Proposal(values, scores), 0, share)
 
 
-def _is_worth_sending(rows: Rows, labels: dict[int, Any], values: Sequence[Any], confidence: np.ndarray) -> bool:
+def _is_worth_sending(rows: SampledRows, labels: dict[int, Any], values: Sequence[Any], confidence: np.ndarray) -> bool:
     wanted = rows.call.stated.guarantee
     target = min(share for share in (wanted.accuracy, wanted.recall, wanted.precision) if share is not None)
     surest = [row for row in np.argsort(-confidence, kind="stable").tolist() if row in labels]
@@ -54,7 +54,7 @@ def _is_worth_sending(rows: Rows, labels: dict[int, Any], values: Sequence[Any],
     return bool(len(right_enough)) and (right_enough[-1] + 1) >= WORTH_SENDING * len(surest)
 
 
-def _answers(rows: Rows, spec: ModelSpec, positions: Sequence[int]) -> tuple[list[Any], np.ndarray]:
+def _answers(rows: SampledRows, spec: ModelSpec, positions: Sequence[int]) -> tuple[list[Any], np.ndarray]:
     """Return the helper's values for some rows, and how sure it is of each."""
     inputs = [rows.inputs[row] for row in positions]
     answers = _read(rows, spec, rows.call.task, inputs)
@@ -67,7 +67,7 @@ def _answers(rows: Rows, spec: ModelSpec, positions: Sequence[int]) -> tuple[lis
     )
 
 
-def _read(rows: Rows, spec: ModelSpec, task: Task, inputs: Sequence[Input], draw: int = 0) -> list[Any]:
+def _read(rows: SampledRows, spec: ModelSpec, task: Task, inputs: Sequence[Input], draw: int = 0) -> list[Any]:
     task = replace(task, draw=task.draw + draw)
     requests = [typed_request(spec, task, given, TEMPERATURE if draw else None) for given in inputs]
     responses = send_all(rows.session, spec, requests, rows.call.mode)

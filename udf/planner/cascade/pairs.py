@@ -24,7 +24,7 @@ from ...ai.parse import json_objects
 from ...ai.prompts import PAIR_LABELS, SIDE_LABELS
 from ...ai.shapes import SomeLabels
 from ...ai.task import Task, read_task
-from .rows import Method, Rows, send_all, true_scores
+from .rows import Method, SampledRows, send_all, true_scores
 
 MOST_LABELS = 20
 """Values of a side that are listed in one request, and labels that decide a criterion."""
@@ -40,7 +40,7 @@ class Pair:
     right: str
 
 
-def by_labels(rows: Rows) -> Method | None:
+def by_labels(rows: SampledRows) -> Method | None:
     """Return what labels of the sides say of all pairs; None where labels decide nothing, or save little."""
     pairs = [_pair(given) for given in rows.inputs]
     left, right = {pair.left for pair in pairs}, {pair.right for pair in pairs}
@@ -52,7 +52,7 @@ def by_labels(rows: Rows) -> Method | None:
     return None
 
 
-def _by_one_side(rows: Rows, pairs: Sequence[Pair], values: Sequence[str], left_is_long: bool) -> Method:
+def _by_one_side(rows: SampledRows, pairs: Sequence[Pair], values: Sequence[str], left_is_long: bool) -> Method:
     """Let the model choose, for each value of the long side, among the values of the other."""
     criteria = json.loads(rows.call.question or '""')
     sides = ("left", "right") if left_is_long else ("right", "left")
@@ -70,7 +70,7 @@ def _by_one_side(rows: Rows, pairs: Sequence[Pair], values: Sequence[str], left_
     return _method(f"for each {sides[0]} value a choice of the {len(values)} {sides[1]} values", matches)
 
 
-def _by_both_sides(rows: Rows, pairs: Sequence[Pair]) -> Method | None:
+def _by_both_sides(rows: SampledRows, pairs: Sequence[Pair]) -> Method | None:
     """Classify the values of both sides, where the model says that their labels decide."""
     plan = _plan(rows)
     if plan is None:
@@ -94,7 +94,7 @@ def _method(name: str, matches: list[bool | None]) -> Method:
     return Method(name, "proxy", Proposal(matches, true_scores(matches, np.ones(len(matches)))), 0, share)
 
 
-def _plan(rows: Rows) -> tuple[dict[str, str], set[tuple[str, str]]] | None:
+def _plan(rows: SampledRows) -> tuple[dict[str, str], set[tuple[str, str]]] | None:
     """Return the labels that decide the criterion, each with its meaning, and the pairs of labels that make it true."""
     task = rows.call.task
     messages = (
@@ -119,7 +119,7 @@ def _is_pair(given: Any, labels: dict[str, str]) -> bool:
     return isinstance(given, list) and len(given) == 2 and all(isinstance(one, str) and one in labels for one in given)
 
 
-def _labels(rows: Rows, task: Task, texts: Sequence[str]) -> dict[str, Any]:
+def _labels(rows: SampledRows, task: Task, texts: Sequence[str]) -> dict[str, Any]:
     """Return what the model says of each distinct text; None where that cannot be read."""
     distinct = list(dict.fromkeys(texts))
     constraint = constraint_for(rows.spec, task.shape)

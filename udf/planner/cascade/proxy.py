@@ -12,12 +12,13 @@ from ....workers import event_loop
 from ....workers.deployments.spec import ModelSpec
 from ....workers.messages import Message, Request
 from ....workers.serving.fleet import BUILTIN_ENCODER
+from ....workers.vectors import NUMBER_BYTES
 from ...accuracy.calibration import Proposal
 from ...accuracy.proxy import Proxy, train_proxy
 from ...ai.inputs import Input
 from ...calls.scope import CallScope
 from ...settings import StatementOptions
-from .rows import Method, Rows, true_scores
+from .rows import Method, SampledRows, true_scores
 
 LEAST_EXAMPLES, MOST_EXAMPLES = 50, 300
 EXAMPLE_SHARE = 0.1
@@ -26,7 +27,7 @@ PART = 2_048
 """Texts whose vectors are fetched, and rows that are scored, at once."""
 
 
-def by_proxy(rows: Rows, name: str) -> Method | str:
+def by_proxy(rows: SampledRows, name: str) -> Method | str:
     """Return what a proxy says of all rows; or in words why there is none.
 
     Raises:
@@ -45,7 +46,7 @@ def by_proxy(rows: Rows, name: str) -> Method | str:
     return Method(f"a proxy on vectors of {name}", "proxy", proposal, start, share)
 
 
-def _constant(rows: Rows, label: Any) -> Proposal:
+def _constant(rows: SampledRows, label: Any) -> Proposal:
     """Return the proposal of a proxy that has seen one answer only."""
     confidence = np.ones(len(rows))
     return Proposal(
@@ -53,7 +54,7 @@ def _constant(rows: Rows, label: Any) -> Proposal:
     )
 
 
-def _scored(rows: Rows, features: Features, proxy: Proxy) -> Proposal:
+def _scored(rows: SampledRows, features: Features, proxy: Proxy) -> Proposal:
     likely = np.vstack([proxy.probabilities(features.of(part)) for part in _parts(range(len(rows)))])
     answers: list[Any] = [proxy.classes[best] for best in likely.argmax(axis=1)]
     if rows.call.is_filter:
@@ -64,7 +65,7 @@ def _scored(rows: Rows, features: Features, proxy: Proxy) -> Proposal:
 class Features:
     """What a proxy sees of each row: the vector of its text; of a pair how the two vectors differ and agree."""
 
-    def __init__(self, rows: Rows, spec: ModelSpec) -> None:
+    def __init__(self, rows: SampledRows, spec: ModelSpec) -> None:
         self._texts = [texts(given, is_pair=rows.call.function == "match") for given in rows.inputs]
         distinct = list(dict.fromkeys(text for row in self._texts for text in row))
         self._positions = {text: position for position, text in enumerate(distinct)}
@@ -94,7 +95,7 @@ def texts(given: Input, *, is_pair: bool) -> tuple[str, ...]:
     )
 
 
-def vectors(rows: Rows, spec: ModelSpec, distinct: Sequence[str]) -> np.ndarray:
+def vectors(rows: SampledRows, spec: ModelSpec, distinct: Sequence[str]) -> np.ndarray:
     """Return the texts' vectors, each of length 1; a text that has none gets zeros.
 
     The built-in encoder costs nothing, so that its calls count for no budget.
@@ -106,8 +107,8 @@ def vectors(rows: Rows, spec: ModelSpec, distinct: Sequence[str]) -> np.ndarray:
         requests = [Request((Message("user", text),), kind="embed") for text in part]
         asking = client.complete(spec, requests, scope, rows.call.mode)
         found += [response.embedding for response in statement.wait(event_loop.submit(asking))]
-    width = max((len(vector) for vector in found if vector), default=1)
-    table = np.array([vector or (0.0,) * width for vector in found], dtype=np.float32)
+    width = max((len(vector) for vector in found if vector), default=NUMBER_BYTES)
+    table = np.frombuffer(b"".join(vector or bytes(width) for vector in found), dtype="<f4").reshape(len(found), -1)
     return np.asarray(table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9))
 
 

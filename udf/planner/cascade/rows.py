@@ -92,7 +92,7 @@ class Method:
     share: float
 
 
-class Rows:
+class SampledRows:
     """The rows of a population, and what the model has said of them so far.
 
     They stand in the order of their hashes. Therefore a sample is their beginning, the next run draws the same sample,

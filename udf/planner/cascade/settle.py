@@ -9,7 +9,7 @@ from ...session.session import Session
 from .helper import by_helper
 from .pairs import by_labels
 from .proxy import by_proxy
-from .rows import Method, Population, Rows
+from .rows import Method, Population, SampledRows
 
 FEWEST = 100
 """Rows below which the model answers all: a sample would be most of them."""
@@ -27,7 +27,7 @@ def settle(session: Session, population: Population) -> None:
     Raises:
         SetupError, StoreError, BudgetError: as `CachingClient.complete`.
     """
-    statement, rows = session.statement, Rows(session, population)
+    statement, rows = session.statement, SampledRows(session, population)
     report = statement.accuracy_reports.get(population.key)
     if report is not None and report.inputs >= FEWEST:
         _settle_later_rows(rows, report)
@@ -40,14 +40,14 @@ def settle(session: Session, population: Population) -> None:
     statement.accuracy_reports[population.key] = _report(rows, decision, method)
 
 
-def _settle_later_rows(rows: Rows, report: AccuracyReport) -> None:
+def _settle_later_rows(rows: SampledRows, report: AccuracyReport) -> None:
     stand_ins = rows.session.statement.stand_ins.get(rows.call, {})
     rows.label(row for row, request in enumerate(rows.requests) if request not in stand_ins)
     report.inputs = max(report.inputs, len(rows))
     report.by_model = report.inputs - report.by_helper - report.by_proxy
 
 
-def _stand_ins(rows: Rows, decision: Decision, method: Method) -> dict[Request, StandIn]:
+def _stand_ins(rows: SampledRows, decision: Decision, method: Method) -> dict[Request, StandIn]:
     confidence = method.proposal.confidence()
     return {
         rows.requests[row]: StandIn(value, method.by, round(float(confidence[row]), 4))
@@ -55,7 +55,7 @@ def _stand_ins(rows: Rows, decision: Decision, method: Method) -> dict[Request, 
     }
 
 
-def _method(rows: Rows) -> Method | str:
+def _method(rows: SampledRows) -> Method | str:
     """Return by what the model may be spared; or in words why by nothing."""
     stated = rows.call.stated
     if len(rows) < FEWEST:
@@ -69,7 +69,7 @@ def _method(rows: Rows) -> Method | str:
     return "there is neither a helper nor a proxy"
 
 
-def _calibrate(rows: Rows, method: Method) -> Decision:
+def _calibrate(rows: SampledRows, method: Method) -> Decision:
     """Let the model answer a sample; return which of the method's answers can be taken over."""
     learned = {row: label for row, label in rows.labels.items() if row < method.start}
     calibration = Calibration(rows.call.stated.guarantee, method.proposal, learned, method.start, method.share)
@@ -83,7 +83,7 @@ def _calibrate(rows: Rows, method: Method) -> Decision:
         return decision
 
 
-def _report(rows: Rows, decision: Decision, method: Method | str) -> AccuracyReport:
+def _report(rows: SampledRows, decision: Decision, method: Method | str) -> AccuracyReport:
     wanted, taken = rows.call.stated.guarantee, len(decision.taken)
     by = method.by if isinstance(method, Method) else None
     if isinstance(method, Method):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ....workers.builtin.network.batching import Example
+from ....workers.builtin.network.batching import ParserExample
 from ....workers.builtin.network.schema_linking import SchemaLinks
 from ....workers.builtin.query.implied_tables import map_scopes, table_for
 from ....workers.builtin.query.tree import LiteralValue, Operand, Order, Predicate, Query, Term, terms_in
@@ -212,7 +212,7 @@ def _renamed(
 
 def generated_examples(
     pool: ExamplePool, tables: Sequence[SchemaLinks], count: int, chance: random.Random
-) -> list[Example]:
+) -> list[ParserExample]:
     """Return about `count` examples of the pool's templates: half about its databases, half about single tables."""
     templates = [
         template

@@ -45,7 +45,7 @@ class Spoken:
 
 
 @dataclass
-class Draw:
+class QuestionDraft:
     """One question under way: a table, the columns drawn so far, and the words for its slots."""
 
     spoken: Spoken

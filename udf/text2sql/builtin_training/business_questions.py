@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ....workers.builtin.network.batching import Example
+from ....workers.builtin.network.batching import ParserExample
 from ....workers.builtin.network.schema_linking import SchemaLinks
 from ....workers.builtin.query.tree import Operand, Order, Predicate, Query, Term
 from ....workers.builtin.schema.schema_index import SchemaIndex, column_kind
-from .business_draw import Draw, Spoken, UnfitError, is_key, is_plain
+from .business_draw import QuestionDraft, Spoken, UnfitError, is_key, is_plain
 from .business_forms import FORMS
 from .examples import make_example
 from .renamed_schemas import abbreviated, in_english
@@ -28,7 +28,7 @@ def _most_first(query: Query) -> Query:
     return replace(query, order=(Order(query.items[-1], descending=True),))
 
 
-def _aggregate(draw: Draw, form: str) -> Query:
+def _aggregate(draw: QuestionDraft, form: str) -> Query:
     count = Term(table=draw.table, aggregate="COUNT")
     if form == "count":
         return Query((count,))
@@ -47,7 +47,7 @@ def _aggregate(draw: Draw, form: str) -> Query:
     return _most_first(query) if form.endswith("first") else query
 
 
-def _parents(draw: Draw, form: str) -> Query:
+def _parents(draw: QuestionDraft, form: str) -> Query:
     parent, reference, key = draw.parent()
     display = Term(draw.display(parent))
     count = Term(table=draw.table, aggregate="COUNT")
@@ -68,7 +68,7 @@ def _parents(draw: Draw, form: str) -> Query:
     return replace(_most_first(Query((display, total))), limit=limit)
 
 
-def _rows(draw: Draw, form: str) -> Query:
+def _rows(draw: QuestionDraft, form: str) -> Query:
     display = Term(draw.display())
     if form == "is null":
         return Query((display,), where=(_compare(draw.column("C", "any"), "IS_NULL"),))
@@ -87,7 +87,7 @@ def _rows(draw: Draw, form: str) -> Query:
     return Query(items, order=order, limit=limit)
 
 
-def _counts(draw: Draw, form: str) -> Query:
+def _counts(draw: QuestionDraft, form: str) -> Query:
     count = Term(table=draw.table, aggregate="COUNT")
     if form == "count under":
         number = draw.column("N", "number")
@@ -105,7 +105,7 @@ def _counts(draw: Draw, form: str) -> Query:
     return Query(items, group=(group.column or 0,), having=having)
 
 
-def _filtered(draw: Draw, form: str) -> Query:
+def _filtered(draw: QuestionDraft, form: str) -> Query:
     group = draw.column("C", "text")
     values = [draw.cell(slot, group) for slot in "vwx" if f"{{{slot}}}" in draw.words["form"]]
     where = (_compare(group, "=" if len(values) == 1 else "ONE_OF", *values),)
@@ -119,7 +119,7 @@ def _filtered(draw: Draw, form: str) -> Query:
     return Query((Term(draw.column("N", "number"), aggregate=draw.aggregate()),), where=where)
 
 
-def _shares(draw: Draw, form: str) -> Query:
+def _shares(draw: QuestionDraft, form: str) -> Query:
     group = Term(draw.column("C", "text"))
     if form == "percent of total by":
         return Query((group, Term(draw.column("N", "number"), aggregate="SUM", share="PERCENT")))
@@ -127,7 +127,7 @@ def _shares(draw: Draw, form: str) -> Query:
     return Query((group, Term(table=draw.table, aggregate="COUNT", share=share)))
 
 
-def _arithmetic(draw: Draw, form: str) -> Query:
+def _arithmetic(draw: QuestionDraft, form: str) -> Query:
     number = draw.column("N", "number")
     group = (Term(draw.column("C", "text")),) if form.endswith(" by") else ()
     form = form.removesuffix(" by")
@@ -145,7 +145,7 @@ def _arithmetic(draw: Draw, form: str) -> Query:
     return Query((Term(draw.display()), Term(number, operator="-" if form == "difference" else "/", right=Term(other))))
 
 
-def _revenue(draw: Draw, form: str) -> Query:
+def _revenue(draw: QuestionDraft, form: str) -> Query:
     names = draw.spoken.links.names
     near = {draw.table, *(table for table, _ in names.neighbours[draw.table])}
     columns = [one for table in near for one in names.columns_of[table] if not is_key(draw.spoken, one)]
@@ -161,7 +161,7 @@ def _revenue(draw: Draw, form: str) -> Query:
     )
 
 
-BUILDERS: tuple[tuple[Callable[[Draw, str], Query], tuple[str, ...]], ...] = (
+BUILDERS: tuple[tuple[Callable[[QuestionDraft, str], Query], tuple[str, ...]], ...] = (
     (
         _aggregate,
         (
@@ -205,7 +205,7 @@ def business_question(spoken: Spoken, chance: random.Random) -> tuple[SchemaLink
     """Return a question with its query, and the schema with the cells that it mentions; None if no draw fits."""
     for _ in range(TRIES):
         builder, form = chance.choice(CHOICES)
-        draw = Draw(spoken, chance, chance.randrange(len(spoken.links.names.tables)))
+        draw = QuestionDraft(spoken, chance, chance.randrange(len(spoken.links.names.tables)))
         draw.words["form"] = chance.choice(FORMS[form][spoken.chinese])
         try:
             tree = builder(draw, form)
@@ -242,7 +242,7 @@ def spoken_schemas(english: Mapping[str, SchemaLinks], chinese: Mapping[str, Sch
     return found
 
 
-def business_examples(schemas: Sequence[Spoken], count: int, chance: random.Random) -> list[Example]:
+def business_examples(schemas: Sequence[Spoken], count: int, chance: random.Random) -> list[ParserExample]:
     """Return about `count` examples about randomly drawn schemas."""
     found = []
     for _ in range(count):

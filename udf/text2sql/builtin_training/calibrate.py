@@ -97,6 +97,19 @@ def ask_all(
     return answers, counts
 
 
+def count_right(network: Network, questions: Sequence[Question]) -> int:
+    """Return how many questions a network answers correctly on their own databases.
+
+    Args:
+        network: the network.
+        questions: with their databases, or with their schema alone.
+    """
+    with QuestionDatabases() as sources:
+        schemas = {question.db: sources.schema(question).schema for question in questions}
+        answers = [(question, ask(network, schemas[question.db], question.question)) for question in questions]
+        return len(right_answers(GoldAnswers(sources), [(question, answer) for question, answer in answers if answer]))
+
+
 def right_answers(gold: GoldAnswers, answers: Sequence[tuple[Question, Parsed]]) -> set[int]:
     """Return the ids of the answers whose rows or SQL are those of the reference."""
     faults = gold.invalid_reasons([question for question, _ in answers])

@@ -12,7 +12,7 @@ from itertools import groupby
 import sqlglot
 from sqlglot import expressions as exp
 
-from ....workers.builtin.network.batching import Example
+from ....workers.builtin.network.batching import ParserExample
 from ....workers.builtin.network.schema_linking import PreviousTurn, SchemaLinks, link
 from ....workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
 from ....workers.builtin.query.grammar import is_valid, keyword
@@ -65,7 +65,7 @@ class ExamplePool:
     links: dict[str, SchemaLinks] = field(default_factory=dict)
     turns: dict[str, list[PreviousTurn]] = field(default_factory=lambda: defaultdict(list))
 
-    def declined(self, count: int, chance: random.Random) -> list[Example]:
+    def declined(self, count: int, chance: random.Random) -> list[ParserExample]:
         """Return examples of questions with a wrong database, which the model must decline."""
         made = []
         for _ in range(count):
@@ -75,12 +75,12 @@ class ExamplePool:
             wrong = chance.choice(sorted(self.links))
             before = chance.choice(self.turns[wrong]) if self.turns[wrong] and chance.random() < WITH_TURN else None
             if wrong != database:
-                made.append(Example(link(question, self.links[wrong], before), (keyword("DECLINE"),)))
+                made.append(ParserExample(link(question, self.links[wrong], before), (keyword("DECLINE"),)))
         return made
 
 
 @dataclass
-class Examples:
+class ExampleSets:
     """Training and validation examples, and the pools for examples to decline.
 
     Args:
@@ -95,26 +95,26 @@ class Examples:
         dropped: the number of questions whose values do not appear in the question.
     """
 
-    train: list[Example] = field(default_factory=list)
-    tables: list[Example] = field(default_factory=list)
-    wide: list[Example] = field(default_factory=list)
-    crossed: list[Example] = field(default_factory=list)
-    crossed_held_out: list[Example] = field(default_factory=list)
-    renamed: list[Example] = field(default_factory=list)
-    generated: list[Example] = field(default_factory=list)
-    business: list[Example] = field(default_factory=list)
-    unanswerable: list[Example] = field(default_factory=list)
-    chinese_augmented: list[Example] = field(default_factory=list)
-    held_out: list[Example] = field(default_factory=list)
-    chinese_held_out: list[Example] = field(default_factory=list)
+    train: list[ParserExample] = field(default_factory=list)
+    tables: list[ParserExample] = field(default_factory=list)
+    wide: list[ParserExample] = field(default_factory=list)
+    crossed: list[ParserExample] = field(default_factory=list)
+    crossed_held_out: list[ParserExample] = field(default_factory=list)
+    renamed: list[ParserExample] = field(default_factory=list)
+    generated: list[ParserExample] = field(default_factory=list)
+    business: list[ParserExample] = field(default_factory=list)
+    unanswerable: list[ParserExample] = field(default_factory=list)
+    chinese_augmented: list[ParserExample] = field(default_factory=list)
+    held_out: list[ParserExample] = field(default_factory=list)
+    chinese_held_out: list[ParserExample] = field(default_factory=list)
     english: ExamplePool = field(default_factory=ExamplePool)
     chinese: ExamplePool = field(default_factory=ExamplePool)
     dropped: int = 0
 
 
-def spider_examples(suites: Mapping[str, Sequence[Question]]) -> Examples:
+def spider_examples(suites: Mapping[str, Sequence[Question]]) -> ExampleSets:
     """Return the examples of suites with databases; in dialogues, with the previous turn."""
-    found = Examples()
+    found = ExampleSets()
     for suite, questions in suites.items():
         readings, reasons = read_questions(questions)
         count = sum(one.tree is not None for one in readings)
@@ -127,7 +127,7 @@ def spider_examples(suites: Mapping[str, Sequence[Question]]) -> Examples:
     return found
 
 
-def _add_database(found: Examples, links: SchemaLinks, readings: list[QuestionTree]) -> None:
+def _add_database(found: ExampleSets, links: SchemaLinks, readings: list[QuestionTree]) -> None:
     earlier: dict[int | None, PreviousTurn] = {}
     chance = random.Random(readings[0].question.db)
     cryptic = SchemaLinks(SchemaIndex(abbreviated(links.names, chance)))
@@ -148,7 +148,7 @@ def _add_database(found: Examples, links: SchemaLinks, readings: list[QuestionTr
         found.english.turns[readings[0].question.db] += turns
 
 
-def _add(found: Examples, question: Question, example: Example | None) -> None:
+def _add(found: ExampleSets, question: Question, example: ParserExample | None) -> None:
     if example is None:
         found.dropped += 1
     else:
@@ -156,7 +156,7 @@ def _add(found: Examples, question: Question, example: Example | None) -> None:
 
 
 def _add_variants(
-    found: Examples,
+    found: ExampleSets,
     question: Question,
     links: SchemaLinks,
     tree: Query,
@@ -173,17 +173,19 @@ def _add_variants(
     found.train += [example for example in variants if example is not None]
 
 
-def make_example(question: str, links: SchemaLinks, tree: Query, before: PreviousTurn | None = None) -> Example | None:
+def make_example(
+    question: str, links: SchemaLinks, tree: Query, before: PreviousTurn | None = None
+) -> ParserExample | None:
     """Return the example; None if the tree has a value that is not among the candidates, or is very long."""
     linked = link(question, links, before)
     try:
         symbols = Linearizer([one.spellings for one in linked.candidates], linked.words).query(tree)
     except NotExpressibleError:
         return None
-    return Example(linked, tuple(symbols)) if len(symbols) <= MAX_SYMBOLS and is_valid(symbols) else None
+    return ParserExample(linked, tuple(symbols)) if len(symbols) <= MAX_SYMBOLS and is_valid(symbols) else None
 
 
-def chinese_examples(found: Examples, questions: Sequence[Question]) -> None:
+def chinese_examples(found: ExampleSets, questions: Sequence[Question]) -> None:
     """Add the examples of Chinese questions, whose databases are only DDL; every tenth database is held out."""
     texts = {one.db: one.schema for one in questions}
     names = {database: SchemaIndex(resolve_schema(text, Schema()).schema) for database, text in texts.items()}
@@ -228,9 +230,9 @@ def _joins(sql: str, names: SchemaIndex) -> Counter[frozenset[int | None]]:
     return Counter(frozenset(end) for end in ends)
 
 
-def table_examples(drawn: Sequence[Question], chance: random.Random) -> list[Example]:
+def table_examples(drawn: Sequence[Question], chance: random.Random) -> list[ParserExample]:
     """Return the examples of questions with their own table `t`; its only cells are the values that they mention."""
-    made: list[Example | None] = []
+    made: list[ParserExample | None] = []
     for columns, questions in _by_table(drawn).items():
         plain = SchemaIndex(_one_table(columns, {}))
         trees = [(question, _tree(question.sql, plain)) for question in questions]

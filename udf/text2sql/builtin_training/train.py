@@ -27,17 +27,19 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from ....workers.builtin.network.batching import Batch, Example, batches
+from ....workers.builtin.network.batching import Batch, ParserExample, batches
+from ....workers.builtin.network.numpy_network import Network
 from ....workers.builtin.network.torch_network import NetworkConfig, TorchNetwork
 from ....workers.builtin.network.weights import average_weights, load_weights, save_weights
 from ....workers.errors import SetupError
-from ..evaluation.datasets import load_questions
+from ..evaluation.datasets import Question, load_questions
 from .augment import generated_examples
 from .business_questions import business_examples, spoken_schemas
+from .calibrate import count_right, held_out_questions
 from .examples import (
     CHINESE_UNANSWERABLE,
     UNANSWERABLE,
-    Examples,
+    ExampleSets,
     chinese_examples,
     spider_examples,
     table_examples,
@@ -53,10 +55,10 @@ EMA_DECAY = 0.999
 MAX_HELD_OUT = 350  # Examples of each language that a report measures.
 
 
-def prepare(cache: Path | None, tables: int) -> Examples:
+def prepare(cache: Path | None, tables: int) -> ExampleSets:
     """Return the examples, from a cache file if there is one."""
     if cache and cache.exists():
-        found: Examples = pickle.loads(cache.read_bytes())
+        found: ExampleSets = pickle.loads(cache.read_bytes())
         return found
     suites = {name: load_questions(name, "train") for name in ("spider", "spider_synonyms", "cosql")}
     found = spider_examples(suites)
@@ -95,7 +97,7 @@ def on_device(batch: Batch, device: str) -> Batch:
     return Batch(*(getattr(batch, part.name).to(device, non_blocking=True) for part in fields(Batch)))
 
 
-def exact_match(network: TorchNetwork, examples: Sequence[Example]) -> float:
+def exact_match(network: TorchNetwork, examples: Sequence[ParserExample]) -> float:
     """Return the share of examples whose whole sequence is right with greedy decoding; nan without examples."""
     if not examples:
         return math.nan
@@ -125,7 +127,7 @@ class TrainingConfig:
 class Trainer:
     """One run: AdamW, warm-up, then a linear decay to zero; keeps a running mean of the weights."""
 
-    def __init__(self, examples: Examples, shape: NetworkConfig, course: TrainingConfig) -> None:
+    def __init__(self, examples: ExampleSets, shape: NetworkConfig, course: TrainingConfig) -> None:
         torch.manual_seed(course.seed)
         self.examples, self.course = examples, course
         self.chance = random.Random(course.seed)
@@ -203,7 +205,7 @@ class Trainer:
         torch._foreach_lerp_(list(self.mean.parameters()), list(self.network.parameters()), 1 - keep)
         return float(loss.item())
 
-    def epoch_examples(self) -> list[Example]:
+    def epoch_examples(self) -> list[ParserExample]:
         """Return one epoch's examples: every question, a share of the one-table and generated ones, and declines."""
         found = self.examples
         english, chinese = len(found.train), len(found.wide)
@@ -215,7 +217,7 @@ class Trainer:
         drawn += found.chinese.declined(chinese // 11, self.chance)
         return [*found.train, *found.wide, *drawn]
 
-    def _draw(self, examples: list[Example], limit: int) -> list[Example]:
+    def _draw(self, examples: list[ParserExample], limit: int) -> list[ParserExample]:
         return self.chance.sample(examples, min(len(examples), limit))
 
     def run(self, out: Path, batch_size: int, save_seconds: float = 400) -> None:
@@ -252,6 +254,20 @@ def checkpoint_path(out: Path) -> Path:
     return out.with_suffix(".checkpoint")
 
 
+def choose_weights(out: Path, paths: Sequence[Path], questions: Sequence[Question]) -> None:
+    """Write those weights that answer most questions correctly; of equal ones the first.
+
+    Args:
+        out: the weights file to write.
+        paths: the weights to choose from.
+        questions: of databases that no weights were trained on. Never dev questions: figures on them would be too good.
+    """
+    counts = {path: count_right(Network(*load_weights(path)), questions) for path in paths}
+    for path, count in counts.items():
+        log.info("%s: %d of %d right (%.1f %%)", path, count, len(questions), 100 * count / len(questions))
+    out.write_bytes(max(paths, key=lambda path: counts[path]).read_bytes())
+
+
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -270,11 +286,17 @@ def main() -> None:
     parser.add_argument("--half", action="store_true", help="bfloat16 arithmetic, where the processor has it")
     parser.add_argument("--start", type=Path, help="go on from these weights")
     parser.add_argument("--average", type=Path, nargs="+", help="train nothing: write the mean of these weights")
+    parser.add_argument(
+        "--choose", type=Path, nargs="+", help="train nothing: write the best of these weights on held-out databases"
+    )
     given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if given.average:
         average_weights(given.out, given.average)
         return
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if given.choose:
+        choose_weights(given.out, given.choose, held_out_questions())
+        return
     torch.set_num_threads(1)
     examples = prepare(given.cache, given.tables)
     counts = (*map(len, (examples.train, examples.tables, examples.wide, examples.held_out)), examples.dropped)

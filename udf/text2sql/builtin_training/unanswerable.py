@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ....workers.builtin.network.batching import Example
+from ....workers.builtin.network.batching import ParserExample
 from ....workers.builtin.network.name_matching import NEAR, PARTLY
 from ....workers.builtin.network.schema_linking import PreviousTurn, SchemaLinks, link
 from ....workers.builtin.query.grammar import keyword
@@ -41,7 +41,7 @@ def without_column(schema: Schema, tree: Query, chance: random.Random) -> tuple[
     return replace(schema, tables=tuple(tables)), dropped
 
 
-def unanswerable_example(turn: PreviousTurn, links: SchemaLinks, chance: random.Random) -> Example | None:
+def unanswerable_example(turn: PreviousTurn, links: SchemaLinks, chance: random.Random) -> ParserExample | None:
     """Return a question as an example to decline, without a column that it names and nothing else has the name of."""
     if turn.tree is None or len(links.names.columns) > 150:
         return None
@@ -54,12 +54,12 @@ def unanswerable_example(turn: PreviousTurn, links: SchemaLinks, chance: random.
     left = SchemaLinks(SchemaIndex(schema))
     if not (named & (left.matcher.levels(words).max(axis=1, initial=0) < NEAR)).any():
         return None
-    return Example(link(turn.question, left), (keyword("DECLINE"),))
+    return ParserExample(link(turn.question, left), (keyword("DECLINE"),))
 
 
 def unanswerable_examples(
     turns: Sequence[tuple[PreviousTurn, SchemaLinks]], count: int, chance: random.Random
-) -> list[Example]:
+) -> list[ParserExample]:
     """Return about `count` examples to decline."""
     found = []
     for _ in range(count * TRIES):

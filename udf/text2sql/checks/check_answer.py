@@ -7,17 +7,19 @@ from functools import lru_cache
 from ....workers.database_schema import Column, Schema, Table
 from ....workers.errors import SandboxLimitError
 from ....workers.messages import Failure
-from ....workers.sandbox import Limits, Sandbox
+from ....workers.sandbox import Sandbox, SandboxLimits
 from .verify import verify, verify_sql, warm_up
 
-LIMITS = Limits(megabytes=512, seconds=5.0)
+LIMITS = SandboxLimits(megabytes=512, seconds=5.0)
 SANDBOX = Sandbox(warm_up)  # The sandbox for SQL and DDL that users or models wrote.
 MAX_VERDICTS = 1_024
-_VERDICTS: dict[tuple[str, Schema, bool, Limits], tuple[str, tuple[str, str] | None]] = {}
+_VERDICTS: dict[tuple[str, Schema, bool, SandboxLimits], tuple[str, tuple[str, str] | None]] = {}
 """What was found of an answer before: the same answer for the same tables is checked once in a process."""
 
 
-def check_answer(output: str, schema: Schema, bindable: bool, limits: Limits = LIMITS) -> tuple[str, Failure | None]:
+def check_answer(
+    output: str, schema: Schema, bindable: bool, limits: SandboxLimits = LIMITS
+) -> tuple[str, Failure | None]:
     """Return the SQL of an answer that may run; or the SQL as written and its error. Nothing is run.
 
     Args:
@@ -46,7 +48,7 @@ def _shared(schema: Schema) -> Schema:
     return schema
 
 
-def check_query(sql: str, schema: Schema, limits: Limits = LIMITS) -> tuple[str, Failure | None]:
+def check_query(sql: str, schema: Schema, limits: SandboxLimits = LIMITS) -> tuple[str, Failure | None]:
     """Return a query that a person or an agent wrote, if it may run; or the SQL as written and its error.
 
     Args:
@@ -61,7 +63,7 @@ def check_query(sql: str, schema: Schema, limits: Limits = LIMITS) -> tuple[str,
     return checked, Failure(*failure) if failure else None
 
 
-def limit_failure(error: SandboxLimitError, limits: Limits) -> Failure:
+def limit_failure(error: SandboxLimitError, limits: SandboxLimits) -> Failure:
     """Return the error, for the model and the user, of SQL that exceeds its limits before it reads a row."""
     if error.limit == "time":
         return Failure("time", f"planning it, with its constants, takes longer than {limits.seconds:g} s")

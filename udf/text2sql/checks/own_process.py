@@ -11,16 +11,18 @@ import duckdb
 from ....workers.binder import bind_error, binder_for
 from ....workers.database_schema import Schema
 from ....workers.errors import GuardError, SandboxLimitError, Text2SQLError
-from ....workers.sandbox import Limits, interruptible
+from ....workers.sandbox import SandboxLimits, interruptible
 from .bounded_sql import MAX_VALUE, bounded
 from .check_answer import SANDBOX, bare_schema
 from .constant_expressions import largest_constant
 from .guard import checked_statement
 from .sql_tree import to_sql
 
-LIMITS = Limits(megabytes=256, seconds=2.0)  # Limits for planning in the user's process, where nothing can stop it.
+LIMITS = SandboxLimits(
+    megabytes=256, seconds=2.0
+)  # Limits for planning in the user's process, where nothing can stop it.
 # Limits for running without rows; what an interrupt can stop may take longer in the user's process.
-EMPTY_LIMITS = Limits(megabytes=512, seconds=2.0)
+EMPTY_LIMITS = SandboxLimits(megabytes=512, seconds=2.0)
 FETCHED_ROWS = 1000
 
 

@@ -19,7 +19,7 @@ Scored = tuple[float, bool]  # A score, and whether the answer was right.
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class IsotonicCalibration:
     """A rising map from scores to probabilities.
 
     Args:
@@ -42,7 +42,7 @@ class Calibration:
         return self.shares[place - 1] + part * (self.shares[place] - self.shares[place - 1])
 
 
-def fit(answers: Sequence[Scored]) -> Calibration:
+def fit(answers: Sequence[Scored]) -> IsotonicCalibration:
     """Return the calibration that fits answers whose outcome is known."""
     pools: list[Pool] = []
     for score, group in groupby(sorted(answers), key=lambda answer: answer[0]):
@@ -56,7 +56,7 @@ def fit(answers: Sequence[Scored]) -> Calibration:
     if len(merged) > 1 and merged[-1][3] < MIN_POOL:
         merged[-2:] = [_joined(merged[-2], merged[-1])]
     ends = [(end, _share(pool)) for pool in merged for end in dict.fromkeys(pool[:2])]
-    return Calibration(tuple(end for end, _ in ends), tuple(share for _, share in ends))
+    return IsotonicCalibration(tuple(end for end, _ in ends), tuple(share for _, share in ends))
 
 
 def _joined(one: Pool, other: Pool) -> Pool:

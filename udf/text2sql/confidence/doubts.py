@@ -85,8 +85,8 @@ def _folded(text: str) -> str:
 
 
 def _ignored(question: str, facts: SqlFacts, matches: Sequence[CellMatch]) -> Iterator[Doubt]:
-    """Yield a doubt for each value and number of the question that the SQL does not contain."""
-    said = " ".join(map(str, (*facts["texts"], *facts["names"]))).casefold()
+    """Yield a doubt for each value and number of the question for which nothing in the SQL stands."""
+    said = " ".join(map(str, (*facts["texts"], *facts["names"], *facts["operations"]))).casefold()
     if not said:
         return
     quoted = [next(filter(None, groups)) for groups in QUOTED.findall(question)]

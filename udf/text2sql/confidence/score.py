@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ....workers.atomic_files import atomic_write_text
 from ....workers.home import home_folder
-from .calibration import Calibration
+from .calibration import IsotonicCalibration
 from .doubts import Doubt
 
 PRIOR = 0.6  # For a model that says nothing: small open models are right in half, large ones in nine of ten questions.
@@ -49,10 +49,10 @@ def calibrated(value: float, model: str) -> float:
     """Return the probability for a score of a model; the score itself if the model was never evaluated."""
     path = home_folder() / FILE
     known = _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
-    return round(known.get(model, Calibration())(value), 3)
+    return round(known.get(model, IsotonicCalibration())(value), 3)
 
 
-def save_calibration(fitted: Mapping[str, Calibration]) -> Path:
+def save_calibration(fitted: Mapping[str, IsotonicCalibration]) -> Path:
     """Write the calibrations of some models beside those of the others, and return the file."""
     path = home_folder() / FILE
     known = {**_read(path, path.stat().st_mtime_ns if path.is_file() else 0), **fitted}
@@ -62,12 +62,14 @@ def save_calibration(fitted: Mapping[str, Calibration]) -> Path:
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, changed_at: int) -> dict[str, Calibration]:
+def _read(path: Path, changed_at: int) -> dict[str, IsotonicCalibration]:
     """Return the calibrations in a file; none if it cannot be read, for no answer may fail of it."""
     if not changed_at:
         return {}
     try:
         content = json.loads(path.read_text("utf-8"))
-        return {name: Calibration(tuple(each["scores"]), tuple(each["shares"])) for name, each in content.items()}
+        return {
+            name: IsotonicCalibration(tuple(each["scores"]), tuple(each["shares"])) for name, each in content.items()
+        }
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}

@@ -15,13 +15,32 @@ from ..repair.repair_sql import LIMITS, names_and_keys
 from .sql_equivalence import equivalent_sql
 
 MAX_LITERALS = 20
+# Words of a question for which an operation of the SQL stands.
+OPERATION_WORDS: dict[type[exp.Expression], str] = {
+    exp.Avg: "average mean avg 平均",
+    exp.Sum: "total sum overall 合计 总计 总",
+    exp.Count: "count number total 数量",
+    exp.Max: "maximum max highest most largest latest newest best top 最高 最大 最多",
+    exp.Min: "minimum min lowest least smallest earliest oldest worst 最低 最小 最少",
+    exp.Order: "top best worst first last highest lowest most least largest smallest latest newest oldest earliest",
+    exp.Distinct: "distinct different unique 不同",
+}
 MULTIPLIED = (exp.Sum, exp.Avg)  # Aggregates that a row which is joined several times falsifies.
 
 # `literals`: each [table, column, text] of a comparison with text; `texts`: every constant; `names`: every name;
+# `operations`: words for which an aggregate or the order stands;
 # `tables`: the schema's tables; `others`: what else it reads; `multiplied`: a sentence for each aggregate over rows
 # that a join multiplies.
 SqlFacts = dict[str, list[Any]]
-NO_FACTS: SqlFacts = {"literals": [], "texts": [], "names": [], "tables": [], "others": [], "multiplied": []}
+NO_FACTS: SqlFacts = {
+    "literals": [],
+    "texts": [],
+    "names": [],
+    "operations": [],
+    "tables": [],
+    "others": [],
+    "multiplied": [],
+}
 
 
 def sql_facts(sql: str, schema: Schema) -> SqlFacts:
@@ -65,6 +84,7 @@ def facts_in_child(sql: str, schema: Schema) -> SqlFacts:
         "literals": [[*place, node.name] for place, node in _literals(faulty)][:MAX_LITERALS],
         "texts": [node.name for node in faulty.tree.find_all(exp.Literal)],
         "names": [node.name for node in faulty.tree.find_all(exp.Identifier)],
+        "operations": [words for kind, words in OPERATION_WORDS.items() if faulty.tree.find(kind)],
         "tables": list(dict.fromkeys(source.table.name for source in sources if source.table)),
         "others": list(_others(faulty)),
         "multiplied": list(dict.fromkeys(_multiplied(faulty))),

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 
 from ....workers.errors import SandboxLimitError, SetupError
-from ....workers.sandbox import Limits
+from ....workers.sandbox import SandboxLimits
 from ..checks.check_answer import bare_schema
 from . import child_queries
 from .databases import QuestionDatabases, schema_text, source_path
@@ -37,7 +37,7 @@ class GoldAnswers:
     def __init__(self, sources: QuestionDatabases, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> None:
         self.sources = sources
         self.seconds = seconds
-        self._limits = Limits(megabytes, seconds + OPENING_SECONDS)
+        self._limits = SandboxLimits(megabytes, seconds + OPENING_SECONDS)
         self._bad: dict[tuple[Question, int], SkippedRow | None] = {}
         self._lock = Lock()
 

@@ -12,7 +12,7 @@ from ....workers.atomic_files import atomic_write_text
 from ....workers.engines.encoder import encode
 from ....workers.errors import RequestError
 from ..checks.check_answer import check_answer
-from ..prompts.background import Example
+from ..prompts.background import VerifiedExample
 from ..schema.resolve import ResolvedSchema
 
 MAX_EXAMPLES = 5_000
@@ -24,24 +24,24 @@ def examples_file(database: Path) -> Path:
     return database.with_suffix(".examples.jsonl")
 
 
-def read_examples(path: Path) -> tuple[list[Example], list[str]]:
+def read_examples(path: Path) -> tuple[list[VerifiedExample], list[str]]:
     """Return the examples of a file, and a warning for each line that is none; no file, no examples."""
     if not path.is_file():
         return [], []
-    examples: dict[str, Example] = {}
+    examples: dict[str, VerifiedExample] = {}
     warnings: list[str] = []
     for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-            examples[row["question"]] = Example(str(row["question"]), str(row["sql"]))
+            examples[row["question"]] = VerifiedExample(str(row["question"]), str(row["sql"]))
         except (ValueError, TypeError, KeyError):
             warnings.append(f'{path}, line {number}: it is no example {{"question": …, "sql": …}}')
     return list(examples.values())[-MAX_EXAMPLES:], warnings[:5]
 
 
-def add_example(path: Path, example: Example, schema: ResolvedSchema) -> int:
+def add_example(path: Path, example: VerifiedExample, schema: ResolvedSchema) -> int:
     """Add an example to a file, in place of one with the same question, and return how many there are.
 
     Raises:
@@ -52,20 +52,20 @@ def add_example(path: Path, example: Example, schema: ResolvedSchema) -> int:
         raise RequestError(f"the example is not kept: {failure.message}", hint="correct its SQL, and add it again")
     known = {each.question: each for each in read_examples(path)[0]}
     known.pop(example.question, None)
-    known[example.question] = Example(example.question.strip(), sql)
+    known[example.question] = VerifiedExample(example.question.strip(), sql)
     write_examples(path, list(known.values()))
     return len(known)
 
 
-def write_examples(path: Path, examples: Sequence[Example]) -> None:
+def write_examples(path: Path, examples: Sequence[VerifiedExample]) -> None:
     """Write all examples of a database."""
     lines = (json.dumps({"question": e.question, "sql": e.sql}, ensure_ascii=False) for e in examples)
     atomic_write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def nearest_examples(
-    question: str, examples: Sequence[Example], count: int, schema: ResolvedSchema
-) -> tuple[tuple[Example, ...], list[str]]:
+    question: str, examples: Sequence[VerifiedExample], count: int, schema: ResolvedSchema
+) -> tuple[tuple[VerifiedExample, ...], list[str]]:
     """Return the examples nearest in meaning to a question, the nearest last, and a warning for each that is outdated.
 
     Args:
@@ -78,7 +78,7 @@ def nearest_examples(
         return (), []
     vector = _vector(question)
     ordered = sorted(examples, key=lambda example: -_cosine(vector, _vector(example.question)))
-    chosen: list[Example] = []
+    chosen: list[VerifiedExample] = []
     warnings: list[str] = []
     for example in ordered:
         if len(chosen) == count:

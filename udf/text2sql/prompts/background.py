@@ -28,7 +28,7 @@ ASKED_BACK = "UNCLEAR: "
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class VerifiedExample:
     """A question with verified SQL."""
 
     question: str
@@ -46,7 +46,7 @@ class Background:
     """
 
     notes: Notes = NO_NOTES
-    examples: tuple[Example, ...] = ()
+    examples: tuple[VerifiedExample, ...] = ()
     today: date | None = None
 
     def text(self, question: str, names: Sequence[str] = ()) -> str:

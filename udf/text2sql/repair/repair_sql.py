@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 
 from ....workers.database_schema import Column, Schema, Table
 from ....workers.errors import SandboxLimitError
-from ....workers.sandbox import Limits
+from ....workers.sandbox import SandboxLimits
 from ..checks.check_answer import SANDBOX
 from ..checks.verify import verify_sql
 from .faulty_sql import FaultySql
 from .name_rules import chosen_of_equals, joined_table, known_owner, quoted_text, renamed_column, renamed_table
 from .other_rules import cast_argument, compared_types, grouped, other_dialects
 
-LIMITS = Limits(megabytes=512, seconds=10.0)  # The first call of a child also imports the parser.
+LIMITS = SandboxLimits(megabytes=512, seconds=10.0)  # The first call of a child also imports the parser.
 MAX_STEPS = 8
 REPAIRABLE = ("binder", "catalog", "parser")
 # The surest first. A rule changes the tree and says what it changed; None: it does not apply.

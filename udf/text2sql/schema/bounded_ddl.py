@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from ....workers.errors import SandboxLimitError, SchemaError
-from ....workers.sandbox import Limits
+from ....workers.sandbox import SandboxLimits
 from ..checks.check_answer import SANDBOX
 from . import ddl
 from .ddl import Ddl
 
-LIMITS = Limits(megabytes=512, seconds=5.0)
+LIMITS = SandboxLimits(megabytes=512, seconds=5.0)
 
 
 def read_ddl(text: str) -> Ddl:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .ddl_tokens import Group, Node, Token, nest, read_tokens, split
+from .ddl_tokens import DdlToken, Group, Node, nest, read_tokens, split
 
 # The names of each type in other databases; several words are one name.
 NAMES = {
@@ -253,7 +253,7 @@ def written(node: Node, max_length: int = 200) -> str:
 def _write(node: Node, parts: list[str], max_length: int, depth: int = 0) -> None:
     if len(parts) > max_length or depth > DEEPEST:
         return
-    if isinstance(node, Token):
+    if isinstance(node, DdlToken):
         glued = node.kind == "mark" and node.text in ",.:"
         parts.append(("" if glued else " ") + (f"'{node.text}'" if node.kind == "string" else node.text))
         return

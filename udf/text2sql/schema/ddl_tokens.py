@@ -37,7 +37,7 @@ NESTED_TYPES = {"array", "map", "struct", "row", "uniontype", "multiset", "range
 CLOSING = {"(": ")", "<": ">", "[": "]", "{": "}"}
 
 
-class Token(NamedTuple):
+class DdlToken(NamedTuple):
     """A token of the text.
 
     Args:
@@ -70,7 +70,7 @@ class Token(NamedTuple):
 class Group:
     """The contents of a pair of brackets, which end at `end`; None if the closing bracket is missing."""
 
-    open: Token
+    open: DdlToken
     nodes: list[Node]
     end: int | None = None
 
@@ -90,10 +90,10 @@ class Group:
         return self.open.line
 
 
-Node = Token | Group
+Node = DdlToken | Group
 
 
-def read_tokens(text: str) -> list[Token]:
+def read_tokens(text: str) -> list[DdlToken]:
     """Return the tokens of a text, with comments, in linear time.
 
     A backslash escapes a quote in MySQL, Hive and others, but not in standard SQL (`DEFAULT 'C:\\'`). The text
@@ -106,8 +106,8 @@ def read_tokens(text: str) -> list[Token]:
     return tokens
 
 
-def _tokens(text: str, pattern: re.Pattern[str]) -> Iterator[Token]:
-    at, line, before = 0, 1, Token("mark", "", 0, 1)
+def _tokens(text: str, pattern: re.Pattern[str]) -> Iterator[DdlToken]:
+    at, line, before = 0, 1, DdlToken("mark", "", 0, 1)
     while at < len(text):
         token, end = _token(text, at, line, before, pattern)
         if token is not None:
@@ -117,15 +117,15 @@ def _tokens(text: str, pattern: re.Pattern[str]) -> Iterator[Token]:
         at = end
 
 
-def _token(text: str, at: int, line: int, before: Token, pattern: re.Pattern[str]) -> tuple[Token | None, int]:
+def _token(text: str, at: int, line: int, before: DdlToken, pattern: re.Pattern[str]) -> tuple[DdlToken | None, int]:
     """Read the token at a position, or None for whitespace; also return its end."""
     if text[at] == "#":
         name = HASH_NAME.match(text, at) if before.lower in BEFORE_NAME else None
         found = name or TO_LINE_END.match(text, at)
         assert found
-        return Token("word" if name else "comment", found[0], at, line), found.end()
+        return DdlToken("word" if name else "comment", found[0], at, line), found.end()
     if text[at] == "[" and before.lower in BEFORE_NAME | {"(", ","} and (found := BRACKET_NAME.match(text, at)):
-        return Token("name", found[0][1:-1].replace("]]", "]"), at, line), found.end()
+        return DdlToken("name", found[0][1:-1].replace("]]", "]"), at, line), found.end()
     if text[at] == "'" and _is_apostrophe(text, at, before):
         return None, at + 1
     found = pattern.match(text, at)
@@ -134,14 +134,14 @@ def _token(text: str, at: int, line: int, before: Token, pattern: re.Pattern[str
     if kind in ("space", "version"):
         return None, found.end()
     if kind in ("word", "comment"):
-        return Token(kind, found[0], at, line), found.end()
+        return DdlToken(kind, found[0], at, line), found.end()
     if kind == "mark":
-        return Token(kind, found[0].translate(FULL_WIDTH), at, line), found.end()
+        return DdlToken(kind, found[0].translate(FULL_WIDTH), at, line), found.end()
     value, closed = _unquoted(found[0])
-    return Token(kind, value, at, line, closed), found.end()
+    return DdlToken(kind, value, at, line, closed), found.end()
 
 
-def _is_apostrophe(text: str, at: int, before: Token) -> bool:
+def _is_apostrophe(text: str, at: int, before: DdlToken) -> bool:
     """Whether a quote is an apostrophe of English prose: the owner's table."""
     in_word = before.kind == "word" and before.start + len(before.text) == at and not STRING_PREFIX.match(before.text)
     return in_word and APOSTROPHE.match(text, at) is not None
@@ -175,9 +175,9 @@ def without_comments(text: str) -> str:
     return "".join([*parts, text[copied:]])
 
 
-def nest(tokens: Iterable[Token]) -> list[Node]:
+def nest(tokens: Iterable[DdlToken]) -> list[Node]:
     """Return the tokens with bracket contents as groups; a closing bracket without an opening one stays a token."""
-    stack = [Group(Token("mark", "", 0, 1), [])]
+    stack = [Group(DdlToken("mark", "", 0, 1), [])]
     round_brackets = 0
     for token in tokens:
         mark = token.text if token.kind == "mark" else ""

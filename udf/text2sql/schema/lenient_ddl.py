@@ -12,7 +12,7 @@ from itertools import islice
 from ....workers.database_schema import Column, Schema, Table, join_name
 from .column_types import duckdb_type, written
 from .create_table import Body, columns_of_query, copied_tables, find_body, name_of_item, partition_items
-from .ddl_tokens import Group, Node, Token, nest, read_path, read_tokens, split, string_at, table_path
+from .ddl_tokens import DdlToken, Group, Node, nest, read_path, read_tokens, split, string_at, table_path
 from .inferred_keys import Keys, add_keys, read_key_lines
 from .table_items import Item, find_comment, forgotten_commas, primary_key, read_item
 
@@ -54,10 +54,10 @@ def parse_lenient(text: str) -> LenientDdl:
     return LenientDdl(schema, reader.keys, tuple(reader.left_out), tuple(reader.guessed))
 
 
-def _statements(text: str) -> Iterator[tuple[list[Token], list[Token]]]:
+def _statements(text: str) -> Iterator[tuple[list[DdlToken], list[DdlToken]]]:
     """Yield the tokens of each statement, and the comments in and after it."""
-    tokens: list[Token] = []
-    comments: list[Token] = []
+    tokens: list[DdlToken] = []
+    comments: list[DdlToken] = []
     for token in read_tokens(text):
         (comments if token.kind == "comment" else tokens).append(token)
     starts = [at for at, token in enumerate(tokens) if at == 0 or token.lower == ";" or _begins(tokens, at)]
@@ -73,7 +73,7 @@ def _statements(text: str) -> Iterator[tuple[list[Token], list[Token]]]:
         first = last
 
 
-def _begins(tokens: list[Token], at: int) -> bool:
+def _begins(tokens: list[DdlToken], at: int) -> bool:
     """Whether a supported statement begins here, even if nothing ends the previous one."""
     word = tokens[at].lower
     following = [token.lower for token in tokens[at + 1 : at + 3]]
@@ -94,7 +94,7 @@ def _is_comment(word: str) -> bool:
     return word.startswith("co") and bool(difflib.get_close_matches(word[:20], ["comment"], 1, 0.8))
 
 
-def _table_word(tokens: list[Token], at: int) -> int:
+def _table_word(tokens: list[DdlToken], at: int) -> int:
     """Return the position of TABLE in CREATE … TABLE, or of VIEW; 0 for any other statement."""
     for position in range(at + 1, min(at + MAX_WORDS, len(tokens) - 1)):
         if tokens[position].lower in ("table", "view"):
@@ -128,7 +128,7 @@ class _Reader:
     guessed: dict[str, None] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     # Tables that copy a table which no earlier statement creates.
-    waiting: list[tuple[list[Token], list[Token]]] = field(default_factory=list)
+    waiting: list[tuple[list[DdlToken], list[DdlToken]]] = field(default_factory=list)
     near_names: int = 0
 
     def read_waiting(self) -> None:
@@ -137,7 +137,7 @@ class _Reader:
         for statement, comments in waiting:
             self.read(statement, comments, last=True)
 
-    def read(self, statement: list[Token], comments: list[Token], *, last: bool = False) -> None:
+    def read(self, statement: list[DdlToken], comments: list[DdlToken], *, last: bool = False) -> None:
         """Read one statement; `last`: no later statement will create the table that it copies."""
         word = statement[0].lower
         table_word = _table_word(statement, 0) if word in CREATES else 0
@@ -171,7 +171,7 @@ class _Reader:
     def _add_keys(self, name: str, keys: Keys) -> None:
         self.keys[name] = self.keys.get(name, Keys()) | keys
 
-    def _create(self, statement: list[Token], nodes: list[Node], comments: list[Token], last: bool) -> None:
+    def _create(self, statement: list[DdlToken], nodes: list[Node], comments: list[DdlToken], last: bool) -> None:
         body = find_body(nodes)
         name = join_name(body.path)
         items = list(self._items(body, name, comments))
@@ -207,7 +207,7 @@ class _Reader:
         for column in item.columns:
             yield replace(column, type=self.types.get(column.type.rpartition(".")[2], column.type))
 
-    def _items(self, body: Body, name: str, comments: list[Token]) -> Iterator[Item]:
+    def _items(self, body: Body, name: str, comments: list[DdlToken]) -> Iterator[Item]:
         """Yield the columns and constraints in a table's brackets, with the comments after their lines."""
         if body.group is None:
             return
@@ -286,7 +286,7 @@ class _Reader:
         if path and type_name.startswith("ENUM("):
             self.types[path[-1].upper()] = type_name
 
-    def _comment_on(self, statement: list[Token]) -> None:
+    def _comment_on(self, statement: list[DdlToken]) -> None:
         """Read COMMENT ON TABLE or COLUMN; a slightly wrong name is read as the similar one and noted."""
         nodes: list[Node] = [*statement]
         object_type = statement[2].lower
@@ -334,10 +334,10 @@ class _Reader:
         names = [levels[key] for key in ("schema", "table") if key in levels]
         full = join_name(names).lower()
         path = (*(names if full in self.tables else names[-1:]), *([levels["column"]] if "column" in levels else []))
-        self._put_comment("column" if "column" in levels else "table", path, Token("string", texts[1], 0, 0))
+        self._put_comment("column" if "column" in levels else "table", path, DdlToken("string", texts[1], 0, 0))
 
 
-def _comments_inside(group: Group, comments: list[Token]) -> dict[int, str]:
+def _comments_inside(group: Group, comments: list[DdlToken]) -> dict[int, str]:
     """Return the comments in a table's brackets, by line."""
     return {
         comment.line: text

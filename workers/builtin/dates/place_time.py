@@ -13,7 +13,7 @@ from ..query.implied_tables import table_for
 from ..query.tree import Period, Predicate, Query, Term, terms_in
 from ..schema.schema_index import SchemaIndex, column_kind, join_tree
 from ..text.tokens import name_words, read_words
-from .time_phrases import UNITS, TimePhrases, TimeSpan, find_time_phrases
+from .time_phrases import UNITS, TimePhrases, TimeSpan, find_time_phrases, find_yearless_month
 
 # Words of names of dates that are rarely meant unless the question names them, and words that say nothing.
 _RARE_WORDS = """
@@ -46,6 +46,20 @@ def cut_time_phrases(question: str, names: SchemaIndex) -> TimePhrases:
     ):
         return TimePhrases(question)
     return found
+
+
+def yearless_month(question: str, links: SchemaLinks) -> str:
+    """Return the words of a question that name a month without its year, such as "in March"; '' for none.
+
+    Only a schema with dates and without a column of months needs the year; nor does a month that is a cell.
+    """
+    columns = links.names.columns
+    words = {word for column in columns for word in name_words(column.name) if not is_date_column(column)}
+    found = find_yearless_month(question)
+    if not found or words & {"month", "months", "月", "月份"} or not any(map(is_date_column, columns)):
+        return ""
+    cells = {cell.casefold() for column in columns for cell in (*column.values, *column.examples)}
+    return "" if any(word in cells for word in found.casefold().split()) else found
 
 
 def is_date_column(column: Column) -> bool:

@@ -86,6 +86,12 @@ def find_time_phrases(question: str) -> TimePhrases:
     return TimePhrases(rest, span, unit, tuple(words)) if re.search(r"\w", rest) else TimePhrases(question)
 
 
+def find_yearless_month(question: str) -> str:
+    """Return the words that name a month without its year, such as "in March"; '' for none."""
+    match = YEARLESS_MONTH.search(question)
+    return match.group() if match else ""
+
+
 def _without(text: str, match: re.Match[str]) -> str:
     before, after = text[: match.start()], text[match.end() :]
     joined = f"{before.rstrip()} {after.lstrip()}" if before and after.strip(" ?.!。？！") else before + after.lstrip()
@@ -245,6 +251,11 @@ def _spans() -> Iterator[tuple[str, Callable[[re.Match[str]], TimeSpan]]]:
 
 
 SPANS: Spans = tuple((re.compile(pattern, re.IGNORECASE), make) for pattern, make in _spans())
+YEARLESS_MONTH = re.compile(
+    rf"\b(?:in|during|since|before|after|until)\s+(?:{_MONTH})\b(?!\.?,?\s*(?:of\s+)?(?:the\s+)?[\d'’])"
+    r"|(?<![\d年第一二三四五六七八九十])(?:1[0-2]|[1-9]|十[一二]|[一二三四五六七八九十])月份?(?![\d一二三四五六七八九十初底末])",
+    re.IGNORECASE,
+)
 _EACH = "grouped by|by|per|for each|in each|each|every|for every|in every"
 GROUPINGS = tuple(
     re.compile(pattern, re.IGNORECASE)

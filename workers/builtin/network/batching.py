@@ -33,7 +33,7 @@ NEGATIVE_INFINITY = -1e9
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ParserExample:
     """A question linked to its schema, and the symbols of its query."""
 
     linked: LinkedQuestion
@@ -58,7 +58,7 @@ class Batch:
 
 
 def batches(
-    examples: Sequence[Example], size: int, chance: random.Random, shuffled: bool = True, wordless: float = 0.0
+    examples: Sequence[ParserExample], size: int, chance: random.Random, shuffled: bool = True, wordless: float = 0.0
 ) -> Iterator[Batch]:
     """Yield batches of examples of about one length.
 
@@ -91,11 +91,11 @@ class Subset:
     ranges: tuple[tuple[int, int], ...]
 
 
-def _whole(example: Example) -> Subset:
+def _whole(example: ParserExample) -> Subset:
     return _thin(example, np.arange(len(example.linked.features)))
 
 
-def drop_columns(example: Example, chance: random.Random) -> Subset:
+def drop_columns(example: ParserExample, chance: random.Random) -> Subset:
     """Drop columns that the answer does not need from a large schema: shorter input, different each time."""
     linked = example.linked
     start, count = linked.start(COLUMNS), linked.sizes[COLUMNS]
@@ -108,7 +108,7 @@ def drop_columns(example: Example, chance: random.Random) -> Subset:
     return _thin(example, np.array(selected))
 
 
-def _thin(example: Example, selected: np.ndarray) -> Subset:
+def _thin(example: ParserExample, selected: np.ndarray) -> Subset:
     linked = example.linked
     indices = {int(item): index for index, item in enumerate(selected)}
     starts = {WORD: QUESTION, COLUMN: linked.start(COLUMNS), TABLE: linked.start(TABLES), VALUE: linked.start(VALUES)}

@@ -24,7 +24,7 @@ from ..text.tokens import Word, feature_hash, is_cjk, name_words, question_featu
 from ..text.word_meanings import meaning_words, word_meanings
 from ..text.word_vectors import EMPTY_VECTORS, word_vectors
 from .name_matching import MATCHES, NameMatcher
-from .value_candidates import KINDS, Candidate, CellIndex, find_candidates
+from .value_candidates import KINDS, CellIndex, ValueCandidate, find_candidates
 
 QUESTION, EARLIER, SYMBOL, COLUMNS, TABLES, VALUES = range(6)  # The parts of the sequence of items.
 PARTS = 6
@@ -108,7 +108,7 @@ class LinkedQuestion:
     segments: NDArray[np.int64]
     relations: NDArray[np.uint8]
     sizes: tuple[int, ...]
-    candidates: list[Candidate]
+    candidates: list[ValueCandidate]
     symbols: list[Symbol] = field(default_factory=list)
 
     def start(self, part: int) -> int:
@@ -226,7 +226,7 @@ def _operand_values(predicate: Predicate) -> list[LiteralValue]:
     return found
 
 
-def _earlier_symbols(earlier: PreviousTurn | None, candidates: list[Candidate]) -> list[Symbol]:
+def _earlier_symbols(earlier: PreviousTurn | None, candidates: list[ValueCandidate]) -> list[Symbol]:
     if earlier is None or earlier.tree is None:
         return []
     try:
@@ -235,7 +235,7 @@ def _earlier_symbols(earlier: PreviousTurn | None, candidates: list[Candidate]) 
         return []
 
 
-def _symbol_features(symbol: Symbol, schema: SchemaLinks, candidates: list[Candidate]) -> tuple[int, ...]:
+def _symbol_features(symbol: Symbol, schema: SchemaLinks, candidates: list[ValueCandidate]) -> tuple[int, ...]:
     kind, number = symbol
     if kind == KEYWORD:
         return (feature_hash(f"keyword:{KEYWORDS[number]}"),)
@@ -341,7 +341,7 @@ def _relate_values(linked: LinkedQuestion, schema: SchemaLinks) -> None:
                     _set(linked, position, tables + table, "word in cell of table")
 
 
-def _where(position: int, candidate: Candidate) -> str:
+def _where(position: int, candidate: ValueCandidate) -> str:
     if position < candidate.start:
         return f"after {candidate.start - position}"
     return f"before {position - candidate.end + 1}" if position >= candidate.end else "covers"

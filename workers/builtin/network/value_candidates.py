@@ -27,7 +27,7 @@ DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:\d{2}(
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ValueCandidate:
     """A constant that the query may use.
 
     Args:
@@ -113,7 +113,7 @@ class CellIndex:
         return any(name in self.names.columns[number].name.lower() for name in GENDER_NAMES)
 
 
-def find_candidates(question: str, cells: CellIndex, earlier: Sequence[LiteralValue] = ()) -> list[Candidate]:
+def find_candidates(question: str, cells: CellIndex, earlier: Sequence[LiteralValue] = ()) -> list[ValueCandidate]:
     """Return the possible constants from a question, its cells and the earlier turns, each text once.
 
     Args:
@@ -130,30 +130,30 @@ def find_candidates(question: str, cells: CellIndex, earlier: Sequence[LiteralVa
         *_capitalised(words),
         *_implied(words, cells),
     ]
-    found += [Candidate(value, "earlier") for value in earlier]
-    candidates: dict[str, Candidate] = {}
+    found += [ValueCandidate(value, "earlier") for value in earlier]
+    candidates: dict[str, ValueCandidate] = {}
     for candidate in found:
         key = candidate.value.text.casefold().strip()
         if key and key not in candidates:
             matches = candidate.cells or cells.find(candidate.value.text)
-            candidates[key] = Candidate(candidate.value, candidate.kind, candidate.start, candidate.end, matches)
+            candidates[key] = ValueCandidate(candidate.value, candidate.kind, candidate.start, candidate.end, matches)
     return list(candidates.values())[:MAX_CANDIDATES]
 
 
-def _quoted(question: str, words: list[Word]) -> Iterator[Candidate]:
+def _quoted(question: str, words: list[Word]) -> Iterator[ValueCandidate]:
     for match in QUOTES.finditer(question):
         text = next(group for group in match.groups() if group)
         inside = _tokens_inside(match, words)
         if inside and text.strip():
             number = re.fullmatch(r"\d+(\.\d+)?", text.strip()) is not None
-            yield Candidate(LiteralValue(text.strip(), number), "quoted", inside[0], inside[-1] + 1)
+            yield ValueCandidate(LiteralValue(text.strip(), number), "quoted", inside[0], inside[-1] + 1)
 
 
 def _tokens_inside(match: re.Match[str], words: list[Word]) -> list[int]:
     return [number for number, word in enumerate(words) if match.start() <= word.start and word.end <= match.end()]
 
 
-def _runs(words: list[Word], cells: CellIndex) -> Iterator[Candidate]:
+def _runs(words: list[Word], cells: CellIndex) -> Iterator[ValueCandidate]:
     """Yield the longest runs that equal a cell; a single common word only if it is capitalised inside a sentence."""
     covered: list[tuple[int, int]] = []
     longest = MAX_CJK_RUN if any(is_cjk(word.text) for word in words) else MAX_RUN
@@ -166,7 +166,7 @@ def _runs(words: list[Word], cells: CellIndex) -> Iterator[Candidate]:
             matches = cells.find(text)
             if matches:
                 covered.append((start, end))
-                yield Candidate(LiteralValue(text, text.isdigit()), "cell", start, end, matches)
+                yield ValueCandidate(LiteralValue(text, text.isdigit()), "cell", start, end, matches)
 
 
 def _names_value(words: list[Word], start: int, end: int) -> bool:
@@ -178,26 +178,28 @@ def _names_value(words: list[Word], start: int, end: int) -> bool:
     return first.lower not in PLAIN_WORDS or (start > 0 and first.text[0].isupper() and first.text != "I")
 
 
-def _numbers(words: list[Word], units: Collection[str]) -> Iterator[Candidate]:
+def _numbers(words: list[Word], units: Collection[str]) -> Iterator[ValueCandidate]:
     for number, word in enumerate(words):
         if DATE.fullmatch(word.text):
-            yield Candidate(LiteralValue(word.text), "date", number, number + 1)
+            yield ValueCandidate(LiteralValue(word.text), "date", number, number + 1)
         elif word.text[0].isdigit():
             text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", word.text)
             negative = number > 0 and words[number - 1].text == "-" and words[number - 1].end == word.start
             negative = negative and (number == 1 or words[number - 2].end < words[number - 1].start)
             plain = re.fullmatch(r"\d+(\.\d+)?", text) is not None
             text = _scaled(text, words[number + 1 :], units) if plain else text
-            yield Candidate(LiteralValue(("-" if negative else "") + text, plain), "number", number, number + 1)
+            yield ValueCandidate(LiteralValue(("-" if negative else "") + text, plain), "number", number, number + 1)
         elif word.lower in NUMBER_WORDS:
             text = _scaled(str(NUMBER_WORDS[word.lower]), words[number + 1 :], units)
-            yield Candidate(LiteralValue(text, True), "number", number, number + 1)
+            yield ValueCandidate(LiteralValue(text, True), "number", number, number + 1)
 
 
-def _cjk_dates(question: str, words: list[Word]) -> Iterator[Candidate]:
+def _cjk_dates(question: str, words: list[Word]) -> Iterator[ValueCandidate]:
     for match in CJK_DATE.finditer(question):
         inside = _tokens_inside(match, words)
-        yield Candidate(LiteralValue("{}-{:0>2}-{:0>2}".format(*match.groups())), "date", inside[0], inside[-1] + 1)
+        yield ValueCandidate(
+            LiteralValue("{}-{:0>2}-{:0>2}".format(*match.groups())), "date", inside[0], inside[-1] + 1
+        )
 
 
 def _scaled(text: str, rest: Sequence[Word], units: Collection[str]) -> str:
@@ -208,7 +210,7 @@ def _scaled(text: str, rest: Sequence[Word], units: Collection[str]) -> str:
     return format((Decimal(text) * SCALES[scale]).normalize(), "f")
 
 
-def _capitalised(words: list[Word]) -> Iterator[Candidate]:
+def _capitalised(words: list[Word]) -> Iterator[ValueCandidate]:
     """Yield runs of capitalised words, which may contain small words; a question's first word alone does not count."""
     start = 0
     while start < len(words):
@@ -221,7 +223,7 @@ def _capitalised(words: list[Word]) -> Iterator[Candidate]:
         ):
             end += 1
         if start or end > 1:
-            yield Candidate(LiteralValue(split_identifier(words[start:end])), "name", start, end)
+            yield ValueCandidate(LiteralValue(split_identifier(words[start:end])), "name", start, end)
         start = end
 
 
@@ -230,13 +232,13 @@ def _inside(words: list[Word], position: int) -> bool:
     return words[position].lower in SMALL_WORDS and after < len(words) and words[after].text[0].isupper()
 
 
-def _implied(words: list[Word], cells: CellIndex) -> Iterator[Candidate]:
+def _implied(words: list[Word], cells: CellIndex) -> Iterator[ValueCandidate]:
     for number, word in enumerate(words):
         matches = cells.gender_cells(word.lower)
         if matches:
-            yield Candidate(LiteralValue(next(iter(matches.values()))), "implied", number, number + 1, matches)
+            yield ValueCandidate(LiteralValue(next(iter(matches.values()))), "implied", number, number + 1, matches)
     for text in YES_NO if cells.has_boolean else ():
-        yield Candidate(LiteralValue(text), "implied")
+        yield ValueCandidate(LiteralValue(text), "implied")
 
 
 @lru_cache(maxsize=4)

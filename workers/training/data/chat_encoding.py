@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engines.chat_template import prompt_tokens, render_messages, tokenizer_template
 from ...errors import TrainingError
-from .chat_examples import Examples, Messages, nothing_usable
+from .chat_examples import Messages, TrainingExamples, nothing_usable
 from .data_files import BadRow
 
 IGNORE_INDEX = -100  # The label of a token that the loss ignores (transformers' convention).
@@ -98,7 +98,7 @@ class EncodedExamples:
     too_long: list[int]
 
 
-def encode_examples(encoder: ChatEncoder, examples: Examples, max_length: int) -> EncodedExamples:
+def encode_examples(encoder: ChatEncoder, examples: TrainingExamples, max_length: int) -> EncodedExamples:
     """Return the examples' sequences; one of more than `max_length` tokens is left out, its answer would be cut.
 
     Args:

@@ -31,7 +31,7 @@ Messages = tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class TrainingExample:
     """A conversation that ends with an answer, and the line it came from."""
 
     line: int
@@ -39,10 +39,10 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Examples:
+class TrainingExamples:
     """What can be learnt from, and the rows that cannot."""
 
-    rows: list[Example]
+    rows: list[TrainingExample]
     bad: list[BadRow]
 
 
@@ -50,7 +50,7 @@ class BadRowError(ValueError):
     """A row is no example; the message says why."""
 
 
-def read_examples(file: str | None, *, query: str | None = None, database: str | None = None) -> Examples:
+def read_examples(file: str | None, *, query: str | None = None, database: str | None = None) -> TrainingExamples:
     """Return the conversations of a file, or of a DuckDB query.
 
     Args:
@@ -64,20 +64,20 @@ def read_examples(file: str | None, *, query: str | None = None, database: str |
     return make_examples(read_data_rows(file, query, database), file or "the query")
 
 
-def make_examples(rows: Iterable[Row | BadRow], source: str) -> Examples:
+def make_examples(rows: Iterable[Row | BadRow], source: str) -> TrainingExamples:
     """Return the conversations of these rows.
 
     Raises:
         TrainingError: there is none; the first bad rows are named.
     """
-    examples = Examples([], [])
+    examples = TrainingExamples([], [])
     for row in rows:
         if isinstance(row, BadRow):
             examples.bad.append(row)
             continue
         line, fields = row
         try:
-            examples.rows.append(Example(line, parse_conversation(fields)))
+            examples.rows.append(TrainingExample(line, parse_conversation(fields)))
         except BadRowError as error:
             examples.bad.append(BadRow(line, str(error)))
     if not examples.rows:

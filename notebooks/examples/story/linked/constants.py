@@ -11,7 +11,7 @@ from quackllm.workers.builtin.network.value_candidates import DATE, QUOTES
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.builtin.text.lexicon import NUMBER_WORDS
 
-from .mention_matching import Mention, Token
+from .mention_matching import Mention, MentionToken
 from .stopwords import CHINESE_BIGRAMS, CHINESE_LETTERS, ENGLISH_STOPWORDS
 
 NUMBER, YEAR, DAY, TEXT = "number", "year", "date", "text"
@@ -55,7 +55,7 @@ class Constant:
 
 
 def explicit_constants(
-    question: str, units: Sequence[Token], names: SchemaIndex, cells: Sequence[CellMatch]
+    question: str, units: Sequence[MentionToken], names: SchemaIndex, cells: Sequence[CellMatch]
 ) -> list[Constant]:
     """Return what is a constant whatever else its words name: quoted text, cells, dates, numbers; none overlap."""
     found: list[Constant] = []
@@ -73,7 +73,7 @@ def explicit_constants(
 
 
 def residual_constants(
-    question: str, units: Sequence[Token], mentions: Sequence[Mention], sure: Sequence[Constant]
+    question: str, units: Sequence[MentionToken], mentions: Sequence[Mention], sure: Sequence[Constant]
 ) -> list[Constant]:
     """Return the runs of units that nothing else explains: no plain words, no names, no other constants."""
     free = [not plain for plain in _plain(units)]
@@ -88,12 +88,12 @@ def residual_constants(
     return found[: max(MOST - len(sure), 0)]
 
 
-def _within(units: Sequence[Token], start: int, end: int) -> tuple[int, int]:
+def _within(units: Sequence[MentionToken], start: int, end: int) -> tuple[int, int]:
     inside = [number for number, unit in enumerate(units) if start <= unit.start and unit.end <= end]
     return (inside[0], inside[-1] + 1) if inside else (-1, -1)
 
 
-def _quoted(question: str, units: Sequence[Token]) -> Iterator[Constant]:
+def _quoted(question: str, units: Sequence[MentionToken]) -> Iterator[Constant]:
     for pattern in (QUOTES, BOOK_QUOTES):
         for match in pattern.finditer(question):
             text = next(group for group in match.groups() if group).strip()
@@ -102,7 +102,7 @@ def _quoted(question: str, units: Sequence[Token]) -> Iterator[Constant]:
                 yield Constant(text, _kind(text), first, last, (), (text,))
 
 
-def _cells(units: Sequence[Token], names: SchemaIndex, cells: Sequence[CellMatch]) -> Iterator[Constant]:
+def _cells(units: Sequence[MentionToken], names: SchemaIndex, cells: Sequence[CellMatch]) -> Iterator[Constant]:
     """Yield the cells that the question names, each text once, where its units stand."""
     columns: dict[str, list[int]] = {}
     spelled: dict[str, list[str]] = {}
@@ -117,7 +117,7 @@ def _cells(units: Sequence[Token], names: SchemaIndex, cells: Sequence[CellMatch
         yield Constant(cells_of[0], _kind(text), first, last, tuple(dict.fromkeys(numbers)), cells_of)
 
 
-def _place(units: Sequence[Token], text: str) -> tuple[int, int]:
+def _place(units: Sequence[MentionToken], text: str) -> tuple[int, int]:
     """Return where a cell stands in the question: its letters and digits, whatever stands between them."""
     wanted = re.sub(r"\W", "", text).casefold()
     texts = [re.sub(r"\W", "", unit.text).casefold() for unit in units]
@@ -132,14 +132,14 @@ def _place(units: Sequence[Token], text: str) -> tuple[int, int]:
     return -1, -1
 
 
-def _days(question: str, units: Sequence[Token]) -> Iterator[Constant]:
+def _days(question: str, units: Sequence[MentionToken]) -> Iterator[Constant]:
     for match in CHINESE_DAY.finditer(question):
         year, month, day = match.groups()
         text = f"{year}-{int(month):02}-{int(day):02}"
         yield Constant(text, DAY, *_within(units, *match.span()), (), (text,))
 
 
-def _glued(question: str, units: Sequence[Token]) -> Iterator[Constant]:
+def _glued(question: str, units: Sequence[MentionToken]) -> Iterator[Constant]:
     """Yield what is written without spaces and has digits among letters or marks: 42-14, w42, 10th (sf)."""
     for match in GLUED_PATTERN.finditer(question):
         first, last = _within(units, *match.span())
@@ -147,7 +147,7 @@ def _glued(question: str, units: Sequence[Token]) -> Iterator[Constant]:
             yield Constant(match.group(), TEXT, first, last, (), (match.group(),))
 
 
-def _named(question: str, units: Sequence[Token]) -> Iterator[Constant]:
+def _named(question: str, units: Sequence[MentionToken]) -> Iterator[Constant]:
     """Yield capitalised words with a number behind or before them: December 23, 1965."""
     for match in NAMED_NUMBER.finditer(question):
         first, last = _within(units, *match.span())
@@ -155,7 +155,7 @@ def _named(question: str, units: Sequence[Token]) -> Iterator[Constant]:
             yield Constant(match.group(), TEXT, first, last, (), (match.group(),))
 
 
-def _numbers(units: Sequence[Token]) -> Iterator[Constant]:
+def _numbers(units: Sequence[MentionToken]) -> Iterator[Constant]:
     for place, unit in enumerate(units):
         if DATE.fullmatch(unit.text):
             yield Constant(unit.text, DAY, place, place + 1, (), (unit.text,))
@@ -173,7 +173,7 @@ def _numbers(units: Sequence[Token]) -> Iterator[Constant]:
             yield from _chinese_number(units, place)
 
 
-def _chinese_number(units: Sequence[Token], place: int) -> Iterator[Constant]:
+def _chinese_number(units: Sequence[MentionToken], place: int) -> Iterator[Constant]:
     match = CHINESE_NUMBER.match("".join(unit.text for unit in units[place : place + 3] if unit.wide))
     if match:
         tens, ten, ones = match.group().rpartition("十")
@@ -189,7 +189,7 @@ def _kind(text: str) -> str:
     return DAY if DATE.fullmatch(text) else TEXT
 
 
-def _plain(units: Sequence[Token]) -> list[bool]:
+def _plain(units: Sequence[MentionToken]) -> list[bool]:
     """Return for each unit whether it is a word that is hardly ever a value, or a mark."""
     plain = []
     for unit in units:
@@ -201,7 +201,7 @@ def _plain(units: Sequence[Token]) -> list[bool]:
     return plain
 
 
-def _stretches(free: Sequence[bool], units: Sequence[Token]) -> Iterator[tuple[int, int]]:
+def _stretches(free: Sequence[bool], units: Sequence[MentionToken]) -> Iterator[tuple[int, int]]:
     """Yield the longest runs of free units; a mark or small word between two of them belongs to the run."""
     place = 0
     while place < len(free):
@@ -215,6 +215,6 @@ def _stretches(free: Sequence[bool], units: Sequence[Token]) -> Iterator[tuple[i
         place = last
 
 
-def _ties(free: Sequence[bool], units: Sequence[Token], place: int) -> bool:
+def _ties(free: Sequence[bool], units: Sequence[MentionToken], place: int) -> bool:
     small: Collection[str] = ("-", "'", ".", "&", ":", "/", ",", "·", "of", "de", "the")
     return place + 1 < len(free) and free[place + 1] and units[place].text.lower() in small

@@ -27,7 +27,7 @@ Item = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class MentionToken:
     """A word, or one letter of a script without spaces, at `text[start:end]` of the question; `key` compares it."""
 
     text: str
@@ -52,9 +52,9 @@ class Mention:
 
 
 @lru_cache(maxsize=4096)
-def tokenize(text: str) -> tuple[Token, ...]:
+def tokenize(text: str) -> tuple[MentionToken, ...]:
     """Return the units of a question."""
-    return tuple(Token(one.group(), *one.span(), stem(one.group().lower())) for one in UNIT.finditer(text))
+    return tuple(MentionToken(one.group(), *one.span(), stem(one.group().lower())) for one in UNIT.finditer(text))
 
 
 @lru_cache(maxsize=65536)
@@ -102,7 +102,7 @@ class MentionIndex:
                     found.setdefault(part, []).append((kind, number))
         return found
 
-    def find(self, units: Sequence[Token], taken: Sequence[tuple[int, int]]) -> list[Mention]:
+    def find(self, units: Sequence[MentionToken], taken: Sequence[tuple[int, int]]) -> list[Mention]:
         """Return what the units name, in their order; nothing inside the spans that are taken."""
         spans = [span for span in _runs(units) if not _overlaps(span, taken)]
         found: list[Mention] = []
@@ -165,7 +165,7 @@ def _parts(key: tuple[str, ...]) -> Iterator[str]:
                 yield "".join(key[first:last])
 
 
-def _runs(units: Sequence[Token]) -> list[tuple[int, int]]:
+def _runs(units: Sequence[MentionToken]) -> list[tuple[int, int]]:
     """Return every run of units that may be a name, the longest first."""
     count = len(units)
     runs = [(one, two) for one in range(count) for two in range(one + 1, min(one + LONGEST_NAME, count) + 1)]

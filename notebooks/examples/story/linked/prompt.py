@@ -40,7 +40,7 @@ from quackllm.workers.messages import Message
 
 from .constants import TEXT, Constant, explicit_constants, residual_constants
 from .mention_matching import COLUMN as MENTIONED_COLUMN
-from .mention_matching import NAME_UNIT, Item, Mention, MentionIndex, Token, tokenize, with_alike_keys
+from .mention_matching import NAME_UNIT, Item, Mention, MentionIndex, MentionToken, tokenize, with_alike_keys
 from .mention_matching import TABLE as MENTIONED_TABLE
 
 MOST_TABLES, MOST_COLUMNS, MOST_OF_TABLE, MOST_OF_NEIGHBOUR = 3, 12, 5, 1
@@ -209,7 +209,9 @@ class _Writer:
         name = "" if (MENTIONED_COLUMN, number) in self.named else _short(column.name)
         return f"<c{self.columns[number]}>{mark}{name}"
 
-    def question(self, units: Sequence[Token], mentions: Sequence[Mention], constants: Sequence[Constant]) -> str:
+    def question(
+        self, units: Sequence[MentionToken], mentions: Sequence[Mention], constants: Sequence[Constant]
+    ) -> str:
         """Return the question with tokens in the place of what they stand for."""
         starts: dict[int, tuple[int, str]] = {one.first: (one.last, self._mention(one, units)) for one in mentions}
         for number, one in enumerate(constants):
@@ -223,7 +225,7 @@ class _Writer:
             place = last
         return text.strip() + (starts[-1][1] if -1 in starts else "")
 
-    def _mention(self, mention: Mention, units: Sequence[Token]) -> str:
+    def _mention(self, mention: Mention, units: Sequence[MentionToken]) -> str:
         words = (
             ""
             if mention.whole

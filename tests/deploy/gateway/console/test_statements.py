@@ -23,7 +23,7 @@ from quackllm.deploy.gateway.state import Gateway
 from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.errors import DatabaseError, GuardError
 from quackllm.workers.home import home_folder
-from quackllm.workers.sandbox import Cancellation, Limits, Sandbox
+from quackllm.workers.sandbox import Cancellation, Sandbox, SandboxLimits
 
 import quackllm
 from standin.fixtures import StandIn
@@ -92,6 +92,12 @@ def outcome(gateway: TestClient, sql: str, key: str | None = None, **more: Any) 
 def test_what_is_no_harmless_select_is_refused_in_every_dialect(dialect: str, sql: str) -> None:
     with pytest.raises(GuardError):
         guarded(sql, SCHEMA, dialect)
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "sqlite", "mysql", "postgres"])
+def test_what_is_no_select_is_named(dialect: str) -> None:
+    with pytest.raises(GuardError, match="it is not a SELECT: DELETE"):
+        guarded("DELETE FROM t", SCHEMA, dialect)
 
 
 @pytest.mark.parametrize(("dialect", "sql", "runs"), ALLOWED)
@@ -220,5 +226,5 @@ def test_a_call_in_a_sandbox_can_be_ended_from_outside() -> None:
     Timer(0.3, cancellation.cancel).start()
     with pytest.raises(SandboxLimitError):
         sandbox.call(run, None, "SELECT count(*) FROM range(10000000000)", Schema(), StatementModels(), 1,
-                     limits=Limits(512, 30), cancellation=cancellation)  # fmt: skip
+                     limits=SandboxLimits(512, 30), cancellation=cancellation)  # fmt: skip
     sandbox.close()

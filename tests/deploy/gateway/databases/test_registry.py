@@ -21,7 +21,7 @@ from quackllm.udf.text2sql.evaluation.scoring import fetch_rows, same_rows
 from quackllm.workers.database_schema import Schema
 from quackllm.workers.errors import DatabaseError, RequestError, SetupError
 from quackllm.workers.mschema import format_mschema
-from quackllm.workers.sandbox import Limits
+from quackllm.workers.sandbox import SandboxLimits
 from sqlalchemy import create_engine
 
 from support.spider_on_servers import copy_database
@@ -116,7 +116,7 @@ def test_a_query_gives_no_more_rows_than_wanted_and_says_that_there_are_more(dat
 
 
 def test_a_query_that_runs_for_ever_is_ended_and_the_next_one_is_answered(database: Any) -> None:
-    hurried = SandboxedDatabase(database, database.url, Limits(seconds=0.5))
+    hurried = SandboxedDatabase(database, database.url, SandboxLimits(seconds=0.5))
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(DatabaseError, match=r"takes longer than 0\.5 s"):
         hurried.run(endless, 1)
@@ -124,7 +124,7 @@ def test_a_query_that_runs_for_ever_is_ended_and_the_next_one_is_answered(databa
 
 
 def test_a_query_that_takes_too_much_memory_is_ended_and_the_next_one_is_answered(database: Any) -> None:
-    narrow = SandboxedDatabase(database, database.url, Limits(megabytes=128))
+    narrow = SandboxedDatabase(database, database.url, SandboxLimits(megabytes=128))
     sql = {
         "SQLite": "SELECT length(replace(hex(zeroblob(200000000)), '0', 'xx')) AS n",
         "DuckDB": "SELECT len(list_transform(range(1000000), lambda x: repeat('x', 1000000))) AS n",

@@ -22,7 +22,7 @@ from quackllm.udf.text2sql.evaluation.scoring import fetch_rows, same_rows
 from quackllm.udf.text2sql.evaluation.suites import load_suite
 from quackllm.workers.errors import DatabaseError
 from quackllm.workers.mschema import format_mschema
-from quackllm.workers.sandbox import Limits
+from quackllm.workers.sandbox import SandboxLimits
 from sqlalchemy import create_engine, text
 
 from quackllm import deploy
@@ -194,7 +194,7 @@ def test_a_statement_that_takes_too_long_is_stopped_by_the_server(
     with pytest.raises(DatabaseError, match=r"(?i)timeout|interrupt|max_statement_time"):
         itself.run(SLOW, 1)
     itself.close()
-    database = open_database(SecretStr(url), "shop", Limits(seconds=1.0))
+    database = open_database(SecretStr(url), "shop", SandboxLimits(seconds=1.0))
     with pytest.raises(DatabaseError, match="takes longer than 1 s"):
         database.run(SLOW, 1)
     assert database.run("SELECT 1 AS one", 1).rows == ("[1]",)

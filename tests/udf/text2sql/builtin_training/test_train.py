@@ -137,7 +137,7 @@ def test_one_table_questions_know_cells_or_find_their_constant(
 
 
 def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(folder: Path) -> None:
-    made = examples.Examples()
+    made = examples.ExampleSets()
     examples.chinese_examples(made, datasets.load_questions("chase_zh", "train"))
     assert len(made.chinese_held_out) == 1, "the first of each ten databases is held out"
     assert len(made.wide) == 3, "姓名 = 书名 is no key"
@@ -146,7 +146,7 @@ def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(fol
 
 
 def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
-    made = examples.Examples()
+    made = examples.ExampleSets()
     examples.chinese_examples(made, datasets.load_questions("chase_zh", "train"))
     links = made.chinese.links["图书馆"]
     template = augment.make_template("列出所有图书的书名。", parse_sql('SELECT "书名" FROM "图书"', links.names), links)
@@ -173,7 +173,8 @@ def test_a_question_that_names_less_than_its_query_is_no_template(folder: Path) 
 def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     from quackllm.udf.text2sql.builtin_training import train
-    from quackllm.workers.builtin.network.torch_network import NetworkConfig
+    from quackllm.workers.builtin.network.torch_network import NetworkConfig, TorchNetwork
+    from quackllm.workers.builtin.network.weights import save_weights
 
     out = folder / "weights.npz"
     monkeypatch.setattr(train, "WARM_UP", 5)
@@ -186,6 +187,10 @@ def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: py
     assert parse(network, schema, [], ASKED[0][0]).sql == ASKED[0][1]
     assert parse(network, schema, [], ASKED[1][0]).sql == ASKED[1][1]
     assert network.arrays["keyword_out.bias"].shape == (len(KEYWORDS),)
+    untrained, chosen = folder / "untrained.npz", folder / "chosen.npz"
+    save_weights(untrained, TorchNetwork(small).state_dict(), small)
+    train.choose_weights(chosen, [untrained, out], datasets.load_questions("spider", "train")[:2])
+    assert chosen.read_bytes() == out.read_bytes()
 
 
 def test_a_run_goes_on_where_it_stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,13 @@ import psutil
 import pytest
 from quackllm.udf.text2sql.checks.check_answer import SANDBOX, check_answer
 from quackllm.workers.database_schema import Column, Schema, Table
-from quackllm.workers.sandbox import Limits
+from quackllm.workers.sandbox import SandboxLimits
 
 from support.bombs import CONSTANTS, OF_THE_PARSER, WITHOUT_ROWS
 
 TYPES = {"n": "BIGINT", "big": "BIGINT", "name": "VARCHAR", "body": "VARCHAR", "l": "INTEGER[]", "d": "DATE"}
 SCHEMA = Schema("memory", (Table("t", tuple(Column(*column) for column in TYPES.items())),))
-LIMITS = Limits(megabytes=256, seconds=1.5)
+LIMITS = SandboxLimits(megabytes=256, seconds=1.5)
 MEMORY = [0, 4, 7, 13, 15, 20, 24, 55]
 """Constants that take more memory than time."""
 

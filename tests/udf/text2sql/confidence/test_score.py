@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from quackllm.udf.text2sql.confidence.calibration import Calibration, fit
+from quackllm.udf.text2sql.confidence.calibration import IsotonicCalibration, fit
 from quackllm.udf.text2sql.confidence.doubts import Doubt
 from quackllm.udf.text2sql.confidence.score import FILE, PRIOR, calibrated, save_calibration, score
 
@@ -26,7 +26,7 @@ def test_repairs_and_unbound_sql_lower_it() -> None:
 def test_a_calibration_is_kept_per_model(home) -> None:
     assert calibrated(0.5, "m") == 0.5
     save_calibration({"m": fit([(0.5, number % 4 == 0) for number in range(400)])})
-    save_calibration({"other": Calibration((0.1,), (0.9,))})
+    save_calibration({"other": IsotonicCalibration((0.1,), (0.9,))})
     assert calibrated(0.5, "m") == pytest.approx(0.25, abs=0.01)
     assert calibrated(0.5, "third") == 0.5
     (home / FILE).write_text("{")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from quackllm.udf.text2sql.examples import verified_examples
 from quackllm.udf.text2sql.examples.verified_examples import add_example, nearest_examples, read_examples
-from quackllm.udf.text2sql.prompts.background import Example
+from quackllm.udf.text2sql.prompts.background import VerifiedExample
 from quackllm.udf.text2sql.schema.resolve import ResolvedSchema
 from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.errors import RequestError
 
 SCHEMA = ResolvedSchema(Schema("shop", (Table("sale", (Column("id", "INTEGER"), Column("day", "DATE"))),)))
-COUNT = Example("How many sales?", "SELECT count(*) FROM sale")
+COUNT = VerifiedExample("How many sales?", "SELECT count(*) FROM sale")
 
 
 @pytest.fixture(autouse=True)
@@ -24,15 +24,15 @@ def by_length(monkeypatch) -> None:
 def test_an_example_is_kept_once(tmp_path) -> None:
     path = tmp_path / "shop.examples.jsonl"
     add_example(path, COUNT, SCHEMA)
-    assert add_example(path, Example(COUNT.question, "SELECT count(id) FROM sale;"), SCHEMA) == 1
-    assert read_examples(path) == ([Example(COUNT.question, "SELECT count(id) FROM sale")], [])
+    assert add_example(path, VerifiedExample(COUNT.question, "SELECT count(id) FROM sale;"), SCHEMA) == 1
+    assert read_examples(path) == ([VerifiedExample(COUNT.question, "SELECT count(id) FROM sale")], [])
 
 
 @pytest.mark.parametrize("sql", ["SELECT price FROM sale", "DROP TABLE sale", "I do not know"])
 def test_sql_that_does_not_run_is_refused(tmp_path, sql: str) -> None:
     path = tmp_path / "shop.examples.jsonl"
     with pytest.raises(RequestError, match="not kept"):
-        add_example(path, Example("?", sql), SCHEMA)
+        add_example(path, VerifiedExample("?", sql), SCHEMA)
     assert not path.exists()
 
 
@@ -45,8 +45,8 @@ def test_lines_that_are_none_are_said(tmp_path) -> None:
 
 
 def test_the_nearest_come_last_and_outdated_ones_not_at_all() -> None:
-    gone = Example("How many items?", "SELECT count(*) FROM item")
-    far = Example("Which sale was on the first day of the last month?", "SELECT id FROM sale")
+    gone = VerifiedExample("How many items?", "SELECT count(*) FROM item")
+    far = VerifiedExample("Which sale was on the first day of the last month?", "SELECT id FROM sale")
     chosen, warnings = nearest_examples("How many orders?", [COUNT, far, gone], 2, SCHEMA)
     assert chosen == (far, COUNT)
     assert len(warnings) == 1

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from quackllm.workers.builtin.dates.place_time import cut_time_phrases, place_time
+from quackllm.workers.builtin.dates.place_time import cut_time_phrases, place_time, yearless_month
 from quackllm.workers.builtin.dates.time_phrases import find_time_phrases
 from quackllm.workers.builtin.network.schema_linking import SchemaLinks
 from quackllm.workers.builtin.query.from_sql import parse_sql
@@ -57,3 +57,9 @@ def test_a_number_column_year_is_the_networks_own_business() -> None:
     links = SchemaLinks(names)
     sql = placed("films last year", "SELECT title FROM film", links)
     assert sql == "SELECT title FROM film WHERE year >= year(current_date) - 1 AND year < year(current_date) - 1 + 1"
+
+
+def test_a_month_needs_its_year_where_there_are_dates_and_no_months(links: SchemaLinks) -> None:
+    assert yearless_month("How many orders in March?", links) == "in March"
+    sales = Table("sales", (Column("month", "VARCHAR", values=("March",)), Column("sold_on", "DATE")))
+    assert yearless_month("sales in March", SchemaLinks(SchemaIndex(Schema("shop", (sales,))))) == ""

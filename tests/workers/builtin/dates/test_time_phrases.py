@@ -3,7 +3,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 from quackllm.udf.text2sql.evaluation.datasets import load_questions
-from quackllm.workers.builtin.dates.time_phrases import find_time_phrases
+from quackllm.workers.builtin.dates.time_phrases import find_time_phrases, find_yearless_month
 
 MONTH = ("date_trunc('month', current_date) - INTERVAL 1 MONTH", "date_trunc('month', current_date)")
 SPANS = [
@@ -66,3 +66,23 @@ def test_every_moment_is_sql() -> None:
     connection = duckdb.connect()
     for moment in {moment for span in spans for moment in (span.begin, span.end) if moment}:
         connection.execute(f"SELECT CAST({moment} AS TIMESTAMP)")
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("How many orders were placed in March?", "in March"),
+        ("orders since Sep.", "since Sep"),
+        ("三月的订单", "三月"),
+        ("12月份卖了多少？", "12月份"),
+        ("orders in March 2024", ""),
+        ("orders in March of 2024", ""),
+        ("orders before March 5", ""),
+        ("2024年3月的订单", ""),
+        ("最近3个月的订单", ""),
+        ("May I see the orders?", ""),
+        ("people who march in parades", ""),
+    ],
+)
+def test_months_without_a_year_are_found(question: str, words: str) -> None:
+    assert find_yearless_month(question) == words

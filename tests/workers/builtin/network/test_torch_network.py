@@ -17,7 +17,7 @@ from quackllm.workers.builtin.text.tokens import BUCKETS
 
 torch = pytest.importorskip("torch")
 
-from quackllm.workers.builtin.network.batching import MAX_COLUMNS, Batch, Example, batches, collate, drop_columns  # noqa: E402
+from quackllm.workers.builtin.network.batching import MAX_COLUMNS, Batch, ParserExample, batches, collate, drop_columns  # noqa: E402
 from quackllm.workers.builtin.network.torch_network import NetworkConfig, TorchNetwork  # noqa: E402
 from quackllm.workers.builtin.network.weights import average_weights, save_weights  # noqa: E402
 
@@ -31,10 +31,10 @@ SQL = "SELECT name FROM customers WHERE age > 30 AND city = 'Paris'"
 
 
 @pytest.fixture
-def example(links: SchemaLinks) -> Example:
+def example(links: SchemaLinks) -> ParserExample:
     linked = link(QUESTION, links)
     tree = parse_sql(SQL, links.names)
-    return Example(linked, tuple(Linearizer([one.spellings for one in linked.candidates]).query(tree)))
+    return ParserExample(linked, tuple(Linearizer([one.spellings for one in linked.candidates]).query(tree)))
 
 
 def scores_of(network: TorchNetwork, batch: Batch) -> torch.Tensor:
@@ -42,7 +42,7 @@ def scores_of(network: TorchNetwork, batch: Batch) -> torch.Tensor:
     return network.decode(memory, batch.hidden, batch.inputs, batch.states)
 
 
-def test_numpy_computes_what_torch_does(example: Example, tmp_path: Path) -> None:
+def test_numpy_computes_what_torch_does(example: ParserExample, tmp_path: Path) -> None:
     torch.manual_seed(0)
     trained = TorchNetwork(SMALL).eval()
     for weight in trained.parameters():
@@ -60,8 +60,8 @@ def test_numpy_computes_what_torch_does(example: Example, tmp_path: Path) -> Non
         np.testing.assert_allclose(network.step(ours, cache, [given] * 2, [state] * 2)[1], scores, atol=2e-3)
 
 
-def test_padding_changes_nothing(example: Example, links: SchemaLinks) -> None:
-    longer = Example(link(QUESTION + " Please tell me all of them now.", links), example.symbols)
+def test_padding_changes_nothing(example: ParserExample, links: SchemaLinks) -> None:
+    longer = ParserExample(link(QUESTION + " Please tell me all of them now.", links), example.symbols)
     chance = random.Random(0)
     alone, beside = (
         collate([drop_columns(example, chance)]),
@@ -73,7 +73,7 @@ def test_padding_changes_nothing(example: Example, links: SchemaLinks) -> None:
     torch.testing.assert_close(first[0], second[0, :, :width], atol=1e-4, rtol=1e-4)
 
 
-def test_large_schemas_are_thinned_but_keep_what_is_asked_for(example: Example) -> None:
+def test_large_schemas_are_thinned_but_keep_what_is_asked_for(example: ParserExample) -> None:
     many = drop_columns(example, random.Random(0))
     assert len(many.selected) == len(example.linked.features) or len(many.selected) >= MAX_COLUMNS
     batch = collate([many])
@@ -81,7 +81,7 @@ def test_large_schemas_are_thinned_but_keep_what_is_asked_for(example: Example) 
     assert (legal == 0).all()
 
 
-def test_a_network_learns_one_answer_in_a_moment(example: Example, names: SchemaIndex, tmp_path: Path) -> None:
+def test_a_network_learns_one_answer_in_a_moment(example: ParserExample, names: SchemaIndex, tmp_path: Path) -> None:
     torch.manual_seed(0)
     trained = TorchNetwork(SMALL, drop=0.0)
     optimizer = torch.optim.AdamW(trained.parameters(), lr=5e-3)

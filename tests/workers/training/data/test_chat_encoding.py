@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quackllm.workers.engines.chat_template import prompt_tokens
 from quackllm.workers.messages import Message, Role
 from quackllm.workers.training.data.chat_encoding import IGNORE_INDEX, ChatEncoder, encode_examples
-from quackllm.workers.training.data.chat_examples import Example, Examples
+from quackllm.workers.training.data.chat_examples import TrainingExample, TrainingExamples
 
 from support.tiny_llama import CHATML, make_tokenizer
 
@@ -110,13 +110,13 @@ def test_the_mask_is_the_one_that_the_template_marks_itself() -> None:
 
 
 def test_an_example_whose_answer_would_be_cut_is_left_out_whole() -> None:
-    short, long = (Example(line, (Message("user", "a"), Message("assistant", "b" * line))) for line in (1, 90))
-    encoded = encode_examples(encoder("chatml"), Examples([short, long], []), 40)
+    short, long = (TrainingExample(line, (Message("user", "a"), Message("assistant", "b" * line))) for line in (1, 90))
+    encoded = encode_examples(encoder("chatml"), TrainingExamples([short, long], []), 40)
     assert (len(encoded.sequences), encoded.too_long, encoded.bad) == (1, [90], [])
 
 
 def test_a_row_that_the_template_refuses_is_a_bad_row() -> None:
     strict = make_tokenizer("{{ raise_exception('no such talk') if messages|length > 2 else 'x' }}")
     talk = (Message("user", "a"), Message("user", "b"), Message("user", "c"), Message("assistant", "d"))
-    encoded = encode_examples(ChatEncoder(strict, {}), Examples([Example(7, talk)], []), 40)
+    encoded = encode_examples(ChatEncoder(strict, {}), TrainingExamples([TrainingExample(7, talk)], []), 40)
     assert [str(row) for row in encoded.bad] == ["line 7: the model's chat template refuses it: no such talk"]
