@@ -119,10 +119,11 @@ def print_table(table: Table) -> None:
         stdout.print(block, "")
 
 
-def show_models(statuses: Sequence[ModelStatus]) -> None:
-    """Print one line per model."""
+def show_models(statuses: Sequence[ModelStatus], cluster: str | None = None) -> None:
+    """Print one line per model; `cluster` is the one that they are on."""
     if not statuses:
-        stdout.print("No model is deployed here. Type: quackllm deploy --help")
+        where, option = (f"on {cluster}", f" … --cluster {cluster}") if cluster else ("here", " --help")
+        stdout.print(f"No model is deployed {where}. Type: quackllm deploy{option}")
         return
     table = make_table("name", "type", "workers", "alive", "restarts", "answered", "failed", numbers_from=2)
     for status in statuses:

@@ -63,6 +63,9 @@ class Settings(StatementOptions):
     store_max_bytes: int = Field(
         4 << 30, ge=1 << 16, description="maximum size of the call store; the oldest answers are deleted first"
     )
+    store_shards: int = Field(
+        1, ge=1, le=64, description="the number of actors that share a cluster's call store; read on the head node"
+    )
 
 
 SETTINGS = TypeAdapter(Settings)

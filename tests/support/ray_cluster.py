@@ -78,7 +78,8 @@ class Program:
         assert self.process.stdout
         self.process.stdin.write(sql + "\n")
         self.process.stdin.flush()
-        return str(self.process.stdout.readline().strip())
+        lines = (str(line.strip()) for line in self.process.stdout)
+        return next(line for line in lines if line.startswith(("rows ", "error ")))  # Ray prints what it retries.
 
     def end(self) -> None:
         """Kill it."""

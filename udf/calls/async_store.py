@@ -1,4 +1,4 @@
-"""The call store for the event loop: it runs in a thread of this process, or in one Ray actor for a whole cluster."""
+"""The call store for the event loop: it runs in a thread of this process, or in Ray actors for a whole cluster."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ...workers.cluster.shared_object import SharedObject, in_actor, in_thread
 from ...workers.errors import StoreError
@@ -15,18 +15,22 @@ from ...workers.event_loop import after_fork
 from ...workers.home import home_folder
 from ...workers.serving.fleet import Fleet
 from .call_store import PAUSE_SECONDS, CallStore, Deletion
-from .store_file import SCHEMA_VERSION
+from .shard_mover import ShardMover
+from .sharded_store import ShardedStore
+from .store_file import SCHEMA_VERSION, begin_new
+from .store_shard import StoreShard
 
 AsyncCallStore: TypeAlias = SharedObject[CallStore]
-# The actor's name contains the version, because an actor of another release has other methods.
-ACTOR = f"call_store:{SCHEMA_VERSION}"
+# The actors' names contain the version, because an actor of another release has other methods.
+SHARD = f"call_store:{SCHEMA_VERSION}:"
+MOVER = f"call_store_mover:{SCHEMA_VERSION}"
 _STORES: dict[Path | str, AsyncCallStore] = {}
 _OPENING = threading.Lock()
 _PARENT_STORES: list[AsyncCallStore] = []
 
 
 def open_store(fleet: Fleet) -> AsyncCallStore:
-    """Return the call store of these models: the file on this machine, or the actor that owns the cluster's file.
+    """Return the call store of these models: the file on this machine, or the actors that own the cluster's files.
 
     A SQLite file cannot be shared over a network, so on a cluster every driver calls the one actor that opened it.
     """
@@ -67,17 +71,25 @@ def _on_this_machine(path: Path) -> AsyncCallStore:
     def failure(error: Exception) -> Exception:
         if not isinstance(error, sqlite3.Error):
             return error
-        damaged = isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error)
-        hint = f"mv '{path}' '{path}.broken'   to begin a new one" if damaged else ""
-        return StoreError(f"the call store {path} failed: {error}", hint=hint)
+        return StoreError(f"the call store {path} failed: {error}", hint=begin_new(path, error))
 
     return in_thread(lambda: CallStore(path), "quackllm-store", failure)
 
 
 def _on_cluster() -> AsyncCallStore:
+    from ...workers.cluster.ray_fleet import ANSWER_SECONDS, detached_actor
+
+    def start_mover() -> None:
+        detached_actor(ShardMover, MOVER, _cluster_shard).move.options(max_task_retries=0).remote()
+
+    return ShardedStore(_cluster_shard, start_mover, ANSWER_SECONDS)
+
+
+def _cluster_shard(number: int) -> SharedObject[Any]:
+    """Return a shard, whose actor is made if need be; every driver finds it by its name."""
     from ...workers.cluster.ray_fleet import detached_actor
 
-    return in_actor(detached_actor(CallStore, ACTOR, leases_written=True), "cluster's call store")
+    return in_actor(detached_actor(StoreShard, f"{SHARD}{number}", number), "cluster's call store")
 
 
 def _reset_after_fork() -> None:

@@ -29,6 +29,10 @@ LOOKUP_SIZES = (1, 64, 1024)  # Numbers of keys in one look-up: only a few, so t
 TRIM_SECONDS = 0.05  # If the file is too large, `record` spends about this long on deleting.
 SCANNED_ROWS, DELETED_ROWS = 20_000, 250  # Maximum rows that one step of a deletion reads, and deletes.
 PAUSE_SECONDS = 0.02  # Pause between two steps: a process that waits for SQLite's lock retries every 1 to 100 ms.
+CALL_COLUMNS = (
+    *("id", "at", "model", "engine", "prompt", "finish_reason", "code", "input_tokens", "output_tokens", "seconds"),
+    *("request_id", "function", "price_part", "context", "statement"),
+)
 SHRINK_TO = 0.9  # A file that is too large shrinks to this part of its limit, so that not every new answer deletes one.
 
 
@@ -42,6 +46,8 @@ class Deletion:
         table: 'answers', then 'calls'.
         after: the last id that was read.
         forgotten: the number of answers deleted so far.
+        shard: which part of the store is read, if it has several.
+        slots: which shard had which keys when the deletion began there.
     """
 
     model: str | None
@@ -49,6 +55,8 @@ class Deletion:
     table: str = "answers"
     after: int = 0
     forgotten: int = 0
+    shard: int = 0
+    slots: bytes = b""
 
 
 class CallStore:
@@ -167,13 +175,18 @@ class CallStore:
             texts = {text for call in calls for text in (call.context, call.statement) if text}
             shared = {text: self._shared_text(text) for text in texts}
             self._connection.executemany(
-                "INSERT INTO calls (at, model, engine, prompt, finish_reason, code, input_tokens, output_tokens, "
-                "seconds, request_id, function, price_part, context, statement) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(*_record(call, now), shared.get(call.context), shared.get(call.statement)) for call in calls],
+                f"INSERT INTO calls ({', '.join(CALL_COLUMNS)}) VALUES ({', '.join('?' * len(CALL_COLUMNS))})",
+                [
+                    (number, *_record(call, now), shared.get(call.context), shared.get(call.statement))
+                    for number, call in zip(self._call_ids(len(calls)), calls, strict=True)
+                ],
             )
             self._leases.release([call.key for call in calls], owner)
         self._trim()
+
+    def _call_ids(self, count: int) -> Sequence[int | None]:
+        """Return the ids of so many new call records; None: SQLite takes the next number."""
+        return [None] * count
 
     def _row(self, call: CallRecord, now: float) -> tuple[Key, str, float, bytes] | None:
         try:
@@ -215,33 +228,35 @@ class CallStore:
         Returns:
             the deletion to continue with, or, at the end, the number of deleted answers.
         """
-        first, last = self._id_range(deletion.table)
-        after = max(deletion.after, first - 1)
-        if after >= last:
+        last = self._last_scanned(deletion)
+        if last is None:
             return self._next_table(deletion)
-        ids = self._matching_ids(deletion, after)
+        ids = self._matching_ids(deletion, last)
         if ids:
             with self._file.transaction() as connection:
                 connection.executemany(f"DELETE FROM {deletion.table} WHERE id = ?", ids)
         return replace(
             deletion,
-            after=ids[-1][0] if len(ids) == DELETED_ROWS else after + SCANNED_ROWS,
+            after=ids[-1][0] if len(ids) == DELETED_ROWS else last,
             forgotten=deletion.forgotten + len(ids) * (deletion.table == "answers"),
         )
 
-    def _id_range(self, table: str) -> tuple[int, int]:
-        (first,) = self._connection.execute(f"SELECT min(id) FROM {table}").fetchone()
-        (last,) = self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()
-        return first or 0, last or -1
+    def _last_scanned(self, deletion: Deletion) -> int | None:
+        """Return the id of the last row that this step reads; None: there are no further rows."""
+        rest = f"FROM {deletion.table} WHERE id > ?"
+        full = f"SELECT id {rest} ORDER BY id LIMIT 1 OFFSET {SCANNED_ROWS - 1}"
+        found = self._connection.execute(full, (deletion.after,)).fetchone()
+        (last,) = found or self._connection.execute(f"SELECT max(id) {rest}", (deletion.after,)).fetchone()
+        return None if last is None else int(last)
 
-    def _matching_ids(self, deletion: Deletion, after: int) -> list[tuple[int]]:
+    def _matching_ids(self, deletion: Deletion, last: int) -> list[tuple[int]]:
         is_answers = deletion.table == "answers"
         whose = "model = (SELECT id FROM models WHERE name = :model)" if is_answers else "model = :model"
         when = "stored_at" if is_answers else "at"
         return self._connection.execute(
             f"SELECT id FROM {deletion.table} WHERE id > :after AND id <= :last AND (:model IS NULL OR {whose}) "
             f"AND {when} <= :before ORDER BY id LIMIT {DELETED_ROWS}",
-            {"after": after, "last": after + SCANNED_ROWS, "model": deletion.model, "before": deletion.before},
+            {"after": deletion.after, "last": last, "model": deletion.model, "before": deletion.before},
         ).fetchall()
 
     def _next_table(self, deletion: Deletion) -> Deletion | int:
@@ -271,9 +286,11 @@ class CallStore:
             self._drop_unused_contexts()
 
     def _delete_oldest(self, table: str) -> int:
-        first, last = self._id_range(table)
-        part = min(DELETED_ROWS, (last - first) // 50)
-        return self._connection.execute(f"DELETE FROM {table} WHERE id <= ?", (first + part,)).rowcount
+        (first,) = self._connection.execute(f"SELECT min(id) FROM {table}").fetchone()
+        (last,) = self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()
+        part = min(DELETED_ROWS, 1 + ((last or 0) - (first or 0)) // 50)
+        oldest = f"SELECT id FROM {table} ORDER BY id LIMIT {part}"
+        return self._connection.execute(f"DELETE FROM {table} WHERE id IN ({oldest})").rowcount
 
     def bytes(self) -> int:
         """Return how much of the file is used, in bytes."""

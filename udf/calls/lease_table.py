@@ -78,6 +78,16 @@ class LeaseTable:
         self._note(owner)
         return others
 
+    def see_all(self) -> None:
+        """Give every owner its whole time again: while nobody served the file, nobody could renew a lease."""
+        self._connection.execute("UPDATE owners SET seen = ?", (self._clock(),))
+
+    def take_over(self, leases: Sequence[tuple[Key, str]]) -> None:
+        """Write leases that another file had, each with its owner."""
+        for owner in {owner for _, owner in leases}:
+            self._note(owner)
+        self._connection.executemany("INSERT OR REPLACE INTO leases VALUES (?, ?)", leases)
+
     def release(self, keys: Iterable[Key], owner: str) -> None:
         """Return leases and renew the others; an owner without leases is removed, so that nobody waits for it."""
         keys = list(keys)

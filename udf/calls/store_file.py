@@ -18,6 +18,8 @@ SCHEMA_VERSION = 1  # `PRAGMA user_version` of the file. Earlier releases did no
 TABLE_V0 = "answers_version_0"  # The answers of a file before version 1, until `migration` has moved them.
 BUSY_SECONDS = 30.0
 CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+# The file is damaged or its tables are not ours: SQLITE_ERROR is what a missing table or column gives.
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 SHARED_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -89,7 +91,7 @@ class StoreFile:
         except sqlite3.Error as error:
             raise StoreError(
                 f"the call store {path} cannot be opened: {error}",
-                hint="set QUACKLLM_HOME to another folder, or SET VARIABLE llm_store = 'off'",
+                hint=begin_new(path, error) or "set QUACKLLM_HOME to another folder, or SET VARIABLE llm_store = 'off'",
             ) from error
 
     def _open(self) -> None:
@@ -124,10 +126,19 @@ class StoreFile:
         with self.transaction():
             if self._read_version() == SCHEMA_VERSION:
                 return  # Another process was first.
+            self._refuse_other_database()
             _rename_old_table(self.connection)
             for statement in SCHEMA:
                 self.connection.execute(statement)
             self.connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _refuse_other_database(self) -> None:
+        (tables,) = self.connection.execute("SELECT group_concat(name, ', ') FROM sqlite_master").fetchone()
+        if tables and not (has_table(self.connection, "answers") or has_table(self.connection, "calls")):
+            raise StoreError(
+                f"{self.path} is no call store, but another program's database: it has {tables[:100]}",
+                hint="move it, or set QUACKLLM_HOME to another folder",
+            )
 
     def _read_version(self) -> int:
         """Return the file's version.
@@ -186,6 +197,16 @@ class StoreFile:
 def cannot_write(error: sqlite3.Error) -> bool:
     """Whether the file or its disk cannot be written: full, read-only, or broken."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in CANNOT_WRITE
+
+
+def begin_new(path: Path, error: sqlite3.Error) -> str:
+    """Return the command that moves a damaged file away; empty if the error does not come from the file's contents."""
+    is_damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED
+    return (
+        f"mv '{path}' '{path}.broken'   to begin a new one, or set QUACKLLM_HOME to another folder"
+        if is_damaged
+        else ""
+    )
 
 
 def has_table(connection: sqlite3.Connection, name: str) -> bool:

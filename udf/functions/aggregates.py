@@ -130,6 +130,8 @@ def _aggregate(
 
 def _request_level(session: Session, rows: Sequence[Aggregate], mode: Column) -> None:
     """Send the requests of the current level of all rows together."""
+    for name in {row.name for row in rows}:
+        session.writing_model(name, "agg")
     parts = [row.parts() for row in rows]
     requests = [[row.request(part) for part in cut] for row, cut in zip(rows, parts, strict=True)]
     names = pa.chunked_array(

@@ -51,7 +51,7 @@ class RequestBuilder:
         if given is None:
             return None
         if name not in self._holds_choices:
-            self._holds_choices[name] = holds_choices(self._session.resolve_model(name))
+            self._holds_choices[name] = holds_choices(self._session.writing_model(name, function))
         task = read_task(function, question, details, self._holds_choices[name] and function == "score")
         return (task, given) if task else None
 

@@ -35,12 +35,6 @@ _NUMBERS = itertools.count(1)
 _SESSIONS: dict[int, Session] = {}
 _OF_CONNECTIONS: weakref.WeakKeyDictionary[duckdb.DuckDBPyConnection, Session] = weakref.WeakKeyDictionary()
 
-# Who reads it is in SQL, in Python, in a notebook or in a shell.
-DEFAULT_MODEL_HINT = (
-    "name one, in SQL: llm_chat('{model}', …); in Python: connect(model='{model}')\n"
-    "in a notebook: %quackllm --model {model}; in a shell: quackllm chat {model}"
-)
-
 
 @dataclass(eq=False)
 class Session:
@@ -107,7 +101,7 @@ class Session:
         if len(deployed) > 1:
             raise UnknownModelError(
                 f"there are several models ({', '.join(sorted(deployed))}) and no default",
-                hint=DEFAULT_MODEL_HINT.format(model=min(deployed)),
+                hint=default_model_hint(min(deployed), self.fleet.address),
             )
         return next(iter(deployed.values()))
 
@@ -121,6 +115,20 @@ class Session:
         if name not in models:
             models[name] = self.model_for(name)
         return models[name]
+
+    def writing_model(self, name: str | None, function: str) -> ModelSpec:
+        """Return the model of a typed function, which nobody but a model can answer.
+
+        Raises:
+            UnknownModelError: as `model_for`, or no model is deployed.
+        """
+        if not (name or self.model or self.fleet.deployed()):
+            raise UnknownModelError(
+                f"ai_{function} needs a model, and none is deployed",
+                hint="in a shell: quackllm deploy chat saas/kimi   (others: quackllm deploy --help)\n"
+                "these need no model: ai_embed, ai_similarity, ai_near, ai_count_tokens, text2sql",
+            )
+        return self.resolve_model(name)
 
     def text2sql_models_for(self, names: str | None) -> list[ModelSpec]:
         """Return the models that vote on SQL: those named, with commas between them, else the one that writes SQL.
@@ -142,6 +150,20 @@ class Session:
                 several_models([spec.name for spec in deployed], f"model := '{first}', or connect(model='{first}')")
             )
         return deployed[0] if len(deployed) == 1 else BUILTIN_TEXT2SQL
+
+
+def default_model_hint(model: str, cluster: str | None) -> str:
+    """Return what to type to name a model in SQL, in Python, in a notebook and in a shell.
+
+    Args:
+        model: an example.
+        cluster: the Ray cluster of the models; None: this process.
+    """
+    argument, option = (f", cluster='{cluster}'", f" --cluster {cluster}") if cluster else ("", "")
+    return (
+        f"name one, in SQL: llm_chat('{model}', …); in Python: connect(model='{model}'{argument})\n"
+        f"in a notebook: %quackllm --model {model}{option}; in a shell: quackllm chat {model}{option}"
+    )
 
 
 def several_models(names: Iterable[str], hint: str) -> str:

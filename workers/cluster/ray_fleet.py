@@ -175,3 +175,8 @@ def detached_actor(actor_class: type, name: str, *args: Any, on_this_node: bool 
     where = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node(), soft=True)} if on_this_node else {}
     options = {**kept, **(where or {"resources": ON_HEAD}), "num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
     return ray.remote(actor_class).options(**options).remote(*args, **kwargs)
+
+
+def end_this_actor() -> None:
+    """End the actor that runs this, after a call that Ray does not repeat: else Ray starts the actor again for it."""
+    ray.actor.exit_actor()

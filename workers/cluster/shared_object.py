@@ -98,6 +98,8 @@ def in_actor(actor: Any, what: str) -> SharedObject[Any]:
             hint = "is its head running? Type: ray status"
             raise StoreError(f"the {what} does not answer", hint=hint) from error
         except (RayTaskError, RayActorError) as error:
+            if isinstance(cause := getattr(error, "cause", None), StoreError):
+                raise cause from error
             raise StoreError(f"the {what} failed: {getattr(error, 'cause', error)}") from error
 
     return SharedObject(run)

@@ -69,6 +69,9 @@ class Call:
         return encoded(self.fields) if self.method == "POST" else None
 
 
+KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key"})
+
+
 class HttpClient:
     """Posts JSON to one service.
 
@@ -219,7 +222,13 @@ class HttpClient:
             error = read_error_body(await _read(reply), reply.charset)
         except (TooLargeError, FramingError):
             error = read_error_body(b"")
-        raise refusal_error(error.message, code=error.code, status=reply.status, headers=reply.headers)
+        raise refusal_error(
+            error.message,
+            code=error.code,
+            status=reply.status,
+            headers=reply.headers,
+            key_sent=bool(self._query or KEY_HEADERS & {name.lower() for name in self._headers}),
+        )
 
 
 def encoded(fields: Mapping[str, Any]) -> bytes:

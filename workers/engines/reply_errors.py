@@ -77,6 +77,7 @@ LATER_WORDS = re.compile(
     re.IGNORECASE,
 )
 """Where neither a status nor a code says what it is."""
+NO_KEY = "no key was sent: "
 HINTS = {
     401: "deploy the model with a valid key: saas.api_key=env:NAME, with the key in the variable NAME",
     404: "is the model's name right (saas.model), and the address (saas.base_url)?",
@@ -187,7 +188,12 @@ def _bounded(text: str) -> str:
 
 
 def refusal_error(
-    message: str, *, code: str | None, status: int | None, headers: Mapping[str, str] | None = None
+    message: str,
+    *,
+    code: str | None,
+    status: int | None,
+    headers: Mapping[str, str] | None = None,
+    key_sent: bool = True,
 ) -> ProviderError:
     """Return the error that a service's refusal stands for.
 
@@ -196,6 +202,7 @@ def refusal_error(
         code: its own code, where it gave one; one of three digits is read as a status.
         status: the HTTP status; 200 where the service refuses without one.
         headers: the reply's headers, for Retry-After.
+        key_sent: whether the request had a key.
     """
     if status == 200:
         status = None
@@ -217,7 +224,7 @@ def refusal_error(
         setup=fatal,
         finish_reason="filter" if filtered else "error",
         status=status,
-        hint=HINTS.get(status or 0, "") if fatal else "",
+        hint=f"{'' if key_sent or status != 401 else NO_KEY}{HINTS.get(status or 0, '')}" if fatal else "",
     )
 
 

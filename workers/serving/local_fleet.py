@@ -43,7 +43,7 @@ class LocalFleet(Fleet):
 
     def __init__(self) -> None:
         self._running: dict[str, _RunningModel] = {}
-        self._parent_workers: dict[str, _RunningModel] = {}
+        self._inherited: list[dict[str, _RunningModel]] = []
         self._lock = threading.Lock()
         self._read: tuple[object, dict[str, ModelSpec]] = (None, {})
 
@@ -136,7 +136,8 @@ class LocalFleet(Fleet):
 
     def reset_after_fork(self) -> None:
         """Begin without workers in a forked child: those that run are its parent's, and are not closed here."""
-        self._parent_workers, self._running = self._running, {}
+        self._inherited.append(self._running)  # Kept: they would report that nobody closed them.
+        self._running = {}
         self._lock = threading.Lock()
 
     def status(self, name: str) -> ModelStatus:

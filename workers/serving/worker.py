@@ -168,15 +168,13 @@ class Worker:
         return response
 
     async def _answer_all(self, requests: list[Request]) -> list[Response]:
-        """Answer several chat requests in one call; where that fails, each alone, so that only its own row fails."""
+        """Answer several chat requests in one call; where that fails, each alone."""
         engine, started = self.engine, perf_counter()
         assert isinstance(engine, BatchEngine), "only its requests share a call"
         try:
             found = await self.retry.call(lambda _: self._guarded.answer_all(engine, requests), requests[0])
-        except ProviderError as error:
-            if not error.setup:
-                return [await self.answer_one(request) for request in requests]
-            found = [self._failed(error)]
+        except ProviderError:
+            return [await self.answer_one(request) for request in requests]
         responses = self._completed(found, (perf_counter() - started) / len(requests))
         for request, response in zip(requests, responses, strict=True):
             log_answer(request, response)

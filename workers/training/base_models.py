@@ -105,6 +105,31 @@ def load_tokenizer(path: str, trust_remote_code: bool = False) -> Any:
     return tokenizer
 
 
+def require_positions(base: str, length: int, trust_remote_code: bool = False) -> None:
+    """Refuse sequences that a model cannot read, before its weights are loaded.
+
+    Args:
+        base: the model, or the folder of its configuration.
+        length: of a sequence, in tokens.
+        trust_remote_code: run Python code that came with the weights.
+
+    Raises:
+        TrainingError: the model reads fewer tokens.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(base, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError):
+        return  # What cannot be loaded is said where the weights are.
+    positions = vars(config.get_text_config()).get("max_position_embeddings")
+    if positions and length > positions:
+        raise TrainingError(
+            f"max_seq_length is {length}, and the model reads {positions} tokens",
+            hint=f"type: --max-seq-length {positions}",
+        )
+
+
 def deepspeed_config(path: str | None) -> dict[str, Any] | None:
     """Return DeepSpeed's configuration.
 

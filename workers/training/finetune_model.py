@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .base_models import base_path, deepspeed_config, end_tokens, load_tokenizer, translated_errors
+from .base_models import base_path, deepspeed_config, end_tokens, load_tokenizer, require_positions, translated_errors
 from .data.chat_encoding import ChatEncoder, encode_examples, require_examples
 from .data.chat_examples import TrainingExamples, read_examples
 from .data.data_files import BadRow
@@ -39,6 +39,7 @@ def finetune(
     """
     with translated_errors(), run_folder(settings.output_dir) as folder:
         base, deepspeed = base_path(settings.model_name), deepspeed_config(settings.deepspeed)
+        require_positions(base, settings.max_seq_length, settings.trust_remote_code)
         tokenizer = load_tokenizer(base, settings.trust_remote_code)
         encoder = ChatEncoder(tokenizer, settings.chat_template_kwargs, end_tokens(base))
         if examples is None:

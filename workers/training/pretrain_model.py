@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .base_models import base_path, deepspeed_config, load_tokenizer, translated_errors
+from .base_models import base_path, deepspeed_config, load_tokenizer, require_positions, translated_errors
 from .data.dataset import dataset_of_windows, fingerprint
 from .data.text_windows import Texts, make_windows, read_texts
 from .run.job import TrainingJob
@@ -32,8 +32,9 @@ def pretrain(settings: PretrainSettings) -> Trained:
     """
     with translated_errors(), run_folder(settings.output_dir) as folder:
         deepspeed = deepspeed_config(settings.deepspeed)
-        texts = read_texts(settings.train_file, settings.query, settings.database)
         base = str(Path(settings.config).resolve()) if settings.config else base_path(settings.model_name or "")
+        require_positions(base, settings.max_seq_length, settings.trust_remote_code)
+        texts = read_texts(settings.train_file, settings.query, settings.database)
         tokenizer_path = _tokenizer(settings, folder, texts.documents) if settings.config else base
         tokenizer = load_tokenizer(tokenizer_path, settings.trust_remote_code)
         length = settings.max_seq_length

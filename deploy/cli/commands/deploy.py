@@ -185,7 +185,7 @@ def models(cluster: Cluster = None, json: Json = False) -> None:
     if json:
         show_json([status_fields(status) for status in statuses])
     else:
-        show_models(statuses)
+        show_models(statuses, cluster)
 
 
 def status(name: Name, cluster: Cluster = None, json: Json = False) -> None:

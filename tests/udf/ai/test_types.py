@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from quackllm.workers.errors import UnknownModelError
 
 import quackllm
 from standin.fixtures import StandIn
@@ -203,3 +204,19 @@ def test_examples_and_instructions_stand_before_the_input(connection: quackllm.C
     system, *turns = request["body"]["messages"]
     assert "irony counts" in system["content"]
     assert [turn["content"] for turn in turns] == ["y", "a", "x"]
+
+
+@pytest.mark.parametrize(
+    ("call", "needs"),
+    [
+        ("ai_classify('x', ['a', 'b'])", "ai_classify needs a model"),
+        ("ai_filter('x', 'is praise')", "ai_filter needs a model"),
+        ("ai_complete('x')", "ai_complete needs a model"),
+        ("ai_summarize('x')", "needs a model"),
+        ("ai_top(['a', 'b'], 1, 'best')", "needs a model"),
+    ],
+)
+def test_without_a_model_it_is_an_error_that_says_what_to_type(call: str, needs: str) -> None:
+    with quackllm.connect() as connection, pytest.raises(UnknownModelError, match=needs) as error:
+        connection.execute(f"SELECT {call}").fetchall()
+    assert "quackllm deploy chat saas/" in error.value.hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from hashlib import blake2b
@@ -14,12 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from quackllm.udf.calls import lease_table
+from quackllm.udf.calls.async_store import open_store
 from quackllm.udf.calls.call_record import CallRecord, context_json
 from quackllm.udf.calls.call_store import CallStore, Deletion
 from quackllm.udf.calls.request_key import Key, request_key
 from quackllm.workers.errors import StoreError
 from quackllm.workers.messages import Failure, Message, Request, Response, Usage
 from quackllm.workers.options import Options
+from quackllm.workers.serving.local_fleet import LocalFleet
 from quackllm.workers.vectors import vector_bytes
 
 ANY_TEXT = st.text(max_size=30)
@@ -292,6 +295,24 @@ def test_what_is_no_store_is_refused(tmp_path: Path):
     path.write_text("this is a letter, not a database, and it is long enough to be read as one" * 20)
     with pytest.raises(StoreError, match="QUACKLLM_HOME"):
         CallStore(path)
+
+
+def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path):
+    with sqlite3.connect(tmp_path / "calls.sqlite") as file:
+        file.execute("CREATE TABLE users (name TEXT)")
+    with pytest.raises(StoreError, match="another program's database"):
+        CallStore(tmp_path / "calls.sqlite")
+    assert file.execute("SELECT name FROM sqlite_master").fetchall() == [("users",)]
+
+
+@pytest.mark.parametrize("fault", ["PRAGMA user_version=-5", "DROP TABLE answers"])
+def test_a_store_whose_tables_are_damaged_says_what_to_do(home: Path, fault: str):
+    CallStore(home / "calls.sqlite").close()
+    with sqlite3.connect(home / "calls.sqlite") as file:
+        file.execute(fault)
+    with pytest.raises(StoreError) as caught:
+        asyncio.run(open_store(LocalFleet()).call(CallStore.get_many, [b"key"]))
+    assert "to begin a new one" in caught.value.hint
 
 
 def test_a_newer_store_is_refused_and_left_as_it_is(store: CallStore, tmp_path: Path):

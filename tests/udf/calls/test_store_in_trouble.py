@@ -43,6 +43,20 @@ with concurrent.futures.ProcessPoolExecutor(2, mp_context=multiprocessing.get_co
 assert answers == [f"answer to: row {i}" for i in range(40)], answers
 assert len(connection.execute("SELECT chat('row ' || i) FROM range(50) t(i)").fetchall()) == 50, "the parent goes on"
 """
+FORKING_TWICE = """
+import gc, multiprocessing, quackllm
+
+def ask(generations):
+    quackllm.connect().execute(f"SELECT chat('{generations}')").fetchall()
+    gc.collect()
+    if generations:
+        child = multiprocessing.get_context("fork").Process(target=ask, args=[generations - 1])
+        child.start()
+        child.join(60)
+        assert child.exitcode == 0
+
+ask(2)
+"""
 
 
 def run(program: str, *prefix: str) -> subprocess.CompletedProcess[str]:
@@ -114,6 +128,12 @@ def test_children_that_fork_off_after_the_first_call_ask_too(connection, service
     ran = run(FORKING)
     assert ran.returncode == 0, ran.stderr
     assert service.count() == 50
+
+
+def test_a_child_of_a_child_asks_too_and_reports_nothing(connection, service: StandIn):
+    ran = run(FORKING_TWICE)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert service.count() == 3
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

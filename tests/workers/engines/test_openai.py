@@ -361,3 +361,21 @@ def test_fields_that_we_do_not_know_are_passed_on(raw: RawService) -> None:
 
     asyncio.run(main())
     assert raw.received[0].body["messages"][0]["content"] == parts
+
+
+@pytest.mark.parametrize(("key", "said"), [(None, "no key was sent: deploy"), ("sk-wrong", "deploy")])
+def test_a_refusal_for_want_of_a_key_says_so(raw: RawService, key: str | None, said: str) -> None:
+    raw.reply = lambda _: RawReply(b'{"error": {"message": "who are you?"}}', status=401)
+    settings = OpenAISettings(model="m", base_url=raw.url, api_key=key)
+
+    async def main() -> None:
+        engine = OpenAIEngine(settings)
+        await engine.start()
+        try:
+            await engine.answer(Request.of("hello"))
+        finally:
+            await engine.close()
+
+    with pytest.raises(ProviderError) as refused:
+        asyncio.run(main())
+    assert refused.value.hint.startswith(said)

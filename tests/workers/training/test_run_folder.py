@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,11 +86,23 @@ def test_an_unfinished_run_of_other_settings_is_left_alone(unfinished: dict[str,
     assert "--resume never" in raised.value.hint
 
 
+def test_too_long_sequences_are_refused_before_the_data_are_read_and_the_weights_loaded(
+    base: Path, tmp_path: Path
+) -> None:
+    only_config = tmp_path / "base"
+    only_config.mkdir()
+    shutil.copy(base / "config.json", only_config)
+    told = fields(only_config, tmp_path / "run", tmp_path / "no.jsonl")
+    with pytest.raises(TrainingError, match="max_seq_length is 100000"):
+        finetune(FinetuneSettings(**{**told, "max_seq_length": 100_000}))
+
+
 def test_a_run_that_ended_before_its_first_checkpoint_is_in_nobodys_way(base: Path, tmp_path: Path) -> None:
     told = {**fields(base, tmp_path / "run", write_chats(tmp_path / "train.jsonl")), "max_steps": 2}
     with pytest.raises(TrainingError, match="max_seq_length is 100000") as raised:
         finetune(FinetuneSettings(**{**told, "max_seq_length": 100_000}))
     assert "--max-seq-length" in raised.value.hint
+    assert not (tmp_path / "run" / "training.json").exists()
     assert finetune(FinetuneSettings(**told)).steps == 2
 
 

@@ -97,6 +97,9 @@ TOP_N = {
 MAX_FRAME = 100  # Rows of a frame that these aggregates may read, and values that they may collect.
 FORMATS = ("printf", "format")
 FORMAT_WIDTH = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
+# Functions that collect what a lambda returns for each element.
+TRANSFORMS = frozenset({"list_transform", "array_transform", "list_apply", "array_apply", "apply"})
+NUMERIC_OPERATORS = frozenset({"+", "-", "*", "/", "//", "%"})
 RANDOM = frozenset({"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid"})
 FOLDS = ("list_reduce", "array_reduce", "reduce")
 ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%", "greatest", "least", "abs", "coalesce", "round"})
@@ -143,15 +146,38 @@ class _Wrapper:
 
     def _wrap_call(self, call: Tree, parameters: frozenset[str], depth: int) -> Tree:
         name, given = call["function_name"].lower(), _all_arguments(call)
-        bound = BOUNDS.get((name, len(given)))
         _refuse_unbounded(name, given, parameters)
-        if bound and not _is_small(name, given):
+        bound, sizes = _bound(name, given)
+        if bound:
             if where := _unreachable(given, parameters, depth):
                 raise GuardError(f"ask cannot run it: there is no limit on what {name} returns {where}")
             inner = {key: self.wrap(child, parameters, depth + 1) for key, child in call.items()}
             self.has_wrapped = True
-            return _case(*bound, name, _all_arguments(inner), inner) | {"alias": call["alias"]}
+            return _case(*bound, name, [*_all_arguments(inner), *sizes], inner) | {"alias": call["alias"]}
         return {key: self.wrap(child, parameters, depth) for key, child in call.items()}
+
+
+def _bound(name: str, given: list[Tree]) -> tuple[tuple[str, str] | None, list[Tree]]:
+    """Return a call's bound, if it needs one, and the expressions that the bound reads beside the arguments."""
+    if name in TRANSFORMS and len(given) == 2 and (columns := _captured(given[1])):
+        lengths = " + ".join(f"strlen(CAST(__{number} AS VARCHAR))" for number, _ in enumerate(columns, 3))
+        return (f"len(__1) * ({lengths}) > {MAX_VALUE}", "__call"), columns
+    bound = BOUNDS.get((name, len(given)))
+    return (None if bound and _is_small(name, given) else bound), []
+
+
+def _captured(function: Tree) -> list[Tree]:
+    """Return the columns of which a lambda may repeat the text for each element; none if it returns a number."""
+    if function["class"] != "LAMBDA":
+        return []
+    body = function["expr"]
+    is_number = body["class"] in ("COMPARISON", "CONJUNCTION", "BETWEEN") or (
+        body.get("function_name") in NUMERIC_OPERATORS
+    )
+    parts = [] if is_number else [node for node, _ in nodes(function)]
+    parameters = {name for part in parts if part.get("class") == "LAMBDA" for name in lambda_parameters(part)}
+    columns = [part for part in parts if part.get("class") == "COLUMN_REF"]
+    return [column for column in columns if column["column_names"][0].lower() not in parameters]
 
 
 def _unreachable(given: list[Tree], parameters: frozenset[str], depth: int) -> str:

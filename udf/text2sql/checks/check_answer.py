@@ -12,9 +12,20 @@ from .verify import verify, verify_sql, warm_up
 
 LIMITS = SandboxLimits(megabytes=512, seconds=5.0)
 SANDBOX = Sandbox(warm_up)  # The sandbox for SQL and DDL that users or models wrote.
-MAX_VERDICTS = 1_024
-_VERDICTS: dict[tuple[str, Schema, bool, SandboxLimits], tuple[str, tuple[str, str] | None]] = {}
-"""What was found of an answer before: the same answer for the same tables is checked once in a process."""
+MAX_CACHED = 4096  # Results that are kept: a known question is not parsed and bound again.
+
+
+class _UnfinishedError(Exception):
+    """A check that exceeded a limit: it is not cached, because on a less busy machine it may end.
+
+    Args:
+        sql: as far as it was read.
+        error: the limit.
+    """
+
+    def __init__(self, sql: str, error: SandboxLimitError) -> None:
+        super().__init__(sql, error)
+        self.sql, self.error = sql, error
 
 
 def check_answer(
@@ -28,23 +39,25 @@ def check_answer(
         bindable: whether an empty copy of the schema can be made.
         limits: memory and time to parse and bind it and to compute its constants.
     """
+    try:
+        return _checked(output, shared_schema(bare_schema(schema)), bindable, limits)
+    except _UnfinishedError as unfinished:
+        return unfinished.sql, limit_failure(unfinished.error, limits)
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def _checked(output: str, schema: Schema, bindable: bool, limits: SandboxLimits) -> tuple[str, Failure | None]:
     written = [""]
-    arguments = output, _shared(bare_schema(schema)), bindable
-    if (verdict := _VERDICTS.get((*arguments, limits))) is None:
-        try:
-            verdict = SANDBOX.call(verify, *arguments, limits=limits, answer=written.append)
-        except SandboxLimitError as error:
-            return written[-1], limit_failure(error, limits)
-        if len(_VERDICTS) >= MAX_VERDICTS:
-            _VERDICTS.clear()
-        _VERDICTS[(*arguments, limits)] = verdict
-    sql, failure = verdict
+    try:
+        sql, failure = SANDBOX.call(verify, output, schema, bindable, limits=limits, answer=written.append)
+    except SandboxLimitError as error:
+        raise _UnfinishedError(written[-1], error) from error
     return sql, Failure(*failure) if failure else None
 
 
 @lru_cache(maxsize=16)
-def _shared(schema: Schema) -> Schema:
-    """Return the first of the schemas that are equal, so that many verdicts hold one."""
+def shared_schema(schema: Schema) -> Schema:
+    """Return the first of equal schemas, so that all that is cached for a schema holds it once."""
     return schema
 
 

@@ -6,6 +6,8 @@ takes too much even without any of the user's rows is found in the sandbox first
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import duckdb
 
 from ....workers.binder import bind_error, binder_for
@@ -13,7 +15,7 @@ from ....workers.database_schema import Schema
 from ....workers.errors import GuardError, SandboxLimitError, Text2SQLError
 from ....workers.sandbox import SandboxLimits, interruptible
 from .bounded_sql import MAX_VALUE, bounded
-from .check_answer import SANDBOX, bare_schema
+from .check_answer import MAX_CACHED, SANDBOX, bare_schema, shared_schema
 from .constant_expressions import largest_constant
 from .guard import checked_statement
 from .sql_tree import to_sql
@@ -32,7 +34,11 @@ def bounded_ask_query(sql: str, schema: Schema, max_rows: int) -> str:
     Raises:
         GuardError: it takes too much even without rows, or it cannot be bounded or stopped.
     """
-    names = bare_schema(schema)
+    return _bounded_ask_query(sql, shared_schema(bare_schema(schema)), max_rows)
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def _bounded_ask_query(sql: str, names: Schema, max_rows: int) -> str:
     try:
         query = SANDBOX.call(bounded_query, sql, names, limits=LIMITS)
     except SandboxLimitError as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from sqlglot import expressions as exp
 
 from ....workers.database_schema import Schema, split_name
 from ....workers.errors import SandboxLimitError
-from ..checks.check_answer import SANDBOX, bare_schema
+from ..checks.check_answer import MAX_CACHED, SANDBOX, bare_schema, shared_schema
 from ..repair.faulty_sql import FaultySql, Source, has_column
 from ..repair.repair_sql import LIMITS, names_and_keys
 from .sql_equivalence import equivalent_sql
@@ -46,9 +47,14 @@ NO_FACTS: SqlFacts = {
 def sql_facts(sql: str, schema: Schema) -> SqlFacts:
     """Return the facts of SQL that binds; no facts if it cannot be read within the sandbox's limits."""
     try:
-        return SANDBOX.call(facts_in_child, sql, names_and_keys(schema), limits=LIMITS)
-    except SandboxLimitError:
+        return _facts(sql, shared_schema(names_and_keys(schema)))
+    except SandboxLimitError:  # It is not cached: on a less busy machine there is time.
         return NO_FACTS
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def _facts(sql: str, schema: Schema) -> SqlFacts:
+    return SANDBOX.call(facts_in_child, sql, schema, limits=LIMITS)
 
 
 def replace_literal(sql: str, literal: tuple[str, str, str], cell: str, schema: Schema) -> str | None:

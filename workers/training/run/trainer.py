@@ -32,7 +32,6 @@ def make_trainer(job: TrainingJob, show: ShowProgress) -> tuple[Any, ProgressCal
     tokenizer = load_tokenizer(job.tokenizer, settings.trust_remote_code)
     fresh = isinstance(settings, PretrainSettings) and settings.config
     model = new_model(job.base, tokenizer, settings.seed) if fresh else load_base(job.base, settings)
-    _check_length(model, settings)
     try:
         trainer = SFTTrainer(
             model=model,
@@ -111,15 +110,6 @@ def lora_config(settings: TrainingSettings) -> Any:
         target_modules=layers[0] if layers == ["all-linear"] else layers,
         modules_to_save=settings.modules_to_save or None,
     )
-
-
-def _check_length(model: Any, settings: TrainingSettings) -> None:
-    max_positions = vars(model.config.get_text_config()).get("max_position_embeddings")
-    if max_positions and settings.max_seq_length > max_positions:
-        raise TrainingError(
-            f"max_seq_length is {settings.max_seq_length}, and the model reads {max_positions} tokens",
-            hint=f"type: --max-seq-length {max_positions}",
-        )
 
 
 def _seconds_before(job: TrainingJob) -> float:

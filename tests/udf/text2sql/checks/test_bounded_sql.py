@@ -34,7 +34,9 @@ WITH a AS (SELECT repeat('x', n) AS r FROM t) SELECT r FROM a
 SELECT list_resize(l, n), bitstring('01', n::INTEGER) FROM t
 SELECT list(n) OVER (ORDER BY n ROWS BETWEEN 9 PRECEDING AND CURRENT ROW), sum(n) OVER (ORDER BY n) FROM t
 SELECT string_agg(name) OVER w FROM t WINDOW w AS (ORDER BY n ROWS BETWEEN 3 PRECEDING AND 3 FOLLOWING)
-SELECT max(n, 3) OVER (ORDER BY d), max(n) OVER (ORDER BY d), arg_max(name, n) OVER (), min_by(d, n, 2) OVER () FROM t
+SELECT list_transform(l, lambda x: name || x), [{'a': t.name, 'b': x} FOR x IN l], l.list_transform(lambda x: n) FROM t
+SELECT list_transform([l], lambda x: list_transform(x, lambda y: y + n)), list_transform([[name]], lambda x: x) FROM t
+SELECT max(n, 3) OVER (ORDER BY d), max(n) OVER (ORDER BY d), arg_max(name, n) OVER () FROM t
 SELECT mode(name) OVER (PARTITION BY n), median(n) OVER (ORDER BY d), count(DISTINCT n) OVER (ORDER BY d) FROM t
 SELECT mode(n) OVER (ORDER BY d ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), list(n) FROM t GROUP BY n, d
 """.strip().split("\n")
@@ -50,6 +52,9 @@ SELECT list_resize(l, n * 1000000000) FROM t
 SELECT repeat('x', (SELECT 4000000000)) FROM t
 SELECT regexp_replace(repeat(name, 30000), '', name || name || name, 'g') FROM t
 SELECT levenshtein(repeat(name, 30000), repeat(name, 30000)) FROM t
+SELECT list_transform(range(n * 10000), lambda i: name) FROM t
+SELECT [CASE WHEN i > 1 THEN {'a': name} END FOR i IN range(n * 10000)] FROM t
+SELECT map(range(n * 9000), array_apply(range(n * 9000), lambda i, j: t.name || i)) FROM t
 """.strip().split("\n")
 REFUSED = """
 SELECT list_transform(l, lambda x: repeat('x', x)) FROM t
@@ -59,6 +64,8 @@ SELECT printf('%1000000d', n) FROM t
 SELECT printf('%*d', n, n) FROM t
 SELECT format(name, n) FROM t
 SELECT repeat('x', (random() * 5)::INTEGER) FROM t
+SELECT list_transform([l], lambda x: list_transform(x, lambda y: name)) FROM t
+SELECT list_transform([l], lambda x: list_transform(x, lambda y: x)) FROM t
 SELECT list(n) OVER () FROM t
 SELECT string_agg(name, ',') OVER (PARTITION BY d) FROM t
 SELECT len(ARRAY_AGG(DISTINCT n) FILTER (n > 1) OVER w) FROM t WINDOW w AS (ORDER BY n)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import psutil
 import pytest
-from quackllm.udf.text2sql.checks.check_answer import SANDBOX, check_answer
+from quackllm.udf.text2sql.checks import check_answer as checks
+from quackllm.udf.text2sql.checks.check_answer import check_answer
+from quackllm.udf.text2sql.checks.own_process import bounded_ask_query
+from quackllm.udf.text2sql.confidence.sql_facts import sql_facts
 from quackllm.workers.database_schema import Column, Schema, Table
 from quackllm.workers.sandbox import SandboxLimits
 
@@ -53,14 +59,30 @@ def test_what_reads_and_writes_nothing_else_passes_unread(sql: str) -> None:
     assert check_answer(sql, SCHEMA, True) == (sql, None)
 
 
-def test_the_same_answer_for_the_same_tables_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    checks: list[str] = []
-    call = SANDBOX.call
-    monkeypatch.setattr(
-        SANDBOX, "call", lambda work, sql, *rest, **how: checks.append(sql) or call(work, sql, *rest, **how)
-    )
-    other = Schema("memory", (Table("t", (Column("n", "BIGINT"),)),))
-    for _ in range(2):
-        assert check_answer("SELECT name, 'checked once' FROM t", SCHEMA, True)[1] is None
-        assert check_answer("SELECT name, 'checked once' FROM t", other, True)[1] is not None
-    assert len(checks) == 2
+def test_sql_that_is_known_is_not_checked_again_and_a_changed_schema_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    call = checks.SANDBOX.call
+
+    def counted(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        sent.append(function.__name__)
+        return call(function, *arguments, **named)
+
+    monkeypatch.setattr(checks.SANDBOX, "call", counted)
+    sql = "SELECT name FROM t WHERE n = 4711"
+    again = Schema("memory", (Table("t", (*SCHEMA.tables[0].columns,)),))
+    for schema in (SCHEMA, again):
+        assert check_answer(sql, schema, True) == (sql, None)
+        assert sql_facts(sql, schema)["tables"] == ["t"]
+        assert "4711" in bounded_ask_query(sql, schema, 10)
+    assert sent == ["verify", "facts_in_child", "bounded_query", "run_empty"]
+    _, failure = check_answer(sql, Schema("memory", (Table("t", (Column("n", "BIGINT"),)),)), True)
+    assert failure is not None
+
+
+def test_a_check_that_took_too_long_is_made_again() -> None:
+    sql, limits = OF_THE_PARSER[0], SandboxLimits(megabytes=256, seconds=0.2)
+    assert check_answer(sql, SCHEMA, True, limits)[1] is not None
+    before = checks._checked.cache_info()
+    assert check_answer(sql, SCHEMA, True, limits)[1] is not None
+    after = checks._checked.cache_info()
+    assert (after.hits, after.currsize) == (before.hits, before.currsize)
