@@ -12,14 +12,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from copy import deepcopy
 from typing import Any
 
 from ..ai.macros import AI_FUNCTIONS
 from ..value_text import PROMPT_VALUE
 from .modes import CACHE_ONLY, SITE_MARK
 from .parse import ModelQuery
-from .tree import Node, constant, function, walk
+from .tree import Node, constant, copy_tree, function, walk
 
 Sites = frozenset[int]
 NO_SITES: Sites = frozenset()
@@ -66,7 +65,7 @@ def number_call_sites(reading: ModelQuery, number: int) -> tuple[Node, CallSites
         reading: the statement.
         number: the session's, which the functions behind the macros take.
     """
-    rewritten = deepcopy(reading.tree)
+    rewritten = copy_tree(reading.tree)
     numbers: dict[Likeness, int] = {}
     for likeness, call in list(_likenesses(rewritten, reading)):
         call["quackllm_site"] = numbers.setdefault(likeness, len(numbers) + 1)
@@ -95,7 +94,7 @@ def sites_within(part: Node, reading: ModelQuery) -> Sites:
 
 def restrict_to_cache(tree: Node, part: Node, reading: ModelQuery) -> Node:
     """Return the tree with the numbered calls of a part of it, wherever they stand, answering from the cache only."""
-    restricted = deepcopy(tree)
+    restricted = copy_tree(tree)
     sites = {_mark(call)["literal"]["text"] for call in walk(part) if reading.is_call(call)}
     for mark in [_mark(call) for call in walk(restricted) if reading.is_call(call)]:
         if mark["literal"]["text"] in sites:

@@ -10,7 +10,6 @@ run. Every row is evaluated in one order only, so that no call is made which som
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
@@ -27,7 +26,7 @@ from .guards import gathered
 from .modes import CachedAnswers
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
-from .pushdown import push_down
+from .pushdown import push_all_down
 from .runner import Runner
 from .standalone import rows_of, standalone
 from .tree import (
@@ -37,12 +36,13 @@ from .tree import (
     comparison,
     constant,
     contains_query,
+    copy_tree,
     function,
     modifier,
     selects,
     tree_sql,
     walk,
-)  # fmt: skip
+)
 
 MAX_COUNTED_ROWS = 65_536
 """Rows of which the requests are counted; of more the counts are in proportion."""
@@ -212,7 +212,7 @@ class OrderedWhere:
 
     def all_conditions(self) -> ModelQuery:
         """Return a SELECT of all conditions, for the first rows."""
-        steps = [{**deepcopy(each.node), "alias": f"quackllm_{place}"} for place, each in enumerate(self.conditions)]
+        steps = [{**copy_tree(each.node), "alias": f"quackllm_{place}"} for place, each in enumerate(self.conditions)]
         found = self._reading(steps, self.native)
         limit = {"limit": constant(MAX_COUNTED_ROWS), "offset": None, "limit_type": "ROW_COUNT"}
         found.tree["modifiers"] = [{"type": "LIMIT_MODIFIER", **limit}]
@@ -239,7 +239,7 @@ class OrderedWhere:
 
     def _branch(self, number: int, position: int) -> Node:
         """Return a condition for one slice; its calls are call sites of their own, since they wait for others."""
-        node = deepcopy(self.conditions[self.slices[number][1][position]].node)
+        node = copy_tree(self.conditions[self.slices[number][1][position]].node)
         for call in [each for each in walk(node) if self.alone.is_call(each)]:
             call[BRANCH] = number
         return node
@@ -250,7 +250,7 @@ class OrderedWhere:
 
     def _hash(self) -> Node:
         """Return the hash of what the conditions read."""
-        columns = {tuple(each["column_names"]): each for each in map(deepcopy, _columns(self._nodes()))}
+        columns = {tuple(each["column_names"]): each for each in map(copy_tree, _columns(self._nodes()))}
         bits = function("hash", *(columns[path] for path in sorted(columns)))
         return function("mod", bits, constant(HASH_RANGE))
 
@@ -258,7 +258,7 @@ class OrderedWhere:
         return [each.node for each in self.conditions]
 
     def _reading(self, items: Sequence[Node], where: Sequence[Node]) -> ModelQuery:
-        tree = deepcopy(self.alone.tree)
+        tree = copy_tree(self.alone.tree)
         tree["select_list"] = [*items, *tree["select_list"]]
         tree["where_clause"] = conjunction(where) if where else None
         return replace(self.alone, tree=tree)
@@ -279,9 +279,9 @@ def orderable(reading: ModelQuery, runner: Runner) -> tuple[ModelQuery, list[Ord
     names = call_aliases(reading.tree, reading.is_call)
     if all(len(_fit(gathered(each, reading), names, reading)) < 2 for each in selects(reading.tree)):
         return reading, []
-    prepared = replace(reading, tree=deepcopy(reading.tree))
-    for select in selects(prepared.tree):
-        push_down(select, prepared.tree, reading)
+    prepared = replace(reading, tree=copy_tree(reading.tree))
+    push_all_down(prepared.tree, reading)
+    for select in reversed(selects(prepared.tree)):
         select.update(gathered(select, reading))
     found = [
         ordered

@@ -119,7 +119,7 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
         duckdb.Error: the statement cannot be run.
     """
     reading = read_statement(connection, session, sql)
-    rewritten = relax_predicates(reading) if is_faithful(connection, reading.tree) else reading.tree
+    rewritten = relax_predicates(reading) if is_faithful(connection, reading.tree, reading.text) else reading.tree
     estimator = CostEstimator(session, event_loop.run_sync(answer_tokens(session)))
     text = reading.text if rewritten is reading.tree else tree_sql(connection, rewritten)
     run_without_calls(connection, session, text, values, estimator)

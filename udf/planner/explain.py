@@ -110,7 +110,7 @@ def explain(
     reading = read_statement(connection, session, sql)
     tree, sites = number_call_sites(reading, session.number)
     numbered = replace(reading, tree=tree, names=NUMBERED_FUNCTIONS)
-    is_relaxed = is_faithful(connection, reading.tree)
+    is_relaxed = is_faithful(connection, reading.tree, reading.text)
     rewritten = relax_predicates(numbered) if is_relaxed else tree
     explainer = Explainer(session, most_requests)
     text = tree_sql(connection, rewritten) if is_relaxed else reading.text

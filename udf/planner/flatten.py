@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import replace
 
 from .parse import ModelQuery
 from .predicates import conjunction, conjuncts
 from .pushdown import keeps_rows, only_reader, rewrite_columns
-from .tree import Node, contains_query
+from .tree import Node, contains_query, copy_tree
 
 
 def flatten(reading: ModelQuery) -> ModelQuery:
@@ -19,7 +18,7 @@ def flatten(reading: ModelQuery) -> ModelQuery:
 
 
 def _one_level(reading: ModelQuery) -> Node | None:
-    select = deepcopy(reading.tree)
+    select = copy_tree(reading.tree)
     if select["type"] != "SELECT_NODE" or select["qualify"] or select["having"]:
         return None
     source = select["from_table"]

@@ -8,23 +8,23 @@ gives the same rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, split_predicates
-from .pushdown import push_down
-from .tree import Node, case_when, column, comparison, constant, contains_query, is_function, selects, walk
+from .pushdown import push_all_down
+from .tree import Node, case_when, column, comparison, constant, contains_query, copy_tree, is_function, selects, walk
 
 
 def add_guards(reading: ModelQuery) -> Node:
     """Return the query with guards around the predicates that call models; equal to the one given if it needs none."""
-    rewritten = deepcopy(reading.tree)
+    rewritten = copy_tree(reading.tree)
     names = call_aliases(rewritten, reading.is_call)
-    for select in selects(rewritten):
-        push_down(select, rewritten, reading)
+    push_all_down(rewritten, reading)
+    # A guard copies the subqueries inside of it: they must have theirs before.
+    for select in reversed(selects(rewritten)):
         guard_where_and_joins(select, names, reading)
         _guard(select, "having", [], names, reading)
-    for node in list(walk(rewritten)):
+    for node in reversed(list(walk(rewritten))):
         if is_function(node) and node.get("filter"):
             _guard(node, "filter", [], names, reading)
     return rewritten
@@ -55,7 +55,7 @@ def source_name(source: Node) -> str:
 
 def gathered(select: Node, reading: ModelQuery) -> Node:
     """Return the SELECT with the predicates of its joins that call models in its WHERE, if all joins are inner."""
-    select = deepcopy(select)
+    select = copy_tree(select)
     joins = list(find_joins(select["from_table"]))
     for join in joins if all(_is_inner(join) for join in joins) else []:
         parts = conjuncts(join["condition"])

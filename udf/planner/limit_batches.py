@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from .guards import find_joins, guard_where_and_joins
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
 from .standalone import dropped_parameters
-from .tree import Node, case_when, comparison, constant, is_function, modifier, row_number, walk
+from .tree import Node, case_when, comparison, constant, copy_tree, is_function, modifier, row_number, walk
 
 FIRST = 8
 """Rows of the smallest first batch."""
@@ -49,7 +48,7 @@ class LimitBatches:
 
     def batch(self) -> Node:
         """Return a SELECT that calls the model for the first rows."""
-        batch, passed = deepcopy(self.native), deepcopy(self.model_condition)
+        batch, passed = copy_tree(self.native), copy_tree(self.model_condition)
         if order := modifier(batch, "ORDER"):  # DuckDB would call the model for all rows, and then sort them.
             passed = case_when(comparison("LESSTHANOREQUALTO", row_number(order), constant(self.size)), passed)
         batch["modifiers"] = [each for each in batch["modifiers"] if each["type"] == "ORDER_MODIFIER"]
@@ -95,7 +94,7 @@ def limit_batches(reading: ModelQuery, arguments: Any) -> LimitBatches | None:
         distinct["distinct_on_targets"] or not all(_is_native(item, reading, named) for item in select["select_list"])
     ):
         return None
-    native = deepcopy(select)
+    native = copy_tree(select)
     guard_where_and_joins(native, named, reading)
     parts = conjuncts(native["where_clause"])
     model_conditions = [part for part in parts if contains_call(part, reading.is_call)]

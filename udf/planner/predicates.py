@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from typing import Any
 
-from .tree import Node, selects, walk
+from .tree import Node, copy_tree, selects, walk
 
 IsCall = Callable[[Node], bool]
 """Whether a node of the tree is a model call."""
@@ -24,8 +23,8 @@ def conjuncts(condition: Node | None) -> list[Node]:
 def conjunction(parts: Sequence[Node]) -> Node:
     """Return the predicates held together by AND; there is at least one."""
     if len(parts) == 1:
-        return deepcopy(parts[0])
-    return {"class": "CONJUNCTION", "type": "CONJUNCTION_AND", "alias": "", "children": deepcopy(list(parts))}
+        return copy_tree(parts[0])
+    return {"class": "CONJUNCTION", "type": "CONJUNCTION_AND", "alias": "", "children": copy_tree(list(parts))}
 
 
 def contains_call(part: Any, is_call: IsCall) -> bool:

@@ -22,6 +22,7 @@ from .limit_batches import LimitBatches, limit_batches, takes_null
 from .modes import CachedAnswers, LiveAnswers
 from .parse import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
+from .reductions import reduce_subqueries
 from .runner import Runner
 from .tree import Node, is_faithful, selects, tree_sql, walk
 
@@ -116,22 +117,25 @@ class Prefetch:
         self._ordered: list[OrderedWhere] = []
         self._early_stops: list[int] = []
         self._planned = self.reading = reading
-        self._is_faithful = False
+        self._is_faithful = self._is_reduced = False
 
     def prepare(self) -> None:
         """Find out what can be evaluated by itself, while no transaction is open that an error would abort."""
         try:
-            self._is_faithful = is_faithful(self._connection, self.reading.tree)
+            self._is_faithful = is_faithful(self._connection, self.reading.tree, self.reading.text)
             if self._is_faithful:
+                reduced = reduce_subqueries(self.reading)
+                self._is_reduced = reduced.tree != self.reading.tree and self._runner.binds(reduced)
+                self._planned = reduced if self._is_reduced else self.reading
                 self._early_stops = [
                     place
-                    for place, rows in early_stops(self.reading, self._arguments)
-                    if (alone := replace(self.reading, tree=rows))
+                    for place, rows in early_stops(self._planned, self._arguments)
+                    if (alone := replace(self._planned, tree=rows))
                     and limit_batches(flatten(alone), self._arguments)
                     and self._runner.binds(alone)
                 ]
                 if not self._early_stops:
-                    self._planned, self._ordered = orderable(self.reading, self._runner)
+                    self._planned, self._ordered = orderable(self._planned, self._runner)
         except (duckdb.Error, RecursionError):  # DuckDB cannot write it, or it is nested too deeply.
             self._is_faithful = False
 
@@ -154,7 +158,7 @@ class Prefetch:
                 return PrefetchOutcome.UNPROVEN
             self._runner.dry_run(self.reading.text, CallSites())
             return PrefetchOutcome.UNPROVEN
-        for ordered in self._ordered:
+        for ordered in reversed(self._ordered):  # Those inside first: WHERE is copied with its subqueries.
             order_conditions(ordered, self._runner)
         tree, sites = number_call_sites(self._planned, self._session.number)
         numbered = replace(self._planned, tree=tree, names=NUMBERED_FUNCTIONS)
@@ -163,7 +167,7 @@ class Prefetch:
         if (batches := limit_batches(flat, self._arguments)) is not None:
             self._prefetch_in_batches(batches, sites)
             guarded = restrict_to_cache(flat.tree, batches.model_condition, flat)
-        is_unguarded = guarded == numbered.tree and not self._ordered
+        is_unguarded = guarded == numbered.tree and not (self._ordered or self._is_reduced)
         self._runner.dry_run(tree_sql(self._connection, guarded), sites, needs_proof=not is_unguarded)
         return PrefetchOutcome.UNPROVEN if is_unguarded else PrefetchOutcome.PROVEN
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 from .parse import ModelQuery
 from .predicates import conjunction, conjuncts, contains_call
-from .tree import Node, column, contains_query, is_recursive, modifier, walk
+from .tree import Node, column, contains_query, copy_tree, is_recursive, modifier, walk
 
 BLOCKS_PUSHDOWN = ("group_expressions", "group_sets", "having", "qualify", "sample")
 """What a subquery may not have: with it, fewer rows inside would mean other rows outside."""
 PLAIN_STAR = {"relation_name": "", "exclude_list": [], "replace_list": [], "columns": False, "expr": None}
+
+
+def push_all_down(query: Node, reading: ModelQuery) -> None:
+    """Push predicates down in every SELECT of a query, from the outermost on."""
+    for node in walk(query):  # It goes on into what a SELECT has become.
+        if node.get("type") == "SELECT_NODE":
+            push_down(node, query, reading)
 
 
 def push_down(select: Node, query: Node, reading: ModelQuery) -> None:
@@ -23,7 +29,7 @@ def push_down(select: Node, query: Node, reading: ModelQuery) -> None:
     name = source["alias"] or source.get("table_name", "")
     for part in conjuncts(select["where_clause"]):
         if not contains_call(part, reading.is_call) and not contains_query(part):
-            moved = deepcopy(part)
+            moved = copy_tree(part)
             if rewrite_columns(moved, name, inner) and not contains_call(moved, reading.is_call):
                 inner["where_clause"] = conjunction([*conjuncts(inner["where_clause"]), moved])
 
@@ -70,7 +76,7 @@ def rewrite_columns(part: Any, alias: str, inner: Node) -> bool:
     *table, name = part["column_names"]
     if len(table) > 1 or (table and table[0].lower() != alias.lower()):
         return False
-    own = _own_column(name, inner)
+    own = own_column(name, inner)
     if own is None or contains_query(own):
         return False
     shown_as = part["alias"]
@@ -79,11 +85,12 @@ def rewrite_columns(part: Any, alias: str, inner: Node) -> bool:
     return True
 
 
-def _own_column(name: str, inner: Node) -> Node | None:
+def own_column(name: str, inner: Node) -> Node | None:
+    """Return what a SELECT shows under a name; None where that is not plain."""
     stars = [item for item in inner["select_list"] if item["class"] == "STAR"]
     shown = [item for item in inner["select_list"] if item not in stars and _shown_name(item) == name.lower()]
     if shown and not stars and len(shown) == 1:
-        return {**deepcopy(shown[0]), "alias": ""}
+        return {**copy_tree(shown[0]), "alias": ""}
     if len(stars) == 1 and not shown and all(stars[0].get(key) == value for key, value in PLAIN_STAR.items()):
         return column(name)
     return None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 
 from .guards import find_joins
 from .parse import ModelQuery
 from .predicates import call_aliases, conjunction, contains_call, split_predicates
-from .pushdown import push_down
-from .tree import Node, case_when, comparison, constant, function, is_function, selects, walk
+from .pushdown import push_all_down
+from .tree import Node, case_when, comparison, constant, copy_tree, function, is_function, selects, walk
 
 IMPOSSIBLE_HASH = 1234567
 """A hash that no value has; DuckDB does not know that, and evaluates the value."""
@@ -17,16 +16,16 @@ IMPOSSIBLE_HASH = 1234567
 
 def relax_predicates(reading: ModelQuery) -> Node:
     """Return the query in which what calls a model is evaluated on the rows that the other predicates leave."""
-    rewritten = deepcopy(reading.tree)
+    rewritten = copy_tree(reading.tree)
     names = call_aliases(rewritten, reading.is_call)
     for node in reversed(list(walk(rewritten))):
         if branches := [branch for branch in find_branches(node) if _hangs_on_answer(branch, reading)]:
-            whole = deepcopy(node)
+            whole = copy_tree(node)
             node.clear()
             node.update(case_when(conjunction([_evaluated(_reached(*branch, reading)) for branch in branches]), whole))
             node["alias"], whole["alias"] = whole["alias"], ""
-    for select in selects(rewritten):
-        push_down(select, rewritten, reading)
+    push_all_down(rewritten, reading)
+    for select in reversed(selects(rewritten)):
         for join in find_joins(select["from_table"]):
             if contains_call(join["condition"], reading.is_call):
                 join["condition"] = _relaxed(*split_predicates(join["condition"], frozenset(), reading.is_call))
@@ -86,4 +85,4 @@ def _relaxed(native: Sequence[Node], calling: Sequence[Node]) -> Node:
 
 def _evaluated(part: Node) -> Node:
     """Return a predicate that is true of every row, once DuckDB has evaluated the part."""
-    return comparison("NOTEQUAL", function("hash", deepcopy(part)), constant(IMPOSSIBLE_HASH))
+    return comparison("NOTEQUAL", function("hash", copy_tree(part)), constant(IMPOSSIBLE_HASH))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from typing import Any
 
-from .tree import Node, walk
+from .tree import Node, copy_tree, walk
 
 WHOLE_SELECT: Node = {
     "modifiers": [], "group_expressions": [], "group_sets": [], "aggregate_handling": "STANDARD_HANDLING",
@@ -39,7 +38,7 @@ def rows_of(select: Node, ctes: Sequence[Node], statement: Node) -> Node:
         ctes: those in its sight.
         statement: the tree of the whole statement.
     """
-    rows = {**deepcopy(select), **deepcopy(WHOLE_SELECT), "select_list": [], "cte_map": {"map": deepcopy(list(ctes))}}
+    rows = copy_tree({**select, **WHOLE_SELECT, "select_list": [], "cte_map": {"map": list(ctes)}})
     rows["select_list"] = dropped_parameters(statement, rows)
     return rows
 
@@ -48,4 +47,4 @@ def dropped_parameters(whole: Any, remaining: Any) -> list[Node]:
     """Return the parameters that only the parts left out name: DuckDB takes no value for one that is not there."""
     names = {node["identifier"] for node in walk(remaining) if node.get("class") == "PARAMETER"}
     found = {node["identifier"]: node for node in walk(whole) if node.get("class") == "PARAMETER"}
-    return [{**deepcopy(node), "alias": f"quackllm_given_{name}"} for name, node in found.items() if name not in names]
+    return [{**copy_tree(node), "alias": f"quackllm_given_{name}"} for name, node in found.items() if name not in names]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import marshal
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import duckdb
+import msgspec
 
 from ..raw_sql import execute_raw
 
 Node: TypeAlias = dict[str, Any]
+_T = TypeVar("_T")
 
 QUERY_TYPES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 
@@ -28,10 +31,18 @@ ALL_COLUMNS: Node = {
 """`SELECT *` without its FROM and without locations."""
 
 
+MAX_REMEMBERED, MAX_CHARACTERS = 256, 10_000
+_SERIALIZED: dict[str, str] = {}
+"""Trees by the text of their SELECT: an application runs the same statements again and again."""
+_WRITTEN_AS_READ: dict[str, bool] = {}
+
+
 def parse_tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Node | None:
     """Return the query of a SELECT; None where the text is no SELECT, or one that DuckDB cannot serialize (PIVOT)."""
-    ((text,),) = execute_raw(connection, "SELECT json_serialize_sql($1::VARCHAR)", [sql])
-    tree = json.loads(text)
+    if (text := _SERIALIZED.get(sql)) is None:
+        ((text,),) = execute_raw(connection, "SELECT json_serialize_sql($1::VARCHAR)", [sql])
+        _remember(_SERIALIZED, sql, text)
+    tree = msgspec.json.decode(text)
     if tree["error"] or len(tree["statements"]) != 1:
         return None
     query: Node = tree["statements"][0]["node"]
@@ -49,10 +60,33 @@ def tree_sql(connection: duckdb.DuckDBPyConnection, query: Node) -> str:
     return str(sql)
 
 
-def is_faithful(connection: duckdb.DuckDBPyConnection, query: Node) -> bool:
-    """Whether DuckDB reads the SQL that it writes for this tree as the same tree."""
-    again = parse_tree(connection, tree_sql(connection, query))
-    return bool(_with_bare_values(without_locations(again)) == _with_bare_values(without_locations(query)))
+def is_faithful(connection: duckdb.DuckDBPyConnection, query: Node, sql: str) -> bool:
+    """Whether DuckDB reads the SQL that it writes for a tree as the same tree.
+
+    Args:
+        connection: whose DuckDB.
+        query: the tree.
+        sql: what it was read from.
+    """
+    if (found := _WRITTEN_AS_READ.get(sql)) is None:
+        again = parse_tree(connection, tree_sql(connection, query))
+        found = bool(_with_bare_values(without_locations(again)) == _with_bare_values(without_locations(query)))
+        _remember(_WRITTEN_AS_READ, sql, found)
+    return found
+
+
+def _remember(memory: dict[str, Any], sql: str, value: Any) -> None:
+    if len(sql) <= MAX_CHARACTERS:
+        if len(memory) >= MAX_REMEMBERED:
+            memory.clear()
+        memory[sql] = value
+
+
+def copy_tree(tree: _T) -> _T:
+    """Return a deep copy, ten times as fast as `copy.deepcopy`: a tree is made of dicts, lists and plain values."""
+    plain: Any = tree
+    copy: _T = marshal.loads(marshal.dumps(plain))
+    return copy
 
 
 def _with_bare_values(tree: Any) -> Any:
