@@ -87,7 +87,7 @@ def _migrated(row: tuple[Any, ...]) -> tuple[Key, str, object, bytes] | None:
 
 def get_many_v0(connection: sqlite3.Connection, keys: Sequence[Key]) -> Iterable[tuple[Key, Response | None]]:
     """Yield the answers in an old file that cannot be written; None for a damaged answer."""
-    for key in keys:
+    for key in keys if has_table(connection, "answers") else ():  # A file that could not be written has no tables.
         for (answer,) in connection.execute("SELECT CAST(answer AS BLOB) FROM answers WHERE key = ?", (key.hex(),)):
             try:
                 yield key, decode_answer_v0(answer)

@@ -80,6 +80,13 @@ def test_what_was_paid_for_is_handed_on_when_the_disk_is_full(connection, servic
     assert service.count() <= 600
 
 
+def test_a_disk_without_room_for_a_store_loses_no_row(connection, service: StandIn, home: Path):
+    ran = in_another_process(20, before="resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))")
+    assert ran.stdout.strip() == "20", ran.stderr
+    assert in_another_process(20).stdout.strip() == "20"
+    assert service.count() == 40
+
+
 def without_the_right_to_write(home: Path) -> list[str]:
     """Take the right to write there from everybody; return what takes it from the superuser as well, who has it all."""
     for path in [*home.glob("*"), home]:
