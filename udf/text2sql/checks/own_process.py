@@ -20,9 +20,8 @@ from .constant_expressions import largest_constant
 from .guard import checked_statement
 from .sql_tree import to_sql
 
-LIMITS = SandboxLimits(
-    megabytes=256, seconds=2.0
-)  # Limits for planning in the user's process, where nothing can stop it.
+# Limits for planning in the user's process, where nothing can stop it.
+LIMITS = SandboxLimits(megabytes=256, seconds=2.0)
 # Limits for running without rows; what an interrupt can stop may take longer in the user's process.
 EMPTY_LIMITS = SandboxLimits(megabytes=512, seconds=2.0)
 FETCHED_ROWS = 1000
