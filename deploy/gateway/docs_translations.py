@@ -103,8 +103,9 @@ CHINESE: dict[str, str] = {
     "Markdown on the data, beside the notes that the database has": "关于数据的 Markdown 说明，补充数据库已有的说明",
     "how many verified examples the model is shown": "给模型看多少个已核实的示例",
     "how many answers are drawn at most; the largest group wins": "最多抽取多少个答案；数量最多的一组胜出",
-    "return `confidence`, `alternatives`, `warnings` and `prompt` too": (
-        "同时返回 `confidence`、`alternatives`、`warnings` 和 `prompt`"
+    "return `alternatives` and `prompt` too": "同时返回 `alternatives` 和 `prompt`",
+    "decline below this confidence; left out: `llm_min_confidence` of settings.yaml": (
+        "置信度低于此值时不作答；不填时取 settings.yaml 的 `llm_min_confidence`"
     ),
     "a deployed model that makes embeddings": "能生成向量的已部署模型",
     "The body of `POST /v1/embeddings`.": "`POST /v1/embeddings` 的请求体。",
