@@ -256,6 +256,5 @@ class Statement:
         if counts:
             codes = ", ".join(f"{count} × {code}" for code, count in counts.most_common())
             requests = "1 request" if counts.total() == 1 else f"{counts.total()} requests"
-            warn_at_caller(
-                f"{requests} got no complete answer: {codes}. Each row's `error` says why.", FailedRowsWarning
-            )
+            where = "`error` says why: of a response, of `ai_…_detail` and of `text2sql_detail`"
+            warn_at_caller(f"{requests} got no complete answer: {codes}. Each row's {where}.", FailedRowsWarning)
