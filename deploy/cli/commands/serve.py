@@ -20,7 +20,11 @@ def serve(
         Path | None, typer.Option(help="The file of API keys. Left out: keys.yaml in QUACKLLM_HOME.")
     ] = None,
     databases: Annotated[
-        Path | None, typer.Option(help="Names and URLs of databases. Left out: databases.yaml in QUACKLLM_HOME.")
+        Path | None,
+        typer.Option(
+            help="A file with a line for each database, e.g. shop: duckdb:////srv/shop.duckdb. "
+            "Left out: databases.yaml in QUACKLLM_HOME."
+        ),
     ] = None,
     host_name: Annotated[list[str] | None, typer.Option(help="Another name of this host, behind a proxy.")] = None,
     replicas: Annotated[int, typer.Option(min=1, help="Gateways, on a cluster.")] = 2,

@@ -50,7 +50,7 @@ const WORDS = {
     "用自己的话提问。您会看到 SQL，再决定是否相信答案。",
   ],
   question: ["Question", "问题"],
-  questionHint: ["e.g. Which customers bought the most?", "例如：哪些客户买得最多？"],
+  questionHint: ["e.g. How many customers are in each city?", "例如：每个城市有多少客户？"],
   followUpHint: ["e.g. Only those from Paris", "例如：只看巴黎的"],
   askButton: ["Ask", "提问"],
   writing: ["Writing SQL …", "正在写 SQL …"],
