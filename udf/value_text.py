@@ -40,6 +40,7 @@ VARIANT = pa.struct([pa.field("metadata", pa.binary(), nullable=False), pa.field
 VARIANT_METADATA = {"ARROW:extension:name": "arrow.parquet.variant"}
 FIRST_OF_TUPLE = re.compile(r"STRUCT\(element1 ")
 NEXT_OF_TUPLE = re.compile(r"(?<=, )element\d+ ")
+LINE_NUMBER = re.compile(r"^LINE (\d+):", re.MULTILINE)
 STRING_OR_NON_FINITE = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)')
 
 
@@ -65,6 +66,26 @@ def run_query(connection: duckdb.DuckDBPyConnection, query: Any, values: Any = N
             last = connection.extract_statements(getattr(query, "query", query))[-1].query.strip().rstrip(";")
             connection.execute(f"SELECT {TYPE_AS_TEXT} FROM ({last}\n)", values)
         return connection.to_arrow_table()
+
+
+def run_select(connection: duckdb.DuckDBPyConnection, select: str, max_rows: int) -> pa.Table:
+    """Return the first rows of one SELECT; an error quotes the SELECT as it was written, and nothing around it.
+
+    Args:
+        connection: where it runs.
+        select: one statement, without a semicolon. DuckDB accepts no statement that writes as a subquery.
+        max_rows: the most rows to return.
+
+    Raises:
+        QuackLLMError, duckdb.Error: what the connection raises.
+    """
+    try:
+        table = run_query(connection, f"SELECT * FROM (\n{select}\n) LIMIT {max_rows}")
+    except duckdb.Error as error:
+        error.args = (LINE_NUMBER.sub(lambda line: f"LINE {int(line[1]) - 1}:", str(error)),)
+        raise
+    assert table is not None, "a SELECT has a result"
+    return table
 
 
 @contextlib.contextmanager

@@ -137,10 +137,17 @@ def choose_database(visit: RequestContext, name: str | None, db_schema: str | No
     return databases.open(names[0])
 
 
-async def text2sql_model(visit: RequestContext, name: str | None) -> tuple[ModelSpec, tuple[str, ...]]:
+async def text2sql_model(
+    visit: RequestContext, name: str | None, hint: str = 'To name one, type "model": "{}"'
+) -> tuple[ModelSpec, tuple[str, ...]]:
     """Return the model for a question, and what the user should know of the choice.
 
     It is the named model, or the only deployed one that the key may call, or the built-in one.
+
+    Args:
+        visit: the admitted request.
+        name: of the model; None: the request names none.
+        hint: how to name one, where several are deployed; `{}` stands for a name.
 
     Raises:
         UnknownModelError: the model is not deployed.
@@ -152,7 +159,7 @@ async def text2sql_model(visit: RequestContext, name: str | None) -> tuple[Model
     deployed = [model_name for model_name in models if model_name not in BUILTIN_MODELS and visit.may_call(model_name)]
     if len(deployed) == 1:
         return await visit.model(deployed[0]), ()
-    remarks = (several_models(deployed, f'"model": "{min(deployed)}"'),) if deployed else ()
+    remarks = (several_models(deployed, hint.format(min(deployed))),) if deployed else ()
     return await visit.model(BUILTIN_TEXT2SQL.name), remarks
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ... import Connection, Response
-from ...udf.value_text import run_query, text_rows
+from ...udf.value_text import run_select, text_rows
 from ...workers.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
@@ -83,9 +83,7 @@ def _run_query(connection: Connection, query: str) -> pa.Table:
     if len(statements) != 1:
         raise RequestError(f"{{{{{query}}}}} contains {len(statements)} statements", hint="write one SELECT")
     select = statements[0].query.strip().rstrip(";")
-    table = run_query(connection, f"SELECT * FROM ({select}\n) LIMIT {MAX_ROWS + 1}")
-    assert table is not None, "a SELECT has a result"
-    return table
+    return run_select(connection, select, MAX_ROWS + 1)
 
 
 def _format_rows(source: str, table: pa.Table) -> str:

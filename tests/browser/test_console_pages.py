@@ -31,7 +31,7 @@ def test_a_question_shows_its_sql_rows_chart_prompt_and_cost(console: Console) -
     expect(card.locator(".results-foot")).to_contain_text("4 rows")
     expect(card.locator("tbody td").filter(has_text="cancelled")).to_be_visible()
     card.get_by_role("button", name="Chart").click()
-    expect(card.get_by_role("img", name="count_star() / status")).to_be_visible()
+    expect(card.get_by_role("img", name="count / status")).to_be_visible()
     expect(card.locator(".answer-foot")).to_contain_text("builtin_text2sql")
     card.get_by_text("What was sent to the model").click()
     expect(card.locator(".sent-message").first).to_contain_text("# Table: orders")
@@ -48,10 +48,11 @@ def test_the_sql_is_corrected_run_again_and_the_correction_undone(console: Conso
     expect(card.get_by_text("edited")).to_be_visible()
     card.get_by_role("button", name="Undo my changes").click()
     expect(editor).to_have_value("SELECT COUNT(*) FROM customers")
+    expect(card.locator(".big-number")).to_have_text("120")
     editor.fill("SELECT nope FROM customers")
     editor.press("Control+Enter")
     expect(card.get_by_role("alert")).to_contain_text('Referenced column "nope" not found')
-    expect(card.get_by_role("alert")).to_contain_text("LINE 1")
+    expect(card.get_by_role("alert")).to_contain_text("LINE 1: SELECT nope FROM customers")
 
 
 def test_a_follow_up_and_notes_are_sent(console: Console, service: StandIn) -> None:
@@ -61,18 +62,23 @@ def test_a_follow_up_and_notes_are_sent(console: Console, service: StandIn) -> N
     section.get_by_role("button", name="Notes").click()
     section.get_by_label("Notes for the model").fill("A customer is a person.")
     console.ask("Who buys?")
-    section.get_by_label("Follow-up to the last answer").check()
+    follow_up = section.get_by_label("Follow-up to “Who buys?”")
+    follow_up.check()
     console.ask("Only from Rome")
+    expect(section.get_by_label("Follow-up to “Only from Rome”")).not_to_be_checked()
+    console.ask("How many orders?")
     sent = [str(request["body"]["messages"]) for request in service.requests()]
     assert all("A customer is a person." in text for text in sent)
     assert "SELECT name FROM customers" in sent[1]
     assert "Who buys?" in sent[1]
+    assert "Who buys?" not in sent[2]
 
 
 def test_a_question_without_sql_and_a_service_that_fails_say_what_to_do(console: Console, service: StandIn) -> None:
     section = console.open()
     card = console.ask("What is the meaning of life, the universe and everything?")
-    expect(card.locator(".notice")).to_contain_text("The model found no SQL")
+    expect(card.get_by_role("status").first).to_contain_text("The model found no SQL")
+    expect(card.get_by_role("note")).to_contain_text("Choose one in the list Model, e.g. chat")
     service.script([{"fault": "wrong_key", "times": 1}, {"fault": "reply", "text": "SELECT 7"}])
     section.get_by_label("Model", exact=True).select_option("chat")
     failed = console.ask("How many are seven?")
@@ -92,10 +98,16 @@ def test_confidence_warnings_and_other_readings_are_shown(console: Console) -> N
     card = console.ask("How many from Pariss?")
     expect(card.locator(".confidence")).to_have_text("Confidence 62 %")
     expect(card.get_by_role("note")).to_contain_text("no city is called 'Pariss'")
+    card.get_by_label("SQL statement").fill("SELECT 3")
+    expect(card.locator(".confidence")).to_have_count(0)  # It was said of other SQL, and so was the warning.
+    expect(card.get_by_role("note")).to_have_count(0)
+    card.get_by_role("button", name="Undo my changes").click()
+    expect(card.locator(".confidence")).to_be_visible()
     expect(card.locator(".answer-foot")).to_contain_text("no price known")
     card.get_by_text("Other readings of the question").click()
     card.get_by_role("button", name="Use this one").click()
     expect(card.locator(".big-number")).to_have_text("2")
+    expect(card.locator(".confidence")).to_have_count(0)
     answer |= {"sql": None, "error": {"code": "unclear", "message": "Which year?"}}
     expect(console.ask("How much last year?").locator(".notice").first).to_contain_text("The model asks back")
 
@@ -165,6 +177,57 @@ def test_a_whole_row_and_the_file_of_all_rows(console: Console) -> None:
     assert text.splitlines() == ["n,t,nothing", '1,"a ""quoted"", text",', "2,b,x"]
 
 
+def test_a_single_value_has_a_file_too(console: Console) -> None:
+    console.open("sql")
+    outcome = console.run("SELECT count(*) FROM visits")
+    expect(outcome.locator(".big-value")).to_contain_text("count")
+    with console.page.expect_download() as download:
+        outcome.get_by_role("button", name="Download the rows as CSV").click()
+    assert download.value.path().read_text("utf-8-sig").splitlines() == ["count_star()", "10000"]
+
+
+HEADERS = """SELECT date_trunc('month', ordered_on), date_trunc('day', ordered_on::TIMESTAMP) AS d, count(*),
+round(sum((amount * 2)), 1), min(ordered_on + TIME '10:00') FROM orders GROUP BY ALL ORDER BY 2 LIMIT 3"""
+
+
+def test_headers_are_plain_and_times_are_as_short_as_they_are_whole(console: Console) -> None:
+    console.open("sql")
+    outcome = console.run(HEADERS)
+    headers = outcome.locator("thead button").all_inner_texts()
+    assert [text.strip() for text in headers] == [
+        *("month", "d", "count", "sum(amount * 2)", "min((ordered_on + CAST('10:00' AS TIME)))")
+    ]
+    cells = outcome.locator("tbody tr").first.locator("td").all_inner_texts()
+    assert cells[1:4] == ["2025-01", "2025-01-01", "2"]
+    assert cells[5] == "2025-01-01 10:00:00"
+    with console.page.expect_download() as download:
+        outcome.get_by_role("button", name="Download the rows as CSV").click()
+    first = download.value.path().read_text("utf-8-sig").splitlines()[1]
+    assert first.startswith("2025-01-01 00:00:00,2025-01-01 00:00:00,2,")
+
+
+def test_questions_are_there_after_a_restart_until_they_are_cleared(console: Console) -> None:
+    section = console.open()
+    console.ask("How many customers are there?")
+    console.page.reload()
+    earlier = section.locator(".earlier")
+    expect(earlier).to_contain_text("This browser keeps them on this computer.")
+    earlier.get_by_role("button", name="How many customers are there?").click()
+    expect(section.locator(".answer .big-number")).to_have_text("120")
+    assert earlier.get_by_role("button").count() == 2  # The same question is there once.
+    earlier.get_by_role("button", name="Clear the list").click()
+    expect(earlier).to_have_count(0)
+    console.page.reload()
+    section.locator("h1").wait_for()
+    expect(earlier).to_have_count(0)
+    assert "customers" not in console.page.evaluate("JSON.stringify(localStorage)")
+
+
+def test_the_tables_say_what_they_count(console: Console) -> None:
+    section = console.open()
+    expect(section.locator("aside summary").filter(has_text="customers")).to_have_text("customers 5 columns")
+
+
 def test_models_answer_for_each_row_with_progress_a_budget_and_stop(console: Console, service: StandIn) -> None:
     section = console.open("sql")
     expect(section.get_by_label("Model", exact=True)).to_have_value("chat")
@@ -203,7 +266,7 @@ def test_another_kind_of_database_runs_plain_sql_with_all_digits(console: Consol
     outcome = console.run("SELECT id, name FROM singer WHERE born > date('1990-01-01') UNION SELECT 2, 'x'")
     expect(outcome.locator("tbody")).to_contain_text(str(TOO_LARGE_FOR_JAVASCRIPT))
     refused = console.run("DELETE FROM singer")
-    expect(refused.get_by_role("alert")).to_contain_text("this cannot run here: only one query is run here")
+    expect(refused.get_by_role("alert")).to_contain_text("this cannot run here: it is not a SELECT: DELETE")
 
 
 def test_a_function_and_a_column_are_inserted_and_a_sample_runs(console: Console) -> None:

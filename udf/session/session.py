@@ -147,7 +147,10 @@ class Session:
         if len(deployed) > 1:
             first = min(spec.name for spec in deployed)
             self.statement.add_warning(
-                several_models([spec.name for spec in deployed], f"model := '{first}', or connect(model='{first}')")
+                several_models(
+                    [spec.name for spec in deployed],
+                    f"To name one, type model := '{first}', or connect(model='{first}')",
+                )
             )
         return deployed[0] if len(deployed) == 1 else BUILTIN_TEXT2SQL
 
@@ -170,7 +173,7 @@ def several_models(names: Iterable[str], hint: str) -> str:
     """Return what a user reads if the built-in model answered because none of several models is the default."""
     return (
         f"several models are deployed ({', '.join(sorted(names))}) and none is the default: "
-        f"{BUILTIN_TEXT2SQL.name} answered. To name one, type {hint}"
+        f"{BUILTIN_TEXT2SQL.name} answered. {hint}"
     )
 
 

@@ -9,9 +9,13 @@ import typer
 
 from ....workers.errors import MissingExtraError
 from ...terminal_output import print_line
+from ..database_urls import parse_databases
 
 
 def serve(
+    database: Annotated[
+        list[str] | None, typer.Argument(help="DuckDB or SQLite files, or URLs; NAME=… gives one a name.")
+    ] = None,
     host: Annotated[
         str, typer.Option(help="The address to listen on; other machines can connect only with API keys.")
     ] = ("127.0.0.1"),
@@ -23,7 +27,7 @@ def serve(
         Path | None,
         typer.Option(
             help="A file with a line for each database, e.g. shop: duckdb:////srv/shop.duckdb. "
-            "Left out: databases.yaml in QUACKLLM_HOME."
+            "Without any database: databases.yaml in QUACKLLM_HOME."
         ),
     ] = None,
     host_name: Annotated[list[str] | None, typer.Option(help="Another name of this host, behind a proxy.")] = None,
@@ -40,9 +44,9 @@ def serve(
 ) -> None:
     """Serve every deployed model over HTTP: OpenAI's dialect, text2sql, Byzer's REST and Chat2DB's.
 
-    For this machine:
+    For this machine, with a database to ask about:
 
-        quackllm serve
+        quackllm serve shop.duckdb
         curl http://127.0.0.1:8000/v1/models
 
     For other machines, with a key for each user:
@@ -63,6 +67,7 @@ def serve(
         port=port,
         keys=keys,
         databases=databases,
+        database_urls=parse_databases(database or []),
         host_names=tuple(host_name or ()),
         replicas=replicas,
         most_body_bytes=most_body_bytes,

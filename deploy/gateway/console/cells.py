@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from ..databases.database import Rows
 Cells = list[list[str | None]]
 # A column: its name, and its type: 'number', 'time' or 'text'.
 Columns = list[dict[str, str]]
+# SQLite has no type for times, and JSON none for any.
+TIME = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:\d\d)?)?)?")
 
 
 class _Number(str):
@@ -30,7 +33,10 @@ def json_cells(found: Rows) -> tuple[Columns, Cells]:
 
 def _column_type(values: Sequence[Any]) -> str:
     given = [value for value in values if value is not None]
-    return "number" if given and all(isinstance(value, _Number) for value in given) else "text"
+    if given and all(isinstance(value, _Number) for value in given):
+        return "number"
+    is_time = given and all(isinstance(value, str) and TIME.fullmatch(value) for value in given)
+    return "time" if is_time else "text"
 
 
 def _text(value: Any, inside: bool = False) -> str:

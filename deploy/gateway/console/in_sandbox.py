@@ -20,7 +20,7 @@ from ....udf.functions.macros import sync_model_macros
 from ....udf.session.session import find_session
 from ....udf.settings import StoreMode
 from ....udf.text2sql.checks.guard import check_sql
-from ....udf.value_text import run_query
+from ....udf.value_text import run_select
 from ....workers.database_schema import Schema
 from ....workers.deployments.spec import ModelSpec
 from ....workers.errors import DatabaseError, GuardError
@@ -116,8 +116,7 @@ def run(path: str | None, sql: str, schema: Schema, models: StatementModels, max
         with closing(_connected(path, models)) as connection, interruptible(connection.interrupt):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                found = run_query(connection, f"SELECT * FROM ({checked}\n) LIMIT {limit}")
-            assert found is not None, "a SELECT has a result"
+                found = run_select(connection, checked, limit)
             columns, rows = arrow_cells(found.slice(0, max_rows))
             return columns, rows, found.num_rows >= limit, [str(warning.message) for warning in caught]
     except duckdb.Error as error:

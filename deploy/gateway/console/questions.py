@@ -45,7 +45,7 @@ class ConsoleQuestion(RequestModel):
 async def answer_question(body: ConsoleQuestion, context: Admitted, request: HttpRequest) -> dict[str, Any]:
     """Return the SQL for a question, or why there is none; the rows come from `POST /console/sql`."""
     opened = choose_database(context, body.database, None)
-    spec, remarks = await text2sql_model(context, body.model)
+    spec, remarks = await text2sql_model(context, body.model, "Choose one in the list Model, e.g. {}")
     target = QuestionTarget(context, spec, opened, "", None, remarks=remarks)
     messages = [Message(turn.role, turn.content) for turn in body.history]
     question = Request((*messages, Message("user", body.question)))

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 import duckdb
 
 from ....udf.text2sql.schema.catalog import read_catalog
-from ....udf.value_text import json_rows, run_query
+from ....udf.value_text import json_rows, run_select
 from ....workers.binder import bind_error
 from ....workers.database_schema import Schema
 from ....workers.errors import DatabaseError
@@ -50,8 +50,7 @@ class DuckDBFile:
     def run(self, sql: str, max_rows: int) -> Rows:
         """See `Database`."""
         with self._open() as connection:
-            found = run_query(connection, f"SELECT * FROM ({sql}\n) LIMIT {max_rows + 1}")
-            assert found is not None, "a SELECT has a result"
+            found = run_select(connection, sql, max_rows + 1)
             rows = tuple(f"[{', '.join(row)}]" for row in json_rows(found.slice(0, max_rows)))
             return Rows(tuple(found.column_names), rows, found.num_rows > max_rows)
 

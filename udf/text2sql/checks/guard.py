@@ -69,14 +69,18 @@ def _refuse(what: str, hint: str = HINT) -> GuardError:
 
 
 def _single_statement(sql: str) -> str:
-    """Return the statement with a space for each comment; DuckDB's own tokenizer finds the comments."""
+    """Return the statement with a space for each comment, and with its lines, which errors quote.
+
+    DuckDB's own tokenizer finds the comments.
+    """
     text = sql.encode()
     tokens = [*duckdb.tokenize(sql), (len(text), duckdb.token_type.comment)]
     statements = [b""]
     for (start, token_type), (end, _) in pairwise(tokens):
         token = text[start:end]
         if token_type == duckdb.token_type.comment:
-            statements[-1] += b" "
+            comment = token.rstrip()
+            statements[-1] += b" " + b"\n" * comment.count(b"\n") + token[len(comment) :]
         elif token.strip() == b";":
             statements.append(b"")
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -18,6 +19,7 @@ from quackllm.deploy.gateway.console.in_sandbox import StatementModels, guarded,
 from quackllm.deploy.gateway.console.sql_functions import calls_models
 from quackllm.deploy.gateway.console.statements import ConsoleStatement, StatementBody, _lines
 from quackllm.deploy.gateway.databases.database import Rows
+from quackllm.deploy.gateway.databases.duckdb_file import DuckDBFile
 from quackllm.deploy.gateway.settings import GatewaySettings
 from quackllm.deploy.gateway.state import Gateway
 from quackllm.workers.database_schema import Column, Schema, Table
@@ -107,17 +109,44 @@ def test_what_runs_is_written_anew_without_its_comments(dialect: str, sql: str, 
 
 def test_rows_keep_all_their_digits_and_are_text() -> None:
     found = Rows(
-        ("n", "m", "x", "v"), ('[9007199254740993, 1.50, null, "<b>"]', '[2, 3, [1, {"a": 1.0}], true]'), False
+        ("n", "m", "x", "v", "d"),
+        ('[9007199254740993, 1.50, null, "<b>", "2025-06-01"]', '[2, 3, [1, {"a": 1.0}], true, "2025-06-01 10:00:00"]'),
+        False,
     )
     columns, rows = json_cells(found)
-    assert [column["type"] for column in columns] == ["number", "number", "text", "text"]
-    assert rows == [["9007199254740993", "1.50", None, "<b>"], ["2", "3", '[1, {"a": 1.0}]', "true"]]
+    assert [column["type"] for column in columns] == ["number", "number", "text", "text", "time"]
+    assert [row[:4] for row in rows] == [
+        ["9007199254740993", "1.50", None, "<b>"],
+        ["2", "3", '[1, {"a": 1.0}]', "true"],
+    ]
 
 
 def test_duckdb_s_own_words_say_what_is_wrong() -> None:
     schema = Schema("x", (Table("t", (Column("a", "INTEGER"),)),))
     with pytest.raises(DatabaseError, match="Table with name t does not exist"):
         run(None, "SELECT * FROM t", schema, StatementModels(), 10)
+
+
+@pytest.mark.parametrize(
+    ("sql", "quoted"),
+    [
+        ("SELECT nope FROM t", "LINE 1: SELECT nope FROM t\n               ^^^^"),
+        ("SELECT a, -- the name\n  nope\nFROM t", "LINE 2:   nope\n          ^^^^"),
+        ("SELECT llm_chat(s), nope FROM t", "LINE 1: SELECT llm_chat(s), nope FROM t"),
+        ("SELECT s::INTEGER FROM t", "LINE 1: SELECT s::INTEGER FROM t"),
+    ],
+)
+def test_an_error_quotes_the_statement_as_it_was_written(tmp_path: Path, sql: str, quoted: str) -> None:
+    path = str(tmp_path / "t.duckdb")
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 AS a, 'x' AS s")
+    schema = Schema("x", (Table("t", (Column("a", "INTEGER"), Column("s", "VARCHAR"))),))
+    with pytest.raises(DatabaseError) as caught:
+        run(path, sql, schema, StatementModels(), 10)
+    assert quoted in caught.value.message
+    with pytest.raises(DatabaseError) as caught:
+        DuckDBFile(Path(path)).run("SELECT a,\nnope FROM t", 10)
+    assert "LINE 2: nope FROM t" in caught.value.message
 
 
 def test_a_row_that_would_only_show_that_there_are_more_is_not_paid_for() -> None:

@@ -2,12 +2,16 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { GatewayError, get, post } from "./api";
 import type { Answer, Database, Exchange, Turn } from "./api";
+import { forgetQuestions, saveQuestion, savedQuestions } from "./history";
+import type { Question } from "./history";
 import { Button, CopyButton, Empty, ErrorBox, Icon, Select, Spinner, useGrowing, useLoaded, useShell, wasStopped } from "./parts";
 import { SchemaBrowser, exampleQuestions } from "./schema";
 import { ColouredSql, SqlEditor } from "./sql_editor";
 import { StatementOutcome, costLine, useStatement } from "./statement";
 
-interface Asked { number: number; question: string; database: string; model: string | null; votes: number; notes: string; history: Turn[]; text: string }
+interface Asked extends Question { number: number; history: Turn[] }
+/** The last answer, which a question may go on from. */
+interface Last { question: string; database: string; turns: Turn[] }
 
 const VOTES = [1, 3, 5, 9];
 let numbers = 0;
@@ -21,8 +25,10 @@ export function AskPage() {
   const [notes, setNotes] = useState(() => sessionStorage.getItem("quackllm-notes") ?? "");
   const [notesOpen, setNotesOpen] = useState(notes !== "");
   const [asked, setAsked] = useState<Asked[]>([]);
-  const [turns, setTurns] = useState<Turn[]>([]);
+  const [last, setLast] = useState<Last | null>(null);
   const [followsUp, setFollowsUp] = useState(false);
+  const keyName = session.key?.name ?? "";
+  const [earlier, setEarlier] = useState(() => savedQuestions(keyName));
   const field = useGrowing(question, 220);
   const chosen = session.databases.includes(database) ? database : (session.databases[0] ?? "");
   const schema = useLoaded<Database | null>(
@@ -32,12 +38,22 @@ export function AskPage() {
   useEffect(() => sessionStorage.setItem("quackllm-notes", notes), [notes]);
   if (!session.databases.length) return <NoDatabases />;
 
+  const canFollow = last?.database === chosen;
+  const send = (wanted: Question, history: Turn[]) => {
+    setAsked([{ ...wanted, number: ++numbers, history }, ...asked]);
+    setEarlier(saveQuestion(keyName, wanted));
+  };
   const ask = (text: string) => {
     const plain = text.trim();
     if (!plain) return field.current?.focus();
-    const history = followsUp ? turns : [];
-    setAsked([{ number: ++numbers, question: plain, database: chosen, model: model || null, votes, notes, history, text: plain }, ...asked]);
+    send({ question: plain, database: chosen, model: model || null, votes, notes }, followsUp && canFollow ? last.turns : []);
     setQuestion("");
+    setFollowsUp(false);
+  };
+  const answered = (one: Asked, sql: string) => {
+    if (one.number !== numbers) return;
+    const turns: Turn[] = [...one.history, { role: "user", content: one.question }, { role: "assistant", content: sql }];
+    setLast({ question: one.question, database: one.database, turns });
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -61,12 +77,12 @@ export function AskPage() {
         </header>
         <form class="question-box card" onSubmit={(event) => { event.preventDefault(); ask(question); }}>
           <textarea ref={field} rows={2} value={question} aria-label={say("question")} maxLength={4000}
-            placeholder={followsUp ? say("followUpHint") : say("questionHint")}
+            placeholder={followsUp && canFollow ? say("followUpHint") : say("questionHint")}
             onInput={(event) => setQuestion(event.currentTarget.value)} onKeyDown={onKeyDown} />
-          {turns.length > 0 && (
+          {canFollow && (
             <label class="check">
               <input type="checkbox" checked={followsUp} onChange={(event) => setFollowsUp(event.currentTarget.checked)} />
-              {say("followUp")}
+              <span class="one-line">{say("followUp", last.question)}</span>
             </label>
           )}
           {notesOpen && (
@@ -93,9 +109,14 @@ export function AskPage() {
         {!asked.length && schema.value && <Examples database={schema.value} onAsk={ask} />}
         <div class="answers" aria-live="polite">
           {asked.map((one) => (
-            <AnswerCard key={one.number} asked={one} onAnswered={(sql) => one.number === numbers && setTurns([...one.history, { role: "user", content: one.question }, { role: "assistant", content: sql }])} />
+            <AnswerCard key={one.number} asked={one} onAnswered={(sql) => answered(one, sql)} />
           ))}
         </div>
+        {earlier.length > 0 && (
+          <EarlierQuestions questions={earlier.filter((one) => session.databases.includes(one.database))}
+            onAsk={(one) => { setDatabase(one.database); send(one, []); }}
+            onClear={() => { forgetQuestions(keyName); setEarlier([]); }} />
+        )}
       </div>
       <aside class="side card" aria-label={say("tablesOf", chosen)}>
         <h2>{say("tablesOf", chosen)}</h2>
@@ -115,6 +136,24 @@ function Examples({ database, onAsk }: { database: Database; onAsk: (question: s
       {questions.map((question) => (
         <button key={question} type="button" class="example" onClick={() => onAsk(question)}>{question}</button>
       ))}
+    </section>
+  );
+}
+
+const SHOWN_EARLIER = 12;
+
+function EarlierQuestions({ questions, onAsk, onClear }: { questions: Question[]; onAsk: (question: Question) => void; onClear: () => void }) {
+  const { say, session } = useShell();
+  return (
+    <section class="examples earlier">
+      <h2>{say("earlier")}</h2>
+      {questions.slice(0, SHOWN_EARLIER).map((one) => (
+        <button key={`${one.database} ${one.question}`} type="button" class="example" onClick={() => onAsk(one)}>
+          {one.question}
+          {session.databases.length > 1 && <span class="muted"> {one.database}</span>}
+        </button>
+      ))}
+      <p class="muted">{say("earlierNote")} <button type="button" class="link" onClick={onClear}>{say("earlierClear")}</button></p>
     </section>
   );
 }
@@ -154,6 +193,8 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
     if (innerWidth < 760) card.current?.scrollIntoView({ block: "start", behavior: "smooth" });
   }, []);
   const unclear = answer?.error?.code === "unclear";
+  // What was found out about the model's SQL holds for no other.
+  const isModels = sql === answer?.sql && (statement.request?.sql ?? sql) === sql;
   const runSql = (text: string) => statement.run({ sql: text, database: asked.database, model: asked.model });
 
   useEffect(() => {
@@ -181,7 +222,7 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
     <article class="answer card" ref={card}>
       <header class="answer-head">
         <h2>{asked.question}</h2>
-        {answer && <Confidence answer={answer} />}
+        {answer && isModels && <Confidence answer={answer} />}
       </header>
       {error ? <ErrorBox error={error} onRetry={() => setTurn(turn + 1)} /> : stopped ? (
         <div class="running"><span class="muted" role="status">{say("stopped")}</span><Button onClick={() => setTurn(turn + 1)}>{say("retry")}</Button></div>
@@ -198,14 +239,14 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
           <p>{say(unclear ? "unclearHelp" : "noSqlHelp")}</p>
         </div>
       )}
-      {answer && <Warnings answer={answer} />}
+      {answer && (isModels || answer.sql === null) && <Warnings answer={answer} />}
       {answer && answer.sql !== null && (
         <>
           <div class="sql-block">
             <SqlEditor sql={sql} onInput={setSql} onRun={() => runSql(sql)} />
             <div class="sql-actions">
               <Button icon="run" onClick={() => runSql(sql)} disabled={!sql.trim()}>{say("runAgain")}</Button>
-              {sql !== answer.sql && <Button kind="quiet" onClick={() => setSql(answer.sql!)}>{say("revert")}</Button>}
+              {sql !== answer.sql && <Button kind="quiet" onClick={() => { setSql(answer.sql!); void runSql(answer.sql!); }}>{say("revert")}</Button>}
               <CopyButton text={sql} />
               {sql !== answer.sql && <span class="tag">{say("edited")}</span>}
             </div>

@@ -3,15 +3,17 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { ResultColumn, Rows } from "./api";
 import { ResultChart, chartable } from "./chart";
 import { Button, Choice, useShell } from "./parts";
+import { shown } from "./shown";
 import { count } from "./text";
 
 const ROW_PIXELS = 36;
 const SPARE_ROWS = 12;
 
-export function Results({ rows, cost }: { rows: Rows; cost: string }) {
+export function Results({ rows: all, sql, cost }: { rows: Rows; sql: string; cost: string }) {
   const { say } = useShell();
+  const rows = useMemo(() => shown(all, sql, say), [all, sql, say]);
   const [view, setView] = useState<"table" | "chart">("table");
-  useEffect(() => setView("table"), [rows]);
+  useEffect(() => setView("table"), [all]);
   if (!rows.rows.length) return <><p class="no-rows">{say("noRows")}</p>{cost && <p class="muted">{cost}</p>}</>;
   const single = rows.rows.length === 1 && rows.columns.length === 1 && (rows.rows[0]![0] ?? "").length < 40;
   const number = rows.rows.length === 1 ? say("oneRow") : say("rows", count(rows.rows.length));
@@ -29,16 +31,12 @@ export function Results({ rows, cost }: { rows: Rows; cost: string }) {
       )}
       <div class="results-foot">
         <span class="muted">{rows.truncated ? say("firstRows", count(rows.rows.length)) : number}{cost && ` · ${cost}`}</span>
-        {!single && (
-          <>
-            {chartable(rows) && (
-              <Choice label={`${say("table")}, ${say("chart")}`} value={view} onChange={setView} options={[["table", say("table")], ["chart", say("chart")]]} />
-            )}
-            <Button kind="quiet" onClick={() => downloadCsv(rows)} label={say("csvLabel")}>
-              {say("csv")}
-            </Button>
-          </>
+        {chartable(rows) && (
+          <Choice label={`${say("table")}, ${say("chart")}`} value={view} onChange={setView} options={[["table", say("table")], ["chart", say("chart")]]} />
         )}
+        <Button kind="quiet" onClick={() => downloadCsv(all)} label={say("csvLabel")}>
+          {say("csv")}
+        </Button>
       </div>
     </div>
   );

@@ -28,7 +28,7 @@ function TableEntry({ table, onPick, open }: { table: Table; onPick: (text: stri
     <details open={open}>
       <summary>
         <span class="mono">{table.name}</span>
-        <span class="muted"> {table.columns.length}</span>
+        <span class="muted"> {table.columns.length === 1 ? say("oneColumn") : say("columns", table.columns.length)}</span>
       </summary>
       {table.comment && <p class="muted">{table.comment}</p>}
       <ul>

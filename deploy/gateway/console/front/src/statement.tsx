@@ -65,7 +65,7 @@ export function StatementOutcome({ statement }: { statement: Statement }) {
   }
   return (
     <>
-      <Results rows={ended.rows} cost={progress ? costLine(say, progress) : ""} />
+      <Results rows={ended.rows} sql={request?.sql ?? ""} cost={progress ? costLine(say, progress) : ""} />
       {ended.rows.truncated && request && request.max_rows < 10_000 && !progress?.calls && (
         <Button onClick={() => statement.run({ ...request, max_rows: 10_000 })}>{say("mostRows")} {say("rows", "10,000")}</Button>
       )}
