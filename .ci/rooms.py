@@ -142,7 +142,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         ("deploy.batch", "deploy.evaluation", "deploy.doctor"),
         ("udf", "workers", "deploy.terminal_output", "deploy.models_file", "deploy.sql_errors", "deploy.gateway.auth"),
     ),
-    "deploy.gateway.auth": ("udf.settings", "workers", "deploy.gateway.errors"),
+    "deploy.gateway.auth": ("udf.settings", "workers", "deploy.gateway.error_replies"),
     "deploy.gateway.databases": ("udf", "workers"),
     "deploy.gateway.serving": ("udf", "workers", "deploy"),
     "deploy.gateway": ("udf", "workers", "deploy.gateway", "deploy.models_file"),

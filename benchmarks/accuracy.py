@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from quackllm.udf.accuracy.calibration import Calibration, Proposal
 from quackllm.udf.accuracy.guarantee import Guarantee
 from quackllm.udf.accuracy.proxy import train_proxy
+from quackllm.udf.accuracy.proxy_thresholds import Calibration, Proposal
 
 TRAINING = 100
 QUALITY = {"good": 4.0, "medium": 2.0, "useless": 0.0}

@@ -23,7 +23,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 from pydantic import BaseModel
-from quackllm.udf.ai import tree
+from quackllm.udf.ai import aggregation_tree
 from quackllm.workers.engines import ENGINES
 from quackllm.workers.messages import Request, Response, Usage
 
@@ -85,12 +85,12 @@ def made_texts(rows: int, planted: int) -> list[str]:
 
 def expected_calls(texts: Sequence[str]) -> int:
     """Return how many calls the tree of parts has."""
-    limit = PART_TOKENS * tree.BYTES_PER_TOKEN
-    parts = tree.cut(tree.pieces(sorted(texts), limit), limit)
+    limit = PART_TOKENS * aggregation_tree.BYTES_PER_TOKEN
+    parts = aggregation_tree.cut(aggregation_tree.pieces(sorted(texts), limit), limit)
     calls = len(parts)
     answers = [counted(part) for part in parts]
     while len(answers) > 1:
-        parts = tree.cut(answers, limit, least=2)
+        parts = aggregation_tree.cut(answers, limit, least=2)
         calls += sum(len(part) > 1 for part in parts)
         answers = [counted(part) if len(part) > 1 else part[0] for part in parts]
     return calls
@@ -107,7 +107,7 @@ def main() -> None:
     sys.modules["aggregate"] = sys.modules["__main__"]
     quackllm.deploy("counter", "counting")
     texts = made_texts(options.rows, options.planted)
-    pieces = len(tree.pieces(texts, PART_TOKENS * tree.BYTES_PER_TOKEN))
+    pieces = len(aggregation_tree.pieces(texts, PART_TOKENS * aggregation_tree.BYTES_PER_TOKEN))
     print(f"{len(texts):,} texts, {sum(map(len, texts)) / 1e6:.1f} million characters, {pieces:,} pieces")
     with quackllm.connect() as connection:
         connection.register("given", pa.table({"body": texts}))

@@ -71,7 +71,7 @@ def main() -> None:
 
 def contenders(options: argparse.Namespace, folder: Path) -> Iterator[Contender]:
     """Yield each form, made when its turn comes."""
-    from quackllm.workers.training.export import export
+    from quackllm.workers.training.export_model import export
 
     common = {"prompt_form": options.prompt_form} if options.prompt_form else {}
     common = {**common, "backend.max_tokens": options.max_tokens}
@@ -90,8 +90,8 @@ def measured(contender: Contender, options: argparse.Namespace) -> Measured:
     """Deploy a form, ask it every question, and end it."""
     from quackllm.udf.text2sql.evaluation.client import Text2SqlClient
     from quackllm.udf.text2sql.evaluation.databases import QuestionDatabases
+    from quackllm.udf.text2sql.evaluation.evaluator import evaluate_suite
     from quackllm.udf.text2sql.evaluation.gold import GoldAnswers
-    from quackllm.udf.text2sql.evaluation.runner import evaluate_suite
     from quackllm.udf.text2sql.evaluation.suites import load_suite
 
     import quackllm

@@ -1,9 +1,9 @@
 """A cluster of quackllm in simulated time: drivers, replicas and shards, by the rules that the real ones follow.
 
-`udf/calls/client.py`: a driver looks up, leases and sends 256 requests together, holds a limited number of them, and
-stores all answers that have arrived in one transaction per shard. `workers/serving/router.py`: a replica gets its fair
-share, at most twice what it works on, and never a trickle. `workers/cluster/actors.py`: a replica sends the answers of
-one batch that end within 4 ms in one message. Each process is single-threaded.
+`udf/calls/caching_client.py`: a driver looks up, leases and sends 256 requests together, holds a limited number of
+them, and stores all answers that have arrived in one transaction per shard. `workers/serving/router.py`: a replica gets
+its fair share, at most twice what it works on, and never a trickle. `workers/cluster/actors.py`: a replica sends the
+answers of one batch that end within 4 ms in one message. Each process is single-threaded.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 from quackllm.udf.calls.async_store import open_store
-from quackllm.udf.calls.client import CachingClient
+from quackllm.udf.calls.caching_client import CachingClient
 from quackllm.udf.calls.scope import CallScope
 from quackllm.udf.planner.run_query import QueryRunner
 from quackllm.udf.text2sql.draw import PARTS

@@ -11,10 +11,10 @@ import duckdb
 
 from ..workers.errors import QuackLLMError
 from .cells.byzer import as_magic
-from .completion import make_matcher
 from .magics import Magics
 from .notebook_connection import NotebookConnection
 from .question_lines import QuestionLine
+from .tab_completion import make_matcher
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

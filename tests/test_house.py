@@ -64,7 +64,7 @@ def test_there_is_no_circle_and_every_room_keeps_its_rule() -> None:
     ("path", "line", "complaint"),
     [
         ("udf/calls/budget.py", "from ..session.session import Session", "circle"),
-        ("udf/calls/budget.py", "if TYPE_CHECKING:\n    from .client import CachingClient", "circle"),
+        ("udf/calls/budget.py", "if TYPE_CHECKING:\n    from .caching_client import CachingClient", "circle"),
         ("workers/errors.py", "def late():\n    from .serving.router import Router", "circle"),
         ("workers/messages.py", "from ..udf.settings import Settings", "workers.messages imports udf.settings"),
         ("udf/settings.py", "from ..deploy import terminal_output", "udf.settings imports deploy.terminal_output"),

@@ -12,8 +12,8 @@ import duckdb
 
 from ..workers import connect_fleet, event_loop
 from .calls.model_estimate import ModelEstimate, PlannedRequest
+from .functions.arrow_functions import register_functions
 from .functions.macros import create_alias_macros, create_macros, sync_model_macros
-from .functions.registry import register_functions
 from .planner.modes import LiveAnswers
 from .raw_sql import execute_raw
 from .session.session import Session, attach_session, close_session, find_session, open_session

@@ -19,8 +19,8 @@ from ...workers import connect_fleet
 from ...workers.errors import QuackLLMError, RequestError
 from ...workers.sql_text import quote_literal
 from ..terminal_output import pluralize
-from .job import BatchJob, create_input, parquet_glob, write_result
 from .splittable import check_splittable
+from .sql_job import BatchJob, create_input, parquet_glob, write_result
 
 
 @dataclass(frozen=True, slots=True)

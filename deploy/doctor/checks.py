@@ -9,11 +9,11 @@ from ...workers.deployments.spec import ModelSpec
 from ...workers.errors import QuackLLMError, SetupError
 from ...workers.home import home_folder
 from ..models_file import read_models_file
+from .check_models import TargetMachine, check_models, required_extras
 from .cluster import check_cluster, check_replicas, check_token_mode
 from .finding import Finding
 from .home_folder import check_home
 from .machine import list_gpus
-from .models import TargetMachine, check_models, required_extras
 from .packages import check_packages
 from .probe_models import probe_models
 

@@ -20,7 +20,7 @@ from ...workers.messages import Request, Usage
 from ...workers.serving.retry import estimate_tokens
 from .auth.api_keys import Key, key_digest
 from .auth.usage_ledger import NOTHING, Admission, Allowance, Cost, Ledger, Refusal
-from .errors import GatewayError
+from .error_replies import GatewayError
 from .state import Gateway, find_gateway
 
 ANSWER_TOKENS = 256  # Estimated tokens of an answer whose request gives no limit; only used to reserve costs.

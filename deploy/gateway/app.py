@@ -10,16 +10,16 @@ from fastapi import APIRouter, FastAPI
 from ... import __version__
 from .byzer.routes import router as byzer
 from .chat2db.routes import router as chat2db
+from .console.ask_question import router as console_questions
 from .console.overview import router as console_overview
 from .console.page import router as console_page
-from .console.questions import router as console_questions
 from .console.statements import router as console_statements
 from .docs_pages import DESCRIPTION, add_pages
 from .error_handlers import add_error_handlers
+from .error_replies import ERRORS
 from .error_styles import error_styles
-from .errors import ERRORS
 from .health import router as health
-from .openai.chat import router as chat
+from .openai.chat_completions import router as chat
 from .openai.embeddings import router as embeddings
 from .openai.models import router as models
 from .request_limits import RequestLimitsMiddleware

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from .errors import GatewayError
+from .error_replies import GatewayError
 
 Result = TypeVar("Result")
 

@@ -7,8 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from ...workers.errors import QuackLLMError
+from .error_replies import GatewayError, as_gateway_error, unreadable_body
 from .error_styles import reply_error
-from .errors import GatewayError, as_gateway_error, unreadable_body
 
 CODES = {404: "not_found", 405: "method_not_allowed"}
 

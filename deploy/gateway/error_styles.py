@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Scope
 
 from .disconnects import unless_disconnected
-from .errors import GatewayError
+from .error_replies import GatewayError
 from .json_body import JsonRequest
 
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from ...workers.errors import QuackLLMError
 from .admission import Admitted
 from .auth.usage_ledger import Ledger
-from .errors import OPENAI_ERRORS, GatewayError
+from .error_replies import OPENAI_ERRORS, GatewayError
 from .state import find_gateway
 
 router = APIRouter(tags=["operations"], responses=OPENAI_ERRORS)

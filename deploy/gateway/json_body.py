@@ -9,7 +9,7 @@ from fastapi import Request
 
 from ...workers.errors import RequestError
 from ...workers.extra_fields import check_encodable
-from .errors import GatewayError
+from .error_replies import GatewayError
 
 
 def read_json(body: bytes) -> Any:

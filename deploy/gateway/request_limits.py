@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .error_replies import GatewayError
 from .error_styles import reply_error
-from .errors import GatewayError
-from .metrics import Metrics
+from .request_metrics import Metrics
 from .settings import GatewaySettings
 
 OTHER_SITES = frozenset({"cross-site", "same-site"})

@@ -10,7 +10,7 @@ from time import monotonic
 from fastapi import Request as HttpRequest
 
 from ...udf.calls.async_store import open_store
-from ...udf.calls.client import CachingClient
+from ...udf.calls.caching_client import CachingClient
 from ...udf.calls.scope import CallScope
 from ...udf.settings import StoreMode
 from ...workers import connect_fleet, event_loop
@@ -19,8 +19,8 @@ from ...workers.messages import Request, Response
 from ...workers.serving.fleet import BUILTIN_MODELS, Fleet, unknown_model
 from .auth.async_ledger import open_shared_ledger
 from .databases.registry import Databases
-from .errors import GatewayError
-from .metrics import Metrics
+from .error_replies import GatewayError
+from .request_metrics import Metrics
 from .settings import GatewaySettings
 
 MODELS_SECONDS = 0.5  # How long the list of deployed models is cached.

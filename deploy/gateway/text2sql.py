@@ -32,8 +32,8 @@ from ...workers.messages import Response as Answer
 from ...workers.serving.fleet import BUILTIN_MODELS, BUILTIN_TEXT2SQL
 from .admission import Admitted, RequestContext
 from .databases.registry import Opened
+from .error_replies import GatewayError, raise_for_failure, timeout_error
 from .error_styles import route_class_with_errors
-from .errors import GatewayError, raise_for_failure, timeout_error
 from .openai.completion import complete_in_parts, store_mode
 from .openai.requests import RequestModel
 

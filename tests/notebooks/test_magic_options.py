@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
-from quackllm.notebooks.completion import completions
 from quackllm.notebooks.magic_options import chat_command
+from quackllm.notebooks.tab_completion import completions
 from quackllm.udf.functions.params import INSTRUCTION, TURN_KEYS
 from quackllm.workers.errors import RequestError
 from quackllm.workers.options import ALIASES, Options

@@ -16,7 +16,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import SecretStr
 from quackllm.deploy.gateway.admission import RequestContext
-from quackllm.deploy.gateway.mcp.server import create_server
+from quackllm.deploy.gateway.mcp.mcp_server import create_server
 from quackllm.deploy.gateway.settings import GatewaySettings
 from quackllm.deploy.gateway.state import Gateway
 

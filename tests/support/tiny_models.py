@@ -50,7 +50,7 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_gguf(tiny_llama: Path) -> Path:
     """The Llama as a GGUF in 8 bits."""
-    from quackllm.workers.training.export import export
+    from quackllm.workers.training.export_model import export
 
     pytest.importorskip("xllamacpp")
     return export(str(tiny_llama), f"{tiny_llama}.Q8_0.gguf", type="Q8_0").path

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ...workers.messages import TokenLogprobs
-from .parse import AROUND
+from .parse_answers import AROUND
 from .shapes import Answer, OneLabel, Score, Shape, YesOrNo, number_in
 
 SHOWN = 3

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from .parse import json_objects, loads, visible
+from .parse_answers import json_objects, loads, visible
 from .shapes import Answer, unreadable
 from .sql_types import Structure, closed_object
 

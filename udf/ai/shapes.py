@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from .parse import first_reading, json_objects, loads, visible
+from .parse_answers import first_reading, json_objects, loads, visible
 from .prompts import NO, YES
 from .sql_types import Structure, closed_object, enum_type, fits, json_schema, without_extra_keys
 

@@ -27,9 +27,9 @@ from ...workers.serving.retry import estimate_tokens
 from ..settings import StoreMode
 from .async_store import AsyncCallStore
 from .batch_jobs import BatchJobs, SubmittedBatch, split_requests
+from .caching_client import CachingClient, check_price
 from .call_record import CallRecord, context_json
 from .call_store import CallStore
-from .client import CachingClient, check_price
 from .leases import owner
 from .prices import Price, find_price
 from .request_key import Key, request_key

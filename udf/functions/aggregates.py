@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ...workers.errors import RequestError
 from ...workers.messages import Failure, Request, Response
-from ..ai import tree
+from ..ai import aggregation_tree
 from ..ai.constraints import Constraint
 from ..ai.inputs import Input
 from ..ai.shapes import Answer
@@ -44,15 +44,15 @@ class Aggregate:
     def parts(self) -> list[list[str]]:
         """Return the parts of the present level."""
         if self.level == 0:
-            return tree.cut(tree.pieces(self.texts, self.limit), self.limit)
-        return tree.cut(self.texts, self.limit, least=2)
+            return aggregation_tree.cut(aggregation_tree.pieces(self.texts, self.limit), self.limit)
+        return aggregation_tree.cut(self.texts, self.limit, least=2)
 
     def request(self, part: Sequence[str]) -> Request | None:
         """Return the request for a part; None if the part is one answer, which stays as it is."""
         if self.level > 0 and len(part) == 1:
             return None
         task = self.later if self.level else self.first
-        return task.request(Input(tree.written(part)), task.options(Constraint()))
+        return task.request(Input(aggregation_tree.written(part)), task.options(Constraint()))
 
     def climb(self, parts: Sequence[Sequence[str]], answered: Sequence[Response | None]) -> None:
         """Go up a level with the answers for the parts; None for a part without a request."""
@@ -125,7 +125,7 @@ def _aggregate(
     first, later = read_task("agg", question, details), read_task("agg_answers", question, details)
     if first is None or later is None or not texts:
         return None
-    return Aggregate(name, texts, first, later, max(1, tokens) * tree.BYTES_PER_TOKEN)
+    return Aggregate(name, texts, first, later, max(1, tokens) * aggregation_tree.BYTES_PER_TOKEN)
 
 
 def _request_level(session: Session, rows: Sequence[Aggregate], mode: Column) -> None:

@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from ...workers.errors import RequestError
 from ...workers.messages import Failure, Response
+from ..ai.aggregation_tree import BYTES_PER_TOKEN, size
 from ..ai.inputs import Input
-from ..ai.parse import loads
+from ..ai.parse_answers import loads
 from ..ai.ranking import Items, Plan, Selection, best, shuffled
 from ..ai.shapes import Answer
 from ..ai.task import read_task, result_json
-from ..ai.tree import BYTES_PER_TOKEN, size
 from ..session.session import Session
 from .aggregates import input_lists
 from .distinct import Column

@@ -17,8 +17,8 @@ from typing import Any
 from ..ai.macros import AI_FUNCTIONS
 from ..value_text import PROMPT_VALUE
 from .modes import CACHE_ONLY, SITE_MARK
-from .parse import ModelQuery
-from .tree import Node, constant, copy_tree, function, walk
+from .parse_statement import ModelQuery
+from .statement_tree import Node, constant, copy_tree, function, walk
 
 Sites = frozenset[int]
 NO_SITES: Sites = frozenset()

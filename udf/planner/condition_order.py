@@ -24,12 +24,12 @@ from ..text2sql.result import QuestionKey, Text2SqlResult
 from .call_sites import BRANCH, CallSites, number_call_sites, sites_within
 from .guards import gathered
 from .modes import CachedAnswers
-from .parse import ModelQuery
+from .parse_statement import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
 from .pushdown import push_all_down
 from .runner import Runner
 from .standalone import rows_of, standalone
-from .tree import (
+from .statement_tree import (
     Node,
     case_when,
     column,

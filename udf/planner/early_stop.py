@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .limit_batches import integer_value, limit_clause
-from .parse import ModelQuery
+from .parse_statement import ModelQuery
 from .predicates import contains_call
 from .standalone import dropped_parameters, standalone
-from .tree import Node, constant, is_function, modifier, selects, walk
+from .statement_tree import Node, constant, is_function, modifier, selects, walk
 
 COMPARISONS = frozenset({
     "COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_LESSTHAN", "COMPARE_GREATERTHAN", "COMPARE_LESSTHANOREQUALTO",

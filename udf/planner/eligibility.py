@@ -11,9 +11,9 @@ import duckdb
 
 from ..raw_sql import execute_raw
 from .builtin_functions import builtin_functions
-from .parse import OUR_PREFIXES, ModelQuery
+from .parse_statement import OUR_PREFIXES, ModelQuery
 from .predicates import contains_call, references_any
-from .tree import Node, constant, is_function, modifier, tree_sql, walk
+from .statement_tree import Node, constant, is_function, modifier, tree_sql, walk
 
 SELF_CHANGING = frozenset({
     "llm_calls", "llm_usage", "llm_models", "llm_forget", "ai_accuracy", "current_query", "current_query_id", "error",

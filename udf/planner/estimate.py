@@ -27,13 +27,13 @@ from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
 from .eligibility import ineligible_reason
 from .modes import CachedAnswers, LiveAnswers
-from .parse import ModelQuery, UnplannedError, parse_statement
+from .parse_statement import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
 from .prefetch import in_transaction
 from .questions import resolve_question
 from .relax import relax_predicates
 from .runner import Runner
-from .tree import is_faithful, tree_sql
+from .statement_tree import is_faithful, tree_sql
 
 ANSWER_TOKENS = 100
 """Taken for the length of an answer where the model has given none yet and the request says no `max_tokens`."""

@@ -28,7 +28,7 @@ from .estimate import (
     texts_given_to,
 )
 from .relax import relax_predicates
-from .tree import Node, is_faithful, parse_tree, tree_sql
+from .statement_tree import Node, is_faithful, parse_tree, tree_sql
 
 CONDITIONS = frozenset({"ai_filter", "ai_match"})
 ELSEWHERE = 0

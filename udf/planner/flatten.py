@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .parse import ModelQuery
+from .parse_statement import ModelQuery
 from .predicates import conjunction, conjuncts
 from .pushdown import keeps_rows, only_reader, rewrite_columns
-from .tree import Node, contains_query, copy_tree
+from .statement_tree import Node, contains_query, copy_tree
 
 
 def flatten(reading: ModelQuery) -> ModelQuery:

@@ -9,10 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .parse import ModelQuery
+from .parse_statement import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, split_predicates
 from .pushdown import push_all_down
-from .tree import Node, case_when, column, comparison, constant, contains_query, copy_tree, is_function, selects, walk
+from .statement_tree import (
+    Node,
+    case_when,
+    column,
+    comparison,
+    constant,
+    contains_query,
+    copy_tree,
+    is_function,
+    selects,
+    walk,
+)
 
 
 def add_guards(reading: ModelQuery) -> Node:

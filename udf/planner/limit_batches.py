@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .guards import find_joins, guard_where_and_joins
-from .parse import ModelQuery
+from .parse_statement import ModelQuery
 from .predicates import call_aliases, conjunction, conjuncts, contains_call, references_any
 from .standalone import dropped_parameters
-from .tree import Node, case_when, comparison, constant, copy_tree, is_function, modifier, row_number, walk
+from .statement_tree import Node, case_when, comparison, constant, copy_tree, is_function, modifier, row_number, walk
 
 FIRST = 8
 """Rows of the smallest first batch."""

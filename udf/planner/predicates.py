@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .tree import Node, copy_tree, selects, walk
+from .statement_tree import Node, copy_tree, selects, walk
 
 IsCall = Callable[[Node], bool]
 """Whether a node of the tree is a model call."""

@@ -20,11 +20,11 @@ from .flatten import flatten
 from .guards import add_guards
 from .limit_batches import LimitBatches, limit_batches, takes_null
 from .modes import CachedAnswers, LiveAnswers
-from .parse import ModelQuery, UnplannedError, parse_statement
+from .parse_statement import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
 from .reductions import reduce_subqueries
 from .runner import Runner
-from .tree import Node, is_faithful, selects, tree_sql, walk
+from .statement_tree import Node, is_faithful, selects, tree_sql, walk
 
 
 class PrefetchOutcome(Enum):

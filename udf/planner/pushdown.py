@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .parse import ModelQuery
+from .parse_statement import ModelQuery
 from .predicates import conjunction, conjuncts, contains_call
-from .tree import Node, column, contains_query, copy_tree, is_recursive, modifier, walk
+from .statement_tree import Node, column, contains_query, copy_tree, is_recursive, modifier, walk
 
 BLOCKS_PUSHDOWN = ("group_expressions", "group_sets", "having", "qualify", "sample")
 """What a subquery may not have: with it, fewer rows inside would mean other rows outside."""

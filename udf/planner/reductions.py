@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from .guards import find_joins, source_name
-from .parse import ModelQuery
+from .parse_statement import ModelQuery
 from .predicates import conjunction, conjuncts, contains_call
 from .pushdown import keeps_rows, own_column
-from .tree import ALL_COLUMNS, Node, column, contains_query, copy_tree, selects, walk
+from .statement_tree import ALL_COLUMNS, Node, column, contains_query, copy_tree, selects, walk
 
 MATCHES_BOTH = ("INNER", "SEMI")
 

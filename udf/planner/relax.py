@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .guards import find_joins
-from .parse import ModelQuery
+from .parse_statement import ModelQuery
 from .predicates import call_aliases, conjunction, contains_call, split_predicates
 from .pushdown import push_all_down
-from .tree import Node, case_when, comparison, constant, copy_tree, function, is_function, selects, walk
+from .statement_tree import Node, case_when, comparison, constant, copy_tree, function, is_function, selects, walk
 
 IMPOSSIBLE_HASH = 1234567
 """A hash that no value has; DuckDB does not know that, and evaluates the value."""

@@ -11,7 +11,7 @@ import duckdb
 from ...workers.database_schema import Schema
 from ...workers.errors import GuardError
 from ..raw_sql import execute_raw
-from ..session.watchdog import Watchdog
+from ..session.statement_watchdog import Watchdog
 from ..text2sql.checks.own_process import bounded_ask_query
 from ..text2sql.confidence.query_rows import QueryRows, rows_of
 

@@ -16,8 +16,8 @@ from .call_sites import NUMBERED_FUNCTIONS, CallSites, number_call_sites
 from .dry_run import DryRun
 from .guards import add_guards
 from .modes import CachedAnswers
-from .parse import ModelQuery
-from .tree import tree_sql
+from .parse_statement import ModelQuery
+from .statement_tree import tree_sql
 
 FETCH_ROWS = 100_000
 """Rows of a dry run that are read, and dropped, at once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .tree import Node, copy_tree, walk
+from .statement_tree import Node, copy_tree, walk
 
 WHOLE_SELECT: Node = {
     "modifiers": [], "group_expressions": [], "group_sets": [], "aggregate_handling": "STANDARD_HANDLING",

@@ -17,7 +17,7 @@ from ...workers.errors import SetupError, UnknownModelError
 from ...workers.event_loop import after_fork
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, ECHO, Fleet, find_model
 from ..calls.async_store import AsyncCallStore, open_store
-from ..calls.client import CachingClient
+from ..calls.caching_client import CachingClient
 from ..calls.model_estimate import CallStep, ModelEstimate
 from .answer_source import AnswerSource
 from .statement import Statement

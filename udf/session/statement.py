@@ -19,7 +19,7 @@ from ...workers.errors import CancelledError, QuackLLMError, RequestError
 from ...workers.messages import Failure
 from ..calls.scope import CallScope
 from .caller_warnings import warn_at_caller
-from .watchdog import Watchdog
+from .statement_watchdog import Watchdog
 
 if TYPE_CHECKING:
     from ...workers.deployments.spec import ModelSpec

@@ -25,8 +25,8 @@ from .query.from_sql import UnsupportedSqlError, parse_sql
 from .query.grammar import is_keyword
 from .query.implied_tables import drop_implied_tables
 from .query.linearize import parse_symbols
+from .query.query_tree import Query
 from .query.to_sql import NotWritableError, format_sql
-from .query.tree import Query
 from .query.truth_values import with_truth_values
 from .schema.prune_schema import prune_schema
 from .schema.schema_index import SchemaIndex

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import ThreadpoolController
 
 from ..builtin.network.numpy_network import Network, load_network
-from ..builtin.network.weights import release_name
+from ..builtin.network.weights_file import release_name
 from ..builtin.semantic_parser import DeclinedError, NoSchemaError, Parsed, parse
 from ..errors import ProviderError, SetupError
 from ..messages import Message, Request, Response, Usage

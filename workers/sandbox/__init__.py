@@ -4,7 +4,7 @@ What a stranger's SQL makes DuckDB compute, constants while it binds included, i
 past its limits is ended and replaced; the process that asks neither grows nor waits.
 """
 
-from .child import call_parent, interruptible
+from .child_process import call_parent, interruptible
 from .pool import Cancellation, Sandbox, SandboxLimits
 
 __all__ = ["Cancellation", "Sandbox", "SandboxLimits", "call_parent", "interruptible"]

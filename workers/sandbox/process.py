@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import IO, Any, cast
 
 from ..errors import QuackLLMError, SandboxLimitError, SetupError
-from .frames import MAX_RESULT_BYTES, plain_value, read_frame, write_frame
+from .pickle_frames import MAX_RESULT_BYTES, plain_value, read_frame, write_frame
 from .watchdog import WATCHDOG, Watch
 
 CODE = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
@@ -35,7 +35,7 @@ class ChildProcess:
         # Its own group: Ctrl-C in a terminal goes to every process of the one in front.
         own_group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", CODE.format(path=sys.path, module=f"{__package__}.child")],
+            [sys.executable, "-c", CODE.format(path=sys.path, module=f"{__package__}.child_process")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -99,7 +99,7 @@ class ChildProcess:
             except (EOFError, OSError) as error:
                 self.end()
                 message = f"the process that checks generated SQL did not start (exit {self._process.returncode})"
-                raise SetupError(message, hint=f"type: {sys.executable} -c 'import {__package__}.child'") from error
+                raise SetupError(message, hint=f"type: {sys.executable} -c 'import {__package__}.child_process'") from error
         self.ready = True
 
     def _exchange(self, value: Any) -> tuple[str, Any]:

@@ -13,7 +13,7 @@ from .data.chat_examples import TrainingExamples, read_examples
 from .data.data_files import BadRow
 from .data.dataset import fingerprint, make_dataset, pack
 from .run.job import TrainingJob
-from .run.run import train
+from .run.run_training import train
 from .run_folder import DataReport, Trained, run_folder, start_or_resume
 from .settings import FinetuneSettings
 

@@ -12,7 +12,7 @@ from .base_models import base_path, deepspeed_config, load_tokenizer, require_po
 from .data.dataset import dataset_of_windows, fingerprint
 from .data.text_windows import Texts, make_windows, read_texts
 from .run.job import TrainingJob
-from .run.run import train
+from .run.run_training import train
 from .run_folder import DataReport, Trained, run_folder, start_or_resume
 from .settings import PretrainSettings
 from .train_tokenizer import train_tokenizer

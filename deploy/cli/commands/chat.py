@@ -10,7 +10,7 @@ import typer
 
 from ..argv import parse_params
 from ..cluster_option import resolve_cluster
-from ..options import Cluster, Json, deployed_names
+from ..shared_options import Cluster, Json, deployed_names
 
 if TYPE_CHECKING:
     from ....udf.connection import Connection
@@ -60,7 +60,7 @@ def chat(
     """
     from ....udf.settings import load_settings
     from ....workers.options import read_options
-    from ..database import open_database
+    from ..open_database import open_database
 
     text = _read_prompt(prompt or [])
     with open_database(None, model=model, cluster=resolve_cluster(cluster)) as connection:

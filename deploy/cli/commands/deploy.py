@@ -23,7 +23,7 @@ from ...terminal_output import (
 )
 from ..argv import parse_params
 from ..cluster_option import resolve_cluster
-from ..options import Cluster, Json, Name, deployed_names
+from ..shared_options import Cluster, Json, Name, deployed_names
 
 if TYPE_CHECKING:
     from ...models_file import ApplyOutcome

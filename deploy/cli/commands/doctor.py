@@ -9,7 +9,7 @@ import typer
 
 from ...terminal_output import print_line, show_json, stdout
 from ..cluster_option import resolve_cluster
-from ..options import Cluster, DefaultModel, Json
+from ..shared_options import Cluster, DefaultModel, Json
 
 if TYPE_CHECKING:
     from ...doctor.finding import Finding

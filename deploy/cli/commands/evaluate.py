@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from ..cluster_option import resolve_cluster
-from ..options import Cluster, Json
+from ..shared_options import Cluster, Json
 
 
 def evaluate(
@@ -58,7 +58,7 @@ def evaluate(
 
     Stopped and typed again, it requests only the missing answers.
     """
-    from ...evaluation.run import Outputs, run_evaluation
+    from ...evaluation.run_evaluation import Outputs, run_evaluation
 
     exit_code = run_evaluation(
         *(suite, model or [], resolve_cluster(cluster), Outputs(json, folder, html)),

@@ -48,7 +48,7 @@ def examples(
 
 def _add(database: Path, question: str, sql: str) -> None:
     from ....udf.kept_examples import keep_example
-    from ..database import open_database
+    from ..open_database import open_database
 
     if not question.strip() or not sql.strip():
         raise RequestError(

@@ -12,7 +12,7 @@ from ...terminal_output import print_line, stderr
 from ..prompt_form import deploy_command, load_prompt_form, save_prompt_form
 
 if TYPE_CHECKING:
-    from ....workers.training.export import Exported
+    from ....workers.training.export_model import Exported
 
 
 def export(
@@ -46,7 +46,7 @@ def export(
 
     Llama, Mistral, Qwen2 and Qwen3 become a GGUF. The result gets its name when it is complete.
     """
-    from ....workers.training.export import export as export_model
+    from ....workers.training.export_model import export as export_model
     from ....workers.training.run_folder import require_finished
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())

@@ -12,7 +12,7 @@ from ....workers.errors import MissingExtraError
 from ...terminal_output import show_json
 from ..cluster_option import resolve_cluster
 from ..database_urls import parse_databases
-from ..options import Cluster, DefaultModel
+from ..shared_options import Cluster, DefaultModel
 
 
 def mcp(

@@ -31,7 +31,7 @@ def notes(
         quackllm notes draft shop.duckdb
         quackllm notes show shop.duckdb --question "What was the revenue last month?"
     """
-    from ..database import open_database
+    from ..open_database import open_database
 
     if action == "show":
         _show(database, question)

@@ -9,7 +9,7 @@ import typer
 
 from ...terminal_output import print_line, show_json
 from ..cluster_option import resolve_cluster
-from ..options import Cluster, DatabaseFile, DefaultModel, Json
+from ..shared_options import Cluster, DatabaseFile, DefaultModel, Json
 
 if TYPE_CHECKING:
     from ....udf.calls.model_estimate import PlannedRequest
@@ -32,7 +32,7 @@ def prompt(
     A request whose answer is in the call store is marked as cached. An answer within a prompt is made up.
     """
     from ....udf.connection import planned_requests
-    from ..database import open_database
+    from ..open_database import open_database
 
     text = sys.stdin.read() if statement == "-" else statement
     with open_database(database, model=model, cluster=resolve_cluster(cluster)) as connection:

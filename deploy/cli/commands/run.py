@@ -14,10 +14,10 @@ import typer
 from ....udf.session.progress_log import log_line
 from ....udf.session.statement import FailedRowsWarning
 from ....workers.errors import BatchPendingError, RequestError
-from ...batch.job import BatchJob, run_job
+from ...batch.sql_job import BatchJob, run_job
 from ...terminal_output import pluralize, print_line
 from ..cluster_option import resolve_cluster
-from ..options import Cluster, DefaultModel
+from ..shared_options import Cluster, DefaultModel
 
 # Exit code of a finished job some of whose rows got no complete answer.
 EXIT_ROWS_FAILED = 3

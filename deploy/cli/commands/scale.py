@@ -9,7 +9,7 @@ import typer
 from .... import workers
 from ...terminal_output import print_line, show_json
 from ..cluster_option import resolve_cluster
-from ..options import Cluster, Json, Name
+from ..shared_options import Cluster, Json, Name
 
 
 def scale(

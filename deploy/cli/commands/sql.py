@@ -10,8 +10,8 @@ import typer
 
 from ....workers.errors import RequestError, SetupError
 from ..cluster_option import resolve_cluster
-from ..options import Cluster, DatabaseFile, DefaultModel, Json
 from ..row_output import output_format
+from ..shared_options import Cluster, DatabaseFile, DefaultModel, Json
 
 DATABASE_SUFFIXES = (".duckdb", ".db", ".ddb")
 
@@ -48,7 +48,7 @@ def sql(
     :sample is one of the databases that come with quackllm; :pets_1, :world_1 … are others.
     A script stops at its first error, with exit code 1.
     """
-    from ..database import open_database
+    from ..open_database import open_database
     from ..run_sql import run_script
 
     rows_as = output_format(json=json, csv=csv)

@@ -11,7 +11,7 @@ import typer
 
 from ....workers.errors import RequestError
 from ..cluster_option import resolve_cluster
-from ..options import Cluster, DatabaseFile, DefaultModel, Json
+from ..shared_options import Cluster, DatabaseFile, DefaultModel, Json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,7 +73,7 @@ def text2sql(
     The database is opened for reading, and the SQL passes the guard: one SELECT, no files, no network.
     :sample is a database that comes with quackllm; :pets_1, :world_1 … are others. Exit code 1: no SQL was found.
     """
-    from ..database import open_database
+    from ..open_database import open_database
 
     if database is None and schema is None:
         raise RequestError(

@@ -23,9 +23,9 @@ from ....workers.options import options_from_json
 from ....workers.sandbox import Sandbox, call_parent, interruptible
 from ....workers.sandbox.locked_duckdb import sandboxed_duckdb
 from ....workers.serving.fleet import Fleet
-from ..errors import GatewayError
+from ..error_replies import GatewayError
+from .predict_statement import Reply, load_rows, reply_to
 from .select_list import Rewriting, computes_little, models_called
-from .statement import Reply, load_rows, reply_to
 
 PROCESSES = 16  # Children wait for the models' answers, so there may be more children than cores.
 

@@ -31,11 +31,11 @@ from ....workers.sandbox import SandboxLimits
 from ....workers.sandbox.locked_duckdb import sandboxed_duckdb
 from ..admission import Admitted, RequestContext, Spending, cost_ahead
 from ..auth.usage_ledger import NOTHING
+from ..error_replies import GatewayError, raise_for_failure, timeout_error
 from ..error_styles import route_class_with_errors
-from ..errors import GatewayError, raise_for_failure, timeout_error
 from .in_sandbox import SANDBOX, read_requests, rewrite, run
+from .predict_statement import Reply, load_rows, reply_to
 from .request_rows import rows_to_table
-from .statement import Reply, load_rows, reply_to
 
 # A statement blocks a thread until all its answers are there; the event loop's few threads must stay free.
 THREADS = ThreadPoolExecutor(64, thread_name_prefix="predict")

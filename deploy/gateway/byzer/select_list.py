@@ -12,7 +12,7 @@ from sqlglot.errors import ParseError, SqlglotError
 from ....udf.text2sql.checks.guard import check_sql, checked_statement
 from ....udf.text2sql.checks.sql_tree import nodes
 from ....workers.errors import RequestError
-from ..errors import GatewayError
+from ..error_replies import GatewayError
 
 DATA = "data"  # The table that holds the request's `data`.
 # The macro that reads an element of Byzer's `array(…)`: a JSON object of `llm_param`'s keys, or a plain text.

@@ -15,11 +15,11 @@ from ....workers.errors import RequestError
 from ....workers.messages import Message, Request
 from ....workers.options import Options, read_options
 from ..admission import Admitted
+from ..error_replies import GatewayError
 from ..error_styles import route_class_with_errors
-from ..errors import GatewayError
 from ..openai.completion import complete, store_mode
 from ..text2sql import MAX_QUESTION_CHARACTERS, MAX_SCHEMA_CHARACTERS, QuestionTarget, choose_database, text2sql_model
-from .prompt import ParsedPrompt, parse_prompt
+from .parse_prompt import ParsedPrompt, parse_prompt
 
 # The prompt form of models that get the prompt unchanged; other forms are those of models trained on them.
 PASS_THROUGH_FORMAT = "chat"

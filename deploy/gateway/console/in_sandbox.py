@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import expressions as exp
 from sqlglot.errors import SqlglotError
 
-from ....udf.calls.client import CachingClient
+from ....udf.calls.caching_client import CachingClient
 from ....udf.calls.scope import CallScope
 from ....udf.connection import Connection, register
 from ....udf.functions.macros import sync_model_macros

@@ -6,7 +6,7 @@ from fastapi import Depends
 from fastapi import Request as HttpRequest
 
 from ..admission import Identified
-from ..errors import GatewayError
+from ..error_replies import GatewayError
 from ..request_limits import LOOPBACK
 
 

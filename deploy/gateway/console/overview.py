@@ -21,8 +21,8 @@ from ....workers.serving.fleet import BUILTIN_ENCODER, BUILTIN_MODELS, BUILTIN_T
 from ..admission import Identified, RequestContext
 from ..auth.api_keys import Key
 from ..auth.usage_ledger import Cost, Ledger
+from ..error_replies import GatewayError
 from ..error_styles import GatewayRoute
-from ..errors import GatewayError
 from .deploy_line import deploy_line
 from .local_reader import KEY_OR_THIS_MACHINE
 from .sql_functions import SQL_FUNCTIONS

@@ -14,7 +14,7 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
 from .... import __version__
-from ..errors import GatewayError
+from ..error_replies import GatewayError
 
 ASSETS = "/console/assets"
 # Nothing runs, loads or connects except this gateway's own files and routes; no text can become HTML.

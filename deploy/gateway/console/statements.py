@@ -28,8 +28,8 @@ from ..admission import Admitted, RequestContext, Spending, cost_ahead
 from ..auth.usage_ledger import NOTHING, Cost
 from ..byzer.in_sandbox import read_requests
 from ..databases.registry import Opened
+from ..error_replies import GatewayError, as_gateway_error
 from ..error_styles import GatewayRoute
-from ..errors import GatewayError, as_gateway_error
 from ..openai.requests import RequestModel
 from .cells import json_cells
 from .in_sandbox import SANDBOX, StatementModels, guarded, ready, run

@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from ..admission import Admitted, RequestContext
+from ..error_replies import GatewayError
 from ..error_styles import GatewayRoute, Handle
-from ..errors import GatewayError
 from ..state import Gateway
-from .server import create_server
+from .mcp_server import create_server
 
 REFUSED = -32000  # JSON-RPC leaves the codes from here to -32099 to servers.
 

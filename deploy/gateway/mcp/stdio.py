@@ -7,7 +7,7 @@ import asyncio
 from ..admission import RequestContext
 from ..settings import GatewaySettings
 from ..state import Gateway
-from .server import create_server
+from .mcp_server import create_server
 
 
 def serve_stdio(settings: GatewaySettings, model: str | None) -> None:

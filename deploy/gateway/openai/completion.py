@@ -13,9 +13,9 @@ from ....udf.settings import StoreMode, load_settings
 from ....workers.deployments.spec import ModelSpec
 from ....workers.messages import Request, Response
 from ..admission import RequestContext
-from ..errors import GatewayError, raise_for_failure, timeout_error
+from ..error_replies import GatewayError, raise_for_failure, timeout_error
 from .responses import ReplyFormatter
-from .streaming import AnswerStream, SseResponse
+from .stream_reply import AnswerStream, SseResponse
 
 # The header with the number of calls that a reply needed; 0: the answer came from the call store.
 CALLS = "X-Quackllm-Calls"

@@ -13,8 +13,8 @@ from ....workers.engines import EmbeddingEngine
 from ....workers.serving.retry import estimate_tokens
 from ....workers.vectors import NUMBER_BYTES, vector_numbers
 from ..admission import Admitted
+from ..error_replies import OPENAI_ERRORS, GatewayError
 from ..error_styles import GatewayRoute
-from ..errors import OPENAI_ERRORS, GatewayError
 from .completion import CALLS, complete, store_mode
 from .requests import EmbeddingBody
 

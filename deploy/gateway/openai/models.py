@@ -8,8 +8,8 @@ from fastapi import APIRouter
 
 from ....workers.deployments.spec import ModelSpec
 from ..admission import Admitted
+from ..error_replies import OPENAI_ERRORS
 from ..error_styles import GatewayRoute
-from ..errors import OPENAI_ERRORS
 
 router = APIRouter(prefix="/v1", tags=["models"], responses=OPENAI_ERRORS, route_class=GatewayRoute)
 

@@ -15,7 +15,7 @@ from ....workers.errors import RequestError, did_you_mean
 from ....workers.extra_fields import normalize_field
 from ....workers.messages import Message, Request
 from ....workers.options import Options, read_options
-from ..errors import GatewayError
+from ..error_replies import GatewayError
 from .content import read_content
 from .token_ids import text_from_token_ids
 

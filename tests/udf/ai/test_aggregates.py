@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from quackllm.udf.ai import tree
+from quackllm.udf.ai import aggregation_tree
 
 import quackllm
 from standin.fixtures import StandIn
@@ -18,12 +18,12 @@ TEXT = "'[0-99] How good is it? ‹dish ' || i || '›'"
 
 def expected_calls(texts: list[str]) -> int:
     """How many calls the tree of these texts has, where the stand-in answers."""
-    limit = 4000 * tree.BYTES_PER_TOKEN
-    parts = tree.cut(tree.pieces(sorted(texts), limit), limit)
+    limit = 4000 * aggregation_tree.BYTES_PER_TOKEN
+    parts = aggregation_tree.cut(aggregation_tree.pieces(sorted(texts), limit), limit)
     calls = len(parts)
     while len(parts) > 1:
-        answers = [answer_to([{"role": "user", "content": tree.written(part)}]).strip() for part in parts]
-        parts = tree.cut(answers, limit, least=2)
+        answers = [answer_to([{"role": "user", "content": aggregation_tree.written(part)}]).strip() for part in parts]
+        parts = aggregation_tree.cut(answers, limit, least=2)
         assert all(len(part) > 1 for part in parts)
         calls += len(parts)
     return calls
@@ -84,13 +84,15 @@ def test_a_part_that_fails_makes_the_answer_null(connection: quackllm.Connection
 @pytest.mark.parametrize("limit", [1, 7, 40, 1000])
 def test_nothing_is_lost_and_each_level_is_shorter(limit: int) -> None:
     texts = ["", "短文" * 30, "a", *(f"text {number}" * (number % 9) for number in range(200))]
-    assert "".join(tree.pieces(texts, limit)) == "".join(texts)
-    assert [text for part in tree.cut(texts, limit) for text in part] == texts
-    parts = tree.cut(texts, limit, least=2)
+    assert "".join(aggregation_tree.pieces(texts, limit)) == "".join(texts)
+    assert [text for part in aggregation_tree.cut(texts, limit) for text in part] == texts
+    parts = aggregation_tree.cut(texts, limit, least=2)
     assert [text for part in parts for text in part] == texts
     assert len(parts) <= len(texts) // 2 + 1
 
 
 def test_a_part_is_not_longer_than_was_meant() -> None:
-    parts = tree.cut(tree.pieces(["x" * 5000, *(f"text {number}" for number in range(999))], 400), 400)
-    assert max(sum(map(tree.size, part)) for part in parts) <= 404
+    parts = aggregation_tree.cut(
+        aggregation_tree.pieces(["x" * 5000, *(f"text {number}" for number in range(999))], 400), 400
+    )
+    assert max(sum(map(aggregation_tree.size, part)) for part in parts) <= 404

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from quackllm.udf.text2sql.checks.model_remarks import read_remarks
-from quackllm.workers.builtin.network import weights
+from quackllm.workers.builtin.network import weights_file
 from quackllm.workers.builtin.text import word_meanings, word_vectors
 from quackllm.workers.database_schema import Schema
 from quackllm.workers.deployments.spec import make_spec
@@ -152,11 +152,11 @@ def test_other_weights_are_another_model() -> None:
 
 
 def test_weights_are_small_and_whole() -> None:
-    arrays, shape = weights.load_weights()
-    files = (weights.WEIGHTS, word_vectors.VECTORS, word_meanings.MEANINGS)
+    arrays, shape = weights_file.load_weights()
+    files = (weights_file.WEIGHTS, word_vectors.VECTORS, word_meanings.MEANINGS)
     assert sum(path.stat().st_size for path in files) <= MAX_BYTES
     assert arrays["keywords.weight"].shape[1] == shape["width"]
-    assert weights.release_name() == weights.release_name(Path(weights.WEIGHTS))
+    assert weights_file.release_name() == weights_file.release_name(Path(weights_file.WEIGHTS))
 
 
 def test_answering_loads_no_torch(shop: Schema, tmp_path: Path) -> None:

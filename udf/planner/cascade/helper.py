@@ -11,7 +11,7 @@ import numpy as np
 
 from ....workers.deployments.spec import ModelSpec
 from ....workers.messages import Request
-from ...accuracy.calibration import Proposal
+from ...accuracy.proxy_thresholds import Proposal
 from ...ai.constraints import constraint_for
 from ...ai.inputs import Input
 from ...ai.task import Task

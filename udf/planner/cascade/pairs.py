@@ -17,10 +17,10 @@ import numpy as np
 
 from ....workers.messages import Message, Request
 from ....workers.options import Options
-from ...accuracy.calibration import Proposal
+from ...accuracy.proxy_thresholds import Proposal
 from ...ai.constraints import constraint_for
 from ...ai.inputs import Input, input_of_json
-from ...ai.parse import json_objects
+from ...ai.parse_answers import json_objects
 from ...ai.prompts import PAIR_LABELS, SIDE_LABELS
 from ...ai.shapes import SomeLabels
 from ...ai.task import Task, read_task

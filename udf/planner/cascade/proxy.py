@@ -13,8 +13,8 @@ from ....workers.deployments.spec import ModelSpec
 from ....workers.messages import Message, Request
 from ....workers.serving.fleet import BUILTIN_ENCODER
 from ....workers.vectors import NUMBER_BYTES
-from ...accuracy.calibration import Proposal
 from ...accuracy.proxy import Proxy, train_proxy
+from ...accuracy.proxy_thresholds import Proposal
 from ...ai.inputs import Input
 from ...calls.scope import CallScope
 from ...settings import StatementOptions

@@ -11,7 +11,7 @@ import numpy as np
 from ....workers import event_loop
 from ....workers.deployments.spec import ModelSpec
 from ....workers.messages import Request, Response
-from ...accuracy.calibration import Proposal
+from ...accuracy.proxy_thresholds import Proposal
 from ...accuracy.stand_in import By
 from ...accuracy.stated import Stated
 from ...ai.inputs import Input

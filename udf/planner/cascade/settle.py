@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....workers.messages import Request
-from ...accuracy.calibration import Calibration, Decision
+from ...accuracy.proxy_thresholds import Calibration, Decision
 from ...accuracy.stand_in import AccuracyReport, StandIn
 from ...session.session import Session
 from .helper import by_helper

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ....workers.builtin.network.batching import ParserExample
 from ....workers.builtin.network.schema_linking import SchemaLinks
+from ....workers.builtin.network.training_batches import ParserExample
 from ....workers.builtin.query.implied_tables import map_scopes, table_for
-from ....workers.builtin.query.tree import LiteralValue, Operand, Order, Predicate, Query, Term, terms_in
+from ....workers.builtin.query.query_tree import LiteralValue, Operand, Order, Predicate, Query, Term, terms_in
 from ....workers.builtin.schema.schema_index import SchemaIndex, column_kind
 from ....workers.builtin.text.tokens import Word, is_cjk, read_words, stem
-from .examples import ExamplePool, make_example
+from .training_examples import ExamplePool, make_example
 
 MAX_NAME_CHARACTERS = 8
 TRIES = 6

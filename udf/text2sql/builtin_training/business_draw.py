@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from ....workers.builtin.network.schema_linking import SchemaLinks
-from ....workers.builtin.query.tree import LiteralValue
+from ....workers.builtin.query.query_tree import LiteralValue
 from ....workers.builtin.schema.schema_index import column_kind
 from ....workers.builtin.text.tokens import is_cjk
 from ....workers.builtin.text.word_meanings import word_meanings

@@ -6,14 +6,14 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ....workers.builtin.network.batching import ParserExample
 from ....workers.builtin.network.schema_linking import SchemaLinks
-from ....workers.builtin.query.tree import Operand, Order, Predicate, Query, Term
+from ....workers.builtin.network.training_batches import ParserExample
+from ....workers.builtin.query.query_tree import Operand, Order, Predicate, Query, Term
 from ....workers.builtin.schema.schema_index import SchemaIndex, column_kind
 from .business_draw import QuestionDraft, Spoken, UnfitError, is_key, is_plain
 from .business_forms import FORMS
-from .examples import make_example
 from .renamed_schemas import abbreviated, in_english
+from .training_examples import make_example
 
 PRICES = ("price", "fee", "cost", "rate", "amount", "价", "费", "金额")
 QUANTITIES = ("quantity", "qty", "count", "number", "units", "数量", "件数")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ....workers.builtin.knowing.confidence import COEFFICIENTS, FEATURES, MIN_ANSWERABLE
 from ....workers.builtin.network.numpy_network import Network, load_network
-from ....workers.builtin.network.weights import WEIGHTS
+from ....workers.builtin.network.weights_file import WEIGHTS
 from ....workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
 from ....workers.builtin.query.implied_tables import drop_implied_tables
 from ....workers.builtin.schema.schema_index import SchemaIndex
@@ -32,7 +32,7 @@ from ..evaluation.gold import GoldAnswers
 from ..evaluation.scoring import RIGHT, ModelAnswer
 from ..prompts.formats import FORMS
 from ..prompts.value_matching import match_values
-from .examples import HELD_OUT
+from .training_examples import HELD_OUT
 from .unanswerable import without_column
 
 RIDGE = 0.5

@@ -18,12 +18,12 @@ from pathlib import Path
 import duckdb
 
 from ....workers.builtin.network.numpy_network import Network, load_network
-from ....workers.builtin.network.weights import WEIGHTS
+from ....workers.builtin.network.weights_file import WEIGHTS
 from ....workers.builtin.semantic_parser import DeclinedError, parse
 from ....workers.database_schema import Schema
 from ....workers.messages import Message
 from ..evaluation.datasets import Question, list_databases, load_questions, open_database
-from ..evaluation.runner import History, evaluate
+from ..evaluation.evaluator import History, evaluate
 from ..prompts.formats import FORMS
 from ..prompts.value_matching import match_values
 from ..schema.catalog import read_catalog

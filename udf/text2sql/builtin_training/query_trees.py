@@ -12,8 +12,8 @@ import duckdb
 
 from ....workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
 from ....workers.builtin.query.implied_tables import drop_implied_tables, map_scopes
+from ....workers.builtin.query.query_tree import Query, Term, terms_in
 from ....workers.builtin.query.to_sql import NotWritableError, format_sql
-from ....workers.builtin.query.tree import Query, Term, terms_in
 from ....workers.builtin.schema.schema_index import SchemaIndex
 from ..evaluation.datasets import Question, load_schema, open_database
 

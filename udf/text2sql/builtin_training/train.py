@@ -27,16 +27,16 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from ....workers.builtin.network.batching import Batch, ParserExample, batches
 from ....workers.builtin.network.numpy_network import Network
 from ....workers.builtin.network.torch_network import NetworkConfig, TorchNetwork
-from ....workers.builtin.network.weights import average_weights, load_weights, save_weights
+from ....workers.builtin.network.training_batches import Batch, ParserExample, batches
+from ....workers.builtin.network.weights_file import average_weights, load_weights, save_weights
 from ....workers.errors import SetupError
 from ..evaluation.datasets import Question, load_questions
 from .augment import generated_examples
 from .business_questions import business_examples, spoken_schemas
 from .calibrate import count_right, held_out_questions
-from .examples import (
+from .training_examples import (
     CHINESE_UNANSWERABLE,
     UNANSWERABLE,
     ExampleSets,

@@ -6,11 +6,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ....workers.builtin.network.batching import ParserExample
 from ....workers.builtin.network.name_matching import NEAR, PARTLY
 from ....workers.builtin.network.schema_linking import PreviousTurn, SchemaLinks, link
+from ....workers.builtin.network.training_batches import ParserExample
 from ....workers.builtin.query.grammar import keyword
-from ....workers.builtin.query.tree import Query, terms_in
+from ....workers.builtin.query.query_tree import Query, terms_in
 from ....workers.builtin.schema.schema_index import SchemaIndex
 from ....workers.builtin.text.tokens import read_words
 from ....workers.database_schema import Schema

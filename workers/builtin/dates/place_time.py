@@ -10,7 +10,7 @@ from ...database_schema import Column
 from ..network.name_matching import NEAR, Levels
 from ..network.schema_linking import SchemaLinks
 from ..query.implied_tables import table_for
-from ..query.tree import Period, Predicate, Query, Term, terms_in
+from ..query.query_tree import Period, Predicate, Query, Term, terms_in
 from ..schema.schema_index import SchemaIndex, column_kind, join_tree
 from ..text.tokens import name_words, read_words
 from .time_phrases import UNITS, TimePhrases, TimeSpan, find_time_phrases, find_yearless_month

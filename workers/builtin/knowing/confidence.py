@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..network.schema_linking import LinkedQuestion, SchemaLinks, literals_in
 from ..query.implied_tables import map_scopes
-from ..query.tree import Predicate, Query
+from ..query.query_tree import Predicate, Query
 from ..schema.schema_index import column_kind
 from ..text.tokens import is_cjk
 from .word_coverage import Coverage, content_words, used_items

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..network.name_matching import LIKE, NEAR, PARTLY
 from ..network.schema_linking import LinkedQuestion, SchemaLinks, literals_in
 from ..query.implied_tables import map_scopes, table_for
-from ..query.tree import Query, terms_in
+from ..query.query_tree import Query, terms_in
 from ..schema.schema_index import SchemaIndex, join_tree
 from ..text.lexicon import IGNORED, NUMBER_WORDS, PLAIN_WORDS, SCALES
 from ..text.tokens import is_cjk, stem

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..query.grammar import KEYWORDS
 from ..text.word_vectors import word_vectors
 from .schema_linking import LinkedQuestion
-from .weights import WEIGHTS, Arrays, load_weights
+from .weights_file import WEIGHTS, Arrays, load_weights
 
 Array = NDArray[np.float32]
 FIRST = len(KEYWORDS)  # The decoder's input at the first step, which has no symbol before it.

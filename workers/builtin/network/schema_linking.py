@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...database_schema import Column, Table, split_name
 from ..query.grammar import COLUMN, KEYWORD, KEYWORDS, TABLE, VALUE, Symbol
 from ..query.linearize import Linearizer
-from ..query.tree import LiteralValue, Predicate, Query
+from ..query.query_tree import LiteralValue, Predicate, Query
 from ..schema.schema_index import SchemaIndex, column_kind
 from ..text.lexicon import IGNORED
 from ..text.tokens import Word, feature_hash, is_cjk, name_words, question_features, read_words, text_features

@@ -11,8 +11,8 @@ from torch.nn import functional
 from ..query.grammar import KEYWORDS, STATES
 from ..text.tokens import BUCKETS
 from ..text.word_vectors import DIMENSIONS, word_vectors
-from .batching import Batch
 from .schema_linking import RELATIONS, SEGMENTS
+from .training_batches import Batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 
 from ...database_schema import Schema
-from ..query.tree import LiteralValue
+from ..query.query_tree import LiteralValue
 from ..schema.schema_index import SchemaIndex, column_kind
 from ..text.lexicon import GENDER_NAMES, GENDERS, NUMBER_WORDS, PLAIN_WORDS, SCALES, SMALL_WORDS, YES_NO
 from ..text.tokens import Word, is_cjk, name_words, read_words, split_identifier, stem

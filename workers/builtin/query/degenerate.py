@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .tree import Predicate, Query
+from .query_tree import Predicate, Query
 
 
 def is_degenerate(query: Query) -> bool:

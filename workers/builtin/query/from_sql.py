@@ -11,7 +11,7 @@ from sqlglot import expressions as exp
 from ...database_schema import join_name
 from ..schema.schema_index import SchemaIndex
 from .grammar import AGGREGATES
-from .tree import Joiner, LiteralValue, Operand, Order, Predicate, Query, SetOperator, Term
+from .query_tree import Joiner, LiteralValue, Operand, Order, Predicate, Query, SetOperator, Term
 
 COMPARISONS: dict[type[exp.Expr], str] = {
     exp.EQ: "=",

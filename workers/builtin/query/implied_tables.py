@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..schema.schema_index import SchemaIndex, join_tree
-from .tree import Operand, Predicate, Query, Term, terms_in
+from .query_tree import Operand, Predicate, Query, Term, terms_in
 
 
 def drop_implied_tables(tree: Query, names: SchemaIndex) -> Query:

@@ -24,7 +24,7 @@ from .grammar import (
     is_keyword,
     keyword,
 )
-from .tree import Joiner, LiteralValue, Operand, Order, Predicate, Query, SetOperator, Term
+from .query_tree import Joiner, LiteralValue, Operand, Order, Predicate, Query, SetOperator, Term
 
 OPERATOR_NAMES = {sign: name for name, sign in ARITHMETIC.items()}
 CONSTANTS = {"ZERO": LiteralValue("0", number=True), "ONE": LiteralValue("1", number=True)}

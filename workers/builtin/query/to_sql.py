@@ -11,7 +11,7 @@ from ...database_schema import split_name
 from ...sql_text import quote_identifier, quote_literal
 from ..schema.schema_index import ForeignKeyEdge, SchemaIndex, column_kind, join_tree
 from .implied_tables import table_for
-from .tree import LiteralValue, Operand, Period, Predicate, Query, Term, terms_in
+from .query_tree import LiteralValue, Operand, Period, Predicate, Query, Term, terms_in
 
 PATTERN_FORMS = {"CONTAINS": "%{}%", "STARTS": "{}%", "ENDS": "%{}", "LACKS": "%{}%"}
 DATE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})?[ T]?(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..schema.schema_index import SchemaIndex, column_kind
 from .implied_tables import map_scopes
-from .tree import LiteralValue, Predicate, Query
+from .query_tree import LiteralValue, Predicate, Query
 
 NEGATION = re.compile(
     r"\b(not|no|never|yet to|without|isn't|aren't|wasn't|weren't|hasn't|haven't)\b|没|未|不|尚|无", re.I

@@ -20,7 +20,7 @@ from ..chat_template import RenderTurns, jinja_template, prompt_errors, prompt_t
 from ..provider_replies import CUT_OFF
 from ..reply_fields import split_reasoning
 from ..token_logprobs import logprobs_of
-from .server import EXTRA, QUIET_SETTINGS, LlamaServer
+from .server_process import EXTRA, QUIET_SETTINGS, LlamaServer
 
 TEMPLATE_KEY = b"tokenizer.chat_template"
 # How a GGUF stores that field: the length of its name, its name, and the type 8 (text).

@@ -18,7 +18,7 @@ from typing import Any
 
 import gguf
 
-from ...engines.llama_cpp.server import QUIET_SETTINGS, LlamaServer
+from ...engines.llama_cpp.server_process import QUIET_SETTINGS, LlamaServer
 from ...errors import ExportError
 
 PRE_TOKENIZERS = (

@@ -7,8 +7,8 @@ A model of a few million weights learns no names from its context, but it learns
     assistant  <c0> WHERE<c2> =<v0>
 
 `<t0>`, `<c1>` and `<v0>` are tables, columns and constants in the order in which the question names them; the answer
-is a query without FROM, which follows from its columns and the schema's keys (workers/builtin/query/tree.py). `#` marks
-numbers, `@` dates, `!` keys. Words that name a column or table wholly give way to its token.
+is a query without FROM, which follows from its columns and the schema's keys (workers/builtin/query/query_tree.py).
+`#` marks numbers, `@` dates, `!` keys. Words that name a column or table wholly give way to its token.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from quackllm.workers.builtin.query.grammar import (
 )
 from quackllm.workers.builtin.query.implied_tables import drop_implied_tables
 from quackllm.workers.builtin.query.linearize import Linearizer, NotExpressibleError, parse_symbols
+from quackllm.workers.builtin.query.query_tree import LiteralValue as LiteralValue
 from quackllm.workers.builtin.query.to_sql import NotWritableError, format_sql
-from quackllm.workers.builtin.query.tree import LiteralValue as LiteralValue
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex, column_kind
 from quackllm.workers.database_schema import Schema, split_name
 from quackllm.workers.messages import Message

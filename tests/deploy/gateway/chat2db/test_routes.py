@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from quackllm.deploy.gateway.chat2db.prompt import parse_prompt
+from quackllm.deploy.gateway.chat2db.parse_prompt import parse_prompt
 
 from quackllm import deploy
 from standin.fixtures import StandIn

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from quackllm.udf.text2sql.builtin_training import business_forms, business_questions
-from quackllm.udf.text2sql.builtin_training.examples import make_example
 from quackllm.udf.text2sql.builtin_training.renamed_schemas import abbreviated, in_english
+from quackllm.udf.text2sql.builtin_training.training_examples import make_example
 from quackllm.udf.text2sql.builtin_training.unanswerable import unanswerable_example
 from quackllm.udf.text2sql.evaluation.databases import open_source
 from quackllm.udf.text2sql.evaluation.datasets import load_questions

@@ -5,7 +5,7 @@ import sys
 import pytest
 from quackllm.udf.text2sql.builtin_training import measure
 from quackllm.udf.text2sql.evaluation import datasets
-from quackllm.workers.builtin.network.weights import WEIGHTS
+from quackllm.workers.builtin.network.weights_file import WEIGHTS
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from quackllm.udf.text2sql.builtin_training import augment, examples, query_trees
+from quackllm.udf.text2sql.builtin_training import augment, query_trees, training_examples
 from quackllm.udf.text2sql.evaluation import datasets
 from quackllm.workers.builtin.network.numpy_network import load_network
 from quackllm.workers.builtin.query.from_sql import parse_sql
@@ -110,7 +110,7 @@ def test_trees_are_kept_where_they_give_the_gold_result(folder: Path) -> None:
 
 def test_examples_have_legal_symbols_and_their_history(folder: Path) -> None:
     suites = {name: datasets.load_questions(name, "train") for name in ("spider", "cosql")}
-    made = examples.spider_examples(suites)
+    made = training_examples.spider_examples(suites)
     assert len(made.train) >= 6
     assert made.dropped == 1, "the question does not say 'Kraftwerk'"
     assert all(is_valid(example.symbols) for example in made.train)
@@ -118,7 +118,7 @@ def test_examples_have_legal_symbols_and_their_history(folder: Path) -> None:
 
 
 def test_declines_are_questions_of_another_database(folder: Path) -> None:
-    made = examples.spider_examples({"spider": datasets.load_questions("spider", "train")})
+    made = training_examples.spider_examples({"spider": datasets.load_questions("spider", "train")})
     assert made.english.declined(10, random.Random(0)) == []
     made.english.questions.append(("another", "How many ships sank?"))
     declined = made.english.declined(40, random.Random(0))
@@ -130,15 +130,15 @@ def test_declines_are_questions_of_another_database(folder: Path) -> None:
 def test_one_table_questions_know_cells_or_find_their_constant(
     folder: Path, known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examples, "CELLS_VISIBLE", 1.0 if known else 0.0)
-    (example,) = examples.table_examples(datasets.load_questions("wikisql", "train"), random.Random(0))
+    monkeypatch.setattr(training_examples, "CELLS_VISIBLE", 1.0 if known else 0.0)
+    (example,) = training_examples.table_examples(datasets.load_questions("wikisql", "train"), random.Random(0))
     cells = {1: "Köln"} if known else {}
     assert [(one.value.text, one.cells) for one in example.linked.candidates] == [("Köln", cells)]
 
 
 def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(folder: Path) -> None:
-    made = examples.ExampleSets()
-    examples.chinese_examples(made, datasets.load_questions("chase_zh", "train"))
+    made = training_examples.ExampleSets()
+    training_examples.chinese_examples(made, datasets.load_questions("chase_zh", "train"))
     assert len(made.chinese_held_out) == 1, "the first of each ten databases is held out"
     assert len(made.wide) == 3, "姓名 = 书名 is no key"
     assert any(kind == WORD for example in made.wide for kind, _ in example.symbols), "活着 is no cell that is known"
@@ -146,8 +146,8 @@ def test_chinese_questions_are_taken_where_their_joins_follow_from_the_names(fol
 
 
 def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
-    made = examples.ExampleSets()
-    examples.chinese_examples(made, datasets.load_questions("chase_zh", "train"))
+    made = training_examples.ExampleSets()
+    training_examples.chinese_examples(made, datasets.load_questions("chase_zh", "train"))
     links = made.chinese.links["图书馆"]
     template = augment.make_template("列出所有图书的书名。", parse_sql('SELECT "书名" FROM "图书"', links.names), links)
     assert template is not None
@@ -163,7 +163,7 @@ def test_a_template_asks_the_same_of_other_tables(folder: Path) -> None:
 
 
 def test_a_question_that_names_less_than_its_query_is_no_template(folder: Path) -> None:
-    links = examples.SchemaLinks(examples.SchemaIndex(datasets.load_schema("bands")))
+    links = training_examples.SchemaLinks(training_examples.SchemaIndex(datasets.load_schema("bands")))
     tree = parse_sql("SELECT title FROM song", links.names)
     assert augment.make_template("List the titles of all songs.", tree, links) is not None
     assert augment.make_template("List all songs.", tree, links) is None
@@ -174,7 +174,7 @@ def test_a_tiny_training_run_answers_its_questions(folder: Path, monkeypatch: py
     pytest.importorskip("torch")
     from quackllm.udf.text2sql.builtin_training import train
     from quackllm.workers.builtin.network.torch_network import NetworkConfig, TorchNetwork
-    from quackllm.workers.builtin.network.weights import save_weights
+    from quackllm.workers.builtin.network.weights_file import save_weights
 
     out = folder / "weights.npz"
     monkeypatch.setattr(train, "WARM_UP", 5)

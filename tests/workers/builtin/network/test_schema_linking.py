@@ -14,7 +14,7 @@ from quackllm.workers.builtin.network.schema_linking import (
 )
 from quackllm.workers.builtin.network.value_candidates import CellIndex, find_candidates, matching_cells
 from quackllm.workers.builtin.query.from_sql import parse_sql
-from quackllm.workers.builtin.query.tree import LiteralValue
+from quackllm.workers.builtin.query.query_tree import LiteralValue
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.builtin.text.tokens import BUCKETS, name_words, read_words, stem, text_features
 from quackllm.workers.database_schema import Column, Schema, Table

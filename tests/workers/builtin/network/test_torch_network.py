@@ -8,7 +8,7 @@ import pytest
 from quackllm.workers.builtin.network.beam_search import beam_search
 from quackllm.workers.builtin.network.numpy_network import Network, load_network
 from quackllm.workers.builtin.network.schema_linking import SchemaLinks, link
-from quackllm.workers.builtin.network.weights import load_weights
+from quackllm.workers.builtin.network.weights_file import load_weights
 from quackllm.workers.builtin.query.from_sql import parse_sql
 from quackllm.workers.builtin.query.grammar import is_keyword
 from quackllm.workers.builtin.query.linearize import Linearizer
@@ -17,9 +17,16 @@ from quackllm.workers.builtin.text.tokens import BUCKETS
 
 torch = pytest.importorskip("torch")
 
-from quackllm.workers.builtin.network.batching import MAX_COLUMNS, Batch, ParserExample, batches, collate, drop_columns  # noqa: E402
 from quackllm.workers.builtin.network.torch_network import NetworkConfig, TorchNetwork  # noqa: E402
-from quackllm.workers.builtin.network.weights import average_weights, save_weights  # noqa: E402
+from quackllm.workers.builtin.network.training_batches import (  # noqa: E402
+    MAX_COLUMNS,
+    Batch,
+    ParserExample,
+    batches,
+    collate,
+    drop_columns,
+)
+from quackllm.workers.builtin.network.weights_file import average_weights, save_weights  # noqa: E402
 
 pytest_plugins = ["support.builtin_shop"]
 

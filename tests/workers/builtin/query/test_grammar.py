@@ -21,7 +21,7 @@ from quackllm.workers.builtin.query.grammar import (
     push,
 )
 from quackllm.workers.builtin.query.linearize import Linearizer, NotExpressibleError, parse_symbols
-from quackllm.workers.builtin.query.tree import LiteralValue, Query, Term
+from quackllm.workers.builtin.query.query_tree import LiteralValue, Query, Term
 from quackllm.workers.builtin.text.tokens import read_words
 
 pytest_plugins = ["support.builtin_shop"]

@@ -6,8 +6,8 @@ from quackllm.workers.binder import Binder
 from quackllm.workers.builtin.query.degenerate import is_degenerate
 from quackllm.workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
 from quackllm.workers.builtin.query.implied_tables import drop_implied_tables
+from quackllm.workers.builtin.query.query_tree import LiteralValue, Predicate, Query, Term
 from quackllm.workers.builtin.query.to_sql import NotWritableError, format_sql, quoted
-from quackllm.workers.builtin.query.tree import LiteralValue, Predicate, Query, Term
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex, join_tree
 from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 

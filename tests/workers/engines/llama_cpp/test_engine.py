@@ -103,7 +103,7 @@ def test_the_same_tokens_are_read_as_by_transformers(
     tiny_llama: Path, tiny_gguf: Path, tmp_path: Path, turns: tuple[Message, ...], template: bool, run: Run
 ) -> None:
     import transformers
-    from quackllm.workers.training.export import export
+    from quackllm.workers.training.export_model import export
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llama)
     path = tiny_gguf
@@ -118,7 +118,7 @@ def test_the_same_tokens_are_read_as_by_transformers(
 
 
 def test_a_template_that_refuses(tiny_llama: Path, tmp_path: Path, answers: Run) -> None:
-    from quackllm.workers.training.export import export
+    from quackllm.workers.training.export_model import export
 
     strict = shutil.copytree(tiny_llama, tmp_path / "strict")
     (strict / "chat_template.jinja").write_text("{{ raise_exception('no chat, ' + eos_token) }}")

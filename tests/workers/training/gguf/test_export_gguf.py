@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quackllm.workers.atomic_files import draft_path
-from quackllm.workers.engines.llama_cpp.server import QUIET_SETTINGS, LlamaServer
+from quackllm.workers.engines.llama_cpp.server_process import QUIET_SETTINGS, LlamaServer
 from quackllm.workers.errors import ExportError, MissingExtraError, TrainingError
-from quackllm.workers.training.export import export
+from quackllm.workers.training.export_model import export
 from quackllm.workers.training.gguf.quantization import MIXES, ModelShape, tensor_type
 
 from support.tiny_models import TALKS, WIDTH, new_tokenizer
@@ -230,7 +230,7 @@ def test_a_process_killed_while_it_writes_leaves_nothing_that_looks_whole(tiny_l
     target = tmp_path / "out" / "model.gguf"
     program = (
         "import os, signal, sys\n"
-        "from quackllm.workers.training.export import export\n"
+        "from quackllm.workers.training.export_model import export\n"
         "export(*sys.argv[1:], progress=lambda done, all: done > all / 2 and os.kill(os.getpid(), signal.SIGKILL))\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tiny_llama), str(target)], env={**os.environ})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from quackllm.workers.training.export import export
+from quackllm.workers.training.export_model import export
 
 from support.tiny_models import TEMPLATE, new_tokenizer
 

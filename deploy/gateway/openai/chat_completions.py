@@ -7,8 +7,8 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import Response as HttpResponse
 
 from ..admission import Admitted
+from ..error_replies import OPENAI_ERRORS
 from ..error_styles import GatewayRoute
-from ..errors import OPENAI_ERRORS
 from .completion import CompletionReply, store_mode
 from .requests import ChatBody, CompletionBody, SamplingFields
 from .responses import ReplyFormatter

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from quackllm.workers.errors import ExportError
-from quackllm.workers.training.export import export
+from quackllm.workers.training.export_model import export
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

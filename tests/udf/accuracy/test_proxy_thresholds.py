@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from quackllm.udf.accuracy.calibration import Calibration, Decision, Proposal
 from quackllm.udf.accuracy.guarantee import Guarantee
 from quackllm.udf.accuracy.proxy import train_proxy
+from quackllm.udf.accuracy.proxy_thresholds import Calibration, Decision, Proposal
 from quackllm.workers.errors import RequestError
 
 ROWS, KNOWN, TRIALS = 1500, 60, 40

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..atomic_files import atomic_write, remove
-from ..engines.llama_cpp.server import EXTRA
+from ..engines.llama_cpp.server_process import EXTRA
 from ..errors import ExportError, MissingExtraError, did_you_mean
 from .run_folder import require_finished
 

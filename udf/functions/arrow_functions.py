@@ -13,7 +13,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ...workers.errors import QuackLLMError, RequestError
 from ...workers.messages import Message, Request, Response
-from ..ai.tokens import count_tokens
+from ..ai.estimate_tokens import count_tokens
 from ..raw_sql import execute_raw
 from ..session.session import Session, session_by_number
 from . import aggregates, introspection, rankings, stated_calls, text2sql, typed

@@ -13,7 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from .builtin_functions import builtin_functions
 from .modes import MODEL_FUNCTIONS
 from .row_query import executed_statement, flat, row_query, tokenize
-from .tree import Node, is_function, is_recursive, parse_tree, selects, walk
+from .statement_tree import Node, is_function, is_recursive, parse_tree, selects, walk
 
 OUR_PREFIXES = ("llm_", "quackllm_")
 

@@ -19,9 +19,9 @@ from ...udf.text2sql.confidence.score import save_calibration
 from ...udf.text2sql.evaluation.client import Text2SqlClient
 from ...udf.text2sql.evaluation.databases import QuestionDatabases
 from ...udf.text2sql.evaluation.datasets import DATA_VARIABLE, list_suites, using_sample
+from ...udf.text2sql.evaluation.evaluator import evaluate_suite
 from ...udf.text2sql.evaluation.gold import GoldAnswers
 from ...udf.text2sql.evaluation.report import Comparison, Report, comparisons
-from ...udf.text2sql.evaluation.runner import evaluate_suite
 from ...udf.text2sql.evaluation.suites import Suite, Turns, load_suite
 from ...workers import connect_fleet
 from ...workers.atomic_files import atomic_write_text
@@ -29,7 +29,7 @@ from ...workers.errors import SetupError
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, find_model
 from ..terminal_output import pluralize, print_line, show_json, stderr, stdout
 from .fields import answer_fields, report_fields
-from .page import render_page
+from .report_page import render_page
 from .tables import accuracy_table, confidence_table, cost_table, outcome_table
 
 # A shell's exit code for a command that Ctrl-C ended.

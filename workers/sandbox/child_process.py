@@ -18,7 +18,7 @@ from threading import TIMEOUT_MAX, Condition, Thread
 from time import monotonic
 from typing import IO, Any
 
-from .frames import MAX_RESULT_BYTES, read_frame, write_frame
+from .pickle_frames import MAX_RESULT_BYTES, read_frame, write_frame
 
 try:
     import resource

@@ -14,7 +14,7 @@ from ....workers.errors import QuackLLMError
 from ....workers.messages import Request, Response
 from ....workers.serving.retry import CHARACTERS_PER_TOKEN
 from ..admission import RequestContext, Spending
-from ..errors import GatewayError, as_gateway_error, raise_for_failure, timeout_error
+from ..error_replies import GatewayError, as_gateway_error, raise_for_failure, timeout_error
 from .responses import ReplyFormatter, error_event
 
 

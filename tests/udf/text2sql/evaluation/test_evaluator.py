@@ -12,8 +12,7 @@ import pytest
 from quackllm.udf.text2sql.evaluation import datasets
 from quackllm.udf.text2sql.evaluation.databases import QuestionDatabases
 from quackllm.udf.text2sql.evaluation.datasets import Question
-from quackllm.udf.text2sql.evaluation.gold import GoldAnswers
-from quackllm.udf.text2sql.evaluation.runner import (
+from quackllm.udf.text2sql.evaluation.evaluator import (
     DECLINED,
     RIGHT,
     UNBOUND,
@@ -27,6 +26,7 @@ from quackllm.udf.text2sql.evaluation.runner import (
     reads_several_tables,
     same_rows,
 )
+from quackllm.udf.text2sql.evaluation.gold import GoldAnswers
 from quackllm.udf.text2sql.evaluation.scoring import FAILED, GUARDED, UNPARSED, ModelAnswer
 from quackllm.workers.errors import SetupError
 

@@ -4,7 +4,7 @@ import json
 import re
 from html.parser import HTMLParser
 
-from quackllm.deploy.evaluation.page import render_page
+from quackllm.deploy.evaluation.report_page import render_page
 from quackllm.udf.text2sql.evaluation.datasets import Question
 from quackllm.udf.text2sql.evaluation.question_rows import SkippedRow
 from quackllm.udf.text2sql.evaluation.report import Report, comparisons

@@ -17,7 +17,7 @@ from ....workers.errors import QuackLLMError
 from ....workers.mschema import format_mschema
 from ..admission import RequestContext
 from ..databases.registry import Databases
-from ..errors import GatewayError
+from ..error_replies import GatewayError
 from .tools import DatabaseTools
 
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)

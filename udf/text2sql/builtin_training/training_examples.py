@@ -12,14 +12,14 @@ from itertools import groupby
 import sqlglot
 from sqlglot import expressions as exp
 
-from ....workers.builtin.network.batching import ParserExample
 from ....workers.builtin.network.schema_linking import PreviousTurn, SchemaLinks, link
+from ....workers.builtin.network.training_batches import ParserExample
 from ....workers.builtin.query.from_sql import UnsupportedSqlError, parse_sql
 from ....workers.builtin.query.grammar import is_valid, keyword
 from ....workers.builtin.query.implied_tables import drop_implied_tables
 from ....workers.builtin.query.linearize import Linearizer, NotExpressibleError
+from ....workers.builtin.query.query_tree import LiteralValue, Query
 from ....workers.builtin.query.to_sql import NotWritableError, format_sql
-from ....workers.builtin.query.tree import LiteralValue, Query
 from ....workers.builtin.schema.schema_index import SchemaIndex
 from ....workers.database_schema import Column, Schema, Table
 from ..evaluation.datasets import Question, load_schema
