@@ -99,7 +99,8 @@ class ChildProcess:
             except (EOFError, OSError) as error:
                 self.end()
                 message = f"the process that checks generated SQL did not start (exit {self._process.returncode})"
-                raise SetupError(message, hint=f"type: {sys.executable} -c 'import {__package__}.child_process'") from error
+                hint = f"type: {sys.executable} -c 'import {__package__}.child_process'"
+                raise SetupError(message, hint=hint) from error
         self.ready = True
 
     def _exchange(self, value: Any) -> tuple[str, Any]:
