@@ -142,7 +142,7 @@ def _holds(sql_type: Any, number: Decimal) -> bool:
         low, high = (0, 1 << bits) if type_id.startswith("u") else (-1 << bits - 1, 1 << bits - 1)
         return low <= number < high and _decimal_places(number) <= 0
     if type_id == "decimal":
-        return _decimal_places(number) <= dict(sql_type.children)["scale"]
+        return _decimal_places(number) <= int(dict(sql_type.children)["scale"])
     return number.copy_abs() <= (LARGEST_FLOAT if type_id == "float" else LARGEST_DOUBLE)
 
 
