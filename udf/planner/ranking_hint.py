@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from .tree import Node, is_function, modifier, selects, walk, without_locations
+from .statement_tree import Node, is_function, modifier, selects, walk, without_locations
 
 TOP_HINT = "every row is scored; ai_top(list(input), k, criteria) finds the best k in fewer calls"
 
