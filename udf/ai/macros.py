@@ -140,11 +140,16 @@ SCALAR |= {
     "ai_embed": f"(text, {ENCODER}) AS {_vector('text')}",
     "ai_similarity": f"(text, other, {ENCODER}) AS {_similarity('text', 'other')}",
 }
+NEAR_COLUMN = (
+    "CASE WHEN alias(content)[1] = chr(39) THEN error('the column of ai_near is a text; type it without quotes: "
+    "FROM ai_near(''review'', body, ''soup'')') ELSE true END"
+)
+"""Raises for `ai_near('review', 'body', …)`, which would compare rows with the word body: a text is its own alias."""
 EACH = _pair("each", "input, fields", "input", "fields", None, more={"quotes": "false"})
 TABLE = {
     "ai_each": EACH["ai_each"].replace(" AS ", " AS TABLE SELECT unnest(", 1) + ", max_depth := 2)",
     "ai_near": f"(source, content, query, k := 10, {ENCODER}) AS TABLE "
-    f"SELECT *, {_similarity('content', 'query')} AS similarity FROM query_table(source) "
+    f"SELECT *, {_similarity('content', 'query')} AS similarity FROM query_table(source) WHERE {NEAR_COLUMN} "
     "ORDER BY similarity DESC NULLS LAST LIMIT k",
 }
 AI_FUNCTIONS = frozenset({*SCALAR, *TABLE})

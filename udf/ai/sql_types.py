@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import os
+import re
+import sys
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import duckdb
@@ -20,7 +22,10 @@ INTEGER_TYPES = {
     **{"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64, "hugeint": 128},
     **{"utinyint": 8, "usmallint": 16, "uinteger": 32, "ubigint": 64, "uhugeint": 128},
 }
+NESTED = frozenset({"list", "array", "struct", "map"})
 FRACTIONS = frozenset({"float", "double", "decimal"})
+FLOAT_LIKE = re.compile(r"[+-]?[0-9.]+[eE][+-]?[0-9]+")
+LARGEST_FLOAT, LARGEST_DOUBLE = 3.4028234663852886e38, sys.float_info.max
 
 
 def check_structure(structure: Any, name: str) -> Structure:
@@ -49,11 +54,12 @@ def check_structure(structure: Any, name: str) -> Structure:
 
 def _sql_type(text: str, name: str) -> Any:
     try:
+        _check_readable(text)
         return _parse_type(text)
     except duckdb.Error as error:
         message = str(error).partition("\n")[0]
         raise RequestError(
-            f"the type of {name} is {text!r}, which DuckDB does not know: {message}",
+            f"the type of {name} is {text!r}, which an answer cannot have: {message}",
             hint="type a SQL type: 'VARCHAR', 'INTEGER', 'DOUBLE', 'BOOLEAN', 'DATE', 'VARCHAR[]', …",
         ) from None
 
@@ -61,6 +67,14 @@ def _sql_type(text: str, name: str) -> Any:
 @functools.lru_cache(maxsize=1024)
 def _parse_type(text: str) -> Any:
     return _database(os.getpid()).type(text)
+
+
+@functools.lru_cache(maxsize=1024)
+def _check_readable(text: str) -> None:
+    """Let DuckDB make a value of the type from JSON: it does not know every type, and can make BIT from a text only."""
+    _parse_type(text)
+    with _database(os.getpid()).cursor() as cursor:
+        cursor.execute(f"SELECT json_transform('[null]', {quote_literal(json.dumps([text], ensure_ascii=False))})")
 
 
 @functools.cache
@@ -77,27 +91,66 @@ def fits(structure: Structure, value: Any) -> bool:
         return isinstance(value, list) and all(fits(structure[0], item) for item in value)
     if isinstance(structure, dict):
         return isinstance(value, dict) and all(fits(inner, value.get(key)) for key, inner in structure.items())
-    type_id = _parse_type(structure).id
-    if isinstance(value, bool):
-        return type_id in ("boolean", "varchar")
-    if isinstance(value, float) and (not math.isfinite(value) or (type_id in INTEGER_TYPES and not value.is_integer())):
+    sql_type = _parse_type(structure)
+    if not _is_exact(sql_type, value):
         return False
-    if isinstance(value, int | float) and type_id == "boolean":
-        return False
-    if (
-        isinstance(value, int) and type_id in INTEGER_TYPES
-    ):  # Most numbers are: DuckDB would take a thousand times as long.
-        low, bits = (
-            (0, INTEGER_TYPES[type_id])
-            if type_id.startswith("u")
-            else (-1 << INTEGER_TYPES[type_id] - 1, INTEGER_TYPES[type_id] - 1)
-        )
-        return low <= value < 1 << bits
-    if isinstance(value, float) and type_id == "double":
+    # What most values are; DuckDB would take a thousand times as long.
+    is_whole = isinstance(value, int) and sql_type.id in INTEGER_TYPES
+    if is_whole or (isinstance(value, float) and sql_type.id == "double"):
         return True
-    if isinstance(value, str) and type_id == "varchar":
+    if isinstance(value, str) and sql_type.id == "varchar":
         return True
     return _casts(structure, json.dumps(value, ensure_ascii=False))
+
+
+def _is_exact(sql_type: Any, value: Any) -> bool:
+    """Whether no number in a value is one that DuckDB would round, or cast to infinity or to a BOOLEAN."""
+    type_id = sql_type.id
+    inner = dict(sql_type.children) if type_id in NESTED else {}
+    if isinstance(value, list):
+        return type_id not in ("list", "array") or all(_is_exact(inner["child"], item) for item in value)
+    if isinstance(value, dict):
+        types = dict.fromkeys(value, inner["value"]) if type_id == "map" else inner
+        return all(_is_exact(types[name], item) for name, item in value.items() if name in types)
+    if isinstance(value, bool):
+        return type_id in ("boolean", "varchar")
+    if type_id == "boolean":
+        return not isinstance(value, int | float)
+    if type_id in INTEGER_TYPES or type_id in FRACTIONS:
+        number = _number(value)
+        return number is None or _holds(sql_type, number)
+    return True
+
+
+def _number(value: Any) -> Decimal | None:
+    text = str(value).strip()
+    try:
+        return Decimal(text)
+    except (
+        InvalidOperation
+    ):  # No number; or one whose exponent is out of Decimal's range, which is infinite as a float.
+        return Decimal("Infinity") if FLOAT_LIKE.fullmatch(text) else None
+
+
+def _holds(sql_type: Any, number: Decimal) -> bool:
+    """Whether a type of numbers has this one: a whole number in its range, a decimal with no more places, no NaN."""
+    type_id = sql_type.id
+    if not number.is_finite():
+        return False
+    if type_id in INTEGER_TYPES:
+        bits = INTEGER_TYPES[type_id]
+        low, high = (0, 1 << bits) if type_id.startswith("u") else (-1 << bits - 1, 1 << bits - 1)
+        return low <= number < high and _decimal_places(number) <= 0
+    if type_id == "decimal":
+        return _decimal_places(number) <= int(dict(sql_type.children)["scale"])
+    return number.copy_abs() <= (LARGEST_FLOAT if type_id == "float" else LARGEST_DOUBLE)
+
+
+def _decimal_places(number: Decimal) -> int:
+    """Return how many places behind the point a finite number needs; Decimal's own arithmetic would round it."""
+    _, digits, exponent = number.as_tuple()
+    written = "".join(map(str, digits))
+    return 0 if not number else len(written.rstrip("0")) - len(written) - int(exponent)
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -105,7 +158,9 @@ def _casts(structure: str, value: str) -> bool:
     written = json.dumps([structure], ensure_ascii=False).replace("'", "''")
     with _database(os.getpid()).cursor() as cursor:
         try:
-            cursor.execute(f"SELECT json_transform_strict($1::VARCHAR, '{written}')", [f"[{value}]"]).fetchall()
+            cursor.execute(
+                f"SELECT json_transform_strict($1::VARCHAR, '{written}')::VARCHAR", [f"[{value}]"]
+            ).fetchall()
         except duckdb.Error:
             return False
     return True

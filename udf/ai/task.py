@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from .inputs import Input
 from .probabilities import weighed
 from .prompts import INSTRUCTIONS, NO, QUOTES, REPEAT, SENTIMENTS, TASKS, YES, is_chinese
 from .ranking import Ranking
-from .shapes import Answer, FreeText, OneLabel, OneValue, Record, Records, Score, Shape, SomeLabels, YesOrNo
+from .shapes import Answer, FreeText, OneLabel, OneValue, Record, Records, Score, Shape, SomeLabels, YesOrNo, number_in
 from .sql_types import EXAMPLE, check_structure
 
 WITHOUT_QUESTION = frozenset({"complete", "fix_grammar", "sentiment"})
@@ -131,13 +132,23 @@ def read_task(function: str, question: str | None, details: str | None, digits: 
     if given.get("instructions"):
         parts.append(INSTRUCTIONS.text(chinese).format(instructions=given["instructions"]))
     called, text = f"ai_{function.removesuffix('_answers')}", "\n".join(filter(None, parts))
-    return Task(called, text, shape, _examples(given, shape), chinese, int(given.get("draw") or 0))
+    return Task(
+        called,
+        text,
+        shape,
+        _examples(given, shape),
+        chinese,
+        check_whole_number(given.get("draw") or 0, "draw", "draw := 1"),
+    )
 
 
 def _instruction(argument: Any, shape: Shape, given: dict[str, Any]) -> str:
     """Return the user's question as the prompt shows it."""
     if isinstance(argument, dict) and isinstance(shape, OneLabel | SomeLabels):
-        return "\n".join(f"{_line(label)}: {meaning}" for label, meaning in argument.items())
+        meanings = argument.items()
+        return "\n".join(
+            f"{_line(label)}: {_shown(meaning)}" if meaning else _line(label) for label, meaning in meanings
+        )
     if isinstance(shape, OneLabel | SomeLabels):
         return "\n".join(_line(label) for label in shape.labels)
     if isinstance(argument, dict):
@@ -150,9 +161,33 @@ def _line(value: Any) -> str:
     return value if isinstance(value, str) and "\n" not in value else json.dumps(value, ensure_ascii=False)
 
 
-def _yes_or_no(argument: Any, given: dict[str, Any], chinese: bool) -> Shape:
+def _check_text(argument: Any, what: str, example: str) -> None:
+    """Raise if a question is no text.
+
+    Args:
+        argument: the question.
+        what: it is, for the error.
+        example: a call that has one.
+    """
     if not isinstance(argument, str) or not argument.strip():
-        raise RequestError("there is no question", hint="type ai_filter(body, 'complains about food')")
+        raise RequestError(f"there is no {what}", hint=f"type {example}")
+
+
+def check_whole_number(value: Any, name: str, example: str) -> int:
+    """Return the value of an argument that is a whole number; raise RequestError if it is none.
+
+    Args:
+        value: what the user wrote.
+        name: the argument's.
+        example: what to type.
+    """
+    if type(value) is not int:
+        raise RequestError(f"{name} is {'NULL' if value is None else value}", hint=f"type a whole number: {example}")
+    return value
+
+
+def _yes_or_no(argument: Any, given: dict[str, Any], chinese: bool) -> Shape:
+    _check_text(argument, "question", "ai_filter(body, 'complains about food')")
     return YesOrNo((YES[2], NO[2]) if chinese else (YES[0], NO[0]))
 
 
@@ -188,22 +223,36 @@ def _record(argument: Any, given: dict[str, Any], _: bool) -> Record:
 
 
 def _score(argument: Any, given: dict[str, Any], _: bool) -> Score:
-    if not isinstance(argument, str) or not argument.strip():
-        raise RequestError("there is no criterion", hint="type ai_score(body, 'how angry the writer is')")
+    _check_text(argument, "criterion", "ai_score(body, 'how angry the writer is')")
     low, high = given.get("low"), given.get("high")
-    if not (isinstance(low, int | float) and isinstance(high, int | float) and low < high):
+    if not (isinstance(low, int | float) and isinstance(high, int | float) and -math.inf < low < high < math.inf):
         raise RequestError(f"no score fits between {low} and {high}", hint="type low := 0, high := 10")
     return Score(float(low), float(high), bool(given.get(DIGITS)))
 
 
 def _ranking(argument: Any, given: dict[str, Any], _: bool) -> Ranking:
-    if not isinstance(argument, str) or not argument.strip():
-        raise RequestError("there is no criterion", hint="type ai_top(list(body), 3, 'how angry the writer is')")
+    _check_text(argument, "criterion", "ai_top(list(body), 3, 'how angry the writer is')")
     return Ranking(int(given[COUNT]))
 
 
 def _one_value(argument: Any, _: dict[str, Any], __: bool) -> OneValue:
     return OneValue(check_structure(argument, "the answer"))
+
+
+def _translation(argument: Any, *_: Any) -> FreeText:
+    _check_text(argument, "language", "ai_translate(body, 'French')")
+    return FreeText()
+
+
+def _masked_text(argument: Any, *_: Any) -> FreeText:
+    for kind in argument if isinstance(argument, list) and argument else [argument]:
+        _check_text(kind, "kind of text to mask", "ai_mask(body, ['names', 'phone numbers'])")
+    return FreeText()
+
+
+def _aggregate(argument: Any, *_: Any) -> FreeText:
+    _check_text(argument, "instruction", "ai_agg(body, 'What do people complain about?')")
+    return FreeText()
 
 
 SHAPES: dict[str, Callable[[Any, dict[str, Any], bool], Shape]] = {
@@ -218,7 +267,10 @@ SHAPES: dict[str, Callable[[Any, dict[str, Any], bool], Shape]] = {
     "extract": _record,
     "each": lambda *given: Records(_record(*given)),
     "value": _one_value,
-    **dict.fromkeys(("complete", "translate", "mask", "fix_grammar", "agg", "agg_answers"), lambda *_: FreeText()),
+    "translate": _translation,
+    "mask": _masked_text,
+    **dict.fromkeys(("agg", "agg_answers"), _aggregate),
+    **dict.fromkeys(("complete", "fix_grammar"), lambda *_: FreeText()),
 }
 """The shape of each function's answer."""
 PROMPT_ALIASES = {"choose": "classify", "sentiment": "classify"}
@@ -227,18 +279,25 @@ PROMPT_ALIASES = {"choose": "classify", "sentiment": "classify"}
 
 def _examples(given: dict[str, Any], shape: Shape) -> tuple[tuple[str, str], ...]:
     examples = given.get("examples") or []
+    hint = "type examples := [{'input': 'the soup was cold', 'output': 'complaint'}]"
     if not isinstance(examples, list) or not all(
         isinstance(one, dict) and one.keys() == {"input", "output"} for one in examples
     ):
-        raise RequestError(
-            "these are not examples", hint="type examples := [{'input': 'the soup was cold', 'output': 'complaint'}]"
-        )
-    return tuple((_shown(one["input"]), _shown_output(one["output"], shape)) for one in examples)
+        raise RequestError("these are not examples", hint=hint)
+    shown = [(_shown(one["input"]), _example_answer(one["output"], shape)) for one in examples]
+    for _, output in shown:
+        if (shape.choices or isinstance(shape, Score)) and (wrong := shape.read(output, ())).value is None:
+            raise RequestError(f"the output of an example cannot be an answer: {wrong.problem}", hint=hint)
+    return tuple(shown)
 
 
-def _shown_output(value: Any, shape: Shape) -> str:
-    is_digit = isinstance(shape, Score) and shape.digits and isinstance(value, int | float)
-    return str(shape.digit(value)) if is_digit and isinstance(shape, Score) else _shown(value)
+def _example_answer(value: Any, shape: Shape) -> str:
+    """Return an example's output as the model would write it."""
+    if isinstance(shape, YesOrNo) and isinstance(value, bool):
+        return shape.accepted_words[0 if value else 1]
+    if isinstance(shape, Score) and shape.digits and (score := number_in(str(value))) is not None:
+        return str(shape.digit(score))
+    return _shown(value)
 
 
 def _shown(value: Any) -> str:

@@ -45,6 +45,7 @@ class CallStep:
         estimate: its model and numbers.
         selectivity: the part of the cached answers that are yes; None where no answer is cached, or it is no condition.
         guarantee: the fields of what is stated about the accuracy of its answers; empty where nothing is.
+        hint: what to type to make fewer calls; None where nothing is known.
     """
 
     step: int
@@ -53,6 +54,7 @@ class CallStep:
     estimate: ModelEstimate
     selectivity: float | None
     guarantee: Mapping[str, float | None]
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ..ai import aggregation_tree
 from ..ai.constraints import Constraint
 from ..ai.inputs import Input
 from ..ai.shapes import Answer
-from ..ai.task import Task, read_task, result_json
+from ..ai.task import Task, check_whole_number, read_task, result_json
 from ..session.session import Session
 from .arrow import sql_type_name
 from .distinct import Column, answer_distinct
@@ -125,6 +125,7 @@ def _aggregate(
     first, later = read_task("agg", question, details), read_task("agg_answers", question, details)
     if first is None or later is None or not texts:
         return None
+    tokens = check_whole_number(tokens, "part_tokens", "part_tokens := 4000")
     return Aggregate(name, texts, first, later, max(1, tokens) * aggregation_tree.BYTES_PER_TOKEN)
 
 

@@ -37,7 +37,7 @@ ESTIMATE_SQL = (
 EXPLAIN_SQL = (
     "STRUCT(step BIGINT, function VARCHAR, call VARCHAR, model VARCHAR, calls BIGINT, known BIGINT, to_ask BIGINT, "
     "selectivity DOUBLE, input_tokens BIGINT, output_tokens BIGINT, money DOUBLE, at_most BOOLEAN, accuracy DOUBLE, "
-    "recall DOUBLE, precision DOUBLE, confidence DOUBLE)[]"
+    "recall DOUBLE, precision DOUBLE, confidence DOUBLE, hint VARCHAR)[]"
 )
 NUMBER, TEXT = pa.int64(), pa.string()
 STATED = ("accuracy", "recall", "precision", "confidence")
@@ -69,7 +69,7 @@ STEP = pa.struct(
     {
         **{"step": NUMBER, "function": TEXT, "call": TEXT, "model": TEXT, "calls": NUMBER, "known": NUMBER},
         **{"to_ask": NUMBER, "selectivity": pa.float64(), "input_tokens": NUMBER, "output_tokens": NUMBER},
-        **{"money": pa.float64(), "at_most": pa.bool_(), **dict.fromkeys(STATED, pa.float64())},
+        **{"money": pa.float64(), "at_most": pa.bool_(), **dict.fromkeys(STATED, pa.float64()), "hint": TEXT},
     }
 )
 
@@ -148,7 +148,7 @@ def explain(session: Session, statements: pa.ChunkedArray) -> pa.Array:
         {
             **asdict(found.estimate),
             **{"step": found.step, "function": found.function, "call": found.expression},
-            "selectivity": found.selectivity,
+            **{"selectivity": found.selectivity, "hint": found.hint},
             **{name: found.guarantee.get(name) for name in STATED},
         }
         for found in session.explanations[sql]

@@ -15,7 +15,7 @@ from ..ai.inputs import Input
 from ..ai.parse_answers import loads
 from ..ai.ranking import Items, Plan, Selection, best, shuffled
 from ..ai.shapes import Answer
-from ..ai.task import read_task, result_json
+from ..ai.task import check_whole_number, read_task, result_json
 from ..session.session import Session
 from .aggregates import input_lists
 from .distinct import Column
@@ -126,7 +126,7 @@ def _selecting(
 ) -> Selecting | None:
     if elements is None or count is None or question is None:
         return None
-    if count < 1:
+    if check_whole_number(count, "k", "ai_top(list, 3, …)") < 1:
         raise RequestError(
             f"the best {count} elements cannot be chosen", hint="type a number from 1: ai_top(list, 3, …)"
         )
@@ -134,6 +134,7 @@ def _selecting(
     places = [place for place, element in enumerate(elements, 1) if element is not None]
     texts = [element.text for element in elements if element is not None]
     most = MAX_TOKENS * BYTES_PER_TOKEN // max(map(size, texts), default=1)
+    per_call = check_whole_number(per_call, "per_call", "per_call := 10")
     plan = Plan.of(len(texts), min(per_call, max(2, most)))
     row = Selecting(name, question, details, texts, places, best(shuffled(texts), count, plan))
     row.advance(None)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...workers.messages import Failure, Request, Response
 from ...workers.options import Options
@@ -97,7 +98,9 @@ def answer(
     arguments = list(zip(*(column.to_pylist() for column in (functions, questions, details, names)), strict=True))
     rows = [
         builder.row(function, question, more, name, value)
-        for (function, question, more, name), value in zip(arguments, inputs(given), strict=True)
+        for (function, question, more, name), value in zip(
+            arguments, inputs(_whole_pairs(functions, given)), strict=True
+        )
     ]
     calls = stated_calls(session, arguments, rows, mode)
     answers = answer_rows(session, builder, names, rows, mode, calls)
@@ -133,6 +136,14 @@ def answer_rows(
     repeats = [_repeat(*one) for one in zip(rows, firsts, first, strict=True)]
     second = _responses(session, names, repeats, mode) if any(repeats) else [None] * len(rows)
     return [_read(*one) for one in zip(rows, firsts, first, repeats, second, strict=True)]
+
+
+def _whole_pairs(functions: Column, given: Column) -> Column:
+    """Return the inputs; a pair of which a side is NULL is NULL."""
+    if not functions or functions[0].as_py() != "match":
+        return given
+    both = pc.and_(*(pc.is_valid(pc.struct_field(given, side)) for side in ("left", "right")))
+    return pc.if_else(both, given, None)
 
 
 def inputs(column: Column) -> list[Input | None]:

@@ -135,6 +135,7 @@ def read_statement(connection: duckdb.DuckDBPyConnection, session: Session, sql:
 
     Raises:
         RequestError: nothing in it calls a model, or it cannot be run ahead; the message says why.
+        duckdb.ParserException: it is no SQL.
     """
     try:
         reading = parse_statement(connection, sql, session.deployed, rows_only=False)
@@ -142,9 +143,9 @@ def read_statement(connection: duckdb.DuckDBPyConnection, session: Session, sql:
     except (UnplannedError, RecursionError) as error:
         reading, reason = None, str(error)
     if reading is None or reason:
-        raise RequestError(
-            f"the statement cannot be estimated: {reason}", hint="write FROM llm_estimate('SELECT chat(…) FROM …')"
-        )
+        connection.extract_statements(sql)  # DuckDB says what is wrong with a text that is no SQL.
+        hint = "write FROM ai_explain('SELECT ai_filter(…) …') or FROM llm_estimate('SELECT chat(…) FROM …')"
+        raise RequestError(f"the statement cannot be estimated: {reason}", hint=hint)
     return reading
 
 

@@ -27,6 +27,7 @@ from .estimate import (
     run_without_calls,
     texts_given_to,
 )
+from .ranking_hint import ranking_hint
 from .relax import relax_predicates
 from .statement_tree import Node, is_faithful, parse_tree, tree_sql
 
@@ -125,7 +126,8 @@ def explain(
             name = call["function_name"].lower() if call else None
             written = _written(connection, call) if call else None
             step = steps.get(site, 1)
-            found.append(CallStep(step, name, written, estimate, estimator.selectivity, estimator.guarantee))
+            hint = ranking_hint(reading.tree, call)
+            found.append(CallStep(step, name, written, estimate, estimator.selectivity, estimator.guarantee, hint))
     return found, [request for site in explainer.sites.values() for request in site.requests]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import textwrap
 import threading
 from collections import Counter
@@ -35,8 +36,21 @@ Result = TypeVar("Result")
 POLL_SECONDS = 0.1  # How often a waiting function checks whether its statement was cancelled.
 MAX_QUESTION_SHOWN = 80
 PROGRESS_DELAY_SECONDS = 0.5  # Progress is shown only after this time.
-# DuckDB's message if the type of a typed function does not come from a constant.
-NOT_CONSTANT = 'The "structure" argument in function "json_transform" must be a constant'
+# What DuckDB says of a wrong call of one of our macros: by a pattern, what is wrong and what to type.
+MACRO_ERRORS = {
+    r'The "structure" argument in function "json_transform" must be a constant(?!.*LINE)': (
+        "the labels, fields and types of a typed function are constants",
+        "type them as they are; for labels that a query gives: ai_choose(input, labels)",
+    ),
+    r'"(ai_(?:agg|summarize)\w*)" is a Macro Function': (
+        "{} takes no DISTINCT, FILTER or ORDER BY",
+        "type ai_agg_list(list(DISTINCT body ORDER BY id) FILTER (id > 1), 'What do people complain about?')",
+    ),
+    r"argument types 'list_select\([^\[]*, INTEGER\[\]\)": (
+        "ai_top and ai_best take a list",
+        "type ai_top(list(body), 3, 'how angry the writer is')",
+    ),
+}
 
 
 class FailedRowsWarning(UserWarning):
@@ -221,12 +235,7 @@ class Statement:
             return KeyboardInterrupt()
         if self._cancelled.is_set():
             return duckdb.InterruptException("INTERRUPT Error: Interrupted!")
-        if NOT_CONSTANT in str(error) and "LINE" not in str(error):  # Inside of a macro of ours: it points nowhere.
-            return RequestError(
-                "the labels, fields and types of a typed function are constants",
-                hint="type them as they are; for labels that a query gives: ai_choose(input, labels)",
-            )
-        return self.error or error
+        return self.error or _macro_error(str(error)) or error
 
     def note_failure(self, request: Hashable, failure: Failure | None) -> None:
         """Count a failed request or question once, no matter how often its rows are evaluated."""
@@ -258,3 +267,11 @@ class Statement:
             requests = "1 request" if counts.total() == 1 else f"{counts.total()} requests"
             where = "`error` says why: of a response, of `ai_…_detail` and of `text2sql_detail`"
             warn_at_caller(f"{requests} got no complete answer: {codes}. Each row's {where}.", FailedRowsWarning)
+
+
+def _macro_error(message: str) -> RequestError | None:
+    """Return what the user did wrong where DuckDB names what a macro of ours consists of."""
+    for pattern, (problem, hint) in MACRO_ERRORS.items():
+        if found := re.search(pattern, message, re.DOTALL):
+            return RequestError(problem.format(*found.groups()), hint=hint)
+    return None

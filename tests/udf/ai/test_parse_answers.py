@@ -124,6 +124,23 @@ def test_a_score_is_inside_of_its_bounds(text: str, score: float | None) -> None
         ({"a": "DATE"}, {"a": "soon"}, False),
         ({"a": "DATE"}, [], False),
         ("DATE", None, True),
+        # Nothing is rounded, at any depth, and nothing becomes infinite.
+        ("DECIMAL(3, 1)", 1.25, False),
+        ("DECIMAL(3, 1)", "1.25", False),
+        ("DECIMAL(3, 1)", 1.20, True),
+        ("DECIMAL(38, 2)", "123456789012345678901234567890.12", True),
+        ("DECIMAL(38, 2)", "123456789012345678901234567890.123", False),
+        ("DECIMAL(3, 1)", "1e-999999999", False),
+        ("INTEGER[]", [1, 2.5], False),
+        ("INTEGER[2]", [1, 2], True),
+        ("STRUCT(a INTEGER)", {"a": 1.5}, False),
+        ("MAP(VARCHAR, INTEGER)", {"a": 1.5}, False),
+        ("DOUBLE", "1e400", False),
+        ("DOUBLE", "1e99999999999999999999", False),
+        ("DOUBLE", "nan", False),
+        ("FLOAT", 1e300, False),
+        ("FLOAT", 0.1, True),
+        ("TIMESTAMPTZ", "2026-11-29T10:00:00Z", True),
     ],
 )
 def test_a_value_fits_its_type_or_not(structure: Any, value: Any, expected: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import duckdb
 import pytest
 from quackllm.workers.errors import UnknownModelError
 
@@ -125,6 +126,15 @@ def test_five_hundred_labels(connection: quackllm.Connection, service: StandIn) 
         ("ai_value('x', '')", "the type of the answer is ''", "type a SQL type"),
         ("ai_value('x', ['INTEGER', 'DATE'])", "the type of the answer cannot be read", "type fields like"),
         ("ai_classify('x', labels) FROM (SELECT ['a'] AS labels)", "are constants", "ai_choose(input, labels)"),
+        ("ai_value('x', 'BIT')", "the type of the answer is 'BIT'", "type a SQL type"),
+        ("ai_extract('x', {'a': 'STRUCT(b VARIANT)'})", "the type of a is", "type a SQL type"),
+        (
+            "ai_agg(DISTINCT body, 'In a word?') FROM review",
+            "ai_agg takes no DISTINCT",
+            "type ai_agg_list(list(DISTINCT",
+        ),
+        ("ai_summarize(body) FILTER (true) FROM review", "ai_summarize takes no DISTINCT", "type ai_agg_list"),
+        ("ai_best(body, 'praise') FROM review", "take a list", "type ai_top(list(body)"),
     ],
 )
 def test_a_wrong_type_or_label_list_is_an_error_at_bind(
@@ -137,10 +147,52 @@ def test_a_wrong_type_or_label_list_is_an_error_at_bind(
     assert service.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("call", "message", "hint"),
+    [
+        ("ai_extract('x', {'a': 'DATE'}, draw := 'again')", "draw is again", "draw := 1"),
+        ("ai_filter('x', 'y', draw := 1.5)", "draw is 1.5", "draw := 1"),
+        ("ai_filter('x', 'y', examples := [{'input': 'y', 'output': NULL}])", "neither yes nor no", "examples := "),
+        ("ai_classify('x', ['a'], examples := [{'input': 'y', 'output': 'c'}])", "none of the labels", "examples := "),
+        ("ai_score('x', 'y', examples := [{'input': 'y', 'output': 2}])", "not from 0 to 1", "examples := "),
+        ("ai_score('x', 'y', high := 'infinity'::DOUBLE)", "no score fits", "low := 0, high := 10"),
+        ("ai_translate('x', ' ')", "there is no language", "ai_translate(body, 'French')"),
+        ("ai_mask('x', [])", "there is no kind of text to mask", "ai_mask(body, ['names'"),
+        ("ai_agg('x', '')", "there is no instruction", "ai_agg(body, "),
+        ("ai_agg('x', 'y', part_tokens := NULL)", "part_tokens is NULL", "part_tokens := 4000"),
+        ("ai_top(['x', 'y'], 'worth', 3)", "k is worth", "ai_top(list, 3, …)"),
+        ("ai_top(['x', 'y'], 1.5, 'worth')", "k is 1.5", "ai_top(list, 3, …)"),
+        ("ai_best(['x', 'y'], 'worth', per_call := 'all')", "per_call is all", "per_call := 10"),
+    ],
+)
+def test_a_wrong_argument_is_an_error_that_says_what_to_type(
+    call: str, message: str, hint: str, connection: quackllm.Connection, service: StandIn
+) -> None:
+    with pytest.raises(quackllm.QuackLLMError) as raised:
+        connection.execute(f"SELECT {call}").fetchall()
+    assert message in str(raised.value)
+    assert hint in str(raised.value)
+    assert service.count() == 0
+
+
+def test_the_column_of_ai_near_stands_without_quotes(connection: quackllm.Connection) -> None:
+    connection.execute("INSERT INTO review VALUES ('soup'), (NULL)")
+    with pytest.raises(duckdb.Error, match=r"type it without quotes: FROM ai_near\('review', body, 'soup'\)"):
+        connection.execute("FROM ai_near('review', 'body', 'soup')").fetchall()
+    ((first, _), _) = connection.execute("FROM ai_near('review', upper(body), 'SOUP')").fetchall()
+    assert first == "soup"
+
+
 def test_null_is_null_and_no_call(connection: quackllm.Connection, service: StandIn) -> None:
     row = connection.execute("SELECT ai_filter(NULL, 'x'), ai_filter('x', NULL), ai_classify_detail(NULL, ['a'])")
     assert row.fetchone() == (None, None, None)
+    service.script([{"fault": "reply", "text": "yes"}])
+    pairs = connection.execute(
+        "SELECT ai_match(a, b, 'say the same') FROM (VALUES ('a', NULL), (NULL, 'a'), (NULL, NULL)) t (a, b)"
+    )
+    assert pairs.fetchall() == [(None,)] * 3
     assert service.count() == 0
+    assert connection.execute("SELECT ai_match(['a'], {'b': NULL}, 'say the same')").fetchone() == (True,)
 
 
 def test_a_row_a_list_and_an_image_are_shown_as_what_they_are(
@@ -204,6 +256,18 @@ def test_examples_and_instructions_stand_before_the_input(connection: quackllm.C
     system, *turns = request["body"]["messages"]
     assert "irony counts" in system["content"]
     assert [turn["content"] for turn in turns] == ["y", "a", "x"]
+
+
+def test_an_example_and_a_label_are_shown_as_the_model_would_write_them(
+    connection: quackllm.Connection, service: StandIn
+) -> None:
+    service.script([{"fault": "reply", "text": "yes"}])
+    connection.execute("SELECT ai_filter('x', 'y', examples := [{'input': 'z', 'output': true}])").fetchall()
+    service.script([{"fault": "reply", "text": "b"}])
+    connection.execute("SELECT ai_classify('x', MAP {'a': NULL, 'b': 'the second'})").fetchall()
+    verdict, label = (request["body"]["messages"] for request in service.requests())
+    assert [turn["content"] for turn in verdict[1:]] == ["z", "yes", "x"]
+    assert "\na\nb: the second\n" in label[0]["content"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import duckdb
 import pytest
 from quackllm.udf.connection import planned_requests
 
@@ -93,7 +94,28 @@ def test_a_long_prompt_is_recorded_whole(connection: quackllm.Connection, servic
     assert connection.execute("SELECT length(prompt), function FROM llm_calls()").fetchone() == (5000, "ai_complete")
 
 
+@pytest.mark.parametrize(
+    ("rows", "is_hinted"),
+    [
+        ("SELECT i, ai_score(body, 'joy') AS joy FROM review ORDER BY joy DESC LIMIT 3", True),
+        ("SELECT i, ai_score(body, 'joy') FROM review ORDER BY 2 DESC LIMIT 3", True),
+        ("SELECT i FROM review WHERE i < 9 ORDER BY ai_score(body, 'joy') DESC LIMIT 3", True),
+        ("SELECT i FROM review QUALIFY rank() OVER (ORDER BY ai_score(body, 'joy') DESC) <= 3", True),
+        ("SELECT i FROM review ORDER BY ai_score(body, 'joy')", False),
+        ("SELECT i, ai_score(body, 'joy') FROM review ORDER BY i LIMIT 3", False),
+        ("SELECT i FROM review WHERE ai_score(body, 'joy') > 0.5 ORDER BY i LIMIT 3", False),
+    ],
+)
+def test_a_ranking_by_scores_is_told_what_needs_fewer_calls(
+    rows: str, is_hinted: bool, connection: quackllm.Connection
+) -> None:
+    ((hint,),) = connection.execute(f"SELECT hint FROM ai_explain($${rows}$$)").fetchall()
+    assert (hint is not None and "ai_top(list(input), k, criteria)" in hint) is is_hinted
+
+
 def test_what_cannot_be_explained_is_an_error(connection: quackllm.Connection) -> None:
+    with pytest.raises(duckdb.ParserException, match="nonsense"):
+        connection.execute("FROM ai_explain('nonsense')")
     with pytest.raises(quackllm.QuackLLMError, match="it calls no model"):
         connection.execute("FROM ai_explain('SELECT 1')")
     with pytest.raises(quackllm.QuackLLMError, match="ai_explain takes one constant text"):
