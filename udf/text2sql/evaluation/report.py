@@ -84,11 +84,6 @@ class Report:
         seconds = sorted(one.answered.seconds for one in self.judged)
         return (statistics.median(seconds), seconds[len(seconds) * 95 // 100]) if seconds else (0.0, 0.0)
 
-    def accuracy_for(self, *outcomes: Outcome) -> float:
-        """Return the share of the questions with this outcome."""
-        counts = self.counts()
-        return sum(counts[outcome] for outcome in outcomes) / max(counts.total(), 1)
-
     def lenient_accuracy(self) -> float:
         """Return the share of answers that are right but for the order of columns, or for further columns."""
         good = sum(one.outcome == RIGHT or one.lenient for one in self.judged)
