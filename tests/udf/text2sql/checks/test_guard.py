@@ -180,8 +180,8 @@ def test_no_function_that_is_allowed_has_effects():
 
 
 def test_comments_do_not_come_back():
-    assert check_sql("SELECT /* a */ name -- b\nFROM singer -- c") == "SELECT  name  FROM singer"
-    assert check_sql("-- 注释\nSELECT '北京' /* ；*/ AS 城市;") == "SELECT '北京'  AS 城市"
+    assert check_sql("SELECT /* a */ name -- b\nFROM singer -- c") == "SELECT   name  \nFROM singer"
+    assert check_sql("-- 注释\nSELECT '北京' /* ；*/ AS 城市;") == "SELECT '北京'   AS 城市"
 
 
 def test_what_the_error_says():
