@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..workers.errors import SetupError
+from ..udf.functions.macros import SCALAR, TABLE
+from ..workers.errors import SetupError, did_you_mean
 
+OUR_FUNCTIONS = SCALAR.keys() | TABLE.keys()
 UNKNOWN_FUNCTION = re.compile(r"Function with name \"?(\w+)\"? does not exist")
+DUCKDB_SUGGESTION = re.compile(r'\nDid you mean "[^"\n]*"\?')
 
 
 @contextmanager
@@ -19,11 +23,15 @@ def sql_errors(label: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise SetupError(f"{label}: {error}" if label else str(error), hint=_hint(error)) from error
+        message, hint = _with_hint(str(error))
+        raise SetupError(f"{label}: {message}" if label else message, hint=hint) from error
 
 
-def _hint(error: Exception) -> str:
-    """Return what to type when a function is unknown: it may be a model that is deployed elsewhere, or not yet."""
-    if match := UNKNOWN_FUNCTION.search(str(error)):
-        return f"if {match[1]} is a model:  quackllm list   shows those of this machine, with --cluster a cluster's"
-    return ""
+def _with_hint(message: str) -> tuple[str, str]:
+    """Return DuckDB's message, and what to type where it names a function that is misspelt or is no deployed model."""
+    if not (match := UNKNOWN_FUNCTION.search(message)):
+        return message, ""
+    if difflib.get_close_matches(match[1].lower(), OUR_FUNCTIONS):
+        return DUCKDB_SUGGESTION.sub("", message), did_you_mean(match[1], OUR_FUNCTIONS)
+    hint = f"if {match[1]} is a model:  quackllm list   shows those of this machine, with --cluster a cluster's"
+    return message, hint

@@ -15,6 +15,8 @@ from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 
+from ..workers.errors import cluster_option
+
 if TYPE_CHECKING:
     from ..workers.serving.fleet import ModelStatus
     from .models_file import ApplyOutcome
@@ -83,7 +85,7 @@ def show_next_step(name: str, *, writes_sql: bool, cluster: str | None) -> None:
         writes_sql: it answers questions about a database.
         cluster: where it is deployed; None: in this process.
     """
-    option = f" --cluster {cluster}" if cluster else ""
+    option = cluster_option(cluster)
     lines = [f"Ask it: quackllm chat {name} hello{option}", f"In SQL: SELECT llm_result({name}('hello'));"]
     if writes_sql:
         lines = [f'Ask it: quackllm text2sql "How many are there?" --model {name} --database FILE{option}']
@@ -128,14 +130,21 @@ def show_models(statuses: Sequence[ModelStatus], cluster: str | None = None) -> 
     table = make_table("name", "type", "workers", "alive", "restarts", "answered", "failed", numbers_from=2)
     for status in statuses:
         replicas = status.replicas
-        table.add_row(
-            *(status.spec.name, status.spec.type, str(status.spec.num_workers)),
-            str(sum(replica.alive for replica in replicas)) if replicas else "on request",
-            str(sum(max(0, replica.starts - 1) for replica in replicas)),
-            str(sum(replica.answered for replica in replicas)),
-            str(sum(replica.failed for replica in replicas)),
-        )
+        counts = [
+            sum(replica.alive for replica in replicas),
+            sum(max(0, replica.starts - 1) for replica in replicas),
+            sum(replica.answered for replica in replicas),
+            sum(replica.failed for replica in replicas),
+        ]
+        # Without a replica the worker is in each process that calls the model: no number here would be true of them.
+        shown = [str(count) for count in counts] if replicas else ["on request", "", "", ""]
+        table.add_row(status.spec.name, status.spec.type, str(status.spec.num_workers), *shown)
     print_table(table)
+    if not stdout.is_terminal:  # Where a program reads the lines, each is a model.
+        return
+    option = cluster_option(cluster)
+    since = "Counted for each replica since it last started. " if any(status.replicas for status in statuses) else ""
+    print_line(f'{since}All calls of every process: quackllm sql -c "FROM llm_usage()"{option}', style="dim")
 
 
 def show_status(status: ModelStatus) -> None:

@@ -25,7 +25,7 @@ FETCH_METHODS = (
 )  # fmt: skip
 """Methods of a connection that read a result: while they run, rows are computed and models called."""
 PARTIAL_FETCH_METHODS = {"fetchone", "fetchmany", "fetch_df_chunk", "to_arrow_reader"}
-"""Those of them after which there may be more to read."""
+"""Those of them after which there may be more to read, unless they found nothing."""
 
 
 class Connection(duckdb.DuckDBPyConnection):
@@ -94,6 +94,9 @@ class Connection(duckdb.DuckDBPyConnection):
     def __enter__(self) -> Connection:
         return self
 
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     # Every statement of a relation, and nothing else, passes through these two: the relation layer of
     # DuckDB 2.0 is Python over them.
     def _submit(self, query: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
@@ -122,6 +125,10 @@ def _finish_result(connection: Connection) -> None:
     session.own_transaction.rollback(connection)
 
 
+def _found_nothing(result: Any) -> bool:
+    return result is None or (isinstance(result, list) and not result)
+
+
 def _wrap_fetch(name: str) -> Callable[..., Any]:
     original = getattr(duckdb.DuckDBPyConnection, name)
 
@@ -129,7 +136,7 @@ def _wrap_fetch(name: str) -> Callable[..., Any]:
         session = find_session(self)
         with translated_errors(session):
             result = original(self, *args, **kwargs)
-        if name not in PARTIAL_FETCH_METHODS:
+        if name not in PARTIAL_FETCH_METHODS or _found_nothing(result):
             _finish_result(self)
         return result
 

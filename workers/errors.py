@@ -190,6 +190,11 @@ class StoreError(QuackLLMError):
     """The call store cannot be opened or written."""
 
 
+def cluster_option(cluster: str | None) -> str:
+    """Return how a command ends that is about the models of a cluster; '' for those of this process."""
+    return f" --cluster {cluster}" if cluster else ""
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return a hint with the names that are similar, or with all names."""
     names = sorted(names)

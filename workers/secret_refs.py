@@ -32,6 +32,8 @@ TOKEN_LIKE = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])[^\s]{16,}")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 SHORT = 6
 """A secret of fewer characters is hidden where it stands as a word of its own."""
+KEY_LENGTH = 12
+"""A secret of fewer characters stays in an answer: it may be a word of it, as is the key `EMPTY` of a local server."""
 
 
 def resolve_secret(secret: SecretStr, purpose: str) -> str:
@@ -206,15 +208,28 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets for form in _forms(secret)}
         patterns = [_pattern(form) for form in sorted(forms, key=len, reverse=True)]
-        self._pattern = re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
+        self._pattern = re.compile("|".join(patterns), re.IGNORECASE)
+        self._forms = [form.casefold() for form in forms]
+        self._first_letters = {form[0] for form in self._forms}
+        self._longest = max(map(len, self._forms), default=0)
 
     def text(self, text: str) -> str:
         """Return the text with every secret hidden."""
-        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+        return self._pattern.sub(HIDDEN, text) if self.finds(text) else text
 
     def finds(self, text: str) -> bool:
         """Whether the text holds a secret."""
-        return bool(self._pattern and self._pattern.search(text))
+        folded = text.casefold() if self._forms else ""
+        return any(form in folded for form in self._forms) and bool(self._pattern.search(text))
+
+    def find_partial(self, text: str) -> int:
+        """Return where a secret begins of which the text ends with a part; the text's length where there is none."""
+        for start in range(max(0, len(text) - self._longest), len(text)):
+            if text[start].casefold()[0] in self._first_letters:
+                tail = text[start:].casefold()
+                if any(form.startswith(tail) for form in self._forms):
+                    return start
+        return len(text)
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -233,6 +248,31 @@ class Redactor:
         error.args = tuple(self.text(part) if isinstance(part, str) else part for part in error.args)
         if any(self.finds(f"{link} {link!r}") for link in _links(error)):
             error.__cause__ = error.__context__ = None
+
+
+class ChunkRedactor:
+    """Hides secrets in a text that arrives in chunks, also a secret that is split between chunks.
+
+    Args:
+        redactor: hides them in a whole text.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._held = ""
+
+    def feed(self, chunk: str) -> str:
+        """Return the text so far that holds no beginning of a secret; the rest waits for the next chunk."""
+        text = self._redactor.text(self._held + chunk)
+        end = self._redactor.find_partial(text)
+        self._held = text[end:]
+        return text[:end]
+
+    def whole(self, text: str) -> str:
+        """Return the last text with what was held back; of a key that was cut off, no more than a word is shown."""
+        shown, held = self.feed(text), self._held
+        self._held = ""
+        return shown + (held if len(held) < KEY_LENGTH else HIDDEN)
 
 
 def _links(error: BaseException) -> Iterator[BaseException]:
@@ -274,16 +314,36 @@ def _pattern(form: str) -> str:
 def secrets_of_settings(settings: BaseModel) -> list[str]:
     """Return what no error about a model may show: its secrets that can be read here, and what looks like one."""
     fields = settings.model_dump()
-    found: list[str] = []
-
-    def note(_: str, secret: SecretStr) -> None:
-        with suppress(SetupError):  # It is not there, so that nothing can show it.
-            found.append(resolve_secret(secret, ""))
-
-    map_secrets(fields, note)
+    found = [text for _, _, text in _readable_secrets(fields)]
     addresses = [fields.get("base_url"), *found, *getproxies().values()]
     found += [text for address in addresses if isinstance(address, str) for text in secrets_in_address(address)]
     return found + _token_like(fields.get("extra"))
+
+
+def keys_of_settings(settings: BaseModel) -> list[str]:
+    """Return what no answer of a model may show: its secrets that are no word of any answer.
+
+    Headers and parameters are secrets, but an answer may speak of their values: a version, the address of a site.
+    They count where their name says that they hold a key, or where they are given as a reference.
+    """
+    found = []
+    for name, secret, text in _readable_secrets(settings.model_dump()):
+        parent, _, field = name.rpartition(".")
+        if not parent or _is_secret_field(field, secret.get_secret_value()):
+            found += [text, *secrets_in_address(text)]
+    return [text for text in found if len(text) >= KEY_LENGTH]
+
+
+def _readable_secrets(fields: Mapping[str, Any]) -> list[tuple[str, SecretStr, str]]:
+    """Return the name, the reference and the text of each secret that can be read here."""
+    found: list[tuple[str, SecretStr, str]] = []
+
+    def note(name: str, secret: SecretStr) -> None:
+        with suppress(SetupError):  # It is not there, so that nothing can show it.
+            found.append((name, secret, resolve_secret(secret, "")))
+
+    map_secrets(fields, note)
+    return found
 
 
 def _token_like(value: Any) -> list[str]:

@@ -15,6 +15,7 @@ from sqlglot.tokenizer_core import TokenType
 from ...udf.connection import Connection, connect, use_batches
 from ...udf.open_errors import open_error
 from ...udf.session.progress_log import log_line
+from ...udf.settings import load_settings
 from ...workers.atomic_files import atomic_write
 from ...workers.errors import RequestError
 from ...workers.sql_text import quote_literal
@@ -86,6 +87,8 @@ def open_connection(job: BatchJob) -> Connection:
         raise open_error(job.database, error, ": --read-only") from error
     if not sys.stderr.isatty():
         connection.execute("SET VARIABLE llm_progress = 'log'")
+    elif load_settings().llm_progress == "auto":
+        connection.execute("SET VARIABLE llm_progress = 'on'")  # What a statement has cost, be it nothing.
     if job.batch:
         use_batches(connection, log_line, wait=job.batch == "wait")
     return connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ...workers.errors import QuackLLMError
+from ...workers.errors import QuackLLMError, RequestError
 from ..terminal_output import plain_warnings, show_error
 from .argv import normalize_argv, without_secrets
 from .hide_secrets import argv_without_secrets
@@ -112,7 +113,14 @@ class Commands(TyperGroup):
         return super().main(argv_without_secrets() if args is None else args, *rest, **settings)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Find the command and import it."""
+        """Find the command and import it.
+
+        Raises:
+            RequestError: it is the name of a SQL function or of a notebook's magic.
+        """
+        if args[0] not in self.commands and difflib.get_close_matches(args[0], ["ask"]):
+            hint = "type: quackllm text2sql \"How many are there?\" --database FILE --run   (in SQL: FROM ask('…'))"
+            raise RequestError(f"no command is called {args[0]!r}", hint=hint)
         name, command, rest = super().resolve_command(ctx, args)
         return name, COMMANDS[name].load(name) if name else command, rest
 

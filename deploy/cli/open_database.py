@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import duckdb
 from ...udf.connection import Connection, connect
 from ...udf.open_errors import open_error
 from ...udf.session.statement import FailedRowsWarning
+from ...udf.settings import load_settings
 from ...workers.errors import RequestError, SetupError, did_you_mean
 
 MEMORY = ":memory:"
@@ -50,6 +52,8 @@ def open_database(
         connection.execute("SET arrow_lossless_conversion = true")  # Printed values keep DuckDB's own types.
         if sample:
             _fill(connection, sample)
+        if sys.stderr.isatty() and load_settings().llm_progress == "auto":
+            connection.execute("SET VARIABLE llm_progress = 'on'")  # What a statement has cost, be it nothing.
         yield connection
     finally:
         connection.close()

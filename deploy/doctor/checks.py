@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...workers import connect_fleet
 from ...workers.deployments.spec import ModelSpec
-from ...workers.errors import QuackLLMError, SetupError
+from ...workers.errors import QuackLLMError, SetupError, cluster_option
 from ...workers.home import home_folder
 from ..models_file import read_models_file
 from .check_models import TargetMachine, check_models, required_extras
@@ -45,7 +45,8 @@ def run_checks(default: str | None, cluster: str | None, ask: bool) -> Iterator[
     findings = list(check_models(specs, machine, default))
     yield from findings
     if ask and (invalid or _broken(home)):
-        yield Finding("models", "broken", "no model was called, because of the problems above", "quackllm doctor --ask")
+        message = "no model was called, because of the problems above"
+        yield Finding("models", "broken", message, f"quackllm doctor --ask{cluster_option(cluster)}")
     elif ask:
         yield from probe_models([spec for name, spec in specs.items() if name not in _broken(findings)], cluster)
 

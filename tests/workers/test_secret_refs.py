@@ -10,17 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 from quackllm.workers.deployments.spec import ModelSpec, make_spec
+from quackllm.workers.engines.http_engine import HttpSettings
 from quackllm.workers.errors import ProviderError
 from quackllm.workers.home import home_folder
 from quackllm.workers.messages import Request
-from quackllm.workers.secret_refs import Redactor, holds_secret, resolve_all, secrets_in_address, url_origin
+from quackllm.workers.secret_refs import (
+    ChunkRedactor,
+    Redactor,
+    holds_secret,
+    keys_of_settings,
+    resolve_all,
+    secrets_in_address,
+    url_origin,
+)
 from quackllm.workers.serving.worker import Worker
 
 import quackllm
 from support.raw_service import RawReply, RawService, Received, running_raw_service
 
+CHUNKED = "sk-0123456789abcdef"
 CANARIES = {f"canary-{name}-93c1" for name in ("key", "header", "field", "deep", "query", "reference", "password")}
 PLACES = {
     "saas.api_key": "canary-key-93c1",
@@ -111,6 +123,37 @@ def test_no_cause_of_an_error_shows_a_secret() -> None:
 )
 def test_a_secret_is_hidden_in_each_of_its_forms(secret: str, text: str, shown: str) -> None:
     assert Redactor([secret, ""]).text(text) == shown
+
+
+@given(st.lists(st.integers(0, 70), max_size=12), st.sampled_from(["", " and so on", " sk-0123456789ab"]))
+def test_a_secret_in_chunks_is_hidden_wherever_they_are_split(splits: list[int], end: str) -> None:
+    text = f"sk-01: your key is {CHUNKED}, in JSON {CHUNKED.upper()}{end}"
+    ends = [*sorted(min(split, len(text)) for split in splits), len(text)]
+    chunks = [text[start:stop] for start, stop in zip([0, *ends], ends, strict=False)]
+    redactor = ChunkRedactor(Redactor([CHUNKED]))
+    shown = "".join(map(redactor.feed, chunks)) + redactor.whole("")
+    assert shown == f"sk-01: your key is (hidden), in JSON (hidden){end.replace('sk-0123456789ab', '(hidden)')}"
+
+
+def test_an_answer_hides_keys_and_no_words() -> None:
+    class Settings(HttpSettings):
+        model: str = "m"
+        base_url: str = "https://example.org/v1"
+
+    settings = Settings(
+        api_key=SecretStr("EMPTY"),
+        headers={"HTTP-Referer": SecretStr("https://shop24.example.org"), "X-API-Key": SecretStr("key-in-a-header-1")},
+        query={"api-version": SecretStr("2024-10-21-preview"), "sig": SecretStr("env:SIGNED")},
+        extra={"customer": "customer-0123456789", "session_token": SecretStr("session-0123456789")},
+        proxy=SecretStr("http://me:proxy-password-7@proxy.example.org"),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIGNED", "signed-by-the-owner")
+        keys = keys_of_settings(settings)
+    for shown in ("EMPTY", "https://shop24.example.org", "2024-10-21-preview", "customer-0123456789"):
+        assert Redactor(keys).text(shown) == shown
+    for key in ("key-in-a-header-1", "signed-by-the-owner", "session-0123456789", "proxy-password-7"):
+        assert Redactor(keys).text(key) == "(hidden)"
 
 
 def test_secrets_move_to_files_that_only_their_owner_reads(spec: Any, home: Path) -> None:

@@ -16,7 +16,6 @@ from ...workers.engines.batch_api import (
     MAX_REQUESTS,
     BatchApi,
     BatchStatus,
-    read_response,
     unanswered_response,
 )
 from ...workers.errors import BatchPendingError, ProviderError, RequestError, SetupError
@@ -227,7 +226,7 @@ class BatchClient(CachingClient):
         for file in status.result_files:
             async for custom_id, line in api.results(file):
                 if custom_id in requests:
-                    responses.setdefault(custom_id, read_response(line, requests[custom_id]))
+                    responses.setdefault(custom_id, api.read_response(line, requests[custom_id]))
         unanswered = unanswered_response(status)
         responses = {custom_id: responses.get(custom_id, unanswered) for custom_id in requests}
         async with self._jobs.locked():

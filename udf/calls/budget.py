@@ -12,9 +12,9 @@ from .prices import Price
 
 @dataclass(slots=True)
 class StatementUsage:
-    """Counters of one statement's calls; only the event loop writes them.
+    """Counters of one statement's calls; the event loop writes them, and a dry run those that it found.
 
-    `asked` counts calls sent to a worker; `answered` and `failed` count those that returned. `cached` counts answers
+    `sent` counts calls sent to a worker; `answered` and `failed` count those that returned. `cached` counts answers
     found in the call store, once for each look-up. `joined` counts answers of calls that another statement paid for.
     `money` is None if no price of a called model is known.
     """

@@ -70,8 +70,9 @@ class CachingClient:
         wanted = dict(zip(keys, requests, strict=True))
         async with self._looking_up:  # One at a time, so that the first requests are sent while the next are looked up.
             answers = await self._cached(wanted, scope, mode)
-        scope.usage.cached += len(answers)
-        series(CACHE_HITS, spec.name).inc(len(answers.keys() - scope.uncached_responses.keys()))
+        hits = len(answers.keys() - scope.uncached_responses.keys())
+        scope.usage.cached += hits
+        series(CACHE_HITS, spec.name).inc(hits)
         if unknown := {key: request for key, request in wanted.items() if key not in answers}:
             fresh = await self._send_missing(spec, unknown, scope, mode)
             answers |= fresh

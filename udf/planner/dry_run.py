@@ -103,7 +103,9 @@ class DryRun(AnswerSource):
         responses = self._cached.responses(spec, requests, mode)
         with self._lock:
             if not self._runs:  # What is found later was sent by this very statement.
-                series(CACHE_HITS, spec.name).inc(sum(response is not None for response in responses))
+                hits = sum(response is not None for response in responses)
+                self._session.statement.scope.usage.cached += hits
+                series(CACHE_HITS, spec.name).inc(hits)
             model = (spec.name, mode)
             in_flight = [sent.get(model, {}) for sent, _ in self._in_flight]
             missing = [request for request, response in zip(requests, responses, strict=True) if response is None]

@@ -50,21 +50,23 @@ class ProgressBar:
         self._task = self._progress.add_task("", total=None)
         self._resting = False
         self._cell: Any = None
-        self._began = self._looked = self._drawn = 0.0
+        self._drawn = 0.0
+        # An unwished line would be noise below a quick statement.
+        self._is_due = mode == "on"
 
-    def draw(self, began: float, expected: int | None) -> None:
+    def draw(self, seconds: float, expected: int | None) -> None:
         """Redraw the line, at most four times a second.
 
         Args:
-            began: when the statement started to call models, in seconds of the monotonic clock.
+            seconds: since the statement started to call models.
             expected: the total number of calls, if it is known.
         """
-        self._began, self._looked = began, monotonic()
-        if self.shown and self._looked - self._drawn >= REDRAW_SECONDS and _SCREEN.acquire(blocking=False):
+        now = monotonic()
+        if self.shown and now - self._drawn >= REDRAW_SECONDS and _SCREEN.acquire(blocking=False):
             try:
                 if self._resting:
                     return
-                self._drawn = self._looked
+                self._drawn, self._is_due = now, True
                 total = None if expected is None else max(expected, self._usage.sent, self._usage.done)
                 self._progress.update(self._task, completed=self._usage.done, total=total)
                 with self._unbroken():
@@ -93,18 +95,20 @@ class ProgressBar:
                 _ACTIVE_BAR.clear()
                 self._progress.stop()
 
-    def finish(self) -> None:
-        """Print one last line with the statement's totals, if a progress line was ever shown."""
+    def finish(self, seconds: float) -> None:
+        """Print one last line with the statement's totals, if a progress line was ever shown, or always if 'on'.
+
+        Args:
+            seconds: from the first call to the last answer.
+        """
         self.pause()
-        if self._drawn and self._usage.sent:
-            self._drawn = 0.0
-            seconds = self._looked - self._began
-            rate = f"({self._usage.done / seconds:,.1f}/s)" if seconds else ""
-            parts = [f"made {_calls(self._usage.sent)} in {seconds:,.1f} s {rate}", *usage_summary(self._usage)]
+        if self._is_due and (self._usage.sent or self._usage.cached):
+            self._is_due = False
+            line = totals(self._usage, seconds)
             if self._cell is None:
-                self._text(Text("  ".join(parts), style="dim"))
+                self._text(Text(line, style="dim"))
             else:
-                self._show_in_cell(Text("  ".join(parts)))
+                self._show_in_cell(Text(line))
 
     def show_note(self, text: str) -> None:
         """Print a line about the statement."""
@@ -168,9 +172,18 @@ class _Totals(ProgressColumn):
         return Text("  ".join(parts))
 
 
+def totals(usage: StatementUsage, seconds: float) -> str:
+    """Return the last line of a statement: its calls, their rate, and the rest of `usage_summary`."""
+    rate = f" ({usage.done / seconds:,.1f}/s)" if usage.done and seconds else ""
+    return "  ".join([f"made {_calls(usage.sent)} in {seconds:,.1f} s{rate}", *usage_summary(usage)])
+
+
 def usage_summary(usage: StatementUsage) -> list[str]:
-    """Return tokens, money and failures as texts; a value of 0 is left out."""
+    """Return answers of the call store, tokens, money and failures as texts; a value of 0 is left out."""
     parts = []
+    if usage.cached:
+        answers = "answer" if usage.cached == 1 else "answers"
+        parts.append(f"{usage.cached:,} {answers} from the call store")
     if usage.input_tokens or usage.output_tokens:
         tokens = "token" if usage.input_tokens == 1 else "tokens"
         parts.append(f"{_short(usage.input_tokens)} {tokens} in, {_short(usage.output_tokens)} out")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from time import monotonic
 
 from ..calls.budget import StatementUsage
-from .progress_bar import usage_summary
+from .progress_bar import totals, usage_summary
 
 LINE_SECONDS = 10.0  # Interval between two lines.
 
@@ -22,32 +21,25 @@ class ProgressLog:
 
     def __init__(self, usage: StatementUsage) -> None:
         self._usage = usage
-        self._began = self._looked = self._written = 0.0
+        self._written = 0.0
+        self._is_due = True
 
-    def draw(self, began: float, expected: int | None) -> None:
+    def draw(self, seconds: float, expected: int | None) -> None:
         """Write a line, if the last one is at least `LINE_SECONDS` old.
 
         Args:
-            began: when the statement started to call models, in seconds of the monotonic clock.
+            seconds: since the statement started to call models.
             expected: the total number of calls, if it is known.
         """
-        self._began, self._looked = began, monotonic()
-        if self._looked - (self._written or began) >= LINE_SECONDS:
-            self._written = self._looked
-            log_line("  ".join([self._done(expected), *usage_summary(self._usage), *self._left(expected)]))
-
-    def _done(self, expected: int | None) -> str:
-        of = f" of {max(expected, self._usage.sent, self._usage.done):,}" if expected else ""
-        return f"calling models: {self._usage.done:,}{of} calls, {self._rate:,.1f}/s"
-
-    def _left(self, expected: int | None) -> list[str]:
-        remaining = (expected or 0) - self._usage.done
-        return [f"about {remaining / self._rate:,.0f} s left"] if remaining > 0 and self._rate else []
-
-    @property
-    def _rate(self) -> float:
-        seconds = self._looked - self._began
-        return self._usage.done / seconds if seconds else 0.0
+        self._is_due = True
+        if seconds - self._written >= LINE_SECONDS:
+            self._written = seconds
+            rate = self._usage.done / seconds
+            of = f" of {max(expected, self._usage.sent, self._usage.done):,}" if expected else ""
+            done = f"calling models: {self._usage.done:,}{of} calls, {rate:,.1f}/s"
+            remaining = (expected or 0) - self._usage.done
+            left = [f"about {remaining / rate:,.0f} s left"] if remaining > 0 and rate else []
+            log_line("  ".join([done, *usage_summary(self._usage), *left]))
 
     def resume(self) -> None:
         """Do nothing: `pause` removed nothing."""
@@ -55,13 +47,15 @@ class ProgressLog:
     def pause(self) -> None:
         """Do nothing: a log has no line that could be removed."""
 
-    def finish(self) -> None:
-        """Write one last line with the statement's totals."""
-        if self._began and self._usage.sent:
-            seconds = self._looked - self._began
-            sent = f"made {self._usage.sent:,} calls in {seconds:,.1f} s, {self._rate:,.1f}/s"
-            log_line("  ".join([sent, *usage_summary(self._usage)]))
-        self._began = 0.0
+    def finish(self, seconds: float) -> None:
+        """Write one last line with the statement's totals.
+
+        Args:
+            seconds: from the first call to the last answer.
+        """
+        if self._is_due and (self._usage.sent or self._usage.cached):
+            log_line(totals(self._usage, seconds))
+        self._is_due = False
 
     def show_note(self, text: str) -> None:
         """Write a line about the statement."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from ...workers.deployments.spec import ModelSpec
-from ...workers.errors import SetupError, UnknownModelError
+from ...workers.errors import SetupError, UnknownModelError, cluster_option
 from ...workers.event_loop import after_fork
 from ...workers.serving.fleet import BUILTIN_TEXT2SQL, ECHO, Fleet, find_model
 from ..calls.async_store import AsyncCallStore, open_store
@@ -95,7 +95,8 @@ class Session:
         deployed = self.fleet.deployed()
         if not deployed:
             self.statement.add_warning(
-                "no model is deployed: the echo engine answered, which only repeats; see quackllm deploy"
+                "no model is deployed: the echo engine answered, which only repeats; "
+                f"see quackllm deploy{cluster_option(self.fleet.address)}"
             )
             return ECHO
         if len(deployed) > 1:
@@ -125,7 +126,8 @@ class Session:
         if not (name or self.model or self.fleet.deployed()):
             raise UnknownModelError(
                 f"ai_{function} needs a model, and none is deployed",
-                hint="in a shell: quackllm deploy chat saas/kimi   (others: quackllm deploy --help)\n"
+                hint=f"in a shell: quackllm deploy chat saas/kimi{cluster_option(self.fleet.address)}   "
+                "(others: quackllm deploy --help)\n"
                 "these need no model: ai_embed, ai_similarity, ai_near, ai_count_tokens, text2sql",
             )
         return self.resolve_model(name)
@@ -162,7 +164,7 @@ def default_model_hint(model: str, cluster: str | None) -> str:
         model: an example.
         cluster: the Ray cluster of the models; None: this process.
     """
-    argument, option = (f", cluster='{cluster}'", f" --cluster {cluster}") if cluster else ("", "")
+    argument, option = f", cluster='{cluster}'" if cluster else "", cluster_option(cluster)
     return (
         f"name one, in SQL: llm_chat('{model}', …); in Python: connect(model='{model}'{argument})\n"
         f"in a notebook: %quackllm --model {model}{option}; in a shell: quackllm chat {model}{option}"

@@ -94,6 +94,7 @@ class Statement:
         self._bar: ProgressBar | ProgressLog | None = None
         self._watched = 0
         self._calling_since: float | None = None
+        self._waited_until = 0.0
         self._announced: set[str] = set()
         self._unplanned: str | None = None
 
@@ -119,7 +120,7 @@ class Statement:
     def _leave_screen(self, for_good: bool) -> None:
         # After Ctrl-C the signal thread does this: a KeyboardInterrupt here would leave half a bar on the screen.
         if self._bar and not self._cancelled_by_user:
-            self._bar.finish() if for_good else self._bar.pause()
+            self._bar.finish(self._calling_seconds) if for_good else self._bar.pause()
 
     def wait(self, future: Future[Result]) -> Result:
         """Wait for the future and return its result; if the statement is cancelled, cancel the requests not sent yet.
@@ -127,6 +128,7 @@ class Statement:
         Raises:
             CancelledError: Ctrl-C, `interrupt()`, or the time limit of `ask`.
         """
+        self._calling_since = self._calling_since or monotonic()
         try:
             while not self._cancelled.is_set():
                 # Not result(timeout): its TimeoutError would look like a TimeoutError of the work itself.
@@ -141,17 +143,23 @@ class Statement:
         raise CancelledError("the statement was interrupted; the answers so far are stored")
 
     def _show_progress(self) -> None:
+        self._waited_until = monotonic()
+        usage = self.scope.usage
         if (
             not self._watched
-            or not (self.scope.usage.sent or self.expected)
+            or not (usage.sent or usage.cached or self.expected)
             or self.scope.options.llm_progress == "off"
         ):
             return
-        self._calling_since = self._calling_since or monotonic()
-        if monotonic() - self._calling_since > PROGRESS_DELAY_SECONDS:
+        if self._calling_seconds > PROGRESS_DELAY_SECONDS:
             with self._drawing:
                 if not self._cancelled_by_user:
-                    self._screen().draw(self._calling_since, self.expected)
+                    self._screen().draw(self._calling_seconds, self.expected)
+
+    @property
+    def _calling_seconds(self) -> float:
+        """The time from the first request until the last answer."""
+        return self._waited_until - (self._calling_since or self._waited_until)
 
     def _screen(self) -> ProgressBar | ProgressLog:
         if self._bar is None:
@@ -165,9 +173,15 @@ class Statement:
         return self._bar
 
     @property
+    def _always_shows_totals(self) -> bool:
+        """Whether the last line is shown even if the statement was quick, or the call store had all answers."""
+        usage = self.scope.usage
+        return bool(usage.sent or usage.cached) and self.scope.options.llm_progress in ("on", "log")
+
+    @property
     def progress_shown(self) -> bool:
-        """Whether any progress was shown."""
-        return self._bar is not None
+        """Whether any progress was shown, or a last line will be."""
+        return self._bar is not None or self._always_shows_totals
 
     def note_unplanned(self, reason: str) -> None:
         """Say, once, that the statement is not planned, and why: in the log, and where progress is shown."""
@@ -189,7 +203,7 @@ class Statement:
         with self._drawing:  # Below, `finish` removes the line that may be on the screen; no other is drawn.
             self._cancelled_by_user = True
         if self._bar:
-            self._bar.finish()
+            self._bar.finish(self._calling_seconds)
 
     def cancel(self) -> None:
         """Stop the statement, both in DuckDB and where it waits for models."""
@@ -218,8 +232,8 @@ class Statement:
     def finish(self) -> None:
         """Stop the watchdog and print the last progress line: the rows are read, or the next statement starts."""
         self.stop_clock()
-        if self._bar:
-            self._bar.finish()
+        if self._bar or self._always_shows_totals:
+            self._screen().finish(self._calling_seconds)
 
     def stop_clock(self) -> None:
         """Stop the watchdog, because the statement has ended."""

@@ -111,6 +111,11 @@ ALIASES = {
 """Byzer's spellings, and the names that people know a service's models by."""
 
 
+def service_names() -> set[str]:
+    """Return the names of all presets, the aliases too."""
+    return SERVICES.keys() | ALIASES.keys()
+
+
 def find_service(name: str) -> Service:
     """Return the preset of that name.
 
@@ -119,7 +124,7 @@ def find_service(name: str) -> Service:
     """
     provider = ALIASES.get(name, name)
     if provider not in SERVICES:
-        hint = did_you_mean(name, SERVICES.keys() | ALIASES.keys())
+        hint = did_you_mean(name, service_names())
         raise SetupError(
             f"no service is called saas/{name}",
             hint=f"{hint}\nany other that speaks OpenAI's protocol: saas/openai with saas.base_url and saas.model",

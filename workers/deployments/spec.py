@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import re
@@ -11,11 +12,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
-from ..engines import Engine, find_engine
+from ..engines import Engine, engine_names, find_engine
 from ..errors import RequestError, SetupError, did_you_mean
 from ..secret_refs import hide, is_secret, map_secrets, redact, with_bare_address
 from .file_fingerprints import file_fingerprints
-from .providers import find_service
+from .providers import find_service, service_names
 
 NAME_PATTERN = re.compile(r"[a-z_][a-z0-9_]*")
 SECRET_NAME = re.compile(r"(KEY|TOKEN|PASSWORD|SECRET|CREDENTIALS?)$", re.IGNORECASE)
@@ -128,8 +129,10 @@ class ModelSpec(BaseModel):
             settings = {**service.settings(settings.get("base_url")), **settings}
         elif family == "custom":
             engine = find_engine(self.infer_params.get("backend", "transformers"))
-        else:
+        elif family in engine_names():
             engine = find_engine(family)
+        else:
+            raise _unknown_type(self.type)
         if self.gpus_per_worker > 1 and "tensor_parallel_size" in engine.Settings.model_fields:
             settings.setdefault("tensor_parallel_size", int(self.gpus_per_worker))
         return EnginePlan(engine, _validated(engine.Settings, settings, self), _validated(Limits, limits, self))
@@ -161,6 +164,17 @@ def make_spec(**fields: Any) -> ModelSpec:
         raise RequestError(f"the model cannot be deployed: {_format_validation_errors(error, ModelSpec)}") from error
     spec.plan()
     return spec
+
+
+def _unknown_type(model_type: str) -> SetupError:
+    """Return the error for a misspelt type, which may be that of a service or of an engine."""
+    types = {*(f"saas/{name}" for name in service_names()), "custom/auto", "builtin/text2sql", *engine_names()}
+    if difflib.get_close_matches(model_type.lower(), types):
+        hint = did_you_mean(model_type, types)
+    else:
+        engines = ", ".join(sorted(engine_names()))
+        hint = f"there is: saas/SERVICE, custom/auto, builtin/text2sql, and the engines {engines}"
+    return SetupError(f"no type of model is called {model_type!r}", hint=hint)
 
 
 def _without_prefix(key: str) -> str:

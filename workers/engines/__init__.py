@@ -103,5 +103,10 @@ def _installed_engine(name: str) -> EntryPoint:
     # Scanning the installed packages takes milliseconds, so built-in engines are found without it.
     installed = entry_points(group=ENTRY_POINT_GROUP)
     if name not in installed.names:
-        raise SetupError(f"no engine is called {name!r}", hint=did_you_mean(name, {*ENGINES, *installed.names}))
+        raise SetupError(f"no engine is called {name!r}", hint=did_you_mean(name, engine_names()))
     return installed[name]
+
+
+def engine_names() -> set[str]:
+    """Return the names of all engines, those of other packages too."""
+    return {*ENGINES, *entry_points(group=ENTRY_POINT_GROUP).names}

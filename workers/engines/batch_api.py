@@ -17,11 +17,13 @@ from pydantic import SecretStr
 
 from ..errors import ProviderError, SetupError
 from ..messages import Failure, Request, Response
+from ..secret_refs import Redactor, keys_of_settings
 from .dashscope import DashscopeSettings
+from .engine_answers import checked_failure, checked_response
 from .http_client import Call
 from .http_engine import HttpSettings
 from .openai import OpenAIEngine, OpenAISettings
-from .provider_replies import OPENAI, ReplyReader, checked_failure, checked_response
+from .provider_replies import OPENAI, ReplyReader
 from .reply_errors import broken_reply_error, refusal_error
 from .reply_events import ReplyEvent
 
@@ -69,6 +71,7 @@ class BatchApi:
 
     def __init__(self, settings: HttpSettings) -> None:
         self._engine = OpenAIEngine(_openai_settings(settings))
+        self._keys = Redactor()
         version = self._engine.settings.base_url.rstrip("/").rpartition("/")[2]
         self._endpoint = f"/{'v4' if version == 'v4' else 'v1'}/chat/completions"
 
@@ -79,6 +82,7 @@ class BatchApi:
             SetupError: a key is not there, or the address is none.
         """
         await self._engine.start()
+        self._keys = Redactor(keys_of_settings(self._engine.settings))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -114,7 +118,7 @@ class BatchApi:
             ProviderError: the service refused, or its reply was lost.
         """
         fields = {"input_file_id": input_file, "endpoint": self._endpoint, "completion_window": "24h"}
-        return _status(await self._json(Call("/batches", fields)))
+        return self._parse_status(await self._json(Call("/batches", fields)))
 
     async def find(self, input_file: str) -> BatchStatus | None:
         """Return the batch of a file, if the service has begun one; the newest come first in its list.
@@ -123,7 +127,7 @@ class BatchApi:
             ProviderError: the service refused.
         """
         reply = await self._json(Call("/batches", method="GET"))
-        batches = [_status(each) for each in reply.get("data") or [] if isinstance(each, Mapping)]
+        batches = [self._parse_status(each) for each in reply.get("data") or [] if isinstance(each, Mapping)]
         return next((batch for batch in batches if batch.input_file == input_file), None)
 
     async def status(self, batch: str) -> BatchStatus:
@@ -132,7 +136,7 @@ class BatchApi:
         Raises:
             ProviderError: the service refused.
         """
-        return _status(await self._json(Call(f"/batches/{batch}", method="GET")))
+        return self._parse_status(await self._json(Call(f"/batches/{batch}", method="GET")))
 
     async def results(self, file: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
         """Yield each request's `custom_id` and line of a file of answers or errors; what cannot be read is left out.
@@ -140,47 +144,60 @@ class BatchApi:
         Raises:
             ProviderError: the service refused, or the reply breaks off.
         """
-        try:
+        with self._engine.client.redactor.errors():
             async for text in self._engine.client.lines(Call(f"/files/{file}/content", method="GET")):
                 line = _json_object(text)
                 if line and isinstance(line.get("custom_id"), str):
                     yield line["custom_id"], line
+
+    def read_response(self, line: Mapping[str, Any], request: Request) -> Response:
+        """Return the answer, or the error, that a line of a result file holds.
+
+        Args:
+            line: as `results` yields it.
+            request: for the length of an answer whose tokens the service does not count.
+        """
+        try:
+            with self._engine.client.redactor.errors():
+                return checked_response(_read_line(line, request), self._keys)
         except ProviderError as error:
-            self._engine.client.redactor.clean(error)
-            raise
+            return _failed_response(error)
+
+    def _parse_status(self, reply: Mapping[str, Any]) -> BatchStatus:
+        files = (reply.get(name) for name in ("output_file_id", "error_file_id"))
+        counts = reply.get("request_counts")
+        counted = counts if isinstance(counts, Mapping) else {}
+        done = _count(counted, "completed") + _count(counted, "failed")
+        errors = json.dumps(reply.get("errors"), ensure_ascii=False) if reply.get("errors") else ""
+        return BatchStatus(
+            _text(reply, "id"),
+            str(reply.get("status")),
+            str(reply.get("input_file_id") or ""),
+            tuple(file for file in files if isinstance(file, str) and file),
+            (_count(counted, "total"), done),
+            self._engine.client.redactor.text(errors)[:500],
+        )
 
     async def _json(self, call: Call) -> Mapping[str, Any]:
         client = self._engine.client
-        try:
+        with client.redactor.errors():
             events, _ = await client.post(call)
-        except ProviderError as error:
-            client.redactor.clean(error)
-            raise
         value = events[0].value if events else None
         if not isinstance(value, Mapping):
             raise broken_reply_error("the service's reply is no JSON object")
         return value
 
 
-def read_response(line: Mapping[str, Any], request: Request) -> Response:
-    """Return the answer, or the error, that a line of a result file holds.
-
-    Args:
-        line: as `BatchApi.results` yields it.
-        request: for the length of an answer whose tokens the service does not count.
-    """
+def _read_line(line: Mapping[str, Any], request: Request) -> Response:
     reply = line.get("response")
     body = reply.get("body") if isinstance(reply, Mapping) else None
-    try:
-        if not isinstance(reply, Mapping) or not isinstance(body, Mapping):
-            raise _line_error(line.get("error"))
-        reader = ReplyReader(OPENAI, {})
-        status = reply.get("status_code")
-        failed = isinstance(status, int) and status >= 400
-        reader.add(ReplyEvent(body, is_error=failed, status=status if isinstance(status, int) else None))
-        return checked_response(reader.response(request, is_whole=True))
-    except ProviderError as error:
-        return _failed_response(error)
+    if not isinstance(reply, Mapping) or not isinstance(body, Mapping):
+        raise _line_error(line.get("error"))
+    reader = ReplyReader(OPENAI, {})
+    status = reply.get("status_code")
+    failed = isinstance(status, int) and status >= 400
+    reader.add(ReplyEvent(body, is_error=failed, status=status if isinstance(status, int) else None))
+    return reader.response(request, is_whole=True)
 
 
 def unanswered_response(status: BatchStatus) -> Response:
@@ -212,21 +229,6 @@ def _openai_settings(settings: HttpSettings) -> OpenAISettings:
     if settings.workspace:
         shared["headers"] = {**settings.headers, "X-DashScope-WorkSpace": SecretStr(settings.workspace)}
     return OpenAISettings(base_url=base, **shared)
-
-
-def _status(reply: Mapping[str, Any]) -> BatchStatus:
-    files = (reply.get(name) for name in ("output_file_id", "error_file_id"))
-    counts = reply.get("request_counts")
-    counted = counts if isinstance(counts, Mapping) else {}
-    done = _count(counted, "completed") + _count(counted, "failed")
-    return BatchStatus(
-        _text(reply, "id"),
-        str(reply.get("status")),
-        str(reply.get("input_file_id") or ""),
-        tuple(file for file in files if isinstance(file, str) and file),
-        (_count(counted, "total"), done),
-        json.dumps(reply.get("errors"), ensure_ascii=False)[:500] if reply.get("errors") else "",
-    )
 
 
 def _count(counts: Mapping[str, Any], name: str) -> int:

@@ -1,4 +1,4 @@
-"""One place where a reply becomes a Response: whole or streamed, of every service, and of every other engine.
+"""One place where a reply of a service becomes a Response: whole or streamed, of every service.
 
 Nothing of a reply is believed unchecked: each field is made what it has to be, or the reply is that row's error.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from msgspec.structs import replace
 
 from ..errors import ProviderError
 from ..messages import Failure, FinishReason, Request, Response, TokenLogprobs, Usage
 from .reply_errors import (
-    MAX_CODE,
     MAX_MESSAGE,
     broken_reply_error,
     empty_choice_error,
@@ -32,19 +31,17 @@ from .reply_fields import (
     parse_text,
     parse_tool_calls,
     parse_usage,
-    parse_vector,
     parse_vectors,
     split_reasoning,
     valid_text,
 )
-from .token_logprobs import MAX_TOKENS, checked_logprobs, logprobs_of
+from .token_logprobs import MAX_TOKENS, logprobs_of
 
 CUT_OFF = Failure("length", "the answer was cut off at the token limit")
 CHARACTERS_PER_TOKEN = 3
 """A cautious guess, where a service counts no tokens or what cannot be."""
 ENVELOPES = ("data", "result", "response", "output")
 """Where some gateways put the whole reply of the service behind them."""
-FINISH_REASONS = frozenset(get_args(FinishReason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,77 +294,6 @@ def read_vectors(
         found = len(items) if isinstance(items, list) else 0
         raise broken_reply_error(f"the service answered with {found} vectors for {count} texts")
     return vectors
-
-
-def checked_response(given: object) -> Response:
-    """Return an engine's Response, each field of it checked and made what it has to be.
-
-    Raises:
-        ProviderError: it is none.
-    """
-    if not isinstance(given, Response):
-        raise broken_reply_error(f"the engine answered with {type(given).__name__}, not with a Response")
-    output, reasoning = _checked_text(given.output), _checked_text(given.reasoning)
-    if output and not reasoning and "</" in output:
-        output, reasoning = split_reasoning(output)
-    reason: FinishReason = given.finish_reason if given.finish_reason in FINISH_REASONS else "stop"
-    error = None if given.error is None else checked_failure(given.error)
-    if error and reason == "stop":
-        reason = "error"
-    if error is None and reason == "stop" and output is None and given.embedding is None:
-        raise empty_choice_error("the engine answered with nothing")
-    request_id, calls = _checked_text(given.request_id), _checked_text(given.tool_calls)
-    return replace(
-        given,
-        output=output,
-        reasoning=reasoning,
-        error=error,
-        history=(),
-        embedding=None,
-        finish_reason=reason,
-        usage=checked_usage(given.usage),
-        request_id=request_id,
-        tool_calls=calls,
-        logprobs=checked_logprobs(given.logprobs),
-        from_store=False,
-    )
-
-
-def checked_usage(usage: object) -> Usage:
-    """Return the tokens that an engine counted; 0 for what is no count."""
-    if not isinstance(usage, Usage):
-        return Usage()
-    read, written = parse_count(usage.input_tokens), parse_count(usage.output_tokens)
-    return Usage(read or 0, written or 0)
-
-
-def checked_vectors(given: object, count: int) -> list[tuple[float, ...] | None]:
-    """Return an engine's vectors, one a text; None for one that is none.
-
-    Raises:
-        ProviderError: there are more or fewer than texts.
-    """
-    if hasattr(given, "tolist"):
-        given = given.tolist()
-    vectors = list(given) if isinstance(given, Sequence) and not isinstance(given, str | bytes) else []
-    if len(vectors) != count:
-        raise broken_reply_error(f"the engine answered with {len(vectors)} vectors for {count} texts")
-    return [parse_vector(vector) for vector in vectors]
-
-
-def _checked_text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value and valid_text(value)
-    return valid_text(parse_text(value)[0])
-
-
-def checked_failure(error: object) -> Failure:
-    """Return why an engine did not answer, each field of it checked."""
-    if not isinstance(error, Failure):
-        return Failure("engine_error", (_checked_text(error) or "")[:MAX_MESSAGE])
-    code, message = _checked_text(error.code), _checked_text(error.message)
-    status = error.status if isinstance(error.status, int) else None
-    return Failure((code or "")[:MAX_CODE], (message or "")[:MAX_MESSAGE], bool(error.retryable), status)
 
 
 def _unwrapped(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -15,13 +15,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..engines import BatchEngine, EmbeddingEngine, Engine, StreamingEngine
-from ..engines.provider_replies import checked_failure, checked_response, checked_vectors
+from ..engines.engine_answers import checked_failure, checked_response, checked_vectors
 from ..engines.reply_errors import broken_reply_error
 from ..engines.reply_fields import ReasoningSplitter, parse_text, valid_text
 from ..errors import ProviderError, QuackLLMError, SetupError
 from ..log_events import log_event
 from ..messages import Failure, Request, Response
-from ..secret_refs import Redactor, secrets_of_settings
+from ..secret_refs import ChunkRedactor, Redactor, keys_of_settings, secrets_of_settings
 from ..vectors import vector_bytes
 
 
@@ -66,7 +66,7 @@ class GuardedEngine:
 
     Args:
         engine: the engine.
-        settings: its settings, whose secrets no error shows.
+        settings: its settings, whose secrets no error shows, and whose keys no answer.
         model: the model's name, for errors and the log.
     """
 
@@ -74,6 +74,7 @@ class GuardedEngine:
         self.engine = engine
         self._settings = settings
         self._guard = ErrorGuard(model)
+        self._keys = Redactor()
 
     async def start(self) -> None:
         """Start the engine.
@@ -82,6 +83,7 @@ class GuardedEngine:
             SetupError: it cannot start, in its own words.
         """
         self._guard.redactor = Redactor(secrets_of_settings(self._settings))
+        self._keys = Redactor(keys_of_settings(self._settings))
         try:
             with self._guard:
                 await self.engine.start()
@@ -95,7 +97,7 @@ class GuardedEngine:
             ProviderError, SetupError: the engine failed.
         """
         with self._guard:
-            return checked_response(await self.engine.answer(request))
+            return checked_response(await self.engine.answer(request), self._keys)
 
     async def answer_all(self, engine: BatchEngine, requests: Sequence[Request]) -> list[Response]:
         """Answer several requests in one call.
@@ -107,7 +109,7 @@ class GuardedEngine:
             given = await engine.answer_all(requests)
             if not isinstance(given, Sequence) or len(given) != len(requests):
                 raise broken_reply_error(f"the engine answered {len(requests)} requests with another number of answers")
-            return [checked_response(response) for response in given]
+            return [checked_response(response, self._keys) for response in given]
 
     async def stream(self, engine: StreamingEngine, request: Request, on_chunk: Callable[[str], None]) -> Response:
         """Answer one request, and hand over the answer as it grows, without what was thought before it.
@@ -115,15 +117,16 @@ class GuardedEngine:
         Raises:
             ProviderError, SetupError: the engine failed.
         """
-        splitter = ReasoningSplitter()
+        splitter, shown = ReasoningSplitter(), ChunkRedactor(self._keys)
         with self._guard:
             chunks: Any = engine.stream(request)
             try:
                 async for chunk in chunks:
                     if isinstance(chunk, Response):
-                        _hand_over(splitter.close(cut_off=chunk.finish_reason == "length"), on_chunk)
-                        return checked_response(chunk)
-                    _hand_over(splitter.feed(valid_text(parse_text(chunk)[0])), on_chunk)
+                        rest = splitter.close(cut_off=chunk.finish_reason == "length")
+                        _hand_over(shown.whole(rest), on_chunk)
+                        return checked_response(chunk, self._keys)
+                    _hand_over(shown.feed(splitter.feed(valid_text(parse_text(chunk)[0]))), on_chunk)
             finally:
                 if hasattr(chunks, "aclose"):
                     await chunks.aclose()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..deployments.spec import ModelSpec
-from ..errors import UnknownModelError, did_you_mean
+from ..errors import UnknownModelError, cluster_option, did_you_mean
 from .router import Router
 
 # Deployed in every process, for text2sql: it needs no key and no download.
@@ -116,7 +116,7 @@ def unknown_model(name: str, deployed: Mapping[str, ModelSpec], cluster: str | N
         deployed: all models, by name.
         cluster: its address, for the hint.
     """
-    hint = f"type: quackllm list{f' --cluster {cluster}' if cluster else ''}   to see what is deployed"
+    hint = f"type: quackllm list{cluster_option(cluster)}   to see what is deployed"
     if difflib.get_close_matches(name, deployed):
         hint = did_you_mean(name, deployed)
     return UnknownModelError(f"no model is called {name!r}", hint=hint)

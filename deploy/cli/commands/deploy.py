@@ -19,6 +19,7 @@ from ...terminal_output import (
     show_outcome,
     show_status,
     status_fields,
+    stderr,
     stdout,
 )
 from ..argv import parse_params
@@ -98,7 +99,10 @@ def deploy(
         _require_file_alone(name or model, type or pretrained_model_type, infer_params, infer_backend, model_path)
         from ...models_file import apply_models_file
 
-        _show_outcomes(apply_models_file(file, resolve_cluster(cluster), prune=prune), json)
+        on = resolve_cluster(cluster)
+        outcomes = _show_outcomes(apply_models_file(file, on, prune=prune), json)
+        _warn_of_addresses([outcome.name for outcome in outcomes], on)
+        _exit_if_failed(outcomes)
         return
     if prune:
         raise RequestError("--prune needs --file", hint="type: quackllm deploy -f models.yaml --prune")
@@ -112,6 +116,7 @@ def deploy(
 
         params = {**catalogue_params(written, gpu=gpus_per_worker > 0), **params}
         type, pretrained_model_type = "custom/auto", None
+    on = resolve_cluster(cluster)
     chosen = _name_from_either("name", name, "--model", model, "qianwen_chat")
     outcome = workers.deploy(
         chosen,
@@ -121,15 +126,16 @@ def deploy(
         gpus_per_worker=gpus_per_worker,
         cpus_per_worker=cpus_per_worker,
         infer_params=params,
-        cluster=resolve_cluster(cluster),
+        cluster=on,
     )
     if json:
         show_json({"name": chosen, "outcome": outcome})
     else:
         print_line(f"{chosen}: {outcome}")
-        if num_workers > 1 and resolve_cluster(cluster) is None:
+        if num_workers > 1 and on is None:
             print_line(f"It has one worker in this process; {num_workers} workers need a cluster: --cluster auto")
         show_next_step(chosen, writes_sql="prompt_form" in params, cluster=cluster)
+    _warn_of_addresses([chosen], on)
 
 
 def _require_file_alone(*given: str | list[str] | None) -> None:
@@ -137,8 +143,23 @@ def _require_file_alone(*given: str | list[str] | None) -> None:
         raise RequestError("--file cannot be combined with a name, a type or settings", hint="leave out all but --file")
 
 
-def _show_outcomes(outcomes: Iterable[ApplyOutcome], json: bool) -> None:
-    """Print a line per model when it is done; after a failure the exit code is 1."""
+def _warn_of_addresses(names: Iterable[str], cluster: str | None) -> None:
+    """Say for which of these models nothing answers at the service's address now: it may be started later."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ...doctor.check_models import check_address
+
+    deployed = workers.connect_fleet(cluster).deployed()
+    specs = [deployed[name] for name in names if name in deployed]
+    with ThreadPoolExecutor(max_workers=len(specs) or 1) as pool:
+        for findings in pool.map(lambda spec: list(check_address(spec, spec.plan().settings)), specs):
+            for finding in findings:
+                warning = f"warning: {finding.subject} is deployed, but {finding.message}: {finding.fix}"
+                print_line(warning, to=stderr, style="yellow")
+
+
+def _show_outcomes(outcomes: Iterable[ApplyOutcome], json: bool) -> list[ApplyOutcome]:
+    """Print a line per model when it is done, or all as JSON."""
     seen = []
     for outcome in outcomes:
         seen.append(outcome)
@@ -148,7 +169,11 @@ def _show_outcomes(outcomes: Iterable[ApplyOutcome], json: bool) -> None:
         show_json([asdict(outcome) for outcome in seen])
     elif not seen:
         stdout.print("The file contains no model.")
-    if any(outcome.outcome == "failed" for outcome in seen):
+    return seen
+
+
+def _exit_if_failed(outcomes: Iterable[ApplyOutcome]) -> None:
+    if any(outcome.outcome == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 
 
@@ -168,7 +193,7 @@ def undeploy(
     """
     from ...models_file import undeploy_all
 
-    _show_outcomes(undeploy_all(names, resolve_cluster(cluster)), json)
+    _exit_if_failed(_show_outcomes(undeploy_all(names, resolve_cluster(cluster)), json))
 
 
 def models(cluster: Cluster = None, json: Json = False) -> None:

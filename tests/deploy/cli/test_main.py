@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+import shlex
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 from quackllm.deploy.cli.main import app
+from quackllm.deploy.doctor import connectivity
 from quackllm.deploy.terminal_output import show_next_step
 from typer.testing import CliRunner, Result
 
 import quackllm
+from standin.fixtures import StandIn
 from support.command_line import error_text
 
 KEY = "sk-0123456789"
@@ -17,12 +22,14 @@ SEED = f"""deploy --pretrained_model_type saas/qianwen --cpus_per_worker 0.001 -
 
 
 def run(line: str) -> Result:
-    return CliRunner().invoke(app, line.split())
+    return CliRunner().invoke(app, shlex.split(line))
 
 
 def test_the_seeds_command_works_as_written() -> None:
     result = run(SEED)
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.exit_code == 0
+    (unreached,) = result.stderr.splitlines()  # The service itself is out of reach of the tests.
+    assert unreached.startswith("warning: qianwen_chat is deployed, but https://dashscope.aliyuncs.com/api/v1 cannot")
     assert "qianwen_chat: deployed" in result.stdout
     spec = quackllm.status("qianwen_chat").spec
     assert (spec.type, spec.num_workers, spec.cpus_per_worker) == ("saas/qianwen", 2, 0.001)
@@ -106,7 +113,12 @@ def test_undeploy() -> None:
         ("deploy lower echo", "'lower': that is a function of DuckDB", "lower_model"),
         ("deploy My-Model echo", "name: ", ""),
         ("deploy m saas/qianwem", "no service is called saas/qianwem", "did you mean 'qianwen'"),
-        ("deploy m ecko", "no engine is called 'ecko'", "did you mean 'echo'"),
+        ("deploy m ecko", "no type of model is called 'ecko'", "did you mean 'echo'"),
+        ("deploy m sass/openai", "no type of model is called 'sass/openai'", "did you mean 'saas/openai'"),
+        ("deploy m olama", "no type of model is called 'olama'", "did you mean 'saas/ollama'"),
+        ("deploy m something", "no type of model is called 'something'", "saas/SERVICE, custom/auto"),
+        ("aks", "no command is called 'aks'", "quackllm text2sql"),
+        ('sql -c "FROM aks(1)"', "Table Function with name aks does not exist", "did you mean 'ask'"),
         ("deploy m echo -p delay=1", "delay", "delay_seconds"),
         ("deploy m echo -p delay_seconds=long", "delay_seconds", ""),
         ("deploy m echo -p delay_seconds", "a parameter has no value", "key=value"),
@@ -144,3 +156,38 @@ def test_help_teaches() -> None:
 def test_importing_the_folder_leaves_the_function() -> None:
     assert quackllm.deploy.cli.main.app is app  # type: ignore[attr-defined]
     assert quackllm.deploy("parrot", "echo") == "deployed"
+
+
+@pytest.mark.parametrize("form", ["a line", "a file"])
+def test_a_service_that_does_not_answer_is_named_and_deployed(form: str, tmp_path: Path, service: StandIn) -> None:
+    (models := tmp_path / "models.yaml").write_text(
+        f"""
+dead: {{type: openai, infer_params: {{saas.base_url: 'http://127.0.0.1:9/v1', saas.model: m}}}}
+alive: {{type: openai, infer_params: {{saas.base_url: '{service.url}/v1', saas.model: m, saas.api_key: k}}}}
+broken: {{type: nothing}}
+"""
+    )
+    line = "deploy dead openai -p saas.base_url=http://127.0.0.1:9/v1 saas.model=m"
+    result = run(line if form == "a line" else f"deploy -f {models}")
+    assert result.exit_code == (form == "a file")
+    assert "dead: deployed" in result.stdout
+    assert "warning: dead is deployed, but http://127.0.0.1:9/v1 cannot be reached: Connection" in result.stderr
+    assert "alive is" not in result.stderr
+
+
+def test_a_name_that_cannot_be_looked_up_takes_no_longer_than_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connectivity, "TIMEOUT_SECONDS", 0.2)
+    answered = threading.Event()
+
+    def look_up(*_: object, **__: object) -> None:
+        answered.wait(30)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert connectivity.why_unreachable("nowhere.invalid", 80) == "no answer within 0.2 s"
+    answered.set()
+
+
+def test_the_list_shows_no_numbers_of_workers_in_other_processes(home: Path) -> None:
+    (home / "models.yaml").write_text("parrot: {type: echo}")
+    assert run("list").stdout.splitlines()[1].split() == ["parrot", "echo", "1", "on", "request"]

@@ -90,7 +90,8 @@ def test_no_secret_is_seen_by_clients_or_in_logs(
     if fault:
         # A service that repeats all that it was sent, as some do.
         repeated = f"you sent {UPSTREAM_KEY} with {EXTRA}" + (f" and {HEADER}" if model == "direct" else "")
-        planted.script([{"fault": fault, **({"message": repeated} if fault in REFUSALS else {})}])
+        said = {"message": repeated} if fault in REFUSALS else {"text": repeated} if fault == "reply" else {}
+        planted.script([{"fault": fault, **said}])
     seen = list(ask_everything(serve(), model, gateway_key))
     captured = capfd.readouterr()
     logged = "\n".join([caplog.text, captured.out, captured.err])
@@ -102,6 +103,7 @@ def test_no_secret_is_seen_by_clients_or_in_logs(
 
 def test_a_key_is_nowhere_in_the_home_folder(serve: Any, planted: StandIn, home: Path) -> None:
     gateway_key = add_key(home / "keys.yaml", "alice", max_calls=1000)
+    planted.script([{"fault": "reply", "text": f"you sent {UPSTREAM_KEY} and {HEADER}"}])
     list(ask_everything(serve(), "direct", gateway_key))
     for path in home.rglob("*"):
         if path.is_file():

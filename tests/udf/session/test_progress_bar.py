@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -109,9 +110,9 @@ def test_where_the_total_is_known_it_says_what_is_left(on_terminal):
         for _ in range(5):
             spent.sent += 10
             spent.answered += 10
-            bar.draw(began, 100)
+            bar.draw(time.monotonic() - began, 100)
             time.sleep(0.3)
-        bar.finish()
+        bar.finish(time.monotonic() - began)
 
     bars = [state for state in on_terminal(work).seen if "calling models" in state]
     assert "10/100 calls" in bars[0]
@@ -158,6 +159,38 @@ def test_a_file_gets_nothing_unless_it_is_wished_and_then_one_line(connection, m
         assert file.getvalue().count("\n") == lines
         assert file.getvalue().count("made 60 calls") == lines
         assert "\x1b" not in file.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["on", "log"])
+@pytest.mark.parametrize("prefetch", ["on", "off"])
+def test_a_statement_that_the_call_store_answers_says_so(connection, monkeypatch, mode: str, prefetch: str):
+    connection.execute(f"SET VARIABLE llm_progress = '{mode}'; SET VARIABLE llm_prefetch = '{prefetch}'")
+    seen = []
+    for rows in (2, 2, 3):
+        monkeypatch.setattr(sys, "stderr", file := io.StringIO())
+        connection.execute(f"SELECT llm_result(chat('row ' || i)) FROM range({rows}) t(i)").fetchall()
+        connection.execute("SELECT 1").fetchall()
+        seen.append([line[line.index("made") :] for line in file.getvalue().splitlines() if "not planned" not in line])
+    assert [len(lines) for lines in seen] == [1, 1, 1]
+    assert seen[0][0].startswith("made 2 calls in ")
+    assert "call store" not in seen[0][0]
+    assert re.fullmatch(r"made 0 calls in [\d.]+ s  2 answers from the call store", seen[1][0])
+    assert seen[2][0].startswith("made 1 call in ")
+    assert "  2 answers from the call store  " in seen[2][0]
+
+
+@pytest.mark.parametrize("read", ["to the end", "in part"])
+def test_rows_that_are_read_in_parts_leave_their_line(connection, monkeypatch, read: str):
+    monkeypatch.setattr(sys, "stderr", file := io.StringIO())
+    with connection:
+        connection.execute("SET VARIABLE llm_progress = 'on'")
+        connection.execute("SELECT llm_result(chat('part ' || i)) FROM range(2) t(i)")
+        assert len(connection.fetchmany(2)) == 2
+        assert "made" not in file.getvalue()
+        if read == "to the end":
+            assert connection.fetchmany(2) == []
+            assert file.getvalue().count("made 2 calls") == 1
+    assert file.getvalue().count("made 2 calls") == 1
 
 
 @pytest.mark.parametrize("when", ["before", "while it is drawn"])

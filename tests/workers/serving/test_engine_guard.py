@@ -259,3 +259,43 @@ def test_a_statement_ends_where_the_engine_does_not_start(spec: ModelSpec, monke
     thread.join(20)
     assert result, "nobody was told"
     assert "no such library" in result[0]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_key_in_an_answer_is_hidden(spec: ModelSpec, streamed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    alternatives = (((KEY[:9], -0.1), ("other", -3.0)),)
+    said = Response(
+        f"sent with {KEY}",
+        f"the key {KEY.upper()} works",
+        Failure("length", f"cut off after {KEY}"),
+        finish_reason="length",
+        request_id=f"req-{KEY}",
+        tool_calls=f'[{{"arguments": "{KEY}"}}]',
+        logprobs=alternatives,
+    )
+
+    async def stream(_: Any, request: Request) -> AsyncIterator[str | Response]:
+        for character in f"sent with {KEY}":
+            yield character
+        yield said
+
+    monkeypatch.setattr(OddEngine, "act", staticmethod(lambda: said), raising=False)
+    monkeypatch.setattr(OddEngine, "stream", stream)
+    result = run(spec, [replace(Request.of("odd"), streamed=streamed)])
+    ((_, response),) = [each for each in result if isinstance(each[1], Response)]
+    assert response.output == "sent with (hidden)"
+    assert response.reasoning == "the key (hidden) works"
+    assert response.error.message == "cut off after (hidden)"
+    assert KEY not in f"{result!r}".lower()
+    assert response.logprobs is None
+    if streamed:
+        assert "".join(chunk for _, chunk in result if isinstance(chunk, str)) == "sent with (hidden)"
+
+
+def test_of_a_key_that_is_cut_off_no_more_than_a_word_is_shown(
+    spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for length, shown in ((11, KEY[:11]), (13, "(hidden)")):
+        act = staticmethod(lambda length=length: Response(f"it is {KEY[:length]}"))
+        monkeypatch.setattr(OddEngine, "act", act, raising=False)
+        assert responses(spec, [Request.of("odd")])[0].output == f"it is {shown}"

@@ -57,6 +57,11 @@ NODES = frozenset(
     }
 )
 
+# Words that call functions of the session, on DuckDB or a server, where no column has their name.
+SESSION_WORDS = frozenset({"current_catalog", "current_role", "current_schema", "current_user", "session_user"})
+# These as well, but the name that a query itself gives to a column stands before them.
+SESSION_NAMES = frozenset({"user", "system_user"})
+
 # Table functions that are allowed in FROM: they make rows only from their arguments.
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "generate_subscripts"})
 

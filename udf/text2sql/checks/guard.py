@@ -14,6 +14,8 @@ from .allowlist import (
     FILE_LIKE,
     FILE_PATH,
     NODES,
+    SESSION_NAMES,
+    SESSION_WORDS,
     SYSTEM_SCHEMAS,
     SYSTEM_TABLE,
     TABLE_FUNCTIONS,
@@ -57,6 +59,8 @@ def checked_statement(
             _check_table_function(node["function"])
         if node.get("function_name"):
             _check_function(node, functions, schemas)
+        if node.get("class") == "COLUMN_REF":
+            _check_column(node, tree, schema)
         if node.get("type") == "BASE_TABLE":
             _check_table(node, scope, tables, strict)
         if node.get("type") == "SHOW_REF":
@@ -131,6 +135,26 @@ def _check_function(node: Tree, functions: Collection[str], schemas: Collection[
         raise _refuse(f"the function {name} is called through a schema", hint=f"write {name}(…)")
     if not is_allowed(name) and name not in functions:
         raise _refuse(f"the function {name} is not allowed")
+
+
+def _check_column(node: Tree, tree: Tree, schema: Schema | None) -> None:
+    """Refuse a word that is a function where no column has its name; which columns there are, the schema says."""
+    name = node["column_names"][-1].lower()
+    if len(node["column_names"]) > 1 or name not in SESSION_WORDS | SESSION_NAMES:
+        return
+    tables = schema.tables if schema else ()
+    if any(column.name.lower() == name for table in tables for column in table.columns):
+        return
+    if name in SESSION_WORDS or (schema and name not in _own_names(tree)):
+        raise _refuse(f"{name} is not a column of the schema")
+
+
+def _own_names(tree: Tree) -> set[str]:
+    """Return the names that a query gives to columns."""
+    found = {str(node.get("alias", "")) for node, _ in nodes(tree)}
+    lists = ("column_name_alias", "aliases")  # Of a table, and of a query in WITH.
+    found |= {str(name) for node, _ in nodes(tree) for part in lists for name in node.get(part) or ()}
+    return {name.lower() for name in found}
 
 
 def _check_show(node: Tree) -> None:

@@ -18,7 +18,7 @@ from quackllm.deploy.gateway.databases.in_sandbox import SANDBOX
 
 from support.bombs import BOMBS
 from support.database_servers import database_on, running_mariadb, running_postgres
-from support.hostile_sql import REFUSED
+from support.hostile_sql import REFUSED, REFUSED_BY_SCHEMA
 from support.mcp_clients import SINGERS, call, in_process, make_shop, over_stdio, refusal
 
 MAX_DESCRIPTION = 3_000  # Characters of the tools and instructions; a token of English JSON is 3 to 4 of them.
@@ -86,7 +86,7 @@ def test_no_hostile_statement_gets_through(kind: str, tmp_path: Path) -> None:
     before = hashlib.sha256(path.read_bytes()).digest()
 
     async def session(client: Client) -> None:
-        for sql in [*REFUSED, *ESCAPES]:
+        for sql in [*REFUSED, *REFUSED_BY_SCHEMA, *ESCAPES]:
             await refusal(client, "query", sql=sql)
         assert json.loads(await call(client, "query", sql="SELECT count(*) FROM singer"))["rows"] == [[3]]
 
@@ -196,7 +196,7 @@ def test_servers_answer_and_refuse_as_files_do(kind: str) -> None:
         assert json.loads(await call(client, "query", sql=found))["rows"] == [["Ann"], ["Cy"]]
         assert json.loads(await call(client, "query", question="How many singers are there?"))["rows"] == [[3]]
         assert "singer.country: 'France'" in await call(client, "search", words="france")
-        for sql in [*REFUSED, *ESCAPES]:
+        for sql in [*REFUSED, *REFUSED_BY_SCHEMA, *ESCAPES, "SELECT user, 1 AS user FROM singer"]:
             await refusal(client, "query", sql=sql)
 
     running = running_postgres if kind == "postgresql" else running_mariadb

@@ -104,6 +104,27 @@ def test_refused(sql):
         check_sql(sql)
 
 
+SHOP = Schema("shop", (Table("singer", (Column("name", "VARCHAR"), Column("current_user", "VARCHAR"))),))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT current_user, s.session_user FROM singer AS s",
+        "SELECT name AS user FROM singer GROUP BY user ORDER BY user",
+        "WITH a(user) AS (SELECT name FROM singer) SELECT user FROM a",
+    ],
+)
+def test_a_word_of_the_session_may_be_a_column(sql):
+    assert check_sql(sql, SHOP) == sql
+
+
+@pytest.mark.parametrize("word", ["user", "system_user", "session_user"])
+def test_a_word_of_the_session_that_is_no_column_is_refused(word):
+    with pytest.raises(GuardError, match=f"{word} is not a column of the schema"):
+        check_sql(f"SELECT {word.upper()}, name FROM singer", SHOP)
+
+
 @pytest.mark.parametrize("sql", ALLOWED.split("\n"))
 def test_allowed_as_it_is(sql):
     assert check_sql(sql) == sql
@@ -159,8 +180,8 @@ def test_no_function_that_is_allowed_has_effects():
 
 
 def test_comments_do_not_come_back():
-    assert check_sql("SELECT /* a */ name -- b\nFROM singer -- c") == "SELECT  name  FROM singer"
-    assert check_sql("-- 注释\nSELECT '北京' /* ；*/ AS 城市;") == "SELECT '北京'  AS 城市"
+    assert check_sql("SELECT /* a */ name -- b\nFROM singer -- c") == "SELECT   name  \nFROM singer"
+    assert check_sql("-- 注释\nSELECT '北京' /* ；*/ AS 城市;") == "SELECT '北京'   AS 城市"
 
 
 def test_what_the_error_says():
