@@ -153,7 +153,7 @@ def test_questions_are_there_after_a_restart_until_they_are_cleared(console: Con
     expect(earlier).to_contain_text("This browser keeps them on this computer.")
     earlier.get_by_role("button", name="How many customers are there?").click()
     expect(section.locator(".answer .big-number")).to_have_text("120")
-    assert earlier.get_by_role("button").count() == 2  # The same question is there once.
+    assert earlier.get_by_role("button").count() == 1  # What is asked above is not listed twice.
     earlier.get_by_role("button", name="Clear the list").click()
     expect(earlier).to_have_count(0)
     console.page.reload()
@@ -348,3 +348,18 @@ def test_a_chinese_reader_asks_in_chinese(consoles: NewConsole, language: str) -
     expect(card).to_contain_text("builtin_text2sql")
     console.page.get_by_role("button", name="English").click()
     expect(section.locator("h1")).to_have_text("Ask your data")
+
+
+def test_a_chinese_reader_reads_why_in_chinese(consoles: NewConsole) -> None:
+    console = consoles(locale="zh-CN")
+    section = console.open()
+    section.get_by_label("问题", exact=True).fill("delete all customers")
+    console.page.keyboard.press("Enter")
+    expect(section.locator(".answer .notice").first).to_contain_text("内置模型只读取数据")
+    console.page.get_by_role("button", name="English").click()
+    expect(section.locator(".answer .notice").first).to_contain_text("the built-in model only reads data")
+    console.page.get_by_role("button", name="中文").click()
+    sql = console.open("sql")
+    sql.get_by_label("SQL 语句").fill("DROP TABLE customers")
+    console.page.keyboard.press("Control+Enter")
+    expect(sql.get_by_role("alert")).to_contain_text("不能在此运行：不是 SELECT 语句：DROP")

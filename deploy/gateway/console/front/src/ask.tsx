@@ -4,7 +4,7 @@ import { GatewayError, get, post } from "./api";
 import type { Answer, Database, Exchange, Turn } from "./api";
 import { forgetQuestions, saveQuestion, savedQuestions } from "./history";
 import type { Question } from "./history";
-import { Button, CopyButton, Empty, ErrorBox, Icon, Select, Spinner, useGrowing, useLoaded, useShell, wasStopped } from "./parts";
+import { Button, CopyButton, Empty, ErrorBox, Icon, Select, Spinner, reason, useGrowing, useLoaded, useShell, wasStopped } from "./parts";
 import { SchemaBrowser, exampleQuestions } from "./schema";
 import { ColouredSql, SqlEditor } from "./sql_editor";
 import { StatementOutcome, costLine, useStatement } from "./statement";
@@ -50,6 +50,7 @@ export function AskPage() {
     setQuestion("");
     setFollowsUp(false);
   };
+  const isAsked = (one: Question) => asked.some((other) => other.question === one.question && other.database === one.database);
   const answered = (one: Asked, sql: string) => {
     if (one.number !== numbers) return;
     const turns: Turn[] = [...one.history, { role: "user", content: one.question }, { role: "assistant", content: sql }];
@@ -113,7 +114,7 @@ export function AskPage() {
           ))}
         </div>
         {earlier.length > 0 && (
-          <EarlierQuestions questions={earlier.filter((one) => session.databases.includes(one.database))}
+          <EarlierQuestions questions={earlier.filter((one) => session.databases.includes(one.database) && !isAsked(one))}
             onAsk={(one) => { setDatabase(one.database); send(one, []); }}
             onClear={() => { forgetQuestions(keyName); setEarlier([]); }} />
         )}
@@ -180,7 +181,7 @@ function NoDatabases() {
 }
 
 function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: string) => void }) {
-  const { say, needKey } = useShell();
+  const { say, language, needKey } = useShell();
   const [answer, setAnswer] = useState<Answer | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [stopped, setStopped] = useState(false);
@@ -235,7 +236,7 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
       {answer && answer.sql === null && (
         <div class="notice" role="status">
           <strong>{say(unclear ? "unclear" : "noSql")}</strong>
-          {answer.error && <p class="reason">{answer.error.message}</p>}
+          {answer.error && <p class={answer.error.message.includes("\n") ? "reason" : ""}>{reason(answer.error.message, language)}</p>}
           <p>{say(unclear ? "unclearHelp" : "noSqlHelp")}</p>
         </div>
       )}
@@ -261,12 +262,12 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
 }
 
 function Warnings({ answer }: { answer: Answer }) {
-  const { say } = useShell();
+  const { say, language } = useShell();
   if (!answer.warnings?.length) return null;
   return (
     <div class="notice" role="note">
       <strong>{say("warnings")}</strong>
-      <ul>{answer.warnings.map((text) => <li key={text}>{text}</li>)}</ul>
+      <ul>{answer.warnings.map((text) => <li key={text}>{reason(text, language)}</li>)}</ul>
     </div>
   );
 }

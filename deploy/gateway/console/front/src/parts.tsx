@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { GatewayError } from "./api";
 import type { Session } from "./api";
+import { inChinese } from "./reasons";
 import type { Language, Say } from "./text";
 
 export interface Shell {
@@ -135,8 +136,8 @@ export function Empty({ icon, title, children }: { icon: string; title: string; 
 
 /** What went wrong, in the gateway's own words: the first line, then what to do. */
 export function ErrorBox({ error, onRetry, children }: { error: unknown; onRetry?: () => void; children?: ComponentChildren }) {
-  const { say } = useShell();
-  const text = errorText(error, say);
+  const { say, language } = useShell();
+  const text = reason(errorText(error, say), language);
   const [first, ...rest] = text.split("\n");
   return (
     <div class="error-box" role="alert">
@@ -150,6 +151,9 @@ export function ErrorBox({ error, onRetry, children }: { error: unknown; onRetry
     </div>
   );
 }
+
+/** Returns a sentence of the gateway in the reader's language. */
+export const reason = (text: string, language: Language): string => (language === "zh" ? inChinese(text) : text);
 
 export function errorText(error: unknown, say: Say): string {
   if (error instanceof GatewayError && error.status === 0) return say("unreachable");

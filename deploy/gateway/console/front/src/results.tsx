@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { ResultColumn, Rows } from "./api";
 import { ResultChart, chartable } from "./chart";
-import { Button, Choice, useShell } from "./parts";
+import { Button, Choice, reason, useShell } from "./parts";
 import { shown } from "./shown";
 import { count } from "./text";
 
@@ -10,7 +10,7 @@ const ROW_PIXELS = 36;
 const SPARE_ROWS = 12;
 
 export function Results({ rows: all, sql, cost }: { rows: Rows; sql: string; cost: string }) {
-  const { say } = useShell();
+  const { say, language } = useShell();
   const rows = useMemo(() => shown(all, sql, say), [all, sql, say]);
   const [view, setView] = useState<"table" | "chart">("table");
   useEffect(() => setView("table"), [all]);
@@ -20,7 +20,7 @@ export function Results({ rows: all, sql, cost }: { rows: Rows; sql: string; cos
   return (
     <div class="results">
       {rows.warnings.map((text) => (
-        <p key={text} class="warning-line">{text}</p>
+        <p key={text} class="warning-line">{reason(text, language)}</p>
       ))}
       {single ? (
         <BigValue column={rows.columns[0]!} value={rows.rows[0]![0] ?? null} />

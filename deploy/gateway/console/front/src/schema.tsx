@@ -49,9 +49,16 @@ function TableEntry({ table, onPick, open }: { table: Table; onPick: (text: stri
 const NAMES = /name|title|mail|phone|address|comment|note|text|body|名|标题/i;
 const IDS = /(^|_)(id|no|code|year)$|编号/i;
 
+/** Returns the English plural of a table's name, which is often there already. */
+function plural(name: string): string {
+  if (!/[a-z]$/i.test(name) || /(s|data|people|staff|children|men)$/i.test(name)) return name;
+  return /[^aeiou]y$/i.test(name) ? `${name.slice(0, -1)}ies` : `${name}${/(x|ch|sh)$/i.test(name) ? "es" : "s"}`;
+}
+
 /** Returns questions that a newcomer may start from, made of the names in the database. */
 export function exampleQuestions(database: Database, say: Say): string[] {
   const named = (text: string) => text.replaceAll("_", " ").replace(/^.*\./, "");
+  const several = (text: string) => say("several", plural(named(text)), named(text));
   const [first, second] = database.tables;
   if (!first) return [];
   const find = (fits: (column: Column) => boolean): [Table, Column][] =>
@@ -59,9 +66,9 @@ export function exampleQuestions(database: Database, say: Say): string[] {
   const [group] = find((column) => /VARCHAR|ENUM/i.test(column.type) && !NAMES.test(column.name));
   const [measure] = find((column) => /DECIMAL|DOUBLE|FLOAT|INTEGER|BIGINT/i.test(column.type) && !IDS.test(column.name));
   return [
-    say("exampleCount", named(first.name)),
-    ...(group ? [say("exampleGroup", named(group[0].name), named(group[1].name))] : []),
-    ...(measure ? [say("exampleAverage", named(measure[0].name), named(measure[1].name))] : []),
-    say("exampleAll", named((second ?? first).name)),
+    say("exampleCount", several(first.name)),
+    ...(group ? [say("exampleGroup", several(group[0].name), named(group[1].name))] : []),
+    ...(measure ? [say("exampleAverage", several(measure[0].name), named(measure[1].name))] : []),
+    say("exampleAll", several((second ?? first).name)),
   ];
 }

@@ -12,7 +12,8 @@ export function header(name: string, say: Say): string {
   if (unit) return say(unit);
   const rounded = /^round\((.+), \d+\)$/is.exec(name)?.[1];
   if (rounded) return header(rounded, say);
-  return name.replace(/\(\(([^()]*)\)\)/g, "($1)").replace(/"(\w+)"\(/g, "$1(");
+  if (!name.includes("(")) return name;
+  return name.replaceAll("count_star()", "count(*)").replace(/"(\w+)"/g, "$1").replace(/\(\(([^()]*)\)\)/g, "($1)");
 }
 
 /**

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { GatewayError, runStatement } from "./api";
 import type { Failure, Progress, Rows, StatementRequest } from "./api";
-import { Button, ErrorBox, Spinner, useShell, wasStopped } from "./parts";
+import { Button, ErrorBox, Spinner, reason, useShell, wasStopped } from "./parts";
 import { Results } from "./results";
 import { count, money } from "./text";
 import type { Say } from "./text";
@@ -87,13 +87,13 @@ function Running({ progress, onStop }: { progress: Progress | null; onStop: () =
 }
 
 function BudgetReached({ statement }: { statement: Statement }) {
-  const { say } = useShell();
+  const { say, language } = useShell();
   const { request, ended } = statement;
   const more = Math.max(1, request!.max_calls) * 10;
   const failure = (ended as { error: Failure }).error;
   return (
     <div class="notice" role="status">
-      <p>{/llm_max_calls/.test(failure.message) ? say("budgetReached", count(request!.max_calls)) : failure.message}</p>
+      <p>{/llm_max_calls/.test(failure.message) ? say("budgetReached", count(request!.max_calls)) : reason(failure.message, language)}</p>
       <Button kind="primary" onClick={() => statement.run({ ...request!, max_calls: more })}>{say("budgetMore", count(more))}</Button>
     </div>
   );

@@ -70,6 +70,7 @@ const WORDS = {
   exampleAll: ["List all the {0}", "列出所有 {0}"],
   exampleAverage: ["What is the average {1} of {0}?", "{0} 的平均 {1} 是多少？"],
   exampleGroup: ["How many {0} are there for each {1}?", "每个 {1} 有多少条 {0} 记录？"],
+  several: ["{0}", "{1}"],
   smallModel: [
     "The built-in model is small and sometimes wrong: read the SQL. A larger one is deployed with one line.",
     "内置模型很小，有时会出错：请检查 SQL。一条命令即可部署更大的模型。",
