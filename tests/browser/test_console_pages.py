@@ -52,7 +52,10 @@ def test_the_sql_is_corrected_run_again_and_the_correction_undone(console: Conso
     editor.fill("SELECT nope FROM customers")
     editor.press("Control+Enter")
     expect(card.get_by_role("alert")).to_contain_text('Referenced column "nope" not found')
-    expect(card.get_by_role("alert")).to_contain_text("LINE 1: SELECT nope FROM customers")
+    quoted = card.get_by_role("alert").locator(".quoted")
+    expect(quoted).to_have_text("LINE 1: SELECT nope FROM customers\n               ^^^^", use_inner_text=True)
+    expect(quoted).to_have_css("white-space-collapse", "preserve")
+    expect(quoted).to_have_css("text-wrap-mode", "nowrap")  # A wrapped line would move away from its mark.
 
 
 def test_a_follow_up_and_notes_are_sent(console: Console, service: StandIn) -> None:

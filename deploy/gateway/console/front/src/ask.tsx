@@ -172,7 +172,7 @@ function NoDatabases() {
         <Empty icon="table" title={say("noDatabases")}>
           <p>{say("noDatabasesHelp")}</p>
           <p class="mono path">{session.databases_file}</p>
-          <div class="copy-line"><code tabIndex={0}>{line}</code><CopyButton text={line} /></div>
+          <div class="copy-line"><code>{line}</code><CopyButton text={line} /></div>
           <Button onClick={reload}>{say("checkAgain")}</Button>
         </Empty>
       </div>

@@ -27,7 +27,7 @@ export function ModelsPage({ active }: { active: boolean }) {
         <div class="card">
           <Empty icon="models" title={say("deployFirst")}>
             <p>{say("deployFirstHelp")}</p>
-            {session.admin && <div class="copy-line"><code tabIndex={0}>{FIRST_MODEL}</code><CopyButton text={FIRST_MODEL} /></div>}
+            {session.admin && <div class="copy-line"><code>{FIRST_MODEL}</code><CopyButton text={FIRST_MODEL} /></div>}
           </Empty>
         </div>
       )}
@@ -93,7 +93,7 @@ function ModelCard({ model, speed }: { model: ModelState; speed: number }) {
       )}
       {model.deploy && (
         <div class="copy-line" role="group" aria-label={say("deployLine")}>
-          <code tabIndex={0}>{model.deploy}</code>
+          <code>{model.deploy}</code>
           <CopyButton text={model.deploy} />
         </div>
       )}

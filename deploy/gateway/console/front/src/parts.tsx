@@ -139,12 +139,16 @@ export function ErrorBox({ error, onRetry, children }: { error: unknown; onRetry
   const { say, language } = useShell();
   const text = reason(errorText(error, say), language);
   const [first, ...rest] = text.split("\n");
+  const below = rest.join("\n");
+  const place = below.search(/^LINE \d+:/m); // From here on the marks below stand where they belong only if no line is wrapped.
+  const quoted = place < 0 ? below.length : place;
   return (
     <div class="error-box" role="alert">
       <Icon name="warning" />
       <div>
         <strong>{first}</strong>
-        {rest.some((line) => line.trim()) && <pre>{rest.join("\n").trim()}</pre>}
+        {below.slice(0, quoted).trim() && <pre>{below.slice(0, quoted).trim()}</pre>}
+        {below.slice(quoted) && <pre class="quoted" tabIndex={0}>{below.slice(quoted).trimEnd()}</pre>}
         {children}
         {onRetry && <Button onClick={onRetry}>{say("retry")}</Button>}
       </div>

@@ -131,7 +131,7 @@ function Keys({ active }: { active: boolean }) {
     <section class="card">
       <h2>{say("keysTitle")}</h2>
       <p class="muted">{say("noKeys")}</p>
-      <div class="copy-line"><code tabIndex={0}>{NEW_KEY}</code><CopyButton text={NEW_KEY} /></div>
+      <div class="copy-line"><code>{NEW_KEY}</code><CopyButton text={NEW_KEY} /></div>
     </section>
   );
 }
