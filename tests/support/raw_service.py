@@ -22,6 +22,7 @@ class RawReply:
         headers: beside the Content-Length, which `chunked` leaves out.
         chunked: send the parts as HTTP chunks.
         cut: close the connection when the parts are sent, however long the body was said to be.
+        seconds: how long after the request it is sent.
     """
 
     body: bytes | list[bytes] = b""
@@ -29,6 +30,7 @@ class RawReply:
     headers: Mapping[str, str] = field(default_factory=dict)
     chunked: bool = False
     cut: bool = False
+    seconds: float = 0.0
 
     @staticmethod
     def json(value: Any, status: int = 200, **headers: str) -> RawReply:
@@ -74,6 +76,7 @@ class RawService:
                 received = await self._read(head, reader)
                 self.received.append(received)
                 reply = self.reply(received) if callable(self.reply) else self.reply
+                await asyncio.sleep(reply.seconds)
                 await _write(writer, reply)
                 if reply.cut:
                     break

@@ -21,6 +21,7 @@ from ..errors import ProviderError, SetupError
 from ..secret_refs import Redactor, url_origin
 from .reply_errors import broken_reply_error, connection_error, read_error_body, refusal_error, timeout_error
 from .reply_events import Decompressor, EventReader, FramingError, ReplyEvent, TooLargeError, read_events
+from .send_gate import SendGate
 
 if TYPE_CHECKING:
     import aiohttp
@@ -103,6 +104,7 @@ class HttpClient:
         self._proxy = proxy or environment_proxy(base_url)
         self.redactor = redactor
         self._session: aiohttp.ClientSession | None = None
+        self._gate = SendGate()
 
     def open(self) -> None:
         """Open the pool of connections; nothing is sent yet. Called in the event loop."""
@@ -175,6 +177,7 @@ class HttpClient:
         address, body = self._address(call.path), call.body()
         limits = _limits(call.seconds) if call.seconds else self._session.timeout
         try:
+            await self._gate.wait()
             for _ in range(MAX_REDIRECTS):
                 async with self._session.request(
                     call.method, address, data=body, headers=call.headers, allow_redirects=False, timeout=limits

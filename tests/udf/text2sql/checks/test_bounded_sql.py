@@ -39,6 +39,9 @@ SELECT list_transform([l], lambda x: list_transform(x, lambda y: y + n)), list_t
 SELECT max(n, 3) OVER (ORDER BY d), max(n) OVER (ORDER BY d), arg_max(name, n) OVER () FROM t
 SELECT mode(name) OVER (PARTITION BY n), median(n) OVER (ORDER BY d), count(DISTINCT n) OVER (ORDER BY d) FROM t
 SELECT mode(n) OVER (ORDER BY d ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), list(n) FROM t GROUP BY n, d
+SELECT list_distinct(l), list_unique(l), l && l, l @> [1], list_intersect(l, NULL), map(l, l), l.list_distinct() FROM t
+SELECT list_distinct(list(replace(name, name, name || n))) FROM t GROUP BY list_unique(l)
+SELECT list_mode(l), list_aggregate(l, 'mode'), list_aggr(l, 'sum'), len(list_distinct(string_split(name, 'b'))) FROM t
 """.strip().split("\n")
 TOO_LARGE = """
 SELECT repeat(name, n * 1000000) FROM t
@@ -54,7 +57,11 @@ SELECT regexp_replace(repeat(name, 30000), '', name || name || name, 'g') FROM t
 SELECT levenshtein(repeat(name, 30000), repeat(name, 30000)) FROM t
 SELECT list_transform(range(n * 10000), lambda i: name) FROM t
 SELECT [CASE WHEN i > 1 THEN {'a': name} END FOR i IN range(n * 10000)] FROM t
-SELECT map(range(n * 9000), array_apply(range(n * 9000), lambda i, j: t.name || i)) FROM t
+SELECT len(list_distinct(list(x))) FROM (SELECT unnest(range(100001)) AS x), t
+SELECT list_mode(c) FROM (SELECT list(x) AS c FROM range(100001) r(x))
+SELECT list(x) && list(x), list_has_all(list(x), [1]) FROM range(50001) r(x)
+SELECT map_from_entries(list((x, x))) FROM range(100001) r(x)
+SELECT list_aggregate(list(x), 'entropy') FROM range(100001) r(x)
 """.strip().split("\n")
 REFUSED = """
 SELECT list_transform(l, lambda x: repeat('x', x)) FROM t
@@ -74,6 +81,9 @@ SELECT json_group_array(n) OVER (ORDER BY n ROWS BETWEEN 999 PRECEDING AND CURRE
 SELECT histogram(n) OVER (ORDER BY d RANGE BETWEEN INTERVAL 3 DAY PRECEDING AND CURRENT ROW) FROM t
 SELECT mode(n) OVER (ORDER BY d) FROM t
 SELECT max(n, 100000) OVER (ORDER BY d), max_by(name, n, n) OVER () FROM t
+SELECT map(range(n * 9000), array_apply(range(n * 9000), lambda i, j: t.name || i)) FROM t
+SELECT list_distinct(a) FROM (SELECT range(n) AS a FROM t)
+SELECT list_transform([list(n)], lambda x: list_unique(x)) FROM t
 SELECT * FROM (SELECT entropy(n) OVER (ORDER BY d GROUPS BETWEEN 3 PRECEDING AND 3 FOLLOWING) FROM t)
 """.strip().split("\n")
 
