@@ -26,7 +26,7 @@ class BuiltinSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    release: str = Field(default_factory=release_name, description="which weights: the beginning of their SHA-256")
+    release: str = Field(default_factory=release_name, description="which weights and code: the beginning of their SHA-256")
     min_confidence: float = Field(
         default=0.0, ge=0, le=1, description="the model declines a question if it is less sure than this"
     )
@@ -46,10 +46,10 @@ class BuiltinEngine:
         """Load the weights.
 
         Raises:
-            SetupError: the settings name other weights than these.
+            SetupError: the settings name another release than this.
         """
         if self.settings.release != release_name():
-            hint = "leave `release` out to use the weights that are installed"
+            hint = "leave `release` out to use the one that is installed"
             raise SetupError(f"the built-in model here is release {release_name()}", hint=hint)
         self.network = await asyncio.to_thread(load_network)
 

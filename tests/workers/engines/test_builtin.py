@@ -151,12 +151,26 @@ def test_other_weights_are_another_model() -> None:
         asyncio.run(BuiltinEngine(BuiltinSettings(release="of another day")).start())
 
 
+def test_other_code_is_another_model(tmp_path: Path) -> None:
+    """Answers are stored under the release, so that new rules do not serve the answers of old ones."""
+    path, rules = tmp_path / "weights.npz", tmp_path / "query" / "rules.py"
+    path.write_bytes(b"weights")
+    rules.parent.mkdir()
+    names = []
+    for code in ("BEAMS = 5\n", "BEAMS = 5\r\n", "BEAMS = 6\n"):
+        rules.write_bytes(code.encode())
+        weights_file.release_name.cache_clear()
+        names.append(weights_file.release_name(path))
+    assert names[0] == names[1] != names[2]
+    spoken = {folder.suffix for folder in weights_file.WEIGHTS.parent.rglob("*") if folder.is_file()} - {".pyc", ".npz"}
+    assert spoken == set(weights_file.SOURCES), "a new form of file decides answers, too"
+
+
 def test_weights_are_small_and_whole() -> None:
     arrays, shape = weights_file.load_weights()
     files = (weights_file.WEIGHTS, word_vectors.VECTORS, word_meanings.MEANINGS)
     assert sum(path.stat().st_size for path in files) <= MAX_BYTES
     assert arrays["keywords.weight"].shape[1] == shape["width"]
-    assert weights_file.release_name() == weights_file.release_name(Path(weights_file.WEIGHTS))
 
 
 def test_answering_loads_no_torch(shop: Schema, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from ..query.grammar import KEYWORDS, STATE_NUMBERS, STATES
 
 WEIGHTS = Path(__file__).parents[1] / "weights.npz"
 Arrays = dict[str, NDArray[np.float32]]
+SOURCES = (".py", ".json", ".txt")  # What decides an answer besides weights: rules, coefficients, lists of words.
 RARE = -6.0  # The bias of a keyword that was never trained.
 # The states of older grammars that are like newer ones.
 ALIKE = {"AMOUNT": "ARGUMENT", "FACTOR": "ARGUMENT", "LEFT_SIDE": "ARGUMENT", "RIGHT_SIDE": "ARGUMENT"} | {
@@ -81,5 +82,17 @@ def load_weights(path: Path = WEIGHTS) -> tuple[Arrays, dict[str, int]]:
 
 @lru_cache(maxsize=2)
 def release_name(path: Path = WEIGHTS) -> str:
-    """Return the release name of these weights: the beginning of the file's SHA-256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    """Return the name of this model: the beginning of the SHA-256 of the weights and of the code beside them.
+
+    The code decides as much as the weights do: what an older version answered is not served by a newer one. The tables
+    of words are left out, for the weights are trained with them.
+
+    Args:
+        path: the weights, in the folder of the code.
+    """
+    found = hashlib.sha256(path.read_bytes())
+    for source in sorted(path.parent.rglob("*")):
+        if source.suffix in SOURCES:
+            found.update(source.relative_to(path.parent).as_posix().encode())
+            found.update(source.read_text(encoding="utf-8").encode())  # The same for all forms of line ends.
+    return found.hexdigest()[:12]
