@@ -30,6 +30,7 @@ from .query.to_sql import NotWritableError, format_sql
 from .query.truth_values import with_truth_values
 from .schema.prune_schema import prune_schema
 from .schema.schema_index import SchemaIndex
+from .text.presentation import without_presentation
 from .text.tokens import is_cjk, name_words
 
 VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
@@ -152,6 +153,7 @@ def parse(
     """
     text, *cells = VALUES_HEADING.split(schema, maxsplit=1)
     grounds = schema_context(text.strip())
+    question = without_presentation(question, grounds.words)
     if reason := reason_to_refuse(question, grounds.words):
         raise DeclinedError(reason)
     about = " ".join((question, *(part for turn in turns[-1:] for part in turn)))

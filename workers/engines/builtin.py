@@ -26,7 +26,9 @@ class BuiltinSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    release: str = Field(default_factory=release_name, description="which weights and code: the beginning of their SHA-256")
+    release: str = Field(
+        default_factory=release_name, description="which weights and code: the beginning of their SHA-256"
+    )
     min_confidence: float = Field(
         default=0.0, ge=0, le=1, description="the model declines a question if it is less sure than this"
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ..text.lexicon import NUMBER_WORDS
+from .written_dates import MONTH, month_number, with_iso_dates
 
 UNITS = {
     "day": "day|days|天|日",
@@ -24,11 +25,7 @@ _NUMBER = r"\d{1,4}|" + "|".join(word for word in NUMBER_WORDS if word.isascii()
 _CJK_NUMBER = r"\d{1,4}|[一二三四五六七八九十两]"
 _UNIT = "days?|weeks?|months?|quarters?|years?"
 _CJK_UNIT = "天|日|周|星期|礼拜|月|季度|季|年"
-_MONTH_NAMES = "january february march april may june july august september october november december"
-MONTHS = _MONTH_NAMES.split()
-_MONTH = "|".join(f"{month}|{month[:3]}" if len(month) > 3 else month for month in MONTHS)
 _ISO = r"\d{4}-\d{1,2}-\d{1,2}"
-_CJK_DATE = r"\d{4}年\d{1,2}月\d{1,2}[日号]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +65,10 @@ class TimePhrases:
 
 def find_time_phrases(question: str) -> TimePhrases:
     """Return the words of time of a question."""
-    rest, words = question, []
+    rest, words = with_iso_dates(question), []
     span: TimeSpan | None = None
     for pattern, make in SPANS:
-        if match := pattern.search(rest):
-            span = make(match)
+        if (match := pattern.search(rest)) and (span := _made(make, match)):
             words.append(span.words)
             rest = _without(rest, match)
             break
@@ -84,6 +80,14 @@ def find_time_phrases(question: str) -> TimePhrases:
             rest = _without(rest, match)
             break
     return TimePhrases(rest, span, unit, tuple(words)) if re.search(r"\w", rest) else TimePhrases(question)
+
+
+def _made(make: Callable[[re.Match[str]], TimeSpan], match: re.Match[str]) -> TimeSpan | None:
+    """Return the span of a match; None for a date that no calendar has, and for one of several days."""
+    try:
+        return make(match)
+    except ValueError:
+        return None
 
 
 def find_yearless_month(question: str) -> str:
@@ -157,7 +161,7 @@ def _in_year(match: re.Match[str]) -> TimeSpan:
 
 
 def _in_month(match: re.Match[str]) -> TimeSpan:
-    year, month = int(match["year"]), _month(match["month"])
+    year, month = int(match["year"]), month_number(match["month"])
     after = (year + 1, 1) if month == 12 else (year, month + 1)
     return TimeSpan(_day(year, month, 1), _day(*after, 1), match.group(), plain=True)
 
@@ -186,6 +190,13 @@ def _between(match: re.Match[str]) -> TimeSpan:
     return TimeSpan(_moments(match["first"])[0], _moments(match["last"])[1], match.group(), plain=True)
 
 
+def _on_day(match: re.Match[str]) -> TimeSpan:
+    if len(re.findall(_ISO, match.string)) > 1:
+        raise ValueError("several days are several constants")
+    begin, end = _moments(match["day"])
+    return TimeSpan(begin, end, match.group(), plain=True)
+
+
 def _moments(text: str) -> tuple[str, str]:
     """Return the first day of a date or year, and the first day after it."""
     numbers = [int(number) for number in re.findall(r"\d+", text)]
@@ -200,10 +211,6 @@ def _day(year: int, month: int, day: int) -> str:
     return f"DATE '{year:04}-{month:02}-{day:02}'"
 
 
-def _month(text: str) -> int:
-    return int(text) if text.isdigit() else next(n for n, name in enumerate(MONTHS, 1) if name[:3] == text[:3].lower())
-
-
 Spans = tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], TimeSpan]], ...]
 
 
@@ -212,14 +219,14 @@ def _spans() -> Iterator[tuple[str, Callable[[re.Match[str]], TimeSpan]]]:
         rf"\b(?:between|from)\s+(?P<first>{_ISO}|[12]\d{{3}})\s+(?:and|to|until|through)\s+(?P<last>{_ISO}|[12]\d{{3}})\b",
         _between,
     )
-    yield rf"(?:在)?(?P<first>{_CJK_DATE}|{_ISO})(?:到|至|和)(?P<last>{_CJK_DATE}|{_ISO})(?:之间|期间)?", _between
+    yield rf"(?:在)?(?P<first>{_ISO})(?:到|至|和)(?P<last>{_ISO})(?:之间|期间)?", _between
     yield r"(?:在)?(?P<first>[12]\d{3})年?(?:到|至)(?P<last>[12]\d{3})年(?:之间|期间)?", _between
     yield (
         rf"\b(?P<sign>before|until|after|since|starting)\s+(?:(?P<today>today)|(?P<date>{_ISO}|[12]\d{{3}}))\b",
         _before_or_after,
     )
     yield (
-        rf"(?:在)?(?:(?P<today>今天)|(?P<date>{_CJK_DATE}|{_ISO}|[12]\d{{3}}年))(?P<sign>以前|之前|前|以后|之后|后|以来|起)",
+        rf"(?:在)?(?:(?P<today>今天)|(?P<date>{_ISO}|[12]\d{{3}}年))(?P<sign>以前|之前|前|以后|之后|后|以来|起)",
         _before_or_after,
     )
     yield r"(?:早于|在)(?P<today>今天)(?P<sign>以前|之前|前)?", lambda match: TimeSpan("", TODAY, match.group())
@@ -239,20 +246,27 @@ def _spans() -> Iterator[tuple[str, Callable[[re.Match[str]], TimeSpan]]]:
     yield r"(?:在)?(?P<which>上|本|这|当)个?(?P<unit>周|星期|月|季度|季|年)(?!\w*均)", _this_or_last
     yield r"(?:在)?([今去前])年", _cjk_year
     yield r"\b(?:from\s+)?(?:today|yesterday)\b|今天|今日|昨天|昨日", _named_day
-    yield rf"\b(?:in|of|during|for)\s+(?P<month>{_MONTH})\.?,?\s+(?:of\s+)?(?P<year>[12]\d{{3}})\b", _in_month
+    yield (
+        rf"(?<!\d\s)\b(?:(?:in|of|during|for)\s+)?(?P<month>{MONTH})\.?,?\s+(?:of\s+)?(?P<year>[12]\d{{3}})\b",
+        _in_month,
+    )
     yield r"(?:在)?(?P<year>[12]\d{3})年(?P<month>\d{1,2})月(?!\d)", _in_month
     yield (
         r"\b(?:in|of|during|for)?\s*(?:the\s+)?(?:q(?P<quarter>[1-4])|(?P<ordinal>[1-4])(?:st|nd|rd|th)\s+quarter)(?:\s+of)?\s+(?P<year>[12]\d{3})\b",
         _in_quarter,
     )
     yield r"(?:在)?(?P<year>[12]\d{3})年第?(?P<quarter>[1-4一二三四])季度?", _in_quarter
+    yield (
+        rf"(?:\b(?:on|of|from|for)\s+|在)?(?<![\d-])(?P<day>{_ISO})(?![\d-]|[T ]\d{{1,2}}:)(?:当天|这天|那天)?",
+        _on_day,
+    )
     yield r"\b(?:in|during|for)\s+(?:the\s+year\s+)?([12]\d{3})\b(?!-)", _in_year
     yield r"(?:在)?([12]\d{3})年(?:度|内)?", _in_year
 
 
 SPANS: Spans = tuple((re.compile(pattern, re.IGNORECASE), make) for pattern, make in _spans())
 YEARLESS_MONTH = re.compile(
-    rf"\b(?:in|during|since|before|after|until)\s+(?:{_MONTH})\b(?!\.?,?\s*(?:of\s+)?(?:the\s+)?[\d'’])"
+    rf"\b(?:in|during|since|before|after|until)\s+(?:{MONTH})\b(?!\.?,?\s*(?:of\s+)?(?:the\s+)?[\d'’])"
     r"|(?<![\d年第一二三四五六七八九十])(?:1[0-2]|[1-9]|十[一二]|[一二三四五六七八九十])月份?(?![\d一二三四五六七八九十初底末])",
     re.IGNORECASE,
 )

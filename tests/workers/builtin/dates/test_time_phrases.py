@@ -25,6 +25,14 @@ SPANS = [
     ("orders between 2024-01-01 and 2024-03-31", "orders", "DATE '2024-01-01'", "DATE '2024-04-01'"),
     ("orders yesterday", "orders", "current_date - 1", "current_date"),
     ("今天的订单", "订单", "current_date", "current_date + 1"),
+    ("orders of 1 June 2025", "orders", "DATE '2025-06-01'", "DATE '2025-06-02'"),
+    ("orders placed on June 1st, 2025", "orders placed", "DATE '2025-06-01'", "DATE '2025-06-02'"),
+    ("orders on the 31st of Dec 2025", "orders", "DATE '2025-12-31'", "DATE '2026-01-01'"),
+    ("orders after May 1, 2025", "orders", "DATE '2025-05-02'", ""),
+    ("visits between April 1 2025 and April 30 2025", "visits", "DATE '2025-04-01'", "DATE '2025-05-01'"),
+    ("2025年6月1日的订单", "订单", "DATE '2025-06-01'", "DATE '2025-06-02'"),
+    ("2025年6月1日以前的订单", "订单", "", "DATE '2025-06-01'"),
+    ("sales March 2024", "sales", "DATE '2024-03-01'", "DATE '2024-04-01'"),
     ("due before today", "due", "", "current_date"),
 ]
 
@@ -53,7 +61,19 @@ def test_units_to_group_by_are_cut_out(question: str, rest: str, unit: str) -> N
 
 
 @pytest.mark.parametrize(
-    "question", ["各年龄的人数", "员工的月薪", "Who came last?", "the first name of each customer", "上季度"]
+    "question",
+    [
+        "orders on 2025-02-30",
+        "orders between 2025-02-30 and 2025-03-01",
+        "orders on 30 February 2025",
+        "orders on 2025-06-01 or 2025-06-03",
+        "orders at 2025-06-01 10:00",
+        "各年龄的人数",
+        "员工的月薪",
+        "Who came last?",
+        "the first name of each customer",
+        "上季度",
+    ],
 )
 def test_other_words_stay(question: str) -> None:
     assert find_time_phrases(question).words == ()
