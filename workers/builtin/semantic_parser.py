@@ -25,9 +25,14 @@ from .query.from_sql import UnsupportedSqlError, parse_sql
 from .query.grammar import is_keyword
 from .query.implied_tables import drop_implied_tables
 from .query.linearize import parse_symbols
+from .query.measured import multiplied_out, with_totals
+from .query.row_names import with_row_names
+from .query.sort_direction import with_direction
 from .query.query_tree import Query
 from .query.to_sql import NotWritableError, format_sql
 from .query.truth_values import with_truth_values
+from .query.whole_rows import with_whole_rows
+from .schema.measures import find_measure
 from .schema.prune_schema import prune_schema
 from .schema.schema_index import SchemaIndex
 from .text.presentation import without_presentation
@@ -103,7 +108,10 @@ class SchemaContext:
     def links_for(self, text: str, cells: list[tuple[int, str]]) -> SchemaLinks:
         """Return the schema links of the schema, or of the part of a large one that a text names; `cells` are added."""
         schema = prune_schema(self.names, text, {number for number, _ in cells})
-        links = self.links if schema is self.names.schema else SchemaLinks(SchemaIndex(schema))
+        names = self.names if schema is self.names.schema else SchemaIndex(schema)
+        if measure := find_measure(text, names):
+            names = SchemaIndex(measure.added_to(schema))
+        links = self.links if names is self.names else SchemaLinks(names, measure)
         found = [(self._number_in(links.names, number), cell) for number, cell in cells]
         return links.with_cells([(number, cell) for number, cell in found if number is not None])
 
@@ -219,14 +227,23 @@ class _Answer:
         return found
 
     def _draft(self, beam: Beam) -> Draft | None:
-        tree: Query | None = with_truth_values(tree_from_beam(beam, self.linked), self.links.names, self.question)
+        tree: Query | None = self._ruled(tree_from_beam(beam, self.linked))
         if tree is not None and self.phrases.words:
             tree = place_time(tree, self.phrases, self.links, self.question)
             self.undated = self.undated or tree is None
         if tree is None or is_degenerate(tree):
             return None
-        sql = sql_for(tree, self.links.names, self.linked)
+        written = multiplied_out(tree, self.links.names, self.links.measure) if self.links.measure else tree
+        sql = sql_for(written, self.links.names, self.linked) if written else None
         return Draft(tree, sql, beam.score, len(beam.symbols)) if sql and self.grounds.binder.binds(sql) else None
+
+    def _ruled(self, tree: Query) -> Query:
+        """Return a query of the network as the rules change it."""
+        names, question = self.links.names, self.question
+        if self.links.measure:
+            tree = with_totals(tree, names, self.links.measure)
+        tree = with_direction(with_truth_values(tree, names, question), names, question)
+        return with_whole_rows(with_row_names(tree, names, question), names, self.phrases.rest)
 
     def _reason(self) -> str:
         words = " and ".join(f'"{word.strip()}"' for word in self.phrases.words)

@@ -12,7 +12,7 @@ from ..network.schema_linking import SchemaLinks
 from ..query.implied_tables import table_for
 from ..query.query_tree import Period, Predicate, Query, Term, terms_in
 from ..schema.schema_index import SchemaIndex, column_kind, join_tree
-from ..text.tokens import name_words, read_words
+from ..text.tokens import name_words, read_words, stem
 from .time_phrases import UNITS, TimePhrases, TimeSpan, find_time_phrases, find_yearless_month
 
 # Words of names of dates that are rarely meant unless the question names them, and words that say nothing.
@@ -45,7 +45,17 @@ def cut_time_phrases(question: str, names: SchemaIndex) -> TimePhrases:
         or (found.unit == "day" and "daily" in words)
     ):
         return TimePhrases(question)
-    return found
+    return replace(found, rest=_totalled(found.rest, names)) if found.unit else found
+
+
+def _totalled(rest: str, names: SchemaIndex) -> str:
+    """Return "total quantity sold" for "quantity sold": what is grouped by a unit of time is added up."""
+    words = [stem(word.lower) for word in read_words(rest)]
+    for column in names.columns:
+        name = [stem(word) for word in name_words(column.name)]
+        if column_kind(column) == "number" and words[: len(name)] == name:
+            return f"total {rest[0].lower()}{rest[1:]}"
+    return rest
 
 
 def yearless_month(question: str, links: SchemaLinks) -> str:
@@ -159,9 +169,10 @@ def _grouped(tree: Query, column: int, unit: str, names: SchemaIndex) -> Query:
 def _counted(item: Term, names: SchemaIndex) -> Term:
     if item.right is not None:
         return replace(item, aggregate="SUM")
-    key = item.column is not None and (
-        names.columns[item.column].primary_key or any(item.column in (edge.column, edge.other) for edge in names.edges)
-    )
-    if item.column is not None and column_kind(names.columns[item.column]) == "number" and not key:
+    if (
+        item.column is not None
+        and column_kind(names.columns[item.column]) == "number"
+        and not names.is_key(item.column)
+    ):
         return Term(item.column, aggregate="SUM")
     return Term(table=table_for(item, names), aggregate="COUNT")

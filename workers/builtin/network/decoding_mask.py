@@ -45,6 +45,8 @@ class DecodingMask:
         self.names, self.linked = names, linked
         kinds = [column_kind(column) for column in names.columns]
         self.numeric = np.array([kind == "number" for kind in kinds], dtype=bool)
+        keys = np.array([names.is_key(number) for number in range(len(kinds))], dtype=bool)
+        self.summable = self.numeric & ~keys if (self.numeric & ~keys).any() else self.numeric
         self.textual = np.array([kind == "text" for kind in kinds], dtype=bool)
         self.dated = np.array([kind == "date" for kind in kinds], dtype=bool)
         texts = [one.value.text for one in linked.candidates]
@@ -95,7 +97,7 @@ class DecodingMask:
         state = stack[-1]
         mask: Mask = self.base[NUMBERS[state]].copy()
         if state in ("ARGUMENT", "AMOUNT") and is_keyword(symbols[-1], "SUM", "AVG"):
-            self._part(COLUMN, mask)[:] &= self.numeric
+            self._part(COLUMN, mask)[:] &= self.summable
         elif state in ("FACTOR", "LEFT_SIDE"):
             self._combinable(mask, symbols)
         elif state == "LAST_WORD":

@@ -18,6 +18,7 @@ from ...database_schema import Column, Table, split_name
 from ..query.grammar import COLUMN, KEYWORD, KEYWORDS, TABLE, VALUE, Symbol
 from ..query.linearize import Linearizer
 from ..query.query_tree import LiteralValue, Predicate, Query
+from ..schema.measures import Measure
 from ..schema.schema_index import SchemaIndex, column_kind
 from ..text.lexicon import IGNORED
 from ..text.tokens import Word, feature_hash, is_cjk, name_words, question_features, read_words, text_features
@@ -119,8 +120,8 @@ class LinkedQuestion:
 class SchemaLinks:
     """The input that does not depend on the question: names as features, keys as relations, cells by text."""
 
-    def __init__(self, names: SchemaIndex) -> None:
-        self.names = names
+    def __init__(self, names: SchemaIndex, measure: Measure | None = None) -> None:
+        self.names, self.measure = names, measure  # The measure is a column of `names`, and of no table.
         self.cells = CellIndex(names)
         self.column_tokens = [name_words(column.name) for column in names.columns]
         self.table_tokens = [name_words(split_name(table.name)[-1]) for table in names.tables]

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import chain
 
 from ...database_schema import Column, Schema, Table, split_name
-from ..text.tokens import is_cjk
+from ..text.tokens import is_cjk, name_words
 from .chinese_keys import inferred_references
 
 NUMBER_TYPES = ("INT", "DECIMAL", "NUMERIC", "DOUBLE", "FLOAT", "REAL", "HUGE", "BIGNUM", "NUMBER")
@@ -64,6 +64,15 @@ class SchemaIndex:
     def find_column(self, table: str, column: str) -> int | None:
         """Return the number of `table.column`, case ignored."""
         return self.column_numbers.get((self.table_numbers.get(table.lower(), -1), column.lower()))
+
+    def is_key(self, column: int) -> bool:
+        """Whether a column is a key, or is named like one: adding such numbers up means nothing."""
+        own = self.columns[column]
+        return own.primary_key or column in self._joined or name_words(own.name)[-1] == "id"
+
+    @cached_property
+    def _joined(self) -> frozenset[int]:
+        return frozenset(column for edge in self.edges for column in (edge.column, edge.other))
 
     @cached_property
     def edges(self) -> list[ForeignKeyEdge]:

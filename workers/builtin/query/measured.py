@@ -1,0 +1,77 @@
+"""Writes the measures of a query (see `schema/measures.py`): added up where one row's measure means nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..schema.measures import Measure
+from ..schema.schema_index import SchemaIndex
+from .implied_tables import map_scopes
+from .tree import LiteralValue, Order, Query, Term, terms_in
+
+ONE = LiteralValue("1", number=True)
+
+
+def with_totals(tree: Query, names: SchemaIndex, measure: Measure) -> Query:
+    """Return the query with the measure added up where it is selected, or orders what other tables have."""
+    column = names.find_column(measure.table, measure.name)
+    assert column is not None, "the schema has its measure"
+
+    def total(term: Term) -> Term:
+        plain = term.column == column and not (term.aggregate or term.right or term.share)
+        return replace(term, aggregate="SUM") if plain else term
+
+    def totalled(scope: Query) -> Query:
+        items = tuple(map(total, scope.items))
+        others = {names.table_of[item.column] for item in items if item.column is not None} - {
+            names.table_of[column or 0]
+        }
+        if others and _is_greatest(scope, column):
+            return replace(scope, items=items, where=(), order=(Order(Term(column, aggregate="SUM"), True),), limit=ONE)
+        if others:
+            return replace(scope, items=items, order=tuple(replace(one, term=total(one.term)) for one in scope.order))
+        return replace(scope, items=items)
+
+    return map_scopes(tree, totalled)
+
+
+def _is_greatest(scope: Query, column: int) -> bool:
+    """Whether a scope's only condition is that one row's measure is the greatest."""
+    if len(scope.where) != 1 or scope.order or scope.limit:
+        return False
+    test = scope.where[0]
+    inner = test.operands[0] if test.operands else None
+    greatest = isinstance(inner, Query) and inner.items == (Term(column, aggregate="MAX"),) and not inner.where
+    return test.term == Term(column) and test.operator == "=" and greatest
+
+
+def multiplied_out(tree: Query, names: SchemaIndex, measure: Measure) -> Query | None:
+    """Return the query with the measure's factors in its place; None where they do not fit."""
+    column = names.find_column(measure.table, measure.name)
+    first, *second = [names.find_column(table, name) for table, name in measure.factors]
+    fits = True
+
+    def product(term: Term) -> Term:
+        nonlocal fits
+        if not any(part.column == column for part in term.parts):
+            return term
+        fits = fits and (not second or term.right is None) and term.aggregate != "COUNT"
+        if not second:
+            return replace(term, column=first if term.column == column else term.column)
+        return replace(term, column=first, operator="*", right=Term(second[0]))
+
+    changed = map_scopes(tree, lambda scope: _with_terms(scope, product))
+    left = any(term.column == column for term in terms_in(changed))
+    return changed if fits and not left else None
+
+
+def _with_terms(scope: Query, change: Callable[[Term], Term]) -> Query:
+    """Return a scope with its selected, compared and ordering terms changed."""
+    return replace(
+        scope,
+        items=tuple(map(change, scope.items)),
+        where=tuple(replace(one, term=change(one.term)) for one in scope.where),
+        having=tuple(replace(one, term=change(one.term)) for one in scope.having),
+        order=tuple(replace(one, term=change(one.term)) for one in scope.order),
+    )
