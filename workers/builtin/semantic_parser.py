@@ -241,7 +241,7 @@ class _Answer:
         """Return a query of the network as the rules change it."""
         names, question = self.links.names, self.question
         if self.links.measure:
-            tree = with_totals(tree, names, self.links.measure)
+            tree = with_totals(tree, names, self.links.measure, question)
         tree = with_direction(with_truth_values(tree, names, question), names, question)
         return with_whole_rows(with_row_names(tree, names, question), names, self.phrases.rest)
 

@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from quackllm.udf.text2sql.checks.model_remarks import read_remarks
 from quackllm.workers.builtin.network import weights_file
 from quackllm.workers.builtin.text import word_meanings, word_vectors
-from quackllm.workers.database_schema import Schema
+from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 from quackllm.workers.deployments.spec import make_spec
 from quackllm.workers.engines.builtin import BuiltinEngine, BuiltinSettings, split_turns
 from quackllm.workers.errors import ProviderError, SetupError
@@ -75,6 +76,33 @@ def test_what_the_schema_cannot_answer_is_declined(shop: Schema) -> None:
     with pytest.raises(ProviderError) as caught:
         ask(format_mschema(shop), "Which stadiums hosted the most concerts by singers from France?")
     assert (caught.value.code, caught.value.retryable, caught.value.setup) == ("declined", False, False)
+
+
+@pytest.mark.parametrize(
+    ("question", "sql"),
+    [
+        ("Show me a graph of the number of customers per city", "SELECT city, COUNT(*) FROM customers GROUP BY city"),
+        ("What is the average order?", "SELECT AVG(amount) FROM orders"),
+        (
+            "How many orders on 1 June 2025?",
+            "SELECT COUNT(*) FROM orders WHERE ordered_on >= DATE '2025-06-01' AND ordered_on < DATE '2025-06-02'",
+        ),
+    ],
+)
+def test_everyday_words_are_read(shop: Schema, question: str, sql: str) -> None:
+    assert ask(format_mschema(shop), question).output == sql
+
+
+def test_revenue_is_the_product_that_makes_it(shop: Schema) -> None:
+    lines = Table(
+        "order_lines", (Column("order_id", "BIGINT"), Column("quantity", "INTEGER"), Column("price", "DOUBLE"))
+    )
+    orders = replace(shop.tables[1], columns=shop.tables[1].columns[:-1])
+    key = ForeignKey("order_lines", "order_id", "orders", "id")
+    schema = Schema("shop", (shop.tables[0], orders, lines), (shop.foreign_keys[0], key))
+    assert ask(format_mschema(schema), "What is our total revenue?").output == (
+        "SELECT SUM(quantity * price) FROM order_lines"
+    )
 
 
 def test_words_of_time_become_a_condition_and_are_never_dropped(shop: Schema) -> None:
@@ -178,6 +206,7 @@ def test_answering_loads_no_torch(shop: Schema, tmp_path: Path) -> None:
     schema.write_text(format_mschema(shop), "utf-8")
     program = f"""
 import sys
+from dataclasses import replace
 from pathlib import Path
 from quackllm.workers.builtin.network.numpy_network import load_network
 from quackllm.workers.builtin.semantic_parser import parse

@@ -25,6 +25,12 @@ recent recently popular report 今年 最近 现在 目前 上海 北京 杭州 
 阿 尔 丽 玛 特 斯
 李 罗 顾 火 猫 红 明 钱
 """
+# Words of events, superlatives and counting that the training questions have too rarely.
+_ALWAYS = """
+plac took tak happen occur occurr bought brought sold biggest heaviest lightest cheapest newest earliest priciest
+下过 发过 做过 几名 几位 几间 间 名 笔 单 张 位 画
+"""
+ALWAYS = frozenset(_ALWAYS.split())
 NEVER = frozenset(_NEVER.split())  # Words of time, places and things, whatever the counts say.
 
 
@@ -56,7 +62,7 @@ def main() -> None:
     GENERAL.unlink(missing_ok=True)
     asked = load_questions("spider", "train") + [one for one in load_questions("cosql", "train") if not one.turn]
     words = general_words(asked) + general_words([one for one in load_questions("chase_zh", "train") if not one.turn])
-    GENERAL.write_text("\n".join(words) + "\n", encoding="utf-8")
+    GENERAL.write_text("\n".join(sorted({*words, *ALWAYS})) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,16 +11,25 @@ from ..schema.schema_index import SchemaIndex
 from .implied_tables import map_scopes
 from .tree import LiteralValue, Order, Query, Term, terms_in
 
+AVERAGE = re.compile(r"\b(?:average|mean|avg)\b|平均|均", re.IGNORECASE)
 ONE = LiteralValue("1", number=True)
 
 
-def with_totals(tree: Query, names: SchemaIndex, measure: Measure) -> Query:
-    """Return the query with the measure added up where it is selected, or orders what other tables have."""
+def with_totals(tree: Query, names: SchemaIndex, measure: Measure, question: str) -> Query:
+    """Return the query with the measure added up where it is selected, or orders what other tables have.
+
+    Args:
+        tree: the query.
+        names: of the schema, which has the measure.
+        measure: the measure.
+        question: its words; an average that it does not ask for is a sum.
+    """
     column = names.find_column(measure.table, measure.name)
     assert column is not None, "the schema has its measure"
 
     def total(term: Term) -> Term:
-        plain = term.column == column and not (term.aggregate or term.right or term.share)
+        aggregates = ("",) if AVERAGE.search(question) else ("", "AVG")
+        plain = term.column == column and term.aggregate in aggregates and not (term.right or term.share)
         return replace(term, aggregate="SUM") if plain else term
 
     def totalled(scope: Query) -> Query:

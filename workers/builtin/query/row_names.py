@@ -10,7 +10,7 @@ from ..schema.schema_index import SchemaIndex, column_kind
 from ..text.tokens import name_words, read_words, stem
 from .tree import LiteralValue, Order, Predicate, Query, Term
 
-NAMING = ("name", "title", "label", "名", "标题")
+NAMING = ("name", "title", "label", "名", "标题", "description", "描述")
 ONE = LiteralValue("1", number=True)
 KEY_WORDS = re.compile(r"\b(?:ids?|identifiers?|codes?|numbers?|keys?)\b|编号|号码|代码", re.IGNORECASE)
 GREATEST = re.compile(

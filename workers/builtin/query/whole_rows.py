@@ -10,6 +10,7 @@ from ..text.tokens import is_cjk, name_words, read_words, stem
 from .row_names import naming_column
 from .tree import Query, Term
 
+SHOWN = re.compile(r"^\W*(?:please\s+)?(?:show|list|give|display|get|find|see)\b", re.IGNORECASE)
 _VERB = (
     r"^\W*(?:please\s+)?(?:(?:show|list|give|display|get|find|see)\s+)?(?:me\s+|us\s+)?(?:all\s+)?(?:of\s+)?(?:the\s+)?"
 )
@@ -34,7 +35,7 @@ def with_whole_rows(tree: Query, names: SchemaIndex, question: str) -> Query:
         return tree
     table, words = found
     if item.aggregate:
-        unnamed = item.aggregate == "COUNT" and item.column is None
+        unnamed = item.aggregate == "COUNT" and item.column is None and SHOWN.search(question) is not None
     else:
         unnamed = item.column is not None and not (
             _is_named(names, item.column, words) or item.column == naming_column(names, table)
@@ -56,10 +57,10 @@ def _asked_table(question: str, names: SchemaIndex) -> tuple[int, str] | None:
 
 
 def _is_named(names: SchemaIndex, column: int, text: str) -> bool:
-    """Whether a text has a word of a column's name or comment that is no word of its table's name."""
+    """Whether a text has a word of a column's name or comment that its table's name does not have; if there is any."""
     own = names.columns[column]
     if own.comment and is_cjk(own.comment) and own.comment in text:
         return True
     table = names.tables[names.table_of[column]]
     words = {stem(word) for word in name_words(own.name)} - {stem(word) for word in name_words(table.name)}
-    return bool(words & {stem(word.lower) for word in read_words(text)})
+    return not words or bool(words & {stem(word.lower) for word in read_words(text)})

@@ -22,6 +22,7 @@ MEANINGS = Path(__file__).parents[1] / "word_meanings.npz"
 DIMENSIONS = 96  # Numbers per word.
 MAX_CJK_WORD = 4
 SINGLE_COST = math.log(60_000)  # Cost of a Chinese character that belongs to no word.
+PARTICLES, PARTICLE_COST = frozenset("的了是"), math.log(20)  # They are in no table, and most frequent of all.
 NO_MEANING = 0  # The row of words that are not in the table: all zeros.
 
 
@@ -51,6 +52,8 @@ class WordMeanings:
 
     def cost(self, word: str) -> float:
         """Return how unlikely a Chinese word is: the logarithm of its rank; infinite for an unknown longer word."""
+        if word in PARTICLES:
+            return PARTICLE_COST
         row = self.rows.get(word, NO_MEANING)
         if row >= self.first_cjk:
             return math.log(row - self.first_cjk + 20)

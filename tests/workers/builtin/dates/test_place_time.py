@@ -63,3 +63,9 @@ def test_a_month_needs_its_year_where_there_are_dates_and_no_months(links: Schem
     assert yearless_month("How many orders in March?", links) == "in March"
     sales = Table("sales", (Column("month", "VARCHAR", values=("March",)), Column("sold_on", "DATE")))
     assert yearless_month("sales in March", SchemaLinks(SchemaIndex(Schema("shop", (sales,))))) == ""
+
+
+def test_a_quantity_by_a_unit_of_time_is_added_up(links: SchemaLinks) -> None:
+    assert cut_time_phrases("Amount per month", links.names).rest == "total amount"
+    assert cut_time_phrases("average amount per month", links.names).rest == "average amount"
+    assert cut_time_phrases("orders per month", links.names).rest == "orders"

@@ -28,6 +28,12 @@ def test_a_name_that_the_sql_does_not_use_is_told(links: SchemaLinks) -> None:
     assert coverage("age of customers", "SELECT name FROM customers", links).unused == ("age",)
 
 
+def test_words_of_events_and_superlatives_are_no_names(links: SchemaLinks) -> None:
+    sql = "SELECT COUNT(*) FROM orders"
+    assert coverage("How many orders were placed, or took place?", sql, links) == Coverage((), (), ())
+    assert coverage("biggest order", "SELECT MAX(amount) FROM orders", links) == Coverage((), (), ())
+
+
 def test_general_words_say_nothing() -> None:
     assert {"different", "give"} & general_words() or "kind" in general_words()
     assert "salary" not in general_words()

@@ -64,7 +64,7 @@ PRODUCT = "line.quantity * line.unit_price"
     ("sql", "written"),
     [
         ("SELECT revenue FROM line", "SELECT SUM(quantity * unit_price) FROM line"),
-        ("SELECT AVG(revenue) FROM line", "SELECT AVG(quantity * unit_price) FROM line"),
+        ("SELECT AVG(revenue) FROM line", "SELECT SUM(quantity * unit_price) FROM line"),
         (
             f"SELECT item.title {JOINED} ORDER BY line.revenue DESC LIMIT 3",
             f"SELECT item.title {JOINED} GROUP BY item.title ORDER BY SUM({PRODUCT}) DESC LIMIT 3",
@@ -79,6 +79,12 @@ PRODUCT = "line.quantity * line.unit_price"
 )
 def test_a_measure_is_multiplied_out(sql: str, written: str | None) -> None:
     names = SchemaIndex(REVENUE.added_to(SHOP))
-    tree = with_totals(drop_implied_tables(parse_sql(sql, names), names), names, REVENUE)
+    tree = with_totals(drop_implied_tables(parse_sql(sql, names), names), names, REVENUE, "revenue")
     product = multiplied_out(tree, names, REVENUE)
     assert (format_sql(product, names) if product else None) == written
+
+
+def test_an_average_that_is_asked_for_stays() -> None:
+    names = SchemaIndex(REVENUE.added_to(SHOP))
+    tree = parse_sql("SELECT AVG(revenue) FROM line", names)
+    assert with_totals(tree, names, REVENUE, "average revenue") == tree

@@ -64,6 +64,7 @@ WHOLE = "SELECT * FROM parcel WHERE driver_id = 4"
         ("司机4的包裹", "to_city", WHOLE),
         ("司机4的包裹有哪些？", "weight", WHOLE),
         ("Parcels of driver 4 and their city", "to_city", "SELECT to_city FROM parcel WHERE driver_id = 4"),
+        ("Parcels of driver 4 last year", "COUNT(*)", "SELECT COUNT(*) FROM parcel WHERE driver_id = 4"),
         ("How many parcels of driver 4?", "COUNT(*)", "SELECT COUNT(*) FROM parcel WHERE driver_id = 4"),
         ("司机4的目的城市", "to_city", "SELECT to_city FROM parcel WHERE driver_id = 4"),
         ("Weights of driver 4", "weight", "SELECT weight FROM parcel WHERE driver_id = 4"),

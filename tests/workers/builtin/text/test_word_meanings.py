@@ -29,6 +29,7 @@ def test_words_of_other_meanings_are_not(one: str, two: str) -> None:
 
 def test_chinese_is_split_into_words() -> None:
     assert segment("每个城市的客户数量") == ("每个", "城市", "的", "客户", "数量")
+    assert segment("每个类别的平均价格") == ("每个", "类别", "的", "平均价格")
     assert meaning_words(["客", "户", "id", "城", "市"]) == ["客户", "客户", "id", "城市", "城市"]
     assert word_meanings().translation("客户") in ("customer", "customers")
     assert word_meanings().translation("qwx") == ""
