@@ -26,9 +26,9 @@ from .query.grammar import is_keyword
 from .query.implied_tables import drop_implied_tables
 from .query.linearize import parse_symbols
 from .query.measured import multiplied_out, with_totals
+from .query.query_tree import Query
 from .query.row_names import with_row_names
 from .query.sort_direction import with_direction
-from .query.query_tree import Query
 from .query.to_sql import NotWritableError, format_sql
 from .query.truth_values import with_truth_values
 from .query.whole_rows import with_whole_rows

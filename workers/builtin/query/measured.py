@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..schema.measures import Measure
 from ..schema.schema_index import SchemaIndex
 from .implied_tables import map_scopes
-from .tree import LiteralValue, Order, Query, Term, terms_in
+from .query_tree import LiteralValue, Order, Query, Term, terms_in
 
 AVERAGE = re.compile(r"\b(?:average|mean|avg)\b|平均|均", re.IGNORECASE)
 ONE = LiteralValue("1", number=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ...database_schema import split_name
 from ..schema.schema_index import SchemaIndex, column_kind
 from ..text.tokens import name_words, read_words, stem
-from .tree import LiteralValue, Order, Predicate, Query, Term
+from .query_tree import LiteralValue, Order, Predicate, Query, Term
 
 NAMING = ("name", "title", "label", "名", "标题", "description", "描述")
 ONE = LiteralValue("1", number=True)

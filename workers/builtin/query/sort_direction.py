@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..schema.schema_index import SchemaIndex, column_kind
 from ..text.tokens import name_words
-from .tree import Order, Query
+from .query_tree import Order, Query
 
 HIGH = re.compile(
     r"(?<!at )\bmost\b(?! (?:recent|affordable))|最[多高大重贵]"

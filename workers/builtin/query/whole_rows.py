@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ..schema.schema_index import SchemaIndex
 from ..text.tokens import is_cjk, name_words, read_words, stem
+from .query_tree import Query, Term
 from .row_names import naming_column
-from .tree import Query, Term
 
 SHOWN = re.compile(r"^\W*(?:please\s+)?(?:show|list|give|display|get|find|see)\b", re.IGNORECASE)
 _VERB = (

@@ -63,7 +63,8 @@ def find_measure(question: str, names: SchemaIndex) -> Measure | None:
 
 def _is_named(text: str, names: SchemaIndex) -> bool:
     wanted = {stem(word.lower) for word in read_words(text) if not is_cjk(word.text)}
-    for item in (*names.tables, *names.columns):
+    items: list[Table | Column] = [*names.tables, *names.columns]
+    for item in items:
         described = f"{item.name} {item.comment}"
         if (not wanted and text in described) or wanted & {stem(word) for word in name_words(described)}:
             return True
