@@ -143,8 +143,9 @@ def show_models(statuses: Sequence[ModelStatus], cluster: str | None = None) -> 
     if not stdout.is_terminal:  # Where a program reads the lines, each is a model.
         return
     option = cluster_option(cluster)
-    since = "Counted for each replica since it last started. " if any(status.replicas for status in statuses) else ""
-    print_line(f'{since}All calls of every process: quackllm sql -c "FROM llm_usage()"{option}', style="dim")
+    if any(status.replicas for status in statuses):
+        print_line("Counted for each replica since it last started.", style="dim")
+    print_line(f'All calls of every process: quackllm sql -c "FROM llm_usage()"{option}', style="dim")
 
 
 def show_status(status: ModelStatus) -> None:

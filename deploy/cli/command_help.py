@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.padding import Padding
@@ -14,6 +16,9 @@ from rich.text import Text
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 NAMES_WIDTH = 34
+INDENT = "    "  # Of an example's lines.
+# A flag with its value, or a word; a text in quotes stays whole.
+EXAMPLE_PARTS = re.compile(r"""(?:--?[a-z][\w-]* (?=[^-\s]))?(?:[^\s"']|"[^"]*"|'[^']*')+""")
 
 
 class CommandWithHelp(TyperCommand):
@@ -28,10 +33,26 @@ def print_help(command: TyperCommand | TyperGroup, ctx: Any) -> None:
     """Print a command's usage, its text, and a panel for its arguments, its options and each panel of commands."""
     console = Console()
     console.print(Padding(Text(command.get_usage(ctx)), 1))
-    console.print(Padding(Markdown(command.help or ""), (0, 1, 1, 1)))
+    lines = (command.help or "").splitlines()
+    text = "\n".join(_continued(line, console.width - 4) if line.startswith(INDENT) else line for line in lines)
+    console.print(Padding(Markdown(text), (0, 1, 1, 1)))
     for title, table in _panels(command, ctx).items():
         if table.rows:
             console.print(Panel(table, title=title, title_align="left", border_style="dim"))
+
+
+def _continued(example: str, width: int) -> str:
+    """Break a line of an example as a shell does, so that it can be copied: rich would break it without a backslash."""
+    first, *rest = EXAMPLE_PARTS.findall(example)
+    indent = example[: len(example) - len(example.lstrip())]
+    lines = [first]
+    for part in rest:
+        if cell_len(f"{lines[-1]} {part} \\") > width:
+            lines[-1] += " \\"
+            lines.append(f"  {part}")
+        else:
+            lines[-1] += f" {part}"
+    return "\n".join(indent + line for line in lines)
 
 
 def _panels(command: TyperCommand | TyperGroup, ctx: Any) -> dict[str, Table]:

@@ -42,6 +42,23 @@ def test_the_help_teaches_by_examples_that_can_be_copied(name: str) -> None:
     )
 
 
+def joined(text: str) -> list[str]:
+    """The lines of a text, those together that a shell reads together."""
+    return [line.strip() for line in re.sub(r" \\\s*\n\s*", " ", text).splitlines()]
+
+
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if not command.hidden])
+def test_an_example_that_is_longer_than_the_screen_can_be_copied(name: str) -> None:
+    command = COMMANDS[name]
+    function = getattr(import_module(f"quackllm.deploy.cli.commands.{command.module}"), command.function)
+    examples = [
+        line for line in joined(inspect.getdoc(function) or "") if re.match(rf"(.*\| )?quackllm {name}\b", line)
+    ]
+    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "80"}).output
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert set(examples) <= set(joined(shown))
+
+
 def test_the_help_loads_nothing_heavy() -> None:
     program = (
         "import sys\nfrom quackllm.deploy.cli.main import app\n"
