@@ -14,12 +14,14 @@ from ..raw_sql import execute_raw
 from ..session.session import Session
 from .call_sites import NUMBERED_FUNCTIONS, CallSites, number_call_sites, restrict_to_cache
 from .condition_order import OrderedWhere, order_conditions, orderable
+from .definitions import read_definitions
 from .early_stop import early_stops
 from .eligibility import ineligible_reason, unrepeatable_source, without_volatile_items
+from .expansion import expand
 from .flatten import flatten
 from .guards import add_guards
 from .limit_batches import LimitBatches, limit_batches, takes_null
-from .modes import CachedAnswers, LiveAnswers
+from .modes import MODEL_FUNCTIONS, CachedAnswers, LiveAnswers
 from .parse_statement import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
 from .reductions import reduce_subqueries
@@ -84,9 +86,11 @@ def _plan(connection: duckdb.DuckDBPyConnection, session: Session, text: str, ar
     if session.statement.scope.options.llm_prefetch == "off":
         return None
     try:
-        reading = parse_statement(connection, text, session.deployed)
+        definitions = read_definitions(connection, session, text)
+        defined = definitions.calling(session.deployed | MODEL_FUNCTIONS)
+        reading = parse_statement(connection, text, session.deployed, defined)
         reading = reading and without_volatile_items(connection, reading)
-        reason = ineligible_reason(connection, reading) if reading else None
+        reason = ineligible_reason(connection, reading, definitions) if reading else None
         if reading and not reason:
             return Prefetch(connection, session, reading, arguments)
     except UnplannedError as error:
@@ -124,7 +128,8 @@ class Prefetch:
         try:
             self._is_faithful = is_faithful(self._connection, self.reading.tree, self.reading.text)
             if self._is_faithful:
-                reduced = reduce_subqueries(self.reading)
+                self.reading = expand(self.reading, self._runner, self._session.definitions)
+                reduced = reduce_subqueries(self.reading, self._runner)
                 self._is_reduced = reduced.tree != self.reading.tree and self._runner.binds(reduced)
                 self._planned = reduced if self._is_reduced else self.reading
                 self._early_stops = [
@@ -151,6 +156,12 @@ class Prefetch:
         if reason := unrepeatable_source(self._connection, self.reading.text, self._arguments):
             self._session.statement.note_unplanned(reason)
             return PrefetchOutcome.FAILED
+        if not self.reading.calls():
+            name = self.reading.named_definitions()[0]
+            self._session.statement.note_unplanned(
+                f"{name} cannot be written into it: an argument is left to its default, or DuckDB plans it otherwise"
+            )
+            return PrefetchOutcome.UNPROVEN
         if not self._is_faithful:
             # Without numbers, a call that depends on another would go out early.
             if not self.reading.has_single_call():

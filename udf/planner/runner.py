@@ -36,14 +36,17 @@ class Runner:
 
     def binds(self, reading: ModelQuery) -> bool:
         """Whether DuckDB can run the SELECT by itself. No transaction may be open: an error would abort it."""
+        return self.plan(tree_sql(self.connection, reading.tree)) is not None
+
+    def plan(self, sql: str) -> str | None:
+        """Return DuckDB's plan of a SELECT; None where it cannot run by itself. No transaction may be open."""
         before, self.session.answers = self.session.answers, CachedAnswers(self.session)
         try:
-            execute_raw(self.connection, f"EXPLAIN {tree_sql(self.connection, reading.tree)}", self.arguments)
+            return str(execute_raw(self.connection, f"EXPLAIN (FORMAT json) {sql}", self.arguments))
         except duckdb.Error:
-            return False
+            return None
         finally:
             self.session.answers = before
-        return True
 
     def dry_run(self, sql: str, sites: CallSites, *, needs_proof: bool = True) -> None:
         """Run until nothing is missing; without need of a proof, until all that the statement needs was sent."""
