@@ -13,8 +13,8 @@ import duckdb
 
 from ..workers.errors import CancelledError
 from .functions.macros import sync_model_macros
-from .planner.definitions import calling_names
 from .planner.modes import MODEL_FUNCTIONS, LiveAnswers
+from .planner.read_definitions import calling_names
 from .raw_sql import execute_raw
 from .session.definitions import note_defined
 from .session.interrupts import on_interrupt

@@ -25,7 +25,6 @@ from ..session.answer_source import MADE_UP, AnswerSource
 from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
-from .definitions import read_definitions
 from .eligibility import ineligible_reason
 from .expansion import expand
 from .modes import MODEL_FUNCTIONS, CachedAnswers, LiveAnswers
@@ -33,6 +32,7 @@ from .parse_statement import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
 from .prefetch import in_transaction
 from .questions import resolve_question
+from .read_definitions import read_definitions
 from .relax import relax_predicates
 from .runner import Runner
 from .statement_tree import is_faithful, tree_sql

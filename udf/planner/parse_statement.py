@@ -11,8 +11,8 @@ import duckdb
 from sqlglot.tokenizer_core import Token, TokenType
 
 from .builtin_functions import builtin_functions
-from .definitions import OUR_PREFIXES
 from .modes import MODEL_FUNCTIONS
+from .read_definitions import OUR_PREFIXES
 from .row_query import executed_statement, flat, row_query, tokenize
 from .statement_tree import Node, is_function, is_recursive, nodes_named, parse_tree, selects, walk
 

@@ -14,7 +14,6 @@ from ..raw_sql import execute_raw
 from ..session.session import Session
 from .call_sites import NUMBERED_FUNCTIONS, CallSites, number_call_sites, restrict_to_cache
 from .condition_order import OrderedWhere, order_conditions, orderable
-from .definitions import read_definitions
 from .early_stop import early_stops
 from .eligibility import ineligible_reason, unrepeatable_source, without_volatile_items
 from .expansion import expand
@@ -24,6 +23,7 @@ from .limit_batches import LimitBatches, limit_batches, takes_null
 from .modes import MODEL_FUNCTIONS, CachedAnswers, LiveAnswers
 from .parse_statement import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
+from .read_definitions import read_definitions
 from .reductions import reduce_subqueries
 from .runner import Runner
 from .statement_tree import Node, is_faithful, selects, tree_sql, walk

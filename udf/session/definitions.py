@@ -1,4 +1,4 @@
-"""What a connection knows of the user's own views, macros and functions; `planner/definitions.py` reads them."""
+"""What a connection knows of the user's own views, macros and functions; `planner/read_definitions.py` reads them."""
 
 from __future__ import annotations
 
