@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import duckdb
 
 from ..workers.errors import CancelledError
-from .functions.macros import sync_model_macros
+from ..workers.sql_text import quote_literal
+from .functions.macros import create_macros, create_model_macro, sync_model_macros
 from .planner.modes import MODEL_FUNCTIONS, LiveAnswers
 from .planner.read_definitions import calling_names
 from .raw_sql import execute_raw
@@ -148,8 +149,21 @@ def _planned(connection: duckdb.DuckDBPyConnection, session: Session, text: str,
         return
     from .planner.prefetch import prefetched
 
-    with prefetched(connection, session, text, parameters):
+    with prefetched(connection, session, text, parameters, functools.partial(_open_binder, connection, session)):
         yield
+
+
+def _open_binder(connection: duckdb.DuckDBPyConnection, session: Session, text: str) -> duckdb.DuckDBPyConnection:
+    """Return a second connection on which SQL that calls what a text calls can be bound; temp macros are not shared."""
+    ((search_path,),) = execute_raw(connection, "SELECT current_setting('search_path')")
+    cursor, called = duckdb.DuckDBPyConnection.cursor(connection), _called(text)
+    execute_raw(cursor, "SET python_scan_all_frames = true")
+    with contextlib.suppress(duckdb.Error):  # The schema may be one of this transaction: nothing will bind.
+        execute_raw(cursor, f"SET search_path = {quote_literal(search_path)}")
+    create_macros(cursor, session, called)
+    for name in called.intersection(session.deployed):
+        create_model_macro(cursor, session, name)
+    return cursor
 
 
 def _before_statement(connection: duckdb.DuckDBPyConnection, session: Session, text: str, parameters: Any) -> None:

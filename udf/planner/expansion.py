@@ -13,10 +13,10 @@ import duckdb
 from sqlglot.tokenizer_core import TokenType
 
 from ..session.definitions import Definitions, Macro
-from .parse import ModelQuery
+from .parse_statement import ModelQuery
 from .row_query import flat, statement_text, tokenize
 from .runner import Runner
-from .tree import ALL_COLUMNS, Node, copy_tree, is_function, nodes_named, parse_tree, tree_sql, walk
+from .statement_tree import ALL_COLUMNS, Node, copy_tree, is_function, nodes_named, parse_tree, tree_sql, walk
 
 
 def expand(reading: ModelQuery, runner: Runner, definitions: Definitions) -> ModelQuery:
@@ -24,15 +24,15 @@ def expand(reading: ModelQuery, runner: Runner, definitions: Definitions) -> Mod
 
     Args:
         reading: the statement.
-        runner: where it runs; no transaction is open.
+        runner: where it runs.
         definitions: the connection's.
     """
     if not reading.named_definitions():
         return reading
-    expanded = replace(reading, tree=_Expansion(runner.connection, definitions, reading.defined).of(reading.tree))
+    expanded = replace(reading, tree=_Expansion(runner.binder, definitions, reading.defined).of(reading.tree))
     if expanded.tree == reading.tree:
         return reading
-    text = tree_sql(runner.connection, expanded.tree)
+    text = tree_sql(runner.binder, expanded.tree)
     plan = runner.plan(text)
     return replace(expanded, text=text) if plan and plan == runner.plan(reading.text) else reading
 
