@@ -32,6 +32,11 @@ CREATE TABLE u AS SELECT i AS id, CASE WHEN i < 7 THEN 'Korean' ELSE 'other' END
     FROM range(300) t(i);
 CREATE TABLE s AS SELECT i AS id, 'small ' || i AS body FROM range(20) t(i);
 CREATE TABLE k (id INTEGER PRIMARY KEY, body VARCHAR);
+CREATE VIEW judged (id, ok) AS SELECT id, llm_result(orc('yn: ' || body)) FROM t;
+CREATE VIEW liked AS SELECT id FROM judged WHERE ok = 'yes';
+CREATE MACRO likes(x) AS llm_result(orc('yn: ' || x)) = 'yes';
+CREATE MACRO likes_both(x, y) AS likes(x) AND likes(y);
+CREATE MACRO between_ids(low, high) AS TABLE SELECT * FROM judged WHERE id BETWEEN low AND high;
 """
 YES = "llm_result(orc('yn: ' || body)) = 'yes'"
 

@@ -16,6 +16,7 @@ from .functions.arrow_functions import register_functions
 from .functions.macros import create_alias_macros, create_macros, sync_model_macros
 from .planner.modes import LiveAnswers
 from .raw_sql import execute_raw
+from .session.definitions import note_defined
 from .session.session import Session, attach_session, close_session, find_session, open_session
 from .statement_hooks import run_statement, split_script, statement_scope, translated_errors
 
@@ -78,6 +79,19 @@ class Connection(duckdb.DuckDBPyConnection):
         find_session(self).own_transaction.rollback(self)
         duckdb.DuckDBPyConnection.rollback(self)
         find_session(self).model_macros.clear()
+        note_defined()
+        return self
+
+    def create_function(self, *args: Any, **kwargs: Any) -> Connection:
+        """Make a Python function one of SQL, as DuckDB does."""
+        duckdb.DuckDBPyConnection.create_function(self, *args, **kwargs)
+        note_defined()
+        return self
+
+    def remove_function(self, name: str) -> Connection:
+        """Remove a function that `create_function` made."""
+        duckdb.DuckDBPyConnection.remove_function(self, name)
+        note_defined()
         return self
 
     def interrupt(self) -> None:

@@ -12,9 +12,12 @@ from typing import Any, TypeVar
 import duckdb
 
 from ..workers.errors import CancelledError
-from .functions.macros import sync_model_macros
+from ..workers.sql_text import quote_literal
+from .functions.macros import create_macros, create_model_macro, sync_model_macros
 from .planner.modes import MODEL_FUNCTIONS, LiveAnswers
+from .planner.read_definitions import calling_names
 from .raw_sql import execute_raw
+from .session.definitions import note_defined
 from .session.interrupts import on_interrupt
 from .session.session import Session, find_session
 from .session.statement import Statement
@@ -25,6 +28,7 @@ READS_CATALOG_PATTERN = re.compile(
 )
 ESTIMATE_PATTERN = re.compile(r"\b(llm_estimate|ai_explain)\s*\(", re.IGNORECASE)
 SET_VARIABLE_PATTERN = re.compile(r"\bvariable\b", re.IGNORECASE)
+DEFINES_PATTERN = re.compile(r"\b(view|macro|function|schema|attach|detach|use|import|rollback|abort)\b", re.IGNORECASE)
 ROLLBACK_PATTERN = re.compile(r"\s*(rollback|abort)\b", re.IGNORECASE)
 # In a transaction an unknown function is the end; whoever lists the functions looks for all of them.
 ALL_MODELS_PATTERN = re.compile(r"^\s*(begin|start)\b|duckdb_functions", re.IGNORECASE)
@@ -41,15 +45,20 @@ CACHED_BYTES_SQL = """
 
 def split_script(connection: duckdb.DuckDBPyConnection, query: Any) -> list[Any]:
     """Split a script that calls models: each statement is planned, and sees what the earlier ones created."""
-    if isinstance(query, str) and (SET_VARIABLE_PATTERN.search(query) or _calls_model(find_session(connection), query)):
+    if isinstance(query, str) and (SET_VARIABLE_PATTERN.search(query) or _calls_model(connection, query)):
         return connection.extract_statements(query)
     return [query]
 
 
-def _calls_model(session: Session, text: str) -> bool:
-    """Whether a statement calls a model; now and then a word in a text looks like a call."""
-    called = _called(text)
-    return not (called.isdisjoint(session.deployed) and called.isdisjoint(MODEL_FUNCTIONS) and "ask" not in called)
+def _calls_model(connection: duckdb.DuckDBPyConnection, text: str) -> bool:
+    """Whether a statement calls a model, or a view or macro that does; now and then a word in a text looks like it."""
+    session, called = find_session(connection), _called(text)
+    if not (called.isdisjoint(session.deployed) and called.isdisjoint(MODEL_FUNCTIONS) and "ask" not in called):
+        return True
+    try:
+        return bool(calling_names(connection, session, text))
+    except duckdb.Error:  # An aborted transaction, or a database that is out of reach: the statement will say so.
+        return False
 
 
 @functools.lru_cache(maxsize=1)
@@ -94,8 +103,12 @@ def statement_scope(
             if planned:
                 session.own_transaction.rollback(connection)
             _before_statement(connection, session, text, parameters)
-            with _planned(connection, session, text, parameters) if planned else contextlib.nullcontext():
-                yield
+            try:
+                with _planned(connection, session, text, parameters) if planned else contextlib.nullcontext():
+                    yield
+            finally:
+                if DEFINES_PATTERN.search(text):
+                    note_defined()
         if ROLLBACK_PATTERN.match(text):
             session.model_macros.clear()
 
@@ -124,20 +137,33 @@ def _silence_duckdb_progress(connection: duckdb.DuckDBPyConnection, session: Ses
     """Keep DuckDB, which draws a bar of its own where Python is interactive, from drawing over ours."""
     if session.duckdb_progress_enabled is None:
         ((session.duckdb_progress_enabled,),) = execute_raw(connection, "SELECT current_setting('enable_progress_bar')")
-    if session.duckdb_progress_enabled and (ours := _calls_model(session, text)) != session.duckdb_progress_silenced:
+    if session.duckdb_progress_enabled and (ours := _calls_model(connection, text)) != session.duckdb_progress_silenced:
         execute_raw(connection, f"SET enable_progress_bar_print = {not ours}")
         session.duckdb_progress_silenced = ours
 
 
 @contextlib.contextmanager
 def _planned(connection: duckdb.DuckDBPyConnection, session: Session, text: str, parameters: Any) -> Iterator[None]:
-    if not _calls_model(session, text):
+    if not _calls_model(connection, text):
         yield
         return
     from .planner.prefetch import prefetched
 
-    with prefetched(connection, session, text, parameters):
+    with prefetched(connection, session, text, parameters, functools.partial(_open_binder, connection, session)):
         yield
+
+
+def _open_binder(connection: duckdb.DuckDBPyConnection, session: Session, text: str) -> duckdb.DuckDBPyConnection:
+    """Return a second connection on which SQL that calls what a text calls can be bound; temp macros are not shared."""
+    ((search_path,),) = execute_raw(connection, "SELECT current_setting('search_path')")
+    cursor, called = duckdb.DuckDBPyConnection.cursor(connection), _called(text)
+    execute_raw(cursor, "SET python_scan_all_frames = true")
+    with contextlib.suppress(duckdb.Error):  # The schema may be one of this transaction: nothing will bind.
+        execute_raw(cursor, f"SET search_path = {quote_literal(search_path)}")
+    create_macros(cursor, session, called)
+    for name in called.intersection(session.deployed):
+        create_model_macro(cursor, session, name)
+    return cursor
 
 
 def _before_statement(connection: duckdb.DuckDBPyConnection, session: Session, text: str, parameters: Any) -> None:

@@ -17,6 +17,7 @@ import quackllm
 from standin.fixtures import StandIn
 
 from .console_shop import make_shop
+from .jupyter_lab import RUN_SECONDS
 
 FRONT = Path(__file__).parents[2] / "deploy/gateway/console/front"
 AXE = FRONT / "node_modules/axe-core/axe.min.js"
@@ -108,5 +109,5 @@ def new_console(browser: BrowserContext, address: str, **look: Any) -> Console:
     assert whole
     width = look.pop("width", 1280)
     context = whole.new_context(viewport={"width": width, "height": 860}, **{"locale": "en-GB", **look})
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(RUN_SECONDS * 1000)
     return Console(context.new_page(), address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import duckdb
 
@@ -56,11 +56,19 @@ TABLE = {
 MODEL_MACRO = "(request) AS quackllm_chat('{model}', {prompt}(request), {mode}, {number})"
 
 
-def create_macros(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
-    """Create every macro except those named after models."""
+def create_macros(
+    connection: duckdb.DuckDBPyConnection, session: Session, called: Collection[str] | None = None
+) -> None:
+    """Create the macros that are not named after models.
+
+    Args:
+        connection, session: for which they are.
+        called: names of functions; None: create every macro.
+    """
     _make(connection, PROMPT_VALUE, f"(given) AS {PROMPT_VALUE_SQL}")
     for name, body in {**SCALAR, **TABLE}.items():
-        _make(connection, name, body.format(number=session.number, mode=STORE_MODE_SQL, prompt=PROMPT_VALUE))
+        if called is None or name in called:
+            _make(connection, name, body.format(number=session.number, mode=STORE_MODE_SQL, prompt=PROMPT_VALUE))
 
 
 def create_alias_macros(connection: duckdb.DuckDBPyConnection, session: Session, aliases: Sequence[str]) -> None:
@@ -104,12 +112,17 @@ def sync_model_macros(
     """
     deployed = session.deployed = frozenset(session.fleet.deployed())
     for name in deployed.intersection(deployed if called is None else called) - session.model_macros:
-        body = MODEL_MACRO.format(model=name, number=session.number, mode=STORE_MODE_SQL, prompt=PROMPT_VALUE)
-        _make(connection, f'"{name}"', body)
+        create_model_macro(connection, session, name)
         session.model_macros.add(name)
     for name in session.model_macros - deployed:
         execute_raw(connection, f'DROP MACRO IF EXISTS temp."{name}"')
         session.model_macros.remove(name)
+
+
+def create_model_macro(connection: duckdb.DuckDBPyConnection, session: Session, name: str) -> None:
+    """Create the macro of a model."""
+    body = MODEL_MACRO.format(model=name, number=session.number, mode=STORE_MODE_SQL, prompt=PROMPT_VALUE)
+    _make(connection, f'"{name}"', body)
 
 
 def _make(connection: duckdb.DuckDBPyConnection, name: str, body: str) -> None:

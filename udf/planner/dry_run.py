@@ -36,6 +36,10 @@ UNNUMBERED = 0
 """Stands for the calls that carry no number."""
 
 
+class UnsteadyError(duckdb.InvalidInputException):
+    """A statement is not the same each time it runs."""
+
+
 @dataclass
 class PendingCalls:
     """The requests and questions of one call site in one run."""
@@ -151,12 +155,12 @@ class DryRun(AnswerSource):
         """Send what the run has shown to be needed, and wait for it; return whether another run is needed.
 
         Raises:
-            duckdb.Error: the statement is not the same in each run.
+            UnsteadyError: the statement is not the same in each run.
         """
         with self._lock:
             again, self._runs = bool(self._missing), self._runs + 1
             if self._settled & self._missing:
-                raise duckdb.InvalidInputException("it calls models for different rows each time it runs")
+                raise UnsteadyError("it calls models for different rows each time it runs")
             self._settled |= self._complete - {UNNUMBERED} - self._sites.loops.keys()
             ready = [site for site in self._pending if not self._upstream(site) & self._missing]
             ready = ready or list(self._pending)  # Sites that name each other: nothing can be known of them.

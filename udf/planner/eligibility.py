@@ -10,8 +10,9 @@ from typing import Any
 import duckdb
 
 from ..raw_sql import execute_raw
+from ..session.definitions import Definitions
 from .builtin_functions import builtin_functions
-from .parse_statement import OUR_PREFIXES, ModelQuery
+from .parse_statement import ModelQuery
 from .predicates import contains_call, references_any
 from .statement_tree import Node, constant, is_function, modifier, tree_sql, walk
 
@@ -20,11 +21,6 @@ SELF_CHANGING = frozenset({
 })  # fmt: skip
 """Those whose value another run of the same statement, or of a rewritten one, would change; and what only fails."""
 
-VIEWS = "SELECT lower(view_name), sql FROM duckdb_views() WHERE NOT internal"
-MACROS = (
-    "SELECT lower(function_name), macro_definition, stability FROM duckdb_functions() WHERE NOT internal "
-    "AND (macro_definition IS NULL OR macro_definition NOT LIKE '%quackllm_%')"
-)
 NAMED = (
     "SELECT 1 FROM (SELECT table_name AS name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views()) "
     "WHERE lower(name) = lower($1) LIMIT 1"
@@ -33,14 +29,16 @@ SAMPLED = re.compile(r"\b(using\s+sample|tablesample)\b")
 PIPES = ("/dev/stdin", "/dev/fd/")
 READ_ONCE = "ARROW"
 """In the names of DuckDB's operators: an Arrow reader's rows are gone when they were read."""
-WORD, CALLED, QUOTED_CALL = re.compile(r"\w+"), re.compile(r"(\w+)\s*\("), re.compile(r'"\s*\(')
+CALLED = re.compile(r"(\w+)\s*\(")
 
 
-def ineligible_reason(connection: duckdb.DuckDBPyConnection, reading: ModelQuery) -> str | None:
+def ineligible_reason(
+    connection: duckdb.DuckDBPyConnection, reading: ModelQuery, definitions: Definitions
+) -> str | None:
     """Return why the statement may not be run ahead; None where it may."""
-    builtin = builtin_functions(connection)
-    text, volatile = _with_definitions(connection, reading.text.lower(), builtin.names | reading.names)
-    if found := (volatile | builtin.volatile | SELF_CHANGING).intersection(CALLED.findall(text)):
+    volatile = definitions.volatile | builtin_functions(connection).volatile | SELF_CHANGING
+    text = definitions.included(reading.text)
+    if found := volatile.intersection(CALLED.findall(text)):
         return f"{min(found)}() gives another value each time"
     if SAMPLED.search(text):
         return "a sample has other rows each time"
@@ -97,31 +95,6 @@ def unrepeatable_source(connection: duckdb.DuckDBPyConnection, sql: str, values:
 
 def _operators(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(operator for child in plan["children"] for operator in _operators(child))]
-
-
-def _with_definitions(
-    connection: duckdb.DuckDBPyConnection, text: str, function_names: frozenset[str]
-) -> tuple[str, frozenset[str]]:
-    """Return the statement with the SQL of the views and macros that it names, and that these name.
-
-    The user's own functions that give another value each time come with it. They and the macros are read only where
-    something is called that is neither DuckDB's nor ours.
-    """
-    text = _expanded(text, dict(execute_raw(connection, VIEWS)))
-    unknown = {
-        name for name in CALLED.findall(text) if name not in function_names and not name.startswith(OUR_PREFIXES)
-    }
-    if not unknown and not QUOTED_CALL.search(text):
-        return text, frozenset()
-    rows = execute_raw(connection, MACROS)
-    volatile = frozenset(name for name, _, stability in rows if stability == "VOLATILE")
-    return _expanded(text, dict(execute_raw(connection, VIEWS)) | {row[0]: row[1] for row in rows if row[1]}), volatile
-
-
-def _expanded(text: str, definitions: dict[str, str]) -> str:
-    while named := definitions.keys() & set(WORD.findall(text)):
-        text = "\n".join([text, *(definitions.pop(name).lower() for name in named)])
-    return text
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, name: str) -> bool:

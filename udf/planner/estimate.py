@@ -26,11 +26,13 @@ from ..session.session import Session
 from ..settings import StoreMode
 from ..text2sql.result import QuestionKey, Text2SqlResult
 from .eligibility import ineligible_reason
-from .modes import CachedAnswers, LiveAnswers
+from .expansion import expand
+from .modes import MODEL_FUNCTIONS, CachedAnswers, LiveAnswers
 from .parse_statement import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
 from .prefetch import in_transaction
 from .questions import resolve_question
+from .read_definitions import read_definitions
 from .relax import relax_predicates
 from .runner import Runner
 from .statement_tree import is_faithful, tree_sql
@@ -118,7 +120,7 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
         RequestError: nothing in the statement calls a model, or it cannot be run ahead; the message says why.
         duckdb.Error: the statement cannot be run.
     """
-    reading = read_statement(connection, session, sql)
+    reading = read_statement(connection, session, sql, values)
     rewritten = relax_predicates(reading) if is_faithful(connection, reading.tree, reading.text) else reading.tree
     estimator = CostEstimator(session, event_loop.run_sync(answer_tokens(session)))
     text = reading.text if rewritten is reading.tree else tree_sql(connection, rewritten)
@@ -130,22 +132,26 @@ def estimate(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, 
     return list(estimator.models.values())
 
 
-def read_statement(connection: duckdb.DuckDBPyConnection, session: Session, sql: str) -> ModelQuery:
-    """Return the statement that is to be estimated.
+def read_statement(connection: duckdb.DuckDBPyConnection, session: Session, sql: str, values: Any) -> ModelQuery:
+    """Return the statement that is to be estimated, with its parameters' values, and with its views and macros put in.
 
     Raises:
         RequestError: nothing in it calls a model, or it cannot be run ahead; the message says why.
         duckdb.ParserException: it is no SQL.
     """
     try:
-        reading = parse_statement(connection, sql, session.deployed, rows_only=False)
-        reason = ineligible_reason(connection, reading) if reading else "it calls no model"
+        definitions = read_definitions(connection, session, sql)
+        defined = definitions.calling(session.deployed | MODEL_FUNCTIONS)
+        reading = parse_statement(connection, sql, session.deployed, defined, rows_only=False)
+        reason = ineligible_reason(connection, reading, definitions) if reading else "it calls no model"
     except (UnplannedError, RecursionError) as error:
         reading, reason = None, str(error)
     if reading is None or reason:
         connection.extract_statements(sql)  # DuckDB says what is wrong with a text that is no SQL.
         hint = "write FROM ai_explain('SELECT ai_filter(…) …') or FROM llm_estimate('SELECT chat(…) FROM …')"
         raise RequestError(f"the statement cannot be estimated: {reason}", hint=hint)
+    if reading.named_definitions() and not in_transaction(connection):
+        return expand(reading, Runner(connection, session, values), definitions)
     return reading
 
 

@@ -108,7 +108,7 @@ def explain(
         RequestError: nothing in the statement calls a model, or it cannot be run ahead; the message says why.
         duckdb.Error: the statement cannot be run.
     """
-    reading = read_statement(connection, session, sql)
+    reading = read_statement(connection, session, sql, values)
     tree, sites = number_call_sites(reading, session.number)
     numbered = replace(reading, tree=tree, names=NUMBERED_FUNCTIONS)
     is_relaxed = is_faithful(connection, reading.tree, reading.text)

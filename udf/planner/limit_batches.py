@@ -18,6 +18,7 @@ GROWTH = 4
 """A batch is at most so many times as large as the one before it."""
 PASSED_COLUMN = "quackllm_passed"
 CHANGES_ROWS = ("group_expressions", "group_sets", "having", "qualify", "sample")
+PLAIN_ITEMS = ("COLUMN_REF", "CONSTANT", "STAR", "PARAMETER")
 NULL_TOLERANT_TYPES = frozenset({
     "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL", "OPERATOR_COALESCE", "CASE_EXPR", "COMPARE_DISTINCT_FROM",
     "COMPARE_NOT_DISTINCT_FROM", "SUBQUERY", "ARRAY_CONSTRUCTOR",
@@ -55,6 +56,14 @@ class LimitBatches:
         batch["modifiers"].append(limit_clause(self.size))
         batch["select_list"].append({**passed, "alias": PASSED_COLUMN})
         return batch
+
+    def without_computed_columns(self) -> bool:
+        """Drop the columns that may be an error for rows which the statement drops; whether it can do without them."""
+        plain = [item for item in self.native["select_list"] if item["class"] in PLAIN_ITEMS]
+        if self.is_distinct and len(plain) < len(self.native["select_list"]):
+            return False
+        self.native["select_list"] = plain
+        return True
 
     def count_passed(self, batch_sql: str) -> str:
         """Return a SELECT of how many rows a batch has, and how many of them pass."""
@@ -158,4 +167,4 @@ def takes_null(node: Node) -> bool:
     """Whether the node may be something else than NULL where an answer inside it is NULL."""
     if is_function(node):
         return node["function_name"].lower() in NULL_TOLERANT_FUNCTIONS
-    return node.get("type") in NULL_TOLERANT_TYPES
+    return "class" in node and node["type"] in NULL_TOLERANT_TYPES  # A subquery in FROM has no class.

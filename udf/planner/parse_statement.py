@@ -12,10 +12,9 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from .builtin_functions import builtin_functions
 from .modes import MODEL_FUNCTIONS
+from .read_definitions import OUR_PREFIXES
 from .row_query import executed_statement, flat, row_query, tokenize
-from .statement_tree import Node, is_function, is_recursive, parse_tree, selects, walk
-
-OUR_PREFIXES = ("llm_", "quackllm_")
+from .statement_tree import Node, is_function, is_recursive, nodes_named, parse_tree, selects, walk
 
 
 class UnplannedError(Exception):
@@ -33,6 +32,7 @@ class ModelQuery:
         target: the table that CREATE TABLE makes; None for other statements.
         names: the models' names and those of our functions that call one.
         scalars: the functions of which each row's value needs no other row.
+        defined: the user's own views and macros that call a model.
     """
 
     text: str
@@ -41,15 +41,21 @@ class ModelQuery:
     target: str | None
     names: frozenset[str]
     scalars: frozenset[str]
+    defined: frozenset[str] = frozenset()
 
     def calls(self) -> list[Node]:
         """Return the model calls in the tree."""
         return [node for node in walk(self.tree) if self.is_call(node)]
 
+    def named_definitions(self) -> list[str]:
+        """Return the views and macros in the tree whose calls are not seen in it."""
+        named = nodes_named(self.tree, self.defined)
+        return [str(node["function_name" if is_function(node) else "table_name"]) for node in named]
+
     def has_single_call(self) -> bool:
         """Whether no request can hold what another one was answered."""
         folds = any(is_function(node) and "reduce" in node["function_name"].lower() for node in walk(self.tree))
-        return len(self.calls()) == 1 and not folds and not is_recursive(self.tree)
+        return len(self.calls()) == 1 and not self.named_definitions() and not folds and not is_recursive(self.tree)
 
     def is_call(self, node: Node) -> bool:
         """Whether a node of the tree is a model call."""
@@ -69,7 +75,12 @@ class ModelQuery:
 
 
 def parse_statement(
-    connection: duckdb.DuckDBPyConnection, sql: str, models: Iterable[str], *, rows_only: bool = True
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    models: Iterable[str],
+    defined: frozenset[str] = frozenset(),
+    *,
+    rows_only: bool = True,
 ) -> ModelQuery | None:
     """Return the SELECT in a statement that calls models over rows; None where there is nothing to plan.
 
@@ -77,6 +88,7 @@ def parse_statement(
         connection: whose DuckDB reads it.
         sql: one statement.
         models: the models' names, each a function.
+        defined: the views and macros that call one.
         rows_only: a SELECT without FROM is none: with its one row there is nothing to plan.
 
     Raises:
@@ -85,11 +97,11 @@ def parse_statement(
     names = MODEL_FUNCTIONS.union(models)
     statement = executed_statement(sql)
     tokens = tokenize(statement)
-    calls = _count_calls(tokens, names)
+    calls = _count_calls(tokens, names, defined)
     if not calls or _defines(tokens):
         return None
     text = row_query(statement, tokens)
-    if text is None or calls != _count_calls(tokenize(text), names):
+    if text is None or calls != _count_calls(tokenize(text), names, defined):
         raise UnplannedError(f"{tokens[0].text.upper()} statements of this form are not planned")
     tree = parse_tree(connection, text)
     if tree is None:
@@ -98,8 +110,8 @@ def parse_statement(
     if rows_only and not sources:
         return None
     is_whole = statement is sql and text == sql[tokens[0].start : tokens[-1].end + 1]
-    reading = ModelQuery(text, tree, is_whole, _target(tokens), names, builtin_functions(connection).scalars)
-    return reading if reading.calls() else None
+    reading = ModelQuery(text, tree, is_whole, _target(tokens), names, builtin_functions(connection).scalars, defined)
+    return reading if reading.calls() or reading.named_definitions() else None
 
 
 def _defines(tokens: Sequence[Token]) -> bool:
@@ -117,5 +129,7 @@ def _target(tokens: Sequence[Token]) -> str | None:
     return tokens[start - 1].text
 
 
-def _count_calls(tokens: list[Token], names: frozenset[str]) -> int:
-    return sum(one.text.lower() in names and two.token_type is TokenType.L_PAREN for one, two in pairwise(tokens))
+def _count_calls(tokens: list[Token], names: frozenset[str], defined: frozenset[str]) -> int:
+    """Return how many words call a model, or may name a view or a macro that calls one."""
+    called = sum(one.text.lower() in names and two.token_type is TokenType.L_PAREN for one, two in pairwise(tokens))
+    return called + sum(token.text.lower() in defined for token in tokens)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from enum import Enum
 from typing import Any
@@ -14,17 +14,23 @@ from ..raw_sql import execute_raw
 from ..session.session import Session
 from .call_sites import NUMBERED_FUNCTIONS, CallSites, number_call_sites, restrict_to_cache
 from .condition_order import OrderedWhere, order_conditions, orderable
+from .dry_run import UnsteadyError
 from .early_stop import early_stops
 from .eligibility import ineligible_reason, unrepeatable_source, without_volatile_items
+from .expansion import expand
 from .flatten import flatten
 from .guards import add_guards
 from .limit_batches import LimitBatches, limit_batches, takes_null
-from .modes import CachedAnswers, LiveAnswers
+from .modes import MODEL_FUNCTIONS, CachedAnswers, LiveAnswers
 from .parse_statement import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
+from .read_definitions import read_definitions
 from .reductions import reduce_subqueries
-from .runner import Runner
-from .statement_tree import Node, is_faithful, selects, tree_sql, walk
+from .runner import Runner, UnboundError
+from .statement_tree import Node, is_faithful, is_function, selects, tree_sql, walk
+
+AGGREGATES = frozenset({"count_star", "count", "sum", "min", "max", "avg", "list", "string_agg", "bool_and", "bool_or"})
+"""Those that cannot fail for some rows where they do not fail for more."""
 
 
 class PrefetchOutcome(Enum):
@@ -36,22 +42,31 @@ class PrefetchOutcome(Enum):
 
 
 @contextmanager
-def prefetched(connection: duckdb.DuckDBPyConnection, session: Session, text: str, arguments: Any) -> Iterator[None]:
+def prefetched(
+    connection: duckdb.DuckDBPyConnection,
+    session: Session,
+    text: str,
+    arguments: Any,
+    open_binder: Callable[[str], duckdb.DuckDBPyConnection],
+) -> Iterator[None]:
     """Make the statement's calls ahead; inside the block it runs and finds cached answers.
 
     Args:
         connection, session: where it will run.
         text: the statement.
         arguments: its parameters' values, as DuckDB's `execute` takes them; None: it has none.
+        open_binder: makes another connection that can bind SQL which calls what the given SQL calls.
     """
-    prefetch = _plan(connection, session, text, arguments)
-    if prefetch is None:
+    reading = _eligible(connection, session, text)
+    if reading is None:
         yield
         return
     if in_transaction(connection):
-        prefetch.run_unrewritten()
+        with closing(open_binder(session.definitions.included(text))) as binder:
+            Prefetch(reading, Runner(connection, session, arguments, binder)).run_in_transaction()
         yield
         return
+    prefetch = Prefetch(reading, Runner(connection, session, arguments))
     prefetch.prepare()
     own = session.own_transaction
     own.begin(connection)
@@ -80,15 +95,18 @@ def _run_ahead(prefetch: Prefetch, session: Session) -> PrefetchOutcome:
         return PrefetchOutcome.FAILED
 
 
-def _plan(connection: duckdb.DuckDBPyConnection, session: Session, text: str, arguments: Any) -> Prefetch | None:
+def _eligible(connection: duckdb.DuckDBPyConnection, session: Session, text: str) -> ModelQuery | None:
+    """Return the statement if it may be run ahead."""
     if session.statement.scope.options.llm_prefetch == "off":
         return None
     try:
-        reading = parse_statement(connection, text, session.deployed)
+        definitions = read_definitions(connection, session, text)
+        defined = definitions.calling(session.deployed | MODEL_FUNCTIONS)
+        reading = parse_statement(connection, text, session.deployed, defined)
         reading = reading and without_volatile_items(connection, reading)
-        reason = ineligible_reason(connection, reading) if reading else None
+        reason = ineligible_reason(connection, reading, definitions) if reading else None
         if reading and not reason:
-            return Prefetch(connection, session, reading, arguments)
+            return reading
     except UnplannedError as error:
         reason = str(error)
     except RecursionError:
@@ -109,11 +127,8 @@ def in_transaction(connection: duckdb.DuckDBPyConnection) -> bool:
 class Prefetch:
     """One statement before it runs."""
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, session: Session, reading: ModelQuery, arguments: Any
-    ) -> None:
-        self._connection, self._session, self._arguments = connection, session, arguments
-        self._runner = Runner(connection, session, arguments)
+    def __init__(self, reading: ModelQuery, runner: Runner) -> None:
+        self._runner, self._session, self._arguments = runner, runner.session, runner.arguments
         self._ordered: list[OrderedWhere] = []
         self._early_stops: list[int] = []
         self._planned = self.reading = reading
@@ -122,11 +137,8 @@ class Prefetch:
     def prepare(self) -> None:
         """Find out what can be evaluated by itself, while no transaction is open that an error would abort."""
         try:
-            self._is_faithful = is_faithful(self._connection, self.reading.tree, self.reading.text)
+            self._rewrite()
             if self._is_faithful:
-                reduced = reduce_subqueries(self.reading)
-                self._is_reduced = reduced.tree != self.reading.tree and self._runner.binds(reduced)
-                self._planned = reduced if self._is_reduced else self.reading
                 self._early_stops = [
                     place
                     for place, rows in early_stops(self._planned, self._arguments)
@@ -139,6 +151,15 @@ class Prefetch:
         except (duckdb.Error, RecursionError):  # DuckDB cannot write it, or it is nested too deeply.
             self._is_faithful = False
 
+    def _rewrite(self) -> None:
+        """Put views and macros in, and reduce subqueries, if DuckDB can write the statement's tree."""
+        self._is_faithful = is_faithful(self._runner.binder, self.reading.tree, self.reading.text)
+        if self._is_faithful:
+            self.reading = expand(self.reading, self._runner, self._session.definitions)
+            reduced = reduce_subqueries(self.reading, self._runner)
+            self._is_reduced = reduced.tree != self.reading.tree and self._runner.binds(reduced)
+            self._planned = reduced if self._is_reduced else self.reading
+
     def run(self) -> PrefetchOutcome:
         """Send the statement's requests; return whether this proved that it needs no other.
 
@@ -148,9 +169,15 @@ class Prefetch:
             duckdb.Error: a dry run failed, as the statement itself may.
         """
         self._session.answers = CachedAnswers(self._session)  # EXPLAIN folds constants: it would call models.
-        if reason := unrepeatable_source(self._connection, self.reading.text, self._arguments):
+        if reason := unrepeatable_source(self._runner.binder, self.reading.text, self._arguments):
             self._session.statement.note_unplanned(reason)
             return PrefetchOutcome.FAILED
+        if not self.reading.calls():
+            name = self.reading.named_definitions()[0]
+            self._session.statement.note_unplanned(
+                f"{name} cannot be written into it: an argument is left to its default, or DuckDB plans it otherwise"
+            )
+            return PrefetchOutcome.UNPROVEN
         if not self._is_faithful:
             # Without numbers, a call that depends on another would go out early.
             if not self.reading.has_single_call():
@@ -164,21 +191,48 @@ class Prefetch:
         numbered = replace(self._planned, tree=tree, names=NUMBERED_FUNCTIONS)
         stopped = self._stop_early(numbered, sites)
         guarded, flat = add_guards(stopped), flatten(stopped)
-        if (batches := limit_batches(flat, self._arguments)) is not None:
+        batches = limit_batches(flat, self._arguments)
+        if batches is not None and (not self._runner.is_in_transaction or batches.without_computed_columns()):
             self._prefetch_in_batches(batches, sites)
             guarded = restrict_to_cache(flat.tree, batches.model_condition, flat)
         is_unguarded = guarded == numbered.tree and not (self._ordered or self._is_reduced)
-        self._runner.dry_run(tree_sql(self._connection, guarded), sites, needs_proof=not is_unguarded)
+        self._runner.dry_run(tree_sql(self._runner.binder, guarded), sites, needs_proof=not is_unguarded)
         return PrefetchOutcome.UNPROVEN if is_unguarded else PrefetchOutcome.PROVEN
 
-    def run_unrewritten(self) -> None:
-        """Send the statement's requests without guards, unless that could fail where the statement would not."""
-        tree, reading = self.reading.tree, self.reading
-        if all(_only_loses_rows(select, reading) for select in selects(tree)) and not any(
-            takes_null(node) and contains_call(node, reading.is_call) for node in walk(tree)
-        ):
-            self._runner.dry_run(reading.text, CallSites())
+    def run_in_transaction(self) -> None:
+        """Send the statement's requests in the user's own transaction, unless that could end it with an error.
+
+        What is rewritten is bound on another connection first. It runs only if missing answers make rows fewer and
+        values NULL. Where that other connection does not see what the statement reads, the statement runs unrewritten.
+
+        Raises:
+            duckdb.Error: a dry run failed, as the statement itself would.
+        """
         self._session.answers = LiveAnswers(self._session)
+        if not only_loses_rows(self.reading):
+            return
+        try:
+            if self._binds_elsewhere() and self.run() is PrefetchOutcome.PROVEN:
+                return
+        except UnsteadyError as error:
+            self._session.statement.note_unplanned(str(error))
+        except UnboundError:
+            self._session.statement.note_unplanned("an error of its dry run could end the transaction that is open")
+        self._session.answers = LiveAnswers(self._session)
+
+    def _binds_elsewhere(self) -> bool:
+        """Whether the statement, with its views and macros put in, may run ahead in the user's own transaction.
+
+        Raises:
+            UnboundError: it reads what only the user's transaction sees, such as a temporary table.
+        """
+        try:
+            self._rewrite()
+        except duckdb.Error as error:
+            raise UnboundError from error
+        if self._runner.plan(self.reading.text) is None:
+            raise UnboundError
+        return only_loses_rows(self.reading)
 
     def _stop_early(self, numbered: ModelQuery, sites: CallSites) -> ModelQuery:
         """Call models for the rows that decide the SELECTs inside; return the statement that calls none for others."""
@@ -193,13 +247,30 @@ class Prefetch:
 
     def _prefetch_in_batches(self, batches: LimitBatches, sites: CallSites) -> None:
         while True:
-            sql = tree_sql(self._connection, batches.batch())
+            sql = tree_sql(self._runner.binder, batches.batch())
             self._runner.dry_run(sql, sites)
             ((rows, passed),) = self._runner.rows(batches.count_passed(sql))
             if batches.is_satisfied(rows, passed):
                 return
 
 
-def _only_loses_rows(select: Node, reading: ModelQuery) -> bool:
-    """Whether a SELECT of which answers are missing gives fewer rows and NULLs, and no other values."""
-    return not (select["group_expressions"] or select["having"]) and reading.is_row_by_row(select["select_list"])
+def only_loses_rows(reading: ModelQuery) -> bool:
+    """Whether a statement of which answers are missing has fewer rows, NULLs, aggregates of less, and else the same."""
+    tree = reading.tree
+    if any(takes_null(node) and contains_call(node, reading.is_call) for node in walk(tree)):
+        return False
+    return all(
+        not (select["group_expressions"] or select["having"]) and reading.is_row_by_row(select["select_list"])
+        for select in selects(tree)
+        if not (select is tree and _is_aggregated(select, reading))
+    )
+
+
+def _is_aggregated(select: Node, reading: ModelQuery) -> bool:
+    """Whether the columns of a SELECT are plain aggregates, and keys that call no model."""
+    if select["having"] or contains_call(select["group_expressions"], reading.is_call):
+        return False
+    return all(
+        reading.is_row_by_row(item["arguments"] if is_function(item) and item["function_name"] in AGGREGATES else item)
+        for item in select["select_list"]
+    )

@@ -14,13 +14,20 @@ from .guards import find_joins, source_name
 from .parse_statement import ModelQuery
 from .predicates import conjunction, conjuncts, contains_call
 from .pushdown import keeps_rows, own_column
-from .statement_tree import ALL_COLUMNS, Node, column, contains_query, copy_tree, selects, walk
+from .runner import Runner
+from .standalone import dropped_parameters
+from .statement_tree import ALL_COLUMNS, Node, column, constant, contains_query, copy_tree, selects, walk
 
 MATCHES_BOTH = ("INNER", "SEMI")
 
 
-def reduce_subqueries(reading: ModelQuery) -> ModelQuery:
-    """Return the statement with such conditions in its subqueries; it gives the same rows."""
+def reduce_subqueries(reading: ModelQuery, runner: Runner) -> ModelQuery:
+    """Return the statement with such conditions in its subqueries; it gives the same rows.
+
+    Args:
+        reading: the statement.
+        runner: knows which columns a source has.
+    """
     tree = copy_tree(reading.tree)
     for select in selects(tree):
         for condition in conjuncts(select["where_clause"]):
@@ -28,8 +35,8 @@ def reduce_subqueries(reading: ModelQuery) -> ModelQuery:
                 _reduce_in(condition, select, reading)
         for join in find_joins(select["from_table"]):
             for key in _keys(join):
-                _reduce_join(join, "right", "left", key, select, reading)
-                _reduce_join(join, "left", "right", key, select, reading)
+                _reduce_join(join, "right", "left", key, select, reading, runner)
+                _reduce_join(join, "left", "right", key, select, reading, runner)
     return replace(reading, tree=tree)
 
 
@@ -50,7 +57,9 @@ def _reduce_in(condition: Node, select: Node, reading: ModelQuery) -> None:
         _add(inner, item, _values(sought, select["from_table"], native))
 
 
-def _reduce_join(join: Node, side: str, other: str, key: str, select: Node, reading: ModelQuery) -> None:
+def _reduce_join(
+    join: Node, side: str, other: str, key: str, select: Node, reading: ModelQuery, runner: Runner
+) -> None:
     """Let the subquery on one side of a join call models only for the keys of the other side."""
     source, matched = join[side], copy_tree(join[other])
     inner = source["subquery"]["node"] if source["type"] == "SUBQUERY" and not source["column_name_alias"] else None
@@ -65,8 +74,7 @@ def _reduce_join(join: Node, side: str, other: str, key: str, select: Node, read
             query["where_clause"] = conjunction(kept) if kept else None
         if contains_call(matched, reading.is_call):
             return
-    name = source_name(matched)
-    native = [part for part in conjuncts(select["where_clause"]) if _reads_only(part, name, reading)]
+    native = [part for part in conjuncts(select["where_clause"]) if _reads_only(part, matched, reading, runner)]
     _add(inner, own, _values(column(key), matched, native))
 
 
@@ -90,11 +98,17 @@ def _is_reducible(inner: Node, reading: ModelQuery) -> bool:
     return is_plain and contains_call(inner, reading.is_call) and keeps_rows(inner, reading)
 
 
-def _reads_only(part: Node, name: str, reading: ModelQuery) -> bool:
-    """Whether a condition reads columns of this source only, and says so."""
+def _reads_only(part: Node, source: Node, reading: ModelQuery, runner: Runner) -> bool:
+    """Whether a condition reads columns of this source only: it says so, or DuckDB finds no other that it needs."""
     paths = [node["column_names"] for node in walk(part) if node.get("class") == "COLUMN_REF"]
-    is_own = all(len(path) == 2 and path[0].lower() == name.lower() for path in paths)
-    return bool(paths) and is_own and not contains_call(part, reading.is_call) and not contains_query(part)
+    if not paths or contains_call(part, reading.is_call) or contains_query(part):
+        return False
+    if all(len(path) == 2 and path[0].lower() == source_name(source).lower() for path in paths):
+        return True
+    # A column that the other side had too would be ambiguous in the statement.
+    alone = _values(constant(True), source, [part])
+    alone["select_list"] += dropped_parameters(reading.tree, alone)
+    return runner.binds(replace(reading, tree=alone))
 
 
 def _values(value: Node, source: Node, native: list[Node]) -> Node:

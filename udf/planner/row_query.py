@@ -47,13 +47,13 @@ def row_query(sql: str, tokens: Sequence[Token]) -> str | None:
     """
     first = tokens[0].token_type
     if first in QUERY_KEYWORDS or first is TokenType.L_PAREN:
-        return _text(sql, tokens)
+        return statement_text(sql, tokens)
     if first is TokenType.COPY and tokens[1].token_type is TokenType.L_PAREN:
-        return _text(sql, tokens[2 : _closing(tokens, 1)])
+        return statement_text(sql, tokens[2 : _closing(tokens, 1)])
     if first is TokenType.CREATE:
-        return _text(sql, _created(tokens))
+        return statement_text(sql, _created(tokens))
     if first is TokenType.INSERT:
-        return _text(sql, _inserted(tokens))
+        return statement_text(sql, _inserted(tokens))
     if first is TokenType.UPDATE:
         return _updated(sql, tokens)
     if first is TokenType.DELETE and len(tokens) > 2:
@@ -71,7 +71,8 @@ def flat(tokens: Sequence[Token]) -> Iterator[tuple[int, Token]]:
         depth += token.token_type in OPENS
 
 
-def _text(sql: str, tokens: Sequence[Token]) -> str | None:
+def statement_text(sql: str, tokens: Sequence[Token]) -> str | None:
+    """Return the text of some tokens of a statement; None where there are none."""
     return sql[tokens[0].start : tokens[-1].end + 1] if tokens else None
 
 
@@ -101,7 +102,7 @@ def _updated(sql: str, tokens: Sequence[Token]) -> str | None:
     values = [_value(assignment) for assignment in _split(clauses.get(TokenType.SET, ()))]
     if not values or not all(values) or any(value[0].token_type is TokenType.DEFAULT for value in values):
         return None
-    written = ", ".join(_text(sql, value) or "" for value in values)
+    written = ", ".join(statement_text(sql, value) or "" for value in values)
     return _select(sql, written, clauses[TokenType.UPDATE], clauses.get(TokenType.FROM), clauses)
 
 
@@ -126,8 +127,8 @@ def _select(
         others: the tables that it is joined with.
         clauses: all clauses; WHERE is read.
     """
-    sources = ", ".join(text for part in (table, others or ()) if (text := _text(sql, part)))
-    where = _text(sql, clauses.get(TokenType.WHERE, ()))
+    sources = ", ".join(text for part in (table, others or ()) if (text := statement_text(sql, part)))
+    where = statement_text(sql, clauses.get(TokenType.WHERE, ()))
     return f"SELECT {values} FROM {sources}" + (f" WHERE {where}" if where else "") if sources else None
 
 

@@ -23,27 +23,43 @@ FETCH_ROWS = 100_000
 """Rows of a dry run that are read, and dropped, at once."""
 
 
+class UnboundError(Exception):
+    """A rewritten SELECT was not run in the user's own transaction: an error of binding would have ended it."""
+
+
 class Runner:
     """Runs SELECTs for one statement.
 
     Args:
         connection, session: where the statement will run.
         arguments: its parameters' values, as DuckDB's `execute` takes them; None: it has none.
+        binder: where SQL may fail to bind: an error on the connection itself would end an open transaction.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, session: Session, arguments: Any) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        session: Session,
+        arguments: Any,
+        binder: duckdb.DuckDBPyConnection | None = None,
+    ) -> None:
         self.connection, self.session, self.arguments = connection, session, arguments
+        self.binder = binder or connection
+        self.is_in_transaction = binder is not None
 
     def binds(self, reading: ModelQuery) -> bool:
-        """Whether DuckDB can run the SELECT by itself. No transaction may be open: an error would abort it."""
+        """Whether DuckDB can run the SELECT by itself."""
+        return self.plan(tree_sql(self.binder, reading.tree)) is not None
+
+    def plan(self, sql: str) -> str | None:
+        """Return DuckDB's plan of a SELECT, as JSON; None where it cannot run by itself."""
         before, self.session.answers = self.session.answers, CachedAnswers(self.session)
         try:
-            execute_raw(self.connection, f"EXPLAIN {tree_sql(self.connection, reading.tree)}", self.arguments)
+            return str(execute_raw(self.binder, f"EXPLAIN (FORMAT json) {sql}", self.arguments))
         except duckdb.Error:
-            return False
+            return None
         finally:
             self.session.answers = before
-        return True
 
     def dry_run(self, sql: str, sites: CallSites, *, needs_proof: bool = True) -> None:
         """Run until nothing is missing; without need of a proof, until all that the statement needs was sent."""
@@ -82,6 +98,7 @@ class Runner:
 
         Raises:
             duckdb.Error: it failed; of an error behind the first rows Arrow passes on no more than the text.
+            UnboundError: `binder` is another connection, and cannot bind it.
         """
         try:
             return sum(batch.num_rows for batch in self._submit(sql, "stream").arrow_reader())
@@ -94,4 +111,6 @@ class Runner:
         return rows
 
     def _submit(self, sql: str, form: Literal["rows", "stream"]) -> Any:
+        if self.is_in_transaction and self.plan(sql) is None:
+            raise UnboundError
         return duckdb.DuckDBPyConnection._submit(self.connection, sql, self.arguments, form, FETCH_ROWS)

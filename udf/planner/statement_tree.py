@@ -126,6 +126,15 @@ def selects(tree: Any) -> list[Node]:
     return [node for node in walk(tree) if node.get("type") == "SELECT_NODE"]
 
 
+def nodes_named(tree: Any, names: frozenset[str]) -> Iterator[Node]:
+    """Yield the tables and the calls of functions that have one of these names; a CTE hides a table."""
+    ctes = {cte["key"].lower() for node in walk(tree) for cte in node.get("cte_map", {}).get("map", ())}
+    for node in walk(tree):
+        name = node.get("function_name") if is_function(node) else node.get("table_name")
+        if name and name.lower() in (names if is_function(node) else names - ctes):
+            yield node
+
+
 def contains_query(tree: Any) -> bool:
     """Whether there is a subquery in it."""
     return any(node.get("type") in QUERY_TYPES for node in walk(tree))

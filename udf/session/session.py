@@ -20,6 +20,7 @@ from ..calls.async_store import AsyncCallStore, open_store
 from ..calls.caching_client import CachingClient
 from ..calls.model_estimate import CallStep, ModelEstimate
 from .answer_source import AnswerSource
+from .definitions import Definitions
 from .statement import Statement
 from .transaction import ImplicitTransaction
 
@@ -65,6 +66,8 @@ class Session:
     explanations: dict[str, list[CallStep]] = field(default_factory=dict)
     # The connection's SQL variables that configure quackllm; None: they must be read again.
     variables: dict[str, str] | None = None
+    # The user's own views and macros.
+    definitions: Definitions = field(default_factory=Definitions)
     # Whether DuckDB shows its own progress bar on this connection; None: unknown.
     duckdb_progress_enabled: bool | None = None
     duckdb_progress_silenced: bool = False

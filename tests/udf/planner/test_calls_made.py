@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -249,6 +250,58 @@ def test_a_statement_that_is_not_planned_says_why_once(connection, caplog, sql: 
     told = [record.getMessage() for record in caplog.records if "not planned" in record.getMessage()]
     assert len(told) == 1
     assert reason in told[0]
+
+
+YES = "llm_result(orc('yn: ' || body)) = 'yes'"
+
+
+@pytest.mark.parametrize(
+    ("sql", "calls"),
+    [
+        (f"SELECT t.id FROM t JOIN u USING (id) WHERE {NATIVE} AND {YES}", 8),
+        (f"SELECT id, id + 1 FROM t WHERE {YES} LIMIT 3", 8),
+        (f"SELECT count(*), max(body) FROM t JOIN u USING (id) WHERE {NATIVE} AND {YES}", 8),
+        (f"SELECT id FROM (SELECT id FROM t WHERE {YES}) x JOIN u USING (id) WHERE language = 'Korean'", 8),
+        (f"UPDATE t SET body = llm_result(orc('say: ' || body)) FROM u WHERE t.id = u.id AND {NATIVE} AND {YES}", 12),
+        (f"INSERT INTO u SELECT id, body FROM t JOIN u USING (id) WHERE {NATIVE} AND {YES} RETURNING *", 8),
+        ("SELECT llm_result(orc(llm_stack(orc('say: ' || body), 'say: and ' || id))) FROM t WHERE id < 5", 12),
+    ],
+)
+def test_a_statement_in_the_users_own_transaction_is_planned(
+    connection, asked: list[str], sql: str, calls: int
+) -> None:
+    other, results, made = connection.cursor(), [], []
+    for prefetch in ("off", "on"):
+        connection.execute(f"SET VARIABLE llm_prefetch = '{prefetch}'; SET VARIABLE llm_store = 'refresh'")
+        connection.execute("BEGIN; INSERT INTO t (id, body) VALUES (4, 'mine')")
+        asked.clear()
+        results.append(sorted(map(str, connection.execute(sql).fetchall())))
+        made.append(len(asked))
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (1001,), "the transaction is still open"
+        assert other.execute("SELECT count(*) FROM t").fetchone() == (1000,)
+        connection.execute("ROLLBACK")
+    assert results[0] == results[1]
+    assert made[1] == calls <= made[0]
+
+
+def test_a_statement_over_a_temporary_table_runs_unrewritten_in_the_users_own_transaction(
+    connection, asked: list[str], caplog
+) -> None:
+    connection.execute("CREATE TEMP TABLE mine AS SELECT id, body FROM t WHERE id < 20")
+    connection.execute("BEGIN; INSERT INTO mine VALUES (3, 'new')")
+    with caplog.at_level("INFO", "quackllm"):
+        rows = connection.execute(f"SELECT id FROM mine JOIN u USING (id) WHERE {NATIVE} AND {YES}").fetchall()
+    assert rows
+    assert "an error of its dry run could end the transaction" in caplog.text
+    connection.execute("COMMIT")
+    assert connection.execute("SELECT count(*) FROM mine").fetchone() == (21,)
+
+
+def test_a_statement_with_an_error_fails_with_it_in_the_users_own_transaction(connection, asked: list[str]) -> None:
+    connection.execute("BEGIN")
+    with pytest.raises(duckdb.BinderException, match="nothing_like_it"):
+        connection.execute(f"SELECT nothing_like_it FROM t WHERE {YES}").fetchall()
+    assert not asked
 
 
 def test_what_is_read_in_a_row_of_its_own_is_no_value_of_the_result(connection, asked: list[str]) -> None:

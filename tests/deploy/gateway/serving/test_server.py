@@ -9,7 +9,10 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import duckdb
+import httpx2
 import openai
 
 import quackllm
@@ -27,9 +30,12 @@ SEED_LINE = r"""curl -X POST http://localhost:8000/v1/completions \
 """Of `zhipu-fastchat-qlora.md`, the prompt shortened."""
 
 
-def test_the_seeds_curl_lines_are_answered_until_it_is_told_to_end(service: StandIn) -> None:
+def test_the_seeds_curl_lines_are_answered_until_it_is_told_to_end(service: StandIn, tmp_path: Path) -> None:
     quackllm.deploy("codellama_7b_hf", "saas/openai", infer_params=service.openai_params())
-    with served() as (address, process):
+    shop = tmp_path / "shop.duckdb"
+    duckdb.connect(shop).execute("CREATE TABLE customers (name VARCHAR)").close()
+    with served(str(shop)) as (address, process):
+        it_offers_the_file_that_was_named(address)
         line = SEED_LINE.replace("http://localhost:8000", address.replace("127.0.0.1", "localhost"))
         done = subprocess.run(
             ["bash", "-c", f"{line} --silent"], capture_output=True, text=True, timeout=60, check=True
@@ -45,6 +51,11 @@ def test_the_seeds_curl_lines_are_answered_until_it_is_told_to_end(service: Stan
     assert reply["id"].startswith("cmpl-")
     sent = service.requests()[0]["body"]
     assert (sent["max_completion_tokens"], sent["temperature"]) == (41, 0.5)
+
+
+def it_offers_the_file_that_was_named(address: str) -> None:
+    database = httpx2.get(f"{address}/console/databases/shop").json()
+    assert (database["product"], [table["name"] for table in database["tables"]]) == ("DuckDB", ["customers"])
 
 
 def told_to_end_it_answers_what_is_under_way(address: str, process: subprocess.Popen[str], service: StandIn) -> None:
