@@ -63,6 +63,11 @@ def word_coverage(linked: LinkedQuestion, links: SchemaLinks, tree: Query) -> Co
         if best < NEAR:
             kind = "unused" if (found >= PARTLY).any() else "vague" if best >= LIKE else "unplaced"
             left_out[kind].append(text)
+    cells = {column for candidate in linked.candidates for column in candidate.cells}
+    if levels[:, sorted(used)].max(initial=0) < NEAR and not cells & used:
+        # "Employees" is similar to the table customers, and nothing else names what the query reads.
+        left_out["unplaced"] += left_out["vague"]
+        left_out["vague"] = []
     return Coverage(**{kind: tuple(dict.fromkeys(words)) for kind, words in left_out.items()})
 
 
