@@ -29,7 +29,7 @@ recent recently popular report 今年 最近 现在 目前 上海 北京 杭州 
 _ALWAYS = """
 plac took tak come came com happen occur occurr bought brought sold
 biggest heaviest lightest cheapest newest earliest priciest
-下过 发过 做过 几名 几位 几间 间 名 笔 单 张 位 画
+下过 发过 发 做过 几名 几位 几间 间 名 笔 单 张 位 画
 """
 ALWAYS = frozenset(_ALWAYS.split())
 NEVER = frozenset(_NEVER.split())  # Words of time, places and things, whatever the counts say.
