@@ -89,16 +89,17 @@ test-databases: .venv/.dev ## the gateway on real servers (apt install postgresq
 test-load: .venv/.dev ## the gateway under a thousand streams at once and clients that misbehave
 	.venv/bin/python -m pytest -m load --timeout 600
 
-test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of OpenAI, Zhipu, Qwen, LangChain and LiteLLM; a real dbt build, and Ibis, polars, jupysql, Harlequin
-	.venv/bin/python -m pytest -m clients
+test-clients: .venv/.dev .venv-clients/.made ## the gateway under the clients of OpenAI, Zhipu, Qwen, LangChain and LiteLLM; a real dbt build, and Ibis, polars, jupysql, Harlequin, SQLAlchemy 1.4
+	.venv/bin/python -m pytest -m clients --timeout 600
 
 CLIENTS_PIP = -m pip --disable-pip-version-check install --quiet --constraint constraints-clients.txt
 .venv-clients/.made: pyproject.toml constraints-clients.txt # Zhipu's two packages want different versions of pyjwt.
-	for name in others zhipuai dbt tools harlequin; do $(PYTHON) -m venv .venv-clients/$$name || exit 1; done
+	for name in others zhipuai dbt tools harlequin sqlalchemy14; do $(PYTHON) -m venv .venv-clients/$$name || exit 1; done
 	.venv-clients/others/bin/python $(CLIENTS_PIP) openai zai-sdk sniffio langchain-openai litellm
 	.venv-clients/zhipuai/bin/python $(CLIENTS_PIP) openai zhipuai sniffio
 	.venv-clients/dbt/bin/python $(CLIENTS_PIP) --editable '.[dbt]' 'dbt-core<1.12'
 	.venv-clients/tools/bin/python $(CLIENTS_PIP) --editable '.[sqlalchemy]' 'ibis-framework[duckdb]' jupysql ipython pandas polars
+	.venv-clients/sqlalchemy14/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[sqlalchemy]' duckdb-engine==0.17.0 sqlalchemy==1.4.54
 	.venv-clients/harlequin/bin/python $(CLIENTS_PIP) --editable '.[harlequin]'
 	touch $@
 

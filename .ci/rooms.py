@@ -32,6 +32,7 @@ LEAVES = tuple(
             "database_schema",
             "extra_fields",
             "atomic_files",
+            "quiet_imports",
             "sql_text",
             "lazy_exports",
             "binder",

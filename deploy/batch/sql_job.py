@@ -10,7 +10,7 @@ from typing import Literal
 
 import duckdb
 from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokens import TokenType
 
 from ...udf.connection import Connection, connect, use_batches
 from ...udf.open_errors import open_error

@@ -26,6 +26,10 @@ MAX_CHARACTERS = 2000
 NUMBERED = re.compile(r"(?i:(^|_)(id|year|code|zip|phone|no|number)$)|[a-z](Id|ID|Year|Code)$|[号年]$")
 """Names of columns whose numbers name things: a customer 10482 is no 10,482."""
 LONG_NUMBER = re.compile(r"^(-?)(\d{5,})(\.\d+)?$")
+WORD = re.compile(r"[!-\u2e7f]+")
+"""What has no place to break; Chinese breaks between any two characters."""
+UNBROKEN_CHARACTERS = 20
+"""Words of so many characters stay whole where a table is wider than the page; longer ones are broken."""
 CELL = f"padding: .25em .7em; border-bottom: 1px solid {LINE}; vertical-align: top; max-width: 36em; {WRAP}"
 
 
@@ -102,8 +106,8 @@ def table_html(table: pa.Table) -> str:
         pa.types.is_integer(data_type) or pa.types.is_floating(data_type) or pa.types.is_decimal(data_type)
         for data_type in plain_arrow(table.slice(0, 0)).schema.types
     ]
-    head = "".join(map(_header, table.column_names, numeric))
-    texts = zip(*text_rows(shown), strict=True)
+    texts = [*zip(*text_rows(shown), strict=True)] or [()] * table.num_columns
+    head = "".join(map(_header, table.column_names, numeric, map(_longest_word, texts)))
     separated = [
         is_number and not NUMBERED.search(name) for name, is_number in zip(table.column_names, numeric, strict=True)
     ]
@@ -118,9 +122,16 @@ def table_html(table: pa.Table) -> str:
     return div(div(framed, "overflow-x: auto") + muted(text), css_class="table")
 
 
-def _header(name: str, is_number: bool) -> str:
+def _longest_word(texts: Iterable[str | None]) -> int:
+    """Return the length of a column's longest word that is not to be broken, in characters."""
+    words = WORD.findall("\n".join(text for text in texts if text))
+    return min(max(map(len, words), default=0), UNBROKEN_CHARACTERS)
+
+
+def _header(name: str, is_number: bool, word: int) -> str:
     # A header breaks between words, never inside of one.
     style = f"{CELL}; overflow-wrap: normal; white-space: normal; text-align: {'right' if is_number else 'left'}"
+    style += f"; min-width: {word}ch"
     return f'<th style="{style}">{escape(name)}</th>'
 
 

@@ -2,7 +2,7 @@
 
 It is duckdb_engine's, with our functions on each connection. What duckdb_engine 0.17 reads through PostgreSQL's
 catalog fails on DuckDB 2.0 and SQLAlchemy 2.1 (`pg_collation` is not there), so tables, columns, keys and comments are
-read from DuckDB's own catalog functions.
+read from DuckDB's own catalog functions. SQLAlchemy 1.4, which Superset needs, will do.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from typing import Any
 import duckdb
 from duckdb_engine import ConnectionWrapper
 from duckdb_engine import Dialect as DuckDBDialect
-from sqlalchemy import Connection, String, text, types
+from sqlalchemy import String, text, types
+from sqlalchemy.engine import Connection
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import NoSuchTableError
 
 from .udf.connection import register
 
 CONNECT_OPTIONS = ("model", "cluster")
+Double = getattr(types, "Double", types.Float)  # SQLAlchemy 1.4 has neither.
+Uuid = getattr(types, "Uuid", String)
 # By DuckDB's name of a type, without what stands in brackets behind it.
 TYPES: dict[str, type[types.TypeEngine[Any]]] = {
     **{"BOOLEAN": types.Boolean, "TINYINT": types.SmallInteger, "SMALLINT": types.SmallInteger},
@@ -29,8 +32,8 @@ TYPES: dict[str, type[types.TypeEngine[Any]]] = {
         "UINTEGER": types.BigInteger,
     },
     **{"BIGINT": types.BigInteger, "UBIGINT": types.BigInteger, "HUGEINT": types.Numeric, "UHUGEINT": types.Numeric},
-    **{"FLOAT": types.Float, "DOUBLE": types.Double, "DECIMAL": types.Numeric, "VARCHAR": types.String},
-    **{"BLOB": types.LargeBinary, "UUID": types.Uuid, "JSON": types.JSON, "DATE": types.Date, "TIME": types.Time},
+    **{"FLOAT": types.Float, "DOUBLE": Double, "DECIMAL": types.Numeric, "VARCHAR": types.String},
+    **{"BLOB": types.LargeBinary, "UUID": Uuid, "JSON": types.JSON, "DATE": types.Date, "TIME": types.Time},
     **{"TIMESTAMP": types.DateTime, "TIMESTAMP_S": types.DateTime, "TIMESTAMP_MS": types.DateTime},
     **{"TIMESTAMP_NS": types.DateTime, "TIMESTAMP WITH TIME ZONE": types.DateTime, "INTERVAL": types.Interval},
 }
@@ -42,15 +45,6 @@ class Dialect(DuckDBDialect):  # type: ignore[misc]
 
     name = "quackllm"
     supports_statement_cache = True
-    # One table after another, through the methods below.
-    get_multi_columns = DefaultDialect.get_multi_columns
-    get_multi_pk_constraint = DefaultDialect.get_multi_pk_constraint
-    get_multi_foreign_keys = DefaultDialect.get_multi_foreign_keys
-    get_multi_unique_constraints = DefaultDialect.get_multi_unique_constraints
-    get_multi_check_constraints = DefaultDialect.get_multi_check_constraints
-    get_multi_table_comment = DefaultDialect.get_multi_table_comment
-    get_multi_indexes = DefaultDialect.get_multi_indexes
-    get_multi_table_options = DefaultDialect.get_multi_table_options
 
     def connect(self, *arguments: Any, **options: Any) -> Any:
         """Open a database with our functions; `model` and `cluster` of the URL are those of `quackllm.connect`."""
@@ -166,6 +160,11 @@ class Dialect(DuckDBDialect):  # type: ignore[misc]
         query = text(f"SELECT {wanted} FROM {source} WHERE {PLACE} AND {condition}")
         place = {"database": database or None, "schema": name or None}
         return list(connection.execute(query, {**place, **values}).fetchall())
+
+
+# One table after another, through the methods above; SQLAlchemy 1.4 knows no other way.
+for _name in [name for name in dir(DefaultDialect) if name.startswith("get_multi_")]:
+    setattr(Dialect, _name, getattr(DefaultDialect, _name))
 
 
 def _read_type(name: str) -> types.TypeEngine[Any]:

@@ -28,7 +28,7 @@
     while (walker.nextNode()) {
       const element = walker.currentNode.parentElement;
       const box = element.getBoundingClientRect();
-      if (!walker.currentNode.data.trim() || !box.width || ['STYLE', 'TITLE', 'METADATA'].includes(element.tagName.toUpperCase())) continue;
+      if (!walker.currentNode.data.trim() || !box.width || ['STYLE', 'TITLE'].includes(element.tagName.toUpperCase())) continue;
       const picture = element.closest('svg')?.getBoundingClientRect();
       if (picture && (box.top < picture.top - 1 || box.bottom > picture.bottom + 1 || box.left < picture.left - 1 || box.right > picture.right + 1))
         found.push(`cut off: ${walker.currentNode.data.trim()}`);

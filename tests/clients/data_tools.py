@@ -55,6 +55,19 @@ def jupysql() -> Any:
     return shell.user_ns["found"].DataFrame().values.tolist()
 
 
+def sqlalchemy14() -> Any:
+    """What Superset does: an engine, an inspector, and statements, all of SQLAlchemy 1.4."""
+    from sqlalchemy import create_engine, inspect, text
+
+    make("reviews.duckdb").close()
+    engine = create_engine("quackllm:///reviews.duckdb?model=parrot")
+    catalog = inspect(engine)
+    columns = [[column["name"], str(column["type"])] for column in catalog.get_columns("review")]
+    with engine.connect() as connection:
+        rows = [list(row) for row in connection.execute(text(SQL))]
+    return [catalog.get_table_names(), columns, rows]
+
+
 def harlequin() -> Any:
     from harlequin.plugins import load_adapter_plugins
 
@@ -66,7 +79,7 @@ def harlequin() -> Any:
     return [list(row.values()) for row in cursor.fetchall().to_pylist()]  # type: ignore[union-attr]
 
 
-TOOLS: dict[str, Callable[[], Any]] = {"ibis": ibis, "polars": polars, "jupysql": jupysql, "harlequin": harlequin}
+TOOLS: dict[str, Callable[[], Any]] = {tool.__name__: tool for tool in (ibis, polars, jupysql, harlequin, sqlalchemy14)}
 
 if __name__ == "__main__":
     sys.path.remove(str(Path(__file__).parent))

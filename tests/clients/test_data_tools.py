@@ -1,4 +1,4 @@
-"""Ibis, polars, jupysql and Harlequin, each in an environment of its own, on DuckDB 2.0 with our functions."""
+"""Ibis, polars, jupysql, Harlequin and SQLAlchemy 1.4, each in its environment, on DuckDB 2.0 with our functions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ SHOWN = {
     "polars": [["echo: cold", "echo: fine"]] * 2,
     "jupysql": BOTH,
     "harlequin": BOTH,
+    "sqlalchemy14": [["review"], [["id", "INTEGER"], ["body", "VARCHAR"]], BOTH],
 }
+ENVIRONMENTS = {"ibis": "tools", "polars": "tools", "jupysql": "tools"}
 
 
 @pytest.mark.parametrize(("tool", "shown"), SHOWN.items())
 def test_a_tool_calls_models(tool: str, shown: Any, tmp_path: Path) -> None:
-    python = ROOT / ".venv-clients" / ("harlequin" if tool == "harlequin" else "tools") / "bin" / "python"
+    python = ROOT / ".venv-clients" / ENVIRONMENTS.get(tool, tool) / "bin" / "python"
     done = subprocess.run(
         [str(python), str(SCRIPT), tool],
         cwd=tmp_path,

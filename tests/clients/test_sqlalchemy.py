@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from sqlalchemy import Engine, MetaData, create_engine, func, inspect, select, text
+from sqlalchemy import MetaData, create_engine, func, inspect, select, text
 from sqlalchemy.dialects import registry
+from sqlalchemy.engine import Engine
 
 import quackllm
 

@@ -66,7 +66,7 @@ class StandIn:
         self._call("/admin/batches/hurry", {})
 
     def batches(self) -> dict[str, Any]:
-        """How often each request of a batch was `paid` for, and how many `batches` and `files` there are."""
+        """How often each request was `paid` for, how many a batch has (`sent`), and how many `batches` and `files`."""
         state: dict[str, Any] = self._call("/admin/batches")
         return state
 

@@ -124,8 +124,11 @@ class Batches:
         return web.json_response(None)
 
     async def state(self, request: web.Request) -> web.Response:
-        """`GET /admin/batches`: how often each request was paid for, and how many batches and files there are."""
-        return web.json_response({"paid": self.paid, "batches": len(self.batches), "files": len(self.files)})
+        """`GET /admin/batches`: how often each request was paid for, and how many requests each batch has."""
+        sent = [len(self._lines(batch)) for batch in self.batches.values()]
+        return web.json_response(
+            {"paid": self.paid, "sent": sent, "batches": len(self.batches), "files": len(self.files)}
+        )
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of all vendors, and the admin's."""

@@ -319,7 +319,8 @@ class CallStore:
         part = "coalesce(price_part, 1)" if self._has_later_columns() else "1"
         rows = self._connection.execute(
             "SELECT model, engine, count(*) AS calls, sum(finish_reason <> 'stop') AS failed, "
-            "sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(seconds) AS seconds, "
+            "sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, "
+            "round(sum(seconds), 3) AS seconds, "
             f"sum(input_tokens * {part}) AS charged_input, sum(output_tokens * {part}) AS charged_output "
             "FROM calls GROUP BY model, engine ORDER BY calls DESC"
         )

@@ -118,7 +118,8 @@ class ProgressBar:
     def show_sql(self, sql: str) -> None:
         """Print the SQL that `ask` runs."""
         if self.shown:
-            self._text(Syntax("", "sql", theme="ansi_dark").highlight(sql))
+            # Only a terminal has 16 colors that suit its background.
+            self._text(Text(sql) if self._in_notebook else Syntax("", "sql", theme="ansi_dark").highlight(sql))
 
     def _text(self, line: Text) -> None:
         line.rstrip()

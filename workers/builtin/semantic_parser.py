@@ -20,6 +20,7 @@ from .knowing.word_coverage import Coverage, content_words, word_coverage
 from .network.beam_search import Beam, beam_search
 from .network.numpy_network import Network
 from .network.schema_linking import LinkedQuestion, PreviousTurn, SchemaLinks, link
+from .query.comparison_signs import with_comparison_signs
 from .query.degenerate import is_degenerate
 from .query.from_sql import UnsupportedSqlError, parse_sql
 from .query.grammar import is_keyword
@@ -242,7 +243,8 @@ class _Answer:
         names, question = self.links.names, self.question
         if self.links.measure:
             tree = with_totals(tree, names, self.links.measure, question)
-        tree = with_direction(with_truth_values(tree, names, question), names, question)
+        tree = with_comparison_signs(with_truth_values(tree, names, question), self.phrases.rest)
+        tree = with_direction(tree, names, question)
         return with_whole_rows(with_row_names(tree, names, question), names, self.phrases.rest)
 
     def _reason(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from ..engines.transformers.loading import PATH_HINT, resolve_model_path, weight_options
 from ..engines.transformers.settings import TransformersSettings
 from ..errors import DeployError, MissingExtraError, TrainingError
+from ..quiet_imports import import_tqdm
 from .settings import FinetuneSettings, TrainingSettings
 
 INSTALL = 'type: pip install "quackllm[train]"'
@@ -53,6 +54,7 @@ def _hushed() -> Iterator[None]:
         warnings.filterwarnings("ignore", "MatMul8bitLt: inputs will be cast")
         # bitsandbytes looks for a faster kernel on the hub, and works without it.
         logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+        import_tqdm()
         import huggingface_hub
         import transformers
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..atomic_files import atomic_write
+from ..quiet_imports import import_tqdm
 
 END, PADDING = "<|endoftext|>", "<|pad|>"
 
@@ -19,6 +20,7 @@ def train_tokenizer(documents: Iterable[str], vocab_size: int, length: int, fold
         length: the most tokens of a sequence, for `model_max_length`.
         folder: appears when all is written.
     """
+    import_tqdm()
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

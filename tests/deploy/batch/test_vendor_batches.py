@@ -22,7 +22,7 @@ from standin.fixtures import KEY, StandIn
 
 ROWS = 1000
 SCRIPT = """
-    CREATE OR REPLACE TABLE review AS SELECT i AS id, 'review ' || i AS body FROM range({rows}) t(i);
+    CREATE OR REPLACE TABLE review AS SELECT i AS id, 'review ' || i || '.' AS body FROM range({rows}) t(i);
     CREATE OR REPLACE TABLE answer AS SELECT id, standin(body) AS response FROM review;
 """
 VENDORS = {"openai": "/v1", "zhipu": "/api/paas/v4", "qianwen": "/api/v1"}
@@ -56,7 +56,7 @@ def answers(folder: Path) -> dict[int, str | None]:
 
 
 def all_answered(rows: int) -> dict[int, str]:
-    return {number: f"answer to: review {number}" for number in range(rows)}
+    return {number: f"answer to: review {number}." for number in range(rows)}
 
 
 def paid_once(service: StandIn, rows: int) -> bool:
@@ -64,11 +64,8 @@ def paid_once(service: StandIn, rows: int) -> bool:
     return len(paid) == rows and set(paid.values()) == {1} and service.count() == 0
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_a_thousand_rows_are_answered_for_half_the_price(
-    vendor: str, service: StandIn, tmp_path: Path, home: Path
-) -> None:
-    deploy(service, vendor)
+def test_a_thousand_rows_are_answered_for_half_the_price(service: StandIn, tmp_path: Path, home: Path) -> None:
+    deploy(service, "qianwen")
     (home / "prices.yaml").write_text("standin: {input: 2, output: 10}")
     result = run(tmp_path, ROWS)
     assert result.exit_code == 0, result.output
@@ -107,32 +104,48 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
-def test_a_process_that_is_killed_loses_nothing_and_another_goes_on(folder: Path, service: StandIn, home: Path) -> None:
-    service.script_batches(polls=1000)
-    (folder / "nightly.sql").write_text(SCRIPT.format(rows=20))
-    script = [
-        "-m",
-        "quackllm",
-        "run",
-        str(folder / "nightly.sql"),
-        "--database",
-        str(folder / "shop.duckdb"),
-        "--batch",
-    ]
-    with subprocess.Popen([sys.executable, *script], env=environment(), stderr=subprocess.DEVNULL) as process:
+def kill_after_a_batch_began(folder: Path, service: StandIn) -> None:
+    """Run the job in a process, and kill it as soon as the service has its batch."""
+    command = ["run", str(folder / "nightly.sql"), "--database", str(folder / "shop.duckdb"), "--batch"]
+    script = [sys.executable, "-m", "quackllm", *command]
+    with subprocess.Popen(script, env=environment(), stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         while not service.batches()["batches"] and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
-    job = json.loads(next((home / "batches").glob("*.json")).read_text())
-    job["batch"] = None  # As if it had been killed before it heard the batch's name.
-    next((home / "batches").glob("*.json")).write_text(json.dumps(job))
-    service.script_batches(polls=0)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_thousand_rows_outlive_a_kill_failures_and_an_expiry(
+    vendor: str, service: StandIn, tmp_path: Path, home: Path
+) -> None:
+    deploy(service, vendor)
+    service.script_batches(polls=1000)
+    (tmp_path / "nightly.sql").write_text(SCRIPT.format(rows=ROWS))
+    kill_after_a_batch_began(tmp_path, service)
+    (job,) = (home / "batches").glob("*.json")
+    job.write_text(json.dumps({**json.loads(job.read_text()), "batch": None}))  # It had not heard the batch's name.
+
     service.hurry_batches()
-    assert run(folder).exit_code == 0
-    assert answers(folder) == all_answered(20)
-    assert paid_once(service, 20)
-    assert service.batches()["batches"] == 1
+    service.script_batches(polls=0, fail=["0."])  # Each tenth row.
+    result = run(tmp_path, ROWS)
+    assert result.exit_code == 3, result.output
+    assert "100 × invalid_prompt" in result.stderr
+    failed = dict.fromkeys(range(0, ROWS, 10))
+    assert answers(tmp_path) == {**all_answered(ROWS), **failed}
+    assert paid_once(service, 900)
+
+    service.script_batches(polls=0, expire_after=40)
+    result = run(tmp_path, ROWS)
+    assert "60 × batch_expired" in result.stderr
+    assert sum(answer is None for answer in answers(tmp_path).values()) == 60
+    service.script_batches(polls=0)
+    assert run(tmp_path, ROWS).exit_code == 0
+    assert answers(tmp_path) == all_answered(ROWS)
+    assert paid_once(service, ROWS)
+    # The command that goes on fetches the first batch, and sends what failed in it once more.
+    assert service.batches()["sent"] == [ROWS, 100, 100, 60]
+    assert not list((home / "batches").glob("*.json"))
 
 
 def test_a_lost_reply_begins_no_second_batch(folder: Path, service: StandIn) -> None:
@@ -142,27 +155,13 @@ def test_a_lost_reply_begins_no_second_batch(folder: Path, service: StandIn) -> 
     assert service.batches()["batches"] == 1
 
 
-def test_rows_that_fail_are_named_and_sent_again_alone(folder: Path, service: StandIn) -> None:
-    service.script_batches(fail=["review 7"])
-    result = run(folder)
-    assert result.exit_code == 3, result.output
-    assert "1 × invalid_prompt" in result.stderr
-    assert answers(folder) == {**all_answered(20), 7: None}
-    service.script_batches()
-    assert run(folder).exit_code == 0
-    assert answers(folder) == all_answered(20)
-    assert paid_once(service, 20)
-
-
-def test_a_batch_that_expires_keeps_what_it_has(folder: Path, service: StandIn) -> None:
-    service.script_batches(expire_after=12)
-    result = run(folder)
-    assert result.exit_code == 3, result.output
-    assert "8 × batch_expired" in result.stderr
-    service.script_batches()
-    assert run(folder).exit_code == 0
-    assert answers(folder) == all_answered(20)
-    assert paid_once(service, 20)
+def test_a_key_that_the_service_repeats_is_hidden(folder: Path, service: StandIn) -> None:
+    sql = f"SELECT llm_result(standin(body)) AS a FROM (VALUES ('{KEY}')) t(body)"
+    for vendor in VENDORS:
+        deploy(service, vendor)
+        result = CliRunner().invoke(app, ["run", "--sql", sql, "--out", str(folder / "a.csv"), "--batch"])
+        assert result.exit_code == 0, result.output
+        assert (folder / "a.csv").read_text().splitlines() == ["a", "answer to: (hidden)"]
 
 
 def test_a_refused_batch_says_why_and_leaves_nothing_behind(folder: Path, service: StandIn, home: Path) -> None:
@@ -190,7 +189,7 @@ def test_the_budget_holds_before_anything_is_sent(folder: Path, service: StandIn
     result = run(folder)
     assert result.exit_code == 1
     assert "llm_max_calls" in result.output
-    assert service.batches() == {"paid": {}, "batches": 0, "files": 0}
+    assert service.batches() == {"paid": {}, "sent": [], "batches": 0, "files": 0}
 
 
 @pytest.mark.parametrize(

@@ -151,3 +151,9 @@ def test_a_long_statement_has_a_line_for_each_clause_and_the_same_words() -> Non
     assert [line.split()[0] for line in lines if not line.startswith(" ")][:2] == ["SELECT", "FROM"]
     assert re.sub(r"\s+", "", format_sql(sql)) == re.sub(r"\s+", "", sql)
     assert "'a  b'" in format_sql(sql)
+
+
+def test_a_short_word_is_never_broken_and_a_long_one_may_be():
+    table = pa.table({"code": ["declined", None], "key": ["k" * 500, "a b"], "text": ["订单没有退货的收入" * 3, ""]})
+    assert re.findall(r"min-width: (\d+)ch", table_html(table)) == ["8", "20", "0"]
+    assert re.findall(r"min-width: (\d+)ch", table_html(table.slice(0, 0))) == ["0", "0", "0"]

@@ -27,8 +27,9 @@ recent recently popular report 今年 最近 现在 目前 上海 北京 杭州 
 """
 # Words of events, superlatives and counting that the training questions have too rarely.
 _ALWAYS = """
-plac took tak happen occur occurr bought brought sold biggest heaviest lightest cheapest newest earliest priciest
-下过 发过 做过 几名 几位 几间 间 名 笔 单 张 位 画
+plac took tak come came com happen occur occurr bought brought sold
+biggest heaviest lightest cheapest newest earliest priciest
+下过 发过 发 做过 几名 几位 几间 间 名 笔 单 张 位 画
 """
 ALWAYS = frozenset(_ALWAYS.split())
 NEVER = frozenset(_NEVER.split())  # Words of time, places and things, whatever the counts say.

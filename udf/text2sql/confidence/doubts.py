@@ -12,6 +12,11 @@ from .query_rows import QueryRows
 from .sql_facts import SqlFacts
 
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w%])")
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+WRITTEN_DATE = re.compile(
+    r"\d{4}-\d{2}-\d{2}|\d{4}年\d{1,2}月\d{1,2}"
+    r"|\d{1,2}(?:st|nd|rd|th)?\s+(?:of\s+)?[A-Z][a-z]{2,8}\.?,?\s+\d{4}|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}"
+)
 QUOTED = re.compile(r"'([^']{2,60})'|\"([^\"]{2,60})\"|“([^”]{2,60})”|「([^」]{2,60})」")
 SERIOUS = ("empty", "all_null", "no_such_cell", "error")  # Kinds that a model is asked to repair.
 
@@ -97,6 +102,8 @@ def _ignored(question: str, facts: SqlFacts, matches: Sequence[CellMatch]) -> It
         ):
             yield Doubt("ignored", f"the query ignores '{text}'")
     numbers = {float(text) for text in facts["texts"] if re.fullmatch(r"\d+(\.\d+)?", str(text))}
+    if any(ISO_DATE.match(str(text)) for text in facts["texts"]):
+        question = WRITTEN_DATE.sub(" ", question)  # "After 1 May" is, in SQL, from the second on.
     for number in dict.fromkeys(NUMBER.findall(question)):
         if float(number) not in numbers and number not in said:
             yield Doubt("ignored", f"the query ignores {number}")

@@ -63,6 +63,12 @@ def word_coverage(linked: LinkedQuestion, links: SchemaLinks, tree: Query) -> Co
         if best < NEAR:
             kind = "unused" if (found >= PARTLY).any() else "vague" if best >= LIKE else "unplaced"
             left_out[kind].append(text)
+    cells = {column for candidate in linked.candidates for column in candidate.cells}
+    if levels[:, sorted(used)].max(initial=0) < NEAR and not cells & used:
+        # "Employees" is similar to the table customers, and nothing else names what the query reads. A Chinese word is
+        # never more than similar to an English name.
+        left_out["unplaced"] += [word for word in left_out["vague"] if not is_cjk(word)]
+        left_out["vague"] = list(filter(is_cjk, left_out["vague"]))
     return Coverage(**{kind: tuple(dict.fromkeys(words)) for kind, words in left_out.items()})
 
 

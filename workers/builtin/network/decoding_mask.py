@@ -27,12 +27,14 @@ from ..query.grammar import (
 from ..query.linearize import MAX_SPAN
 from ..query.to_sql import is_date, is_year
 from ..schema.schema_index import SchemaIndex, column_kind
+from ..text.tokens import name_words, stem
 from .schema_linking import COLUMNS, QUESTION, TABLES, VALUES, LinkedQuestion
 
 LEGAL = np.array(legal_table(), dtype=bool)
 NUMBERS = {name: number for number, name in enumerate(STATES)}
 STATE_AMOUNT = NUMBERS["AMOUNT"]
 MAX_DEPTH = 14  # The most open states: about three nested subqueries.
+KEY_WORDS = frozenset({"id", "number", "code", "key", "编", "号"})
 CJK_MARKS = frozenset("，。？！；：")
 PART_OF = {COLUMN: COLUMNS, TABLE: TABLES, VALUE: VALUES, WORD: QUESTION}
 Mask = NDArray[np.bool_]
@@ -47,6 +49,7 @@ class DecodingMask:
         self.numeric = np.array([kind == "number" for kind in kinds], dtype=bool)
         keys = np.array([names.is_key(number) for number in range(len(kinds))], dtype=bool)
         self.summable = self.numeric & ~keys if (self.numeric & ~keys).any() else self.numeric
+        self.sortable = ~(self.numeric & keys & ~self._named_keys())
         self.textual = np.array([kind == "text" for kind in kinds], dtype=bool)
         self.dated = np.array([kind == "date" for kind in kinds], dtype=bool)
         texts = [one.value.text for one in linked.candidates]
@@ -56,6 +59,12 @@ class DecodingMask:
         self.sizes = {kind: linked.sizes[part] for kind, part in PART_OF.items()}
         self.ends = self._ends()
         self.base = self._base()
+
+    def _named_keys(self) -> Mask:
+        """Return the columns whose last word the question has: "by id", "by year". No other key sorts by anything."""
+        stems = {stem(word.lower) for word in self.linked.words}
+        every = bool(stems & KEY_WORDS)
+        return np.array([every or stem(name_words(one.name)[-1]) in stems for one in self.names.columns], dtype=bool)
 
     def _base(self) -> Mask:
         """Return what the grammar alone allows in each state, (states, keywords + items)."""
@@ -98,6 +107,8 @@ class DecodingMask:
         mask: Mask = self.base[NUMBERS[state]].copy()
         if state in ("ARGUMENT", "AMOUNT") and is_keyword(symbols[-1], "SUM", "AVG"):
             self._part(COLUMN, mask)[:] &= self.summable
+        elif state in ("ORDER_ITEM", "AFTER_ORDER"):
+            self._part(COLUMN, mask)[:] &= self.sortable
         elif state in ("FACTOR", "LEFT_SIDE"):
             self._combinable(mask, symbols)
         elif state == "LAST_WORD":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DeployError, MissingExtraError
+from ...quiet_imports import import_tqdm
 from .batching import LoadedModel
 from .settings import TransformersSettings
 
@@ -23,6 +24,7 @@ def load_model(settings: TransformersSettings) -> LoadedModel:
         DeployError: the model cannot be loaded; the message is the library's.
     """
     try:
+        import_tqdm()
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         path = resolve_model_path(settings.model_path)

@@ -1,4 +1,7 @@
-"""Shows how far a run has come: a bar on a terminal, a line a log elsewhere; carries it from a worker to its driver."""
+"""Shows how far a run has come, and carries it from a worker to its driver.
+
+A terminal has a bar, a notebook a line that changes, a file a line a log.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter
@@ -26,8 +30,22 @@ POLL_SECONDS = 0.5  # The shortest time between two entries without a loss.
 def progress_bar() -> Iterator[ShowProgress]:
     """Give what shows steps, losses, learning rate, tokens a second and time left on standard error."""
     console = Console(stderr=True)
-    with _bar(console) if console.is_terminal else progress_lines(console, SILENT_SECONDS) as show:
+    in_notebook = console.is_jupyter
+    lines = progress_lines(_cell_line() if in_notebook else _line_printer(console), SILENT_SECONDS)
+    with _bar(console) if console.is_terminal and not in_notebook else lines as show:
         yield show
+
+
+def _line_printer(console: Console) -> Callable[[str], None]:
+    return partial(console.print, highlight=False, soft_wrap=True)
+
+
+def _cell_line() -> Callable[[str], None]:
+    """Return what shows a line in the notebook's cell, in place of the one before; the page wraps it."""
+    from IPython.display import display
+
+    line = display({"text/plain": ""}, raw=True, display_id=True)
+    return lambda text: line.update({"text/plain": text}, raw=True)
 
 
 @contextmanager
@@ -45,30 +63,31 @@ def _bar(console: Console) -> Iterator[ShowProgress]:
 
 
 @contextmanager
-def progress_lines(console: Console, silent_seconds: float) -> Iterator[ShowProgress]:
+def progress_lines(print_line: Callable[[str], object], silent_seconds: float) -> Iterator[ShowProgress]:
     """Give what prints a line for each loss, and one whenever nothing was printed for a while.
 
     Args:
-        console: where the lines go.
+        print_line: takes a line.
         silent_seconds: after so many seconds without a line, one says how far the run is.
     """
     started, ended, printed = perf_counter(), Event(), Event()
-    state, first_step = "loading the model and the data", (0, 0.0)
+    state, metrics, first_step = "loading the model and the data", "", (0, 0.0)
 
-    def print_state(text: str = "") -> None:
+    def print_state(left: str = "") -> None:
         printed.set()
         seconds = timedelta(seconds=round(perf_counter() - started))
-        console.print(f"{state}{text and ': '}{text}, after {seconds}", highlight=False)
+        print_line(f"{state}{metrics and ': '}{metrics}{left}, after {seconds}")
 
     def show(step: int, steps: int, logs: Mapping[str, Any]) -> None:
-        nonlocal state, first_step
+        nonlocal state, metrics, first_step
         state = f"step {step}/{steps}"
         if not first_step[1]:
             first_step = step, perf_counter()  # What came before was loading, and a resumed run begins late.
         if text := describe_metrics(logs):
+            metrics = text
             done, seconds = step - first_step[0], perf_counter() - first_step[1]
             left = f", {timedelta(seconds=round(seconds / done * (steps - step)))} left" if done else ""
-            print_state(text + left)
+            print_state(left)
 
     def fill_silence() -> None:
         while not ended.wait(silent_seconds):

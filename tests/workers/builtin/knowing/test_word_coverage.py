@@ -24,6 +24,13 @@ def test_a_word_that_nothing_stands_for_is_told(links: SchemaLinks) -> None:
     assert coverage("bearded customers", "SELECT name FROM customers", links).unplaced == ("bearded",)
 
 
+def test_a_word_that_is_only_similar_to_a_table_is_told_where_nothing_names_it(links: SchemaLinks) -> None:
+    sql = "SELECT COUNT(*) FROM customers"
+    assert coverage("How many employees are there?", sql, links).unplaced == ("employees",)
+    assert coverage("How many clients are there?", sql, links) == Coverage((), (), ())
+    assert coverage("How many employees among the customers?", sql, links).unplaced == ()
+
+
 def test_a_name_that_the_sql_does_not_use_is_told(links: SchemaLinks) -> None:
     assert coverage("age of customers", "SELECT name FROM customers", links).unused == ("age",)
 

@@ -105,3 +105,15 @@ def test_there_are_at_most_so_many_beams(
     untrained: Network, names: SchemaIndex, links: SchemaLinks, width: int
 ) -> None:
     assert 1 <= len(beam_search(untrained, names, link(QUESTIONS[1], links), width)) <= width
+
+
+def test_no_key_is_averaged_and_none_sorts_unless_the_question_names_it(names: SchemaIndex, links: SchemaLinks) -> None:
+    key, age = (next(n for n, one in enumerate(names.columns) if one.name == name) for name in ("customer_id", "age"))
+    for question, sorts in (("the oldest customer", False), ("customers by id", True)):
+        legal = DecodingMask(names, link(question, links))
+        average = legal.mask(("AFTER_ITEM", "ARGUMENT"), [keyword("AVG")])
+        order = legal.mask(("ORDER_ITEM",), [keyword("ORDER")])
+        assert average[legal.position((COLUMN, age))]
+        assert not average[legal.position((COLUMN, key))]
+        assert order[legal.position((COLUMN, age))]
+        assert order[legal.position((COLUMN, key))] == sorts

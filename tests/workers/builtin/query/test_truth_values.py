@@ -25,3 +25,17 @@ NAMES = SchemaIndex(Schema("library", (LOAN,)))
 def test_a_truth_value_is_true_or_false_and_not_null(question: str, sql: str, written: str) -> None:
     tree = parse_sql(f"SELECT book FROM loan WHERE {sql}", NAMES)
     assert format_sql(with_truth_values(tree, NAMES, question), NAMES) == f"SELECT book FROM loan WHERE {written}"
+
+
+@pytest.mark.parametrize(
+    ("question", "selected", "written"),
+    [
+        ("How many books were returned?", "COUNT(DISTINCT returned)", "COUNT(*) FROM loan WHERE returned = true"),
+        ("How many books are not returned?", "COUNT(returned)", "COUNT(*) FROM loan WHERE returned = false"),
+        ("有多少书没归还？", "COUNT(returned)", "COUNT(*) FROM loan WHERE returned = false"),
+        ("How many different books?", "COUNT(DISTINCT book)", "COUNT(DISTINCT book) FROM loan"),
+    ],
+)
+def test_rows_are_counted_and_not_truth_values(question: str, selected: str, written: str) -> None:
+    tree = parse_sql(f"SELECT {selected} FROM loan", NAMES)
+    assert format_sql(with_truth_values(tree, NAMES, question), NAMES) == f"SELECT {written}"

@@ -1,0 +1,10 @@
+CREATE TABLE warehouse (wid INTEGER, wname VARCHAR, city VARCHAR, capacity INTEGER);
+COMMENT ON TABLE warehouse IS '仓库'; COMMENT ON COLUMN warehouse.wid IS '仓库编号'; COMMENT ON COLUMN warehouse.wname IS '仓库名称'; COMMENT ON COLUMN warehouse.city IS '所在城市'; COMMENT ON COLUMN warehouse.capacity IS '容量';
+CREATE TABLE driver (did INTEGER, dname VARCHAR, hired_on DATE, salary INTEGER);
+COMMENT ON TABLE driver IS '司机'; COMMENT ON COLUMN driver.did IS '司机编号'; COMMENT ON COLUMN driver.dname IS '司机姓名'; COMMENT ON COLUMN driver.hired_on IS '入职日期'; COMMENT ON COLUMN driver.salary IS '月薪';
+CREATE TABLE shipment (sid INTEGER, wid INTEGER, did INTEGER, dest_city VARCHAR, weight_kg DOUBLE, freight DOUBLE, shipped_on DATE, status VARCHAR);
+COMMENT ON TABLE shipment IS '运单'; COMMENT ON COLUMN shipment.sid IS '运单编号'; COMMENT ON COLUMN shipment.wid IS '仓库编号'; COMMENT ON COLUMN shipment.did IS '司机编号'; COMMENT ON COLUMN shipment.dest_city IS '目的城市'; COMMENT ON COLUMN shipment.weight_kg IS '重量（公斤）'; COMMENT ON COLUMN shipment.freight IS '运费'; COMMENT ON COLUMN shipment.shipped_on IS '发货日期'; COMMENT ON COLUMN shipment.status IS '状态';
+INSERT INTO warehouse VALUES (1,'东仓','上海',5000),(2,'南仓','广州',3200),(3,'北仓','北京',4100),(4,'西仓','成都',2700),(5,'中仓','武汉',3600);
+INSERT INTO driver SELECT i, ['张伟','王芳','李娜','刘强','陈静','杨洋','赵磊','黄敏','周杰','吴迪','徐丽','孙鹏'][i], DATE '2019-05-01'+ (i*i*31)%2200, 6000+(i*700)%5100 FROM (SELECT CAST(range AS INTEGER) AS i FROM range(1,13));
+INSERT INTO shipment SELECT i, 1+(i*i+i)%5, 1+(i*i*3)%11, ['杭州','深圳','天津','重庆','长沙','南京'][1+(i*5)%6], 10+(i*47)%390, 30+(i*29)%500, DATE '2025-01-05'+ (i*6)%240, ['已签收','运输中','已签收','已取消'][1+i%4] FROM (SELECT CAST(range AS INTEGER) AS i FROM range(1,61));
+UPDATE shipment SET did = 4 WHERE sid IN (1,2,3);

@@ -1,0 +1,13 @@
+CREATE TABLE customers (id INTEGER PRIMARY KEY, name VARCHAR, city VARCHAR, joined_on DATE);
+CREATE TABLE products (id INTEGER PRIMARY KEY, name VARCHAR, category VARCHAR, price DOUBLE, stock INTEGER);
+CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers (id), order_date DATE, status VARCHAR);
+CREATE TABLE order_items (order_id INTEGER REFERENCES orders (id), product_id INTEGER REFERENCES products (id), quantity INTEGER, unit_price DOUBLE);
+INSERT INTO customers SELECT i, ['Anna','Ben','Carla','David','Emma','Felix','Grace','Hugo','Iris','Jack','Kim','Leo','Mia','Noah','Olga','Paul','Quinn','Rosa','Sam','Tina'][i], ['Berlin','Paris','Madrid','Rome','Vienna'][1+(i*7)%5], DATE '2024-01-10' + i*29 FROM (SELECT CAST(range AS INTEGER) AS i FROM range(1,21));
+INSERT INTO products SELECT i, ['Coffee Mug','Tea Pot','Desk Lamp','Notebook','Backpack','Water Bottle','Headphones','Keyboard','Mouse','Chair','Candle','Blanket'][i], ['Kitchen','Kitchen','Office','Office','Travel','Travel','Electronics','Electronics','Electronics','Office','Home','Home'][i], 5.5*i+(i*i)%17, (i*37)%90 FROM (SELECT CAST(range AS INTEGER) AS i FROM range(1,13));
+INSERT INTO orders SELECT i, 1+(i*i*3+i)%17, DATE '2025-01-03'+ (i*5), ['shipped','delivered','cancelled','pending'][1+(i*3)%4] FROM (SELECT CAST(range AS INTEGER) AS i FROM range(1,51));
+INSERT INTO orders VALUES (51, 4, DATE '2025-06-01', 'shipped'), (52, 9, DATE '2025-06-01', 'delivered');
+INSERT INTO order_items SELECT 1+(i*7)%52, 1+(i*i)%12, 1+(i*5)%6, 5.0+(i*11)%40 FROM (SELECT CAST(range AS INTEGER) AS i FROM range(1,61));
+INSERT INTO orders VALUES (53, 9, DATE '2025-07-02', 'shipped'), (54, 9, DATE '2025-08-02', 'delivered'), (55, 9, DATE '2025-08-12', 'pending');
+INSERT INTO order_items VALUES (53, 6, 30, 9.5), (54, 6, 11, 9.5), (55, 2, 3, 20);
+UPDATE customers SET city = 'Rome' WHERE id IN (3, 11);
+INSERT INTO orders VALUES (56, 3, DATE '2025-08-20', 'shipped');
