@@ -9,8 +9,8 @@ from time import monotonic
 from typing import Literal
 
 import duckdb
+from sqlglot import TokenType
 from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.tokens import TokenType
 
 from ...udf.connection import Connection, connect, use_batches
 from ...udf.open_errors import open_error

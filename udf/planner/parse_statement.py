@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import duckdb
-from sqlglot.tokens import Token, TokenType
+from sqlglot import Token, TokenType
 
 from .builtin_functions import builtin_functions
 from .modes import MODEL_FUNCTIONS
