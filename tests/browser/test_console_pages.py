@@ -75,6 +75,10 @@ def test_a_follow_up_and_notes_are_sent(console: Console, service: StandIn) -> N
     assert "SELECT name FROM customers" in sent[1]
     assert "Who buys?" in sent[1]
     assert "Who buys?" not in sent[2]
+    console.page.reload()
+    section.get_by_role("button", name="… Only from Rome").click()
+    # The same request, with the question that it goes on from.
+    expect(section.locator(".answer .answer-foot")).to_contain_text("from the call store, at no cost")
 
 
 def test_a_question_without_sql_and_a_service_that_fails_say_what_to_do(console: Console, service: StandIn) -> None:

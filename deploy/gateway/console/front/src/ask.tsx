@@ -9,7 +9,7 @@ import { SchemaBrowser, exampleQuestions } from "./schema";
 import { ColouredSql, SqlEditor } from "./sql_editor";
 import { StatementOutcome, costLine, useStatement } from "./statement";
 
-interface Asked extends Question { number: number; history: Turn[] }
+interface Asked extends Question { number: number }
 /** The last answer, which a question may go on from. */
 interface Last { question: string; database: string; turns: Turn[] }
 
@@ -39,14 +39,14 @@ export function AskPage() {
   if (!session.databases.length) return <NoDatabases />;
 
   const canFollow = last?.database === chosen;
-  const send = (wanted: Question, history: Turn[]) => {
-    setAsked([{ ...wanted, number: ++numbers, history }, ...asked]);
+  const send = (wanted: Question) => {
+    setAsked([{ ...wanted, number: ++numbers }, ...asked]);
     setEarlier(saveQuestion(keyName, wanted));
   };
   const ask = (text: string) => {
     const plain = text.trim();
     if (!plain) return field.current?.focus();
-    send({ question: plain, database: chosen, model: model || null, votes, notes }, followsUp && canFollow ? last.turns : []);
+    send({ question: plain, database: chosen, model: model || null, votes, notes, history: followsUp && canFollow ? last.turns : [] });
     setQuestion("");
     setFollowsUp(false);
   };
@@ -115,7 +115,7 @@ export function AskPage() {
         </div>
         {earlier.length > 0 && (
           <EarlierQuestions questions={earlier.filter((one) => session.databases.includes(one.database) && !isAsked(one))}
-            onAsk={(one) => { setDatabase(one.database); send(one, []); }}
+            onAsk={(one) => { setDatabase(one.database); send(one); }}
             onClear={() => { forgetQuestions(keyName); setEarlier([]); }} />
         )}
       </div>
@@ -150,7 +150,7 @@ function EarlierQuestions({ questions, onAsk, onClear }: { questions: Question[]
       <h2>{say("earlier")}</h2>
       {questions.slice(0, SHOWN_EARLIER).map((one) => (
         <button key={`${one.database} ${one.question}`} type="button" class="example" onClick={() => onAsk(one)}>
-          {one.question}
+          {one.history.length > 0 && "… "}{one.question}
           {session.databases.length > 1 && <span class="muted"> {one.database}</span>}
         </button>
       ))}

@@ -1,5 +1,8 @@
 // The questions that were asked before: the browser keeps them on this computer, for each API key apart.
-export interface Question { question: string; database: string; model: string | null; votes: number; notes: string }
+import type { Turn } from "./api";
+
+/** What is asked; `history` has the questions, and their SQL, that it goes on from. */
+export interface Question { question: string; database: string; model: string | null; votes: number; notes: string; history: Turn[] }
 
 const MOST = 50;
 const placeOf = (key: string): string => `quackllm-questions${key && `-${key}`}`;
@@ -14,9 +17,9 @@ export function savedQuestions(key: string): Question[] {
 }
 
 /** Adds a question, in place of the same one before, and returns them all. */
-export function saveQuestion(key: string, { question, database, model, votes, notes }: Question): Question[] {
+export function saveQuestion(key: string, { question, database, model, votes, notes, history }: Question): Question[] {
   const others = savedQuestions(key).filter((one) => one.question !== question || one.database !== database);
-  const all = [{ question, database, model, votes, notes }, ...others].slice(0, MOST);
+  const all = [{ question, database, model, votes, notes, history }, ...others].slice(0, MOST);
   localStorage.setItem(placeOf(key), JSON.stringify(all));
   return all;
 }

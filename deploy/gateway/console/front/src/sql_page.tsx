@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "./api";
 import type { Database } from "./api";
-import { Button, CopyButton, Empty, Select, useLoaded, useShell } from "./parts";
+import { Button, Empty, Select, useLoaded, useShell } from "./parts";
 import { SchemaBrowser } from "./schema";
 import { SqlEditor } from "./sql_editor";
 import { StatementOutcome, useStatement } from "./statement";
@@ -73,7 +73,6 @@ export function SqlPage() {
                 </label>
               </>
             )}
-            {sql && <CopyButton text={sql} />}
             {statement.busy ? (
               <Button kind="danger" icon="stop" onClick={statement.stop}>{say("stop")}</Button>
             ) : (
