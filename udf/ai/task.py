@@ -144,13 +144,10 @@ def read_task(function: str, question: str | None, details: str | None, digits: 
 
 def _instruction(argument: Any, shape: Shape, given: dict[str, Any]) -> str:
     """Return the user's question as the prompt shows it."""
-    if isinstance(argument, dict) and isinstance(shape, OneLabel | SomeLabels):
-        meanings = argument.items()
-        return "\n".join(
-            f"{_line(label)}: {_shown(meaning)}" if meaning else _line(label) for label, meaning in meanings
-        )
     if isinstance(shape, OneLabel | SomeLabels):
-        return "\n".join(_line(label) for label in shape.labels)
+        meanings = _label_meanings(argument) if argument is not None else dict.fromkeys(shape.labels)
+        lines = ((_line(label), meaning) for label, meaning in meanings.items())
+        return "\n".join(f"{label}: {_shown(meaning)}" if meaning else label for label, meaning in lines)
     if isinstance(argument, dict):
         return "\n".join(f"{_line(name)}: {_line(structure)}" for name, structure in argument.items())
     return ", ".join(map(str, argument)) if isinstance(argument, list) else str(argument or "")
@@ -191,14 +188,36 @@ def _yes_or_no(argument: Any, given: dict[str, Any], chinese: bool) -> Shape:
     return YesOrNo((YES[2], NO[2]) if chinese else (YES[0], NO[0]))
 
 
-def _labels(argument: Any) -> tuple[str, ...]:
-    labels = list(argument) if isinstance(argument, list | dict) else []
+def _label_meanings(argument: Any) -> dict[str, Any]:
+    """Return the labels, each with its meaning, which may be None.
+
+    Args:
+        argument: a list of labels, or an object with the meaning of each; Snowflake's list of objects with `label` and
+            `description`, and BigQuery's list of pairs, are the same.
+
+    Raises:
+        RequestError: there are no labels, one is empty, or one is there twice.
+    """
+    pairs = [*argument.items()] if isinstance(argument, dict) else []
+    if isinstance(argument, list):
+        pairs = [_label_and_meaning(one) for one in argument]
     hint = "type a list of texts: ['praise', 'complaint'], or MAP {'praise': 'what it means', …}"
-    if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
+    if not pairs or not all(isinstance(label, str) and label.strip() for label, _ in pairs):
         raise RequestError(f"these are not labels: {json.dumps(argument, ensure_ascii=False)}", hint=hint)
+    labels = [label for label, _ in pairs]
     if double := next((label for label in labels if labels.count(label) > 1), None):
         raise RequestError(f"the label {double!r} is there twice", hint=hint)
-    return tuple(labels)
+    return dict(pairs)
+
+
+def _label_and_meaning(one: Any) -> tuple[Any, Any]:
+    if isinstance(one, dict):
+        return one.get("label"), one.get("description")
+    return (one[0], one[1]) if isinstance(one, list) and len(one) == 2 else (one, None)
+
+
+def _labels(argument: Any) -> tuple[str, ...]:
+    return tuple(_label_meanings(argument))
 
 
 def _structures(argument: Any) -> dict[str, Any]:

@@ -29,17 +29,36 @@ STATEMENTS: list[tuple[str, str, Any, str]] = [
     ("SELECT AI_SUMMARIZE_AGG(body) FROM review", "cold", "cold", "VARCHAR"),
     ("SELECT AI_AGG(body, 'What is wrong?') FROM review", "cold", "cold", "VARCHAR"),
     ("SELECT AI.IF(('Is this about food? ', body), connection_id => 'us.x') FROM review", "yes", True, "BOOLEAN"),
-    ("SELECT AI.SCORE(('How angry is this? ', body), endpoint => 'judge') FROM review", "0.5", 0.5, "DOUBLE"),
+    ("SELECT AI_CLASSIFY('I will see the world and cook', ['travel', 'cooking', 'reading'], {'output_mode': 'multi'})",
+     '{"labels": ["cooking", "travel"]}', {"labels": ["travel", "cooking"]},
+     "STRUCT(labels ENUM('travel', 'cooking', 'reading')[])"),
+    ("SELECT AI_CLASSIFY(body, [{'label': 'praise', 'description': 'says something good'}, {'label': 'complaint'}], "
+     "{'task_description': 'What the guest says', 'examples': [{'input': 'Great!', 'labels': ['praise'], "
+     "'explanation': 'It is great.'}]}) FROM review",
+     "complaint", {"labels": ["complaint"]}, "STRUCT(labels ENUM('praise', 'complaint')[])"),
+    ("SELECT AI_COMPLETE(model => 'judge', prompt => 'Say a word.', model_parameters => {'temperature': 0.7})", "duck",
+     "duck", "VARCHAR"),
+    ("SELECT AI_TRANSLATE('The soup', 'en', 'de')", "Die Suppe", "Die Suppe", "VARCHAR"),
+    ("SELECT AI.SCORE(('On a scale from 1 to 10, rate how angry this is: ', body), endpoint => 'judge') FROM review",
+     '{"value": 7}', 7.0, "DOUBLE"),
+    ("SELECT AI.CLASSIFY(body, categories => [('good', 'says something good'), ('bad', 'complains')]) FROM review",
+     "bad", "bad", "VARCHAR"),
     ("SELECT AI.CLASSIFY(body, categories => ['a', 'b']) FROM review", "b", "b", "VARCHAR"),
     ("SELECT AI.GENERATE_INT(('How many? ', body)).result FROM review", '{"value": 2}', 2, "BIGINT"),
     ("SELECT AI.GENERATE_BOOL('Is it?').status", '{"value": true}', "", "VARCHAR"),
-    ("SELECT AI.GENERATE(('Who? ', body), output_schema => 'dish STRING, cold BOOL').result FROM review",
-     '{"value": {"dish": "soup", "cold": true}}', {"dish": "soup", "cold": True}, "STRUCT(dish VARCHAR, cold BOOLEAN)"),
+    ("SELECT AI.GENERATE(('Who? ', body), output_schema => 'dish STRING, cold BOOL') FROM review",
+     '{"value": {"dish": "soup", "cold": true}}', {"dish": "soup", "cold": True, "status": ""},
+     "STRUCT(dish VARCHAR, cold BOOLEAN, status VARCHAR)"),
+    ("SELECT AI.GENERATE(body, output_schema => 'parts ARRAY<STRUCT<name STRING, grams FLOAT64>>, n INT64').parts "
+     "FROM review", '{"value": {"parts": [{"name": "leek", "grams": 1.5}], "n": 1}}', [{"name": "leek", "grams": 1.5}],
+     'STRUCT("name" VARCHAR, grams DOUBLE)[]'),
     ("SELECT ai_query('judge', 'Say a word.')", "duck", "duck", "VARCHAR"),
     ("SELECT ai_query('judge', 'How many?', returnType => 'INT')", '{"value": 3}', 3, "INTEGER"),
     ("SELECT ai_query('judge', body, failOnError => false) FROM review", '{"value": "x"}',
      {"result": "x", "errorMessage": None}, "STRUCT(result VARCHAR, errorMessage VARCHAR)"),
     ("SELECT ai_gen('Say a word.')", "duck", "duck", "VARCHAR"),
+    ("SELECT ai_analyze_sentiment(body) FROM review", "negative", "negative",
+     "ENUM('positive', 'negative', 'neutral', 'mixed')"),
     ("SELECT prompt('Say a word.')", "duck", "duck", "VARCHAR"),
 ]  # fmt: skip
 
@@ -61,6 +80,30 @@ def test_motherducks_prompt_has_a_type(connection: quackllm.Connection, service:
     service.script([{"fault": "reply", "text": '{"value": [1, 2]}'}])
     row = connection.execute("SELECT prompt('Two numbers?', return_type := 'INTEGER[]', model := 'judge')").fetchone()
     assert row == ([1, 2],)
+    service.script([{"fault": "reply", "text": '{"value": {"summary": "good", "stars": 5}}'}])
+    row = connection.execute(
+        "SELECT prompt('My zoo visit was amazing', struct := {summary: 'VARCHAR', stars: 'INTEGER'}, "
+        "struct_descr := {stars: 'from 1 (bad) to 5 (very good)'}, temperature := 0.5)"
+    ).fetchone()
+    assert row == ({"summary": "good", "stars": 5},)
+    assert "from 1 (bad) to 5 (very good)" in service.requests()[-1]["body"]["messages"][0]["content"]
+
+
+def test_the_settings_of_ai_classify_reach_the_prompt(connection: quackllm.Connection, service: StandIn) -> None:
+    service.script([{"fault": "reply", "text": "praise"}])
+    connection.execute(
+        "SELECT AI_CLASSIFY('x', [{'label': 'praise', 'description': 'something good'}, {'label': 'complaint'}], "
+        "{'task_description': 'What guests say', 'examples': [{'input': 'Great!', 'labels': ['praise']}]})"
+    ).fetchall()
+    service.script([{"fault": "reply", "text": '{"labels": []}'}])
+    connection.execute(
+        "SELECT AI_CLASSIFY('x', ['a', 'b'], {'output_mode': 'multi', 'examples': [{'input': 'y', 'labels': ['b']}]})"
+    ).fetchall()
+    (system, *shown), several = (request["body"]["messages"] for request in service.requests())
+    assert "\npraise: something good\ncomplaint\n" in system["content"]
+    assert "What guests say" in system["content"]
+    assert [turn["content"] for turn in shown] == ["Great!", "praise", "x"]
+    assert [turn["content"] for turn in several[1:]] == ["y", '{"labels": ["b"]}', "x"]
 
 
 def test_the_template_is_filled_and_asks_nothing(connection: quackllm.Connection, service: StandIn) -> None:
