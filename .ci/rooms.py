@@ -132,7 +132,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "udf.conversation_tables": ("udf", "workers"),
     "udf.kept_examples": ("udf", "workers"),
     "udf.streaming": ("udf", "workers"),
-    "udf.frames": ("udf.connection", "workers"),
+    "udf.frames": ("udf.connection", "udf.ai", "workers"),
     "notebooks.display": ("udf", "workers.errors", "workers.messages"),
     "notebooks.cells": ("udf", "workers.errors", "workers.messages", "workers.sql_text", "notebooks"),
     "notebooks": ("udf", "workers.errors", "workers.messages", "notebooks"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from importlib import import_module
 from typing import Any
 
 from ..workers.errors import RequestError, did_you_mean
 from ..workers.sql_text import quote_identifier
+from .ai.task import check_whole_number
 from .connection import Connection, connect
 
 NAME = "quackllm_frame"
@@ -24,7 +25,7 @@ def ai(frame: Any, column: str | None = None, *, model: str | None = None) -> Fr
         model: the deployed model; left out, the only one that is deployed.
 
     Raises:
-        RequestError: there is no such column.
+        RequestError: it is no frame, or has no such column.
     """
     return FrameFunctions(frame, column, model)
 
@@ -39,7 +40,7 @@ class FrameFunctions:
 
     def __init__(self, frame: Any, column: str | None, model: str | None) -> None:
         self._frame, self._model = frame, model
-        names = [str(name) for name in getattr(frame, "column_names", None) or frame.columns]
+        names = [str(name) for name in _column_names(frame)]
         if column is not None and column not in names:
             raise RequestError(f"the frame has no column {column!r}", hint=did_you_mean(column, names))
         self._names = names
@@ -59,11 +60,11 @@ class FrameFunctions:
 
     def classify(self, labels: Labels, *, into: str = "label", detail: bool = False, **named: Any) -> Any:
         """Add the label that fits; labels are a list, or a dict with the meaning of each."""
-        return self._add("ai_classify", [labels], into, detail, named)
+        return self._add("ai_classify", [_ordered(labels)], into, detail, named)
 
     def labels(self, labels: Labels, *, into: str = "labels", detail: bool = False, **named: Any) -> Any:
         """Add all labels that fit, as a list."""
-        return self._add("ai_labels", [labels], into, detail, named)
+        return self._add("ai_labels", [_ordered(labels)], into, detail, named)
 
     def sentiment(self, *, into: str = "sentiment", detail: bool = False, **named: Any) -> Any:
         """Add 'positive', 'negative', 'neutral' or 'mixed'."""
@@ -110,12 +111,13 @@ class FrameFunctions:
 
     def top(self, k: int, criteria: str, **named: Any) -> Any:
         """Return the best k rows, the best first."""
+        check_whole_number(k, "k", "top(3, 'how angry the writer is')")
         named = self._with_model(named)
         best = f"ai_top(list(DISTINCT {self._input}), {_places([k, criteria], named)})"
         return self._query(
             f"WITH found AS (SELECT {best} AS best FROM {NAME} AS {ROW}), ranked AS (SELECT unnest(best) AS element, "
             f"generate_subscripts(best, 1) AS place FROM found) SELECT {ROW}.* FROM {NAME} AS {ROW} JOIN ranked "
-            f"ON ranked.element = {self._input} ORDER BY ranked.place LIMIT {int(k)}",
+            f"ON ranked.element = {self._input} ORDER BY ranked.place LIMIT {k}",
             [k, criteria, *named.values()],
         )
 
@@ -167,6 +169,24 @@ class FrameFunctions:
                 return relation.df()
             table = relation.to_arrow_table()
             return table if library == "pyarrow" else import_module(library).from_arrow(table)
+
+
+def _column_names(frame: Any) -> Sequence[Any]:
+    names = getattr(frame, "column_names", None) or getattr(frame, "columns", None)
+    if names is None or not len(names):
+        what = "a frame without columns" if names is not None else f"{type(frame).__name__}, which is no frame"
+        raise RequestError(
+            f"this is {what}",
+            hint="type quackllm.ai(frame, 'body') with a DataFrame of pandas or polars, or a Table of Arrow",
+        )
+    return names  # type: ignore[no-any-return]
+
+
+def _ordered(labels: Labels) -> Labels:
+    """Return labels that stand in the same order in each run: they are a part of the prompt."""
+    if isinstance(labels, Mapping | str):
+        return labels
+    return sorted(labels) if isinstance(labels, Set) else list(labels)
 
 
 def _places(arguments: Sequence[Any], named: Mapping[str, Any]) -> str:

@@ -95,7 +95,32 @@ def test_rows_are_ranked_joined_and_summed_up(service: StandIn) -> None:
     assert quackllm.ai(table).summarize() == "fine"
 
 
+def test_frames_of_any_kind_of_column(service: StandIn) -> None:
+    says(service, a="yes")
+    frames = [
+        {"body": pa.array([], pa.string())},
+        {"body": pa.nulls(2)},
+        {"body": pa.array(["a", None]).dictionary_encode()},
+        {"body": pa.array([{"x": "a"}, None])},
+        {"body": pa.array([["a"], []])},
+    ]
+    kept = [quackllm.ai(pa.table(frame), "body").filter("x").num_rows for frame in frames]
+    assert kept[:4] == [0, 0, 1, 1]
+    said = quackllm.ai(pa.table({"body": ["a"]}), "body")
+    assert str(said.classify(iter(["yes", "no"])).schema.field("label").type).startswith("dictionary<values=string")
+    says(service, a='["no"]')
+    assert said.labels({"yes", "no"}, draw=1, detail=True).num_rows == 1
+
+
+@pytest.mark.parametrize("thing", [None, {"body": ["a"]}, ["a"], pa.table({})])
+def test_what_is_no_frame_is_an_error_that_says_what_to_type(thing: Any) -> None:
+    with pytest.raises(quackllm.QuackLLMError, match=r"(?s)this is .*type quackllm.ai\(frame, 'body'\)"):
+        quackllm.ai(thing)
+
+
 def test_what_is_wrong_is_an_error_that_says_what_to_type() -> None:
+    with pytest.raises(quackllm.QuackLLMError, match="k is three"):
+        quackllm.ai(pa.table(ROWS), "body").top("three", "worth")  # type: ignore[arg-type]
     with pytest.raises(quackllm.QuackLLMError, match="the frame has no column 'bdy'"):
         quackllm.ai(pa.table(ROWS), "bdy")
     with pytest.raises(quackllm.QuackLLMError, match="has a column 'ID' already"):

@@ -98,7 +98,7 @@ ENCODER = "model := 'builtin_encoder', store := NULL"
 
 
 def _vector(text: str) -> str:
-    return f"quackllm_embed(model, {{prompt}}({text}), coalesce(store, {{mode}}), {{number}})"
+    return f"quackllm_ai_embed(model, {{prompt}}({text}), coalesce(store, {{mode}}), {{number}})"
 
 
 def _similarity(one: str, other: str) -> str:

@@ -88,8 +88,17 @@ def llm_embed(session: Session, names: Column, texts: Column, mode: Column) -> p
     return answer_column(session, names, prompt_texts(texts), _embed_request, mode, _vectors)
 
 
+def ai_embed(session: Session, names: Column, texts: Column, mode: Column) -> pa.Array:
+    """`ai_embed(text)` → FLOAT[], also behind `ai_similarity` and `ai_near`; its calls say so in `llm_calls()`."""
+    return answer_column(session, names, prompt_texts(texts), _typed_embed_request, mode, _vectors)
+
+
 def _embed_request(text: str) -> Request:
     return Request((Message("user", text),), kind="embed")
+
+
+def _typed_embed_request(text: str) -> Request:
+    return Request((Message("user", text),), kind="embed", function="ai_embed")
 
 
 def _vectors(responses: Sequence[Response | None]) -> pa.Array:
@@ -160,6 +169,7 @@ SCALAR: dict[str, tuple[Callable[..., pa.Array], str]] = {
     "quackllm_result": (llm_result, "VARCHAR"),
     "quackllm_chat": (llm_chat, RESPONSE_SQL),
     "quackllm_embed": (llm_embed, "FLOAT[]"),
+    "quackllm_ai_embed": (ai_embed, "FLOAT[]"),
     "quackllm_text2sql": (text2sql_query, "VARCHAR"),
     "quackllm_text2sql_detail": (text2sql_detail, text2sql.DETAIL_SQL),
     "quackllm_ask": (ask_sql, "VARCHAR"),

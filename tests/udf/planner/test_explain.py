@@ -89,6 +89,20 @@ def test_the_prompts_are_shown_whole(connection: quackllm.Connection, service: S
     assert [(message["role"], message["content"]) for message in messages] == sent
 
 
+def test_the_calls_of_every_function_say_whose_they_are(connection: quackllm.Connection, service: StandIn) -> None:
+    service.script([{"fault": "reply", "text": '{"ranking": [2, 1]}'}])
+    calls = {
+        "ai_agg": "ai_summarize(body)",
+        "ai_top": "ai_best(list(body), 'joy')",
+        "ai_embed": "list(ai_similarity(body, 'x'))",
+    }
+    for function, call in calls.items():
+        sql = f"SELECT {call} FROM review WHERE i < 2"
+        assert {one.request.function for one in planned_requests(connection, sql, most=9)} == {function}
+        connection.execute(sql).fetchall()
+        assert connection.execute("SELECT function FROM llm_calls(max_calls := 1)").fetchone() == (function,)
+
+
 def test_a_long_prompt_is_recorded_whole(connection: quackllm.Connection, service: StandIn) -> None:
     connection.execute("SELECT ai_complete(repeat('long ', 1000))").fetchall()
     assert connection.execute("SELECT length(prompt), function FROM llm_calls()").fetchone() == (5000, "ai_complete")
