@@ -104,3 +104,22 @@ def test_a_repeat_is_planned_like_the_first_question(connection: quackllm.Connec
     rows = connection.execute(statement).fetchall()
     assert rows == [(i,) for i in range(1, 40, 2)]
     assert service.count() == 60  # Twenty rows are asked twice.
+
+
+def test_only_rows_that_pass_are_scored_and_a_rank_needs_all_of_them(
+    connection: quackllm.Connection, service: StandIn
+) -> None:
+    service.script(
+        [
+            {"fault": "reply", "text": "0.5", "marker": "how joyful"},
+            {"fault": "reply", "text": "yes", "marker": "review 1"},
+            {"fault": "reply", "text": "no"},
+        ]
+    )
+    passing = "FROM review WHERE i < 20 AND ai_filter(body, 'is praise')"
+    best = connection.execute(f"SELECT i {passing} ORDER BY ai_score(body, 'how joyful') DESC, i LIMIT 3").fetchall()
+    assert best == [(1,), (10,), (11,)]
+    assert service.count() == 20 + 11
+    ranked = f"SELECT i {passing} QUALIFY row_number() OVER (ORDER BY ai_score(body, 'how joyful') DESC, i) <= 3"
+    assert connection.execute(ranked).fetchall() == best
+    assert service.count() == 20 + 11
