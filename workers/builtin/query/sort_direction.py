@@ -18,6 +18,7 @@ LOW = re.compile(
     r"(?<!at )\bleast\b|\b(?:lowest|smallest|fewest|minimum|cheapest|lightest|most affordable)\b|最[少低小轻]|最便宜",
     re.IGNORECASE,
 )
+BEST = re.compile(r"\b(?:top|best)\b", re.IGNORECASE)  # Of counts and sums: the best time of a race is the lowest.
 LATE = re.compile(r"\b(?:latest|newest|youngest|most recent(?:ly)?)\b|最[新晚]|最年轻|最近的|年龄最小", re.IGNORECASE)
 EARLY = re.compile(r"\b(?:earliest|oldest|longest)\b|最[早老久]|最年长|年龄最大", re.IGNORECASE)
 RANKS = frozenset({"rank", "ranking", "position", "place", "名次", "排名"})
@@ -46,5 +47,7 @@ def _direction(order: Order, names: SchemaIndex, question: str) -> bool | None:
         return None
     dated = column is not None and column_kind(column) == "date" and term.aggregate != "COUNT"
     down, up = (LATE, EARLY) if dated else (HIGH, LOW)
+    if term.aggregate in ("COUNT", "SUM") and BEST.search(question) and not up.search(question):
+        return True
     wanted = [sign for sign, words in ((True, down), (False, up)) if words.search(question)]
     return wanted[0] if len(wanted) == 1 else None

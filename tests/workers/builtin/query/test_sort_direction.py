@@ -28,6 +28,8 @@ NAMES = SchemaIndex(Schema("firm", (STAFF,)))
         ("工资最高的是谁？", "salary", "salary DESC"),
         ("工资最少的是谁？", "salary DESC", "salary"),
         ("Which name is the most frequent?", "COUNT(*)", "COUNT(*) DESC"),
+        ("The top name", "COUNT(*)", "COUNT(*) DESC"),
+        ("Who has the best ranking and age?", "age", "age"),
         ("Who is the oldest?", "born DESC", "born"),
         ("Who is the youngest?", "born", "born DESC"),
         ("谁年龄最大？", "born DESC", "born"),
