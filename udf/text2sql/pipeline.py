@@ -15,6 +15,7 @@ from .confidence.score import calibrated, score
 from .confidence.sql_facts import same_query
 from .confidence.votes import Ballot
 from .draw import ONE_VOTE_FORMATS, PARTS, Complete, Draw, PreparedQuestion, SqlCandidate, SqlModel, TargetCheck
+from .notes.read_notes import NO_NOTES
 from .prompts.background import ASKED_BACK, NO_BACKGROUND, Background, join_clarifications
 from .prompts.find_cells import FindCells, with_cells
 from .prompts.formats import PromptFormat
@@ -86,7 +87,8 @@ async def generate_sql(
     models = [SqlModel(form, complete), *effort.others]
     ballot, draws = await _vote(prepared, models, effort.votes)
     result = await asyncio.to_thread(_result, prepared, draws, ballot)
-    result = replace(result, warnings=(*result.warnings, *effort.background.notes.warnings))
+    unread = _unread(effort.background) if all(model.form.name in ONE_VOTE_FORMATS for model in models) else ()
+    result = replace(result, warnings=(*result.warnings, *unread, *effort.background.notes.warnings))
     return decline_if_unsure(result, effort.min_confidence, request.messages[:-1])
 
 
@@ -102,6 +104,12 @@ def prepare(request: Request, schema: ResolvedSchema, effort: Effort = PLAIN) ->
     shown = select_schema(schema.schema, " ".join(m.content for m in turns if m.role == "user"), (*values, *near))
     turns = effort.background.added_to(turns, [f"{table} {column}" for table, column, _ in values])
     return PreparedQuestion(request, turns, schema, shown, values, near, run=effort.run, parts=effort.parts)
+
+
+def _unread(background: Background) -> tuple[str, ...]:
+    """Return a warning if there is something that the built-in model cannot read."""
+    given = [name for name in ("notes", "examples") if getattr(background, name) not in (NO_NOTES, ())]
+    return (f"the built-in model does not read the {' and '.join(given)}; a deployed model does",) if given else ()
 
 
 async def _vote(prepared: PreparedQuestion, models: Sequence[SqlModel], votes: int) -> tuple[Ballot, list[Draw]]:

@@ -158,9 +158,11 @@ def _show(question: str, detail: dict[str, Any], rows: pa.Table | None, json: bo
 
 
 def _show_doubts(detail: dict[str, Any]) -> None:
-    """Print, beside the standard output, what speaks against the SQL and how sure it is."""
+    """Print, beside the standard output, how sure the SQL is and what speaks against it."""
     from ....udf.text2sql.result import describe_doubts
     from ...terminal_output import stderr
 
     if doubts := describe_doubts(detail["confidence"], detail["warnings"]):
         stderr.print(doubts, style="yellow", markup=False, highlight=False)
+    elif detail["confidence"] is not None:
+        stderr.print(f"confidence {detail['confidence']:.0%}", style="dim", markup=False, highlight=False)

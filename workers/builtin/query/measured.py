@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..schema.measures import Measure
-from ..schema.schema_index import SchemaIndex
+from ..schema.schema_index import SchemaIndex, column_kind
 from .implied_tables import map_scopes
 from .query_tree import LiteralValue, Order, Query, Term, terms_in
 
@@ -16,7 +16,7 @@ ONE = LiteralValue("1", number=True)
 
 
 def with_totals(tree: Query, names: SchemaIndex, measure: Measure, question: str) -> Query:
-    """Return the query with the measure added up where it is selected, or orders what other tables have.
+    """Return the query with the measure added up where it is selected, or orders what many rows share.
 
     Args:
         tree: the query.
@@ -34,9 +34,12 @@ def with_totals(tree: Query, names: SchemaIndex, measure: Measure, question: str
 
     def totalled(scope: Query) -> Query:
         items = tuple(map(total, scope.items))
-        others = {names.table_of[item.column] for item in items if item.column is not None} - {
-            names.table_of[column or 0]
-        }
+        # What many rows share: columns of other tables, and texts, such as the name of an item in a table of sales.
+        others = any(
+            names.table_of[item.column] != names.table_of[column] or column_kind(names.columns[item.column]) == "text"
+            for item in items
+            if item.column is not None
+        )
         if others and _is_greatest(scope, column):
             return replace(scope, items=items, where=(), order=(Order(Term(column, aggregate="SUM"), True),), limit=ONE)
         if others:

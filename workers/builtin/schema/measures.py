@@ -89,10 +89,11 @@ def _sold_factors(names: SchemaIndex) -> tuple[tuple[str, str], ...]:
 
 
 def _quantities(names: SchemaIndex) -> Iterator[tuple[int, int]]:
-    """Yield each table that refers to another and has a column of quantities, with that column."""
+    """Yield each table of things that happened (it refers to another, or has a date) with its column of quantities."""
     for number in range(len(names.tables)):
         refers = any(names.table_of[edge.column] == number for edge in names.edges)
-        for column in _numbers(names, [number]) if refers else ():
+        dated = any(column_kind(names.columns[one]) == "date" for one in names.columns_of[number])
+        for column in _numbers(names, [number]) if refers or dated else ():
             if _has(names.columns[column], _QUANTITY) and not _has(names.columns[column], _UNSOLD):
                 yield number, column
                 break
