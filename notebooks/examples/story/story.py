@@ -26,6 +26,7 @@ from typing import Any
 import typer
 from quackllm.deploy.cli.main import app
 from quackllm.udf.text2sql.evaluation.datasets import load_questions
+from quackllm.workers.quiet_imports import import_tqdm
 
 import quackllm
 from invented import invented
@@ -176,6 +177,7 @@ def first_turns(suite: str) -> Iterator[Row]:
 
 def make_tokenizer(texts: Iterable[str], size: int, folder: Path) -> None:
     """Make a byte-level BPE tokenizer in which each index token of the prompt form is one token."""
+    import_tqdm()
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -183,7 +185,9 @@ def make_tokenizer(texts: Iterable[str], size: int, folder: Path) -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     letters = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[END, PADDING, *TURNS], initial_alphabet=letters)
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=[END, PADDING, *TURNS], initial_alphabet=letters, show_progress=False
+    )
     tokenizer.train_from_iterator((re.sub("|".join(INDEX_TOKENS), "\n", text) for text in texts), trainer)
     tokenizer.add_tokens([AddedToken(token, normalized=False) for token in INDEX_TOKENS])
     whole = PreTrainedTokenizerFast(

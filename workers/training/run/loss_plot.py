@@ -34,7 +34,9 @@ def _draw(history: Sequence[dict[str, Any]], title: str, path: Path) -> None:
         points = [(entry["step"], entry[key]) for entry in history if key in entry]
         if points:
             axes.plot(*zip(*points, strict=True), style, label=f"{label}, last {points[-1][1]:.3f}", markersize=4)
-    axes.set(title=title, xlabel="step", ylabel="loss (nats a token)")
+    axes.set(xlabel="step", ylabel="loss (nats a token)")
+    axes.set_title(title, loc="left")
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    # Above the curve: a legend without a ground would be struck through by the grid.
+    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     figure.savefig(path, dpi=120, transparent=True)
