@@ -15,7 +15,6 @@ from .confidence.score import calibrated, score
 from .confidence.sql_facts import same_query
 from .confidence.votes import Ballot
 from .draw import ONE_VOTE_FORMATS, PARTS, Complete, Draw, PreparedQuestion, SqlCandidate, SqlModel, TargetCheck
-from .notes.read_notes import NO_NOTES
 from .prompts.background import ASKED_BACK, NO_BACKGROUND, Background, join_clarifications
 from .prompts.find_cells import FindCells, with_cells
 from .prompts.formats import PromptFormat
@@ -108,7 +107,7 @@ def prepare(request: Request, schema: ResolvedSchema, effort: Effort = PLAIN) ->
 
 def _unread(background: Background) -> tuple[str, ...]:
     """Return a warning if there is something that the built-in model cannot read."""
-    given = [name for name in ("notes", "examples") if getattr(background, name) not in (NO_NOTES, ())]
+    given = [name for name, one in (("notes", background.notes.text), ("examples", background.examples)) if one]
     return (f"the built-in model does not read the {' and '.join(given)}; a deployed model does",) if given else ()
 
 

@@ -261,6 +261,8 @@ def _spans() -> Iterator[tuple[str, Callable[[re.Match[str]], TimeSpan]]]:
         _on_day,
     )
     yield r"\b(?:in|during|for)\s+(?:the\s+year\s+)?([12]\d{3})\b(?!-)", _in_year
+    # "each month of 2026"; "a capacity of 2000" is no year.
+    yield r"(?:(?<=\bmonth )|(?<=months )|(?<=\bquarter )|(?<=quarters )|(?<=\bweek ))of\s+([12]\d{3})\b(?!-)", _in_year
     yield r"(?:在)?([12]\d{3})年(?:度|内)?", _in_year
 
 

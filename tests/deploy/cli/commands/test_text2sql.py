@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import duckdb
@@ -24,7 +25,14 @@ def text2sql(*words: str) -> Result:
 
 def test_the_sql_alone_goes_to_the_standard_output() -> None:
     result = text2sql(QUESTION, "--database", ":sample")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, f"{SQL}\n", "")
+    assert (result.exit_code, result.stdout) == (0, f"{SQL}\n")
+    assert re.fullmatch(r"confidence \d+%\n", result.stderr)
+
+
+def test_the_built_in_model_says_that_it_reads_no_notes() -> None:
+    result = text2sql(QUESTION, "--database", ":sample", "--notes", "France: a country")
+    assert (result.exit_code, result.stdout) == (0, f"{SQL}\n")
+    assert "the built-in model does not read the notes" in result.stderr
 
 
 def test_run_shows_the_rows() -> None:

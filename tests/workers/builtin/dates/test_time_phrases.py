@@ -13,6 +13,7 @@ SPANS = [
     ("最近90天的注册数", "注册数", "current_date - INTERVAL 90 DAY", ""),
     ("orders in the last two quarters", "orders", "current_date - INTERVAL 6 MONTH", ""),
     ("How many orders in 2025?", "How many orders?", "DATE '2025-01-01'", "DATE '2026-01-01'"),
+    ("Orders in each month of 2025?", "Orders?", "DATE '2025-01-01'", "DATE '2026-01-01'"),
     ("2025年有多少订单？", "有多少订单？", "DATE '2025-01-01'", "DATE '2026-01-01'"),
     ("sales in March 2024", "sales", "DATE '2024-03-01'", "DATE '2024-04-01'"),
     ("2024年12月的销售额", "销售额", "DATE '2024-12-01'", "DATE '2025-01-01'"),

@@ -14,7 +14,13 @@ from quackllm.workers.builtin.schema.schema_index import SchemaIndex
 from quackllm.workers.database_schema import Column, ForeignKey, Schema, Table
 
 ITEM = Table("item", (Column("item_id", "INTEGER"), Column("title", "VARCHAR"), Column("price", "DOUBLE")))
-LINE = Table("line", (Column("item_id", "INTEGER"), Column("quantity", "INTEGER"), Column("unit_price", "DOUBLE")))
+LINE = Table(
+    "line",
+    (
+        *(Column("item_id", "INTEGER"), Column("quantity", "INTEGER"), Column("unit_price", "DOUBLE")),
+        Column("note", "VARCHAR"),
+    ),
+)
 SHOP = Schema("shop", (ITEM, LINE), (ForeignKey("line", "item_id", "item", "item_id"),))
 REVENUE = Measure("revenue", "line", (("line", "quantity"), ("line", "unit_price")))
 
@@ -42,6 +48,13 @@ def test_a_measure_is_found_by_the_words_of_the_question(question: str, measure:
 def test_the_price_may_stand_in_the_table_that_is_referred_to() -> None:
     found = find_measure("revenue", SchemaIndex(without_unit_price(SHOP)))
     assert found == replace(REVENUE, factors=(("line", "quantity"), ("item", "price")))
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_one_table_is_of_sales_if_it_has_dates(dated: bool) -> None:
+    sale = replace(LINE, name="sale", columns=(*LINE.columns, Column("day", "DATE" if dated else "VARCHAR")))
+    found = find_measure("revenue", SchemaIndex(Schema("shop", (sale,))))
+    assert found == (Measure("revenue", "sale", (("sale", "quantity"), ("sale", "unit_price"))) if dated else None)
 
 
 @pytest.mark.parametrize("column", ["revenue", "amount", "total"])
@@ -72,6 +85,10 @@ PRODUCT = "line.quantity * line.unit_price"
         (
             f"SELECT item.title {JOINED} WHERE line.revenue = (SELECT MAX(revenue) FROM line)",
             f"SELECT item.title {JOINED} GROUP BY item.title ORDER BY SUM({PRODUCT}) DESC LIMIT 1",
+        ),
+        (
+            "SELECT note FROM line ORDER BY revenue DESC LIMIT 1",
+            "SELECT note FROM line GROUP BY note ORDER BY SUM(quantity * unit_price) DESC LIMIT 1",
         ),
         ("SELECT item_id FROM line WHERE revenue > 9", "SELECT item_id FROM line WHERE quantity * unit_price > 9"),
         ("SELECT COUNT(revenue) FROM line", None),
