@@ -115,7 +115,9 @@ def parse_statement(
 
 
 def _defines(tokens: Sequence[Token]) -> bool:
-    """Whether the statement makes something that calls a model only when it is used: a view, a macro."""
+    """Whether the statement makes something that calls a model when it is used: a view, a macro, a prepared one."""
+    if tokens[0].text.upper() == "PREPARE":
+        return True
     makes = {token.token_type for token in tokens[:5]}
     return tokens[0].token_type is TokenType.CREATE and TokenType.TABLE not in makes
 
