@@ -198,7 +198,8 @@ class Prefetch:
         if batches is not None and (not self._runner.is_in_transaction or batches.without_computed_columns()):
             self._prefetch_in_batches(batches, sites)
             guarded = restrict_to_cache(flat.tree, batches.model_condition, flat)
-        is_unguarded = guarded == numbered.tree and not (self._ordered or self._is_reduced)
+        is_rewritten = self._ordered or self._is_reduced or self.reading.is_merge
+        is_unguarded = guarded == numbered.tree and not is_rewritten
         self._runner.dry_run(tree_sql(self._runner.binder, guarded), sites, needs_proof=not is_unguarded)
         return PrefetchOutcome.UNPROVEN if is_unguarded else PrefetchOutcome.PROVEN
 

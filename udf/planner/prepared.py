@@ -13,13 +13,16 @@ from ..session.session import Session
 NAME = r"\"?(\w+)\"?"
 PREPARE = re.compile(rf"\s*PREPARE\s+{NAME}\s*(?:\([^)]*\)\s*)?AS\s+(.*)", re.IGNORECASE | re.DOTALL)
 EXECUTE = re.compile(rf"\s*EXECUTE\s+{NAME}\s*(?:\((.*)\))?[\s;]*", re.IGNORECASE | re.DOTALL)
+DEALLOCATE = re.compile(rf"\s*DEALLOCATE\s+(?:PREPARE\s+)?{NAME}", re.IGNORECASE)
 EXECUTED = re.compile(rf"\bEXECUTE\s+{NAME}", re.IGNORECASE)
 
 
 def remember_prepared(session: Session, text: str) -> None:
-    """Note what a connection has prepared under a name."""
+    """Note what a statement that has run prepared under a name, or released."""
     if found := PREPARE.match(text):
         session.prepared[found[1].lower()] = found[2]
+    if found := DEALLOCATE.match(text):
+        session.prepared.pop(found[1].lower(), None)
 
 
 def executed_texts(session: Session, text: str) -> list[str]:
