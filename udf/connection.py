@@ -15,6 +15,7 @@ from .calls.model_estimate import ModelEstimate, PlannedRequest
 from .functions.arrow_functions import register_functions
 from .functions.macros import create_alias_macros, create_macros, sync_model_macros
 from .planner.modes import LiveAnswers
+from .planner.python_sources import is_repeatable
 from .raw_sql import execute_raw
 from .session.definitions import note_defined
 from .session.session import Session, attach_session, close_session, find_session, open_session
@@ -86,6 +87,13 @@ class Connection(duckdb.DuckDBPyConnection):
         """Make a Python function one of SQL, as DuckDB does."""
         duckdb.DuckDBPyConnection.create_function(self, *args, **kwargs)
         note_defined()
+        return self
+
+    def register(self, view_name: str, python_object: Any) -> Connection:
+        """Make a Python object a view, as DuckDB does."""
+        duckdb.DuckDBPyConnection.register(self, view_name, python_object)
+        views = find_session(self).repeatable_views
+        (views.add if is_repeatable(python_object) else views.discard)(view_name)
         return self
 
     def remove_function(self, name: str) -> Connection:

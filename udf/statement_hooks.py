@@ -15,6 +15,7 @@ from ..workers.errors import CancelledError
 from ..workers.sql_text import quote_literal
 from .functions.macros import create_macros, create_model_macro, sync_model_macros
 from .planner.modes import MODEL_FUNCTIONS, LiveAnswers
+from .planner.prepared import executed_texts, remember_prepared
 from .planner.read_definitions import calling_names
 from .raw_sql import execute_raw
 from .session.definitions import note_defined
@@ -52,7 +53,9 @@ def split_script(connection: duckdb.DuckDBPyConnection, query: Any) -> list[Any]
 
 def _calls_model(connection: duckdb.DuckDBPyConnection, text: str) -> bool:
     """Whether a statement calls a model, or a view or macro that does; now and then a word in a text looks like it."""
-    session, called = find_session(connection), _called(text)
+    session = find_session(connection)
+    text = "\n".join([text, *executed_texts(session, text)])
+    called = _called(text)
     if not (called.isdisjoint(session.deployed) and called.isdisjoint(MODEL_FUNCTIONS) and "ask" not in called):
         return True
     try:
@@ -109,6 +112,7 @@ def statement_scope(
             finally:
                 if DEFINES_PATTERN.search(text):
                     note_defined()
+            remember_prepared(session, text)
         if ROLLBACK_PATTERN.match(text):
             session.model_macros.clear()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx2
 import openai
 import psutil
 import pytest
@@ -19,6 +21,7 @@ from quackllm.deploy.gateway.auth.api_keys import add_key
 
 import quackllm
 from standin.fixtures import StandIn
+from support.console_shop import make_shop
 from support.ray_cluster import MARKS, Grounds, command, running_cluster, wait_until
 from support.ray_heads import free_port
 
@@ -130,3 +133,32 @@ def test_a_client_that_leaves_stops_the_engine_behind_the_proxy(
         assert service.state()["under_way"] == 1
         stream.close()
     wait_until(lambda: service.state()["under_way"] == 0, seconds=15)
+
+
+def test_the_console_works_over_a_model_on_the_cluster(served: str, grounds: Grounds, service: StandIn) -> None:
+    make_shop(grounds.home)
+    key = add_key(grounds.home / "keys.yaml", "carol")
+    body = {"database": "shop", "model": "standin"}
+    with httpx2.Client(base_url=served, headers={"Authorization": f"Bearer {key}"}, timeout=120) as console:
+        service.script([{"fault": "reply", "text": "SELECT count(*) FROM customers", "times": 3}])
+        question = {"question": "How many customers are there?", "votes": 3}
+        found = console.post("/console/question", json=body | question).json()
+        assert (found["sql"], found["calls"]) == ("SELECT count(*) FROM customers", 2)  # Two of three are enough.
+
+        service.script([])
+        sql = "SELECT id, llm_result(standin(body)) AS answer FROM reviews ORDER BY id LIMIT 5"
+        last = json.loads(console.post("/console/sql", json=body | {"sql": sql}).text.splitlines()[-1])
+        assert last["progress"]["calls"] == 5
+        assert last["rows"][0] == ["1", "answer to: Review number 1: the cup is lovely"]
+
+        (model,) = (each for each in console.get("/console/models").json() if each["name"] == "standin")
+        assert [replica["alive"] for replica in model["replicas"]] == [True, True]
+        assert sum(replica["answered"] for replica in model["replicas"]) >= 7
+
+        service.script([{"fault": "hang"}])
+        hangs = {"sql": "SELECT llm_result(standin('Hang: ' || id)) FROM reviews LIMIT 3"}
+        with console.stream("POST", "/console/sql", json=body | hangs) as reply:
+            seen = (json.loads(line)["progress"] for line in reply.iter_lines())
+            assert next(each for each in seen if each["expected"] == 3)["done"] == 0
+            wait_until(lambda: service.state()["under_way"] == 3, seconds=15)
+    wait_until(lambda: service.state()["under_way"] == 0, seconds=15)  # Who leaves stops the statement.

@@ -1,7 +1,7 @@
 """Replies of services, right ones and changed ones: strategies for Hypothesis.
 
 A right reply is changed at one to four places: in its objects (types, keys, depth), its text (bytes, encoding), its
-framing, its compression, the HTTP beneath it, its size.
+framing, its compression, the HTTP beneath it, its size; keys come twice, and services send other lines between.
 """
 
 from __future__ import annotations
@@ -42,6 +42,20 @@ ERRORS = (
     {"code": "Throttling.RateQuota", "message": "later", "request_id": "r"},
     {"detail": [{"loc": ["body"], "msg": "no", "type": "missing"}]},
 )
+EXTRA_VALUES = {"type": "ping"}, {"choices": []}, {"contentFilter": [{"role": "assistant", "level": 3}]}, [], None
+"""Values that services send between the pieces of an answer."""
+BETWEEN = (
+    "",
+    "",
+    "",
+    ": keep-alive\n\n",
+    "retry: 3000\n",
+    "id: 7\nevent: message\n",
+    ":\n",
+    "data:\n\n",
+    "event: ping\n\n",
+)
+"""Lines that services send between the events."""
 
 scalars = st.one_of(
     st.none(),
@@ -65,6 +79,12 @@ def whole(text: Any, reason: str, wire: str) -> dict[str, Any]:
     if wire == "dashscope":
         return {"output": {"choices": [choice]}, "usage": USAGE, "request_id": "r-1"}
     return {"id": "c-1", "object": "chat.completion", "model": "m", "choices": [choice], "usage": USAGE}
+
+
+def ollama(text: str, reason: str) -> list[dict[str, Any]]:
+    """A right stream of Ollama's own protocol, which some proxies pass on as it is."""
+    parts = [{"model": "m", "message": {"role": "assistant", "content": part}, "done": False} for part in text]
+    return [*parts, {"model": "m", "message": {"content": ""}, "done": True, "done_reason": reason, "eval_count": 3}]
 
 
 def pieces(text: str, reason: str, wire: str) -> list[dict[str, Any]]:
@@ -133,11 +153,30 @@ def written(value: Any, depth: int = 3000, **how: Any) -> str:
 
 
 @st.composite
+def doubled(draw: st.DrawFn, text: str) -> str:
+    """Return JSON in which one object has a key twice, which no two readers understand alike."""
+    key = draw(st.sampled_from(("choices", "delta", "message", "content", "error", "output", "usage", "finish_reason")))
+    twice = f'"{key}": {written(draw(junk), depth=50)}'
+    starts = [index for index, letter in enumerate(text) if letter == "{" and text[index + 1 : index + 2] != "}"]
+    if not starts:
+        return text
+    if draw(st.booleans()):
+        start = draw(st.sampled_from(starts))
+        return f"{text[: start + 1]}{twice}, {text[start + 1 :]}"
+    return f"{text[:-1]}, {twice}}}" if text.endswith("}") else text
+
+
+@st.composite
 def framed(draw: st.DrawFn, values: list[Any]) -> str:
     """Return the values in some framing."""
     how = {"ensure_ascii": draw(st.booleans()), "indent": draw(st.sampled_from((None, None, 1)))}
-    framing = draw(st.sampled_from(("events", "events", "json", "lines", "array", "close")))
-    texts = [written(value, **(how if framing == "json" else {**how, "indent": None})) for value in values]
+    framing = draw(st.sampled_from(("events", "events", "many lines", "json", "lines", "array", "close")))
+    if framing == "many lines":
+        how["indent"] = 1
+    elif framing != "json":
+        how["indent"] = None
+    texts = [written(value, **how) for value in values]
+    texts = [draw(doubled(text)) if draw(st.integers(0, 9)) == 0 else text for text in texts]
     if framing == "json":
         return "".join(texts)
     if framing == "lines":
@@ -147,8 +186,10 @@ def framed(draw: st.DrawFn, values: list[Any]) -> str:
     prefix, gap = draw(st.sampled_from(("data: ", "data:", "event: x\ndata: ", "id: 1\ndata:"))), "\n\n"
     if framing == "close":
         gap = "\n"
+    if framing == "many lines":
+        texts = [text.replace("\n", f"\n{prefix.splitlines()[-1]}") for text in texts]
     end = draw(st.sampled_from(("data: [DONE]\n\n", "", "data:[DONE]", ": end\n", "event: error\ndata: gone\n\n")))
-    return "".join(f"{prefix}{text}{gap}" for text in texts) + end
+    return "".join(f"{draw(st.sampled_from(BETWEEN))}{prefix}{text}{gap}" for text in texts) + end
 
 
 @st.composite
@@ -219,10 +260,17 @@ def sent(draw: st.DrawFn, body: bytes, encoding: str) -> RawReply:
 def chats(draw: st.DrawFn, wire: str) -> RawReply:
     """A reply to a chat request: whole, streamed or an error, changed or right."""
     text, reason = draw(st.sampled_from(TEXTS)), draw(st.sampled_from(REASONS))
-    kind = draw(st.sampled_from(("whole", "stream", "stream", "error")))
+    kind = draw(st.sampled_from(("whole", "stream", "stream", "stream", "error", "ollama")))
     if kind == "error":
         return draw(replies([draw(st.sampled_from(ERRORS))]))
-    return draw(replies([whole(text, reason, wire)] if kind == "whole" else pieces(text, reason, wire)))
+    if kind == "ollama":
+        return draw(replies(ollama(text, reason)))
+    if kind == "whole":
+        return draw(replies([whole(text, reason, wire)]))
+    values: list[Any] = pieces(text, reason, wire)
+    if draw(st.booleans()):
+        values.insert(draw(st.integers(0, len(values))), draw(st.sampled_from(EXTRA_VALUES)))
+    return draw(replies(values))
 
 
 @st.composite

@@ -11,9 +11,11 @@ import duckdb
 
 from ..raw_sql import execute_raw
 from ..session.definitions import Definitions
+from ..session.session import Session
 from .builtin_functions import builtin_functions
 from .parse_statement import ModelQuery
 from .predicates import contains_call, references_any
+from .python_sources import count_repeatable
 from .statement_tree import Node, constant, is_function, modifier, tree_sql, walk
 
 SELF_CHANGING = frozenset({
@@ -28,7 +30,7 @@ NAMED = (
 SAMPLED = re.compile(r"\b(using\s+sample|tablesample)\b")
 PIPES = ("/dev/stdin", "/dev/fd/")
 READ_ONCE = "ARROW"
-"""In the names of DuckDB's operators: an Arrow reader's rows are gone when they were read."""
+"""In the names of the operators that read Arrow readers, tables and datasets alike."""
 CALLED = re.compile(r"(\w+)\s*\(")
 
 
@@ -81,11 +83,16 @@ def _has_free_items(select: Node) -> bool:
     return all(each["expression"]["class"] not in ("CONSTANT", "STAR") for each in (order["orders"] if order else []))
 
 
-def unrepeatable_source(connection: duckdb.DuckDBPyConnection, sql: str, values: Any) -> str | None:
+def unrepeatable_source(
+    connection: duckdb.DuckDBPyConnection, reading: ModelQuery, values: Any, session: Session
+) -> str | None:
     """Return what in DuckDB's plan of the SELECT gives other rows in a second run; None where nothing does."""
+    sql = reading.text
     plans = [json.loads(text) for _, text in execute_raw(connection, f"EXPLAIN (FORMAT json) {sql}", values)]
     operators = [operator for plan in plans for part in plan for operator in _operators(part)]
-    if any(READ_ONCE in operator["name"] for operator in operators):
+    arrow = sum(READ_ONCE in operator["name"] for operator in operators)
+    stored = {operator.get("extra_info", {}).get("Table", "").rpartition(".")[2].lower() for operator in operators}
+    if arrow and arrow > count_repeatable(reading.tree, stored, session):
         return "it reads a source that can be read once only"
     # A macro of the user's may have the name of a function of DuckDB's: the plan says what it is.
     called = CALLED.findall(json.dumps([operator.get("extra_info") for operator in operators]))

@@ -6,6 +6,7 @@ planned as it was written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..session.definitions import Definitions, Macro
 from .parse_statement import ModelQuery
 from .row_query import flat, statement_text, tokenize
 from .runner import Runner
-from .statement_tree import ALL_COLUMNS, Node, copy_tree, is_function, nodes_named, parse_tree, tree_sql, walk
+from .statement_tree import Node, copy_tree, is_function, nodes_named, parse_tree, tree_sql, walk
 
 
 def expand(reading: ModelQuery, runner: Runner, definitions: Definitions) -> ModelQuery:
@@ -32,9 +33,12 @@ def expand(reading: ModelQuery, runner: Runner, definitions: Definitions) -> Mod
     expanded = replace(reading, tree=_Expansion(runner.binder, definitions, reading.defined).of(reading.tree))
     if expanded.tree == reading.tree:
         return reading
-    text = tree_sql(runner.binder, expanded.tree)
-    plan = runner.plan(text)
-    return replace(expanded, text=text) if plan and plan == runner.plan(reading.text) else reading
+    plan = runner.plan(tree_sql(runner.binder, expanded.tree))
+    if plan is None or plan != runner.plan(reading.text):
+        return reading
+    for source in [node for node in walk(expanded.tree) if node.get("type") == "SUBQUERY" and "class" not in node]:
+        _name_columns(source)
+    return replace(expanded, text=tree_sql(runner.binder, expanded.tree))
 
 
 class _Expansion:
@@ -58,28 +62,29 @@ class _Expansion:
                 call = node["function"]
                 self._put(node, self._macro(call, is_table=True), call["function_name"])
             elif id(node) in named and not is_function(node):
-                self._put(node, self._view(node["table_name"].lower()), node["table_name"])
+                self._put(node, *self._view(node["table_name"]))
             elif id(node) in named and (body := self._macro(node, is_table=False)):
                 body["alias"] = node["alias"]
                 node.clear()
                 node.update(body)
         return tree
 
-    def _put(self, source: Node, query: Node | None, name: str) -> None:
-        """Put a query in the place of a table, under the name by which the rest of the statement knows it."""
+    def _put(self, source: Node, query: Node | None, name: str, columns: Sequence[str] = ()) -> None:
+        """Put a query in the place of a table, under the names by which the rest of the statement knows its columns."""
         if query is not None and not source["sample"]:
-            kept = {"sample": None, "column_name_alias": source["column_name_alias"], "alias": source["alias"] or name}
+            named = source["column_name_alias"]
+            names = {"alias": source["alias"] or name, "column_name_alias": [*named, *columns[len(named) :]]}
             source.clear()
-            source.update({**kept, "type": "SUBQUERY", "subquery": {"node": query, "named_param_map": []}})
+            source.update({**names, "type": "SUBQUERY", "sample": None})
+            source["subquery"] = {"node": query, "named_param_map": []}
 
-    def _view(self, name: str) -> Node | None:
-        """Return the query of a view."""
-        sql = self._definitions.views.get(name, "")
+    def _view(self, name: str) -> tuple[Node | None, str, list[str]]:
+        """Return the query of a view, its name, and the columns that CREATE VIEW names."""
+        sql = self._definitions.views.get(name.lower(), "")
         tokens = tokenize(sql)
         start = next((index for index, token in flat(tokens) if token.token_type is TokenType.ALIAS), len(tokens))
         query = parse_tree(self._connection, statement_text(sql, tokens[start + 1 :]) or "")
-        columns = _names_in_brackets(tokens[:start])
-        return named_columns(query, columns) if query and columns else query
+        return query, name, _names_in_brackets(tokens[:start])
 
     def _macro(self, call: Node, *, is_table: bool) -> Node | None:
         """Return what a call of a macro stands for; None if it is none, or leaves out what has a default."""
@@ -95,13 +100,14 @@ class _Expansion:
         return None
 
 
-def named_columns(query: Node, names: list[str]) -> Node:
-    """Return a query whose columns have other names."""
+def _name_columns(source: Node) -> None:
+    """Let a subquery itself give its columns the names of `(SELECT …) AS t(a, b)`: then predicates can go into it."""
+    query, names = source["subquery"]["node"], source["column_name_alias"]
     shown = query["select_list"] if query["type"] == "SELECT_NODE" else []
-    if len(shown) == len(names) and not any(item["class"] == "STAR" for item in shown):
-        return {**query, "select_list": [{**item, "alias": name} for item, name in zip(shown, names, strict=True)]}
-    inner = {"type": "SUBQUERY", "sample": None, "subquery": {"node": query, "named_param_map": []}}
-    return copy_tree({**ALL_COLUMNS, "from_table": {**inner, "alias": "named", "column_name_alias": names}})
+    if names and len(shown) == len(names) and not any(item["class"] == "STAR" for item in shown):
+        for item, name in zip(shown, names, strict=True):
+            item["alias"] = name
+        source["column_name_alias"] = []
 
 
 def _names_in_brackets(tokens: Any) -> list[str]:

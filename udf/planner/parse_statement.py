@@ -13,7 +13,7 @@ from sqlglot import Token, TokenType
 from .builtin_functions import builtin_functions
 from .modes import MODEL_FUNCTIONS
 from .read_definitions import OUR_PREFIXES
-from .row_query import executed_statement, flat, row_query, tokenize
+from .row_query import CHOSEN_ACTION, executed_statement, flat, row_query, tokenize
 from .statement_tree import Node, is_function, is_recursive, nodes_named, parse_tree, selects, walk
 
 
@@ -46,6 +46,11 @@ class ModelQuery:
     def calls(self) -> list[Node]:
         """Return the model calls in the tree."""
         return [node for node in walk(self.tree) if self.is_call(node)]
+
+    @property
+    def is_merge(self) -> bool:
+        """Whether it is a MERGE, which DuckDB evaluates for other rows too than those that it changes."""
+        return any(item["alias"] == CHOSEN_ACTION for item in self.tree.get("select_list", ()))
 
     def named_definitions(self) -> list[str]:
         """Return the views and macros in the tree whose calls are not seen in it."""
@@ -115,7 +120,9 @@ def parse_statement(
 
 
 def _defines(tokens: Sequence[Token]) -> bool:
-    """Whether the statement makes something that calls a model only when it is used: a view, a macro."""
+    """Whether the statement makes something that calls a model when it is used: a view, a macro, a prepared one."""
+    if tokens[0].text.upper() == "PREPARE":
+        return True
     makes = {token.token_type for token in tokens[:5]}
     return tokens[0].token_type is TokenType.CREATE and TokenType.TABLE not in makes
 

@@ -24,6 +24,7 @@ from .limit_batches import LimitBatches, limit_batches, takes_null
 from .modes import MODEL_FUNCTIONS, CachedAnswers, LiveAnswers
 from .parse_statement import ModelQuery, UnplannedError, parse_statement
 from .predicates import contains_call
+from .prepared import as_executed
 from .read_definitions import read_definitions
 from .reductions import reduce_subqueries
 from .runner import Runner, UnboundError
@@ -57,7 +58,11 @@ def prefetched(
         arguments: its parameters' values, as DuckDB's `execute` takes them; None: it has none.
         open_binder: makes another connection that can bind SQL which calls what the given SQL calls.
     """
-    reading = _eligible(connection, session, text)
+    try:
+        text, arguments = as_executed(connection, session, text, arguments)
+        reading = _eligible(connection, session, text)
+    except duckdb.Error:  # An aborted transaction, or wrong values of EXECUTE: the statement itself will say so.
+        reading = None
     if reading is None:
         yield
         return
@@ -111,8 +116,6 @@ def _eligible(connection: duckdb.DuckDBPyConnection, session: Session, text: str
         reason = str(error)
     except RecursionError:
         reason = "it is nested too deeply"
-    except duckdb.Error:  # An aborted transaction: the statement itself will say so.
-        return None
     if reason:
         session.statement.note_unplanned(reason)
     return None
@@ -169,7 +172,7 @@ class Prefetch:
             duckdb.Error: a dry run failed, as the statement itself may.
         """
         self._session.answers = CachedAnswers(self._session)  # EXPLAIN folds constants: it would call models.
-        if reason := unrepeatable_source(self._runner.binder, self.reading.text, self._arguments):
+        if reason := unrepeatable_source(self._runner.binder, self.reading, self._arguments, self._session):
             self._session.statement.note_unplanned(reason)
             return PrefetchOutcome.FAILED
         if not self.reading.calls():
@@ -195,7 +198,8 @@ class Prefetch:
         if batches is not None and (not self._runner.is_in_transaction or batches.without_computed_columns()):
             self._prefetch_in_batches(batches, sites)
             guarded = restrict_to_cache(flat.tree, batches.model_condition, flat)
-        is_unguarded = guarded == numbered.tree and not (self._ordered or self._is_reduced)
+        is_rewritten = self._ordered or self._is_reduced or self.reading.is_merge
+        is_unguarded = guarded == numbered.tree and not is_rewritten
         self._runner.dry_run(tree_sql(self._runner.binder, guarded), sites, needs_proof=not is_unguarded)
         return PrefetchOutcome.UNPROVEN if is_unguarded else PrefetchOutcome.PROVEN
 

@@ -1,9 +1,10 @@
 """The SELECT that reads the rows for which a statement calls models, whatever kind of statement it is.
 
-A SELECT is its own. CREATE TABLE AS, INSERT and COPY contain one. UPDATE and DELETE are told as one:
+A SELECT is its own. CREATE TABLE AS, INSERT and COPY contain one. UPDATE, DELETE and MERGE are told as one:
 
     UPDATE t SET a = f(x) FROM s WHERE t.i = s.i    →    SELECT f(x) FROM t, s WHERE t.i = s.i
     DELETE FROM t USING s WHERE f(t.x) = s.y        →    SELECT 1 FROM t, s WHERE f(t.x) = s.y
+    MERGE INTO t USING s ON c WHEN MATCHED THEN …   →    SELECT <which WHEN>, CASE WHEN 1 THEN … FROM s LEFT JOIN t ON c
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from sqlglot.errors import SqlglotError
 OPENS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 CLOSES = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
 EXPLAIN_ANALYZE = re.compile(r"\s*EXPLAIN\s+ANALYZE\s+", re.IGNORECASE)
+CHOSEN_ACTION = "quackllm_action"
+"""The column that says which WHEN of a MERGE a row takes."""
 QUERY_KEYWORDS = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
 
 
@@ -58,6 +61,8 @@ def row_query(sql: str, tokens: Sequence[Token]) -> str | None:
         return _updated(sql, tokens)
     if first is TokenType.DELETE and len(tokens) > 2:
         return _deleted(sql, tokens)
+    if first is TokenType.MERGE:
+        return _merged(sql, tokens)
     return None
 
 
@@ -109,6 +114,56 @@ def _updated(sql: str, tokens: Sequence[Token]) -> str | None:
 def _deleted(sql: str, tokens: Sequence[Token]) -> str | None:
     clauses = _clauses(tokens[1:], (TokenType.USING, TokenType.WHERE, TokenType.RETURNING))
     return _select(sql, "1", clauses[TokenType.FROM], clauses.get(TokenType.USING), clauses)
+
+
+def _merged(sql: str, tokens: Sequence[Token]) -> str | None:
+    """Return the rows of the source with those of the target that they match, and what is computed for each."""
+    clauses = _clauses(tokens[1:], (TokenType.USING, TokenType.ON, TokenType.WHEN, TokenType.RETURNING))
+    whens = list(_whens(tokens))
+    if TokenType.USING not in clauses or TokenType.ON not in clauses or not whens:
+        return None
+    target, source = clauses[TokenType.INTO], clauses[TokenType.USING]
+    condition = statement_text(sql, clauses[TokenType.ON])
+    found, chosen, values = f'"{target[-1].text}".rowid IS NOT NULL', [], []
+    for number, when in enumerate(whens, 1):
+        then = next((index for index, token in _outside_case(when) if token.token_type is TokenType.THEN), len(when))
+        is_missing = when[1].token_type is TokenType.NOT
+        head, action = when[2 + is_missing : then], when[then + 1 :]
+        if not action or (head and head[0].token_type is not TokenType.AND):  # BY SOURCE, BY TARGET
+            return None
+        also = f" AND ({statement_text(sql, head[1:])})" if head else ""
+        chosen.append(f"WHEN {'NOT ' * is_missing}({found}){also} THEN {number}")
+        computed = [statement_text(sql, value) for value in _action_values(action)]
+        values += [f"CASE WHEN {CHOSEN_ACTION} = {number} THEN {value} END" for value in computed]
+    items = ", ".join([f"CASE {' '.join(chosen)} END AS {CHOSEN_ACTION}", *values])
+    joined = f"{statement_text(sql, source)} LEFT JOIN {statement_text(sql, target)} ON {condition}"
+    return f"SELECT {items} FROM {joined}"
+
+
+def _whens(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
+    """Yield the WHEN clauses of MERGE, without those of CASE."""
+    ends = (TokenType.WHEN, TokenType.RETURNING)
+    places = [index for index, token in _outside_case(tokens) if token.token_type in ends]
+    for start, end in pairwise([*places, len(tokens)]):
+        if tokens[start].token_type is TokenType.WHEN:
+            yield tokens[start:end]
+
+
+def _outside_case(tokens: Sequence[Token]) -> Iterator[tuple[int, Token]]:
+    depth = 0
+    for index, token in flat(tokens):
+        depth += token.token_type is TokenType.CASE
+        if not depth:
+            yield index, token
+        depth -= token.token_type is TokenType.END
+
+
+def _action_values(action: Sequence[Token]) -> list[Sequence[Token]]:
+    """Return what UPDATE SET and INSERT VALUES compute."""
+    clauses = _clauses(action, (TokenType.SET, TokenType.VALUES))
+    if given := clauses.get(TokenType.VALUES):
+        return list(_split(given[1:-1]))
+    return [value for assignment in _split(clauses.get(TokenType.SET, ())) if (value := _value(assignment))]
 
 
 def _select(

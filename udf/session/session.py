@@ -68,6 +68,10 @@ class Session:
     variables: dict[str, str] | None = None
     # The user's own views and macros.
     definitions: Definitions = field(default_factory=Definitions)
+    # What PREPARE was given, by name in small letters.
+    prepared: dict[str, str] = field(default_factory=dict)
+    # The names under which Python objects were registered that can be read more than once.
+    repeatable_views: set[str] = field(default_factory=set)
     # Whether DuckDB shows its own progress bar on this connection; None: unknown.
     duckdb_progress_enabled: bool | None = None
     duckdb_progress_silenced: bool = False

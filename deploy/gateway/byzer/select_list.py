@@ -29,7 +29,7 @@ BY_NAME = ("llm_chat", "llm_embed")  # Functions whose first argument names the 
 PLAIN = (*MAKE_REQUESTS, "llm_result")
 ALIASES = {"llm_response_predict": "llm_result"}
 CONTAINERS = ("list_value", "struct_pack", "map", "row")
-FEW_COLUMNS = 16
+FEW_COLUMNS, FEW_NODES = 16, 500  # A select list of 20,000 constants takes minutes to plan.
 HINT = "write e.g. select qianwen_chat(array(feature)) as value"
 
 
@@ -108,7 +108,11 @@ def computes_little(sql: str, models: Collection[str]) -> bool:
     found = [node for node, _ in nodes(tree)]
     calls = {node["function_name"].lower() for node in found if node.get("function_name")}
     columns = sum(node.get("class") == "COLUMN_REF" for node in found)
-    return columns <= FEW_COLUMNS and calls <= {*models, *PLAIN, *BY_NAME, REQUEST, *CONTAINERS}
+    return (
+        len(found) <= FEW_NODES
+        and columns <= FEW_COLUMNS
+        and calls <= {*models, *PLAIN, *BY_NAME, REQUEST, *CONTAINERS}
+    )
 
 
 def models_called(sql: str, models: Collection[str]) -> list[str]:

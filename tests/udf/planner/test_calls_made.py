@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from pyarrow.dataset import dataset
 
 import quackllm
 from standin.fixtures import StandIn
@@ -235,7 +236,8 @@ def test_a_statement_that_changes_rows_is_planned_as_the_select_of_its_rows(
         ("SELECT orc(body || random()) FROM t WHERE id < 2", "random() gives another value each time"),
         ("SELECT orc(body) FROM t USING SAMPLE 2 ROWS", "a sample has other rows each time"),
         (
-            "MERGE INTO t USING u ON t.id = u.id WHEN MATCHED AND t.id < 3 THEN UPDATE SET body = orc(body).output",
+            "MERGE INTO t USING u ON t.id = u.id AND u.id > 3 WHEN NOT MATCHED BY SOURCE AND t.id < 3 "
+            "THEN UPDATE SET body = orc(body).output",
             "MERGE statements of this form",
         ),
         ("SELECT orc(reader.body) FROM reader", "can be read once only"),
@@ -302,6 +304,40 @@ def test_a_statement_with_an_error_fails_with_it_in_the_users_own_transaction(co
     with pytest.raises(duckdb.BinderException, match="nothing_like_it"):
         connection.execute(f"SELECT nothing_like_it FROM t WHERE {YES}").fetchall()
     assert not asked
+
+
+@pytest.mark.parametrize("form", ["table", "batch", "dataset", "frame", "registered"])
+def test_arrow_tables_and_frames_of_the_caller_keep_the_guards(connection, asked: list[str], form: str) -> None:
+    table = pa.table({"number": range(250), "body": [f"row {i}" for i in range(250)]})
+    sources = {"table": table, "batch": table.to_batches()[0], "dataset": dataset(table), "frame": table.to_pandas()}
+    mine = sources.get(form)
+    if mine is None:
+        connection.register("mine", table)
+    rows = connection.execute(f"SELECT number FROM mine JOIN u ON number = u.id WHERE {NATIVE} AND {YES}").fetchall()
+    assert rows
+    assert len(asked) == 7
+
+
+def test_a_reader_beside_a_table_of_the_caller_is_read_once(connection, asked: list[str]) -> None:
+    mine = pa.table({"number": range(9)})
+    reader = pa.table({"body": ["a", "b", "c"]}).to_reader()
+    sql = "SELECT count(*) FROM mine, reader WHERE llm_result(orc('say: ' || body)) IS NOT NULL"
+    assert connection.execute(sql).fetchall() == [(27,)]
+    assert mine.num_rows == 9
+    assert reader is not None
+
+
+def test_what_is_executed_is_what_was_prepared_last(connection, asked: list[str]) -> None:
+    connection.execute(f"PREPARE mine AS SELECT id FROM t WHERE {YES} AND id < $1")
+    connection.execute("DEALLOCATE mine")
+    with pytest.raises(duckdb.Error):
+        connection.execute("EXECUTE mine(5)")
+    assert not asked
+    connection.execute(f"PREPARE mine AS SELECT t.id FROM t JOIN u USING (id) WHERE {NATIVE} AND {YES} AND t.id < $1")
+    with pytest.raises(duckdb.Error):
+        connection.execute("EXECUTE mine(5, 6)")
+    assert connection.execute("EXECUTE mine(5)").fetchall()
+    assert len(asked) == 5
 
 
 def test_what_is_read_in_a_row_of_its_own_is_no_value_of_the_result(connection, asked: list[str]) -> None:

@@ -15,8 +15,9 @@ TOKENS = r"""
   | (?P<comment>--[^\n]*|//[^\n]*|/\*(?!!).*?(?:\*/|\Z))
   | (?P<version>/\*!\d*|\*/)                # what only MySQL runs: /*!50100 PARTITION BY … */
   | (?P<string>[nN]?[qQ]'(?:\[.{0,500}?\]|\(.{0,500}?\)|\{.{0,500}?\}|<.{0,500}?>|([^\w\s]).{0,500}?\5)'
-            |'(?:[^'\\]|''|ESCAPE)*(?:'|\Z)|‘[^’]*(?:’|\Z)|\$(_?)\$.*?\$\6\$)
-  | (?P<double>"{3}(?:[^"\\]|ESCAPE|"(?!"{2}))*"{3}|"(?:[^"\\]|""|ESCAPE)*(?:"|\Z)|“[^“”]*[“”])
+            |'(?:[^'\\]|''|ESCAPE)*(?:'|\Z)|‘[^’]*(?:’|\Z)|\$([^\W\d]\w*|)\$.*?\$\6\$)
+  | (?P<double>[uU]&"(?:[^"]|"")*(?:"|\Z)|"{3}(?:[^"\\]|ESCAPE|"(?!"{2}))*"{3}|"(?:[^"\\]|""|ESCAPE)*(?:"|\Z)
+            |“[^“”]*[“”])
   | (?P<name>`(?:[^`]|``)*`|【[^【】\n]*】|\[[^\[\],'"\n]*\]|\{\{[^{}]*\}\}|\$\{[^{}]*\})
   | (?P<word>[\w$@][\w$@\#]*)
   | (?P<mark>.)
@@ -29,6 +30,7 @@ HASH_NAME = re.compile(r"##?\w+")
 # SQL Server: [Customer's name, in full], [a]]b]. Elsewhere brackets are an array: [1, 'b'].
 BRACKET_NAME = re.compile(r"\[[^\W\d](?:[^\[\]\n]|\]\](?=\w))*\]")
 APOSTROPHE = re.compile(r"'(?:(?:s|t|re|ll|ve|m|d)\b(?!')|\s)")
+UNICODE_ESCAPE = re.compile(r"\\(?:\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4}))")  # In U&"d\0061t\+000061" of standard SQL.
 STRING_PREFIX = re.compile(r"\A(?:n|e|b|x|r|q|u&|_\w+)\Z", re.IGNORECASE)
 FULL_WIDTH = str.maketrans("（），；：．＝［］｛｝＜＞、", "(),;:.=[]{}<>,")
 # After these, `#` begins a name (SQL Server's temporary tables); otherwise it begins a comment.
@@ -152,8 +154,14 @@ def _unquoted(text: str) -> tuple[str, bool]:
     quote = text[0]
     if quote in "nNqQ":
         return text[text.index("'") + 2 : -2], True
-    if quote == "$" or text.startswith("{{"):
-        return (text, True) if "{" in text else (text.strip("$_"), True)
+    if text.startswith(("{{", "${")):
+        return text, True
+    if quote == "$":
+        tag = text[: text.index("$", 1) + 1]
+        return text[len(tag) : -len(tag)], True
+    if quote in "uU":
+        name, closed = _unquoted(text[2:])
+        return UNICODE_ESCAPE.sub(lambda found: _character(found[1] or found[2]), name), closed
     closed = len(text) > 1 and text[-1] in {"“": "“”", "‘": "’", "[": "]", "【": "】"}.get(quote, quote)
     inside = text[1:-1] if closed else text[1:]
     if text.startswith('"""') and len(text) > 5:
@@ -161,6 +169,12 @@ def _unquoted(text: str) -> tuple[str, bool]:
     elif quote in "'\"`":
         inside = inside.replace(quote * 2, quote)
     return (re.sub(r"\\(['\"\\])", r"\1", inside) if quote in "'\"" else inside), closed
+
+
+def _character(code: str) -> str:
+    """Return the character of a code in hexadecimal; half a surrogate pair or none is U+FFFD."""
+    number = int(code, 16)
+    return "\ufffd" if number > 0x10FFFF or 0xD800 <= number < 0xE000 else chr(number)
 
 
 def without_comments(text: str) -> str:

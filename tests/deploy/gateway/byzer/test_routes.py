@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quackllm.deploy.gateway.auth.api_keys import add_key
+from quackllm.deploy.gateway.byzer.select_list import Rewriting, computes_little
 
 from quackllm import deploy
 from standin.fixtures import StandIn
@@ -55,6 +56,13 @@ def test_each_row_and_each_element_of_an_array_is_answered_in_order(echo: TestCl
     assert outputs(rows) == ["a", "two"]
     assert rows[0]["loud"] == "A"
     assert posted(echo, []) == []
+
+
+def test_a_select_list_of_many_items_is_planned_in_the_sandbox_and_not_in_the_gateway() -> None:
+    plain = "select m(array(feature)) as value"
+    for items, is_little in ((3, True), (600, False)):
+        sql = Rewriting({"m"}, ()).rewritten(plain + ", 1" * items)
+        assert computes_little(sql, {"m"}) == is_little
 
 
 @pytest.mark.parametrize("as_text", [False, True])

@@ -8,10 +8,12 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
 import anyio
+import psutil
 import pytest
 from mcp import Client
 from quackllm.deploy.gateway.databases.in_sandbox import SANDBOX
@@ -130,6 +132,34 @@ def test_a_cancelled_query_ends_at_once(shop: Path) -> None:
                 await anyio.sleep(0.05)
 
     in_process(session, {"shop": f"duckdb:///{shop}"})
+
+
+def test_a_query_that_is_cancelled_over_stdio_ends_in_the_server(shop: Path) -> None:
+    endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range = 7"
+
+    def seconds_used() -> float:
+        """Return the processor time of the server and its sandbox."""
+        times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
+        return sum(each.user for each in times)
+
+    async def session(client: Client) -> None:
+        await call(client, "query", sql="SELECT 1")
+        before = seconds_used()
+        with anyio.move_on_after(30) as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(partial(call, client, "query", sql=endless))
+                while seconds_used() < before + 0.3:  # It runs.
+                    await anyio.sleep(0.05)
+                group.cancel_scope.cancel()
+        assert not scope.cancelled_caught
+        with anyio.fail_after(20):  # The query itself might take 30 s.
+            used = None
+            while used is None or seconds_used() > used + 0.05:
+                used = seconds_used()
+                await anyio.sleep(0.5)
+        await call(client, "query", sql="SELECT 1")
+
+    over_stdio(session, str(shop))
 
 
 def test_several_databases_are_told_apart(shop: Path, tmp_path: Path) -> None:

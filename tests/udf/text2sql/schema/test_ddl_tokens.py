@@ -24,6 +24,8 @@ from quackllm.udf.text2sql.schema.ddl_tokens import Group, nest, read_tokens, sp
         ("（a，b）；", ["(", "a", ",", "b", ")", ";"]),
         ("the shop's users' TABLE", ["the", "shop", "s", "users", "TABLE"]),
         ('"""a "doc" here"""', ['a "doc" here']),
+        ("a $tag$ , b $$ $tag$ c $$x$$ $_$y$_$ d$e$f", ["a", " , b $$ ", "c", "x", "y", "d$e$f"]),
+        (r'''U&"d\0061t\+000061" u&"e""f" U&"\d800"''', ["data", 'e"f', "\ufffd"]),
         ("{{ ref }}.t ${db}.u", ["{{ ref }}", ".", "t", "${db}", ".", "u"]),
     ],
 )

@@ -92,3 +92,6 @@ COMMENT ON COLUMN public.t.n IS E'x\'y, (z)'; COMMENT ON TABLE public.t IS N'名
 => public.t {名（x）}: n INTEGER {x'y, (z)}, v VARCHAR, g VARCHAR, x PUBLIC.MOOD
 => t_1: n INTEGER, v VARCHAR, g VARCHAR, x PUBLIC.MOOD
 => t_2: n INTEGER, v VARCHAR, g VARCHAR, x PUBLIC.MOOD
+
+CREATE TABLE notes (a int DEFAULT $tag$ , b int $tag$::int, U&"\0441\0442" text, d text STORAGE EXTERNAL COMPRESSION lz4);
+=> notes: a INTEGER, ст VARCHAR, d VARCHAR
