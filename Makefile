@@ -97,7 +97,7 @@ CLIENTS_PIP = -m pip --disable-pip-version-check install --quiet --constraint co
 	for name in others zhipuai dbt tools harlequin sqlalchemy14; do $(PYTHON) -m venv .venv-clients/$$name || exit 1; done
 	.venv-clients/others/bin/python $(CLIENTS_PIP) openai zai-sdk sniffio langchain-openai litellm
 	.venv-clients/zhipuai/bin/python $(CLIENTS_PIP) openai zhipuai sniffio
-	.venv-clients/dbt/bin/python $(CLIENTS_PIP) --editable '.[dbt]' 'dbt-core<1.12'
+	.venv-clients/dbt/bin/python $(CLIENTS_PIP) --editable '.[dbt]'
 	.venv-clients/tools/bin/python $(CLIENTS_PIP) --editable '.[sqlalchemy]' 'ibis-framework[duckdb]' jupysql ipython pandas polars
 	.venv-clients/sqlalchemy14/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[sqlalchemy]' duckdb-engine==0.17.0 sqlalchemy==1.4.54
 	.venv-clients/harlequin/bin/python $(CLIENTS_PIP) --editable '.[harlequin]'

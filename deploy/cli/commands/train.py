@@ -26,11 +26,11 @@ def _with_flags(settings_type: type[StageSettings]) -> Callable[[Callable[[Any],
 
     def with_flags(run: Callable[[Any], None]) -> Callable[..., None]:
         def command(settings: Path | None, **flags: Any) -> None:
-            run(
-                read_settings(
-                    settings_type, settings, {name: value for name, value in flags.items() if value is not None}
-                )
-            )
+            given = {name: value for name, value in flags.items() if value is not None}
+            read = read_settings(settings_type, settings, given)
+            # PyTorch takes seconds to load, on a busy machine minutes, before the first progress can be shown.
+            print_line("Loading PyTorch, transformers and the data …", to=stderr)
+            run(read)
 
         file = Annotated[Path | None, typer.Option(help="a YAML file of these settings; a flag overrides it")]
         flags = [
