@@ -212,11 +212,9 @@ class Prefetch:
         Raises:
             duckdb.Error: a dry run failed, as the statement itself would.
         """
-        self._session.answers = LiveAnswers(self._session)
-        if not only_loses_rows(self.reading):
-            return
         try:
-            if self._binds_elsewhere() and self.run() is PrefetchOutcome.PROVEN:
+            self._require_safe_dry_run()
+            if self.run() is PrefetchOutcome.PROVEN:
                 return
         except UnsteadyError as error:
             self._session.statement.note_unplanned(str(error))
@@ -224,19 +222,21 @@ class Prefetch:
             self._session.statement.note_unplanned("an error of its dry run could end the transaction that is open")
         self._session.answers = LiveAnswers(self._session)
 
-    def _binds_elsewhere(self) -> bool:
-        """Whether the statement, with its views and macros put in, may run ahead in the user's own transaction.
+    def _require_safe_dry_run(self) -> None:
+        """Require that the statement, with its views and macros put in, may run ahead in the user's own transaction.
 
         Raises:
-            UnboundError: it reads what only the user's transaction sees, such as a temporary table.
+            UnboundError: a missing answer could be an error (in HAVING, COALESCE, CASE), or the statement reads what
+                only the user's transaction sees, such as a temporary table.
         """
+        if not only_loses_rows(self.reading):
+            raise UnboundError
         try:
             self._rewrite()
         except duckdb.Error as error:
             raise UnboundError from error
-        if self._runner.plan(self.reading.text) is None:
+        if self._runner.plan(self.reading.text) is None or not only_loses_rows(self.reading):
             raise UnboundError
-        return only_loses_rows(self.reading)
 
     def _stop_early(self, numbered: ModelQuery, sites: CallSites) -> ModelQuery:
         """Call models for the rows that decide the SELECTs inside; return the statement that calls none for others."""

@@ -286,6 +286,14 @@ def test_a_statement_in_the_users_own_transaction_is_planned(
     assert made[1] == calls <= made[0]
 
 
+def test_a_statement_that_a_missing_answer_could_break_says_why_it_is_not_planned(connection, caplog) -> None:
+    connection.execute("BEGIN")
+    with caplog.at_level("INFO", "quackllm"):
+        connection.execute(f"SELECT coalesce({YES}, false) FROM t WHERE id < 3").fetchall()
+    assert "an error of its dry run could end the transaction" in caplog.text
+    connection.execute("COMMIT")
+
+
 def test_a_statement_over_a_temporary_table_runs_unrewritten_in_the_users_own_transaction(
     connection, asked: list[str], caplog
 ) -> None:
