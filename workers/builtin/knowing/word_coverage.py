@@ -12,7 +12,7 @@ from ..network.name_matching import LIKE, NEAR, PARTLY
 from ..network.schema_linking import LinkedQuestion, SchemaLinks, literals_in
 from ..query.implied_tables import map_scopes, table_for
 from ..query.query_tree import Query, terms_in
-from ..schema.schema_index import SchemaIndex, join_tree
+from ..schema.schema_index import SchemaIndex, column_kind, join_tree
 from ..text.lexicon import IGNORED, NUMBER_WORDS, PLAIN_WORDS, SCALES
 from ..text.tokens import is_cjk, stem
 from ..text.word_meanings import meaning_words
@@ -54,6 +54,7 @@ def word_coverage(linked: LinkedQuestion, links: SchemaLinks, tree: Query) -> Co
     levels = links.matcher.levels([word.lower for word in linked.words])
     used = used_items(tree, links.names)
     constants = _constant_words(linked, tree)
+    named = {"name", "names"} if _selects_text(tree, links.names) else set()
     left_out: dict[str, list[str]] = {"unplaced": [], "vague": [], "unused": []}
     for text, positions in content_words(linked):
         if any(position in constants for position in positions):
@@ -62,7 +63,8 @@ def word_coverage(linked: LinkedQuestion, links: SchemaLinks, tree: Query) -> Co
         best = found[sorted(used)].max(initial=0)
         if best < NEAR:
             kind = "unused" if (found >= PARTLY).any() else "vague" if best >= LIKE else "unplaced"
-            left_out[kind].append(text)
+            if not (kind == "unplaced" and text in named):
+                left_out[kind].append(text)
     cells = {column for candidate in linked.candidates for column in candidate.cells}
     if levels[:, sorted(used)].max(initial=0) < NEAR and not cells & used:
         # "Employees" is similar to the table customers, and nothing else names what the query reads. A Chinese word is
@@ -110,6 +112,12 @@ def used_items(tree: Query, names: SchemaIndex) -> set[int]:
 
     map_scopes(tree, visit)
     return columns | {len(names.columns) + table for table in tables}
+
+
+def _selects_text(tree: Query, names: SchemaIndex) -> bool:
+    """Whether a query gives what may be names: "the names of the customers" are in a column `customer`."""
+    columns = (item.column for item in tree.items if item.column is not None)
+    return any(column_kind(names.columns[column]) == "text" for column in columns)
 
 
 def _constant_words(linked: LinkedQuestion, tree: Query) -> set[int]:

@@ -5,6 +5,8 @@ from quackllm.workers.builtin.knowing.word_coverage import Coverage, general_wor
 from quackllm.workers.builtin.network.schema_linking import SchemaLinks, link
 from quackllm.workers.builtin.query.from_sql import parse_sql
 from quackllm.workers.builtin.query.implied_tables import drop_implied_tables
+from quackllm.workers.builtin.schema.schema_index import SchemaIndex
+from quackllm.workers.database_schema import Column, Schema, Table
 
 pytest_plugins = ["support.builtin_shop"]
 
@@ -39,6 +41,13 @@ def test_words_of_events_and_superlatives_are_no_names(links: SchemaLinks) -> No
     sql = "SELECT COUNT(*) FROM orders"
     assert coverage("How many orders were placed, or took place?", sql, links) == Coverage((), (), ())
     assert coverage("biggest order", "SELECT MAX(amount) FROM orders", links) == Coverage((), (), ())
+
+
+def test_names_may_be_any_texts() -> None:
+    orders = Table("orders", (Column("customer", "VARCHAR"), Column("city", "VARCHAR"), Column("quantity", "INTEGER")))
+    links = SchemaLinks(SchemaIndex(Schema("shop", (orders,))))
+    assert coverage("names of the customers", "SELECT customer FROM orders", links).unplaced == ()
+    assert coverage("names of the customers", "SELECT quantity FROM orders", links).unplaced == ("names",)
 
 
 def test_general_words_say_nothing() -> None:
