@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ...workers.errors import RequestError, Text2SQLError
 from ...workers.messages import Request
+from ...workers.serving.fleet import BUILTIN_TEXT2SQL
 from ..planner.questions import bounded_query, resolve_questions
 from ..session.answer_source import AnswerSource
 from ..session.session import Session
@@ -192,7 +193,10 @@ def ask_sql(session: Session, question: QuestionKey | None, limits: AskLimits, m
         hint = "put the answer into the question"
         raise Text2SQLError(f"{found.model} asks back: {found.error.message}", hint=hint)
     if found.error is not None and found.error.code == "unsure":
-        hint = "rephrase the question, write notes := 'what the words mean', or lower the bound: min_confidence := 0"
+        # The built-in model reads comments and no notes.
+        is_builtin = found.model == BUILTIN_TEXT2SQL.name
+        told = "COMMENT ON COLUMN … IS 'what it means'" if is_builtin else "write notes := 'what the words mean'"
+        hint = f"rephrase the question, {told}, or lower the bound: min_confidence := 0"
         raise Text2SQLError(f"{found.model} is {found.error.message}", hint=hint)
     if found.sql is None:
         code, message = (found.error.code, found.error.message) if found.error else ("no_sql", "no SQL was found")

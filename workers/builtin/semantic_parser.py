@@ -26,7 +26,7 @@ from .query.from_sql import UnsupportedSqlError, parse_sql
 from .query.grammar import is_keyword
 from .query.implied_tables import drop_implied_tables
 from .query.linearize import parse_symbols
-from .query.measured import multiplied_out, with_totals
+from .query.measured import multiplied_out, ranked_by_totals, with_totals
 from .query.query_tree import Query
 from .query.row_names import with_row_names
 from .query.sort_direction import with_direction
@@ -37,7 +37,7 @@ from .schema.measures import find_measure
 from .schema.prune_schema import prune_schema
 from .schema.schema_index import SchemaIndex
 from .text.presentation import without_presentation
-from .text.tokens import is_cjk, name_words
+from .text.tokens import name_words
 
 VALUES_HEADING = re.compile(r"^【\s*Values\s*】[ \t]*$", re.MULTILINE)
 VALUE_LINE = re.compile(r"(.+?) = '((?:[^']|'')*)'")
@@ -192,11 +192,8 @@ class _Answer:
 
     def parsed(self, min_confidence: float, min_answerable: float) -> Parsed:
         if self.yearless:
-            dated = (
-                f"{date.today().year}年{self.yearless}"
-                if is_cjk(self.yearless)
-                else f"{self.yearless} {date.today().year}"
-            )
+            year = date.today().year
+            dated = f"{year}年{self.yearless}" if "月" in self.yearless else f"{self.yearless} {year}"
             raise DeclinedError(f'the model does not know the year of "{self.yearless}": say e.g. "{dated}"')
         drafts = self.drafts()
         if not drafts:
@@ -208,7 +205,8 @@ class _Answer:
         if sure < min_confidence or answerable(seen) < min_answerable:
             raise DeclinedError(unsure_reason(coverage))
         warnings = [f'nothing in the SQL stands for "{word}"' for word in coverage.unplaced]
-        warnings += ["the period of the previous answer is left out"] if self.dropped_period else []
+        if self.dropped_period and not PERIOD.search(best.sql):
+            warnings.append("the period of the previous answer is left out")
         others = tuple(dict.fromkeys(draft.sql for draft in drafts[1:] if draft.sql != best.sql))
         return Parsed(
             best.sql, best.tree, len(self.linked.features), best.symbols, sure, others, tuple(warnings), tuple(seen)
@@ -243,6 +241,7 @@ class _Answer:
         names, question = self.links.names, self.question
         if self.links.measure:
             tree = with_totals(tree, names, self.links.measure, question)
+        tree = ranked_by_totals(tree, names, question)
         tree = with_comparison_signs(with_truth_values(tree, names, question), self.phrases.rest)
         tree = with_direction(tree, names, question)
         return with_whole_rows(with_row_names(tree, names, question), names, self.phrases.rest)

@@ -174,16 +174,29 @@ def _in_quarter(match: re.Match[str]) -> TimeSpan:
     return TimeSpan(_day(year, month, 1), _day(*after, 1), match.group(), plain=True)
 
 
+EARLY = ("before", "until", "by", "以前", "之前", "前")
+INCLUSIVE = ("since", "from", "starting", "以来", "起", "以后", "之后", "后")
+
+
 def _before_or_after(match: re.Match[str]) -> TimeSpan:
     groups = match.groupdict()
-    early = groups["sign"].lower() in ("before", "until", "by", "以前", "之前", "前")
-    inclusive = groups["sign"].lower() in ("since", "from", "starting", "以来", "起", "以后", "之后", "后")
     if groups.get("today"):
+        early = groups["sign"].lower() in EARLY
         return TimeSpan("", TODAY, match.group()) if early else TimeSpan(f"{TODAY} + 1", "", match.group())
-    first, after = _moments(groups["date"])
-    return TimeSpan("", first, match.group(), plain=True) if early else TimeSpan(
-        first if inclusive else after, "", match.group(), plain=True
-    )  # fmt: skip
+    return _open_span(match, *_moments(groups["date"]))
+
+
+def _before_or_after_month(match: re.Match[str]) -> TimeSpan:
+    month = _in_month(match)
+    return _open_span(match, month.begin, month.end)
+
+
+def _open_span(match: re.Match[str], first: str, after: str) -> TimeSpan:
+    """Return the time before or after a span, which begins on the day `first` and ends before the day `after`."""
+    sign = match["sign"].lower()
+    if sign in EARLY:
+        return TimeSpan("", first, match.group(), plain=True)
+    return TimeSpan(first if sign in INCLUSIVE else after, "", match.group(), plain=True)
 
 
 def _between(match: re.Match[str]) -> TimeSpan:
@@ -230,6 +243,14 @@ def _spans() -> Iterator[tuple[str, Callable[[re.Match[str]], TimeSpan]]]:
         _before_or_after,
     )
     yield r"(?:早于|在)(?P<today>今天)(?P<sign>以前|之前|前)?", lambda match: TimeSpan("", TODAY, match.group())
+    yield (
+        rf"\b(?P<sign>before|until|after|since|starting)\s+(?P<month>{MONTH})\.?,?\s+(?:of\s+)?(?P<year>[12]\d{{3}})\b",
+        _before_or_after_month,
+    )
+    yield (
+        r"(?:在)?(?P<year>[12]\d{3})年(?P<month>\d{1,2})月份?(?P<sign>以前|之前|前|以后|之后|后|以来|起)",
+        _before_or_after_month,
+    )
     past = r"\b(?:in|over|during|within|for|of)?\s*(?:the\s+)?(?:last|past|previous|recent)"
     yield (
         rf"{past}\s+(?P<count>{_NUMBER})\s+(?P<unit>{_UNIT})\b",

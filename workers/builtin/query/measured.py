@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..schema.measures import Measure
+from ..schema.measures import Measure, is_sold
 from ..schema.schema_index import SchemaIndex, column_kind
 from .implied_tables import map_scopes
 from .query_tree import LiteralValue, Order, Query, Term, terms_in
@@ -57,6 +57,40 @@ def _is_greatest(scope: Query, column: int) -> bool:
     inner = test.operands[0] if test.operands else None
     greatest = isinstance(inner, Query) and inner.items == (Term(column, aggregate="MAX"),) and not inner.where
     return test.term == Term(column) and test.operator == "=" and greatest
+
+
+def ranked_by_totals(tree: Query, names: SchemaIndex, question: str) -> Query:
+    """Return the query with what was sold added up where it ranks what many rows of a table share.
+
+    "Which shop had the highest revenue", where each row is an order with the shop's name and a revenue: the shop with
+    the greatest sum, not the one with the greatest order.
+
+    Args:
+        tree: the query.
+        names: of the schema.
+        question: its words; an average that it asks for is not a sum.
+    """
+
+    def ranked(scope: Query) -> Query:
+        columns = [one.term.column for one in scope.order]
+        if not scope.limit or len(columns) != 1 or columns[0] is None or scope.order[0].term != Term(columns[0]):
+            return scope
+        column = columns[0]
+        others = [item for item in scope.items if item != Term(column)]
+        shared = others and all(item.column is not None and _is_shared(names, item.column, column) for item in others)
+        if not shared or not is_sold(names, column):
+            return scope
+        total = Term(column, aggregate="SUM")
+        items = tuple(total if item == Term(column) else item for item in scope.items)
+        return replace(scope, items=items, order=(replace(scope.order[0], term=total),))
+
+    return tree if AVERAGE.search(question) else map_scopes(tree, ranked)
+
+
+def _is_shared(names: SchemaIndex, column: int, ranking: int) -> bool:
+    """Whether a column is a text, and no key, in the table of another."""
+    same_table = names.table_of[column] == names.table_of[ranking]
+    return same_table and column_kind(names.columns[column]) == "text" and not names.is_key(column)
 
 
 def multiplied_out(tree: Query, names: SchemaIndex, measure: Measure) -> Query | None:

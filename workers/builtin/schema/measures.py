@@ -19,7 +19,11 @@ REVENUE = re.compile(
     "|销售额|营业额|营收|销售收入|成交额|流水",
     re.IGNORECASE,
 )
-SOLD = re.compile("销售数量|销售量|销量|售出量")
+SOLD = re.compile(
+    r"\bunits sold\b|\bsold(?= (?:the )?(?:most|least|best)\b)|\bhow many\b.*?\b(?:were|was|have we|are) (sold)\b"
+    "|销售数量|销售量|销量|售出量",
+    re.IGNORECASE,
+)
 COUNTED = re.compile(r"\b(?:how many|number of|count of)\s+\w*\s*$", re.IGNORECASE)
 _QUANTITY = "quantity qty units pieces nights hours 数量 件数 份数 天数 晚数 小时数"
 _PRICE = "price rate fare 单价 价格 售价 房价 单位价格"
@@ -55,10 +59,30 @@ def find_measure(question: str, names: SchemaIndex) -> Measure | None:
     """Return the measure that a question names and no column has; None if there is none, or no columns for it."""
     for pattern, factors_of in ((REVENUE, _revenue_factors), (SOLD, _sold_factors)):
         match = pattern.search(question)
-        if match and not COUNTED.search(question[: match.start()]) and not _is_named(match.group(), names):
+        if match is None:
+            continue
+        name = match[match.lastindex or 0]
+        if not COUNTED.search(question[: match.start()]) and not _is_named(name, names):
             factors = factors_of(names)
-            return Measure(match.group(), factors[0][0], factors) if factors else None
+            return Measure(name, factors[0][0], factors) if factors else None
     return None
+
+
+def is_sold(names: SchemaIndex, column: int) -> bool:
+    """Whether a column says what one of many sales brought, or how much was sold: such a table has dates, or refers."""
+    table = names.table_of[column]
+    is_amount = REVENUE.search(name_text(names.columns[column])) or _has(names.columns[column], _QUANTITY)
+    return bool(is_amount) and _is_of_events(names, table)
+
+
+def name_text(column: Column) -> str:
+    """Return the words of a column's name, and its comment."""
+    return " ".join((*name_words(column.name), column.name, column.comment or ""))
+
+
+def _is_of_events(names: SchemaIndex, table: int) -> bool:
+    refers = any(names.table_of[edge.column] == table for edge in names.edges)
+    return refers or any(column_kind(names.columns[one]) == "date" for one in names.columns_of[table])
 
 
 def _is_named(text: str, names: SchemaIndex) -> bool:
@@ -91,9 +115,7 @@ def _sold_factors(names: SchemaIndex) -> tuple[tuple[str, str], ...]:
 def _quantities(names: SchemaIndex) -> Iterator[tuple[int, int]]:
     """Yield each table of things that happened (it refers to another, or has a date) with its column of quantities."""
     for number in range(len(names.tables)):
-        refers = any(names.table_of[edge.column] == number for edge in names.edges)
-        dated = any(column_kind(names.columns[one]) == "date" for one in names.columns_of[number])
-        for column in _numbers(names, [number]) if refers or dated else ():
+        for column in _numbers(names, [number]) if _is_of_events(names, number) else ():
             if _has(names.columns[column], _QUANTITY) and not _has(names.columns[column], _UNSOLD):
                 yield number, column
                 break

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from quackllm.workers.builtin.query.from_sql import parse_sql
 from quackllm.workers.builtin.query.implied_tables import drop_implied_tables
-from quackllm.workers.builtin.query.measured import multiplied_out, with_totals
+from quackllm.workers.builtin.query.measured import multiplied_out, ranked_by_totals, with_totals
 from quackllm.workers.builtin.query.to_sql import format_sql
 from quackllm.workers.builtin.schema.measures import Measure, find_measure
 from quackllm.workers.builtin.schema.schema_index import SchemaIndex
@@ -36,6 +36,9 @@ def without_unit_price(schema: Schema) -> Schema:
         ("Sales by month", replace(REVENUE, name="Sales")),
         ("总销售额是多少？", replace(REVENUE, name="销售额")),
         ("销量最高的商品", Measure("销量", "line", (("line", "quantity"),))),
+        ("Which item sold the most?", Measure("sold", "line", (("line", "quantity"),))),
+        ("How many lamps were sold?", Measure("sold", "line", (("line", "quantity"),))),
+        ("When was the first lamp sold?", None),
         ("How many sales were there?", None),
         ("sales person of the month", None),
         ("How many items are there?", None),
@@ -105,3 +108,25 @@ def test_an_average_that_is_asked_for_stays() -> None:
     names = SchemaIndex(REVENUE.added_to(SHOP))
     tree = parse_sql("SELECT AVG(revenue) FROM line", names)
     assert with_totals(tree, names, REVENUE, "average revenue") == tree
+
+
+@pytest.mark.parametrize(
+    ("sql", "written"),
+    [
+        (
+            "SELECT shop, revenue FROM sale ORDER BY revenue DESC LIMIT 3",
+            "SELECT shop, SUM(revenue) FROM sale GROUP BY shop ORDER BY SUM(revenue) DESC LIMIT 3",
+        ),
+        ("SELECT id FROM sale ORDER BY revenue DESC LIMIT 3", None),
+        ("SELECT shop FROM sale ORDER BY rating DESC LIMIT 3", None),
+        ("SELECT shop FROM sale ORDER BY revenue", None),
+        ("SELECT name FROM company ORDER BY revenue DESC LIMIT 1", None),
+    ],
+)
+def test_what_many_sales_share_is_ranked_by_their_sum(sql: str, written: str | None) -> None:
+    columns = (Column("shop", "VARCHAR"), Column("revenue", "DOUBLE"), Column("rating", "INTEGER"))
+    sale = Table("sale", (Column("id", "INTEGER", primary_key=True), *columns, Column("day", "DATE")))
+    company = Table("company", (Column("name", "VARCHAR"), Column("revenue", "DOUBLE")))
+    names = SchemaIndex(Schema("shop", (sale, company)))
+    tree = ranked_by_totals(parse_sql(sql, names), names, "highest revenue")
+    assert format_sql(tree, names) == (written or sql)

@@ -263,11 +263,13 @@ function AnswerCard({ asked, onAnswered }: { asked: Asked; onAnswered: (sql: str
 
 function Warnings({ answer }: { answer: Answer }) {
   const { say, language } = useShell();
-  if (!answer.warnings?.length) return null;
+  const doubts = (answer.warnings ?? []).map((text) => reason(text, language));
+  if (answer.sql !== null && answer.confidence != null && answer.confidence < 0.5) doubts.unshift(say("unsure"));
+  if (!doubts.length) return null;
   return (
     <div class="notice" role="note">
       <strong>{say("warnings")}</strong>
-      <ul>{answer.warnings.map((text) => <li key={text}>{reason(text, language)}</li>)}</ul>
+      <ul>{doubts.map((text) => <li key={text}>{text}</li>)}</ul>
     </div>
   );
 }

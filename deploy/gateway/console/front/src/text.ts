@@ -82,8 +82,8 @@ const WORDS = {
   unclear: ["The model asks back", "模型需要您说明"],
   unclearHelp: ["Ask again with the answer in the question, or write it into the notes.", "请在问题或说明中补充答案，再问一次。"],
   noSqlHelp: [
-    "Use the words of your tables and columns, add a note, or choose another model.",
-    "请使用表名和列名中的词，补充说明，或换一个模型。",
+    "Use the words of your tables and columns, or choose another model; a note helps every model but the built-in one.",
+    "请使用表名和列名中的词，或换一个模型；补充说明对内置模型不起作用，对其他模型有用。",
   ],
   earlier: ["Earlier questions", "以前的问题"],
   earlierNote: ["This browser keeps them on this computer.", "由此浏览器保存在这台电脑上。"],
@@ -139,6 +139,7 @@ const WORDS = {
   confidence: ["Confidence {0}", "置信度 {0}"],
   confidenceHelp: ["Of answers with this confidence, about this share is right.", "具有此置信度的回答，大约有这么大比例是对的。"],
   warnings: ["Check this first", "请先检查"],
+  unsure: ["More likely wrong than right: read the SQL before you use the rows.", "错的可能性更大：使用结果之前请先读 SQL。"],
   alternatives: ["Other readings of the question", "问题的其他理解"],
   useThis: ["Use this one", "使用这个"],
   noDatabases: ["No database is set up yet", "还没有设置数据库"],
