@@ -126,7 +126,7 @@ def test_a_missing_key_names_the_variable():
     ("deployment", "says"),
     [
         ({"type": "saas/qianwenn"}, "did you mean 'qianwen'"),
-        ({"type": "nothing"}, "no engine is called 'nothing'"),
+        ({"type": "nothing"}, "no type of model is called 'nothing'"),
         ({"type": "echo", "infer_params": {"delay": 1}}, "delay_seconds"),
         ({"type": "echo", "infer_params": {"limits.rpm": 1}}, "rpm"),
         ({"type": "echo", "num_workers": 0}, "num_workers"),
