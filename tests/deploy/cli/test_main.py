@@ -62,7 +62,7 @@ def test_a_deployed_model_answers_in_sql() -> None:
 def test_backend_and_path_are_parameters() -> None:
     result = run("deploy --pretrained_model_type custom/auto --infer_backend nothing --model_path /m --model zephyr")
     assert result.exit_code == 1
-    assert "no type of model is called 'nothing'" in result.stderr
+    assert "no engine is called 'nothing'" in result.stderr
 
 
 def test_what_to_type_next() -> None:
