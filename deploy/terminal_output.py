@@ -124,8 +124,11 @@ def print_table(table: Table) -> None:
 def show_models(statuses: Sequence[ModelStatus], cluster: str | None = None) -> None:
     """Print one line per model; `cluster` is the one that they are on."""
     if not statuses:
-        where, option = (f"on {cluster}", f" … --cluster {cluster}") if cluster else ("here", " --help")
-        stdout.print(f"No model is deployed {where}. Type: quackllm deploy{option}")
+        if cluster:
+            stdout.print(f"No model is deployed on {cluster}. Type: quackllm deploy … --cluster {cluster}")
+        else:
+            stdout.print("No model is deployed here. Type: quackllm deploy --help")
+            stdout.print("On a cluster: quackllm list --cluster auto")
         return
     table = make_table("name", "type", "workers", "alive", "restarts", "answered", "failed", numbers_from=2)
     for status in statuses:

@@ -22,6 +22,7 @@ from ..shared_options import Cluster, DefaultModel
 # Exit code of a finished job some of whose rows got no complete answer.
 EXIT_ROWS_FAILED = 3
 EXIT_BATCH_PENDING = 4
+JOB_FOLDERS = "/runtime_resources/working_dir_files/"
 
 
 def run(
@@ -71,6 +72,7 @@ def run(
     job = BatchJob(
         _read_sql(script, sql), source, target, database, model, resolve_cluster(cluster), read_only, batching
     )
+    _warn_if_deleted_with_job(target)
     started, failures = monotonic(), list[str]()
     with _collect_failures(failures):
         if blocks:
@@ -89,6 +91,12 @@ def run(
     print_line(summary)
     if failures:
         raise typer.Exit(EXIT_ROWS_FAILED)
+
+
+def _warn_if_deleted_with_job(target: str | None) -> None:
+    """Print a warning if a file is to be written into the copy of the working directory in which Ray runs a job."""
+    if target and "://" not in target and JOB_FOLDERS in str(Path(target).absolute()):
+        log_line(f"Ray deletes this job's folder, and {target} with it: give --out an absolute path")
 
 
 def _read_sql(script: Path | None, sql: str | None) -> str:

@@ -46,6 +46,18 @@ def test_a_select_goes_from_a_file_to_a_file(chat: None, rows: str, tmp_path: Pa
     assert [path.name for path in out.parent.iterdir()] == ["answers.parquet"]
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_file_in_the_folder_of_a_ray_job_is_lost_with_it(
+    kept: bool, chat: None, rows: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "runtime_resources" / "working_dir_files" / "_ray_pkg_1"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    result = run("--in", rows, "--sql", QUESTION, "--out", f"{tmp_path}/answers.csv" if kept else "answers.csv")
+    assert result.exit_code == 0, result.output
+    assert ("give --out an absolute path" in result.output) is not kept
+
+
 def test_a_folder_of_files_is_one_input(chat: None, rows: str, tmp_path: Path) -> None:
     result = run(
         "--in", str(Path(rows).parent), "--sql", "SELECT count(*) AS n FROM input", "--out", f"{tmp_path}/n.csv"
