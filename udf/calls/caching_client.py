@@ -159,9 +159,14 @@ class CachingClient:
     async def _send_missing(
         self, spec: ModelSpec, unknown: dict[Key, Request], scope: CallScope, mode: StoreMode
     ) -> dict[Key, Response]:
+        if error := scope.setup_errors.get(spec.name):
+            raise error
         calls = self._attach_all(spec, unknown, scope, mode)
         try:
             responses = await _results([call.result for call in calls])
+        except SetupError as error:
+            scope.setup_errors[spec.name] = error
+            raise
         except BudgetError as error:
             await self._drain(scope)
             raise scope.usage.budget_error(scope.options) or error from None

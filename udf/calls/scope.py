@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import cached_property
 
+from ...workers.errors import SetupError
 from ...workers.messages import Response
 from ..settings import StatementOptions, load_settings
 from .budget import StatementUsage
@@ -18,8 +19,10 @@ class CallScope:
 
     `uncached_responses` holds, by key, responses that are not in the call store: failures, so that a row that DuckDB
     evaluates twice is sent once, and answers if the store is off. `queue_slots` limits, by model, the number of
-    requests that wait for a worker. `stops_calls` says whether calls in flight are cancelled when the scope stops
-    waiting; otherwise their answers are stored when they arrive. `statement` is the SQL statement; '' if there is none.
+    requests that wait for a worker. `setup_errors` says, by model, why none can succeed: DuckDB tries a call over
+    constants several times, and the service is not asked again. `stops_calls` says whether calls in flight are
+    cancelled when the scope stops waiting; otherwise their answers are stored when they arrive. `statement` is the SQL
+    statement; '' if there is none.
 
     Args:
         load_options: reads the options; called when they are first needed.
@@ -33,6 +36,7 @@ class CallScope:
         self.stops_calls = False
         self.statement = ""
         self.queue_slots: dict[str, asyncio.Semaphore] = {}
+        self.setup_errors: dict[str, SetupError] = {}
 
     @cached_property
     def options(self) -> StatementOptions:

@@ -95,3 +95,12 @@ def test_a_wrong_key_stops_the_statement_in_the_services_words(connection, servi
         connection.execute(SELECT).fetchall()
     assert "sk-standin" not in str(caught.value)
     assert service.count() < ROWS, "what was not sent yet was not sent"
+
+
+@pytest.mark.parametrize("sql", ["SELECT chat('one')", "SELECT ai_complete('one')", "SELECT chat('a'), chat('b')"])
+def test_a_call_over_constants_asks_a_service_that_refuses_once(connection, service: StandIn, sql: str):
+    """DuckDB tries to fold such a call before it runs the statement, several times."""
+    service.script([{"fault": "wrong_key"}])
+    with pytest.raises(quackllm.QuackLLMError):
+        connection.execute(sql)
+    assert len(service.requests()) <= sql.count("('")
