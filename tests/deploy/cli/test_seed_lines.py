@@ -47,7 +47,9 @@ def shell(line: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_service(home: Path) -> None:
     done = shell(SERVICE, MODEL_QIANWEN_TOKEN=KEY)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    # Without a network the address is warned of, and nothing else is.
+    assert not [line for line in done.stderr.splitlines() if "cannot be reached" not in line]
     assert "qianwen_chat: deployed" in done.stdout
     assert KEY not in done.stdout + (home / "models.yaml").read_text()
     spec = quackllm.status("qianwen_chat").spec

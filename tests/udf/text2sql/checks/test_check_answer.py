@@ -36,7 +36,8 @@ def test_constants_that_take_too_much_are_refused_and_this_process_stays_small(s
 def test_what_no_interrupt_stops_is_ended_whoever_computes(sql: str) -> None:
     found, failure = check_answer(sql, SCHEMA, True, LIMITS)
     assert failure is not None
-    assert failure.code in ("time", "memory")  # Whichever limit a machine reaches first.
+    # Whichever limit a machine reaches first; without memory DuckDB's parser says that it cannot parse the text.
+    assert failure.code in ("time", "memory", "guard")
     assert found in (sql, "")  # The parser alone may have reached it.
     assert check_answer("SELECT name FROM t", SCHEMA, True) == ("SELECT name FROM t", None)
 
