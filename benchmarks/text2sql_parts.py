@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import time
 from dataclasses import dataclass, field
 from datetime import date
@@ -90,7 +91,9 @@ def main() -> None:
     infer_params = {"backend": "llama_cpp", "model_path": str(Path(given.model).resolve()), "n_ctx": 8192}
     deploy("parts_model", "custom/auto", infer_params=infer_params)
     for suite in given.suite:
-        questions = _questions(suite, given.questions)[: given.limit]
+        questions = _questions(suite, given.questions)
+        random.Random(SEED).shuffle(questions)  # So that the first few are a draw, too.
+        questions = questions[: given.limit]
         results = {}
         for step in STEPS:
             if not given.step or step.name in given.step:

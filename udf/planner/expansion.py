@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import duckdb
-from sqlglot.tokenizer_core import TokenType
+from sqlglot import TokenType
 
 from ..session.definitions import Definitions, Macro
 from .parse_statement import ModelQuery
