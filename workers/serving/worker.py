@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from time import perf_counter
@@ -55,6 +56,7 @@ class Worker:
         self._starting: asyncio.Task[None] | None = None
         self._concurrency = worker_concurrency(spec)
         self._slots = asyncio.Semaphore(self._concurrency)
+        self._taking_slots = asyncio.Lock()
         WORKERS.add(self)
 
     @property
@@ -132,10 +134,11 @@ class Worker:
     async def _answer_job(
         self, indices: list[int], requests: list[Request], on_chunk: Callable[[IndexedChunk], None]
     ) -> ChunkBatch:
-        async with self._slots:
+        is_embedding = requests[0].kind == "embed"
+        async with self._take_slots(1 if is_embedding else len(requests)):
             self.counts.under_way += len(requests)
             try:
-                if requests[0].kind == "embed":
+                if is_embedding:
                     responses = await self._embed(requests)
                 elif len(requests) > 1:
                     responses = await self._answer_all(requests)
@@ -144,6 +147,20 @@ class Worker:
             finally:
                 self.counts.under_way -= len(requests)
         return list(zip(indices, responses, strict=True))
+
+    @contextlib.asynccontextmanager
+    async def _take_slots(self, count: int) -> AsyncIterator[None]:
+        """Hold a slot for each of the requests that the engine gets in one call."""
+        taken = 0
+        try:
+            async with self._taking_slots:  # One call at a time: two could each hold what the other waits for.
+                while taken < count:
+                    await self._slots.acquire()
+                    taken += 1
+            yield
+        finally:
+            for _ in range(taken):
+                self._slots.release()
 
     async def answer_one(self, request: Request, on_chunk: Callable[[str], None] = lambda _: None) -> Response:
         """Return the answer to one chat request; a failure is a Response with `error`.

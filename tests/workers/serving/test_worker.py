@@ -125,6 +125,28 @@ def test_texts_to_embed_share_calls_and_a_bad_one_fails_alone(spec: ModelSpec):
     assert sorted(ScriptedEngine.calls) == [1, 1, 1, 1, 2, 4], "two shared calls, and the failed one again one by one"
 
 
+class CountingEngine(EchoEngine):
+    """Notes how many requests it works on at once."""
+
+    at_once: ClassVar[list[int]] = []
+    now = 0
+
+    async def answer_all(self, requests: Sequence[Request]) -> list[Response]:
+        self.now += len(requests)
+        self.at_once.append(self.now)
+        answers = await super().answer_all(requests)
+        self.now -= len(requests)
+        return answers
+
+
+def test_requests_that_share_a_call_count_each(install_engine: InstallEngine):
+    CountingEngine.at_once.clear()
+    install_engine("counting", CountingEngine)
+    spec = make_spec(name="actor", type="counting", worker_concurrency=4, infer_params={"delay_seconds": 1})
+    answer(spec, texts(*map(str, range(10))))
+    assert CountingEngine.at_once == [4, 4, 2]
+
+
 def test_requests_share_calls_and_a_bad_one_fails_alone(install_engine: InstallEngine):
     ScriptedEngine.calls.clear()
     install_engine("sharing", SharingEngine)
