@@ -12,7 +12,8 @@ from pyarrow.dataset import dataset
 
 import quackllm
 from standin.fixtures import StandIn
-from support.sql_oracle import oracles
+
+pytest_plugins = ["support.oracle_fixtures"]
 
 TABLES = """
 CREATE TABLE t AS SELECT i AS id, 'row ' || i AS body, DATE '2020-01-01' + i::INTEGER AS day, [i, i + 1] AS l,
@@ -20,12 +21,6 @@ CREATE TABLE t AS SELECT i AS id, 'row ' || i AS body, DATE '2020-01-01' + i::IN
 CREATE TABLE u AS SELECT i AS id, CASE WHEN i < 7 THEN 'Korean' ELSE 'other' END AS language FROM range(1000) t(i);
 """
 NATIVE = "u.language = 'Korean'"
-
-
-@pytest.fixture
-def asked() -> Iterator[list[str]]:
-    with oracles() as asked:
-        yield asked
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 
 import quackllm
 from standin.fixtures import StandIn
-from support.sql_oracle import oracles
+
+pytest_plugins = ["support.oracle_fixtures"]
 
 TABLES = """
 CREATE TABLE t AS SELECT i AS id, 'row ' || i AS body, 'kind ' || i % 12 AS kind FROM range(600) t(i);
@@ -24,12 +25,6 @@ FEW = "llm_result(orc('yn: ' || kind)) = 'yes'"
 LONG = f"llm_result(orc('yn: {'word ' * 200}' || body)) = 'yes'"
 """Many tokens."""
 SHORT = "llm_result(orc('yn: short ' || body)) = 'yes'"
-
-
-@pytest.fixture
-def asked() -> Iterator[list[str]]:
-    with oracles() as asked:
-        yield asked
 
 
 @pytest.fixture

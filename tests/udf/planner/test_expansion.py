@@ -7,15 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 import quackllm
-from support.sql_oracle import oracles
+
+pytest_plugins = ["support.oracle_fixtures"]
 
 YES = "llm_result(orc('yn: ' || body)) = 'yes'"
-
-
-@pytest.fixture
-def asked() -> Iterator[list[str]]:
-    with oracles() as asked:
-        yield asked
 
 
 @pytest.fixture

@@ -71,13 +71,13 @@ def find_measure(question: str, names: SchemaIndex) -> Measure | None:
 def is_sold(names: SchemaIndex, column: int) -> bool:
     """Whether a column says what one of many sales brought, or how much was sold: such a table has dates, or refers."""
     table = names.table_of[column]
-    is_amount = REVENUE.search(name_text(names.columns[column])) or _has(names.columns[column], _QUANTITY)
+    is_amount = REVENUE.search(_described(names.columns[column])) or _has(names.columns[column], _QUANTITY)
     return bool(is_amount) and _is_of_events(names, table)
 
 
-def name_text(column: Column) -> str:
-    """Return the words of a column's name, and its comment."""
-    return " ".join((*name_words(column.name), column.name, column.comment or ""))
+def _described(item: Table | Column) -> str:
+    """Return the words of a name, the name itself, and the comment."""
+    return " ".join((*name_words(item.name), item.name, item.comment or ""))
 
 
 def _is_of_events(names: SchemaIndex, table: int) -> bool:
@@ -89,7 +89,7 @@ def _is_named(text: str, names: SchemaIndex) -> bool:
     wanted = {stem(word.lower) for word in read_words(text) if not is_cjk(word.text)}
     items: list[Table | Column] = [*names.tables, *names.columns]
     for item in items:
-        described = f"{item.name} {item.comment}"
+        described = _described(item)
         if (not wanted and text in described) or wanted & {stem(word) for word in name_words(described)}:
             return True
     return False
