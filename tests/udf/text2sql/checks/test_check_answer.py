@@ -37,7 +37,7 @@ def test_what_no_interrupt_stops_is_ended_whoever_computes(sql: str) -> None:
     found, failure = check_answer(sql, SCHEMA, True, LIMITS)
     assert failure is not None
     # Whichever limit a machine reaches first; without memory DuckDB's parser says that it cannot parse the text.
-    assert failure.code in ("time", "memory", "guard")
+    assert failure.code in ("time", "memory") or "it cannot be parsed" in failure.message
     assert found in (sql, "")  # The parser alone may have reached it.
     assert check_answer("SELECT name FROM t", SCHEMA, True) == ("SELECT name FROM t", None)
 
